@@ -1,0 +1,27 @@
+//! The words of the domain as types: ids, civil time, quantities and units, readings, series,
+//! projects, findings, provenance. Every other crate speaks in these words.
+//!
+//! Must never: do I/O, read a clock, be async, derive serde, log. Files, database and wire each
+//! own their form and convert at their edge.
+
+pub mod finding;
+pub mod ids;
+pub mod money;
+pub mod project;
+pub mod provenance;
+pub mod quantity;
+pub mod reading;
+pub mod series;
+pub mod time;
+
+pub use finding::{Finding, Severity};
+pub use ids::{BuildingId, FactorSetId, IdError, MeterId, ModelId, ProjectId, SchemeId, StationId};
+pub use money::Euro;
+pub use project::{
+    Beneficiary, Building, DeclaredValue, Direction, MeterFacts, MeterRole, Project, ProjectDates, Use,
+};
+pub use provenance::{Digest, Provenance};
+pub use quantity::{BaseUnit, Carrier, Channel, Kind, Phase, Quantity, Unit};
+pub use reading::{BillQuality, BilledPeriod, DailyTemperature, Origin, Quality, Reading, SeriesKey, Value};
+pub use series::{Interval, MonthValue, MonthlySeries, Step};
+pub use time::{Instant, Month, Zone};

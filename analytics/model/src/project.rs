@@ -1,0 +1,193 @@
+//! What people declare: projects, buildings, what a meter stands for, ex-ante values.
+//!
+//! Must never: hold anything measured.
+
+use chrono::NaiveDate;
+
+use crate::ids::{BuildingId, FactorSetId, MeterId, ProjectId, SchemeId, StationId};
+use crate::money::Euro;
+use crate::quantity::{Carrier, Channel, Quantity};
+use crate::time::Zone;
+
+/// Who received the grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beneficiary {
+    pub name: String,
+    /// Codice fiscale or VAT number.
+    pub tax_code: String,
+    pub legal_representative: String,
+}
+
+/// One funded intervention on one or more buildings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    pub id: ProjectId,
+    pub title: String,
+    /// Codice unico di progetto.
+    pub cup: String,
+    pub scheme: SchemeId,
+    /// The one set used for both sides of every comparison.
+    pub factor_set: FactorSetId,
+    pub beneficiary: Beneficiary,
+    pub dates: ProjectDates,
+    /// Grant and repayable loan together, in euro.
+    pub facility: Option<Euro>,
+    pub zone: Zone,
+    /// Where outdoor temperatures come from.
+    pub station: StationId,
+    pub buildings: Vec<Building>,
+    /// Values declared when applying, by KPI code.
+    pub declared: Vec<DeclaredValue>,
+}
+
+impl Project {
+    /// Every meter with the building it belongs to, in the order of the project file.
+    pub fn meters(&self) -> impl Iterator<Item = (&Building, &MeterFacts)> {
+        self.buildings.iter().flat_map(|b| b.meters.iter().map(move |m| (b, m)))
+    }
+}
+
+/// The days that rule baseline, reporting and obligations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectDates {
+    /// First day of the baseline period.
+    pub baseline_from: NaiveDate,
+    /// First day after the baseline period.
+    pub baseline_to: NaiveDate,
+    /// First day on which works were done; `baseline_to` is not after it.
+    pub works_from: NaiveDate,
+    /// Day of completion; measuring of the result begins the day after.
+    pub completed: NaiveDate,
+    /// Day on which the reporting of expenses was closed, where the scheme counts from it.
+    pub expenses_closed: Option<NaiveDate>,
+    pub final_payment: Option<NaiveDate>,
+}
+
+/// A use category of DPR 412/93 with its share of the building.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Use {
+    /// `E.1` to `E.8`, with subdivisions like `E.4(1)`.
+    pub category: String,
+    pub floor_area_m2: f64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Building {
+    pub id: BuildingId,
+    pub name: String,
+    pub municipality: String,
+    /// Six digits.
+    pub istat_code: String,
+    pub address: String,
+    pub uses: Vec<Use>,
+    pub floor_area_m2: f64,
+    pub gross_volume_m3: f64,
+    /// Opening hours as declared, for the report: `lun-ven 7:30-18:00`.
+    pub usage_profile: String,
+    /// Code of the energy certificate before the works, where there is one.
+    pub ape_code: Option<String>,
+    pub meters: Vec<MeterFacts>,
+}
+
+/// Which way energy flows through a meter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// Into the building.
+    Import,
+    /// Out of the building, sold or given.
+    Export,
+    /// Made in the building.
+    Production,
+}
+
+impl Direction {
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::Export => "export",
+            Self::Production => "production",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        [Self::Import, Self::Export, Self::Production].into_iter().find(|d| d.code() == code)
+    }
+}
+
+/// How a meter enters the comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MeterRole {
+    /// Compared with its own baseline period.
+    Compared,
+    /// Did not exist before the works: its baseline is zero, and all it measures counts against the saving.
+    New,
+    /// A part of another meter: shown, never added.
+    Sub,
+}
+
+impl MeterRole {
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Compared => "compared",
+            Self::New => "new",
+            Self::Sub => "sub",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        [Self::Compared, Self::New, Self::Sub].into_iter().find(|r| r.code() == code)
+    }
+}
+
+/// What a meter stands for in a project. How it is read is the installation's matter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeterFacts {
+    pub id: MeterId,
+    pub name: String,
+    pub carrier: Carrier,
+    pub direction: Direction,
+    pub role: MeterRole,
+    /// POD or PDR: the key under which bills are imported.
+    pub supply_point: Option<String>,
+    /// The most the connection can carry, in kW (kWh per hour), standard cubic metres per hour or kg per hour:
+    /// the contractual or protective limit, not the expected load. Bounds what a missing hour can hide.
+    pub ceiling_per_hour: f64,
+    /// The total at which the register begins again, in the smallest unit; `None` when it does not within the plant's life.
+    pub wraps_at: Option<i64>,
+    pub serial: Option<String>,
+    /// MID class or accuracy class as written on the meter: `B`, `1`.
+    pub accuracy_class: Option<String>,
+}
+
+impl MeterFacts {
+    /// The channel whose total is this meter's energy.
+    #[must_use]
+    pub fn total_channel(&self) -> Channel {
+        let quantity = match (self.carrier.total_quantity(), self.direction) {
+            (Quantity::ActiveEnergyImport, Direction::Export) => Quantity::ActiveEnergyExport,
+            (quantity, _) => quantity,
+        };
+        Channel::total(quantity)
+    }
+
+    /// The ceiling in smallest units per millisecond.
+    #[must_use]
+    pub fn ceiling_per_milli(&self) -> f64 {
+        self.ceiling_per_hour * 1000.0 / 3_600_000.0
+    }
+}
+
+/// A value declared ex ante for one KPI.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeclaredValue {
+    /// The scheme's KPI code, e.g. `4.c.2`.
+    pub kpi: String,
+    /// In the unit that the scheme states for that KPI.
+    pub value: f64,
+    /// The document it stands in: certificate, application form, diagnosis.
+    pub source: String,
+}

@@ -1,0 +1,555 @@
+//! The closed vocabulary of what a meter can say, its units, and the energy carriers.
+//!
+//! Must never: guess a unit. An unknown name is `None`, and the caller says so.
+
+use std::fmt;
+
+/// What a number measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Quantity {
+    ActiveEnergyImport,
+    ActiveEnergyExport,
+    ReactiveEnergyImport,
+    ReactiveEnergyExport,
+    HeatEnergy,
+    CoolingEnergy,
+    /// Volume of gas at the meter's own conditions.
+    GasVolume,
+    /// Volume of gas at 15 °C and 1.01325 bar (standard cubic metre).
+    GasStandardVolume,
+    WaterVolume,
+    /// Mass of fuel delivered or burnt.
+    FuelMass,
+    ActivePower,
+    ApparentPower,
+    ReactivePower,
+    PowerFactor,
+    Voltage,
+    Current,
+    Frequency,
+    OutdoorTemperature,
+}
+
+/// Whether a quantity only ever grows, or moves freely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A cumulative register, kept as an integer in the smallest unit.
+    Total,
+    /// A momentary value, kept as `f64` in the quantity's unit.
+    Gauge,
+}
+
+impl Quantity {
+    pub const ALL: [Self; 18] = [
+        Self::ActiveEnergyImport,
+        Self::ActiveEnergyExport,
+        Self::ReactiveEnergyImport,
+        Self::ReactiveEnergyExport,
+        Self::HeatEnergy,
+        Self::CoolingEnergy,
+        Self::GasVolume,
+        Self::GasStandardVolume,
+        Self::WaterVolume,
+        Self::FuelMass,
+        Self::ActivePower,
+        Self::ApparentPower,
+        Self::ReactivePower,
+        Self::PowerFactor,
+        Self::Voltage,
+        Self::Current,
+        Self::Frequency,
+        Self::OutdoorTemperature,
+    ];
+
+    /// The name in files, topics, API and database. Stable for ever.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ActiveEnergyImport => "active_energy_import",
+            Self::ActiveEnergyExport => "active_energy_export",
+            Self::ReactiveEnergyImport => "reactive_energy_import",
+            Self::ReactiveEnergyExport => "reactive_energy_export",
+            Self::HeatEnergy => "heat_energy",
+            Self::CoolingEnergy => "cooling_energy",
+            Self::GasVolume => "gas_volume",
+            Self::GasStandardVolume => "gas_standard_volume",
+            Self::WaterVolume => "water_volume",
+            Self::FuelMass => "fuel_mass",
+            Self::ActivePower => "active_power",
+            Self::ApparentPower => "apparent_power",
+            Self::ReactivePower => "reactive_power",
+            Self::PowerFactor => "power_factor",
+            Self::Voltage => "voltage",
+            Self::Current => "current",
+            Self::Frequency => "frequency",
+            Self::OutdoorTemperature => "outdoor_temperature",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|q| q.code() == code)
+    }
+
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::ActiveEnergyImport
+            | Self::ActiveEnergyExport
+            | Self::ReactiveEnergyImport
+            | Self::ReactiveEnergyExport
+            | Self::HeatEnergy
+            | Self::CoolingEnergy
+            | Self::GasVolume
+            | Self::GasStandardVolume
+            | Self::WaterVolume
+            | Self::FuelMass => Kind::Total,
+            Self::ActivePower
+            | Self::ApparentPower
+            | Self::ReactivePower
+            | Self::PowerFactor
+            | Self::Voltage
+            | Self::Current
+            | Self::Frequency
+            | Self::OutdoorTemperature => Kind::Gauge,
+        }
+    }
+
+    /// The unit in which values of this quantity are kept: the smallest one for totals.
+    #[must_use]
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::ActiveEnergyImport | Self::ActiveEnergyExport | Self::HeatEnergy | Self::CoolingEnergy => {
+                Unit::WattHour
+            }
+            Self::ReactiveEnergyImport | Self::ReactiveEnergyExport => Unit::VarHour,
+            Self::GasVolume | Self::GasStandardVolume | Self::WaterVolume => Unit::Litre,
+            Self::FuelMass => Unit::Gram,
+            Self::ActivePower => Unit::Watt,
+            Self::ApparentPower => Unit::VoltAmpere,
+            Self::ReactivePower => Unit::Var,
+            Self::PowerFactor => Unit::One,
+            Self::Voltage => Unit::Volt,
+            Self::Current => Unit::Ampere,
+            Self::Frequency => Unit::Hertz,
+            Self::OutdoorTemperature => Unit::DegreeCelsius,
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// Which conductor or tariff a quantity belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// The whole meter.
+    Total,
+    L1,
+    L2,
+    L3,
+    Tariff1,
+    Tariff2,
+}
+
+impl Phase {
+    pub const ALL: [Self; 6] = [Self::Total, Self::L1, Self::L2, Self::L3, Self::Tariff1, Self::Tariff2];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::L1 => "l1",
+            Self::L2 => "l2",
+            Self::L3 => "l3",
+            Self::Tariff1 => "t1",
+            Self::Tariff2 => "t2",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.code() == code)
+    }
+}
+
+/// One quantity on one phase or tariff: a line of a meter's register map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Channel {
+    pub quantity: Quantity,
+    pub phase: Phase,
+}
+
+impl Channel {
+    /// The quantity of the whole meter.
+    #[must_use]
+    pub const fn total(quantity: Quantity) -> Self {
+        Self { quantity, phase: Phase::Total }
+    }
+}
+
+impl fmt::Display for Channel {
+    /// `active_power` for the whole meter, `active_power.l1` for a phase.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.phase {
+            Phase::Total => f.write_str(self.quantity.code()),
+            phase => write!(f, "{}.{}", self.quantity.code(), phase.code()),
+        }
+    }
+}
+
+/// A unit a file, a register or a payload may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unit {
+    WattHour,
+    KilowattHour,
+    MegawattHour,
+    Gigajoule,
+    VarHour,
+    KilovarHour,
+    Litre,
+    CubicMetre,
+    /// Standard cubic metre of gas (15 °C, 1.01325 bar).
+    StandardCubicMetre,
+    Gram,
+    Kilogram,
+    Tonne,
+    Watt,
+    Kilowatt,
+    VoltAmpere,
+    KilovoltAmpere,
+    Var,
+    Kilovar,
+    Volt,
+    Ampere,
+    Milliampere,
+    Hertz,
+    DegreeCelsius,
+    One,
+}
+
+/// What two units must share to be converted into each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dimension {
+    Energy,
+    ReactiveEnergy,
+    Volume,
+    StandardVolume,
+    Mass,
+    Power,
+    ApparentPower,
+    ReactivePower,
+    Voltage,
+    Current,
+    Frequency,
+    Temperature,
+    One,
+}
+
+impl Unit {
+    pub const ALL: [Self; 24] = [
+        Self::WattHour,
+        Self::KilowattHour,
+        Self::MegawattHour,
+        Self::Gigajoule,
+        Self::VarHour,
+        Self::KilovarHour,
+        Self::Litre,
+        Self::CubicMetre,
+        Self::StandardCubicMetre,
+        Self::Gram,
+        Self::Kilogram,
+        Self::Tonne,
+        Self::Watt,
+        Self::Kilowatt,
+        Self::VoltAmpere,
+        Self::KilovoltAmpere,
+        Self::Var,
+        Self::Kilovar,
+        Self::Volt,
+        Self::Ampere,
+        Self::Milliampere,
+        Self::Hertz,
+        Self::DegreeCelsius,
+        Self::One,
+    ];
+
+    /// The symbol in files and on pages.
+    #[must_use]
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::WattHour => "Wh",
+            Self::KilowattHour => "kWh",
+            Self::MegawattHour => "MWh",
+            Self::Gigajoule => "GJ",
+            Self::VarHour => "varh",
+            Self::KilovarHour => "kvarh",
+            Self::Litre => "l",
+            Self::CubicMetre => "m3",
+            Self::StandardCubicMetre => "Smc",
+            Self::Gram => "g",
+            Self::Kilogram => "kg",
+            Self::Tonne => "t",
+            Self::Watt => "W",
+            Self::Kilowatt => "kW",
+            Self::VoltAmpere => "VA",
+            Self::KilovoltAmpere => "kVA",
+            Self::Var => "var",
+            Self::Kilovar => "kvar",
+            Self::Volt => "V",
+            Self::Ampere => "A",
+            Self::Milliampere => "mA",
+            Self::Hertz => "Hz",
+            Self::DegreeCelsius => "°C",
+            Self::One => "1",
+        }
+    }
+
+    /// Reads a symbol; also the common spellings `m³`, `Sm3`, `C`, and the empty text for a pure number.
+    #[must_use]
+    pub fn parse(symbol: &str) -> Option<Self> {
+        match symbol.trim() {
+            "m³" | "mc" => Some(Self::CubicMetre),
+            "Sm3" | "Sm³" | "smc" => Some(Self::StandardCubicMetre),
+            "C" | "degC" => Some(Self::DegreeCelsius),
+            "" => Some(Self::One),
+            other => Self::ALL.into_iter().find(|u| u.symbol() == other),
+        }
+    }
+
+    const fn dimension(self) -> Dimension {
+        match self {
+            Self::WattHour | Self::KilowattHour | Self::MegawattHour | Self::Gigajoule => Dimension::Energy,
+            Self::VarHour | Self::KilovarHour => Dimension::ReactiveEnergy,
+            Self::Litre | Self::CubicMetre => Dimension::Volume,
+            Self::StandardCubicMetre => Dimension::StandardVolume,
+            Self::Gram | Self::Kilogram | Self::Tonne => Dimension::Mass,
+            Self::Watt | Self::Kilowatt => Dimension::Power,
+            Self::VoltAmpere | Self::KilovoltAmpere => Dimension::ApparentPower,
+            Self::Var | Self::Kilovar => Dimension::ReactivePower,
+            Self::Volt => Dimension::Voltage,
+            Self::Ampere | Self::Milliampere => Dimension::Current,
+            Self::Hertz => Dimension::Frequency,
+            Self::DegreeCelsius => Dimension::Temperature,
+            Self::One => Dimension::One,
+        }
+    }
+
+    /// How many of the dimension's smallest kept unit (Wh, l, g, W, …) one of this is.
+    const fn size(self) -> f64 {
+        match self {
+            Self::KilowattHour
+            | Self::KilovarHour
+            | Self::CubicMetre
+            | Self::StandardCubicMetre
+            | Self::Kilogram
+            | Self::Kilowatt
+            | Self::KilovoltAmpere
+            | Self::Kilovar => 1_000.0,
+            Self::MegawattHour | Self::Tonne => 1_000_000.0,
+            // 1 GJ = 1e9 J / 3600 J/Wh.
+            Self::Gigajoule => 1_000_000_000.0 / 3_600.0,
+            Self::Milliampere => 0.001,
+            Self::WattHour
+            | Self::VarHour
+            | Self::Litre
+            | Self::Gram
+            | Self::Watt
+            | Self::VoltAmpere
+            | Self::Var
+            | Self::Volt
+            | Self::Ampere
+            | Self::Hertz
+            | Self::DegreeCelsius
+            | Self::One => 1.0,
+        }
+    }
+
+    /// The factor that turns a value in `self` into a value as `quantity` keeps it (Wh, litre, gram, W, …);
+    /// `None` when the unit does not measure that quantity.
+    ///
+    /// Gas at standard conditions is kept in litres too, but only `Smc` is a unit of it: cubic metres at the
+    /// meter are not standard cubic metres.
+    #[must_use]
+    pub fn factor_to(self, quantity: Quantity) -> Option<f64> {
+        let wanted = match quantity {
+            Quantity::GasStandardVolume => Dimension::StandardVolume,
+            other => other.unit().dimension(),
+        };
+        (self.dimension() == wanted).then(|| self.size() / quantity.unit().size())
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.symbol())
+    }
+}
+
+/// The smallest unit in which amounts of a carrier are counted, as integers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BaseUnit {
+    WattHour,
+    /// Of gas: at standard conditions.
+    Litre,
+    Gram,
+}
+
+impl BaseUnit {
+    /// The unit a thousand of them make, in which people read them: kWh, Smc, kg.
+    #[must_use]
+    pub const fn display(self) -> Unit {
+        match self {
+            Self::WattHour => Unit::KilowattHour,
+            Self::Litre => Unit::StandardCubicMetre,
+            Self::Gram => Unit::Kilogram,
+        }
+    }
+
+    /// The number in [`Self::display`] units.
+    #[must_use]
+    pub fn to_display(self, amount: i64) -> f64 {
+        amount as f64 / 1000.0
+    }
+}
+
+/// Energy carriers of Emilia-Romagna POR FESR 2014-20, Annex 3 table 5, with their units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Carrier {
+    GridElectricity,
+    NaturalGas,
+    Lpg,
+    Coal,
+    FuelOil,
+    SolidBiomass,
+    Wood,
+    Pellets,
+    OnSitePv,
+    SolarThermal,
+    SmallWind,
+    SmallHydro,
+    DistrictHeating,
+    DistrictCooling,
+    Aerothermal,
+    Other,
+}
+
+impl Carrier {
+    pub const ALL: [Self; 16] = [
+        Self::GridElectricity,
+        Self::NaturalGas,
+        Self::Lpg,
+        Self::Coal,
+        Self::FuelOil,
+        Self::SolidBiomass,
+        Self::Wood,
+        Self::Pellets,
+        Self::OnSitePv,
+        Self::SolarThermal,
+        Self::SmallWind,
+        Self::SmallHydro,
+        Self::DistrictHeating,
+        Self::DistrictCooling,
+        Self::Aerothermal,
+        Self::Other,
+    ];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::GridElectricity => "grid_electricity",
+            Self::NaturalGas => "natural_gas",
+            Self::Lpg => "lpg",
+            Self::Coal => "coal",
+            Self::FuelOil => "fuel_oil",
+            Self::SolidBiomass => "solid_biomass",
+            Self::Wood => "wood",
+            Self::Pellets => "pellets",
+            Self::OnSitePv => "on_site_pv",
+            Self::SolarThermal => "solar_thermal",
+            Self::SmallWind => "small_wind",
+            Self::SmallHydro => "small_hydro",
+            Self::DistrictHeating => "district_heating",
+            Self::DistrictCooling => "district_cooling",
+            Self::Aerothermal => "aerothermal",
+            Self::Other => "other",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|c| c.code() == code)
+    }
+
+    #[must_use]
+    pub const fn base_unit(self) -> BaseUnit {
+        match self {
+            Self::NaturalGas => BaseUnit::Litre,
+            Self::Lpg | Self::Coal | Self::FuelOil | Self::SolidBiomass | Self::Wood | Self::Pellets => {
+                BaseUnit::Gram
+            }
+            Self::GridElectricity
+            | Self::OnSitePv
+            | Self::SolarThermal
+            | Self::SmallWind
+            | Self::SmallHydro
+            | Self::DistrictHeating
+            | Self::DistrictCooling
+            | Self::Aerothermal
+            | Self::Other => BaseUnit::WattHour,
+        }
+    }
+
+    /// The quantity a meter of this carrier counts, where `export` tells fed-in electricity.
+    #[must_use]
+    pub const fn total_quantity(self) -> Quantity {
+        match self {
+            Self::NaturalGas => Quantity::GasStandardVolume,
+            Self::Lpg | Self::Coal | Self::FuelOil | Self::SolidBiomass | Self::Wood | Self::Pellets => {
+                Quantity::FuelMass
+            }
+            Self::SolarThermal | Self::DistrictHeating | Self::Aerothermal => Quantity::HeatEnergy,
+            Self::DistrictCooling => Quantity::CoolingEnergy,
+            Self::GridElectricity | Self::OnSitePv | Self::SmallWind | Self::SmallHydro | Self::Other => {
+                Quantity::ActiveEnergyImport
+            }
+        }
+    }
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_reads_back() {
+        for q in Quantity::ALL {
+            assert_eq!(Quantity::parse(q.code()), Some(q));
+            assert!(q.unit().factor_to(q).is_some() || q == Quantity::GasStandardVolume);
+        }
+        for c in Carrier::ALL {
+            assert_eq!(Carrier::parse(c.code()), Some(c));
+            assert!(c.base_unit().display().factor_to(c.total_quantity()).is_some());
+        }
+        for u in Unit::ALL {
+            assert_eq!(Unit::parse(u.symbol()), Some(u));
+        }
+    }
+
+    #[test]
+    fn a_unit_of_another_kind_is_refused() {
+        assert_eq!(Unit::KilowattHour.factor_to(Quantity::ActiveEnergyImport), Some(1000.0));
+        assert_eq!(Unit::Kilowatt.factor_to(Quantity::ActiveEnergyImport), None);
+        assert_eq!(Unit::CubicMetre.factor_to(Quantity::GasStandardVolume), None);
+        assert_eq!(Unit::StandardCubicMetre.factor_to(Quantity::GasStandardVolume), Some(1000.0));
+    }
+}

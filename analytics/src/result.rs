@@ -1,0 +1,191 @@
+//! The figures of one project and one year: what reports, pages and files show.
+//!
+//! Must never: compute. These are plain values that carry their coverage, bounds and findings.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use model::{BuildingId, Finding, MeterFacts, Month, Project, Provenance};
+
+use crate::factors::FactorSet;
+use crate::scheme::{KpiDefinition, Scheme};
+
+/// Everything computed for a project and a calendar year.
+#[derive(Debug, Clone)]
+pub struct ProjectYear {
+    pub project: Arc<Project>,
+    pub scheme: Arc<Scheme>,
+    pub factors: Arc<FactorSet>,
+    pub year: i32,
+    /// First day not counted: 1 January of the next year, or the day up to which data may exist.
+    pub until: NaiveDate,
+    /// In the order of the project file.
+    pub meters: Vec<MeterYear>,
+    /// In the order of the scheme.
+    pub kpis: Vec<KpiResult>,
+    /// Sorted by severity (worst first), code, subject. Includes those of the meters.
+    pub findings: Vec<Finding>,
+    pub provenance: Provenance,
+}
+
+impl ProjectYear {
+    /// Whether the whole calendar year lies before `until`.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        NaiveDate::from_ymd_opt(self.year + 1, 1, 1).is_some_and(|end| end <= self.until)
+    }
+}
+
+/// Where a month's energy came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MonthSource {
+    /// Totals of the meter.
+    Meter,
+    /// Bills of the supply point.
+    Bills,
+    /// Nothing.
+    Missing,
+}
+
+/// One meter in one year.
+#[derive(Debug, Clone)]
+pub struct MeterYear {
+    pub building: BuildingId,
+    pub meter: MeterFacts,
+    /// Twelve rows.
+    pub months: Vec<MeterMonth>,
+    pub baseline: Baseline,
+    pub totals: MeterTotals,
+}
+
+/// One civil month of one meter. Energies in the carrier's display unit (kWh, Smc, kg).
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeterMonth {
+    pub month: Month,
+    pub source: MonthSource,
+    /// Whether the month lies in the reporting period (after completion, before `until`).
+    pub reporting: bool,
+    /// Best value, and the bounds between which the truth lies. `None` when nothing is known.
+    pub measured: Option<f64>,
+    pub measured_low: Option<f64>,
+    /// `None` too when nothing bounds it.
+    pub measured_high: Option<f64>,
+    /// 0 to 1.
+    pub coverage_ratio: f64,
+    pub estimated_ratio: f64,
+    /// Kelvin days at the model's base temperature; `None` when temperatures are missing or there is no model.
+    pub heating_degree_days: Option<f64>,
+    /// Days of the month with a temperature, 0 to 31.
+    pub temperature_days: u32,
+    /// The baseline model under this month's weather. `None` outside the reporting period or without model or weather.
+    pub adjusted_baseline: Option<f64>,
+    /// Adjusted baseline minus measured; `None` when either is missing or coverage is under the threshold.
+    pub avoided: Option<f64>,
+}
+
+/// The baseline of a meter.
+#[derive(Debug, Clone)]
+pub enum Baseline {
+    /// Fitted on the baseline period.
+    Fitted(BaselineModel),
+    /// The meter is new: its baseline is zero.
+    Zero,
+    /// Not compared (sub-meter, export, production).
+    NotCompared,
+    /// Could not be fitted; the findings say why.
+    Unknown,
+}
+
+/// A fitted variable-base heating degree-day model, in display units per day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaselineModel {
+    pub base_per_day: f64,
+    /// Zero when the load does not respond to the cold.
+    pub heating_per_degree_day: f64,
+    /// Base temperature in °C; `None` when heating is zero.
+    pub heating_base_c: Option<f64>,
+    pub quality: FitQuality,
+    /// The periods it was fitted on: (first day, day after the last, energy per day, mean degree days per day).
+    pub points: Vec<BaselinePoint>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaselinePoint {
+    pub from: NaiveDate,
+    pub to: NaiveDate,
+    pub energy_per_day: f64,
+    /// At the chosen base; 0 for a model without heating.
+    pub degree_days_per_day: f64,
+}
+
+/// How well the model follows the baseline period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FitQuality {
+    pub n: usize,
+    pub r2: f64,
+    pub r2_adjusted: f64,
+    /// Root mean square error over the mean, degrees of freedom removed; 0.1 is 10 %.
+    pub cvrmse_ratio: f64,
+    pub nmbe_ratio: f64,
+    pub baseline_days: u32,
+}
+
+/// Sums over the reporting months of the year, in display units.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MeterTotals {
+    /// Sum over all months of the year with data, reporting or not.
+    pub measured: f64,
+    /// Reporting months for which `avoided` exists.
+    pub compared_months: u32,
+    /// Reporting months that the year has so far.
+    pub reporting_months: u32,
+    pub compared_measured: f64,
+    pub adjusted_baseline: f64,
+    pub avoided: f64,
+    /// 90 % bounds of `avoided`: model uncertainty and unmeasured energy.
+    pub avoided_low: f64,
+    pub avoided_high: f64,
+    pub coverage_ratio: f64,
+}
+
+/// Whether a KPI is reached. Never `Reached` on missing data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Reached,
+    Missed,
+    /// Data do not allow a statement; the findings say why.
+    Undetermined,
+}
+
+impl Verdict {
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Reached => "reached",
+            Self::Missed => "missed",
+            Self::Undetermined => "undetermined",
+        }
+    }
+}
+
+/// One KPI of the year, in the scheme's unit.
+#[derive(Debug, Clone)]
+pub struct KpiResult {
+    pub definition: KpiDefinition,
+    /// The value to be reached: declared ex ante, or the scheme's limit.
+    pub target: Option<f64>,
+    /// Where the declared value stands.
+    pub target_source: Option<String>,
+    /// What counts: the bound that is worse for the beneficiary. `None` when withheld.
+    pub achieved: Option<f64>,
+    /// Best estimate, for comparison.
+    pub best: Option<f64>,
+    /// 90 % bounds.
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+    /// achieved / target; 1 is 100 %.
+    pub attainment_ratio: Option<f64>,
+    pub verdict: Verdict,
+    /// Codes of the findings that withhold or weaken it.
+    pub because: Vec<String>,
+}
