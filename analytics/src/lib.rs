@@ -4,7 +4,18 @@
 //! Must never: do I/O, read a clock, be async, derive serde, log. Functions return values and findings; they
 //! never fail on bad data.
 
+pub mod baseline;
+pub mod bills;
+pub mod counter;
+pub mod degree_days;
+pub mod evaluate;
 pub mod factors;
+mod kpi;
+pub mod normalise;
 pub mod report;
 pub mod result;
 pub mod scheme;
+pub mod series;
+pub mod text;
+#[cfg(test)]
+mod zz_speed;

@@ -23,6 +23,8 @@ pub struct Document {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Section {
     pub title: String,
+    /// Set after the text proper, lettered instead of numbered.
+    pub annex: bool,
     pub blocks: Vec<Block>,
 }
 
@@ -67,7 +69,8 @@ pub struct Chart {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChartKind {
-    /// Columns per month, one group a category, with one line over them.
+    /// Stacked columns per month, a layer for each of `columns`, with one line over them. A month in which any
+    /// layer is `None` is drawn as a gap, never as a lower column.
     MonthlyColumns {
         unit: String,
         /// Twelve short labels.

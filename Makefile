@@ -1,0 +1,39 @@
+# The few commands a person needs. Each installs what is missing on a fresh Debian or Ubuntu with Rust
+# (rustup), Node.js 20 and make, as root or with sudo; see tests/setup.sh for what that is.
+#
+#   make demo    build and start the demonstration on http://127.0.0.1:8480
+#   make test    everything that cargo test runs, with the real peers
+#   make bench   the figures of docs/benchmarks.md, from a release build
+#   make clean   remove what was built and the demonstration's data
+
+SHELL := /bin/sh
+
+# rustup puts cargo here; a shell that has not read its profile yet does not know it.
+CARGO := $(shell command -v cargo 2>/dev/null || { test -x "$$HOME/.cargo/bin/cargo" && echo "$$HOME/.cargo/bin/cargo"; } || echo cargo)
+# cargo needs rustc beside it.
+export PATH := $(dir $(CARGO)):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench clean
+
+help:
+	@sed -n 's/^#   make/make/p' Makefile
+
+demo:
+	@sh tests/setup.sh demo
+	$(CARGO) build --locked -p daemon
+	target/debug/consuntivo demo --dir demo-data
+
+test:
+	@sh tests/setup.sh test
+	$(CARGO) build --workspace --locked
+	$(CARGO) test --workspace --locked
+
+bench:
+	@sh tests/setup.sh demo
+	$(CARGO) build --release --locked -p daemon
+	target/release/consuntivo bench --dir target/bench-data
+
+clean:
+	$(CARGO) clean
+	rm -rf demo-data bench-data

@@ -1,0 +1,147 @@
+//! One project and one year: everything measured, modelled and compared, as plain values.
+//!
+//! Must never: fail on bad data, treat what is missing as zero, or let an unmeasured month count as a saving.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use model::{
+    BilledPeriod, DailyTemperature, Digest, Finding, Instant, MeterId, MonthlySeries, Project, Severity,
+};
+
+use crate::degree_days::DailyMeans;
+use crate::factors::FactorSet;
+use crate::kpi;
+use crate::result::ProjectYear;
+use crate::scheme::Scheme;
+use crate::series::DatedFinding;
+
+/// Version of the computing rules; changes whenever the same inputs may give another figure.
+pub const RULES: &str = "1";
+
+/// Share of a period's time that must be measured for it to be used: 0.9, CalTRACK 2.0 §2.2.1.2 and §2.2.3.2.
+pub const COVERAGE_MIN: f64 = 0.9;
+
+/// Everything the figures of one project and year depend on.
+#[derive(Debug, Clone)]
+pub struct YearInput<'a> {
+    pub project: Arc<Project>,
+    pub scheme: Arc<Scheme>,
+    pub factors: Arc<FactorSet>,
+    pub year: i32,
+    /// First day not counted, in the project's zone: the day up to which data may exist. Days after the year's end
+    /// change nothing.
+    pub until: NaiveDate,
+    /// What is known of the project's meters, in any order. A meter without an entry has no data.
+    pub meters: Vec<MeterInput>,
+    /// Of the project's station, in any order.
+    pub temperatures: &'a [DailyTemperature],
+    /// Digest of the catalogue files used: scheme and factor set.
+    pub catalog: Digest,
+}
+
+/// What is known of one meter.
+#[derive(Debug, Clone)]
+pub struct MeterInput {
+    pub meter: MeterId,
+    /// From the meter's own totals: [`crate::series::Accumulator::snapshot`] at the first instant of `until`.
+    pub months: MonthlySeries,
+    /// Of its supply point, in any order.
+    pub bills: Vec<BilledPeriod>,
+    /// What its counter did: [`crate::series::Accumulator::findings`]. Months that are not used are left out.
+    pub findings: Vec<DatedFinding>,
+    /// How many readings `months` was made of, and from when to when.
+    pub readings: u64,
+    pub first_reading_at: Option<Instant>,
+    pub last_reading_at: Option<Instant>,
+}
+
+impl MeterInput {
+    /// A meter of which nothing is known.
+    #[must_use]
+    pub fn empty(meter: MeterId, unit: model::BaseUnit) -> Self {
+        Self {
+            meter,
+            months: MonthlySeries::empty(unit),
+            bills: Vec::new(),
+            findings: Vec::new(),
+            readings: 0,
+            first_reading_at: None,
+            last_reading_at: None,
+        }
+    }
+}
+
+mod digest;
+pub(crate) mod meter;
+
+/// All figures of the year. Never fails: what cannot be said is `None` and has a finding.
+///
+/// Which bound counts: `achieved` takes the model's best estimate with the bound of the *unmeasured* energy that is
+/// worse for the beneficiary (an hour without readings may have used all that the connection carries). The
+/// statistical band of the model is not laid to the beneficiary's charge, since it falls on both sides alike; it is
+/// shown with the unmeasured energy in `low` and `high`.
+#[must_use]
+pub fn evaluate(input: &YearInput<'_>) -> ProjectYear {
+    let project = &input.project;
+    let temperatures = DailyMeans::of(input.temperatures, &project.station);
+    let context = meter::Context::new(input, &temperatures);
+    let mut findings = Vec::new();
+    let mut meters = Vec::new();
+    let mut assessed = Vec::new();
+    for (building, facts) in project.meters() {
+        let known = input.meters.iter().find(|m| m.meter == facts.id);
+        let (year, assessment, meter_findings) = meter::assess(&context, &building.id, facts, known);
+        findings.extend(meter_findings);
+        meters.push(year);
+        assessed.push(assessment);
+    }
+    // Sums do not depend on the order of the project file.
+    assessed.sort_by(|a, b| a.meter.cmp(&b.meter));
+    findings.extend(year_finding(input, &context));
+    let (kpis, kpi_findings) = kpi::all(&kpi::Context {
+        project,
+        scheme: &input.scheme,
+        factors: &input.factors,
+        meters: &assessed,
+        whole_year: context.reporting_months() == 12,
+        year: input.year,
+    });
+    findings.extend(kpi_findings);
+    findings.sort_by(|a, b| {
+        (b.severity, a.code, &a.subject, &a.says).cmp(&(a.severity, b.code, &b.subject, &b.says))
+    });
+    findings.dedup();
+    ProjectYear {
+        project: Arc::clone(project),
+        scheme: Arc::clone(&input.scheme),
+        factors: Arc::clone(&input.factors),
+        year: input.year,
+        until: input.until,
+        meters,
+        kpis,
+        findings,
+        provenance: digest::provenance(input),
+    }
+}
+
+/// Whether the year has twelve reporting months; if not, its KPI are not judged.
+fn year_finding(input: &YearInput<'_>, context: &meter::Context<'_>) -> Option<Finding> {
+    let months = context.reporting_months();
+    let about = format!("project:{} {}", input.project.id, input.year);
+    let says = format!("the year has {months} reporting months so far; its KPI are judged with twelve");
+    (months < 12).then(|| {
+        Finding::new(
+            "year.incomplete",
+            Severity::Caution,
+            about,
+            says,
+            "annual KPI are stated for a whole calendar year",
+        )
+        .with("months", months)
+        .with("year", input.year)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! The digest of everything a year's figures were computed from, in a form that is the same for the same inputs.
+//!
+//! Must never: depend on the order in which meters, bills or temperatures were handed over.
+
+use chrono::NaiveDate;
+use model::{
+    BilledPeriod, Building, DailyTemperature, Digest, Instant, MeterFacts, MonthValue, Project, Provenance,
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{MeterInput, RULES, YearInput};
+
+/// Fields one after the other; texts and lists with their length before them, so that no two inputs run together.
+struct Canon(Sha256);
+
+impl Canon {
+    fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.0.update(text.as_bytes());
+    }
+
+    fn count(&mut self, n: usize) {
+        self.0.update((n as u64).to_be_bytes());
+    }
+
+    fn whole(&mut self, n: i64) {
+        self.0.update(n.to_be_bytes());
+    }
+
+    fn real(&mut self, x: f64) {
+        // Minus zero is zero.
+        self.0.update((x + 0.0).to_bits().to_be_bytes());
+    }
+
+    fn day(&mut self, day: NaiveDate) {
+        self.text(&day.to_string());
+    }
+
+    fn maybe<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.0.update([u8::from(value.is_some())]);
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+}
+
+pub(super) fn provenance(input: &YearInput<'_>) -> Provenance {
+    let mut temperatures: Vec<&DailyTemperature> =
+        input.temperatures.iter().filter(|t| t.station == input.project.station).collect();
+    // Stable: of two for the same day the first stands, here as in the computation.
+    temperatures.sort_by_key(|t| t.date);
+    let mut meters: Vec<&MeterInput> =
+        input.meters.iter().filter(|m| input.project.meters().any(|(_, f)| f.id == m.meter)).collect();
+    meters.sort_by(|a, b| a.meter.cmp(&b.meter));
+    let instants = |pick: fn(&MeterInput) -> Option<Instant>| {
+        let meters = meters.clone();
+        meters.into_iter().filter_map(pick)
+    };
+    Provenance {
+        readings: meters.iter().map(|m| m.readings).sum(),
+        bills: meters.iter().map(|m| m.bills.len() as u64).sum(),
+        temperatures: temperatures.len() as u64,
+        first_reading_at: instants(|m| m.first_reading_at).min(),
+        last_reading_at: instants(|m| m.last_reading_at).max(),
+        inputs: digest(input, &meters, &temperatures),
+        catalog: input.catalog,
+        rules: RULES,
+    }
+}
+
+fn digest(input: &YearInput<'_>, meters: &[&MeterInput], temperatures: &[&DailyTemperature]) -> Digest {
+    let mut c = Canon(Sha256::new());
+    c.text("consuntivo inputs");
+    c.text(RULES);
+    c.0.update(input.catalog.0);
+    c.whole(i64::from(input.year));
+    c.day(input.until);
+    project(&mut c, &input.project);
+    c.count(meters.len());
+    for m in meters {
+        meter(&mut c, m);
+    }
+    c.count(temperatures.len());
+    for t in temperatures {
+        c.day(t.date);
+        c.real(t.mean_c);
+    }
+    Digest(c.0.finalize().into())
+}
+
+fn project(c: &mut Canon, p: &Project) {
+    for text in
+        [p.id.as_str(), &p.title, &p.cup, p.scheme.as_str(), p.factor_set.as_str(), p.station.as_str()]
+    {
+        c.text(text);
+    }
+    c.text(p.zone.name());
+    let b = &p.beneficiary;
+    for text in [&b.name, &b.tax_code, &b.legal_representative] {
+        c.text(text);
+    }
+    let d = &p.dates;
+    for day in [d.baseline_from, d.baseline_to, d.works_from, d.completed] {
+        c.day(day);
+    }
+    c.maybe(d.expenses_closed, Canon::day);
+    c.maybe(d.final_payment, Canon::day);
+    c.maybe(p.facility, |c, euro| c.whole(euro.cents));
+    c.count(p.declared.len());
+    for declared in &p.declared {
+        c.text(&declared.kpi);
+        c.real(declared.value);
+        c.text(&declared.source);
+    }
+    c.count(p.buildings.len());
+    for b in &p.buildings {
+        building(c, b);
+    }
+}
+
+fn building(c: &mut Canon, b: &Building) {
+    for text in [b.id.as_str(), &b.name, &b.municipality, &b.istat_code, &b.address, &b.usage_profile] {
+        c.text(text);
+    }
+    c.real(b.floor_area_m2);
+    c.real(b.gross_volume_m3);
+    c.maybe(b.ape_code.as_deref(), Canon::text);
+    c.count(b.uses.len());
+    for u in &b.uses {
+        c.text(&u.category);
+        c.real(u.floor_area_m2);
+    }
+    c.count(b.meters.len());
+    for m in &b.meters {
+        facts(c, m);
+    }
+}
+
+fn facts(c: &mut Canon, m: &MeterFacts) {
+    for text in [m.id.as_str(), &m.name, m.carrier.code(), m.direction.code(), m.role.code()] {
+        c.text(text);
+    }
+    c.maybe(m.supply_point.as_deref(), Canon::text);
+    c.real(m.ceiling_per_hour);
+    c.maybe(m.wraps_at, Canon::whole);
+    c.maybe(m.serial.as_deref(), Canon::text);
+    c.maybe(m.accuracy_class.as_deref(), Canon::text);
+}
+
+fn meter(c: &mut Canon, m: &MeterInput) {
+    c.text(m.meter.as_str());
+    c.text(m.months.unit.display().symbol());
+    c.count(m.months.months.len());
+    for v in &m.months.months {
+        month(c, v);
+    }
+    let mut bills: Vec<&BilledPeriod> = m.bills.iter().collect();
+    bills.sort_by_key(|b| (&b.supply_point, b.from, b.to, b.quality, b.amount, b.unit));
+    c.count(bills.len());
+    for b in bills {
+        c.text(&b.supply_point);
+        c.day(b.from);
+        c.day(b.to);
+        c.whole(b.amount);
+        c.text(b.unit.display().symbol());
+        c.text(b.quality.code());
+    }
+    let mut findings: Vec<_> = m.findings.iter().collect();
+    findings.sort_by(|a, b| (a.month, &a.finding).cmp(&(b.month, &b.finding)));
+    c.count(findings.len());
+    for f in findings {
+        c.text(f.finding.code);
+        c.text(f.finding.severity.code());
+        c.text(&f.finding.subject);
+        c.text(&f.finding.says);
+    }
+}
+
+fn month(c: &mut Canon, v: &MonthValue) {
+    c.text(&v.month.to_string());
+    c.whole(v.amount);
+    c.whole(v.low);
+    c.maybe(v.high, Canon::whole);
+    c.real(v.coverage_ratio);
+    c.real(v.estimated_ratio);
+}

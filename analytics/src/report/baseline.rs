@@ -1,0 +1,166 @@
+//! The baseline models, their quality, and the scatter of consumption against degree days.
+//!
+//! Must never: draw a model that was not fitted, or leave a meter's missing baseline unsaid.
+
+use model::Severity;
+
+use super::context::{Context, concerns, meter_unit};
+use super::document::{Block, Chart, ChartKind, NamedLine, NamedPoints, Section};
+use crate::result::{Baseline, BaselineModel, MeterYear};
+
+pub(super) fn section(context: &Context<'_>) -> Section {
+    let meters = &context.year.meters;
+    let mut blocks = Vec::new();
+    if meters.iter().any(|m| !matches!(m.baseline, Baseline::NotCompared)) {
+        let dates = &context.year.project.dates;
+        blocks.push(Block::Paragraph(context.fill(
+            "baseline.intro",
+            &[
+                ("from", &context.format.date(dates.baseline_from)),
+                ("to", &context.format.date(dates.baseline_to)),
+            ],
+        )));
+    }
+    for meter in meters {
+        match &meter.baseline {
+            Baseline::Fitted(model) => fitted(context, meter, model, &mut blocks),
+            Baseline::Zero => {
+                blocks.push(Block::Heading(meter.meter.name.clone()));
+                blocks.push(context.paragraph("baseline.zero"));
+            }
+            Baseline::Unknown => {
+                blocks.push(Block::Heading(meter.meter.name.clone()));
+                blocks.push(unknown(context, meter));
+            }
+            Baseline::NotCompared => {}
+        }
+    }
+    let others: Vec<String> = meters
+        .iter()
+        .filter(|m| matches!(m.baseline, Baseline::NotCompared))
+        .map(|m| m.meter.name.clone())
+        .collect();
+    if !others.is_empty() {
+        let text = context.fill("baseline.not_compared", &[("meters", &others.join("; "))]);
+        blocks.push(Block::Paragraph(text));
+    }
+    context.section("baseline", blocks)
+}
+
+fn unknown(context: &Context<'_>, meter: &MeterYear) -> Block {
+    let reasons: Vec<String> = context
+        .year
+        .findings
+        .iter()
+        .filter(|f| {
+            concerns(f, &meter.meter) && (f.code.starts_with("baseline") || f.code.starts_with("fit"))
+        })
+        .map(|f| context.texts.finding(f))
+        .collect();
+    let mut text = context.t("baseline.unknown");
+    if !reasons.is_empty() {
+        text = format!("{text} {}.", reasons.join("; "));
+    }
+    Block::Callout { severity: Severity::Blocks, text }
+}
+
+fn fitted(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, blocks: &mut Vec<Block>) {
+    let format = &context.format;
+    let unit = meter_unit(&meter.meter);
+    let quality = &model.quality;
+    let mut facts = Vec::new();
+    if let (Some(first), Some(last)) = (model.points.first(), model.points.last()) {
+        let values = [("from", &*format.date(first.from)), ("to", &*format.date(last.to))];
+        facts.push((context.t("baseline.period"), context.fill("baseline.period_value", &values)));
+    }
+    facts.push((context.t("baseline.equation"), equation(context, model, unit)));
+    facts.push((context.t("baseline.points"), quality.n.to_string()));
+    facts.push((context.t("baseline.days"), quality.baseline_days.to_string()));
+    facts.push((context.t("baseline.r2"), format.number(Some(quality.r2), 3)));
+    facts.push((context.t("baseline.r2_adjusted"), format.number(Some(quality.r2_adjusted), 3)));
+    facts.push((context.t("baseline.cvrmse"), format.percent(Some(quality.cvrmse_ratio))));
+    facts.push((context.t("baseline.nmbe"), format.percent(Some(quality.nmbe_ratio))));
+    blocks.push(Block::Heading(meter.meter.name.clone()));
+    blocks.push(Block::Facts(facts));
+    if model.heating_base_c.is_some() {
+        blocks.push(Block::Chart(scatter(context, meter, model, unit)));
+    }
+    let remarks: Vec<String> = context
+        .year
+        .findings
+        .iter()
+        .filter(|f| {
+            concerns(f, &meter.meter) && (f.code.starts_with("baseline") || f.code.starts_with("fit"))
+        })
+        .map(|f| context.texts.finding(f))
+        .collect();
+    if !remarks.is_empty() {
+        blocks.push(Block::Callout { severity: Severity::Caution, text: sentence(&remarks.join("; ")) });
+    }
+}
+
+/// Upper case at the beginning, a full stop at the end: findings are written without.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
+        None => String::new(),
+    }
+}
+
+fn equation(context: &Context<'_>, model: &BaselineModel, unit: &str) -> String {
+    let constant = context.format.quantity(Some(model.base_per_day), 2, unit);
+    match model.heating_base_c {
+        Some(base) => context.fill(
+            "baseline.equation_heating",
+            &[
+                ("constant", &constant),
+                ("slope", &context.format.quantity(Some(model.heating_per_degree_day), 3, unit)),
+                ("base", &context.format.trimmed(Some(base), 1)),
+            ],
+        ),
+        None => context.fill("baseline.equation_flat", &[("constant", &constant)]),
+    }
+}
+
+fn scatter(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, unit: &str) -> Chart {
+    let year = context.year.year.to_string();
+    let before: Vec<(f64, f64)> =
+        model.points.iter().map(|p| (p.degree_days_per_day, p.energy_per_day)).collect();
+    let after: Vec<(f64, f64)> = meter
+        .months
+        .iter()
+        .filter(|m| m.reporting && m.avoided.is_some())
+        .filter_map(|m| {
+            let days = f64::from(m.month.days());
+            Some((m.heating_degree_days? / days, m.measured? / days))
+        })
+        .collect();
+    let x_max = before.iter().chain(&after).map(|p| p.0).fold(0.0, f64::max);
+    let at = |x: f64| (x, model.base_per_day + model.heating_per_degree_day * x);
+    let base = context.format.trimmed(model.heating_base_c, 1);
+    let counts = [
+        ("meter", &*meter.meter.name),
+        ("before", &*before.len().to_string()),
+        ("after", &*after.len().to_string()),
+        ("year", &*year),
+        ("r2", &*context.format.number(Some(model.quality.r2), 2)),
+    ];
+    let mut groups = vec![NamedPoints { name: context.t("baseline.group_before"), points: before }];
+    if !after.is_empty() {
+        groups.push(NamedPoints {
+            name: context.fill("baseline.group_after", &[("year", &year)]),
+            points: after,
+        });
+    }
+    Chart {
+        caption: context.fill("baseline.chart_caption", &[("meter", &meter.meter.name)]),
+        alternative: context.fill("baseline.chart_alternative", &counts),
+        kind: ChartKind::Scatter {
+            x_label: context.fill("baseline.x_label", &[("base", &base)]),
+            y_label: context.fill("baseline.y_label", &[("unit", unit)]),
+            groups,
+            line: Some(NamedLine { name: context.t("baseline.line"), points: vec![at(0.0), at(x_max)] }),
+        },
+    }
+}

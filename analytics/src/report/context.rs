@@ -1,0 +1,149 @@
+//! What every section is written from: the year's figures, the texts, the way of writing numbers.
+//!
+//! Must never: compute a figure. Looking up, choosing and wording only.
+
+use model::{Carrier, Direction, Finding, MeterFacts, Month};
+
+use super::document::{Align, Block, Section, Table};
+use super::format::{Format, KPI_DECIMALS, unit_symbol};
+use crate::result::{KpiResult, MeterYear, ProjectYear};
+use crate::text::Texts;
+
+/// Most reasons printed for one withheld figure; the findings section has them all.
+const REASONS_MAX: usize = 4;
+
+pub(super) struct Context<'a> {
+    pub(super) year: &'a ProjectYear,
+    pub(super) texts: &'a Texts,
+    pub(super) format: Format<'a>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(year: &'a ProjectYear, texts: &'a Texts) -> Self {
+        Self { year, texts, format: Format::new(texts) }
+    }
+
+    /// The text `report.<key>`.
+    pub(super) fn t(&self, key: &str) -> String {
+        self.texts.get(&format!("report.{key}")).to_owned()
+    }
+
+    /// The text `report.<key>` with its values.
+    pub(super) fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
+        self.texts.fill(&format!("report.{key}"), values)
+    }
+
+    pub(super) fn paragraph(&self, key: &str) -> Block {
+        Block::Paragraph(self.t(key))
+    }
+
+    pub(super) fn section(&self, key: &str, blocks: Vec<Block>) -> Section {
+        Section { title: self.t(&format!("section.{key}")), annex: false, blocks }
+    }
+
+    pub(super) fn annex(&self, key: &str, blocks: Vec<Block>) -> Section {
+        Section { title: self.t(&format!("section.{key}")), annex: true, blocks }
+    }
+
+    /// Column heads from `report.column.<key>`.
+    pub(super) fn columns(&self, keys: &[(&str, Align)]) -> Vec<(String, Align)> {
+        keys.iter().map(|(key, align)| (self.t(&format!("column.{key}")), *align)).collect()
+    }
+
+    pub(super) fn table(&self, caption: String, keys: &[(&str, Align)], rows: Vec<Vec<String>>) -> Block {
+        Block::Table(Table { caption, columns: self.columns(keys), rows, total: None })
+    }
+
+    pub(super) fn carrier(&self, carrier: Carrier) -> String {
+        self.t(&format!("carrier.{}", carrier.code()))
+    }
+
+    pub(super) fn direction(&self, direction: Direction) -> String {
+        self.t(&format!("direction.{}", direction.code()))
+    }
+
+    pub(super) fn building_name(&self, meter: &MeterYear) -> String {
+        let found = self.year.project.buildings.iter().find(|b| b.id == meter.building);
+        found.map_or_else(|| meter.building.to_string(), |b| b.name.clone())
+    }
+
+    pub(super) fn kpi_name(&self, kpi: &KpiResult) -> String {
+        self.texts.get(&kpi.definition.text).to_owned()
+    }
+
+    pub(super) fn kpi_value(&self, kpi: &KpiResult, value: Option<f64>) -> String {
+        self.format.quantity(value, KPI_DECIMALS, &unit_symbol(kpi.definition.unit.symbol()))
+    }
+
+    /// Why a KPI is withheld or weak, as sentences; the finding's code where the year has no such finding.
+    pub(super) fn kpi_reasons(&self, kpi: &KpiResult) -> Vec<String> {
+        let mut reasons: Vec<String> = Vec::new();
+        for code in &kpi.because {
+            let mut said = self.year.findings.iter().filter(|f| f.code == code).peekable();
+            if said.peek().is_none() {
+                reasons.push(code.clone());
+            }
+            for finding in said {
+                let reason = format!("{}: {}", self.subject(finding), self.texts.finding(finding));
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+        let more = reasons.len().saturating_sub(REASONS_MAX);
+        if more > 0 {
+            reasons.truncate(REASONS_MAX);
+            reasons.push(self.fill("findings.more", &[("count", &more.to_string())]));
+        }
+        reasons
+    }
+
+    /// Whom a finding is about, in words: the meter's name and the month's.
+    pub(super) fn subject(&self, finding: &Finding) -> String {
+        let words: Vec<String> = finding.subject.split_whitespace().map(|w| self.subject_word(w)).collect();
+        words.join(" ")
+    }
+
+    fn subject_word(&self, word: &str) -> String {
+        if let Some(month) = parse_month(word) {
+            return format!("{} {}", self.format.month(month.number), month.year);
+        }
+        let project = &self.year.project;
+        match word.split_once(':') {
+            Some(("meter", id)) => self
+                .year
+                .meters
+                .iter()
+                .find(|m| m.meter.id.as_str() == id)
+                .map_or_else(|| id.to_owned(), |m| m.meter.name.clone()),
+            Some(("building", id)) => project
+                .buildings
+                .iter()
+                .find(|b| b.id.as_str() == id)
+                .map_or_else(|| id.to_owned(), |b| b.name.clone()),
+            Some(("project", _)) => self.t("findings.project"),
+            Some((kind @ ("station" | "kpi"), id)) => format!("{} {id}", self.t(&format!("findings.{kind}"))),
+            _ => word.to_owned(),
+        }
+    }
+}
+
+/// `2025-03` as a month.
+pub(super) fn parse_month(word: &str) -> Option<Month> {
+    let (year, number) = word.split_once('-')?;
+    if year.len() != 4 || number.len() != 2 {
+        return None;
+    }
+    Month::new(year.parse().ok()?, number.parse().ok()?)
+}
+
+/// Whether a finding is about this meter, whatever the month.
+pub(super) fn concerns(finding: &Finding, meter: &MeterFacts) -> bool {
+    let id = meter.id.as_str();
+    finding.subject.split_whitespace().any(|w| w.strip_prefix("meter:") == Some(id))
+}
+
+/// The unit in which a meter's energy is printed.
+pub(super) fn meter_unit(meter: &MeterFacts) -> &'static str {
+    meter.carrier.base_unit().display().symbol()
+}

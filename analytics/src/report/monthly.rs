@@ -1,0 +1,160 @@
+//! Monthly measurements, carrier by carrier, with what is estimated marked.
+//!
+//! Must never: print a month without data as zero, or an estimate without its mark.
+
+use model::{Carrier, Direction, MeterRole};
+
+use super::context::{Context, meter_unit};
+use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section, Table};
+use super::format::ENERGY_DECIMALS;
+use crate::result::{MeterMonth, MeterYear, MonthSource};
+
+/// Meters that one table holds side by side on a page.
+const METERS_PER_TABLE: usize = 4;
+
+/// Share of a month above which its value carries the mark of an estimate.
+const ESTIMATED_RATIO_MARKED: f64 = 0.0005;
+
+pub(super) fn section(context: &Context<'_>) -> Section {
+    let mut groups: Vec<(Carrier, Direction)> = Vec::new();
+    for meter in &context.year.meters {
+        let key = (meter.meter.carrier, meter.meter.direction);
+        if !groups.contains(&key) {
+            groups.push(key);
+        }
+    }
+    let mut blocks = Vec::new();
+    if !groups.is_empty() {
+        blocks.push(context.paragraph("monthly.intro"));
+    }
+    for (carrier, direction) in groups {
+        let meters: Vec<&MeterYear> = context
+            .year
+            .meters
+            .iter()
+            .filter(|m| m.meter.carrier == carrier && m.meter.direction == direction)
+            .collect();
+        group(context, carrier, direction, &meters, &mut blocks);
+    }
+    if !blocks.is_empty() {
+        blocks.push(context.paragraph("monthly.marks"));
+    }
+    context.section("monthly", blocks)
+}
+
+fn group(
+    context: &Context<'_>,
+    carrier: Carrier,
+    direction: Direction,
+    meters: &[&MeterYear],
+    blocks: &mut Vec<Block>,
+) {
+    let unit = carrier.base_unit().display().symbol();
+    let name = format!("{}, {}", context.carrier(carrier), context.direction(direction));
+    blocks.push(Block::Heading(name.clone()));
+    // A sub-meter is a part of another one: stacking it would count its energy twice.
+    let stacked: Vec<&MeterYear> =
+        meters.iter().copied().filter(|m| m.meter.role != MeterRole::Sub).collect();
+    match stacked.as_slice() {
+        [] => {}
+        // A compared meter's columns stand beside its adjusted baseline, in the section on savings.
+        [only] if only.months.iter().any(|m| m.adjusted_baseline.is_some()) => {}
+        [only] => {
+            blocks.push(Block::Chart(chart(context, &name, unit, &only.meter.name, layers(context, only))))
+        }
+        several => {
+            for part in several.chunks(METERS_PER_TABLE) {
+                let names: Vec<&str> = part.iter().map(|m| m.meter.name.as_str()).collect();
+                blocks.push(Block::Chart(chart(context, &name, unit, &names.join(", "), by_meter(part))));
+            }
+        }
+    }
+    for (i, part) in meters.chunks(METERS_PER_TABLE).enumerate() {
+        let suffix = if i == 0 { String::new() } else { format!(" ({})", i + 1) };
+        blocks.push(Block::Table(table(context, &format!("{name}{suffix}"), part)));
+    }
+}
+
+/// One meter: what was measured and, hatched above it, the part whose place in time is estimated.
+pub(super) fn layers(context: &Context<'_>, meter: &MeterYear) -> Vec<NamedValues> {
+    let split = |share: fn(&MeterMonth) -> f64| -> Vec<Option<f64>> {
+        meter.months.iter().map(|m| m.measured.map(|v| v * share(m))).collect()
+    };
+    let mut layers =
+        vec![NamedValues { name: context.t("monthly.measured"), values: split(|m| 1.0 - m.estimated_ratio) }];
+    if meter.months.iter().any(|m| m.measured.is_some() && is_estimated(m)) {
+        layers
+            .push(NamedValues { name: context.t("monthly.estimated"), values: split(|m| m.estimated_ratio) });
+    }
+    layers
+}
+
+fn by_meter(meters: &[&MeterYear]) -> Vec<NamedValues> {
+    let values = |m: &MeterYear| m.months.iter().map(|month| month.measured).collect();
+    meters.iter().map(|m| NamedValues { name: m.meter.name.clone(), values: values(m) }).collect()
+}
+
+fn chart(context: &Context<'_>, group: &str, unit: &str, meters: &str, columns: Vec<NamedValues>) -> Chart {
+    let year = context.year.year.to_string();
+    let whole = |i: usize| columns.iter().all(|c| c.values.get(i).is_some_and(Option::is_some));
+    let known = (0..12).filter(|i| whole(*i)).count().to_string();
+    let values =
+        [("group", group), ("meters", meters), ("year", &*year), ("unit", unit), ("months", &*known)];
+    Chart {
+        caption: context.fill("monthly.chart_caption", &values),
+        alternative: context.fill("monthly.chart_alternative", &values),
+        kind: ChartKind::MonthlyColumns {
+            unit: unit.to_owned(),
+            labels: (1..=12).map(|n| context.format.month_short(n)).collect(),
+            columns,
+            line: None,
+        },
+    }
+}
+
+pub(super) fn is_estimated(month: &MeterMonth) -> bool {
+    ESTIMATED_RATIO_MARKED <= month.estimated_ratio
+}
+
+/// The year's sum; `None` when no month is known, for the sum of nothing is not zero energy.
+pub(super) fn measured_total(meter: &MeterYear) -> Option<f64> {
+    meter.months.iter().any(|m| m.measured.is_some()).then_some(meter.totals.measured)
+}
+
+fn table(context: &Context<'_>, name: &str, meters: &[&MeterYear]) -> Table {
+    let mut columns = vec![(context.t("column.month"), Align::Left)];
+    for meter in meters {
+        columns.push((format!("{} [{}]", meter.meter.name, meter_unit(&meter.meter)), Align::Right));
+    }
+    let rows = (0..12)
+        .map(|i| {
+            let mut row = vec![context.format.month(i as u32 + 1)];
+            row.extend(meters.iter().map(|m| {
+                m.months.get(i).map_or_else(|| context.format.missing(), |month| cell(context, month))
+            }));
+            row
+        })
+        .collect();
+    let gaps = meters.iter().any(|m| m.months.iter().any(|month| month.measured.is_none()));
+    let label = if gaps { "monthly.total_available" } else { "monthly.total" };
+    let mut total = vec![context.t(label)];
+    total.extend(meters.iter().map(|m| context.format.number(measured_total(m), ENERGY_DECIMALS)));
+    let caption =
+        context.fill("monthly.table_caption", &[("group", name), ("year", &context.year.year.to_string())]);
+    Table { caption, columns, rows, total: Some(total) }
+}
+
+/// A month's value with its marks: `*` where a part is estimated, `†` where it comes from bills.
+pub(super) fn cell(context: &Context<'_>, month: &MeterMonth) -> String {
+    let mut text = context.format.number(month.measured, ENERGY_DECIMALS);
+    if month.measured.is_some() {
+        let billed = month.source == MonthSource::Bills;
+        match (is_estimated(month), billed) {
+            (true, true) => text.push_str("\u{a0}*†"),
+            (true, false) => text.push_str("\u{a0}*"),
+            (false, true) => text.push_str("\u{a0}†"),
+            (false, false) => {}
+        }
+    }
+    text
+}

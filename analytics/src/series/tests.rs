@@ -1,0 +1,226 @@
+//! Days and months: civil time, exact sums, bounds, gaps, findings.
+//!
+//! Must never: compare with a figure computed by the code under test.
+
+use model::{BaseUnit, Severity};
+use proptest::prelude::*;
+
+use super::*;
+
+const ROME: Zone = Zone::Europe__Rome;
+
+fn settings() -> SeriesSettings {
+    SeriesSettings {
+        unit: BaseUnit::WattHour,
+        zone: ROME,
+        // 100 kW.
+        ceiling_per_milli: 100_000.0 / 3_600_000.0,
+        wraps_at: None,
+        resolution: 1,
+        gap_after_millis: GAP_MILLIS_MIN,
+    }
+}
+
+fn at(text: &str) -> Instant {
+    Instant::parse_rfc3339(text).unwrap()
+}
+
+fn month(year: i32, number: u32) -> Month {
+    Month { year, number }
+}
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// A total every `minutes` from `from` to `to`, growing by `step`.
+fn run(accumulator: &mut Accumulator, from: Instant, to: Instant, minutes: i64, step: i64) -> i64 {
+    let mut total = accumulator.last_total().unwrap_or(1_000_000);
+    let mut t = from;
+    while t <= to {
+        assert!(matches!(accumulator.push(t, total), Pushed::Counted(_)));
+        total += step;
+        t = t.plus_seconds(minutes * 60);
+    }
+    total - step
+}
+
+#[test]
+fn days_of_23_and_25_hours_have_their_energy() {
+    let mut a = Accumulator::new(settings());
+    run(&mut a, at("2025-03-28T23:00:00Z"), at("2025-04-01T22:00:00Z"), 10, 100);
+    run(&mut a, at("2025-10-24T22:00:00Z"), at("2025-10-27T23:00:00Z"), 10, 100);
+    for (date, hours) in [("2025-03-29", 24), ("2025-03-30", 23), ("2025-10-25", 24), ("2025-10-26", 25)] {
+        assert_eq!(a.today(day(date)), hours * 600, "{date}");
+        let value = a.days().iter().find(|d| d.day == day(date)).unwrap();
+        assert_eq!(value.covered_millis, hours * 3_600_000, "{date}");
+    }
+    assert_eq!(a.today(day("2024-01-01")), 0);
+}
+
+#[test]
+fn a_whole_month_is_covered_and_sharp() {
+    let mut a = Accumulator::new(settings());
+    run(&mut a, at("2025-02-28T23:00:00Z"), at("2025-03-31T22:00:00Z"), 10, 100);
+    let months = a.snapshot(at("2025-03-31T22:00:00Z"));
+    let march = months.get(month(2025, 3)).unwrap();
+    // 743 hours of 600 Wh.
+    assert_eq!((march.amount, march.low, march.high), (445_800, 445_800, Some(445_800)));
+    assert_eq!((march.coverage_ratio, march.estimated_ratio), (1.0, 0.0));
+    assert_eq!(months.months.len(), 1);
+}
+
+#[test]
+fn an_outage_over_a_month_end_is_split_and_bounded() {
+    let mut a = Accumulator::new(settings());
+    run(&mut a, at("2025-04-30T00:00:00Z"), at("2025-04-30T21:00:00Z"), 10, 100);
+    // Silent for four hours around midnight of 30 April (22:00 UTC), then 1 003 Wh more.
+    let total = a.last_total().unwrap();
+    a.push(at("2025-05-01T01:00:00Z"), total + 1_003);
+    let months = a.snapshot(at("2025-05-01T01:00:00Z"));
+    let (april, may) = (months.get(month(2025, 4)).unwrap(), months.get(month(2025, 5)).unwrap());
+    let before = 21 * 600;
+    assert_eq!((april.amount, may.amount), (before + 251, 752));
+    assert_eq!((april.low, may.low), (before, 0));
+    // April lacks everything before the 30th: 29 days and 2 hours at 100 kW.
+    assert_eq!(april.high, Some(before + 1_003 + (29 * 24 + 2) * 100_000));
+    assert_eq!(may.high, Some(1_003));
+    assert_eq!(may.estimated_ratio, 1.0);
+    let codes: Vec<_> = a.findings("meter:x").into_iter().map(|f| f.finding.code).collect();
+    assert_eq!(codes, ["series.gap"]);
+}
+
+#[test]
+fn time_after_the_last_total_is_not_covered() {
+    let mut a = Accumulator::new(settings());
+    run(&mut a, at("2025-05-31T22:00:00Z"), at("2025-06-15T22:00:00Z"), 10, 100);
+    let months = a.snapshot(at("2025-06-20T22:00:00Z"));
+    let june = months.get(month(2025, 6)).unwrap();
+    assert_eq!(june.amount, 15 * 24 * 600);
+    assert_eq!(june.high, Some(15 * 24 * 600 + 5 * 24 * 100_000));
+    assert_eq!(june.coverage_ratio, 0.5);
+    let unbounded = SeriesSettings { ceiling_per_milli: 0.0, ..settings() };
+    let mut b = Accumulator::new(unbounded);
+    run(&mut b, at("2025-05-31T22:00:00Z"), at("2025-06-15T22:00:00Z"), 10, 100);
+    assert_eq!(b.snapshot(at("2025-06-20T22:00:00Z")).months[0].high, None);
+}
+
+#[test]
+fn a_reset_loses_only_what_no_two_totals_carry() {
+    let mut a = Accumulator::new(settings());
+    let last = run(&mut a, at("2025-05-31T22:00:00Z"), at("2025-06-10T22:00:00Z"), 10, 100);
+    assert_eq!(last, 1_000_000 + 10 * 24 * 600);
+    for (i, total) in [10, 110, 210].into_iter().enumerate() {
+        a.push(at("2025-06-10T22:10:00Z").plus_seconds(i as i64 * 600), total);
+    }
+    let june = *a.snapshot(at("2025-06-10T22:30:00Z")).get(month(2025, 6)).unwrap();
+    assert_eq!(june.amount, 144_000 + 200);
+    // The ten minutes between the last good total and the first low one.
+    let hidden = (100_000.0_f64 / 6.0).ceil() as i64;
+    assert_eq!(june.high, Some(june.amount + hidden));
+    assert_eq!(a.findings("meter:x")[0].finding.code, "counter.held");
+    assert_eq!(a.findings("meter:x")[0].finding.severity, Severity::Caution);
+    assert_eq!(a.findings("meter:x")[1].finding.code, "counter.reset");
+    assert_eq!(a.findings("meter:x")[1].finding.subject, "meter:x 2025-06");
+}
+
+#[test]
+fn an_impossible_claim_blocks_until_it_is_taken_back() {
+    let mut a = Accumulator::new(settings());
+    let last = run(&mut a, at("2025-06-01T00:00:00Z"), at("2025-06-02T00:00:00Z"), 1, 10);
+    let t = at("2025-06-02T00:01:00Z");
+    assert_eq!(a.push(t, last + 50_000_000), Pushed::Counted(Step::Impossible));
+    let finding = |a: &Accumulator| a.findings("meter:x").remove(0).finding;
+    assert_eq!((finding(&a).code, finding(&a).severity), ("counter.impossible", Severity::Blocks));
+    assert_eq!(a.push(t.plus_seconds(60), last + 20), Pushed::Counted(Step::Recovered));
+    assert_eq!(finding(&a).severity, Severity::Caution);
+    assert_eq!(a.today(day("2025-06-02")), 2 * 60 * 10 + 20);
+}
+
+#[test]
+fn a_chattering_counter_does_not_fill_the_memory() {
+    let mut a = Accumulator::new(settings());
+    let start = at("2025-06-01T00:00:00Z");
+    for i in 0..20_000 {
+        let total = if i % 2 == 0 { 5_000_000 + i } else { 0 };
+        a.push(start.plus_seconds(i * 60), total);
+    }
+    assert_eq!(a.findings("meter:x").len(), 1);
+    assert_eq!(a.findings("meter:x")[0].finding.values[0], ("count", "10000".to_owned()));
+}
+
+#[test]
+fn readings_out_of_order_or_out_of_age_change_nothing() {
+    let mut a = Accumulator::new(settings());
+    run(&mut a, at("2025-06-01T00:00:00Z"), at("2025-06-01T01:00:00Z"), 1, 10);
+    let before = a.snapshot(at("2025-07-01T00:00:00Z"));
+    assert_eq!(a.push(at("2025-06-01T00:30:30Z"), 1), Pushed::OutOfOrder);
+    assert_eq!(a.push(at("2025-06-01T01:00:00Z"), 1), Pushed::Repeated);
+    assert_eq!(a.push(at("1970-01-01T00:10:00Z"), 1), Pushed::OutOfRange);
+    assert_eq!(a.push(Instant::from_millis(i64::MAX), 1), Pushed::OutOfRange);
+    assert_eq!(a.snapshot(at("2025-07-01T00:00:00Z")), before);
+    assert_eq!(a.readings(), 61);
+}
+
+#[test]
+fn a_leap_day_belongs_to_february() {
+    let mut a = Accumulator::new(settings());
+    run(&mut a, at("2024-01-31T23:00:00Z"), at("2024-02-29T23:00:00Z"), 10, 100);
+    let february = a.snapshot(at("2024-02-29T23:00:00Z")).months[0];
+    assert_eq!((february.amount, february.coverage_ratio), (29 * 24 * 600, 1.0));
+}
+
+proptest! {
+    /// Months and days of an unbroken run add up to the difference of its ends, wherever the readings fall.
+    #[test]
+    fn months_of_an_unbroken_run_add_up(
+        start in 1_600_000_000_i64..1_700_000_000,
+        steps in prop::collection::vec((1_i64..5_000_000, 0_u32..=100), 1..80),
+    ) {
+        let mut a = Accumulator::new(settings());
+        let (mut t, mut total) = (start, 7_i64);
+        a.push(Instant::from_seconds(t), total);
+        for (seconds, percent) in steps {
+            t += seconds;
+            total += (seconds as f64 * 100_000.0 / 3_600.0 * f64::from(percent) / 100.0) as i64;
+            let counted = matches!(a.push(Instant::from_seconds(t), total), Pushed::Counted(Step::Advance));
+            prop_assert!(counted);
+        }
+        let months = a.snapshot(Instant::from_seconds(t)).months;
+        prop_assert_eq!(months.iter().map(|m| m.amount).sum::<i64>(), total - 7);
+        prop_assert_eq!(a.days().iter().map(|d| d.amount).sum::<i64>(), total - 7);
+        prop_assert_eq!(a.days().iter().map(|d| d.covered_millis).sum::<i64>(), (t - start) * 1000);
+        for m in &months {
+            prop_assert!(0 <= m.low && m.low <= m.amount && m.high.is_some_and(|h| m.amount <= h), "{m:?}");
+        }
+    }
+
+    /// Leaving readings out never raises a month's lower bound, lowers its upper bound or adds energy.
+    #[test]
+    fn fewer_readings_never_sharpen(
+        powers in prop::collection::vec(0_i64..=100_000, 200),
+        keep in prop::collection::vec(any::<bool>(), 200),
+    ) {
+        let start = at("2025-06-25T00:00:00Z");
+        let until = at("2025-07-10T00:00:00Z");
+        let series = |all: bool| {
+            let mut a = Accumulator::new(settings());
+            let mut total = 1_000_000;
+            for (i, power) in powers.iter().enumerate() {
+                if all || keep[i] {
+                    a.push(start.plus_seconds(i as i64 * 3600), total);
+                }
+                total += power;
+            }
+            a.snapshot(until)
+        };
+        let (all, some) = (series(true), series(false));
+        for m in &some.months {
+            let whole = all.get(m.month).unwrap();
+            prop_assert!(m.low <= whole.low);
+            prop_assert!(whole.high <= m.high, "{whole:?} {m:?}");
+            prop_assert!(m.coverage_ratio <= whole.coverage_ratio + 1e-12);
+        }
+        prop_assert!(some.months.iter().map(|m| m.amount).sum::<i64>() <= all.months.iter().map(|m| m.amount).sum());
+    }
+}

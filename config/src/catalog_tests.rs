@@ -1,0 +1,202 @@
+//! The embedded catalogue is whole, and an overlay adds to it or replaces files of it.
+//!
+//! Must never: depend on files outside the test's own folder.
+
+use std::fs;
+
+use analytics::scheme::{KpiMeasure, Target};
+use analytics::text::placeholders;
+use chrono::NaiveDate;
+use model::Carrier;
+
+use super::*;
+
+fn catalog() -> Catalog {
+    Catalog::embedded().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn scheme(id: &str) -> Arc<Scheme> {
+    Arc::clone(catalog().scheme(&SchemeId::new(id).unwrap()).unwrap())
+}
+
+#[test]
+fn the_four_schemes_say_what_their_acts_say() {
+    let ids: Vec<_> = catalog().schemes().map(|s| s.id.to_string()).collect();
+    assert_eq!(
+        ids,
+        [
+            "emilia-romagna-por-fesr-2014-20-sanita",
+            "mase-cse-2025",
+            "piemonte-por-fesr-2014-20-4c1",
+            "piemonte-pr-fesr-2021-27-monet"
+        ]
+    );
+    let a = scheme("piemonte-por-fesr-2014-20-4c1");
+    let yearly = a.yearly.as_ref().unwrap();
+    assert_eq!((yearly.due_month, yearly.due_day, yearly.years), (3, 31, Some(5)));
+    let ratio = a.kpis.iter().find(|k| k.measure == KpiMeasure::PrimaryEnergySavedPerEuro).unwrap();
+    assert_eq!(ratio.target, Target::AtLeast(0.4));
+    let b = scheme("piemonte-pr-fesr-2021-27-monet");
+    let yearly = b.yearly.as_ref().unwrap();
+    assert_eq!((yearly.due_month, yearly.due_day, yearly.years), (4, 30, None));
+    let c = scheme("emilia-romagna-por-fesr-2014-20-sanita");
+    assert_eq!(c.yearly, None);
+    let kpis: Vec<_> = c.kpis.iter().map(|k| format!("{} {}", k.code, k.unit.symbol())).collect();
+    assert_eq!(kpis, ["CO34 t", "4.c.2 GWh", "4.c.3 t", "4.c.4 kg", "4.c.5 kg"]);
+    let d = scheme("mase-cse-2025");
+    assert_eq!(d.yearly, None);
+    assert!(d.kpis.iter().any(|k| k.target == Target::AtLeast(80.0)));
+}
+
+#[test]
+fn a_wrong_example_refuses_its_scheme() {
+    let name = "schemes/it/piemonte-pr-fesr-2021-27-monet.toml";
+    let mut files = catalog().files;
+    let text = files[name].text.replace("first_due = 2026-04-30", "first_due = 2025-04-30");
+    files.insert(name.to_owned(), file(Cow::Owned(text), None));
+    let error = Catalog::from_files(files).unwrap_err();
+    assert!(error.problems()[0].says.contains("computed first report: year 2025, due 2026-04-30"), "{error}");
+}
+
+#[test]
+fn factors_are_those_of_their_source() {
+    let catalog = catalog();
+    let set = catalog.factor_set(&FactorSetId::new("dm-2015-enea-cti").unwrap()).unwrap();
+    let of = |carrier| set.of(carrier).unwrap();
+    let gas = of(Carrier::NaturalGas);
+    assert_eq!(
+        (gas.kwh_per_unit, gas.primary_nonrenewable, gas.co2_kg_per_kwh),
+        (9.45, Some(1.05), Some(0.1969))
+    );
+    assert_eq!((gas.nox_g_per_gj, gas.pm10_g_per_gj), (Some(32.3), None));
+    let grid = of(Carrier::GridElectricity);
+    assert_eq!((grid.primary_nonrenewable, grid.primary_renewable), (Some(1.95), Some(0.47)));
+    assert_eq!(of(Carrier::DistrictCooling).primary_renewable, None);
+    // Not confirmed by any source that was read.
+    assert!(set.of(Carrier::Aerothermal).is_none() && set.of(Carrier::Other).is_none());
+    assert_eq!(set.valid_to, NaiveDate::from_ymd_opt(2026, 6, 2));
+}
+
+#[test]
+fn both_languages_have_every_text_with_the_same_placeholders() {
+    let catalog = catalog();
+    let [it, en] = LANGUAGES.map(|l| catalog.texts(l));
+    assert_eq!((it.language(), en.language()), ("it", "en"));
+    let missing = |a: &Texts, b: &Texts| -> Vec<String> {
+        a.keys().filter(|k| b.find(k).is_none()).map(str::to_owned).collect()
+    };
+    assert_eq!(missing(&it, &en), Vec::<String>::new(), "not in English");
+    assert_eq!(missing(&en, &it), Vec::<String>::new(), "not in Italian");
+    for key in it.keys() {
+        let names = |texts: &Texts| {
+            let mut names: Vec<String> = placeholders(texts.get(key)).map(str::to_owned).collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        assert_eq!(names(&it), names(&en), "{key}");
+        assert!(!it.get(key).trim().is_empty() && !en.get(key).trim().is_empty(), "{key} is empty");
+    }
+}
+
+#[test]
+fn every_kpi_has_its_name_and_every_kpi_name_is_used() {
+    let catalog = catalog();
+    let texts = catalog.texts("it");
+    let mut used: Vec<&str> = catalog.schemes().flat_map(|s| &s.kpis).map(|k| k.text.as_str()).collect();
+    used.sort_unstable();
+    used.dedup();
+    for key in &used {
+        assert!(texts.find(key).is_some(), "no text {key}");
+    }
+    let named: Vec<&str> = texts.keys().filter(|k| k.starts_with("kpi.")).collect();
+    assert_eq!(named, used);
+}
+
+#[test]
+fn a_finding_of_this_crate_is_translated() {
+    let texts = catalog().texts("it");
+    let settings = "[installation]\nid = \"a\"\nname = \"A\"\n[web]\nlisten = \"0.0.0.0:80\"\n";
+    let (_, findings) = crate::parse_settings(settings, Path::new("c.toml")).unwrap();
+    assert!(texts.finding(&findings[0]).starts_with("le pagine sono servite su 0.0.0.0:80"));
+}
+
+#[test]
+fn the_digest_changes_with_either_file_and_only_then() {
+    let (scheme, set) =
+        (SchemeId::new("mase-cse-2025").unwrap(), FactorSetId::new("dm-2015-enea-cti").unwrap());
+    let before = catalog().digest_of(&scheme, &set).unwrap();
+    assert_eq!(catalog().digest_of(&scheme, &set), Some(before));
+    assert_eq!(catalog().digest_of(&scheme, &FactorSetId::new("none").unwrap()), None);
+    for (name, changes) in [
+        ("schemes/it/mase-cse-2025.toml", true),
+        ("factors/it/dm-2015-enea-cti.toml", true),
+        ("text/it/common.toml", false),
+    ] {
+        let mut files = catalog().files;
+        let text = format!("{}\n# changed\n", files[name].text);
+        files.insert(name.to_owned(), file(Cow::Owned(text), None));
+        let after = Catalog::from_files(files).unwrap().digest_of(&scheme, &set).unwrap();
+        assert_eq!(after != before, changes, "{name}");
+    }
+}
+
+#[test]
+fn an_overlay_adds_and_replaces_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = dir.path().join("factors/it");
+    fs::create_dir_all(&own).unwrap();
+    let text = "id = \"own\"\ntitle = \"Own\"\nsource = \"supplier\"\n[[carrier]]\ncarrier = \"district_heating\"\n\
+                kwh_per_unit = 1\nprimary_nonrenewable = 0.4\n";
+    fs::write(own.join("own.toml"), text).unwrap();
+    fs::write(dir.path().join("notes.md"), "not read").unwrap();
+    let catalog = Catalog::load(Some(dir.path())).unwrap();
+    let set = catalog.factor_set(&FactorSetId::new("own").unwrap()).unwrap();
+    assert_eq!(set.carriers[0].primary_nonrenewable, Some(0.4));
+    let (_, file) = catalog.files_under("factors").find(|(name, _)| name.ends_with("own.toml")).unwrap();
+    assert_eq!(file.path.as_deref(), Some(own.join("own.toml").as_path()));
+    fs::write(own.join("own.toml"), text.replace("0.4", "-1")).unwrap();
+    let error = Catalog::load(Some(dir.path())).unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "own.toml:7: `carrier[1].primary_nonrenewable`: expected a number from 0 to 10, found -1"
+        ),
+        "{error}"
+    );
+    fs::write(own.join("own.toml"), text.replace("\"own\"", "\"dm-2015-enea-cti\"")).unwrap();
+    let error = Catalog::load(Some(dir.path())).unwrap_err().to_string();
+    assert!(error.contains("factor set \"dm-2015-enea-cti\" is defined twice"), "{error}");
+    assert!(Catalog::load(Some(&dir.path().join("none"))).is_err());
+}
+
+#[test]
+fn each_wrong_scheme_is_refused_with_its_reason() {
+    let good = "id = \"s\"\ntitle = \"S\"\ncitation = \"act\"\nauthority = \"who\"\n\
+                default_factor_set = \"dm-2015-enea-cti\"\n[yearly]\ndue_month = 3\ndue_day = 31\n\
+                counts_from = \"completion\"\nchannel = \"PEC\"\ncitation = \"§1\"\n\
+                [[kpi]]\ncode = \"k\"\ntext = \"kpi.k\"\nmeasure = \"co2_avoided\"\nunit = \"t\"\ntarget = \"declared\"\ncitation = \"§2\"\n";
+    let load = |text: &str| {
+        let mut files = catalog().files;
+        files.insert("schemes/it/s.toml".to_owned(), file(Cow::Owned(text.to_owned()), None));
+        Catalog::from_files(files).map(|_| ()).map_err(|e| e.to_string())
+    };
+    load(good).unwrap();
+    for (from, to, says) in [
+        ("due_month = 3", "due_month = 2", "does not exist in that month"),
+        ("unit = \"t\"", "unit = \"GWh\"", "GWh is no unit of co2_avoided; use one of t, kg"),
+        ("target = \"declared\"", "", "it is not clear what must be reached"),
+        (
+            "target = \"declared\"",
+            "target = \"declared\"\nat_least = 1",
+            "it is not clear what must be reached",
+        ),
+        ("measure = \"co2_avoided\"", "measure = \"co2\"", "expected a measure such as"),
+        ("dm-2015-enea-cti", "dm-2016", "no factor set \"dm-2016\" in the catalogue"),
+        ("authority", "authorty", "`authority`: is missing; add `authority`, or rename `authorty`"),
+    ] {
+        let error = load(&good.replace(from, to)).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+    let twice = format!("{good}{}", good.split("citation = \"§1\"\n").nth(1).unwrap());
+    assert!(load(&twice).unwrap_err().contains("code \"k\" is used twice"));
+}

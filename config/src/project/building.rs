@@ -1,0 +1,220 @@
+//! The buildings and meters of a project file.
+//!
+//! Must never: let a meter without a ceiling through; without it, nothing bounds what a missing hour hides.
+
+use std::collections::BTreeMap;
+
+use model::{
+    BaseUnit, Building, BuildingId, Carrier, Direction, Finding, MeterFacts, MeterId, MeterRole, Project,
+    Severity, Use,
+};
+
+use super::codes;
+use crate::reader::{At, Source, Table};
+
+/// Most buildings of one project.
+const BUILDINGS_MAX: usize = 500;
+/// Most meters of one building.
+const METERS_MAX: usize = 500;
+/// Most uses of one building.
+const USES_MAX: usize = 50;
+
+struct MeterRead {
+    meter: MeterFacts,
+    id_at: At,
+    supply_at: At,
+    line: usize,
+}
+
+pub(super) fn read_all(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Vec<Building>> {
+    let tables = root.tables("building", BUILDINGS_MAX);
+    if tables.is_empty() {
+        source.report_at(&root.at("building"), "is missing", "add at least one [[building]]");
+    }
+    let mut buildings = Vec::new();
+    let mut meters = Vec::new();
+    let mut lines = BTreeMap::new();
+    let mut complete = !tables.is_empty();
+    for table in &tables {
+        let Some((building, read)) = read_building(source, table) else {
+            complete = false;
+            continue;
+        };
+        if let Some(line) = lines.insert(building.id.to_string(), table.line()) {
+            let says = format!("building {:?} is already defined on line {line}", building.id.as_str());
+            source.report_at(&table.at("id"), says, "give each building its own id");
+        }
+        buildings.push(building);
+        meters.extend(read);
+    }
+    check_unique(source, &meters);
+    complete.then_some(buildings)
+}
+
+fn read_building(source: &Source<'_>, table: &Table<'_, '_>) -> Option<(Building, Vec<MeterRead>)> {
+    let id = table.parsed("id", "a building id", |t| BuildingId::new(t).ok());
+    let name = table.text("name", "the building's name");
+    let municipality = table.text("municipality", "the municipality's name");
+    let istat = table.parsed("istat_code", "the ISTAT code of the municipality, 6 digits in quotes", |t| {
+        codes::is_istat(t).then(|| t.to_owned())
+    });
+    let address = table.text("address", "street and number");
+    let area = table.number("floor_area_m2", "an area in m2, above 0", positive);
+    let volume = table.number("gross_volume_m3", "a gross conditioned volume in m3, above 0", positive);
+    let profile = table.text("usage_profile", "the opening hours as declared");
+    let ape_code = table.text_optional("ape_code", "the code of the ex-ante energy certificate");
+    let uses: Vec<_> = table.tables("uses", USES_MAX).iter().map(read_use).collect();
+    check_uses(source, table, &uses, area);
+    let tables = table.tables("meter", METERS_MAX);
+    if tables.is_empty() {
+        source.report_at(&table.at("meter"), "is missing", "add at least one [[building.meter]]");
+    }
+    let meters: Vec<_> = tables.iter().map(|t| read_meter(source, t)).collect();
+    table.finish();
+    let read = meters.into_iter().collect::<Option<Vec<_>>>();
+    let building = Building {
+        id: id?,
+        name: name?,
+        municipality: municipality?,
+        istat_code: istat?,
+        address: address?,
+        uses: uses.into_iter().collect::<Option<_>>()?,
+        floor_area_m2: area?,
+        gross_volume_m3: volume?,
+        usage_profile: profile?,
+        ape_code,
+        meters: read.as_ref()?.iter().map(|m| m.meter.clone()).collect(),
+    };
+    Some((building, read?))
+}
+
+fn positive(number: f64) -> bool {
+    0.0 < number && number <= 1e7
+}
+
+fn read_use(table: &Table<'_, '_>) -> Option<Use> {
+    let category = table.parsed("category", "a use of DPR 412/93 such as \"E.7\" or \"E.4(1)\"", |t| {
+        codes::is_use_category(t).then(|| t.to_owned())
+    });
+    let area = table.number("floor_area_m2", "an area in m2, above 0", positive);
+    table.finish();
+    Some(Use { category: category?, floor_area_m2: area? })
+}
+
+/// The uses are shares of the building: together no more than all of it (1 % for rounding).
+fn check_uses(source: &Source<'_>, table: &Table<'_, '_>, uses: &[Option<Use>], area: Option<f64>) {
+    if uses.is_empty() {
+        source.report_at(
+            &table.at("uses"),
+            "is missing",
+            "add at least one use, { category = \"E.7\", floor_area_m2 = … }",
+        );
+    }
+    let sum: f64 = uses.iter().flatten().map(|u| u.floor_area_m2).sum();
+    if let Some(area) = area
+        && area * 1.01 < sum
+    {
+        let says = format!("the areas of the uses add up to {sum} m2, more than floor_area_m2 = {area}");
+        source.report_at(&table.at("uses"), says, "correct the areas");
+    }
+}
+
+fn read_meter(source: &Source<'_>, table: &Table<'_, '_>) -> Option<MeterRead> {
+    let id = table.parsed("id", "a meter id", |t| MeterId::new(t).ok());
+    let name = table.text("name", "what the meter measures");
+    let carrier = table.parsed("carrier", "an energy carrier such as \"natural_gas\"", Carrier::parse);
+    let direction = table.parsed_or(
+        "direction",
+        "\"import\", \"export\" or \"production\"",
+        Direction::Import,
+        Direction::parse,
+    );
+    let role =
+        table.parsed_or("role", "\"compared\", \"new\" or \"sub\"", MeterRole::Compared, MeterRole::parse);
+    let expected = supply_point_form(carrier);
+    let supply_point = table
+        .parsed_optional("supply_point", expected, |t| is_supply_point(carrier, t).then(|| t.to_owned()));
+    let ceiling = table.number(
+        "ceiling_per_hour",
+        "the most the connection can carry in an hour, in kW, Smc/h or kg/h, above 0",
+        |n| 0.0 < n && n <= 1e6,
+    );
+    let wraps_at = table.integer_optional("wraps_at", 1_000..=i64::MAX / 4);
+    let serial = table.text_optional("serial", "the meter's serial number");
+    let accuracy_class = table.text_optional("accuracy_class", "the class written on the meter");
+    table.finish();
+    let (carrier, direction) = (carrier?, direction?);
+    check_direction(source, table, carrier, direction);
+    let meter = MeterFacts {
+        id: id?,
+        name: name?,
+        carrier,
+        direction,
+        role: role?,
+        supply_point,
+        ceiling_per_hour: ceiling?,
+        wraps_at,
+        serial,
+        accuracy_class,
+    };
+    Some(MeterRead { meter, id_at: table.at("id"), supply_at: table.at("supply_point"), line: table.line() })
+}
+
+fn check_direction(source: &Source<'_>, table: &Table<'_, '_>, carrier: Carrier, direction: Direction) {
+    let fuel = matches!(carrier.base_unit(), BaseUnit::Gram | BaseUnit::Litre);
+    if fuel && direction != Direction::Import {
+        let says = format!("{carrier} cannot have the direction {:?}", direction.code());
+        source.report_at(&table.at("direction"), says, "write \"import\", or leave it out");
+    }
+}
+
+fn supply_point_form(carrier: Option<Carrier>) -> &'static str {
+    match carrier {
+        Some(Carrier::GridElectricity) => "a POD such as \"IT001E12345678\"",
+        Some(Carrier::NaturalGas) => "a PDR of 14 digits, in quotes",
+        _ => "the supplier's code, at most 40 printable characters without spaces",
+    }
+}
+
+fn is_supply_point(carrier: Option<Carrier>, text: &str) -> bool {
+    match carrier {
+        Some(Carrier::GridElectricity) => codes::is_pod(text),
+        Some(Carrier::NaturalGas) => codes::is_pdr(text),
+        _ => !text.is_empty() && text.len() <= 40 && text.bytes().all(|b| b.is_ascii_graphic()),
+    }
+}
+
+/// Meter ids are unique in the project; so are supply points, or a bill would count twice. One POD may have an
+/// import and an export meter: bills are of what was drawn.
+fn check_unique(source: &Source<'_>, meters: &[MeterRead]) {
+    let mut ids: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut points: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for read in meters {
+        let meter = &read.meter;
+        if let Some(line) = ids.insert(meter.id.as_str(), read.line) {
+            let says = format!("meter {:?} is already defined on line {line}", meter.id.as_str());
+            source.report_at(&read.id_at, says, "give each meter its own id");
+        }
+        let Some(point) = &meter.supply_point else { continue };
+        if let Some(line) = points.insert((point, meter.direction.code()), read.line) {
+            let says = format!("supply point {point:?} already belongs to the meter on line {line}");
+            source.report_at(&read.supply_at, says, "name each supply point once");
+        }
+    }
+}
+
+/// What is not wrong and yet worth a look.
+pub(super) fn remarks(project: &Project) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (_, meter) in project.meters() {
+        let subject = format!("project:{} meter:{}", project.id, meter.id);
+        let Some(point) = &meter.supply_point else { continue };
+        if codes::is_pod(point) && !point[6..].bytes().all(|b| b.is_ascii_digit()) {
+            let says = format!("POD {point} has letters after the E; most have digits only");
+            let rule = "form of the POD; letters are rare";
+            let finding = Finding::new("project.pod.unusual", Severity::Note, subject, says, rule);
+            findings.push(finding.with("supply_point", point));
+        }
+    }
+    findings
+}

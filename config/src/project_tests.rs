@@ -1,0 +1,246 @@
+//! Project files: the example, and each wrong value with its message.
+//!
+//! Must never: depend on files outside the crate.
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../examples/project.toml");
+
+fn catalog() -> Catalog {
+    Catalog::embedded().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn parse(text: &str) -> Result<(Project, Vec<Finding>), Vec<String>> {
+    parse_project(text, &catalog()).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+fn changed(from: &str, to: &str) -> String {
+    assert!(EXAMPLE.contains(from), "the example has no {from:?}");
+    EXAMPLE.replacen(from, to, 1)
+}
+
+fn day(year: i32, month: u32, day: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(year, month, day).unwrap()
+}
+
+#[test]
+fn the_example_is_a_project() {
+    let (project, findings) = parse(EXAMPLE).unwrap();
+    assert_eq!(findings, []);
+    assert_eq!(project.facility, Some(Euro::from_euros(240_000)));
+    assert_eq!(project.dates.baseline_to, day(2020, 1, 1), "first day after the last one written");
+    assert_eq!(project.buildings[0].meters[1].carrier, Carrier::NaturalGas);
+    assert_eq!(project.buildings[0].meters[0].wraps_at, Some(1_000_000_000_000));
+    assert_eq!(project.declared.len(), 2);
+    let scheme = catalog().scheme(&project.scheme).cloned().unwrap();
+    let due = scheme.due_reports(&project, 10);
+    assert_eq!((due.len(), due[0].year, due[0].due), (5, 2022, day(2023, 3, 31)));
+}
+
+#[test]
+fn the_monet_example_of_the_region_gives_its_due_day() {
+    let text = changed("piemonte-por-fesr-2014-20-4c1", "piemonte-pr-fesr-2021-27-monet");
+    let text = text.replace("# expenses_closed = 2021-12-20", "expenses_closed = 2024-09-30");
+    let (project, findings) = parse(&text).unwrap();
+    let scheme = catalog().scheme(&project.scheme).cloned().unwrap();
+    let due = scheme.due_reports(&project, 5);
+    assert_eq!((due[0].year, due[0].due), (2025, day(2026, 4, 30)));
+    let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
+    assert_eq!(codes, ["project.declared.missing"], "the final energy saving is not declared");
+}
+
+#[test]
+fn each_wrong_value_has_its_message() {
+    for (from, to, expected) in [
+        ("cup = \"C11G06000000001\"", "cup = \"C11G0600000000\"", "`project.cup`: expected a CUP such as"),
+        (
+            "\"12345678903\"",
+            "\"12345678901\"",
+            "`beneficiary.tax_code`: expected a tax code or VAT number whose check digit is right",
+        ),
+        (
+            "4c1\"",
+            "4c2\"",
+            "`project.scheme`: \"piemonte-por-fesr-2014-20-4c2\" is not in the catalogue; did you mean `piemonte-por-fesr-2014-20-4c1`?",
+        ),
+        (
+            "\"dm-2015-enea-cti\"",
+            "\"ispra\"",
+            "`project.factor_set`: \"ispra\" is not in the catalogue; use one of dm-2015-enea-cti",
+        ),
+        (
+            "facility_eur = 240000.00",
+            "facility_eur = 0",
+            "`project.facility_eur`: expected an amount in euro",
+        ),
+        (
+            "facility_eur = 240000.00",
+            "facility_eur = 1.005",
+            "`project.facility_eur`: expected an amount in euro",
+        ),
+        (
+            "facility_eur = 240000.00",
+            "",
+            "`project.facility_eur`: is missing, and risparmio-su-agevolazione is computed with it",
+        ),
+        (
+            "\"IT001E12345678\"",
+            "\"IT001E1234567\"",
+            "`building[1].meter[1].supply_point`: expected a POD such as",
+        ),
+        (
+            "\"00880000000001\"",
+            "\"880000000001\"",
+            "`building[1].meter[2].supply_point`: expected a PDR of 14 digits",
+        ),
+        ("\"001272\"", "1272", "`building[1].istat_code`: expected the ISTAT code"),
+        ("\"E.2\"", "\"E2\"", "`building[1].uses[1].category`: expected a use of DPR 412/93"),
+        (
+            "floor_area_m2 = 1800.0",
+            "floor_area_m2 = 2800.0",
+            "`building[1].uses`: the areas of the uses add up to 2800 m2",
+        ),
+        (
+            "gross_volume_m3 = 7200.0",
+            "gross_volume_m3 = 0",
+            "`building[1].gross_volume_m3`: expected a gross conditioned volume in m3, above 0",
+        ),
+        ("ceiling_per_hour = 66.0", "", "`building[1].meter[1].ceiling_per_hour`: is missing"),
+        (
+            "ceiling_per_hour = 66.0",
+            "ceiling_per_hour = 0",
+            "`building[1].meter[1].ceiling_per_hour`: expected the most the connection can carry",
+        ),
+        (
+            "id = \"municipio-gas\"",
+            "id = \"municipio-elettrico\"",
+            "`building[1].meter[2].id`: meter \"municipio-elettrico\" is already defined on line 48",
+        ),
+        (
+            "carrier = \"natural_gas\"",
+            "carrier = \"gas\"",
+            "`building[1].meter[2].carrier`: expected an energy carrier",
+        ),
+        (
+            "carrier = \"natural_gas\"\nsupply_point = \"00880000000001\"",
+            "carrier = \"other\"",
+            "`building`: factor set dm-2015-enea-cti has nothing for other",
+        ),
+        (
+            "carrier = \"natural_gas\"",
+            "carrier = \"natural_gas\"\ndirection = \"export\"",
+            "`building[1].meter[2].direction`: natural_gas cannot have the direction \"export\"",
+        ),
+        (
+            "baseline_to = 2019-12-31",
+            "baseline_to = 2020-03-01",
+            "`dates.works_from`: 2020-03-01 is before the day after baseline_to (2020-03-02)",
+        ),
+        (
+            "completed = 2021-10-15",
+            "completed = 2020-02-01",
+            "`dates.completed`: 2020-02-01 is before works_from (2020-03-01)",
+        ),
+        (
+            "completed = 2021-10-15",
+            "completed = \"15/10/2021\"",
+            "`dates.completed`: expected a date such as 2024-09-30",
+        ),
+        (
+            "kpi = \"co2-evitata\"",
+            "kpi = \"co2\"",
+            "`declared[2].kpi`: \"co2\" is no KPI of piemonte-por-fesr-2014-20-4c1; use one of",
+        ),
+        (
+            "kpi = \"co2-evitata\"",
+            "kpi = \"risparmio-energia-primaria\"",
+            "`declared`: \"risparmio-energia-primaria\" is declared twice",
+        ),
+        (
+            "unit = \"MWh\"",
+            "unit = \"GWh\"",
+            "`declared[1].unit`: risparmio-energia-primaria is stated in MWh by the scheme, not in \"GWh\"",
+        ),
+        ("value = 21.0", "value = -21.0", "`declared[2].value`: expected a number above 0"),
+        (
+            "[beneficiary]",
+            "[beneficiari]",
+            "`beneficiary`: is missing; add `beneficiary`, or rename `beneficiari`",
+        ),
+    ] {
+        let problems = parse(&changed(from, to)).expect_err(to);
+        assert!(problems.iter().any(|p| p.contains(expected)), "{to}: {problems:#?}");
+        assert!(problems.iter().all(|p| p.contains("; ")), "no next step: {problems:#?}");
+    }
+}
+
+#[test]
+fn a_wrong_unit_of_a_known_kpi_and_a_wrong_cup_are_told_at_once() {
+    let text = changed("unit = \"MWh\"", "unit = \"GWh\"")
+        .replace("C11G06000000001", "C11G0600000000X")
+        .replace("ceiling_per_hour = 25.0", "")
+        .replace("title = ", "titel = ");
+    let problems = parse(&text).unwrap_err();
+    let keys: Vec<_> = problems.iter().map(|p| p.split('`').nth(1).unwrap_or("")).collect();
+    assert_eq!(
+        keys,
+        [
+            "project.title",
+            "project.titel",
+            "project.cup",
+            "building[1].meter[2].ceiling_per_hour",
+            "declared[1].unit"
+        ]
+    );
+}
+
+#[test]
+fn a_missing_emission_factor_is_a_finding() {
+    let text = changed("piemonte-por-fesr-2014-20-4c1", "emilia-romagna-por-fesr-2014-20-sanita");
+    let text = text.split("[[declared]]").next().unwrap();
+    let (_, findings) = parse(text).unwrap();
+    let missing: Vec<_> = findings.iter().filter(|f| f.code == "project.factor.missing").collect();
+    assert_eq!(missing.len(), 1);
+    assert_eq!(
+        missing[0].says,
+        "dm-2015-enea-cti gives no pm10_g_per_gj for natural_gas, so 4.c.4 cannot be computed"
+    );
+}
+
+#[test]
+fn what_is_weak_is_a_finding() {
+    let text = changed("baseline_from = 2019-01-01", "baseline_from = 2019-07-01")
+        .replace("IT001E12345678", "IT001E1234567A")
+        .replace("piemonte-por-fesr-2014-20-4c1", "piemonte-pr-fesr-2021-27-monet");
+    let (_, findings) = parse(&text).unwrap();
+    let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
+    assert_eq!(
+        codes,
+        [
+            "project.baseline.short",
+            "project.declared.missing",
+            "project.expenses_closed.missing",
+            "project.pod.unusual"
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_no_project_is_refused() {
+    assert_eq!(
+        parse("").unwrap_err(),
+        [
+            "line 1: `beneficiary`: is missing; add `beneficiary = …` with a table",
+            "line 1: `building`: is missing; add at least one [[building]]",
+            "line 1: `dates`: is missing; add `dates = …` with a table",
+            "line 1: `project`: is missing; add `project = …` with a table",
+        ]
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("p.toml");
+    std::fs::write(&file, EXAMPLE).unwrap();
+    assert!(load_project(&file, &catalog()).is_ok());
+    std::fs::write(&file, "[project").unwrap();
+    let error = load_project(&file, &catalog()).unwrap_err().to_string();
+    assert!(error.contains("p.toml:1: "), "{error}");
+}

@@ -1,0 +1,330 @@
+//! The installation's settings: links, meters, addresses and folders, from one TOML file.
+//!
+//! Must never: know a connector, or touch anything but the file. What belongs to a connector stays an
+//! opaque table that the connector reads.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use model::{Finding, MeterId, ModelId, Severity, Zone};
+
+use crate::error::ConfigError;
+use crate::reader::{At, Problem, Retired, RetiredUse, Source, Table, list, nearest};
+
+/// The commented default settings, for people to start from.
+pub const DEFAULT_SETTINGS: &str = include_str!("../default.toml");
+
+/// Largest settings file in bytes.
+pub const SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Most links of one installation.
+pub const LINKS_MAX: usize = 1_000;
+/// Most meters of one installation.
+pub const METERS_MAX: usize = 10_000;
+/// Longest period between two readings of a meter, in seconds.
+pub const EVERY_SECONDS_MAX: i64 = 86_400;
+
+/// Keys of earlier versions. None yet: this is the first version.
+const RETIRED: &[Retired] = &[];
+
+/// What one installation is set to do. Paths are joined to the folder of the settings file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The file they were read from.
+    pub file: PathBuf,
+    pub installation: InstallationSettings,
+    pub web: WebSettings,
+    pub reports: ReportSettings,
+    pub store: StoreSettings,
+    /// In order of the file.
+    pub links: Vec<LinkSettings>,
+    /// In order of the file.
+    pub meters: Vec<MeterSettings>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstallationSettings {
+    /// Same form as the other ids; also the MQTT client id's stem and a metric label.
+    pub id: String,
+    pub name: String,
+    pub zone: Zone,
+    /// `it` or `en`: the language of reports and of a reader who states none.
+    pub language: String,
+    pub data_dir: PathBuf,
+    /// A folder of catalogue files that are added to the embedded ones, or stand in their place.
+    pub catalog_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebSettings {
+    pub listen: SocketAddr,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportSettings {
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Most readings that wait for the disk before sources are held back.
+    pub queue_readings: usize,
+}
+
+/// One way to reach meters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkSettings {
+    pub id: String,
+    /// The connector's name, as the connectors call themselves: `modbus-tcp`, `mqtt`.
+    pub connector: String,
+    /// Every other key, for the connector.
+    pub table: toml::Table,
+    /// Line of the file on which the link begins.
+    pub line: usize,
+}
+
+/// One meter that is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeterSettings {
+    pub id: MeterId,
+    /// Id of a link.
+    pub link: String,
+    pub model: ModelId,
+    /// Reading period in seconds, aligned to the wall clock; for links that push, the period expected.
+    pub every_s: u32,
+    /// Every other key, for the connector.
+    pub table: toml::Table,
+    /// Line of the file on which the meter begins.
+    pub line: usize,
+}
+
+impl Settings {
+    #[must_use]
+    pub fn link(&self, id: &str) -> Option<&LinkSettings> {
+        self.links.iter().find(|l| l.id == id)
+    }
+
+    #[must_use]
+    pub fn meter(&self, id: &MeterId) -> Option<&MeterSettings> {
+        self.meters.iter().find(|m| m.id == *id)
+    }
+
+    /// A problem for every meter whose model is not among `known`.
+    #[must_use]
+    pub fn unknown_models(&self, known: &[&str]) -> Vec<Problem> {
+        let unknown = self.meters.iter().enumerate().filter(|(_, m)| !known.contains(&m.model.as_str()));
+        unknown
+            .map(|(i, m)| Problem {
+                line: m.line,
+                key: format!("meter[{}].model", i + 1),
+                says: format!("no meter model {:?} in the catalogue", m.model.as_str()),
+                next: match nearest(m.model.as_str(), known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("use one of {}, or add a file for it", list(known)),
+                },
+            })
+            .collect()
+    }
+}
+
+/// Reads and checks a settings file, with no other I/O. Findings are what a person should look at although
+/// the settings can be used.
+pub fn load(path: &Path) -> Result<(Settings, Vec<Finding>), ConfigError> {
+    let text = crate::error::read_text(path, SETTINGS_BYTES_MAX)?;
+    parse_settings(&text, path).map_err(|problems| ConfigError::Problems { path: path.to_owned(), problems })
+}
+
+/// Reads settings from text; `path` is where relative paths begin.
+pub fn parse_settings(text: &str, path: &Path) -> Result<(Settings, Vec<Finding>), Vec<Problem>> {
+    parse_with(text, path, RETIRED)
+}
+
+fn parse_with(
+    text: &str,
+    path: &Path,
+    retired: &[Retired],
+) -> Result<(Settings, Vec<Finding>), Vec<Problem>> {
+    let source = Source::new(text, retired);
+    let root = source.parse();
+    let settings = root.as_ref().and_then(|root| read(&source, &Table::root(&source, root), path));
+    let (problems, retired_used) = source.finish();
+    match settings {
+        Some(settings) if problems.is_empty() => {
+            let findings = findings(&settings, &retired_used);
+            Ok((settings, findings))
+        }
+        _ => Err(problems),
+    }
+}
+
+fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settings> {
+    let base = path.parent().unwrap_or(Path::new(""));
+    let installation = root.table("installation").and_then(|t| read_installation(&t, base));
+    let web = match root.table_optional("web") {
+        Some(table) => read_web(&table),
+        None => Some(WebSettings { listen: DEFAULT_LISTEN }),
+    };
+    let reports_dir = root.table_optional("reports").and_then(|table| {
+        let dir = table.text_optional("dir", FOLDER);
+        table.finish();
+        dir
+    });
+    let store = match root.table_optional("store") {
+        Some(table) => {
+            let queue = table.integer_or("queue_readings", 1_000..=10_000_000, DEFAULT_QUEUE_READINGS);
+            table.finish();
+            queue
+        }
+        None => Some(DEFAULT_QUEUE_READINGS),
+    };
+    let links: Vec<_> = root.tables("link", LINKS_MAX).iter().filter_map(read_link).collect();
+    let meters: Vec<_> = root.tables("meter", METERS_MAX).iter().filter_map(read_meter).collect();
+    root.finish();
+    check_links(source, &links, &meters);
+    let installation = installation?;
+    let reports = ReportSettings {
+        dir: match reports_dir {
+            Some(dir) => base.join(dir),
+            None => installation.data_dir.join("reports"),
+        },
+    };
+    Some(Settings {
+        file: path.to_owned(),
+        installation,
+        web: web?,
+        reports,
+        store: StoreSettings { queue_readings: usize::try_from(store?).ok()? },
+        links: links.into_iter().map(|(link, _)| link).collect(),
+        meters: meters.into_iter().map(|m| m.meter).collect(),
+    })
+}
+
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 8480));
+const DEFAULT_QUEUE_READINGS: i64 = 100_000;
+const FOLDER: &str = "a folder, absolute or relative to this file";
+const ZONE: &str = "a time zone of the IANA list such as \"Europe/Rome\"";
+const ID: &str = "an id of 1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit";
+
+fn read_installation(table: &Table<'_, '_>, base: &Path) -> Option<InstallationSettings> {
+    let id = table.parsed("id", ID, plain_id);
+    let name = table.text("name", "the name that pages and reports show");
+    let zone = table.parsed_or("zone", ZONE, chrono_tz::Europe::Rome, |t| t.parse().ok());
+    let language = table.parsed_or("language", "\"it\" or \"en\"", "it".to_owned(), |t| {
+        ["it", "en"].contains(&t).then(|| t.to_owned())
+    });
+    let data_dir = table.text_optional("data_dir", FOLDER);
+    let catalog_dir = table.text_optional("catalog_dir", FOLDER);
+    table.finish();
+    Some(InstallationSettings {
+        id: id?,
+        name: name?,
+        zone: zone?,
+        language: language?,
+        data_dir: base.join(data_dir.unwrap_or_else(|| "data".to_owned())),
+        catalog_dir: catalog_dir.map(|dir| base.join(dir)),
+    })
+}
+
+fn read_web(table: &Table<'_, '_>) -> Option<WebSettings> {
+    let expected = "an address and port such as \"127.0.0.1:8480\"";
+    let listen = table.parsed_or("listen", expected, DEFAULT_LISTEN, |t| t.parse().ok());
+    table.finish();
+    Some(WebSettings { listen: listen? })
+}
+
+fn read_link(table: &Table<'_, '_>) -> Option<(LinkSettings, At)> {
+    let id = table.parsed("id", ID, plain_id);
+    let connector = table.parsed("connector", "the name of a connector such as \"modbus-tcp\"", plain_id);
+    let link = LinkSettings { id: id?, connector: connector?, table: table.rest(), line: table.line() };
+    Some((link, table.at("id")))
+}
+
+struct MeterRead {
+    meter: MeterSettings,
+    id_at: At,
+    link_at: At,
+}
+
+fn read_meter(table: &Table<'_, '_>) -> Option<MeterRead> {
+    let id = table.parsed("id", ID, |t| MeterId::new(t).ok());
+    let link = table.parsed("link", "the id of a [[link]]", plain_id);
+    let model = table.parsed("model", "the id of a meter model of the catalogue", |t| ModelId::new(t).ok());
+    let every_s = table.integer("every_s", 1..=EVERY_SECONDS_MAX);
+    let meter = MeterSettings {
+        id: id?,
+        link: link?,
+        model: model?,
+        every_s: u32::try_from(every_s?).ok()?,
+        table: table.rest(),
+        line: table.line(),
+    };
+    Some(MeterRead { meter, id_at: table.at("id"), link_at: table.at("link") })
+}
+
+/// The same grammar as the ids of the model.
+fn plain_id(text: &str) -> Option<String> {
+    MeterId::new(text).ok().map(|id| id.to_string())
+}
+
+fn check_links(source: &Source<'_>, links: &[(LinkSettings, At)], meters: &[MeterRead]) {
+    let mut first_lines: BTreeMap<&str, usize> = BTreeMap::new();
+    for (link, at) in links {
+        if let Some(line) = first_lines.insert(&link.id, link.line) {
+            let says = format!("link {:?} is already defined on line {line}", link.id);
+            source.report_at(at, says, "give each link its own id");
+        }
+    }
+    let names: Vec<&str> = first_lines.keys().copied().collect();
+    let mut first_lines: BTreeMap<&str, usize> = BTreeMap::new();
+    for MeterRead { meter, id_at, link_at } in meters {
+        if let Some(line) = first_lines.insert(meter.id.as_str(), meter.line) {
+            let says = format!("meter {:?} is already defined on line {line}", meter.id.as_str());
+            source.report_at(id_at, says, "give each meter its own id");
+        }
+        if !names.contains(&meter.link.as_str()) {
+            let next = match nearest(&meter.link, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if names.is_empty() => "add a [[link]] with this id".to_owned(),
+                None => format!("use one of {}, or add a [[link]] with this id", list(&names)),
+            };
+            source.report_at(link_at, format!("no link {:?} in this file", meter.link), next);
+        }
+    }
+}
+
+fn findings(settings: &Settings, retired: &[RetiredUse]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for used in retired {
+        findings.push(
+            Finding::new(
+                "settings.key.retired",
+                Severity::Caution,
+                format!("settings:{}", used.key),
+                format!("line {}: this key has no effect any more; use `{}`", used.line, used.instead),
+                "settings keys of earlier versions warn for a while before they are refused",
+            )
+            .with("key", &used.key)
+            .with("line", used.line)
+            .with("instead", used.instead),
+        );
+    }
+    let listen = settings.web.listen;
+    if !listen.ip().is_loopback() {
+        findings.push(
+            Finding::new(
+                "web.open",
+                Severity::Caution,
+                "settings:web.listen",
+                format!("pages are served on {listen} to everyone who can reach this machine, without login"),
+                "pages listen on loopback unless a person decides otherwise",
+            )
+            .with("listen", listen),
+        );
+    }
+    findings
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

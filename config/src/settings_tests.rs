@@ -1,0 +1,191 @@
+//! Settings files: the embedded default, a minimal one, a full one, and each bad value with its message.
+//!
+//! Must never: read a file outside the test's own folder.
+
+use super::*;
+
+const MINIMAL: &str = "[installation]\nid = \"installation\"\nname = \"My installation\"\n";
+
+fn parse(text: &str) -> Result<(Settings, Vec<Finding>), Vec<String>> {
+    parse_settings(text, Path::new("/etc/consuntivo/consuntivo.toml"))
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+fn problems(text: &str) -> Vec<String> {
+    parse(text).expect_err("the settings were accepted")
+}
+
+fn with_prefix_removed(prefix: &str) -> String {
+    let uncomment = |line: &str| match line.strip_prefix(prefix) {
+        Some(rest) if prefix != "#" || rest.starts_with(|c: char| c.is_ascii_lowercase()) => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    DEFAULT_SETTINGS.lines().map(|l| uncomment(l) + "\n").collect()
+}
+
+#[test]
+fn the_default_file_says_what_the_defaults_are() {
+    let minimal = parse(MINIMAL).unwrap();
+    assert_eq!(parse(DEFAULT_SETTINGS).unwrap(), minimal);
+    assert_eq!(parse(&with_prefix_removed("#")).unwrap(), minimal);
+    assert_eq!(minimal.1, []);
+}
+
+#[test]
+fn the_default_file_names_every_key() {
+    for key in [
+        "id",
+        "name",
+        "zone",
+        "language",
+        "data_dir",
+        "catalog_dir",
+        "listen",
+        "dir",
+        "queue_readings",
+        "connector",
+        "link",
+        "model",
+        "every_s",
+    ] {
+        let named = DEFAULT_SETTINGS.lines().any(|l| {
+            l.trim_start_matches(['#', ':', ' ']).strip_prefix(key).is_some_and(|r| r.starts_with(" = "))
+        });
+        assert!(named, "{key} is not in default.toml");
+    }
+}
+
+#[test]
+fn the_examples_of_the_default_file_are_settings() {
+    // `catalog_dir` stands within its table; the rest are tables of their own.
+    let (settings, _) = parse(&with_prefix_removed("#: ")).unwrap();
+    assert_eq!(settings.installation.catalog_dir, Some(PathBuf::from("/etc/consuntivo/catalog")));
+    assert_eq!(settings.links[0].table["address"].as_str(), Some("10.0.0.5:502"));
+    let meter = &settings.meters[0];
+    assert_eq!((meter.link.as_str(), meter.every_s), ("main-panel", 60));
+    assert_eq!(meter.table["unit"].as_integer(), Some(3));
+    assert_eq!(meter.table.len(), 1);
+    assert_eq!(settings.unknown_models(&["eastron-sdm630"]), []);
+    let unknown = settings.unknown_models(&["eastron-sdm120"]);
+    assert!(unknown[0].to_string().ends_with("did you mean `eastron-sdm120`?"), "{unknown:?}");
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let (settings, _) = parse(MINIMAL).unwrap();
+    assert_eq!(settings.installation.data_dir, Path::new("/etc/consuntivo/data"));
+    assert_eq!(settings.reports.dir, Path::new("/etc/consuntivo/data/reports"));
+    let (settings, _) =
+        parse(&format!("{MINIMAL}data_dir = \"/var/lib/c\"\n[reports]\ndir = \"r\"\n")).unwrap();
+    assert_eq!(settings.installation.data_dir, Path::new("/var/lib/c"));
+    assert_eq!(settings.reports.dir, Path::new("/etc/consuntivo/r"));
+}
+
+#[test]
+fn pages_open_to_others_are_a_caution() {
+    let (_, findings) = parse(&format!("{MINIMAL}[web]\nlisten = \"0.0.0.0:80\"\n")).unwrap();
+    assert_eq!(findings.len(), 1);
+    assert_eq!((findings[0].code, findings[0].severity), ("web.open", Severity::Caution));
+    let (_, findings) = parse(&format!("{MINIMAL}[web]\nlisten = \"[::1]:80\"\n")).unwrap();
+    assert_eq!(findings, []);
+}
+
+#[test]
+fn a_retired_key_warns() {
+    let retired = [Retired { table: "web", key: "port", instead: "web.listen" }];
+    let text = format!("{MINIMAL}[web]\nport = 80\n");
+    let (_, findings) = parse_with(&text, Path::new("c.toml"), &retired).unwrap();
+    assert_eq!(
+        findings[0].to_string(),
+        "caution [settings.key.retired] settings:web.port: line 5: this key has no effect any more; use `web.listen`"
+    );
+}
+
+#[test]
+fn each_bad_value_has_its_message() {
+    let installation = |line: &str| format!("{MINIMAL}{line}\n");
+    let rest = |text: &str| format!("{MINIMAL}{text}");
+    for (text, expected) in [
+        (String::new(), "line 1: `installation`: is missing; add `installation = …` with a table"),
+        (
+            installation("zone = \"Rome\""),
+            "line 4: `installation.zone`: expected a time zone of the IANA list such as \"Europe/Rome\", found \"Rome\"; \
+             write a time zone of the IANA list such as \"Europe/Rome\"",
+        ),
+        (
+            installation("language = \"fr\""),
+            "line 4: `installation.language`: expected \"it\" or \"en\", found \"fr\"; write \"it\" or \"en\"",
+        ),
+        (
+            installation("datadir = \"x\""),
+            "line 4: `installation.datadir`: is not a known key; did you mean `data_dir`?",
+        ),
+        (
+            rest("[web]\nlisten = \"localhost\"\n"),
+            "line 5: `web.listen`: expected an address and port such as \"127.0.0.1:8480\", found \"localhost\"; \
+             write an address and port such as \"127.0.0.1:8480\"",
+        ),
+        (
+            rest("[store]\nqueue_readings = 1\n"),
+            "line 5: `store.queue_readings`: expected a whole number from 1000 to 10000000, found 1; \
+             write a whole number from 1000 to 10000000",
+        ),
+        (
+            rest("[[link]]\nid = \"a\"\n"),
+            "line 4: `link[1].connector`: is missing; add `connector = …` with the name of a connector such as \"modbus-tcp\"",
+        ),
+        (
+            rest("[[link]]\nid = \"a\"\nconnector = \"mqtt\"\n[[link]]\nid = \"a\"\nconnector = \"mqtt\"\n"),
+            "line 8: `link[2].id`: link \"a\" is already defined on line 4; give each link its own id",
+        ),
+        (
+            rest("[[meter]]\nid = \"m\"\nlink = \"a\"\nmodel = \"x\"\nevery_s = 60\n"),
+            "line 6: `meter[1].link`: no link \"a\" in this file; add a [[link]] with this id",
+        ),
+        (
+            rest("[reports]\ndir = \"\"\n"),
+            "line 5: `reports.dir`: expected a folder, absolute or relative to this file, found \"\"; write a folder, absolute or relative to this file",
+        ),
+    ] {
+        assert_eq!(problems(&text), [expected], "{text}");
+    }
+}
+
+#[test]
+fn every_problem_of_a_meter_is_listed() {
+    let link = "[[link]]\nid = \"panel\"\nconnector = \"modbus-tcp\"\n";
+    let meter = "[[meter]]\nid = \"M 1\"\nlink = \"panle\"\nmodel = \"x\"\nevery_s = 0\n";
+    assert_eq!(problems(&format!("{MINIMAL}{link}{meter}")).len(), 2, "id and every_s");
+    let meter = "[[meter]]\nid = \"m1\"\nlink = \"panle\"\nmodel = \"x\"\nevery_s = 1\n";
+    let found = problems(&format!("{MINIMAL}{link}{meter}{meter}"));
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].ends_with("no link \"panle\" in this file; did you mean `panel`?"), "{found:?}");
+    assert!(found[1].contains("meter \"m1\" is already defined on line 7"), "{found:?}");
+}
+
+#[test]
+fn too_many_meters_are_refused() {
+    let meters = "[[meter]]\n".repeat(METERS_MAX + 1);
+    let found = problems(&format!("{MINIMAL}{meters}"));
+    assert_eq!(
+        found,
+        ["line 4: `meter`: holds 10001 tables, the most is 10000; keep at most 10000 of them in one file"]
+    );
+}
+
+#[test]
+fn an_error_names_file_line_and_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("consuntivo.toml");
+    let missing = load(&file).unwrap_err();
+    assert!(missing.to_string().contains("cannot read") && missing.problems().is_empty());
+    std::fs::write(&file, "[installation]\nid = \"a\"\nname = 3\n").unwrap();
+    let wrong = load(&file).unwrap_err();
+    assert_eq!(wrong.problems().len(), 1);
+    let text = wrong.to_string();
+    assert!(text.contains(&format!("{}:3: `installation.name`: expected", file.display())), "{text}");
+    std::fs::write(&file, [0xff, 0xfe]).unwrap();
+    assert!(matches!(load(&file), Err(ConfigError::NotText { .. })));
+    std::fs::write(&file, " ".repeat(SETTINGS_BYTES_MAX as usize + 1)).unwrap();
+    assert!(matches!(load(&file), Err(ConfigError::TooLarge { .. })));
+}

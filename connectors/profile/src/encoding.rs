@@ -1,0 +1,190 @@
+//! How a number lies in registers: its type and the order of its bytes and words.
+//!
+//! Must never: guess an order. A meter's file says it.
+
+/// The type of a number in registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Number {
+    U16,
+    I16,
+    U32,
+    I32,
+    U64,
+    I64,
+    F32,
+    F64,
+}
+
+impl Number {
+    pub const ALL: [Self; 8] =
+        [Self::U16, Self::I16, Self::U32, Self::I32, Self::U64, Self::I64, Self::F32, Self::F64];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::U16 => "u16",
+            Self::I16 => "i16",
+            Self::U32 => "u32",
+            Self::I32 => "i32",
+            Self::U64 => "u64",
+            Self::I64 => "i64",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|n| n.code() == code)
+    }
+
+    /// Registers of 16 bits it takes.
+    #[must_use]
+    pub const fn words(self) -> u16 {
+        match self {
+            Self::U16 | Self::I16 => 1,
+            Self::U32 | Self::I32 | Self::F32 => 2,
+            Self::U64 | Self::I64 | Self::F64 => 4,
+        }
+    }
+}
+
+/// The order in which the bytes of a number are sent, A being the most significant byte; numbers
+/// of 64 bits follow the same pattern, word-wise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WordOrder {
+    /// Most significant word first, as the Modbus specification writes numbers.
+    Abcd,
+    /// Least significant word first.
+    Cdab,
+    /// Most significant word first, bytes swapped in each word.
+    Badc,
+    /// Least significant word first, bytes swapped in each word.
+    Dcba,
+}
+
+impl WordOrder {
+    pub const ALL: [Self; 4] = [Self::Abcd, Self::Cdab, Self::Badc, Self::Dcba];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Abcd => "ABCD",
+            Self::Cdab => "CDAB",
+            Self::Badc => "BADC",
+            Self::Dcba => "DCBA",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|o| o.code() == code)
+    }
+
+    const fn words_reversed(self) -> bool {
+        matches!(self, Self::Cdab | Self::Dcba)
+    }
+
+    const fn bytes_swapped(self) -> bool {
+        matches!(self, Self::Badc | Self::Dcba)
+    }
+}
+
+/// Type and order together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Encoding {
+    pub number: Number,
+    pub order: WordOrder,
+}
+
+/// A number as it was read, before scale and unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Raw {
+    Integer(i128),
+    Float(f64),
+}
+
+impl Encoding {
+    /// The bits of the number, most significant first, whatever order the words came in. Words
+    /// beyond the number's width are ignored; `None` when there are too few.
+    #[must_use]
+    pub fn bits(self, words: &[u16]) -> Option<u64> {
+        let words = words.get(..usize::from(self.number.words()))?;
+        let fold = |bits: u64, word: &u16| {
+            let word = if self.order.bytes_swapped() { word.swap_bytes() } else { *word };
+            (bits << 16) | u64::from(word)
+        };
+        Some(if self.order.words_reversed() {
+            words.iter().rev().fold(0, fold)
+        } else {
+            words.iter().fold(0, fold)
+        })
+    }
+
+    /// What the bits of [`Self::bits`] say.
+    #[must_use]
+    pub fn number(self, bits: u64) -> Raw {
+        match self.number {
+            Number::U16 | Number::U32 | Number::U64 => Raw::Integer(i128::from(bits)),
+            Number::I16 => Raw::Integer(i128::from(bits as u16 as i16)),
+            Number::I32 => Raw::Integer(i128::from(bits as u32 as i32)),
+            Number::I64 => Raw::Integer(i128::from(bits as i64)),
+            Number::F32 => Raw::Float(f64::from(f32::from_bits(bits as u32))),
+            Number::F64 => Raw::Float(f64::from_bits(bits)),
+        }
+    }
+
+    /// The words a meter would send for these bits: the inverse of [`Self::bits`].
+    #[must_use]
+    pub fn words(self, bits: u64) -> Vec<u16> {
+        let count = usize::from(self.number.words());
+        let mut words: Vec<u16> = (0..count).rev().map(|i| (bits >> (16 * i)) as u16).collect();
+        if self.order.bytes_swapped() {
+            words.iter_mut().for_each(|w| *w = w.swap_bytes());
+        }
+        if self.order.words_reversed() {
+            words.reverse();
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_orders_of_one_number() {
+        let bits = |order, words: &[u16]| Encoding { number: Number::U32, order }.bits(words);
+        assert_eq!(bits(WordOrder::Abcd, &[0x1122, 0x3344]), Some(0x1122_3344));
+        assert_eq!(bits(WordOrder::Cdab, &[0x3344, 0x1122]), Some(0x1122_3344));
+        assert_eq!(bits(WordOrder::Badc, &[0x2211, 0x4433]), Some(0x1122_3344));
+        assert_eq!(bits(WordOrder::Dcba, &[0x4433, 0x2211]), Some(0x1122_3344));
+        assert_eq!(bits(WordOrder::Abcd, &[0x1122]), None);
+    }
+
+    #[test]
+    fn signs_and_floats() {
+        let read = |number, words: &[u16]| {
+            let e = Encoding { number, order: WordOrder::Abcd };
+            e.bits(words).map(|b| e.number(b))
+        };
+        assert_eq!(read(Number::I16, &[0xFFFF]), Some(Raw::Integer(-1)));
+        assert_eq!(read(Number::U16, &[0xFFFF]), Some(Raw::Integer(65_535)));
+        assert_eq!(read(Number::I32, &[0xFFFF, 0xFFFE]), Some(Raw::Integer(-2)));
+        assert_eq!(read(Number::I64, &[0xFFFF, 0xFFFF, 0xFFFF, 0xFFFD]), Some(Raw::Integer(-3)));
+        assert_eq!(read(Number::U64, &[0x8000, 0, 0, 0]), Some(Raw::Integer(1 << 63)));
+        assert_eq!(read(Number::F32, &[0x4640, 0xE666]), Some(Raw::Float(f64::from(12345.6_f32))));
+        assert_eq!(read(Number::F64, &[0x40C8, 0x1CCC, 0xCCCC, 0xCCCD]), Some(Raw::Float(12345.6)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn words_and_bits_are_inverse(bits: u64, n in 0_usize..8, o in 0_usize..4) {
+            let e = Encoding { number: Number::ALL[n], order: WordOrder::ALL[o] };
+            let width = 16 * u32::from(e.number.words());
+            let bits = if width == 64 { bits } else { bits & ((1 << width) - 1) };
+            proptest::prop_assert_eq!(e.bits(&e.words(bits)), Some(bits));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The examples of a meter's file: raw input with the readings it must give.
+//!
+//! Must never: pass a file whose examples could not tell a wrong address from the right one.
+
+use std::collections::BTreeMap;
+
+use model::{Channel, Instant, Value};
+
+use crate::payload::{PayloadError, PayloadModel};
+use crate::registers::{Decoded, RegisterModel};
+use crate::{Interface, MeterModel};
+
+/// One reading an example must give.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    pub channel: Channel,
+    pub value: Value,
+}
+
+/// Why the examples of a meter's file do not prove it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ExampleError {
+    #[error("no example says what {channel} must read: add it to an [[example]]")]
+    Uncovered { channel: Channel },
+    #[error(
+        "example {number} expects {channel}, which the file does not measure: add the measure or drop the line"
+    )]
+    Unknown { number: usize, channel: Channel },
+    #[error("example {number} lacks register {address} of {channel}: give all of its words")]
+    Register { number: usize, channel: Channel, address: u16 },
+    #[error(
+        "example {number} has the same registers for {one} and {other}: make them differ, or a wrong address passes"
+    )]
+    Same { number: usize, one: Channel, other: Channel },
+    #[error(
+        "example {number}: {channel} reads {read:?} where {expected:?} is expected: correct the register, type, order, scale or unit"
+    )]
+    Differs { number: usize, channel: Channel, read: Decoded, expected: Value },
+    #[error("example {number} is refused")]
+    Payload {
+        number: usize,
+        #[source]
+        source: PayloadError,
+    },
+    #[error("example {number} gives no reading of {channel}: correct the path or the payload")]
+    Absent { number: usize, channel: Channel },
+    #[error("example {number} is of {read} where {expected} is expected: correct `time` or its path")]
+    Time { number: usize, read: Instant, expected: Instant },
+}
+
+pub(crate) fn prove(model: &MeterModel) -> Result<(), ExampleError> {
+    match &model.interface {
+        Interface::Registers(registers) => prove_registers(registers)?,
+        Interface::Payloads(payloads) => prove_payloads(payloads)?,
+    }
+    let covered: Vec<Channel> = match &model.interface {
+        Interface::Registers(m) => {
+            m.examples.iter().flat_map(|e| e.expect.iter().map(|x| x.channel)).collect()
+        }
+        Interface::Payloads(m) => {
+            m.examples.iter().flat_map(|e| e.expect.iter().map(|x| x.channel)).collect()
+        }
+    };
+    match model.channels().into_iter().find(|c| !covered.contains(c)) {
+        Some(channel) => Err(ExampleError::Uncovered { channel }),
+        None => Ok(()),
+    }
+}
+
+fn prove_registers(model: &RegisterModel) -> Result<(), ExampleError> {
+    for (i, example) in model.examples.iter().enumerate() {
+        let number = i + 1;
+        let mut seen: BTreeMap<u64, Channel> = BTreeMap::new();
+        for expected in &example.expect {
+            let channel = expected.channel;
+            let Some(measure) = model.measures.iter().find(|m| m.channel == channel) else {
+                return Err(ExampleError::Unknown { number, channel });
+            };
+            let (first, last) = measure.span();
+            let mut words = Vec::new();
+            for address in first..=last {
+                let register = crate::RegisterRef { address, ..measure.register };
+                let word = example.registers.get(&register);
+                words.push(*word.ok_or(ExampleError::Register { number, channel, address })?);
+            }
+            if let Some(other) = measure.encoding.bits(&words).and_then(|bits| seen.insert(bits, channel)) {
+                return Err(ExampleError::Same { number, one: other, other: channel });
+            }
+            compare(number, *expected, measure.decode(&words))?;
+        }
+    }
+    Ok(())
+}
+
+fn prove_payloads(model: &PayloadModel) -> Result<(), ExampleError> {
+    for (i, example) in model.examples.iter().enumerate() {
+        let number = i + 1;
+        // An example arrives when it says it was observed, so that its time can never be in the future.
+        let arrived = example.observed_at.unwrap_or(Instant::from_seconds(1_750_000_000));
+        let message = model
+            .decode(example.payload.as_bytes(), arrived)
+            .map_err(|source| ExampleError::Payload { number, source })?;
+        if message.observed_at != arrived {
+            return Err(ExampleError::Time { number, read: message.observed_at, expected: arrived });
+        }
+        for expected in &example.expect {
+            let channel = expected.channel;
+            let found = message.values.iter().find(|(c, _)| *c == channel);
+            let (_, read) = found.ok_or(ExampleError::Absent { number, channel })?;
+            compare(number, *expected, *read)?;
+        }
+    }
+    Ok(())
+}
+
+fn compare(number: usize, expected: Expected, read: Decoded) -> Result<(), ExampleError> {
+    let same = match (read, expected.value) {
+        (Decoded::Value(Value::Total(a)), Value::Total(b)) => a == b,
+        // Registers of 32-bit floats hold seven digits; a person writes fewer.
+        (Decoded::Value(Value::Gauge(a)), Value::Gauge(b)) => (a - b).abs() <= 1e-6 * b.abs().max(1e-3),
+        _ => false,
+    };
+    if same {
+        Ok(())
+    } else {
+        Err(ExampleError::Differs { number, channel: expected.channel, read, expected: expected.value })
+    }
+}

@@ -1,0 +1,120 @@
+//! What a meter's file means: which registers to ask for, and what registers and payloads say.
+//!
+//! Must never: open a socket, read a clock or a file, or derive serde. Bytes and words come in as
+//! arguments; values, or the reason why there is none, go out.
+
+pub mod decimal;
+pub mod encoding;
+pub mod example;
+pub mod json;
+pub mod payload;
+pub mod plan;
+pub mod registers;
+
+use model::ModelId;
+
+pub use decimal::Decimal;
+pub use encoding::{Encoding, Number, WordOrder};
+pub use example::{ExampleError, Expected};
+pub use payload::{Field, Message, PayloadError, PayloadExample, PayloadModel, TimeField, TimeForm};
+pub use plan::{Block, plan};
+pub use registers::{
+    Decoded, Limits, Measure, ModelError, Range, RegisterExample, RegisterModel, RegisterRef, Space,
+};
+
+/// How well the file of a meter is known to be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EvidenceLevel {
+    /// Written from the maker's paper or agreeing community sources; never seen with a real meter.
+    Datasheet,
+    /// Read from a real meter on a table.
+    Bench,
+    /// Read from a real meter in a building and compared with its display.
+    Field,
+}
+
+impl EvidenceLevel {
+    pub const ALL: [Self; 3] = [Self::Datasheet, Self::Bench, Self::Field];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Datasheet => "datasheet",
+            Self::Bench => "bench",
+            Self::Field => "field",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.code() == code)
+    }
+}
+
+/// Where the facts of a meter's file come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    pub level: EvidenceLevel,
+    /// Manuals and public sources, one a line.
+    pub sources: Vec<String>,
+}
+
+/// By which means a meter speaks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Interface {
+    /// Registers that are asked for (Modbus).
+    Registers(RegisterModel),
+    /// Messages that arrive (MQTT).
+    Payloads(PayloadModel),
+}
+
+/// One meter model: one file of the catalogue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeterModel {
+    pub id: ModelId,
+    /// Ids this file was known by before; installations that use them keep loading.
+    pub replaces: Vec<ModelId>,
+    pub maker: String,
+    pub name: String,
+    pub evidence: Evidence,
+    /// What a person who installs this meter must know, one sentence each.
+    pub caveats: Vec<String>,
+    pub interface: Interface,
+}
+
+impl MeterModel {
+    /// The register side, for a Modbus meter.
+    #[must_use]
+    pub fn registers(&self) -> Option<&RegisterModel> {
+        match &self.interface {
+            Interface::Registers(model) => Some(model),
+            Interface::Payloads(_) => None,
+        }
+    }
+
+    /// The payload side, for an MQTT meter.
+    #[must_use]
+    pub fn payloads(&self) -> Option<&PayloadModel> {
+        match &self.interface {
+            Interface::Payloads(model) => Some(model),
+            Interface::Registers(_) => None,
+        }
+    }
+
+    /// Every channel the meter can report, in the order of its file.
+    #[must_use]
+    pub fn channels(&self) -> Vec<model::Channel> {
+        match &self.interface {
+            Interface::Registers(m) => m.measures.iter().map(|measure| measure.channel).collect(),
+            Interface::Payloads(m) => m.fields.iter().map(|field| field.channel).collect(),
+        }
+    }
+
+    /// Decodes the file's own examples and compares.
+    ///
+    /// # Errors
+    /// The first example that does not decode to what the file says, or that could not tell a wrong address.
+    pub fn prove(&self) -> Result<(), ExampleError> {
+        example::prove(self)
+    }
+}

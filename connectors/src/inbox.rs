@@ -1,0 +1,203 @@
+//! What a connector needs from the daemon: where readings go, what time it is, when to stop.
+//!
+//! Must never: resolve a submission before it is durable. Acknowledgements to the outside hang on it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use model::{Finding, Instant, MeterId, Origin, Reading};
+use tokio::sync::watch;
+
+/// A future behind a pointer, so that traits with it can be objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Most bytes of a refused payload that are kept.
+pub const QUARANTINE_BYTES_MAX: usize = 65_536;
+
+/// Why the daemon did not take what it was given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InboxError {
+    /// The store cannot write, for example because the disk is full. Worth another try later.
+    #[error("the journal did not take it: {reason}")]
+    Refused { reason: String },
+    /// The daemon is going down.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+/// A payload that gave no reading, kept with the reason so that it can be replayed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    pub origin: Origin,
+    /// Topic or file it came from.
+    pub place: String,
+    /// At most [`QUARANTINE_BYTES_MAX`] of it.
+    pub payload: Vec<u8>,
+    pub reason: String,
+    /// When it arrived.
+    pub at: Instant,
+}
+
+/// How a poll of a meter ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PollOutcome {
+    /// Every register was answered.
+    Complete,
+    /// Some requests were refused or failed after others had been answered.
+    Partial,
+    /// Nothing was answered.
+    Failed,
+}
+
+impl PollOutcome {
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What became of the values of a poll or message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReadingOutcome {
+    /// Durable, usable.
+    Accepted,
+    /// Durable, marked implausible.
+    Implausible,
+    /// The device said that it has no value, or the number could not be kept.
+    NoValue,
+    /// Lost: the journal refused it for too long.
+    Dropped,
+}
+
+impl ReadingOutcome {
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Implausible => "implausible",
+            Self::NoValue => "no_value",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MessageOutcome {
+    Accepted,
+    /// The broker sent it again after a connection was lost; harmless, since readings are idempotent.
+    Duplicate,
+    /// An old value the broker had kept; never a new reading.
+    Retained,
+    Quarantined,
+    /// On a topic that no meter has (any more).
+    Unclaimed,
+}
+
+impl MessageOutcome {
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Retained => "retained",
+            Self::Quarantined => "quarantined",
+            Self::Unclaimed => "unclaimed",
+        }
+    }
+}
+
+/// Something that happened at a source, for metrics and logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceEvent {
+    Poll {
+        link: String,
+        meter: MeterId,
+        duration: Duration,
+        outcome: PollOutcome,
+    },
+    Readings {
+        meter: MeterId,
+        origin: Origin,
+        outcome: ReadingOutcome,
+        count: u64,
+    },
+    Message {
+        link: String,
+        meter: Option<MeterId>,
+        outcome: MessageOutcome,
+    },
+    /// A session was given up and another one will be, or was, opened.
+    SessionRebuilt {
+        link: String,
+    },
+    /// The link works, or does not.
+    LinkState {
+        link: String,
+        up: bool,
+    },
+}
+
+/// Where everything goes. The daemon implements it over its store.
+pub trait Inbox: Send + Sync + 'static {
+    /// Resolves with `Ok` once all readings are durable; submitting a reading again changes nothing.
+    ///
+    /// # Errors
+    /// The readings are not durable and may be submitted again.
+    fn submit(&self, readings: Vec<Reading>) -> BoxFuture<'_, Result<(), InboxError>>;
+
+    /// Resolves with `Ok` once the payload is durable.
+    ///
+    /// # Errors
+    /// The payload is not durable and may be given again.
+    fn quarantine(&self, message: Quarantined) -> BoxFuture<'_, Result<(), InboxError>>;
+
+    /// A fact that a person may need to act on. Must not block.
+    fn report(&self, finding: Finding);
+
+    /// Something to count. Must not block.
+    fn note(&self, event: SourceEvent);
+}
+
+/// What time it is.
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> Instant;
+}
+
+/// Tells every [`Stop`] made with it to stop; so does dropping it.
+#[derive(Debug)]
+pub struct StopHandle(watch::Sender<bool>);
+
+impl StopHandle {
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Asked by everything that runs: shall I stop?
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    #[must_use]
+    pub fn new() -> (StopHandle, Self) {
+        let (tx, rx) = watch::channel(false);
+        (StopHandle(tx), Self(rx))
+    }
+
+    /// Resolves when it is time to stop, at once when it already was.
+    pub async fn stopped(&mut self) {
+        // An error means that the handle is gone, which is a reason to stop as well.
+        let _gone = self.0.wait_for(|stop| *stop).await.is_err();
+    }
+
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+}

@@ -1,0 +1,27 @@
+//! The ways in: one file per protocol or format. Everything that comes from outside the daemon comes
+//! through here, and leaves as readings, quarantined payloads, findings and events.
+//!
+//! Must never: keep data, compute a figure, or acknowledge what is not durable.
+
+pub mod error;
+pub mod files;
+pub mod inbox;
+pub mod keys;
+pub mod link;
+pub mod modbus;
+pub mod mqtt;
+
+mod backoff;
+mod judge;
+#[cfg(test)]
+mod testing;
+
+pub use error::{LinkError, Target};
+pub use inbox::{
+    BoxFuture, Clock, Inbox, InboxError, MessageOutcome, PollOutcome, Quarantined, ReadingOutcome,
+    SourceEvent, Stop, StopHandle,
+};
+pub use link::{
+    Link, LinkSettings, LinkSpec, MeterSettings, MeterSpec, Probe, ProbeLine, parse_link, parse_meter,
+    plan_links, probe,
+};

@@ -1,0 +1,316 @@
+//! From opaque tables of settings to links that run. Adding a protocol is a variant here and a file beside.
+//!
+//! Must never: do I/O before `run` or `probe`, or let one bad meter keep the others from running.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Channel, Finding, MeterId, Severity, Value};
+use profile::{Decoded, MeterModel};
+
+use crate::error::LinkError;
+use crate::inbox::{Clock, Inbox, Stop};
+use crate::keys::invalid;
+use crate::{modbus, mqtt};
+
+/// Names of all connectors, as settings use them.
+pub const CONNECTORS: &[&str] = &[modbus::NAME, mqtt::NAME];
+
+/// How long a probe waits for a message that is pushed.
+pub const PROBE_WAIT: Duration = Duration::from_secs(10);
+
+/// A link as the installation's file has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkSpec {
+    pub id: String,
+    pub connector: String,
+    /// The connector's own keys.
+    pub table: toml::Table,
+}
+
+/// A meter as the installation's file has it, with its model looked up.
+#[derive(Debug, Clone)]
+pub struct MeterSpec {
+    pub id: MeterId,
+    /// Id of its link.
+    pub link: String,
+    pub model: Arc<MeterModel>,
+    pub every_s: u32,
+    /// The connector's own keys.
+    pub table: toml::Table,
+}
+
+/// Settings of a link, as its connector reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkSettings {
+    Modbus(modbus::Settings),
+    Mqtt(mqtt::Settings),
+}
+
+/// Settings of a meter, as its connector reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MeterSettings {
+    Modbus(modbus::UnitSettings),
+    Mqtt(mqtt::TopicSettings),
+}
+
+impl LinkSettings {
+    /// What no two links may share: a gateway often takes one connection only, and a broker takes a
+    /// second client of the same id for the first one come back.
+    fn place(&self) -> String {
+        match self {
+            Self::Modbus(s) => format!("{} address {}", modbus::NAME, s.address),
+            Self::Mqtt(s) => format!("{} address {} and client_id {}", mqtt::NAME, s.address, s.client_id),
+        }
+    }
+}
+
+/// Reads the table of a link.
+///
+/// # Errors
+/// Everything that is wrong with it, with severity `Blocks`.
+pub fn parse_link(id: &str, connector: &str, table: &toml::Table) -> Result<LinkSettings, Vec<Finding>> {
+    match connector {
+        modbus::NAME => modbus::Settings::parse(id, table).map(LinkSettings::Modbus),
+        mqtt::NAME => mqtt::Settings::parse(id, table).map(LinkSettings::Mqtt),
+        other => Err(vec![invalid(
+            &format!("link:{id}"),
+            format!("connector {other:?} is not known; use one of {}", CONNECTORS.join(", ")),
+        )]),
+    }
+}
+
+/// Reads the connector's keys of a meter.
+///
+/// # Errors
+/// Everything that is wrong with them, with severity `Blocks`.
+pub fn parse_meter(
+    id: &MeterId,
+    connector: &str,
+    table: &toml::Table,
+) -> Result<MeterSettings, Vec<Finding>> {
+    match connector {
+        modbus::NAME => modbus::UnitSettings::parse(id, table).map(MeterSettings::Modbus),
+        mqtt::NAME => mqtt::TopicSettings::parse(id, table).map(MeterSettings::Mqtt),
+        other => Err(vec![invalid(
+            &format!("meter:{id}"),
+            format!("connector {other:?} is not known; use one of {}", CONNECTORS.join(", ")),
+        )]),
+    }
+}
+
+/// Everything behind one address, ready to run.
+#[derive(Debug)]
+pub struct Link {
+    id: String,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Modbus(modbus::Modbus),
+    Mqtt(mqtt::Mqtt),
+}
+
+impl Link {
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The meters it reads.
+    #[must_use]
+    pub fn meters(&self) -> Vec<MeterId> {
+        match &self.kind {
+            Kind::Modbus(link) => link.meters().cloned().collect(),
+            Kind::Mqtt(link) => link.meters().cloned().collect(),
+        }
+    }
+
+    /// Works until told to stop. Failures of the field are findings and retries, never an end.
+    pub async fn run(self, inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>, stop: Stop) {
+        match self.kind {
+            Kind::Modbus(link) => link.run(inbox, clock, stop).await,
+            Kind::Mqtt(link) => link.run(inbox, clock, stop).await,
+        }
+    }
+
+    /// One harmless round trip to one meter.
+    ///
+    /// # Errors
+    /// Why it gave nothing.
+    pub async fn probe(&self, meter: &MeterId, clock: &dyn Clock) -> Result<Probe, LinkError> {
+        match &self.kind {
+            Kind::Modbus(link) => link.probe(meter, clock).await,
+            Kind::Mqtt(link) => link.probe(meter, clock, PROBE_WAIT).await,
+        }
+    }
+}
+
+/// Probes a meter on whichever of the links has it.
+///
+/// # Errors
+/// Why it gave nothing.
+pub async fn probe(links: &[Link], meter: &MeterId, clock: &dyn Clock) -> Result<Probe, LinkError> {
+    match links.iter().find(|link| link.meters().contains(meter)) {
+        Some(link) => link.probe(meter, clock).await,
+        None => Err(LinkError::NoSuchMeter { link: "any".to_owned(), meter: meter.clone() }),
+    }
+}
+
+/// What a meter said to a probe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    pub meter: MeterId,
+    /// Where it was asked.
+    pub at: String,
+    pub took: Duration,
+    pub lines: Vec<ProbeLine>,
+    pub notes: Vec<String>,
+}
+
+/// One value of a probe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProbeLine {
+    pub channel: Channel,
+    /// The raw words in hexadecimal; empty for payloads.
+    pub raw: String,
+    /// The value with its unit, or why there is none.
+    pub reads: String,
+}
+
+impl ProbeLine {
+    pub(crate) fn new(channel: Channel, raw: &str, decoded: Decoded) -> Self {
+        let unit = channel.quantity.unit();
+        let shown = |value| match value {
+            Value::Total(total) => format!("{total} {unit}"),
+            Value::Gauge(gauge) => format!("{gauge} {unit}"),
+        };
+        let reads = match decoded {
+            Decoded::Value(value) => shown(value),
+            Decoded::Implausible(value, range) => {
+                format!("{} (implausible: {range} expected)", shown(value))
+            }
+            Decoded::Sentinel { .. } => "no value (the meter says so)".to_owned(),
+            Decoded::NotANumber { .. } => "no finite number".to_owned(),
+            Decoded::Overflow { .. } => "too large to be kept".to_owned(),
+            Decoded::Missing => "not in the answer".to_owned(),
+        };
+        Self { channel, raw: raw.to_owned(), reads }
+    }
+}
+
+/// Puts meters on their links. What cannot be used is left out, with the reason as a finding; the rest runs.
+#[must_use]
+pub fn plan_links(links: Vec<LinkSpec>, meters: Vec<MeterSpec>) -> (Vec<Link>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let mut planned = Vec::new();
+    let known: BTreeSet<String> = links.iter().map(|link| link.id.clone()).collect();
+    for meter in meters.iter().filter(|meter| !known.contains(&meter.link)) {
+        let says = format!("link `{}` does not exist; name one of the [[link]] tables", meter.link);
+        findings.push(invalid(&format!("meter:{}", meter.id), says));
+    }
+    let mut places: BTreeMap<String, String> = BTreeMap::new();
+    for link in links {
+        let settings = match parse_link(&link.id, &link.connector, &link.table) {
+            Ok(settings) => settings,
+            Err(errors) => {
+                findings.extend(errors);
+                continue;
+            }
+        };
+        let place = settings.place();
+        if let Some(other) = places.insert(place.clone(), link.id.clone()) {
+            let says = format!("link `{other}` has the same {place}; put the meters under one link");
+            findings.push(invalid(&format!("link:{}", link.id), says));
+            continue;
+        }
+        let own: Vec<&MeterSpec> = meters.iter().filter(|meter| meter.link == link.id).collect();
+        if own.is_empty() {
+            let says = "no meter uses this link; add one or remove the link";
+            let subject = format!("link:{}", link.id);
+            findings.push(Finding::new("settings.link.unused", Severity::Note, subject, says, ""));
+            continue;
+        }
+        let kind = match settings {
+            LinkSettings::Modbus(settings) => {
+                let units = units(&own, &mut findings);
+                Kind::Modbus(modbus::Modbus::new(link.id.clone(), settings, units))
+            }
+            LinkSettings::Mqtt(settings) => {
+                let subscribers = subscribers(&own, &mut findings);
+                Kind::Mqtt(mqtt::Mqtt::new(link.id.clone(), settings, subscribers))
+            }
+        };
+        planned.push(Link { id: link.id, kind });
+    }
+    (planned, findings)
+}
+
+fn wrong_model(meter: &MeterSpec, connector: &str) -> Finding {
+    let says = format!("model `{}` does not speak {connector}; choose another model or link", meter.model.id);
+    invalid(&format!("meter:{}", meter.id), says)
+}
+
+fn units(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<modbus::Unit> {
+    let mut taken: BTreeMap<u8, &MeterId> = BTreeMap::new();
+    let mut units = Vec::new();
+    for meter in meters {
+        let settings = match modbus::UnitSettings::parse(&meter.id, &meter.table) {
+            Ok(settings) => settings,
+            Err(errors) => {
+                findings.extend(errors);
+                continue;
+            }
+        };
+        // One unit read as two meters would count its energy twice.
+        if let Some(other) = taken.insert(settings.unit, &meter.id) {
+            let says = format!("meter `{other}` has the same unit {}; give each its own", settings.unit);
+            findings.push(invalid(&format!("meter:{}", meter.id), says));
+            continue;
+        }
+        match modbus::Unit::new(meter, settings) {
+            Some(unit) => units.push(unit),
+            None => findings.push(wrong_model(meter, modbus::NAME)),
+        }
+    }
+    units
+}
+
+fn subscribers(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<mqtt::Subscriber> {
+    let mut taken: BTreeMap<String, &MeterId> = BTreeMap::new();
+    let mut subscribers = Vec::new();
+    for meter in meters {
+        let settings = match mqtt::TopicSettings::parse(&meter.id, &meter.table) {
+            Ok(settings) => settings,
+            Err(errors) => {
+                findings.extend(errors);
+                continue;
+            }
+        };
+        if let Some(other) = taken.insert(settings.topic.clone(), &meter.id) {
+            let says = format!("meter `{other}` has the same topic {}; give each its own", settings.topic);
+            findings.push(invalid(&format!("meter:{}", meter.id), says));
+            continue;
+        }
+        let Some(model) = meter.model.payloads() else {
+            findings.push(wrong_model(meter, mqtt::NAME));
+            continue;
+        };
+        if !mqtt::topic_matches(&model.topic, &settings.topic) {
+            let says = format!(
+                "topic {} does not look like {} of model `{}`; check it",
+                settings.topic, model.topic, meter.model.id
+            );
+            let subject = format!("meter:{}", meter.id);
+            findings.push(Finding::new("settings.topic.unusual", Severity::Caution, subject, says, ""));
+        }
+        subscribers.extend(mqtt::Subscriber::new(meter, settings));
+    }
+    subscribers
+}
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

@@ -1,0 +1,282 @@
+//! The schedule of a link: whose turn it is, on a grid of the wall clock, and what happens after a failure.
+//!
+//! Must never: stack missed turns, shift the grid because a poll was late, or let a dead unit cost the
+//! others more than one time-out a turn.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{Finding, Instant, Origin, Quality, Reading, Severity};
+
+use super::sweep::{Bus, Swept};
+use super::{Modbus, Unit};
+use crate::backoff::Backoff;
+use crate::error::LinkError;
+use crate::inbox::{Clock, Inbox, PollOutcome, ReadingOutcome, SourceEvent, Stop};
+use crate::judge::{Arrival, Judge};
+
+/// Readings kept in memory while the journal refuses them.
+pub(super) const PENDING_MAX: usize = 10_000;
+/// Longest sleep in one piece: the wall clock is looked at again at least this often, since it can be set.
+const NAP_MAX: Duration = Duration::from_secs(5);
+
+/// A unit with its place in the schedule.
+struct Turn {
+    unit: Unit,
+    due: Instant,
+    backoff: Backoff,
+    judge: Judge,
+}
+
+struct Runner {
+    link: String,
+    bus: Bus,
+    turns: Vec<Turn>,
+    /// Of the connection itself.
+    backoff: Backoff,
+    /// No connection is tried before this.
+    closed_until: Instant,
+    ever_open: bool,
+    up: Option<bool>,
+    pending: VecDeque<Reading>,
+    pending_told: bool,
+    inbox: Arc<dyn Inbox>,
+    clock: Arc<dyn Clock>,
+}
+
+pub(super) async fn run(link: Modbus, inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>, mut stop: Stop) {
+    let backoff_max = Duration::from_secs(link.settings.backoff_max_s);
+    let now = clock.now();
+    let turns = link.units.into_iter().map(|unit| Turn {
+        due: slot_from(now, unit.every),
+        backoff: Backoff::new(backoff_max),
+        judge: Judge::new(unit.meter.clone()),
+        unit,
+    });
+    let mut runner = Runner {
+        bus: Bus::new(&link.settings, Arc::clone(&link.dial)),
+        turns: turns.collect(),
+        link: link.id,
+        backoff: Backoff::new(backoff_max),
+        closed_until: now,
+        ever_open: false,
+        up: None,
+        pending: VecDeque::new(),
+        pending_told: false,
+        inbox,
+        clock,
+    };
+    while let Some(index) = runner.wait(&mut stop).await {
+        let begun = tokio::time::Instant::now();
+        let swept = tokio::select! {
+            biased;
+            // What was read but not yet submitted is dropped: it had not been accepted.
+            () = stop.stopped() => break,
+            swept = runner.poll(index) => swept,
+        };
+        runner.settle(index, swept, begun.elapsed()).await;
+    }
+    if !runner.pending.is_empty() {
+        runner.submit(Vec::new()).await;
+    }
+}
+
+/// The first point of the grid at or after `from`. The grid begins at the epoch, so that every 60 s is at :00.
+fn slot_from(from: Instant, every: Duration) -> Instant {
+    let step = i64::try_from(every.as_millis()).unwrap_or(i64::MAX).max(1);
+    let slots = from.millis().div_euclid(step) + i64::from(from.millis().rem_euclid(step) != 0);
+    Instant::from_millis(slots.saturating_mul(step))
+}
+
+fn after(now: Instant, wait: Duration) -> Instant {
+    now.plus_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 4))
+}
+
+impl Runner {
+    /// Sleeps until a unit is due and returns its index; `None` when told to stop.
+    async fn wait(&mut self, stop: &mut Stop) -> Option<usize> {
+        loop {
+            if stop.is_stopped() {
+                return None;
+            }
+            let now = self.clock.now();
+            self.mend_schedule(now);
+            let closed_until = self.closed_until;
+            // A failing unit gives way to a healthy one that is due in the same second, but is not starved.
+            let key = |turn: &Turn| {
+                let penalty = if turn.backoff.is_failing() { 1000 } else { 0 };
+                turn.due.max(closed_until).plus_millis(penalty)
+            };
+            let next = self.turns.iter().enumerate().min_by_key(|(index, turn)| (key(turn), *index));
+            let wait = match next {
+                None => NAP_MAX,
+                Some((index, turn)) => {
+                    let due = turn.due.max(closed_until);
+                    if due <= now {
+                        return Some(index);
+                    }
+                    let earliest = self.turns.iter().map(|t| t.due.max(closed_until)).min().unwrap_or(due);
+                    if earliest <= now {
+                        return self.turns.iter().position(|t| t.due.max(closed_until) <= now);
+                    }
+                    Duration::from_millis(u64::try_from(earliest.millis() - now.millis()).unwrap_or(1))
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.stopped() => return None,
+                () = tokio::time::sleep(wait.min(NAP_MAX)) => {}
+            }
+        }
+    }
+
+    /// After the wall clock was set back, turns would lie far in the future: they are placed anew.
+    fn mend_schedule(&mut self, now: Instant) {
+        for turn in &mut self.turns {
+            let furthest = after(now, turn.unit.every * 2 + self.backoff.max());
+            if furthest < turn.due {
+                turn.due = slot_from(now, turn.unit.every);
+            }
+        }
+        if after(now, self.backoff.max()) < self.closed_until {
+            self.closed_until = now;
+        }
+    }
+
+    async fn poll(&mut self, index: usize) -> Result<Swept, LinkError> {
+        let was_open = self.bus.is_open();
+        self.bus.connect().await?;
+        if !was_open && self.ever_open {
+            self.inbox.note(SourceEvent::SessionRebuilt { link: self.link.clone() });
+        }
+        self.ever_open = true;
+        let swept = self.bus.sweep(&self.turns[index].unit, &*self.clock).await;
+        Ok(swept)
+    }
+
+    /// Books what a poll brought, and gives the unit its next turn.
+    async fn settle(&mut self, index: usize, polled: Result<Swept, LinkError>, took: Duration) {
+        let now = self.clock.now();
+        let swept = match polled {
+            Ok(swept) => swept,
+            Err(error) => {
+                self.closed_until = after(now, self.backoff.fail());
+                self.set_up(false, Some(&error));
+                let turn = &mut self.turns[index];
+                turn.due = slot_from(now, turn.unit.every).min(self.closed_until);
+                self.note_poll(index, took, PollOutcome::Failed);
+                return;
+            }
+        };
+        self.backoff.reset();
+        self.set_up(true, None);
+        let arrival = Arrival {
+            observed_at: swept.observed_at,
+            received_at: now,
+            quality: Quality::Good,
+            origin: Origin::Modbus,
+        };
+        let turn = &mut self.turns[index];
+        let readings = turn.judge.readings(&swept.values, arrival, &*self.inbox);
+        let first_error = swept.failure.as_ref().or(swept.refusals.first());
+        let outcome = match (first_error, swept.values.is_empty()) {
+            (None, _) => PollOutcome::Complete,
+            (Some(_), false) => PollOutcome::Partial,
+            (Some(_), true) => PollOutcome::Failed,
+        };
+        match first_error {
+            None => turn.judge.recovered(&*self.inbox),
+            Some(error) => turn.judge.failed(error, &*self.inbox),
+        }
+        let retry = swept.failure.is_some() || outcome == PollOutcome::Failed;
+        turn.due = if retry { retry_at(now, turn) } else { on_grid(now, turn) };
+        self.note_poll(index, took, outcome);
+        if !readings.is_empty() {
+            self.submit(readings).await;
+        }
+    }
+
+    fn note_poll(&self, index: usize, duration: Duration, outcome: PollOutcome) {
+        let meter = self.turns[index].unit.meter.clone();
+        self.inbox.note(SourceEvent::Poll { link: self.link.clone(), meter, duration, outcome });
+    }
+
+    /// Tells a change of the link's state.
+    fn set_up(&mut self, up: bool, error: Option<&LinkError>) {
+        if self.up == Some(up) {
+            return;
+        }
+        let subject = format!("link:{}", self.link);
+        match error {
+            Some(error) => self.inbox.report(error.finding(&subject)),
+            None if self.up == Some(false) => {
+                self.inbox.report(Finding::new(
+                    "link.up",
+                    Severity::Note,
+                    subject,
+                    "can be reached again",
+                    "",
+                ));
+            }
+            None => {}
+        }
+        self.up = Some(up);
+        self.inbox.note(SourceEvent::LinkState { link: self.link.clone(), up });
+    }
+
+    /// Submits what is new together with what was refused before. A meter cannot be asked for the past,
+    /// so refused readings are kept, the oldest going first when there are too many.
+    async fn submit(&mut self, readings: Vec<Reading>) {
+        self.pending.extend(readings);
+        while self.pending.len() > PENDING_MAX {
+            if let Some(lost) = self.pending.pop_front() {
+                let meter = lost.series.meter;
+                let outcome = ReadingOutcome::Dropped;
+                self.inbox.note(SourceEvent::Readings { meter, origin: lost.origin, outcome, count: 1 });
+            }
+        }
+        let batch: Vec<Reading> = self.pending.iter().cloned().collect();
+        match self.inbox.submit(batch).await {
+            Ok(()) => {
+                self.pending.clear();
+                self.pending_told = false;
+            }
+            Err(source) => {
+                if !self.pending_told {
+                    let error = LinkError::Inbox { link: self.link.clone(), source };
+                    self.inbox.report(error.finding(&format!("link:{}", self.link)));
+                }
+                self.pending_told = true;
+            }
+        }
+    }
+}
+
+/// The unit's next point of the grid: those that passed meanwhile are left out.
+fn on_grid(now: Instant, turn: &mut Turn) -> Instant {
+    turn.backoff.reset();
+    slot_from(now.plus_millis(1), turn.unit.every)
+}
+
+/// After a failure: soon, within the slot, while the wait is shorter than it; else at a point of the grid.
+fn retry_at(now: Instant, turn: &mut Turn) -> Instant {
+    let retry = after(now, turn.backoff.fail());
+    let slot = slot_from(now.plus_millis(1), turn.unit.every);
+    if retry < slot { retry } else { slot_from(retry, turn.unit.every) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grid_is_that_of_the_wall_clock() {
+        let at = |text| Instant::parse_rfc3339(text).unwrap();
+        let minute = Duration::from_secs(60);
+        assert_eq!(slot_from(at("2025-03-30T00:59:00.001Z"), minute), at("2025-03-30T01:00:00Z"));
+        assert_eq!(slot_from(at("2025-03-30T01:00:00Z"), minute), at("2025-03-30T01:00:00Z"));
+        let quarter = Duration::from_secs(900);
+        assert_eq!(slot_from(at("2025-03-30T01:00:01Z"), quarter), at("2025-03-30T01:15:00Z"));
+    }
+}

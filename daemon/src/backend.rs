@@ -1,0 +1,224 @@
+//! The daemon as the pages see it.
+//!
+//! Must never: block on the disk for long; figures and live values are answered from memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use analytics::scheme::DueReport;
+use dashboards::backend::{
+    Backend, BuildingLive, Installation, MeterHealth, MeterState, PortfolioRow, ProjectView,
+};
+use model::{
+    Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole, Project,
+    ProjectId, Quantity, SeriesKey,
+};
+use tokio::sync::broadcast;
+
+use crate::reports;
+use crate::runtime::Runtime;
+
+/// Due days listed where the act states no number of years.
+const HORIZON_YEARS: u32 = 5;
+/// A reading is fresh for this many periods.
+const FRESH_PERIODS: f64 = 3.0;
+
+/// Lets the pages ask the running daemon.
+pub(crate) struct DaemonBackend(pub(crate) Arc<Runtime>);
+
+impl Backend for DaemonBackend {
+    fn installation(&self) -> Installation {
+        let settings = &self.0.installation.settings.installation;
+        Installation {
+            name: settings.name.clone(),
+            demo: self.0.demo,
+            language: settings.language.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    fn portfolio(&self) -> Vec<PortfolioRow> {
+        self.0
+            .figures()
+            .into_iter()
+            .map(|figures| {
+                let due = self.due(&figures.project);
+                let today = self.0.today();
+                PortfolioRow {
+                    scheme_title: self.scheme_title(&figures.project),
+                    latest: figures.years.iter().find(|y| y.is_complete()).or(figures.years.first()).map(Arc::clone),
+                    next_due: due.iter().find(|d| today <= d.due).or(due.last()).copied(),
+                    project: figures.project,
+                }
+            })
+            .collect()
+    }
+
+    fn project(&self, id: &ProjectId) -> Option<ProjectView> {
+        let figures = self.0.project_figures(id)?;
+        let scheme = self.0.installation.catalog.scheme(&figures.project.scheme)?;
+        Some(ProjectView {
+            scheme: Arc::clone(scheme),
+            due: self.due(&figures.project),
+            reports: reports::list(&self.0.reports_dir, id),
+            today: self.0.today(),
+            years: figures.years,
+            project: figures.project,
+        })
+    }
+
+    fn meters(&self) -> Vec<MeterState> {
+        let projects = self.0.projects();
+        let now = self.0.clock.now();
+        let mut states: Vec<MeterState> = self
+            .0
+            .installation
+            .meter_places()
+            .into_iter()
+            .map(|(meter, place)| MeterState {
+                building: building_of(&projects, &meter.id),
+                last_reading_at: self.0.book.last_reading_at(&meter.id),
+                health: health(&self.0, &meter.id, meter.every_s, now),
+                values: self
+                    .0
+                    .book
+                    .latest_of_meter(&meter.id)
+                    .into_iter()
+                    .map(|(channel, latest)| (channel, latest.value, latest.at))
+                    .collect(),
+                every_seconds: meter.every_s,
+                model: meter.model.to_string(),
+                link: place,
+                id: meter.id.clone(),
+            })
+            .collect();
+        states.sort_by(|a, b| a.id.cmp(&b.id));
+        states
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        self.0.open_findings()
+    }
+
+    fn live(&self) -> (Vec<BuildingLive>, broadcast::Receiver<Arc<BuildingLive>>) {
+        // Subscribing first: a change between the two is then sent twice rather than missed.
+        let receiver = self.0.live.subscribe();
+        (buildings_live(&self.0), receiver)
+    }
+
+    fn report_file(&self, id: &ProjectId, year: i32, name: &str) -> Option<PathBuf> {
+        reports::find(&self.0.reports_dir, id, year, name)
+    }
+
+    fn metrics(&self) -> String {
+        let last: Vec<(MeterId, Option<Instant>)> = self
+            .0
+            .installation
+            .settings
+            .meters
+            .iter()
+            .map(|meter| (meter.id.clone(), self.0.book.last_reading_at(&meter.id)))
+            .collect();
+        self.0.metrics.text(self.0.clock.now(), &last, self.0.store.stats().queue_depth)
+    }
+
+    fn now(&self) -> Instant {
+        self.0.clock.now()
+    }
+}
+
+impl DaemonBackend {
+    fn due(&self, project: &Project) -> Vec<DueReport> {
+        let scheme = self.0.installation.catalog.scheme(&project.scheme);
+        scheme.map(|scheme| scheme.due_reports(project, HORIZON_YEARS)).unwrap_or_default()
+    }
+
+    fn scheme_title(&self, project: &Project) -> String {
+        let scheme = self.0.installation.catalog.scheme(&project.scheme);
+        scheme.map_or_else(|| project.scheme.to_string(), |scheme| scheme.title.clone())
+    }
+}
+
+fn building_of(projects: &[Arc<Project>], meter: &MeterId) -> Option<BuildingId> {
+    projects
+        .iter()
+        .flat_map(|project| project.meters())
+        .find(|(_, facts)| facts.id == *meter)
+        .map(|(building, _)| building.id.clone())
+}
+
+fn health(runtime: &Runtime, meter: &MeterId, every_seconds: u32, now: Instant) -> MeterHealth {
+    match runtime.book.last_reading_at(meter) {
+        None => MeterHealth::Silent,
+        Some(at) if now.seconds_since(at) <= FRESH_PERIODS * f64::from(every_seconds) => MeterHealth::Fresh,
+        Some(_) => MeterHealth::Late,
+    }
+}
+
+/// What every building does now, in the order of the projects.
+pub(crate) fn buildings_live(runtime: &Runtime) -> Vec<BuildingLive> {
+    let now = runtime.clock.now();
+    runtime
+        .projects()
+        .iter()
+        .flat_map(|project| {
+            let live: Vec<BuildingLive> =
+                project.buildings.iter().map(|building| building_live(runtime, project, building, now)).collect();
+            live
+        })
+        .collect()
+}
+
+fn building_live(runtime: &Runtime, project: &Project, building: &Building, now: Instant) -> BuildingLive {
+    let counted = || building.meters.iter().filter(|meter| meter.role != MeterRole::Sub);
+    let day = now.day(project.zone);
+    BuildingLive {
+        project: project.id.clone(),
+        building: building.id.clone(),
+        name: building.name.clone(),
+        power_w: power(runtime, counted().filter(|m| is_grid_import(m)), now),
+        production_w: power(runtime, counted().filter(|m| m.direction == Direction::Production), now),
+        today: counted()
+            .filter(|meter| meter.direction == Direction::Import)
+            .filter_map(|meter| energy_today(runtime, meter, day))
+            .collect(),
+        at: now,
+    }
+}
+
+fn is_grid_import(meter: &MeterFacts) -> bool {
+    meter.carrier == Carrier::GridElectricity && meter.direction == Direction::Import
+}
+
+/// The sum of the meters' power; `None` when there is none or one of them has no fresh value, since a part
+/// would look like less.
+fn power<'m>(runtime: &Runtime, meters: impl Iterator<Item = &'m MeterFacts>, now: Instant) -> Option<f64> {
+    let channel = Channel::total(Quantity::ActivePower);
+    let mut sum = None;
+    for meter in meters {
+        if runtime.installation.settings.meter(&meter.id).is_none() {
+            continue;
+        }
+        let every = f64::from(runtime.every_seconds(&meter.id));
+        let latest = runtime.book.latest(&meter.id, channel)?;
+        if FRESH_PERIODS * every < now.seconds_since(latest.at) {
+            return None;
+        }
+        sum = Some(sum.unwrap_or(0.0) + latest.value);
+    }
+    sum
+}
+
+/// The meter's name, energy since midnight in the carrier's display unit, and that unit's symbol; `None` for a
+/// meter that is not read live.
+fn energy_today(
+    runtime: &Runtime,
+    meter: &MeterFacts,
+    day: chrono::NaiveDate,
+) -> Option<(String, f64, &'static str)> {
+    runtime.installation.settings.meter(&meter.id)?;
+    let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
+    let amount = runtime.book.energy_of_day(&key, day)?;
+    let unit = meter.carrier.base_unit();
+    Some((meter.name.clone(), unit.to_display(amount), unit.display().symbol()))
+}

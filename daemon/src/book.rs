@@ -1,0 +1,193 @@
+//! The series of the running daemon: days and months of every project meter, and the latest value of every
+//! channel, kept up to date as readings are committed.
+//!
+//! Must never: hold a value that cannot be computed again from the journal.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+
+use analytics::series::{Accumulator, Pushed, SeriesSettings};
+use chrono::NaiveDate;
+use model::{Channel, Instant, MeterId, Project, Quality, Reading, SeriesKey, Value};
+use store::{Store, StoreError};
+
+use crate::runtime::lock;
+
+/// Newest value of one channel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Latest {
+    pub(crate) value: f64,
+    pub(crate) at: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    series: HashMap<SeriesKey, Accumulator>,
+    latest: BTreeMap<MeterId, BTreeMap<Channel, Latest>>,
+    /// Series that saw a reading out of order and must be made again from the journal.
+    stale: BTreeSet<SeriesKey>,
+}
+
+/// Series and latest values, shared by ingestion and pages.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    pages: Mutex<Pages>,
+}
+
+/// The settings of every total that a project counts on, with the period at which it is read.
+pub(crate) fn wanted_series(
+    projects: &[std::sync::Arc<Project>],
+    every_seconds: impl Fn(&MeterId) -> u32,
+) -> Vec<(SeriesKey, SeriesSettings)> {
+    projects
+        .iter()
+        .flat_map(|project| {
+            project.meters().map(|(_, meter)| {
+                let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
+                (key, SeriesSettings::of(meter, project.zone, every_seconds(&meter.id)))
+            })
+        })
+        .collect()
+}
+
+impl Book {
+    /// Makes the wanted series that are new or whose settings changed, from the journal; forgets the others.
+    pub(crate) fn follow(&self, store: &Store, wanted: Vec<(SeriesKey, SeriesSettings)>) -> Result<(), StoreError> {
+        let keys: BTreeSet<SeriesKey> = wanted.iter().map(|(key, _)| key.clone()).collect();
+        for (key, settings) in wanted {
+            let same = lock(&self.pages).series.get(&key).is_some_and(|acc| *acc.settings() == settings);
+            if !same {
+                self.make(store, &key, settings)?;
+            }
+        }
+        lock(&self.pages).series.retain(|key, _| keys.contains(key));
+        Ok(())
+    }
+
+    /// Makes one series from the journal and puts it in place of the one there was. What is committed while the
+    /// journal is read is caught up under the lock: readings are on disk before they are taken.
+    fn make(&self, store: &Store, key: &SeriesKey, settings: SeriesSettings) -> Result<(), StoreError> {
+        let mut made = build(store, key, settings, None)?;
+        let mut pages = lock(&self.pages);
+        extend(store, key, &mut made, None)?;
+        pages.series.insert(key.clone(), made);
+        Ok(())
+    }
+
+    /// The newest values on disk, for pages right after a start.
+    pub(crate) fn load_latest(&self, store: &Store) -> Result<(), StoreError> {
+        for key in store.series()? {
+            if let Some(stored) = store.latest(&key)? {
+                let mut pages = lock(&self.pages);
+                let channels = pages.latest.entry(key.meter).or_default();
+                channels
+                    .entry(key.channel)
+                    .or_insert(Latest { value: stored.value.as_f64(), at: stored.observed_at });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes readings that are on disk.
+    pub(crate) fn take(&self, readings: &[Reading]) {
+        let mut pages = lock(&self.pages);
+        for reading in readings {
+            if reading.quality == Quality::Implausible {
+                continue;
+            }
+            pages.note_latest(reading);
+            let Value::Total(total) = reading.value else { continue };
+            let Some(series) = pages.series.get_mut(&reading.series) else { continue };
+            match series.push(reading.observed_at, total) {
+                Pushed::Counted(_) | Pushed::Repeated | Pushed::OutOfRange => {}
+                Pushed::OutOfOrder => {
+                    pages.stale.insert(reading.series.clone());
+                }
+            }
+        }
+    }
+
+    /// Makes the stale series again; returns how many there were.
+    pub(crate) fn mend(&self, store: &Store) -> Result<usize, StoreError> {
+        let stale = std::mem::take(&mut lock(&self.pages).stale);
+        for key in &stale {
+            let Some(settings) = lock(&self.pages).series.get(key).map(|acc| *acc.settings()) else { continue };
+            if let Err(error) = self.make(store, key, settings) {
+                lock(&self.pages).stale.insert(key.clone());
+                return Err(error);
+            }
+        }
+        Ok(stale.len())
+    }
+
+    /// Energy of a civil day so far in the smallest unit; `None` when the series is not followed.
+    pub(crate) fn energy_of_day(&self, key: &SeriesKey, day: NaiveDate) -> Option<i64> {
+        lock(&self.pages).series.get(key).map(|series| series.today(day))
+    }
+
+    pub(crate) fn latest(&self, meter: &MeterId, channel: Channel) -> Option<Latest> {
+        lock(&self.pages).latest.get(meter)?.get(&channel).copied()
+    }
+
+    pub(crate) fn latest_of_meter(&self, meter: &MeterId) -> Vec<(Channel, Latest)> {
+        let pages = lock(&self.pages);
+        pages.latest.get(meter).map(|c| c.iter().map(|(k, v)| (*k, *v)).collect()).unwrap_or_default()
+    }
+
+    pub(crate) fn last_reading_at(&self, meter: &MeterId) -> Option<Instant> {
+        lock(&self.pages).latest.get(meter)?.values().map(|l| l.at).max()
+    }
+}
+
+impl Pages {
+    fn note_latest(&mut self, reading: &Reading) {
+        let latest = Latest { value: reading.value.as_f64(), at: reading.observed_at };
+        if !self.latest.contains_key(&reading.series.meter) {
+            self.latest.insert(reading.series.meter.clone(), BTreeMap::new());
+        }
+        if let Some(channels) = self.latest.get_mut(&reading.series.meter) {
+            let slot = channels.entry(reading.series.channel).or_insert(latest);
+            if slot.at <= latest.at {
+                *slot = latest;
+            }
+        }
+    }
+}
+
+/// Makes one series from the journal, up to the first reading at or after `until` (which closes the last
+/// interval), or to the end.
+pub(crate) fn build(
+    store: &Store,
+    key: &SeriesKey,
+    settings: SeriesSettings,
+    until: Option<Instant>,
+) -> Result<Accumulator, StoreError> {
+    let mut accumulator = Accumulator::new(settings);
+    extend(store, key, &mut accumulator, until)?;
+    Ok(accumulator)
+}
+
+/// Pushes what the journal holds from the accumulator's last instant on. The journal reads in order of time, so
+/// nothing is out of order here; a reading with an instant of another age changes nothing and stays in the journal.
+fn extend(
+    store: &Store,
+    key: &SeriesKey,
+    accumulator: &mut Accumulator,
+    until: Option<Instant>,
+) -> Result<(), StoreError> {
+    store.for_each_reading(key, accumulator.last_at(), None, &mut |reading| {
+        if reading.quality != Quality::Implausible {
+            if let Value::Total(total) = reading.value {
+                match accumulator.push(reading.observed_at, total) {
+                    Pushed::Counted(_) | Pushed::Repeated | Pushed::OutOfOrder | Pushed::OutOfRange => {}
+                }
+            }
+        }
+        match until {
+            Some(until) if until <= reading.observed_at => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! `consuntivo demo`: the demonstration portfolio, on simulated meters read by the ordinary connectors.
+//!
+//! Must never: write a result that the ordinary way did not compute from readings in the journal.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::NaiveDate;
+use connectors::{Clock, Inbox, Stop};
+use model::{Instant, Zone};
+
+use crate::clock::{ShiftedClock, SystemClock};
+use crate::commands::import::{import_bills_into, import_project_into, import_temperatures_into};
+use crate::commands::run::block_on;
+use crate::demo::{Demo, DemoFiles};
+use crate::exit::{Exit, Failure};
+use crate::ingest::Ingest;
+use crate::installation::Installation;
+use crate::runtime::Runtime;
+use crate::service::{Overrides, Service, stop_signal};
+use crate::{DemoArgs, figures, reports};
+
+const ZONE: Zone = chrono_tz::Europe::Rome;
+/// Who brings the demonstration's files in, for the audit log.
+const AUTHOR: &str = "demo";
+/// How long `--once` waits for a first reading of every live meter.
+const FIRST_READINGS_MAX: Duration = Duration::from_secs(30);
+
+pub(crate) fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
+    block_on(async {
+        let clock = clock(args.today)?;
+        let today = clock.now().day(ZONE);
+        let demo = Demo::plan(today, ZONE);
+        let stop = stop_signal()?;
+        let field = demo.start_field(&args.dir, Arc::clone(&clock)).await.map_err(anyhow::Error::from)?;
+        let files = demo.write_files(&args.dir, &field.ports()).map_err(anyhow::Error::from)?;
+        let installation = Installation::load(&files.config)?;
+        let reports_dir = args.out.clone().unwrap_or_else(|| args.dir.join("reports"));
+        let overrides = Overrides {
+            // Without serving, the pages' port is any free one: nothing is announced on it.
+            listen: Some(if args.once { ([127, 0, 0, 1], 0).into() } else { args.listen }),
+            reports_dir: Some(reports_dir.clone()),
+            demo: true,
+        };
+        let service = Service::open(installation, Arc::clone(&clock), overrides).await?;
+        let runtime = Arc::clone(&service.runtime);
+        bring_in(&runtime, &files)?;
+        replay(&runtime, &demo, clock.now()).await?;
+        let outcome = if args.once {
+            once(service, &runtime, &demo, &reports_dir, stop).await
+        } else {
+            write_reports(&runtime, &demo, &reports_dir).await?;
+            service.run(stop).await
+        };
+        field.stop();
+        outcome
+    })
+}
+
+/// The machine's clock, or one that begins at noon of the day asked for.
+fn clock(today: Option<NaiveDate>) -> Result<Arc<dyn Clock>, Failure> {
+    let Some(day) = today else { return Ok(Arc::new(SystemClock)) };
+    let noon = day.and_hms_opt(12, 0, 0).context("the day asked for has no noon")?;
+    Ok(Arc::new(ShiftedClock::starting_at(model::time::local_to_instant(noon, ZONE))))
+}
+
+/// Imports projects, bills and temperatures as a person would.
+fn bring_in(runtime: &Runtime, files: &DemoFiles) -> Result<(), Failure> {
+    let (store, catalog, at) = (&runtime.store, &runtime.installation.catalog, runtime.clock.now());
+    for file in &files.projects {
+        import_project_into(store, catalog, file, AUTHOR, at)?;
+    }
+    for file in &files.bills {
+        import_bills_into(store, catalog, file, AUTHOR, at)?;
+    }
+    for (station, file) in &files.temperatures {
+        import_temperatures_into(store, station, file, AUTHOR, at)?;
+    }
+    Ok(())
+}
+
+/// Sends the past through the same inbox as live readings.
+async fn replay(runtime: &Arc<Runtime>, demo: &Demo, until: Instant) -> Result<(), Failure> {
+    let inbox = Ingest(Arc::clone(runtime));
+    let mut count = 0_u64;
+    for batch in demo.history(until) {
+        count += batch.len() as u64;
+        inbox.submit(batch).await.map_err(|error| {
+            Failure::from(anyhow::Error::new(error).context("the history could not be replayed into the journal"))
+        })?;
+    }
+    println!("{count} readings of the past are in the journal");
+    Ok(())
+}
+
+/// Writes the report of every demonstration project.
+async fn write_reports(runtime: &Arc<Runtime>, demo: &Demo, dir: &Path) -> Result<(), Failure> {
+    let runtime = Arc::clone(runtime);
+    let years = demo.report_years();
+    let dir = dir.to_owned();
+    let work = move || -> anyhow::Result<()> {
+        let catalog = &runtime.installation.catalog;
+        for (id, year) in years {
+            let project = figures::project(&runtime.store, catalog, &id)?;
+            let until = figures::until(year, runtime.today());
+            let every = |meter: &model::MeterId| runtime.every_seconds(meter);
+            let figures = figures::project_year(&runtime.store, catalog, &project, year, until, &every)?;
+            let files = dashboards::annual_report(&figures, &catalog.texts("it"))?;
+            for path in reports::write_all(&reports::folder(&dir, &id, year), &files)? {
+                println!("{}", path.display());
+            }
+        }
+        Ok(())
+    };
+    tokio::task::spawn_blocking(work).await.context("writing the reports panicked")??;
+    Ok(())
+}
+
+/// Reads every live meter once, writes the reports, and ends.
+async fn once(
+    service: Service,
+    runtime: &Arc<Runtime>,
+    demo: &Demo,
+    dir: &Path,
+    mut outer_stop: Stop,
+) -> Result<Exit, Failure> {
+    let (handle, stop) = Stop::new();
+    let running = tokio::spawn(service.run(stop));
+    let waited = tokio::select! {
+        waited = tokio::time::timeout(FIRST_READINGS_MAX, first_readings(runtime)) => waited,
+        () = outer_stop.stopped() => return Err(Failure::from(anyhow::anyhow!("stopped before the reports were written"))),
+    };
+    if waited.is_err() {
+        println!("some meters gave no reading (one is broken on purpose): {}", silent(runtime).join(", "));
+    }
+    let written = write_reports(runtime, demo, dir).await;
+    handle.stop();
+    let ended = running.await.context("the service panicked")?;
+    written?;
+    ended
+}
+
+/// Resolves when every meter that is read has a live reading.
+async fn first_readings(runtime: &Runtime) {
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    while !silent(runtime).is_empty() {
+        tick.tick().await;
+    }
+}
+
+/// Meters without a power value: history holds totals only, so power shows that the field was read.
+fn silent(runtime: &Runtime) -> Vec<String> {
+    let meters = &runtime.installation.settings.meters;
+    let read = |id| 1 < runtime.book.latest_of_meter(id).len();
+    meters.iter().filter(|m| !read(&m.id)).map(|m| m.id.to_string()).collect()
+}

@@ -1,0 +1,211 @@
+//! `consuntivo import`: brings bills, temperatures and project files into the store.
+//!
+//! Must never: take half a file unless told to, or change anything when the same file comes again.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use connectors::files::{FileError, ImportReport, read_bills, read_temperatures};
+use config::Catalog;
+use model::{Carrier, Finding, Instant, Project, StationId};
+use store::{ImportCount, ImportNote, RecordChange, Store};
+
+use crate::exit::{Exit, Failure};
+use crate::figures::{self, PROJECT_RECORD};
+use crate::installation::Installation;
+use crate::{ImportArgs, ImportWhat, clock, reports};
+
+/// Largest file taken, in bytes.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Refused lines printed before the rest is only counted.
+const REFUSED_SHOWN_MAX: usize = 50;
+
+pub(crate) fn import(what: &ImportWhat) -> Result<Exit, Failure> {
+    match what {
+        ImportWhat::Bills(args) => import_bills(args),
+        ImportWhat::Temperatures { station, args } => import_temperatures(station, args),
+        ImportWhat::Project(args) => import_project(args),
+    }
+}
+
+fn import_bills(args: &ImportArgs) -> Result<Exit, Failure> {
+    let installation = Installation::load(&args.config.config)?;
+    let store = installation.open_shared_store()?;
+    bills_into(&store, &installation.catalog, &args.file, &args.author, clock::now(), Strictness::of(args))?;
+    Ok(Exit::OK)
+}
+
+fn import_temperatures(station: &StationId, args: &ImportArgs) -> Result<Exit, Failure> {
+    let store = Installation::load(&args.config.config)?.open_shared_store()?;
+    temperatures_into(&store, station, &args.file, &args.author, clock::now(), Strictness::of(args))?;
+    Ok(Exit::OK)
+}
+
+fn import_project(args: &ImportArgs) -> Result<Exit, Failure> {
+    let installation = Installation::load(&args.config.config)?;
+    let store = installation.open_shared_store()?;
+    import_project_into(&store, &installation.catalog, &args.file, &args.author, clock::now())?;
+    Ok(Exit::OK)
+}
+
+/// Whether a file with refused lines is refused whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strictness {
+    Whole,
+    GoodLines,
+}
+
+impl Strictness {
+    fn of(args: &ImportArgs) -> Self {
+        if args.partial { Self::GoodLines } else { Self::Whole }
+    }
+}
+
+/// Brings a file of bills in, whole or not at all.
+pub(crate) fn import_bills_into(
+    store: &Store,
+    catalog: &Catalog,
+    file: &Path,
+    author: &str,
+    at: Instant,
+) -> Result<(), Failure> {
+    bills_into(store, catalog, file, author, at, Strictness::Whole)
+}
+
+/// Brings a file of daily temperatures in, whole or not at all.
+pub(crate) fn import_temperatures_into(
+    store: &Store,
+    station: &StationId,
+    file: &Path,
+    author: &str,
+    at: Instant,
+) -> Result<(), Failure> {
+    temperatures_into(store, station, file, author, at, Strictness::Whole)
+}
+
+fn bills_into(
+    store: &Store,
+    catalog: &Catalog,
+    file: &Path,
+    author: &str,
+    at: Instant,
+    strictness: Strictness,
+) -> Result<(), Failure> {
+    let bytes = read_file(file)?;
+    let projects = figures::projects(store, catalog)?;
+    let carrier_of = |supply_point: &str| carrier_of(&projects, supply_point);
+    let report = read_bills(&bytes, &carrier_of).map_err(|error| unusable(file, error))?;
+    judge(file, &report, strictness)?;
+    let count = store.put_bills(&report.accepted, &note(file, &bytes, author, at))?;
+    print_count("bills", report.read, count);
+    Ok(())
+}
+
+fn temperatures_into(
+    store: &Store,
+    station: &StationId,
+    file: &Path,
+    author: &str,
+    at: Instant,
+    strictness: Strictness,
+) -> Result<(), Failure> {
+    let bytes = read_file(file)?;
+    let report = read_temperatures(&bytes, station).map_err(|error| unusable(file, error))?;
+    judge(file, &report, strictness)?;
+    let count = store.put_temperatures(&report.accepted, &note(file, &bytes, author, at))?;
+    print_count("daily temperatures", report.read, count);
+    Ok(())
+}
+
+/// What a supply point delivers, as the imported projects say.
+fn carrier_of(projects: &[Arc<Project>], supply_point: &str) -> Option<Carrier> {
+    projects
+        .iter()
+        .flat_map(|project| project.meters())
+        .find(|(_, meter)| meter.supply_point.as_deref().unwrap_or(meter.id.as_str()) == supply_point)
+        .map(|(_, meter)| meter.carrier)
+}
+
+fn unusable(file: &Path, error: FileError) -> Failure {
+    Failure::new(Exit::BAD_INPUT, anyhow::Error::new(error).context(format!("{} cannot be imported", file.display())))
+}
+
+/// Brings a project file in.
+pub(crate) fn import_project_into(
+    store: &Store,
+    catalog: &Catalog,
+    file: &Path,
+    author: &str,
+    at: Instant,
+) -> Result<(), Failure> {
+    let text = String::from_utf8(read_file(file)?)
+        .map_err(|_| Failure::bad_input(format!("{} is not UTF-8 text; save it as UTF-8", file.display())))?;
+    let (project, findings) = config::parse_project(&text, catalog).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(|p| format!("  {}: {p}", file.display())).collect();
+        Failure::bad_input(format!("{} cannot be imported:\n{}", file.display(), lines.join("\n")))
+    })?;
+    print_findings(&findings);
+    let change = store.put_record(PROJECT_RECORD, project.id.as_str(), &text, author, at)?;
+    let says = match change {
+        RecordChange::Unchanged => "unchanged",
+        RecordChange::Created => "imported",
+        RecordChange::Updated => "updated; the former version is kept",
+    };
+    println!("project {}: {says}", project.id);
+    Ok(())
+}
+
+/// Reads a whole file within the limit.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = || -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let file = fs::File::open(path).context("check that the file exists and may be read")?;
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        anyhow::ensure!(bytes.len() as u64 <= FILE_BYTES_MAX, "it is larger than {FILE_BYTES_MAX} bytes; split it");
+        Ok(bytes)
+    };
+    read().map_err(|error| Failure::new(Exit::BAD_INPUT, error.context(format!("cannot read {}", path.display()))))
+}
+
+fn note(file: &Path, bytes: &[u8], author: &str, at: Instant) -> ImportNote {
+    ImportNote {
+        source_name: file.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        source_sha256: reports::sha256(bytes),
+        author: author.to_owned(),
+        at,
+    }
+}
+
+/// Prints what was refused and found; an error when anything was refused and only whole files are taken.
+fn judge<T>(file: &Path, report: &ImportReport<T>, strictness: Strictness) -> Result<(), Failure> {
+    print_findings(&report.findings);
+    for refused in report.refused.iter().take(REFUSED_SHOWN_MAX) {
+        eprintln!("{}: {refused}", file.display());
+    }
+    let hidden = report.refused.len().saturating_sub(REFUSED_SHOWN_MAX);
+    if 0 < hidden {
+        eprintln!("{}: and {hidden} more", file.display());
+    }
+    if report.refused.is_empty() || (strictness == Strictness::GoodLines && !report.accepted.is_empty()) {
+        return Ok(());
+    }
+    Err(Failure::bad_input(format!(
+        "{} of {} lines of {} were refused and nothing was imported; mend them, or take the good ones with --partial",
+        report.refused.len(),
+        report.read,
+        file.display()
+    )))
+}
+
+fn print_findings(findings: &[Finding]) {
+    for finding in findings {
+        eprintln!("{finding}");
+    }
+}
+
+fn print_count(what: &str, read: usize, count: ImportCount) {
+    println!("{what}: {read} read, {} new, {} already there, {} replaced", count.new, count.same, count.replaced);
+}

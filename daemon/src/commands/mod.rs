@@ -1,0 +1,11 @@
+//! One file per command of the binary.
+//!
+//! Must never: share state between commands; what two need stands in the modules above.
+
+pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod import;
+pub(crate) mod probe;
+pub(crate) mod report;
+pub(crate) mod run;

@@ -1,0 +1,33 @@
+//! `consuntivo report`: writes the annual monitoring report and the structured monthly file.
+//!
+//! Must never: depend on the time of day for a complete year: same input, same bytes.
+
+use crate::exit::{Exit, Failure};
+use crate::installation::Installation;
+use crate::{ReportArgs, clock, figures, reports};
+
+pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let installation = Installation::load(&args.config.config)?;
+    let store = installation.open_shared_store()?;
+    let catalog = &installation.catalog;
+    let project = figures::project(&store, catalog, &args.project)?;
+    let today = clock::now().day(project.zone);
+    let years = figures::years(&project, today);
+    if !years.contains(&args.year) {
+        return Err(Failure::bad_input(format!(
+            "project {} has no reporting period in {}: it was completed on {}, and today is {today}",
+            project.id, args.year, project.dates.completed
+        )));
+    }
+    let until = figures::until(args.year, args.until.unwrap_or(today));
+    let every = |meter: &model::MeterId| installation.every_seconds(meter);
+    let year = figures::project_year(&store, catalog, &project, args.year, until, &every)?;
+    let files = dashboards::annual_report(&year, &catalog.texts(&args.language)).map_err(anyhow::Error::from)?;
+    for path in reports::write_all(&args.out, &files)? {
+        println!("{}", path.display());
+    }
+    for finding in &year.findings {
+        eprintln!("{finding}");
+    }
+    Ok(Exit::OK)
+}

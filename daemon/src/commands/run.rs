@@ -1,0 +1,29 @@
+//! `consuntivo run`: reads the meters, keeps every reading, serves the pages.
+//!
+//! Must never: start half; a bad installation file or a taken port is said at once.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::clock::SystemClock;
+use crate::exit::{Exit, Failure};
+use crate::installation::Installation;
+use crate::service::{Overrides, Service, stop_signal};
+
+pub(crate) fn run(config: &Path) -> Result<Exit, Failure> {
+    let installation = Installation::load(config)?;
+    block_on(async {
+        let stop = stop_signal()?;
+        let service = Service::open(installation, Arc::new(SystemClock), Overrides::default()).await?;
+        service.run(stop).await
+    })
+}
+
+/// Runs a future on a runtime of this command's own.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::from(anyhow::Error::new(error).context("cannot start the async runtime")))?;
+    runtime.block_on(future)
+}

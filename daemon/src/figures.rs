@@ -1,0 +1,125 @@
+//! Gathers a project's inputs from the store and asks `analytics` for its figures of a year.
+//!
+//! Must never: compute a figure, or let a reading after the year change the figures of the year.
+
+use std::sync::Arc;
+
+use analytics::evaluate::{MeterInput, YearInput, evaluate};
+use analytics::result::ProjectYear;
+use analytics::series::SeriesSettings;
+use anyhow::Context;
+use chrono::{Datelike, NaiveDate};
+use config::Catalog;
+use model::time::day_start;
+use model::{MeterFacts, Project, ProjectId, SeriesKey};
+use store::Store;
+
+use crate::book;
+
+/// The kind under which project files are kept in the store.
+pub(crate) const PROJECT_RECORD: &str = "project";
+
+/// Every imported project, in order of id. A record that this version can no longer read is named, not skipped
+/// silently.
+pub(crate) fn projects(store: &Store, catalog: &Catalog) -> anyhow::Result<Vec<Arc<Project>>> {
+    let mut projects = Vec::new();
+    for record in store.records(PROJECT_RECORD)? {
+        match config::parse_project(&record.body, catalog) {
+            Ok((project, _)) => projects.push(Arc::new(project)),
+            Err(problems) => {
+                let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                tracing::warn!(
+                    project = %record.id,
+                    problems = list.join("; "),
+                    "an imported project cannot be read with this catalogue; import a mended file"
+                );
+            }
+        }
+    }
+    projects.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(projects)
+}
+
+/// One imported project.
+pub(crate) fn project(store: &Store, catalog: &Catalog, id: &ProjectId) -> anyhow::Result<Arc<Project>> {
+    let record = store.record(PROJECT_RECORD, id.as_str())?.with_context(|| {
+        format!("no project {id} in this store; import its file first: consuntivo import project FILE")
+    })?;
+    match config::parse_project(&record.body, catalog) {
+        Ok((project, _)) => Ok(Arc::new(project)),
+        Err(problems) => {
+            let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            anyhow::bail!("project {id} cannot be read with this catalogue: {}", list.join("; "))
+        }
+    }
+}
+
+/// The first day not counted in a report about `year`: the next 1 January, or `today` in a year in progress.
+pub(crate) fn until(year: i32, today: NaiveDate) -> NaiveDate {
+    NaiveDate::from_ymd_opt(year + 1, 1, 1).map_or(today, |end| end.min(today))
+}
+
+/// The years of a project that have figures: from the year of completion to `today`'s, newest first.
+pub(crate) fn years(project: &Project, today: NaiveDate) -> Vec<i32> {
+    let first = project.dates.completed.succ_opt().unwrap_or(project.dates.completed).year();
+    (first..=today.year()).rev().collect()
+}
+
+/// The figures of one project and year.
+pub(crate) fn project_year(
+    store: &Store,
+    catalog: &Catalog,
+    project: &Arc<Project>,
+    year: i32,
+    until: NaiveDate,
+    every_seconds: &dyn Fn(&model::MeterId) -> u32,
+) -> anyhow::Result<ProjectYear> {
+    let scheme = catalog
+        .scheme(&project.scheme)
+        .with_context(|| format!("project {} names the scheme {}, which the catalogue does not have", project.id, project.scheme))?;
+    let factors = catalog.factor_set(&project.factor_set).with_context(|| {
+        format!("project {} names the factor set {}, which the catalogue does not have", project.id, project.factor_set)
+    })?;
+    let digest = catalog
+        .digest_of(&project.scheme, &project.factor_set)
+        .context("the catalogue has no digest for the scheme and factor set")?;
+    let mut meters = Vec::new();
+    for (_, meter) in project.meters() {
+        meters.push(meter_input(store, project, meter, until, every_seconds(&meter.id))?);
+    }
+    let temperatures = store.temperatures(&project.station, project.dates.baseline_from, until)?;
+    Ok(evaluate(&YearInput {
+        project: Arc::clone(project),
+        scheme: Arc::clone(scheme),
+        factors: Arc::clone(factors),
+        year,
+        until,
+        meters,
+        temperatures: &temperatures,
+        catalog: digest,
+    }))
+}
+
+fn meter_input(
+    store: &Store,
+    project: &Project,
+    meter: &MeterFacts,
+    until: NaiveDate,
+    every_seconds: u32,
+) -> anyhow::Result<MeterInput> {
+    let end = day_start(until, project.zone);
+    let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
+    let series = book::build(store, &key, SeriesSettings::of(meter, project.zone, every_seconds), Some(end))?;
+    let supply_point = meter.supply_point.as_deref().unwrap_or(meter.id.as_str());
+    let mut bills = store.bills(supply_point)?;
+    bills.retain(|bill| bill.from < until);
+    Ok(MeterInput {
+        meter: meter.id.clone(),
+        months: series.snapshot(end),
+        bills,
+        findings: series.findings(&format!("meter:{}", meter.id)),
+        readings: series.readings(),
+        first_reading_at: series.first_at(),
+        last_reading_at: series.last_at(),
+    })
+}

@@ -1,0 +1,125 @@
+//! The way from the connectors into the journal, and from there into series and metrics.
+//!
+//! Must never: resolve a submission before the journal has it on disk.
+
+use std::sync::Arc;
+
+use connectors::{
+    BoxFuture, Inbox, InboxError, MessageOutcome, PollOutcome, Quarantined, ReadingOutcome, SourceEvent,
+};
+use model::{Finding, Origin, Quality, Reading, Severity};
+use store::StoreError;
+
+use crate::metrics::Outcome;
+use crate::runtime::Runtime;
+
+/// The journal as the connectors see it.
+pub(crate) struct Ingest(pub(crate) Arc<Runtime>);
+
+/// The subject of findings about the journal.
+const JOURNAL: &str = "store:journal";
+
+impl Ingest {
+    /// What a failed write means to a connector, and a finding for people until a write succeeds.
+    fn refused(&self, error: &StoreError) -> InboxError {
+        if matches!(error, StoreError::Closed { .. }) {
+            return InboxError::Closed;
+        }
+        let reason = format!("{:#}", anyhow::Error::new(error.clone()));
+        self.0.report(
+            Finding::new(
+                "store.refused",
+                Severity::Blocks,
+                JOURNAL,
+                reason.clone(),
+                "nothing is acknowledged that is not on disk",
+            )
+            .with("error", &reason),
+        );
+        InboxError::Refused { reason }
+    }
+}
+
+impl Inbox for Ingest {
+    fn submit(&self, readings: Vec<Reading>) -> BoxFuture<'_, Result<(), InboxError>> {
+        Box::pin(async move {
+            let Some(first) = readings.first() else { return Ok(()) };
+            let (source, count) = (first.origin.code(), readings.len() as u64);
+            match self.0.store.append(readings.clone()).await {
+                Ok(appended) => {
+                    let metrics = &self.0.metrics;
+                    metrics.readings(source, Outcome::Stored, appended.new);
+                    metrics.readings(source, Outcome::Duplicate, appended.duplicate);
+                    metrics.readings(source, Outcome::Conflicting, appended.conflicting);
+                    let implausible = readings.iter().filter(|r| r.quality == Quality::Implausible).count();
+                    metrics.readings(source, Outcome::Implausible, implausible as u64);
+                    if 0 < appended.new {
+                        self.0.book.take(&readings);
+                    }
+                    self.0.resolve(JOURNAL, Some("store.refused"));
+                    Ok(())
+                }
+                Err(error) => {
+                    self.0.metrics.readings(source, Outcome::Failed, count);
+                    Err(self.refused(&error))
+                }
+            }
+        })
+    }
+
+    fn quarantine(&self, message: Quarantined) -> BoxFuture<'_, Result<(), InboxError>> {
+        Box::pin(async move {
+            let source = message.origin.code();
+            let item = store::Quarantined {
+                origin: message.origin,
+                place: message.place,
+                payload: message.payload,
+                reason: message.reason,
+                at: message.at,
+            };
+            match self.0.store.quarantine(item).await {
+                Ok(()) => {
+                    self.0.metrics.readings(source, Outcome::Quarantined, 1);
+                    Ok(())
+                }
+                Err(error) => Err(self.refused(&error)),
+            }
+        })
+    }
+
+    fn report(&self, finding: Finding) {
+        self.0.report(finding);
+    }
+
+    fn note(&self, event: SourceEvent) {
+        match event {
+            SourceEvent::Poll { link: _, meter, duration, outcome } => {
+                self.0.metrics.poll(&meter, outcome.code(), duration);
+                if outcome == PollOutcome::Complete {
+                    self.0.resolve_links(&format!("meter:{meter}"));
+                }
+            }
+            // What the journal made of readings is counted where it answers; here only what never reached it.
+            SourceEvent::Readings { origin, outcome, count, .. } => match outcome {
+                ReadingOutcome::Accepted | ReadingOutcome::Implausible => {}
+                ReadingOutcome::NoValue => self.0.metrics.readings(origin.code(), Outcome::NoValue, count),
+                ReadingOutcome::Dropped => self.0.metrics.readings(origin.code(), Outcome::Dropped, count),
+            },
+            SourceEvent::Message { outcome, .. } => {
+                let source = Origin::Mqtt.code();
+                match outcome {
+                    MessageOutcome::Accepted | MessageOutcome::Duplicate | MessageOutcome::Quarantined => {}
+                    MessageOutcome::Retained => self.0.metrics.readings(source, Outcome::Retained, 1),
+                    MessageOutcome::Unclaimed => self.0.metrics.readings(source, Outcome::Unclaimed, 1),
+                }
+            }
+            SourceEvent::SessionRebuilt { link } => self.0.metrics.session(&link),
+            SourceEvent::LinkState { link, up } => {
+                self.0.metrics.link(&link, up);
+                if up {
+                    self.0.resolve_links(&format!("link:{link}"));
+                }
+            }
+        }
+    }
+}

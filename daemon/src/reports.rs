@@ -1,0 +1,111 @@
+//! The folder of written reports: `<project>/<year>/<file>`, written aside and renamed, listed with hashes.
+//!
+//! Must never: leave half a file under its final name, or open a path that a reader made up.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use dashboards::backend::{ReportFile, ReportListing};
+use dashboards::RenderedFile;
+use model::ProjectId;
+use sha2::{Digest, Sha256};
+
+/// Where the files of one project and year stand below `root`.
+pub(crate) fn folder(root: &Path, project: &ProjectId, year: i32) -> PathBuf {
+    root.join(project.as_str()).join(year.to_string())
+}
+
+/// Writes every file below `dir`, each one whole or not at all.
+pub(crate) fn write_all(dir: &Path, files: &[RenderedFile]) -> anyhow::Result<Vec<PathBuf>> {
+    fs::create_dir_all(dir)
+        .with_context(|| format!("cannot create the folder {}; check its parent and rights", dir.display()))?;
+    files.iter().map(|file| write_whole(dir, &file.name, &file.bytes)).collect()
+}
+
+fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<PathBuf> {
+    let path = dir.join(name);
+    let aside = dir.join(format!(".{name}.part"));
+    let written = (|| -> io::Result<()> {
+        let mut file = File::create(&aside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&aside, &path)?;
+        // The rename itself is durable only when the folder is.
+        File::open(dir)?.sync_all()
+    })();
+    if written.is_err() && aside.exists() {
+        if let Err(error) = fs::remove_file(&aside) {
+            tracing::warn!(path = %aside.display(), %error, "a part of a report could not be removed");
+        }
+    }
+    written.with_context(|| format!("cannot write {}; check free space and rights", path.display()))?;
+    Ok(path)
+}
+
+/// The reports of a project, newest year first.
+pub(crate) fn list(root: &Path, project: &ProjectId) -> Vec<ReportListing> {
+    let Ok(entries) = fs::read_dir(root.join(project.as_str())) else { return Vec::new() };
+    let mut years: Vec<i32> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    years.sort_unstable_by(|a, b| b.cmp(a));
+    years
+        .into_iter()
+        .map(|year| ReportListing { year, files: list_files(&folder(root, project, year)) })
+        .filter(|listing| !listing.files.is_empty())
+        .collect()
+}
+
+fn list_files(dir: &Path) -> Vec<ReportFile> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    let mut files: Vec<ReportFile> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().to_str()?.to_owned();
+            if name.starts_with('.') || !entry.file_type().ok()?.is_file() {
+                return None;
+            }
+            let bytes = fs::read(entry.path()).ok()?;
+            Some(ReportFile { name, bytes: bytes.len() as u64, sha256: sha256(&bytes).hex() })
+        })
+        .collect();
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files
+}
+
+/// The path of a listed file; `None` for any other name.
+pub(crate) fn find(root: &Path, project: &ProjectId, year: i32, name: &str) -> Option<PathBuf> {
+    let dir = folder(root, project, year);
+    list_files(&dir).iter().any(|file| file.name == name).then(|| dir.join(name))
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> model::Digest {
+    model::Digest(Sha256::digest(bytes).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_listed_with_their_hash_and_only_listed_names_are_found() {
+        let root = tempfile::tempdir().unwrap();
+        let project = ProjectId::new("p").unwrap();
+        let dir = folder(root.path(), &project, 2025);
+        let file = RenderedFile { name: "a.csv".to_owned(), bytes: b"abc".to_vec(), mime: "text/csv" };
+        write_all(&dir, std::slice::from_ref(&file)).unwrap();
+        write_all(&dir, &[file]).unwrap();
+        let listed = list(root.path(), &project);
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].files[0].bytes, 3);
+        assert_eq!(
+            listed[0].files[0].sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert!(find(root.path(), &project, 2025, "a.csv").is_some());
+        assert_eq!(find(root.path(), &project, 2025, "../2025/a.csv"), None);
+        assert_eq!(find(root.path(), &project, 2024, "a.csv"), None);
+    }
+}

@@ -1,0 +1,258 @@
+//! What the running daemon shares between ingestion, jobs and pages, and the job that keeps it up to date.
+//!
+//! Must never: let one failing project or meter stop the others.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use analytics::result::ProjectYear;
+use chrono::NaiveDate;
+use connectors::{Clock, Stop};
+use dashboards::backend::BuildingLive;
+use model::{Finding, MeterId, Project, ProjectId, Severity};
+use store::Store;
+use tokio::sync::broadcast;
+
+use crate::book::{self, Book};
+use crate::figures;
+use crate::installation::Installation;
+use crate::metrics::Metrics;
+
+/// How often changed live values are sent to readers.
+const LIVE_EVERY: Duration = Duration::from_secs(1);
+/// How often imports done by other processes are looked for.
+const IMPORTS_EVERY: Duration = Duration::from_secs(2);
+/// How often figures of the year in progress are computed again.
+const FIGURES_EVERY: Duration = Duration::from_secs(600);
+/// Live changes that a slow reader may be behind before it is told to start again.
+const LIVE_BACKLOG: usize = 256;
+/// Operational findings kept at most; one per (code, subject).
+const FINDINGS_MAX: usize = 1_000;
+
+/// Locks, also after a panic of another holder: every value here stays usable.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A project with its figures, newest year first.
+#[derive(Debug, Clone)]
+pub(crate) struct ProjectFigures {
+    pub(crate) project: Arc<Project>,
+    pub(crate) years: Vec<Arc<ProjectYear>>,
+}
+
+/// The daemon's shared state.
+pub(crate) struct Runtime {
+    pub(crate) installation: Installation,
+    pub(crate) store: Store,
+    pub(crate) book: Book,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) reports_dir: PathBuf,
+    pub(crate) demo: bool,
+    pub(crate) live: broadcast::Sender<Arc<BuildingLive>>,
+    figures: Mutex<Vec<ProjectFigures>>,
+    findings: Mutex<BTreeMap<(&'static str, String), Finding>>,
+    sent: Mutex<BTreeMap<String, BuildingLive>>,
+}
+
+impl Runtime {
+    pub(crate) fn new(
+        installation: Installation,
+        store: Store,
+        metrics: Arc<Metrics>,
+        clock: Arc<dyn Clock>,
+        reports_dir: PathBuf,
+        demo: bool,
+    ) -> Self {
+        let (live, _) = broadcast::channel(LIVE_BACKLOG);
+        Self {
+            installation,
+            store,
+            book: Book::default(),
+            metrics,
+            clock,
+            reports_dir,
+            demo,
+            live,
+            figures: Mutex::default(),
+            findings: Mutex::default(),
+            sent: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn today(&self) -> NaiveDate {
+        self.clock.now().day(self.installation.settings.installation.zone)
+    }
+
+    /// The period at which a meter is read; an hour for meters known only by bills or replay.
+    pub(crate) fn every_seconds(&self, meter: &MeterId) -> u32 {
+        self.installation.every_seconds(meter)
+    }
+
+    pub(crate) fn figures(&self) -> Vec<ProjectFigures> {
+        lock(&self.figures).clone()
+    }
+
+    pub(crate) fn project_figures(&self, id: &ProjectId) -> Option<ProjectFigures> {
+        lock(&self.figures).iter().find(|f| f.project.id == *id).cloned()
+    }
+
+    pub(crate) fn projects(&self) -> Vec<Arc<Project>> {
+        lock(&self.figures).iter().map(|f| Arc::clone(&f.project)).collect()
+    }
+
+    /// Notes an operational finding; one per code and subject, the newest sentence wins.
+    pub(crate) fn report(&self, finding: Finding) {
+        let mut findings = lock(&self.findings);
+        let key = (finding.code, finding.subject.clone());
+        if findings.len() < FINDINGS_MAX || findings.contains_key(&key) {
+            if findings.insert(key, finding.clone()).as_ref() != Some(&finding) {
+                tracing::warn!(code = finding.code, subject = %finding.subject, "{}", finding.says);
+            }
+        }
+    }
+
+    /// Takes back the findings of a subject, with all codes or one.
+    pub(crate) fn resolve(&self, subject: &str, code: Option<&str>) {
+        lock(&self.findings).retain(|(c, s), _| s != subject || code.is_some_and(|code| *c != code));
+    }
+
+    /// Takes back what was said about a link or meter that works again.
+    pub(crate) fn resolve_links(&self, subject: &str) {
+        lock(&self.findings).retain(|(code, s), _| s != subject || !code.starts_with("link."));
+    }
+
+    pub(crate) fn open_findings(&self) -> Vec<Finding> {
+        let mut list: Vec<Finding> = lock(&self.findings).values().cloned().collect();
+        list.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
+        list
+    }
+
+    /// Reads projects again and computes every year's figures. Blocks on the disk.
+    pub(crate) fn refresh(&self) -> anyhow::Result<()> {
+        let projects = figures::projects(&self.store, &self.installation.catalog)?;
+        let wanted = book::wanted_series(&projects, |meter| self.every_seconds(meter));
+        self.book.follow(&self.store, wanted)?;
+        let all = projects.into_iter().map(|project| self.compute(project, None)).collect();
+        *lock(&self.figures) = all;
+        Ok(())
+    }
+
+    /// Computes the year in progress again for every project. Blocks on the disk.
+    pub(crate) fn refresh_current_year(&self) {
+        let known = self.figures();
+        let all: Vec<ProjectFigures> = known.into_iter().map(|old| self.compute(Arc::clone(&old.project), Some(&old))).collect();
+        let mut figures = lock(&self.figures);
+        // Projects imported meanwhile are already newer than what was computed here.
+        if figures.len() == all.len() {
+            *figures = all;
+        }
+    }
+
+    /// The figures of a project; complete years are taken from `old` when it has them.
+    fn compute(&self, project: Arc<Project>, old: Option<&ProjectFigures>) -> ProjectFigures {
+        let today = self.today();
+        let mut years = Vec::new();
+        for year in figures::years(&project, today) {
+            let until = figures::until(year, today);
+            let kept = old
+                .and_then(|o| o.years.iter().find(|y| y.year == year && y.is_complete() && y.until == until))
+                .map(Arc::clone);
+            let computed = match kept {
+                Some(kept) => Ok(kept),
+                None => figures::project_year(
+                    &self.store,
+                    &self.installation.catalog,
+                    &project,
+                    year,
+                    until,
+                    &|meter| self.every_seconds(meter),
+                )
+                .map(Arc::new),
+            };
+            match computed {
+                Ok(figures) => years.push(figures),
+                Err(error) => self.report(Finding::new(
+                    "figures.failed",
+                    Severity::Blocks,
+                    format!("project:{} {year}", project.id),
+                    format!("the figures could not be computed: {error:#}"),
+                    "every failure is shown to a person",
+                )),
+            }
+        }
+        ProjectFigures { project, years }
+    }
+
+    /// Sends the buildings whose live values changed since the last time.
+    pub(crate) fn send_live(&self) {
+        for building in crate::backend::buildings_live(self) {
+            let key = format!("{}\n{}", building.project, building.building);
+            let mut sent = lock(&self.sent);
+            let same = sent.get(&key).is_some_and(|old| {
+                old.power_w == building.power_w
+                    && old.production_w == building.production_w
+                    && old.today == building.today
+            });
+            if !same {
+                sent.insert(key, building.clone());
+                // No receiver means no reader: nothing to do.
+                self.live.send(Arc::new(building)).ok();
+            }
+        }
+    }
+}
+
+/// Keeps series, figures and live values up to date until told to stop.
+pub(crate) async fn tend(runtime: Arc<Runtime>, mut stop: Stop) {
+    let mut tick = tokio::time::interval(LIVE_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut stamp = runtime.store.change_stamp().ok();
+    let mut day = runtime.today();
+    let mut imports_at = tokio::time::Instant::now() + IMPORTS_EVERY;
+    let mut figures_at = tokio::time::Instant::now() + FIGURES_EVERY;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stop.stopped() => return,
+        }
+        runtime.send_live();
+        let now = tokio::time::Instant::now();
+        if now < imports_at {
+            continue;
+        }
+        imports_at = now + IMPORTS_EVERY;
+        let today = runtime.today();
+        let due = figures_at <= now || today != day;
+        let worker = Arc::clone(&runtime);
+        let known = stamp;
+        let done = tokio::task::spawn_blocking(move || upkeep(&worker, known, due)).await;
+        match done {
+            Ok(Ok(new_stamp)) => stamp = Some(new_stamp),
+            Ok(Err(error)) => tracing::warn!("upkeep of series and figures failed, to be tried again: {error:#}"),
+            Err(error) => tracing::error!(%error, "upkeep of series and figures panicked"),
+        }
+        if due {
+            figures_at = now + FIGURES_EVERY;
+            day = today;
+        }
+    }
+}
+
+/// One round: mends series, and computes what an import, a new day or time passed has made old.
+fn upkeep(runtime: &Runtime, known: Option<u64>, due: bool) -> anyhow::Result<u64> {
+    let mended = runtime.book.mend(&runtime.store)?;
+    if 0 < mended {
+        tracing::info!(series = mended, "series made again after readings out of order");
+    }
+    let stamp = runtime.store.change_stamp()?;
+    if known != Some(stamp) || 0 < mended {
+        runtime.refresh()?;
+    } else if due {
+        runtime.refresh_current_year();
+    }
+    Ok(stamp)
+}

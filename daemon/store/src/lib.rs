@@ -1,0 +1,39 @@
+//! The journal: every reading as it came, and what people declared, in one SQLite file on a local disk.
+//!
+//! One writer thread commits groups of appends with `synchronous=FULL`; an append is answered only
+//! when its readings are on disk. Readers have connections of their own and never hold the writer up.
+//! The first value of an identity (series, observed at, origin) stays the truth; another value under
+//! the same identity is kept aside as a conflict. Bills, temperatures and records keep every former
+//! version, and each change of them is a link of a hash chain.
+//!
+//! Calls without `async` block on the disk: from async code, run them on a blocking thread.
+//!
+//! Must never: interpret a value, read a clock for data, acknowledge what is not on disk, or change
+//! or drop a reading once acknowledged.
+
+mod audit;
+mod codes;
+mod error;
+mod imports;
+mod lock;
+mod options;
+mod quarantine;
+mod reader;
+mod records;
+mod schema;
+mod series;
+mod stats;
+mod store;
+mod writer;
+
+pub use audit::{AuditBreak, AuditEntry, AuditHead};
+pub use error::StoreError;
+pub use imports::{ImportCount, ImportNote};
+pub use lock::LOCK_FILE;
+pub use options::{CommitObserver, StoreOptions};
+pub use quarantine::{Quarantined, QuarantinedItem};
+pub use reader::{Conflict, StoredReading};
+pub use records::{Record, RecordChange};
+pub use schema::{JOURNAL_FILE, SCHEMA_VERSION};
+pub use stats::StoreStats;
+pub use store::{Appended, Store};

@@ -1,0 +1,477 @@
+//! `/api/v1/…` and `/health`: the figures of the pages as JSON. Additions are not breaking; names and
+//! units given here stay.
+//!
+//! Must never: serialise a domain type itself, or give 0 for what is not known (it is `null`).
+
+use std::sync::Arc;
+
+use analytics::result::{Baseline, KpiResult, MeterMonth, MeterYear, MonthSource, ProjectYear};
+use analytics::scheme::DueReport;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use model::{Finding, ProjectId};
+use serde::Serialize;
+
+use crate::backend::{BuildingLive, MeterState, PortfolioRow};
+use crate::pages::{Fault, Site, kpi};
+
+/// A building now, also the body of the live stream's events.
+#[derive(Debug, Serialize)]
+pub(crate) struct LiveView {
+    project: String,
+    building: String,
+    name: String,
+    power_w: Option<f64>,
+    production_w: Option<f64>,
+    today: Vec<TodayView>,
+    at: String,
+}
+
+#[derive(Debug, Serialize)]
+struct TodayView {
+    meter: String,
+    value: f64,
+    unit: String,
+}
+
+impl From<&BuildingLive> for LiveView {
+    fn from(live: &BuildingLive) -> Self {
+        let today = live.today.iter().map(|(meter, value, unit)| TodayView {
+            meter: meter.clone(),
+            value: *value,
+            unit: crate::pages::words::printed(unit),
+        });
+        Self {
+            project: live.project.to_string(),
+            building: live.building.to_string(),
+            name: live.name.clone(),
+            power_w: live.power_w,
+            production_w: live.production_w,
+            today: today.collect(),
+            at: live.at.to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PortfolioView {
+    installation: InstallationView,
+    at: String,
+    projects: Vec<ProjectSummary>,
+    buildings: Vec<LiveView>,
+}
+
+#[derive(Serialize)]
+struct InstallationView {
+    name: String,
+    demo: bool,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct ProjectSummary {
+    id: String,
+    title: String,
+    cup: String,
+    beneficiary: String,
+    scheme: String,
+    scheme_title: String,
+    next_due: Option<DueView>,
+    latest: Option<YearSummary>,
+}
+
+#[derive(Serialize)]
+struct DueView {
+    year: i32,
+    due: String,
+    /// Negative when past.
+    days_left: i64,
+}
+
+impl DueView {
+    fn new(due: DueReport, today: chrono::NaiveDate) -> Self {
+        Self { year: due.year, due: due.due.to_string(), days_left: (due.due - today).num_days() }
+    }
+}
+
+#[derive(Serialize)]
+struct YearSummary {
+    year: i32,
+    complete: bool,
+    /// Of the worst meter that counts.
+    coverage_ratio: Option<f64>,
+    kpis: Vec<KpiView>,
+}
+
+#[derive(Serialize)]
+struct KpiView {
+    code: String,
+    measure: &'static str,
+    unit: &'static str,
+    target: Option<f64>,
+    target_source: Option<String>,
+    achieved: Option<f64>,
+    best: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+    attainment_ratio: Option<f64>,
+    verdict: &'static str,
+    because: Vec<String>,
+}
+
+impl From<&KpiResult> for KpiView {
+    fn from(kpi: &KpiResult) -> Self {
+        Self {
+            code: kpi.definition.code.clone(),
+            measure: kpi.definition.measure.code(),
+            unit: kpi.definition.unit.symbol(),
+            target: kpi.target,
+            target_source: kpi.target_source.clone(),
+            achieved: kpi.achieved,
+            best: kpi.best,
+            low: kpi.low,
+            high: kpi.high,
+            attainment_ratio: kpi.attainment_ratio,
+            verdict: kpi.verdict.code(),
+            because: kpi.because.clone(),
+        }
+    }
+}
+
+impl From<&ProjectYear> for YearSummary {
+    fn from(year: &ProjectYear) -> Self {
+        Self {
+            year: year.year,
+            complete: year.is_complete(),
+            coverage_ratio: kpi::worst_coverage(year),
+            kpis: year.kpis.iter().map(KpiView::from).collect(),
+        }
+    }
+}
+
+/// `GET /api/v1/portfolio`.
+pub(crate) async fn portfolio(State(site): State<Arc<Site>>) -> Response {
+    let backend = &site.backend;
+    let (installation, now) = (backend.installation(), backend.now());
+    let (live, _) = backend.live();
+    let summary = |row: PortfolioRow| {
+        let project = &row.project;
+        ProjectSummary {
+            id: project.id.to_string(),
+            title: project.title.clone(),
+            cup: project.cup.clone(),
+            beneficiary: project.beneficiary.name.clone(),
+            scheme: project.scheme.to_string(),
+            scheme_title: row.scheme_title.clone(),
+            next_due: row.next_due.map(|due| DueView::new(due, now.day(project.zone))),
+            latest: row.latest.as_deref().map(YearSummary::from),
+        }
+    };
+    answer(PortfolioView {
+        installation: InstallationView {
+            name: installation.name,
+            demo: installation.demo,
+            version: installation.version,
+        },
+        at: now.to_string(),
+        projects: backend.portfolio().into_iter().map(summary).collect(),
+        buildings: live.iter().map(LiveView::from).collect(),
+    })
+}
+
+#[derive(Serialize)]
+struct YearView {
+    project: String,
+    #[serde(flatten)]
+    summary: YearSummary,
+    /// First day not counted.
+    until: String,
+    scheme: String,
+    factor_set: String,
+    meters: Vec<MeterYearView>,
+    findings: Vec<FindingView>,
+    provenance: ProvenanceView,
+}
+
+#[derive(Serialize)]
+struct MeterYearView {
+    id: String,
+    name: String,
+    building: String,
+    carrier: &'static str,
+    direction: &'static str,
+    role: &'static str,
+    /// Of every energy of this meter.
+    unit: &'static str,
+    baseline: BaselineView,
+    months: Vec<MonthView>,
+    totals: TotalsView,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum BaselineView {
+    Fitted {
+        base_per_day: f64,
+        heating_per_degree_day: f64,
+        heating_base_c: Option<f64>,
+        n: usize,
+        r2: f64,
+        cvrmse_ratio: f64,
+        nmbe_ratio: f64,
+        baseline_days: u32,
+    },
+    Zero,
+    NotCompared,
+    Unknown,
+}
+
+impl From<&Baseline> for BaselineView {
+    fn from(baseline: &Baseline) -> Self {
+        match baseline {
+            Baseline::Fitted(model) => Self::Fitted {
+                base_per_day: model.base_per_day,
+                heating_per_degree_day: model.heating_per_degree_day,
+                heating_base_c: model.heating_base_c,
+                n: model.quality.n,
+                r2: model.quality.r2,
+                cvrmse_ratio: model.quality.cvrmse_ratio,
+                nmbe_ratio: model.quality.nmbe_ratio,
+                baseline_days: model.quality.baseline_days,
+            },
+            Baseline::Zero => Self::Zero,
+            Baseline::NotCompared => Self::NotCompared,
+            Baseline::Unknown => Self::Unknown,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct MonthView {
+    month: String,
+    source: &'static str,
+    reporting: bool,
+    measured: Option<f64>,
+    measured_low: Option<f64>,
+    measured_high: Option<f64>,
+    coverage_ratio: f64,
+    estimated_ratio: f64,
+    heating_degree_days: Option<f64>,
+    temperature_days: u32,
+    adjusted_baseline: Option<f64>,
+    avoided: Option<f64>,
+}
+
+impl From<&MeterMonth> for MonthView {
+    fn from(month: &MeterMonth) -> Self {
+        Self {
+            month: month.month.to_string(),
+            source: match month.source {
+                MonthSource::Meter => "meter",
+                MonthSource::Bills => "bills",
+                MonthSource::Missing => "missing",
+            },
+            reporting: month.reporting,
+            measured: month.measured,
+            measured_low: month.measured_low,
+            measured_high: month.measured_high,
+            coverage_ratio: month.coverage_ratio,
+            estimated_ratio: month.estimated_ratio,
+            heating_degree_days: month.heating_degree_days,
+            temperature_days: month.temperature_days,
+            adjusted_baseline: month.adjusted_baseline,
+            avoided: month.avoided,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TotalsView {
+    measured: f64,
+    compared_months: u32,
+    reporting_months: u32,
+    /// `null` when no month could be compared.
+    adjusted_baseline: Option<f64>,
+    avoided: Option<f64>,
+    avoided_low: Option<f64>,
+    avoided_high: Option<f64>,
+    coverage_ratio: f64,
+}
+
+impl From<&MeterYear> for MeterYearView {
+    fn from(meter: &MeterYear) -> Self {
+        let (facts, totals) = (&meter.meter, &meter.totals);
+        let compared = |value: f64| (totals.compared_months > 0).then_some(value);
+        Self {
+            id: facts.id.to_string(),
+            name: facts.name.clone(),
+            building: meter.building.to_string(),
+            carrier: facts.carrier.code(),
+            direction: facts.direction.code(),
+            role: facts.role.code(),
+            unit: facts.carrier.base_unit().display().symbol(),
+            baseline: BaselineView::from(&meter.baseline),
+            months: meter.months.iter().map(MonthView::from).collect(),
+            totals: TotalsView {
+                measured: totals.measured,
+                compared_months: totals.compared_months,
+                reporting_months: totals.reporting_months,
+                adjusted_baseline: compared(totals.adjusted_baseline),
+                avoided: compared(totals.avoided),
+                avoided_low: compared(totals.avoided_low),
+                avoided_high: compared(totals.avoided_high),
+                coverage_ratio: totals.coverage_ratio,
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FindingView {
+    code: &'static str,
+    severity: &'static str,
+    subject: String,
+    says: String,
+    rule: &'static str,
+}
+
+impl From<&Finding> for FindingView {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            code: finding.code,
+            severity: finding.severity.code(),
+            subject: finding.subject.clone(),
+            says: finding.says.clone(),
+            rule: finding.rule,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ProvenanceView {
+    readings: u64,
+    bills: u64,
+    temperatures: u64,
+    first_reading_at: Option<String>,
+    last_reading_at: Option<String>,
+    inputs_sha256: String,
+    catalog_sha256: String,
+    rules: &'static str,
+}
+
+/// `GET /api/v1/projects/{id}/years/{year}`.
+pub(crate) async fn project_year(
+    State(site): State<Arc<Site>>,
+    Path((id, year)): Path<(String, String)>,
+) -> Response {
+    let view = ProjectId::new(&id).ok().and_then(|id| site.backend.project(&id));
+    let Some(view) = view else { return fault(&Fault::NoProject(id)) };
+    let Some(found) = view.years.iter().find(|y| y.year.to_string() == year) else {
+        return fault(&Fault::NoYear { project: id, year });
+    };
+    let provenance = &found.provenance;
+    answer(YearView {
+        project: found.project.id.to_string(),
+        summary: YearSummary::from(found.as_ref()),
+        until: found.until.to_string(),
+        scheme: found.scheme.id.to_string(),
+        factor_set: found.factors.id.to_string(),
+        meters: found.meters.iter().map(MeterYearView::from).collect(),
+        findings: found.findings.iter().map(FindingView::from).collect(),
+        provenance: ProvenanceView {
+            readings: provenance.readings,
+            bills: provenance.bills,
+            temperatures: provenance.temperatures,
+            first_reading_at: provenance.first_reading_at.map(|at| at.to_string()),
+            last_reading_at: provenance.last_reading_at.map(|at| at.to_string()),
+            inputs_sha256: provenance.inputs.hex(),
+            catalog_sha256: provenance.catalog.hex(),
+            rules: provenance.rules,
+        },
+    })
+}
+
+#[derive(Serialize)]
+struct MeterStateView {
+    id: String,
+    model: String,
+    link: String,
+    building: Option<String>,
+    health: &'static str,
+    every_seconds: u32,
+    last_reading_at: Option<String>,
+    values: Vec<ValueView>,
+}
+
+#[derive(Serialize)]
+struct ValueView {
+    channel: String,
+    value: f64,
+    unit: &'static str,
+    at: String,
+}
+
+impl From<&MeterState> for MeterStateView {
+    fn from(meter: &MeterState) -> Self {
+        let values = meter.values.iter().map(|(channel, value, at)| ValueView {
+            channel: channel.to_string(),
+            value: *value,
+            unit: channel.quantity.unit().symbol(),
+            at: at.to_string(),
+        });
+        Self {
+            id: meter.id.to_string(),
+            model: meter.model.clone(),
+            link: meter.link.clone(),
+            building: meter.building.as_ref().map(ToString::to_string),
+            health: meter.health.code(),
+            every_seconds: meter.every_seconds,
+            last_reading_at: meter.last_reading_at.map(|at| at.to_string()),
+            values: values.collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct MetersView {
+    at: String,
+    meters: Vec<MeterStateView>,
+}
+
+/// `GET /api/v1/meters`.
+pub(crate) async fn meters(State(site): State<Arc<Site>>) -> Response {
+    answer(MetersView {
+        at: site.backend.now().to_string(),
+        meters: site.backend.meters().iter().map(MeterStateView::from).collect(),
+    })
+}
+
+#[derive(Serialize)]
+struct HealthView {
+    status: &'static str,
+    version: &'static str,
+}
+
+/// `GET /health`: the process answers. How the meters do is in `/metrics` and `/api/v1/meters`.
+pub(crate) async fn health(State(site): State<Arc<Site>>) -> Response {
+    answer(HealthView { status: "ok", version: site.backend.installation().version })
+}
+
+#[derive(Serialize)]
+struct FaultView {
+    code: &'static str,
+    message: String,
+}
+
+fn fault(fault: &Fault) -> Response {
+    fault.log();
+    // The causes of the API's own faults name only what was asked for.
+    let body = FaultView { code: fault.code(), message: fault.to_string() };
+    (fault.status(), [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+fn answer(body: impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}

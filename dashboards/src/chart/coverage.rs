@@ -1,0 +1,51 @@
+//! A row per meter, a cell per month: how much of the time was measured, written in the cell too.
+//!
+//! Must never: round a month with a gap up to 100, or show a month not yet due as a gap.
+
+use analytics::report::document::NamedValues;
+
+use super::ChartStyle;
+use super::svg::{Anchor, Drawing, Fill, TEXT_SIZE, WIDTH, cut};
+
+const NAMES: f64 = 178.0;
+const HEAD: f64 = 24.0;
+const ROW: f64 = 27.0;
+
+pub(super) fn draw(style: &ChartStyle, labels: &[String], rows: &[NamedValues]) -> Drawing {
+    let mut drawing = Drawing::new(style, HEAD + ROW * rows.len().max(1) as f64 + 4.0);
+    let cell = (WIDTH - NAMES - 2.0) / labels.len().max(1) as f64;
+    for (i, label) in labels.iter().enumerate() {
+        let x = NAMES + cell * (i as f64 + 0.5);
+        drawing.text(x, HEAD - 8.0, Anchor::Middle, TEXT_SIZE, &cut(label, TEXT_SIZE, cell));
+    }
+    for (r, row) in rows.iter().enumerate() {
+        let y = HEAD + ROW * r as f64;
+        let name = cut(&row.name, TEXT_SIZE, NAMES - 10.0);
+        drawing.text(NAMES - 8.0, y + 17.5, Anchor::End, TEXT_SIZE, &name);
+        for i in 0..labels.len() {
+            let x = NAMES + cell * i as f64;
+            let value = row.values.get(i).copied().flatten().filter(|v| v.is_finite());
+            let Some(share) = value else {
+                continue;
+            };
+            if share <= 0.0 {
+                drawing.rect(x, y, cell, ROW - 3.0, Fill::Gap);
+            } else {
+                drawing.shade(x, y, cell, ROW - 3.0, share);
+            }
+            let middle = x + cell / 2.0;
+            drawing.text(middle, y + 17.0, Anchor::Middle, TEXT_SIZE - 1.0, &percent(share));
+        }
+    }
+    if rows.is_empty() {
+        drawing.text(WIDTH / 2.0, HEAD + 17.0, Anchor::Middle, TEXT_SIZE, &style.no_data);
+    }
+    drawing
+}
+
+/// Whole percents, downwards: 99.9 % is not 100 %.
+fn percent(share: f64) -> String {
+    let text = format!("{:.0}", (share.clamp(0.0, 1.0) * 100.0 + 1e-9).floor());
+    // Something measured is not nothing.
+    if text == "0" && share > 0.0 { "<1".to_owned() } else { text }
+}

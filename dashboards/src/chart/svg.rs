@@ -1,0 +1,267 @@
+//! The little of SVG that the charts need, with fixed number formatting, escaping and fill patterns.
+//!
+//! Must never: let a text of the data become markup.
+
+use std::fmt::Write as _;
+
+use super::ChartStyle;
+
+/// Width of every chart in its own units.
+pub(super) const WIDTH: f64 = 680.0;
+pub(super) const TEXT_SIZE: f64 = 13.0;
+
+pub(super) const INK: &str = "#1a1a1a";
+pub(super) const GRID: &str = "#c9c9c9";
+pub(super) const SOFT: &str = "#555555";
+
+/// Fills that stay apart in black and white: two lightnesses, a hatch, dots.
+pub(super) const FILLS: [Fill; 4] = [Fill::Dark, Fill::Hatch, Fill::Light, Fill::Dots];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    Dark,
+    Hatch,
+    Light,
+    Dots,
+    /// Where there are no data: a wide hatch on white.
+    Gap,
+}
+
+impl Fill {
+    const fn id(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Hatch => "hatch",
+            Self::Light => "light",
+            Self::Dots => "dots",
+            Self::Gap => "gap",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+/// A drawing that grows; finished once.
+#[derive(Debug)]
+pub(super) struct Drawing {
+    height: f64,
+    id: String,
+    used: Vec<Fill>,
+    body: String,
+}
+
+impl Drawing {
+    pub(super) fn new(style: &ChartStyle, height: f64) -> Self {
+        let id = style.id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        Self { height, id, used: Vec::new(), body: String::new() }
+    }
+
+    pub(super) fn rect(&mut self, x: f64, y: f64, width: f64, height: f64, fill: Fill) {
+        let paint = match fill {
+            Fill::Dark => "#1f4e79".to_owned(),
+            Fill::Light => "#d5dde6".to_owned(),
+            Fill::Hatch | Fill::Dots | Fill::Gap => {
+                if !self.used.contains(&fill) {
+                    self.used.push(fill);
+                }
+                format!("url(#{}-{})", self.id, fill.id())
+            }
+        };
+        let stroke = if fill == Fill::Gap { "#8a8a8a" } else { "#123251" };
+        let dash = if fill == Fill::Gap { r#" stroke-dasharray="3 2""# } else { "" };
+        let _infallible = write!(
+            self.body,
+            r#"<rect x="{}" y="{}" width="{}" height="{}" fill="{paint}" stroke="{stroke}" stroke-width="0.7"{dash}/>"#,
+            n(x),
+            n(y),
+            n(width.max(0.0)),
+            n(height.max(0.0))
+        );
+    }
+
+    /// A cell of a grey as dark as `share` is large.
+    pub(super) fn shade(&mut self, x: f64, y: f64, width: f64, height: f64, share: f64) {
+        // From white at 0 to #5b84ad at 1: dark text stays readable on all of them.
+        let mix = |to: f64| (255.0 + (to - 255.0) * share.clamp(0.0, 1.0)).round();
+        let _infallible = write!(
+            self.body,
+            r#"<rect x="{}" y="{}" width="{}" height="{}" fill="rgb({},{},{})" stroke="{SOFT}" stroke-width="0.5"/>"#,
+            n(x),
+            n(y),
+            n(width),
+            n(height),
+            mix(143.0),
+            mix(176.0),
+            mix(208.0)
+        );
+    }
+
+    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), stroke: &str, width: f64) {
+        let _infallible = write!(
+            self.body,
+            r#"<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{stroke}" stroke-width="{}"/>"#,
+            n(from.0),
+            n(from.1),
+            n(to.0),
+            n(to.1),
+            n(width)
+        );
+    }
+
+    pub(super) fn polyline(&mut self, points: &[(f64, f64)]) {
+        let points: Vec<String> = points.iter().map(|p| format!("{},{}", n(p.0), n(p.1))).collect();
+        let _infallible = write!(
+            self.body,
+            r##"<polyline points="{}" fill="none" stroke="#ffffff" stroke-width="4.4" stroke-linejoin="round"/><polyline points="{}" fill="none" stroke="#b5480e" stroke-width="2.2" stroke-linejoin="round"/>"##,
+            points.join(" "),
+            points.join(" ")
+        );
+    }
+
+    /// A marker: filled disc, open square, open triangle by number.
+    pub(super) fn marker(&mut self, x: f64, y: f64, kind: usize) {
+        let _infallible = match kind {
+            0 => write!(
+                self.body,
+                r##"<circle cx="{}" cy="{}" r="3.6" fill="#7f95ab" stroke="{INK}" stroke-width="0.8"/>"##,
+                n(x),
+                n(y)
+            ),
+            1 => write!(
+                self.body,
+                r##"<rect x="{}" y="{}" width="8" height="8" fill="#ffffff" stroke="#b5480e" stroke-width="2"/>"##,
+                n(x - 4.0),
+                n(y - 4.0)
+            ),
+            _ => write!(
+                self.body,
+                r##"<path d="M{} {}l5 8.6h-10z" fill="#ffffff" stroke="{INK}" stroke-width="1.4"/>"##,
+                n(x),
+                n(y - 5.0)
+            ),
+        };
+    }
+
+    /// A small open diamond: a point of the line.
+    pub(super) fn diamond(&mut self, x: f64, y: f64) {
+        let _infallible = write!(
+            self.body,
+            r##"<path d="M{} {}l3.6 3.6l-3.6 3.6l-3.6 -3.6z" fill="#ffffff" stroke="#b5480e" stroke-width="1.6"/>"##,
+            n(x),
+            n(y - 3.6)
+        );
+    }
+
+    pub(super) fn text(&mut self, x: f64, y: f64, anchor: Anchor, size: f64, text: &str) {
+        let anchor = match anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
+        };
+        let _infallible = write!(
+            self.body,
+            r#"<text x="{}" y="{}" text-anchor="{anchor}" font-size="{}" fill="{INK}">{}</text>"#,
+            n(x),
+            n(y),
+            n(size),
+            escape(text)
+        );
+    }
+
+    /// A text that reads upwards, centred on the point.
+    pub(super) fn text_up(&mut self, x: f64, y: f64, size: f64, text: &str) {
+        let _infallible = write!(
+            self.body,
+            r#"<text transform="translate({} {}) rotate(-90)" text-anchor="middle" font-size="{}" fill="{INK}">{}</text>"#,
+            n(x),
+            n(y),
+            n(size),
+            escape(text)
+        );
+    }
+
+    /// The whole SVG document.
+    pub(super) fn finish(self, style: &ChartStyle, title: &str, description: &str) -> String {
+        let mut out = String::with_capacity(self.body.len() + 2048);
+        let _infallible = write!(
+            out,
+            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-labelledby="{id}-title {id}-desc" font-family="{font}"><title id="{id}-title">{title}</title><desc id="{id}-desc">{description}</desc>"#,
+            w = n(WIDTH),
+            h = n(self.height),
+            id = self.id,
+            font = escape(&style.font),
+            title = escape(title),
+            description = escape(description)
+        );
+        if !self.used.is_empty() {
+            out.push_str("<defs>");
+            for fill in &self.used {
+                out.push_str(&pattern(&self.id, *fill));
+            }
+            out.push_str("</defs>");
+        }
+        out.push_str(&self.body);
+        out.push_str("</svg>");
+        out
+    }
+}
+
+fn pattern(id: &str, fill: Fill) -> String {
+    let (size, ground, marks) = match fill {
+        Fill::Hatch => (6, "#ffffff", r##"<path d="M-1 1L1 -1M0 6L6 0M5 7L7 5" stroke="#1f4e79" stroke-width="1.5"/>"##),
+        Fill::Dots => (6, "#ffffff", r##"<circle cx="3" cy="3" r="1.3" fill="#1f4e79"/>"##),
+        Fill::Dark | Fill::Light | Fill::Gap => {
+            (9, "#ffffff", r##"<path d="M-1 8L1 10M0 0L9 9M8 -1L10 1" stroke="#9a9a9a" stroke-width="0.8"/>"##)
+        }
+    };
+    format!(
+        r#"<pattern id="{id}-{}" width="{size}" height="{size}" patternUnits="userSpaceOnUse"><rect width="{size}" height="{size}" fill="{ground}"/>{marks}</pattern>"#,
+        fill.id()
+    )
+}
+
+/// A coordinate with at most two decimals; never an exponent, never a negative zero.
+pub(super) fn n(value: f64) -> String {
+    let text = format!("{value:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" || text.is_empty() { "0".to_owned() } else { text.to_owned() }
+}
+
+pub(super) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            // What XML 1.0 cannot hold.
+            c if u32::from(c) < 0x20 && !matches!(c, '\t' | '\n') => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// About how wide a text is: an upper estimate for proportional fonts, so that labels never meet.
+pub(super) fn text_width(text: &str, size: f64) -> f64 {
+    text.chars().count() as f64 * size * 0.56
+}
+
+/// The text cut to a width, with an ellipsis where it was cut.
+pub(super) fn cut(text: &str, size: f64, width: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.to_owned();
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive count")]
+    let room = ((width / (size * 0.56)).max(2.0) - 1.0) as usize;
+    let mut short: String = text.chars().take(room).collect();
+    short.truncate(short.trim_end().len());
+    short.push('…');
+    short
+}

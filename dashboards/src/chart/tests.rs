@@ -1,0 +1,101 @@
+//! Charts at the level of what is drawn: gaps, negatives, zeros, single points, markup in names, same bytes.
+
+use analytics::report::document::{Chart, ChartKind, NamedLine, NamedPoints, NamedValues};
+use analytics::report::format::Numbers;
+
+use super::{ChartStyle, svg};
+
+fn style() -> ChartStyle {
+    ChartStyle {
+        numbers: Numbers::Italian,
+        font: "Libertinus Serif".to_owned(),
+        no_data: "n.d.".to_owned(),
+        all_zero: "tutti zero".to_owned(),
+        id: "c1".to_owned(),
+    }
+}
+
+fn named(name: &str, values: &[Option<f64>]) -> NamedValues {
+    NamedValues { name: name.to_owned(), values: values.to_vec() }
+}
+
+fn chart(kind: ChartKind) -> Chart {
+    Chart { caption: "Misure <2025>".to_owned(), alternative: "Dodici mesi & altro".to_owned(), kind }
+}
+
+fn columns(columns: Vec<NamedValues>, line: Option<NamedValues>) -> String {
+    let labels = (1..=3).map(|i| format!("m{i}")).collect();
+    let chart = chart(ChartKind::MonthlyColumns { unit: "kWh".to_owned(), labels, columns, line });
+    let out = svg(&chart, &style());
+    assert_eq!(out, svg(&chart, &style()));
+    assert!(!out.contains("NaN") && !out.contains("inf"), "{out}");
+    out
+}
+
+fn count(text: &str, part: &str) -> usize {
+    text.matches(part).count()
+}
+
+#[test]
+fn a_chart_says_what_it_shows_and_escapes_names() {
+    let out = columns(vec![named("a \"<b>\"", &[Some(1234.5), Some(2.0), Some(3.0)])], None);
+    assert!(out.starts_with("<svg "));
+    assert!(out.contains(r#"aria-labelledby="c1-title c1-desc""#));
+    assert!(out.contains("<title id=\"c1-title\">Misure &lt;2025&gt;</title>"));
+    assert!(out.contains("<desc id=\"c1-desc\">Dodici mesi &amp; altro</desc>"));
+    assert!(out.contains(">a &quot;&lt;b&gt;&quot;</text>"));
+    assert!(out.contains(">1.500</text>"), "{out}");
+    assert_eq!(count(&out, "#1f4e79"), 4, "three columns and the legend");
+}
+
+#[test]
+fn a_missing_layer_is_a_gap_and_never_a_lower_column() {
+    let whole = named("misurato", &[Some(5.0), Some(5.0), Some(5.0)]);
+    let part = named("stimato", &[Some(1.0), None, Some(1.0)]);
+    let out = columns(vec![whole, part], Some(named("linea", &[Some(6.0), None, Some(7.0)])));
+    assert_eq!(count(&out, "fill=\"#1f4e79\""), 3, "two months and the legend");
+    assert_eq!(count(&out, "url(#c1-gap)"), 2, "one month and the legend");
+    assert_eq!(count(&out, "url(#c1-hatch)"), 3);
+    // Two single points of the line, none joined over the gap; the legend has the only stroke.
+    assert_eq!(count(&out, "<polyline"), 2);
+    assert_eq!(count(&out, ">n.d.</text>"), 2);
+}
+
+#[test]
+fn negative_zero_and_empty_charts_are_drawn() {
+    let out = columns(vec![named("risparmio", &[Some(-20.0), Some(35.0), Some(0.0)])], None);
+    assert!(out.contains(">\u{2212}20</text>"), "{out}");
+    let out = columns(vec![named("zero", &[Some(0.0), Some(0.0), Some(0.0)])], None);
+    assert!(out.contains(">tutti zero</text>"));
+    let out = columns(vec![named("nulla", &[None, None, None])], None);
+    assert_eq!(count(&out, "url(#c1-gap)"), 4);
+    let out = columns(vec![], None);
+    assert!(out.ends_with("</svg>"));
+}
+
+#[test]
+fn scatters_of_many_one_and_no_points_are_drawn() {
+    let scatter = |points: Vec<(f64, f64)>, line: Option<NamedLine>| {
+        let groups = vec![NamedPoints { name: "prima".to_owned(), points }];
+        let kind =
+            ChartKind::Scatter { x_label: "GG".to_owned(), y_label: "kWh".to_owned(), groups, line };
+        svg(&chart(kind), &style())
+    };
+    let line = NamedLine { name: "modello".to_owned(), points: vec![(0.0, 1.0), (10.0, 15.0)] };
+    let out = scatter(vec![(1.0, 2.0), (f64::NAN, 3.0), (9.5, 14.0)], Some(line));
+    assert_eq!(count(&out, "<circle"), 3, "two points and the legend");
+    assert_eq!(count(&out, "<polyline"), 4, "line and legend, each with its halo");
+    assert_eq!(count(&scatter(vec![(1.0, 2.0)], None), "<circle"), 2);
+    assert!(scatter(Vec::new(), None).contains(">n.d.</text>"));
+}
+
+#[test]
+fn coverage_is_rounded_down_and_not_due_is_empty() {
+    let kind = ChartKind::Coverage {
+        labels: vec!["gen".to_owned(), "feb".to_owned(), "mar".to_owned(), "apr".to_owned()],
+        rows: vec![named("contatore", &[Some(0.999), Some(0.0), None, Some(1.0)])],
+    };
+    let out = svg(&chart(kind), &style());
+    assert!(out.contains(">99</text>") && out.contains(">0</text>") && out.contains(">100</text>"));
+    assert_eq!(count(&out, "<rect x="), 3);
+}

@@ -1,0 +1,18 @@
+//! Pages, live stream, API and renderers (HTML, PDF, XLSX, CSV, JSON).
+//!
+//! Must never: compute a number. Figures come ready from `analytics` through [`backend::Backend`].
+
+mod api;
+mod assets;
+pub mod backend;
+pub mod chart;
+pub mod pdf;
+pub mod render;
+pub mod structured;
+
+pub use render::{RenderError, RenderedFile, annual_report, annual_report_with};
+mod downloads;
+mod live;
+mod pages;
+pub mod routes;
+pub mod serve;

@@ -1,0 +1,99 @@
+//! `/meters`: the state of every configured meter.
+//!
+//! Must never: show an old value without its age.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use chrono_tz::Europe::Rome;
+use model::{BuildingId, Instant, Zone};
+
+use super::{Ask, Fault, Frame, Site, Words, respond};
+use crate::backend::{MeterState, PortfolioRow};
+
+#[derive(Template)]
+#[template(path = "meters.html")]
+struct MetersPage<'a> {
+    t: &'a Words,
+    frame: Frame,
+    /// How many are fresh, late, silent: code, text, number.
+    counts: Vec<(&'static str, String, usize)>,
+    meters: Vec<MeterCard>,
+}
+
+struct MeterCard {
+    id: String,
+    model: String,
+    building: String,
+    link: String,
+    every: String,
+    /// `fresh`, `late` or `silent`.
+    health: &'static str,
+    health_says: String,
+    age: String,
+    at: String,
+    at_iso: String,
+    values: Vec<ValueLine>,
+}
+
+struct ValueLine {
+    name: String,
+    value: String,
+    age: String,
+}
+
+impl MeterCard {
+    fn new(t: &Words, meter: &MeterState, place: Option<(String, Zone)>, now: Instant) -> Self {
+        let (building, zone) = place.unwrap_or_else(|| (t.get("page.meters.no_building").to_owned(), Rome));
+        let values = meter.values.iter().map(|(channel, value, at)| ValueLine {
+            name: t.channel(*channel),
+            value: t.measured(*channel, *value),
+            age: t.age(*at, now),
+        });
+        let last = meter.last_reading_at;
+        Self {
+            id: meter.id.to_string(),
+            model: meter.model.clone(),
+            building,
+            link: meter.link.clone(),
+            every: t.fill("page.meters.every", &[("seconds", &t.number(f64::from(meter.every_seconds), 0))]),
+            health: meter.health.code(),
+            health_says: t.of("page.health", meter.health.code()),
+            age: last.map_or_else(|| t.get("page.meters.never").to_owned(), |at| t.age(at, now)),
+            at: last.map(|at| t.date_time(at, zone)).unwrap_or_default(),
+            at_iso: last.map(|at| at.to_string()).unwrap_or_default(),
+            values: values.collect(),
+        }
+    }
+}
+
+/// Name and zone of a building, with the project's title.
+fn place(rows: &[PortfolioRow], id: &BuildingId) -> Option<(String, Zone)> {
+    rows.iter().find_map(|row| {
+        let building = row.project.buildings.iter().find(|b| b.id == *id)?;
+        Some((format!("{} · {}", building.name, row.project.title), row.project.zone))
+    })
+}
+
+/// `GET /meters`.
+pub(crate) async fn page(State(site): State<Arc<Site>>, ask: Ask) -> Response {
+    respond(site, ask, render).await
+}
+
+fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {
+    let t = &ask.words;
+    let now = site.backend.now();
+    let rows = site.backend.portfolio();
+    let meters: Vec<MeterCard> = site
+        .backend
+        .meters()
+        .iter()
+        .map(|m| MeterCard::new(t, m, m.building.as_ref().and_then(|id| place(&rows, id)), now))
+        .collect();
+    let counts = ["fresh", "late", "silent"]
+        .map(|code| (code, t.of("page.health", code), meters.iter().filter(|m| m.health == code).count()));
+    let frame = Frame::new(site, ask, t.get("page.meters.title"), "meters");
+    Ok(MetersPage { t, frame, counts: counts.to_vec(), meters }.render()?)
+}

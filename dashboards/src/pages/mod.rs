@@ -1,0 +1,213 @@
+//! What all pages share: the site, the reader and their language, the frame around a page, faults.
+//!
+//! Must never: show a reader an internal cause, or a log line less than the cause.
+
+pub(crate) mod findings;
+pub(crate) mod kpi;
+pub(crate) mod language;
+pub(crate) mod meters;
+pub(crate) mod portfolio;
+pub(crate) mod project;
+pub(crate) mod words;
+
+use std::sync::Arc;
+
+use analytics::text::Texts;
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use tokio::sync::Semaphore;
+
+use crate::assets::AssetPaths;
+use crate::backend::{Backend, Installation};
+use crate::routes::Options;
+
+pub(crate) use language::Ask;
+pub(crate) use words::Words;
+
+/// Everything a route needs.
+pub(crate) struct Site {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) texts: Vec<Arc<Texts>>,
+    pub(crate) options: Options,
+    pub(crate) assets: AssetPaths,
+    /// Free places for live streams.
+    pub(crate) streams: Arc<Semaphore>,
+    renders: Semaphore,
+}
+
+impl Site {
+    pub(crate) fn new(backend: Arc<dyn Backend>, texts: Vec<Arc<Texts>>, options: Options) -> Self {
+        Self {
+            backend,
+            texts,
+            assets: AssetPaths::new(),
+            streams: Arc::new(Semaphore::new(options.live_streams_max)),
+            renders: Semaphore::new(options.renders_max),
+            options,
+        }
+    }
+}
+
+/// Why a page cannot be shown. `Display` is the log's message; [`Fault::key`] names the reader's.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("no page at {0:?}")]
+    NoPage(String),
+    #[error("no project {0:?}")]
+    NoProject(String),
+    #[error("project {project} has no figures for {year:?}")]
+    NoYear { project: String, year: String },
+    #[error("no report file {name:?} of project {project:?} and year {year:?}")]
+    NoReport { project: String, year: String, name: String },
+    #[error("cannot read report file {path}: {source}")]
+    ReportUnreadable { path: String, source: std::io::Error },
+    #[error("a page panicked while it was made: {0}")]
+    Panicked(String),
+    #[error("a template failed: {0}")]
+    Template(askama::Error),
+}
+
+impl Fault {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::NoPage(_) | Self::NoProject(_) | Self::NoYear { .. } | Self::NoReport { .. } => {
+                StatusCode::NOT_FOUND
+            }
+            Self::ReportUnreadable { .. } | Self::Panicked(_) | Self::Template(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
+
+    /// Stable name, for the API and as the key of the reader's text (`page.fault.<code>`).
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::NoPage(_) => "no_page",
+            Self::NoProject(_) => "no_project",
+            Self::NoYear { .. } => "no_year",
+            Self::NoReport { .. } => "no_report",
+            Self::ReportUnreadable { .. } => "report_unreadable",
+            Self::Panicked(_) | Self::Template(_) => "internal",
+        }
+    }
+
+    pub(crate) fn log(&self) {
+        if self.status().is_server_error() {
+            tracing::error!("{self}");
+        } else {
+            tracing::debug!("{self}");
+        }
+    }
+}
+
+impl From<askama::Error> for Fault {
+    fn from(error: askama::Error) -> Self {
+        Self::Template(error)
+    }
+}
+
+/// What stands around every page.
+pub(crate) struct Frame {
+    pub(crate) title: String,
+    /// Which entry of the navigation is the current one: `portfolio`, `meters`, `findings` or nothing.
+    pub(crate) here: &'static str,
+    pub(crate) installation: Installation,
+    pub(crate) assets: AssetPaths,
+    /// The other languages: tag, name in itself, address of this page in it.
+    pub(crate) languages: Vec<(String, String, String)>,
+    /// Whether the page shows live values and wants the script.
+    pub(crate) live: bool,
+}
+
+impl Frame {
+    pub(crate) fn new(site: &Site, ask: &Ask, title: impl Into<String>, here: &'static str) -> Self {
+        Self {
+            title: title.into(),
+            here,
+            installation: site.backend.installation(),
+            assets: site.assets.clone(),
+            languages: ask.other_languages(site),
+            live: false,
+        }
+    }
+
+    pub(crate) fn with_live(mut self) -> Self {
+        self.live = true;
+        self
+    }
+}
+
+#[derive(Template)]
+#[template(path = "fault.html")]
+struct FaultPage<'a> {
+    t: &'a Words,
+    frame: Frame,
+    status: u16,
+    says: &'a str,
+}
+
+/// Makes a page off the event loop and answers with it, or with the page of its fault.
+pub(crate) async fn respond<F>(site: Arc<Site>, ask: Ask, render: F) -> Response
+where
+    F: FnOnce(&Site, &Ask) -> Result<String, Fault> + Send + 'static,
+{
+    // The semaphore is never closed; without a permit the page would only be made unbounded.
+    let _turn = site.renders.acquire().await;
+    let (for_page, asked) = (Arc::clone(&site), ask.clone());
+    let made = tokio::task::spawn_blocking(move || render(&for_page, &asked)).await;
+    match made.unwrap_or_else(|error| Err(Fault::Panicked(error.to_string()))) {
+        Ok(page) => {
+            let mut response = Html(page).into_response();
+            put_language(&ask, response.headers_mut());
+            response
+        }
+        Err(fault) => fault_page(&site, &ask, &fault),
+    }
+}
+
+/// The page that tells a reader what could not be shown and what to do; the cause goes into the log.
+pub(crate) fn fault_page(site: &Site, ask: &Ask, fault: &Fault) -> Response {
+    fault.log();
+    let t = &ask.words;
+    let key = format!("page.fault.{}", fault.code());
+    let page = FaultPage {
+        t,
+        frame: Frame::new(site, ask, t.get("page.fault.title"), ""),
+        status: fault.status().as_u16(),
+        says: t.get(&key),
+    };
+    let mut response = match page.render() {
+        Ok(page) => (fault.status(), Html(page)).into_response(),
+        Err(error) => {
+            Fault::from(error).log();
+            (fault.status(), format!("{}\n", t.get(&key))).into_response()
+        }
+    };
+    put_language(ask, response.headers_mut());
+    response
+}
+
+pub(crate) async fn no_page(State(site): State<Arc<Site>>, ask: Ask) -> Response {
+    let fault = Fault::NoPage(ask.path.clone());
+    fault_page(&site, &ask, &fault)
+}
+
+/// Says which language the page is in, on what that depended, and keeps an explicit choice for a year.
+fn put_language(ask: &Ask, headers: &mut HeaderMap) {
+    headers.insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
+    if let Ok(tag) = HeaderValue::from_str(ask.words.language()) {
+        headers.insert(header::CONTENT_LANGUAGE, tag);
+    }
+    if ask.chosen {
+        let cookie = format!(
+            "{}={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly",
+            language::COOKIE,
+            ask.words.language()
+        );
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            headers.insert(header::SET_COOKIE, cookie);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Texts, numbers, dates and ages in the reader's language.
+//!
+//! Must never: print a value that is missing as a number. What is not known is `n.d.`.
+
+use std::sync::Arc;
+
+use analytics::report::format::{KPI_DECIMALS, Numbers};
+use analytics::scheme::DueReport;
+use analytics::text::Texts;
+use chrono::{Datelike as _, NaiveDate, Timelike as _};
+use model::{Channel, Finding, Instant, Phase, Quantity, Unit, Zone};
+
+/// The reader's language.
+#[derive(Clone)]
+pub(crate) struct Words {
+    texts: Arc<Texts>,
+}
+
+impl Words {
+    pub(crate) fn new(texts: Arc<Texts>) -> Self {
+        Self { texts }
+    }
+
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    pub(crate) fn language(&self) -> &str {
+        self.texts.language()
+    }
+
+    pub(crate) fn get<'a>(&'a self, key: &'a str) -> &'a str {
+        self.texts.get(key)
+    }
+
+    /// The text whose key ends in a code known only at run time.
+    pub(crate) fn of(&self, area: &str, code: &str) -> String {
+        self.texts.get(&format!("{area}.{code}")).to_owned()
+    }
+
+    pub(crate) fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
+        self.texts.fill(key, values)
+    }
+
+    pub(crate) fn finding(&self, finding: &Finding) -> String {
+        self.texts.finding(finding)
+    }
+
+    /// What stands where there is no value.
+    pub(crate) fn not_available(&self) -> String {
+        self.get("page.not_available").to_owned()
+    }
+
+    /// `1.234,5` in Italian, `1,234.5` in English.
+    pub(crate) fn number(&self, value: f64, decimals: usize) -> String {
+        let numbers = Numbers::of_language(self.language());
+        numbers.number(value, decimals).unwrap_or_else(|| self.not_available())
+    }
+
+    /// A number or `n.d.`.
+    pub(crate) fn maybe(&self, value: Option<f64>, decimals: usize) -> String {
+        value.map_or_else(|| self.not_available(), |v| self.number(v, decimals))
+    }
+
+    /// A KPI's value without its unit, as the report prints it, or `n.d.`.
+    pub(crate) fn kpi(&self, value: Option<f64>) -> String {
+        self.maybe(value, KPI_DECIMALS)
+    }
+
+    /// `97,3 %`. Something short of the whole never rounds up to 100 %: 99.97 % of a target is a missed one.
+    pub(crate) fn percent(&self, ratio: Option<f64>) -> String {
+        let Some(ratio) = ratio else { return self.not_available() };
+        let percent = ratio * 100.0;
+        let shown = if percent < 100.0 { percent.min(99.9) } else { percent };
+        format!("{}\u{a0}%", self.number(shown, 1))
+    }
+
+    /// `31/03/2026`, in English `31 Mar 2026`.
+    pub(crate) fn date(&self, date: NaiveDate) -> String {
+        if self.language() == "en" {
+            format!(
+                "{} {} {}",
+                date.day(),
+                self.of("page.month_short", &date.month().to_string()),
+                date.year()
+            )
+        } else {
+            format!("{:02}/{:02}/{}", date.day(), date.month(), date.year())
+        }
+    }
+
+    /// Date and time of day in the zone.
+    pub(crate) fn date_time(&self, at: Instant, zone: Zone) -> String {
+        let local = at.utc().with_timezone(&zone);
+        let day = self.date(local.date_naive());
+        format!("{day} {:02}:{:02}:{:02}", local.hour(), local.minute(), local.second())
+    }
+
+    /// How long ago: `12 s fa`. An instant in the future (clocks differ) is now.
+    pub(crate) fn age(&self, at: Instant, now: Instant) -> String {
+        let seconds = now.seconds_since(at).max(0.0);
+        let (key, n) = match seconds {
+            s if s < 120.0 => ("page.age.seconds", s),
+            s if s < 7_200.0 => ("page.age.minutes", s / 60.0),
+            s if s < 172_800.0 => ("page.age.hours", s / 3_600.0),
+            s => ("page.age.days", s / 86_400.0),
+        };
+        self.fill(key, &[("n", &self.number(n.floor(), 0))])
+    }
+
+    /// A file's size.
+    pub(crate) fn size(&self, bytes: u64) -> String {
+        let bytes = bytes as f64;
+        match bytes {
+            b if b < 1_000.0 => format!("{} B", self.number(b, 0)),
+            b if b < 1_000_000.0 => format!("{} kB", self.number(b / 1_000.0, 1)),
+            b => format!("{} MB", self.number(b / 1_000_000.0, 1)),
+        }
+    }
+
+    /// A meter's value with its unit as people read it (kWh, kW, m³).
+    pub(crate) fn measured(&self, channel: Channel, value: f64) -> String {
+        let shown = display_unit(channel.quantity);
+        let factor = shown.factor_to(channel.quantity).unwrap_or(1.0);
+        let decimals = match channel.quantity {
+            Quantity::PowerFactor | Quantity::ActivePower | Quantity::ApparentPower => 3,
+            Quantity::ReactivePower | Quantity::Frequency | Quantity::Current => 2,
+            _ => 1,
+        };
+        let number = self.number(value / factor, decimals);
+        if shown == Unit::One { number } else { format!("{number}\u{a0}{}", printed(shown.symbol())) }
+    }
+
+    /// `Potenza attiva L1`.
+    pub(crate) fn channel(&self, channel: Channel) -> String {
+        let name = self.of("page.quantity", channel.quantity.code());
+        match channel.phase {
+            Phase::Total => name,
+            phase => format!("{name} {}", phase.code().to_uppercase()),
+        }
+    }
+
+    /// Live power in kW, without its unit.
+    pub(crate) fn power_kw(&self, power_w: Option<f64>) -> String {
+        self.maybe(power_w.map(|w| w / 1000.0), 2)
+    }
+
+    /// When a report is due, seen from `today`.
+    pub(crate) fn due(&self, due: DueReport, today: NaiveDate) -> Due {
+        let days = (due.due - today).num_days();
+        let (class, key) = match days {
+            d if d < 0 => ("bad", "page.due.overdue"),
+            0 => ("warn", "page.due.today"),
+            1..=60 => ("warn", "page.due.left"),
+            _ => ("ok", "page.due.left"),
+        };
+        Due {
+            year: due.year,
+            date: self.date(due.due),
+            iso: due.due.to_string(),
+            says: self.fill(key, &[("days", &self.number(days.unsigned_abs() as f64, 0))]),
+            class,
+        }
+    }
+}
+
+/// A due day as shown.
+pub(crate) struct Due {
+    pub(crate) year: i32,
+    pub(crate) date: String,
+    pub(crate) iso: String,
+    pub(crate) says: String,
+    /// `ok`, `warn` or `bad`.
+    pub(crate) class: &'static str,
+}
+
+/// Symbols as printed: `m³` for `m3`, `€` for `EUR`.
+pub(crate) fn printed(symbol: &str) -> String {
+    symbol.replace("m3", "m³").replace("EUR", "€")
+}
+
+const fn display_unit(quantity: Quantity) -> Unit {
+    match (quantity, quantity.unit()) {
+        (Quantity::GasStandardVolume, _) => Unit::StandardCubicMetre,
+        (_, Unit::WattHour) => Unit::KilowattHour,
+        (_, Unit::VarHour) => Unit::KilovarHour,
+        (_, Unit::Litre) => Unit::CubicMetre,
+        (_, Unit::Gram) => Unit::Kilogram,
+        (_, Unit::Watt) => Unit::Kilowatt,
+        (_, Unit::VoltAmpere) => Unit::KilovoltAmpere,
+        (_, Unit::Var) => Unit::Kilovar,
+        (_, unit) => unit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn words(tag: &str) -> Words {
+        let map =
+            [("page.not_available", "n.d."), ("page.age.minutes", "{n} min"), ("page.age.seconds", "{n} s")];
+        let map: BTreeMap<_, _> = map.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        Words::new(Arc::new(Texts::new(tag, map)))
+    }
+
+    #[test]
+    fn numbers_are_in_the_readers_way() {
+        assert_eq!(words("it").number(1_234_567.891, 1), "1.234.567,9");
+        assert_eq!(words("en").number(1_234.5, 1), "1,234.5");
+        assert_eq!(words("it").number(-1_234.0, 0), "\u{2212}1.234");
+        assert_eq!(words("it").number(-0.04, 1), "0,0");
+        assert_eq!(words("it").number(999.0, 0), "999");
+    }
+
+    #[test]
+    fn what_is_missing_is_no_number() {
+        assert_eq!(words("it").maybe(None, 1), "n.d.");
+        assert_eq!(words("it").number(f64::NAN, 1), "n.d.");
+        assert_eq!(words("it").percent(None), "n.d.");
+        assert_eq!(words("it").power_kw(None), "n.d.");
+    }
+
+    #[test]
+    fn a_missed_target_never_shows_as_whole() {
+        assert_eq!(words("it").percent(Some(0.9999)), "99,9\u{a0}%");
+        assert_eq!(words("it").percent(Some(1.0)), "100,0\u{a0}%");
+        assert_eq!(words("it").percent(Some(-0.5)), "\u{2212}50,0\u{a0}%");
+    }
+
+    #[test]
+    fn values_are_in_the_units_people_read() {
+        let energy = Channel::total(Quantity::ActiveEnergyImport);
+        assert_eq!(words("it").measured(energy, 1_234_500.0), "1.234,5\u{a0}kWh");
+        assert_eq!(words("en").measured(Channel::total(Quantity::GasVolume), 1500.0), "1.5\u{a0}m³");
+        assert_eq!(words("it").measured(Channel::total(Quantity::PowerFactor), 0.98), "0,980");
+    }
+
+    #[test]
+    fn ages_are_rounded_down_and_never_negative() {
+        let at = Instant::from_seconds(1000);
+        assert_eq!(words("it").age(at, at.plus_seconds(179)), "2 min");
+        assert_eq!(words("it").age(at, at.plus_seconds(-5)), "0 s");
+    }
+}

@@ -1,0 +1,81 @@
+//! The files of an annual report: PDF with the structured file inside, and the structured file by itself.
+//!
+//! Must never: read a clock or the disk. Same figures, same texts: same bytes.
+
+use analytics::report::structured::structured;
+use analytics::report::{AnnualOptions, annual};
+use analytics::result::ProjectYear;
+use analytics::text::Texts;
+use typeset::Attachment;
+
+use crate::pdf::pdf;
+use crate::structured::{MIME_CSV, MIME_JSON, MIME_XLSX, csv, json, xlsx};
+
+/// A finished file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedFile {
+    pub name: String,
+    pub mime: &'static str,
+    pub bytes: Vec<u8>,
+}
+
+/// Why a file could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    #[error("the report could not be set as PDF")]
+    Pdf(#[from] typeset::TypesetError),
+    #[error("the structured file could not be written as CSV: {0}")]
+    Csv(String),
+    #[error("the structured file could not be written as JSON: {0}")]
+    Json(String),
+    #[error("the structured file could not be written as XLSX: {0}")]
+    Xlsx(String),
+}
+
+/// The annual report of a project's year in the language of `texts`: PDF first, then XLSX, CSV and JSON.
+///
+/// # Errors
+/// When a file breaks a limit of its format.
+pub fn annual_report(year: &ProjectYear, texts: &Texts) -> Result<Vec<RenderedFile>, RenderError> {
+    annual_report_with(year, texts, AnnualOptions::default())
+}
+
+/// [`annual_report`] with the caller's choices.
+///
+/// # Errors
+/// When a file breaks a limit of its format.
+pub fn annual_report_with(
+    year: &ProjectYear,
+    texts: &Texts,
+    options: AnnualOptions,
+) -> Result<Vec<RenderedFile>, RenderError> {
+    let number = year.year;
+    let file = structured(year);
+    // The measurements are one file for readers of every language; only the report speaks one.
+    let data_name = |ending: &str| format!("misure-mensili-{number}.{ending}");
+    let json_bytes = json(&file)?;
+    let csv_bytes = csv(&file)?;
+    let attachments = [
+        ("json", MIME_JSON, "report.structured.attachment_json", &json_bytes),
+        ("csv", MIME_CSV, "report.structured.attachment_csv", &csv_bytes),
+    ]
+    .map(|(ending, mime, description, bytes)| Attachment {
+        name: data_name(ending),
+        mime: mime.to_owned(),
+        description: texts.get(description).to_owned(),
+        bytes: bytes.clone(),
+    });
+    let document = annual(year, texts, options);
+    let code = format!("CUP {}", year.project.cup);
+    let name = match texts.language() {
+        "en" => format!("annual-report-{number}.pdf"),
+        _ => format!("relazione-annuale-{number}.pdf"),
+    };
+    let bytes = pdf(&document, &code, texts, attachments.into())?;
+    Ok(vec![
+        RenderedFile { name, mime: "application/pdf", bytes },
+        RenderedFile { name: data_name("xlsx"), mime: MIME_XLSX, bytes: xlsx(&file, texts)? },
+        RenderedFile { name: data_name("csv"), mime: MIME_CSV, bytes: csv_bytes },
+        RenderedFile { name: data_name("json"), mime: MIME_JSON, bytes: json_bytes },
+    ])
+}

@@ -1,0 +1,97 @@
+//! Accepts connections and serves the router on them until told to stop.
+//!
+//! Must never: wait without limit for a client, neither for its request's head nor, when stopping, for it to
+//! read what it asked for.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::live::Closing;
+
+/// Connections open at the same time; further ones wait in the kernel's queue.
+pub const CONNECTIONS_MAX: usize = 1024;
+/// Time a client has to send the head of a request, also between two requests on one connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest request head, in bytes.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Time running answers have to end once the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+/// Pause after a failed accept (out of file descriptors), so that it does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `router` until `stop` resolves. Then takes no further connection, ends the live streams, gives
+/// running answers five seconds and returns. A failed accept or connection is logged and the
+/// rest goes on.
+///
+/// # Errors
+/// None at present besides those of the listener itself, when it has no address any more.
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let (close, closing) = watch::channel(false);
+    let router = router.layer(Extension(Closing(closing)));
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let graceful = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            _ = &mut stop => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, place)) => spawn_connection(stream, place, router.clone(), &graceful),
+            Err(error) => {
+                tracing::warn!("cannot accept a connection on {address}: {error}; trying again");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    close.send_replace(true);
+    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+        tracing::warn!("closed connections that were still being read {} s after the stop", GRACE.as_secs());
+    }
+    Ok(())
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+fn spawn_connection(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    router: Router,
+    graceful: &GracefulShutdown,
+) {
+    // Small events must leave at once; without this a live value may wait for the previous acknowledgement.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("cannot set TCP_NODELAY: {error}");
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!("a connection ended early: {error}");
+        }
+        drop(place);
+    });
+}

@@ -1,0 +1,158 @@
+//! The structured file as XLSX: typed cells, a sheet about the project, a legend.
+//!
+//! Must never: write a formula, or the time at which it was made.
+
+use analytics::report::structured::{Header, StructuredFile};
+use analytics::text::Texts;
+use chrono::Datelike;
+use rust_xlsxwriter::{
+    DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
+};
+
+use super::columns::{COLUMNS, Cell, Kind};
+use crate::render::RenderError;
+
+/// The workbook. Heads are those of the CSV; the legend explains them in the language of `texts`.
+///
+/// # Errors
+/// When the file breaks a limit of the format (1 048 576 rows; 32 767 characters a cell).
+pub fn xlsx(file: &StructuredFile, texts: &Texts) -> Result<Vec<u8>, RenderError> {
+    build(file, texts).map_err(|e| RenderError::Xlsx(e.to_string()))
+}
+
+fn build(file: &StructuredFile, texts: &Texts) -> Result<Vec<u8>, XlsxError> {
+    let header = &file.header;
+    let mut workbook = Workbook::new();
+    let until = header.until;
+    let date = ExcelDateTime::from_ymd(
+        u16::try_from(until.year()).unwrap_or(1970),
+        u8::try_from(until.month()).unwrap_or(1),
+        u8::try_from(until.day()).unwrap_or(1),
+    )?;
+    let properties = DocProperties::new()
+        .set_title(format!("{} {}", header.title, header.year))
+        .set_author(&header.beneficiary)
+        .set_creation_datetime(&date);
+    workbook.set_properties(&properties);
+
+    let head = Format::new().set_bold().set_text_wrap().set_border_bottom(FormatBorder::Thin);
+    let sheet = workbook.add_worksheet();
+    sheet.set_name(texts.get("report.structured.sheet_months"))?;
+    months(sheet, file, &head)?;
+    let sheet = workbook.add_worksheet();
+    sheet.set_name(texts.get("report.structured.sheet_project"))?;
+    project(sheet, file.schema_version, header, texts, &head)?;
+    let sheet = workbook.add_worksheet();
+    sheet.set_name(texts.get("report.structured.sheet_legend"))?;
+    legend(sheet, texts, &head)?;
+    workbook.save_to_buffer()
+}
+
+/// At most three decimals, none where there are none.
+const NUMBER_FORMAT: &str = "#,##0.###";
+
+fn months(sheet: &mut Worksheet, file: &StructuredFile, head: &Format) -> Result<(), XlsxError> {
+    let number = Format::new().set_num_format(NUMBER_FORMAT);
+    let integer = Format::new().set_num_format("0");
+    for (column, definition) in (0_u16..).zip(COLUMNS) {
+        sheet.write_string_with_format(0, column, definition.head, head)?;
+        let width = match definition.kind {
+            Kind::Text => 17,
+            Kind::Integer => 8,
+            Kind::Number => 14,
+        };
+        sheet.set_column_width(column, width)?;
+        for (row, value) in (1_u32..).zip(&file.rows) {
+            match (definition.value)(&file.header, value) {
+                Cell::Empty => {}
+                Cell::Text(text) => {
+                    sheet.write_string(row, column, text)?;
+                }
+                #[expect(clippy::cast_precision_loss, reason = "years and months")]
+                Cell::Integer(value) => {
+                    sheet.write_number_with_format(row, column, value as f64, &integer)?;
+                }
+                Cell::Number(value) => {
+                    sheet.write_number_with_format(row, column, value, &number)?;
+                }
+            }
+        }
+    }
+    sheet.set_freeze_panes(1, 0)?;
+    sheet.set_landscape();
+    sheet.set_repeat_rows(0, 0)?;
+    let last_row = u32::try_from(file.rows.len()).unwrap_or(u32::MAX);
+    let last_column = u16::try_from(COLUMNS.len() - 1).unwrap_or(u16::MAX);
+    sheet.autofilter(0, 0, last_row, last_column)?;
+    Ok(())
+}
+
+fn project(
+    sheet: &mut Worksheet,
+    schema_version: u32,
+    header: &Header,
+    texts: &Texts,
+    head: &Format,
+) -> Result<(), XlsxError> {
+    let complete = if header.complete { "yes" } else { "no" };
+    let complete = texts.get(&format!("report.structured.project.{complete}")).to_owned();
+    let until = header.until.format("%d/%m/%Y").to_string();
+    sheet.write_string_with_format(0, 0, texts.get("report.structured.field"), head)?;
+    sheet.write_string_with_format(0, 1, texts.get("report.structured.value"), head)?;
+    sheet.set_column_width(0, 28)?;
+    sheet.set_column_width(1, 80)?;
+    let label = |name: &str| texts.get(&format!("report.structured.project.{name}")).to_owned();
+    sheet.write_string(1, 0, label("schema_version"))?;
+    sheet.write_number(1, 1, schema_version)?;
+    sheet.write_string(2, 0, label("year"))?;
+    sheet.write_number(2, 1, header.year)?;
+    let rest: [(&str, &str); 15] = [
+        ("complete", &complete),
+        ("until", &until),
+        ("project", header.project.as_str()),
+        ("title", &header.title),
+        ("cup", &header.cup),
+        ("scheme", header.scheme.as_str()),
+        ("scheme_title", &header.scheme_title),
+        ("beneficiary", &header.beneficiary),
+        ("beneficiary_tax_code", &header.beneficiary_tax_code),
+        ("station", &header.station),
+        ("factor_set", header.factor_set.as_str()),
+        ("factor_source", &header.factor_source),
+        ("rules", &header.rules),
+        ("inputs_digest", &header.inputs_digest),
+        ("catalog_digest", &header.catalog_digest),
+    ];
+    let left = Format::new().set_align(FormatAlign::Left).set_text_wrap();
+    for (row, (name, value)) in (3_u32..).zip(rest) {
+        sheet.write_string(row, 0, label(name))?;
+        sheet.write_string_with_format(row, 1, value, &left)?;
+    }
+    Ok(())
+}
+
+fn legend(sheet: &mut Worksheet, texts: &Texts, head: &Format) -> Result<(), XlsxError> {
+    let text = |name: &str| texts.get(&format!("report.structured.{name}")).to_owned();
+    for (column, (name, width)) in
+        (0_u16..).zip([("column", 27), ("json_name", 27), ("type", 10), ("explanation", 100)])
+    {
+        sheet.write_string_with_format(0, column, text(name), head)?;
+        sheet.set_column_width(column, width)?;
+    }
+    let wrap = Format::new().set_text_wrap();
+    let mut row = 1_u32;
+    for column in COLUMNS {
+        let kind = match column.kind {
+            Kind::Text => "type_text",
+            Kind::Integer => "type_integer",
+            Kind::Number => "type_number",
+        };
+        sheet.write_string(row, 0, column.head)?;
+        sheet.write_string(row, 1, column.name)?;
+        sheet.write_string(row, 2, text(kind))?;
+        sheet.write_string_with_format(row, 3, text(&format!("meaning.{}", column.name)), &wrap)?;
+        row += 1;
+    }
+    sheet.write_string(row + 1, 0, text("empty_note"))?;
+    Ok(())
+}

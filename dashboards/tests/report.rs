@@ -1,0 +1,309 @@
+//! The annual report and the structured file: values and texts asserted, and every file read back by a program
+//! that this project did not write (calamine, a JSON Schema validator, the csv reader, qpdf, poppler).
+//!
+//! Must never: pass by itself when a tool is missing; `poppler-utils` and `qpdf` are needed.
+
+mod report_fixture;
+
+use std::io::Cursor;
+use std::path::Path;
+use std::process::Command;
+
+use analytics::report::document::{Block, Document};
+use analytics::report::structured::structured;
+use analytics::report::{AnnualOptions, annual};
+use calamine::{Data, Reader, Xlsx};
+use dashboards::structured::{SCHEMA_JSON, csv, json, xlsx};
+use dashboards::{RenderedFile, annual_report};
+use report_fixture::{provisional, texts, year};
+
+/// Everything a document says, one text a line.
+fn said(document: &Document) -> String {
+    let mut lines = vec![document.title.clone(), document.subtitle.clone()];
+    lines.extend(document.front.iter().map(|(k, v)| format!("{k} | {v}")));
+    for section in &document.sections {
+        lines.push(format!("# {}", section.title));
+        for block in &section.blocks {
+            match block {
+                Block::Heading(t) | Block::Paragraph(t) => lines.push(t.clone()),
+                Block::Callout { severity, text } => lines.push(format!("! {} {text}", severity.code())),
+                Block::Bullets(items) => lines.extend(items.iter().cloned()),
+                Block::Facts(rows) => lines.extend(rows.iter().map(|(k, v)| format!("{k} | {v}"))),
+                Block::Chart(chart) => lines.push(format!("[{}] {}", chart.caption, chart.alternative)),
+                Block::Table(table) => {
+                    lines.push(format!("[{}]", table.caption));
+                    lines.push(table.columns.iter().map(|c| c.0.clone()).collect::<Vec<_>>().join(" | "));
+                    lines.extend(table.rows.iter().chain(&table.total).map(|row| row.join(" | ")));
+                }
+            }
+        }
+    }
+    lines.join("\n").replace('\u{a0}', " ")
+}
+
+fn assert_says(text: &str, expected: &[&str]) {
+    for line in expected {
+        assert!(text.contains(line), "the report does not say {line:?}:\n{text}");
+    }
+}
+
+#[test]
+fn the_italian_report_states_the_figures() {
+    let text = said(&annual(&year(), &texts("it"), AnnualOptions::default()));
+    assert_says(
+        &text,
+        &[
+            "Relazione annuale di monitoraggio energetico 2025\n",
+            "Periodo rendicontato | dal 01/01/2025 al 31/12/2025",
+            "Stato dei dati | anno completo",
+            "Energia primaria non rinnovabile risparmiata: conseguiti 17,83 MWh a fronte di un obiettivo di 60,00 MWh (29,7 %). Obiettivo non raggiunto.",
+            "Emissioni di CO₂ evitate: risultato non determinabile (Sottocentrale palestra: the baseline has 3 months, and 12 are needed).",
+            "Quota di autoconsumo: conseguiti 86,50 % a fronte di un obiettivo di 80,00 % (108,1 %). Obiettivo raggiunto.",
+            "4.c.2 – Energia primaria non rinnovabile risparmiata [MWh] | 60,00 | 17,83 | 22,84 | 17,83 – 27,74 | 29,7 % | non raggiunto",
+            "CO34 – Emissioni di CO₂ evitate [t] | 4,50 | n.d. | n.d. | n.d. | n.d. | non determinabile",
+            "! blocks CO34 – Emissioni di CO₂ evitate: valore non disponibile.",
+            "Caldaia scuola Nord [Smc] | 11 su 12 | 4.165,4 | 2.514,2 | 1.651,2 | 1.402,1 – 1.890,7 | 91,1 %",
+            "Sottocentrale palestra [kWh] | 0 su 12 | n.d. | n.d. | n.d. | n.d. | 0,0 %",
+            "! caution Caldaia scuola Nord: non confrontati, per dati insufficienti, i mesi di novembre.",
+            "marzo | 316,0 *\n",
+            "novembre | n.d.\n",
+            "febbraio | 3.810,3 *† | 60,0",
+            "Totale dei mesi disponibili | 2.514,2",
+            "Totale | 39.893,6 | 1.480,0",
+            "Mese | Giorni con temperatura | Base e soglia 17,5 °C [K d]\ngennaio | 31 | 438,5",
+            "5,00 Smc + 1,400 Smc per ogni grado giorno (base 17,5 °C)",
+            "R² corretto | 0,980",
+            "CV(RMSE) | 8,3 %",
+            "gas naturale | Smc | 9,45 | 1,05 | 0 | 0,1969 | n.d. | n.d.",
+            "Attenzione | Caldaia scuola Nord novembre 2025 | misurato soltanto il 0 % del tempo, ne serve almeno il 90 % | series.coverage.low",
+            "Letture utilizzate | 1.051.200",
+            &"ab".repeat(32),
+        ],
+    );
+    assert!(!text.contains("PROVVISORI"));
+}
+
+#[test]
+fn no_text_is_missing_in_any_language() {
+    for language in ["it", "en"] {
+        for year in [year(), provisional()] {
+            let text = said(&annual(&year, &texts(language), AnnualOptions::default()));
+            let keys: Vec<&str> = text.split_whitespace().filter(|w| w.contains("report.")).collect();
+            assert!(keys.is_empty(), "{language}: {keys:?}");
+            let gaps: Vec<&str> = text.lines().filter(|l| l.contains('{')).collect();
+            assert!(gaps.is_empty(), "{language}: {gaps:?}");
+        }
+    }
+    let (italian, english) = (texts("it"), texts("en"));
+    let keys = |t: &analytics::text::Texts| -> Vec<String> {
+        t.keys().filter(|k| k.starts_with("report.")).map(str::to_owned).collect()
+    };
+    assert_eq!(keys(&italian), keys(&english));
+    for key in keys(&italian) {
+        let sorted = |t: &analytics::text::Texts| {
+            let mut names: Vec<String> =
+                analytics::text::placeholders(t.get(&key)).map(str::to_owned).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(sorted(&italian), sorted(&english), "{key}");
+    }
+}
+
+#[test]
+fn a_provisional_year_says_so() {
+    let document = annual(&provisional(), &texts("it"), AnnualOptions::default());
+    let text = said(&document);
+    assert_says(
+        &text,
+        &[
+            "Relazione annuale di monitoraggio energetico 2025 (provvisoria)",
+            "Periodo rendicontato | dal 01/01/2025 al 30/06/2025",
+            "PROVVISORIO: l’anno non è concluso",
+            "! caution L’anno 2025 non è concluso",
+        ],
+    );
+    assert_eq!(document.date, report_fixture::day(2025, 7, 1));
+}
+
+#[test]
+fn the_json_obeys_its_schema_and_a_wrong_one_is_refused() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA_JSON).expect("the schema is JSON");
+    let validator = jsonschema::draft202012::new(&schema).expect("the schema is a schema");
+    for year in [year(), provisional()] {
+        let bytes = json(&structured(&year)).expect("a file");
+        let value: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+        let errors: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(value["rows"].as_array().map(Vec::len), Some(72));
+    }
+    let value: serde_json::Value =
+        serde_json::from_slice(&json(&structured(&year())).expect("a file")).expect("JSON");
+    let november = &value["rows"][10];
+    assert_eq!((&november["month"], &november["measured"]), (&11.into(), &serde_json::Value::Null));
+    assert_eq!(november["findings"], serde_json::json!(["series.coverage.low"]));
+    assert_eq!(value["rows"][0]["measured"], 465.725);
+    assert_eq!(value["rows"][0]["energy_kwh"], 4401.101);
+    assert_eq!(value["rows"][0]["primary_nonrenewable_kwh"], 4621.156);
+    assert_eq!(value["rows"][0]["co2_kg"], 866.577);
+    assert_eq!(value["rows"][0]["degree_day_base_c"], 17.5);
+    // A sub-meter's energy stands in another row already.
+    assert_eq!(value["rows"][24]["co2_kg"], serde_json::Value::Null);
+
+    type Change = fn(&mut serde_json::Value);
+    let changes: [(&str, Change); 5] = [
+        ("a key too many", |v| v["rows"][0]["extra"] = 1.into()),
+        ("a text for a number", |v| v["rows"][0]["measured"] = "0".into()),
+        ("a thirteenth month", |v| v["rows"][0]["month"] = 13.into()),
+        ("another version", |v| v["schema_version"] = 2.into()),
+        ("a missing key", |v| {
+            v["project"].as_object_mut().expect("an object").remove("cup");
+        }),
+    ];
+    for (what, change) in changes {
+        let mut wrong = value.clone();
+        change(&mut wrong);
+        assert!(!validator.is_valid(&wrong), "{what} was accepted");
+    }
+}
+
+#[test]
+fn the_csv_reads_back() {
+    let bytes = csv(&structured(&year())).expect("a file");
+    let text = std::str::from_utf8(&bytes).expect("UTF-8").strip_prefix('\u{feff}').expect("a byte order mark");
+    assert!(text.starts_with("cup;codice_progetto;codice_edificio;edificio;"));
+    assert_eq!(text.lines().count(), 73);
+    assert_eq!(text.matches("\r\n").count(), 73);
+    let mut reader = ::csv::ReaderBuilder::new().delimiter(b';').from_reader(text.as_bytes());
+    let heads = reader.headers().expect("heads").clone();
+    let at = |name: &str| heads.iter().position(|h| h == name).expect("a column");
+    let rows: Vec<::csv::StringRecord> = reader.records().map(|r| r.expect("a row")).collect();
+    assert_eq!(&rows[0][at("quantita_misurata")], "465,725");
+    assert_eq!(&rows[0][at("risparmio")], "303,175");
+    assert_eq!(&rows[10][at("quantita_misurata")], "");
+    assert_eq!(&rows[10][at("copertura_percento")], "0");
+    assert_eq!(&rows[10][at("rilievi")], "series.coverage.low");
+    assert_eq!(&rows[12][at("risparmio")], "-520,5");
+    assert_eq!(&rows[12][at("pod_pdr")], "IT001E00012345");
+}
+
+#[test]
+fn the_xlsx_has_typed_cells_and_a_legend() {
+    let bytes = xlsx(&structured(&year()), &texts("it")).expect("a file");
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).expect("a workbook");
+    assert_eq!(book.sheet_names(), ["Misure mensili", "Progetto", "Legenda"]);
+    let months = book.worksheet_range("Misure mensili").expect("the sheet");
+    assert_eq!(months.get_size(), (73, 28));
+    let column =
+        |name: &str| (0..28).find(|c| months[(0, *c)] == Data::String(name.to_owned())).expect("a column");
+    assert_eq!(months[(1, column("quantita_misurata"))], Data::Float(465.725));
+    assert_eq!(months[(11, column("quantita_misurata"))], Data::Empty);
+    assert_eq!(months[(11, column("mese"))], Data::Float(11.0));
+    assert_eq!(months[(1, column("codice_istat"))], Data::String("001272".to_owned()));
+    assert_eq!(months[(1, column("pod_pdr"))], Data::String("00881234567890".to_owned()));
+    let legend = book.worksheet_range("Legenda").expect("the sheet");
+    assert_eq!(legend[(1, 0)], Data::String("cup".to_owned()));
+    assert_eq!(legend[(1, 3)], Data::String("Codice unico di progetto".to_owned()));
+    let project = book.worksheet_range("Progetto").expect("the sheet");
+    assert_eq!(project[(2, 1)], Data::Float(2025.0));
+}
+
+fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap_or_else(|e| panic!("{program} could not be started ({e}); install poppler-utils and qpdf"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{program} {arguments:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+fn file<'a>(files: &'a [RenderedFile], ending: &str) -> &'a RenderedFile {
+    files.iter().find(|f| f.name.ends_with(ending)).expect("a file")
+}
+
+#[test]
+fn the_files_are_the_same_every_time() {
+    for language in ["it", "en"] {
+        let texts = texts(language);
+        let first = annual_report(&year(), &texts).expect("files");
+        assert_eq!(first, annual_report(&year(), &texts).expect("files"));
+        let names: Vec<&str> = first.iter().map(|f| f.name.as_str()).collect();
+        let pdf = if language == "it" { "relazione-annuale-2025.pdf" } else { "annual-report-2025.pdf" };
+        assert_eq!(
+            names,
+            [pdf, "misure-mensili-2025.xlsx", "misure-mensili-2025.csv", "misure-mensili-2025.json"]
+        );
+    }
+}
+
+#[test]
+fn the_pdf_is_sound_tagged_and_carries_the_structured_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = annual_report(&year(), &texts("it")).expect("files");
+    let pdf = file(&files, ".pdf");
+    std::fs::write(folder.path().join("r.pdf"), &pdf.bytes).expect("written");
+    if let Some(keep) = std::env::var_os("CONSUNTIVO_KEEP_REPORT") {
+        for file in &files {
+            std::fs::write(Path::new(&keep).join(&file.name), &file.bytes).expect("kept");
+        }
+        for (name, year, language) in
+            [("provvisoria.pdf", provisional(), "it"), ("english.pdf", year(), "en")]
+        {
+            let files = annual_report(&year, &texts(language)).expect("files");
+            std::fs::write(Path::new(&keep).join(name), &files[0].bytes).expect("kept");
+        }
+    }
+    assert!(run("qpdf", &["--check", "r.pdf"], folder.path()).contains("No syntax or stream encoding errors"));
+
+    let info = run("pdfinfo", &["-isodates", "r.pdf"], folder.path());
+    for line in ["Tagged:          yes", "A4)", "PDF version:     1.7", "2026-01-01T00:00:00Z"] {
+        assert!(info.contains(line), "{line:?} is not in:\n{info}");
+    }
+    let title = "Title:           Relazione annuale di monitoraggio energetico 2025 – Riqualificazione";
+    assert!(info.contains(title), "{info}");
+    let meta = run("pdfinfo", &["-meta", "r.pdf"], folder.path());
+    for mark in ["<pdfaid:part>3<", "<pdfaid:conformance>A<", "<pdfuaid:part>1<"] {
+        assert!(meta.contains(mark), "{mark} is not in:\n{meta}");
+    }
+    for line in run("pdffonts", &["r.pdf"], folder.path()).lines().skip(2) {
+        let words: Vec<&str> = line.split_whitespace().rev().collect();
+        // From the end: object and generation, then uni, sub, emb.
+        assert_eq!(words[2..5], ["yes", "yes", "yes"], "not embedded: {line}");
+    }
+    let structure = run("pdfinfo", &["-struct", "r.pdf"], folder.path());
+    for tag in ["Figure", "Table", "TH", "H1", "Caption"] {
+        assert!(structure.contains(tag), "no {tag} in the structure");
+    }
+
+    let text = run("pdftotext", &["-layout", "r.pdf", "-"], folder.path());
+    for words in ["Pagina 1 di", "11 su 12", "4.165,4", "non determinabile", "Allegato A", "CUP C11G06000000001"] {
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    }
+
+    let list = run("pdfdetach", &["-list", "r.pdf"], folder.path());
+    assert!(list.starts_with("2 embedded files"), "{list}");
+    run("pdfdetach", &["-saveall", "r.pdf"], folder.path());
+    for ending in [".json", ".csv"] {
+        let file = file(&files, ending);
+        let inside = std::fs::read(folder.path().join(&file.name)).expect("attached");
+        assert_eq!(inside, file.bytes, "{ending}");
+    }
+}
+
+#[test]
+fn text_that_looks_like_markup_stays_text() {
+    let mut year = year();
+    let hostile = "#panic() $x$ *a* <b>&amp; \"q\" \\ @r //c";
+    let mut project = (*year.project).clone();
+    project.title = hostile.to_owned();
+    project.buildings[0].name = hostile.to_owned();
+    year.project = std::sync::Arc::new(project);
+    year.meters[0].meter.name = hostile.to_owned();
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = annual_report(&year, &texts("it")).expect("files");
+    std::fs::write(folder.path().join("r.pdf"), &files[0].bytes).expect("written");
+    let text = run("pdftotext", &["-layout", "r.pdf", "-"], folder.path());
+    assert!(text.contains(hostile), "{text}");
+}

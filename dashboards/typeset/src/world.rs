@@ -1,0 +1,156 @@
+//! What a compilation may see: the template, the job's data and charts, and the bundled fonts.
+//!
+//! Must never: offer a file of the disk, a package, an installed font, or today's date.
+
+use std::sync::OnceLock;
+
+use typst::diag::{FileError, FileResult, SourceDiagnostic};
+use typst::foundations::{Bytes, Datetime, Duration};
+use typst::syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot};
+use typst::text::{Font, FontBook};
+use typst::utils::LazyHash;
+use typst::{Library, LibraryExt, World};
+
+use crate::PdfJob;
+
+const TEMPLATE: &str = include_str!("template.typ");
+
+/// What every compilation shares, made once: the standard library, the template's syntax tree, the fonts.
+struct Shared {
+    library: LazyHash<Library>,
+    book: LazyHash<FontBook>,
+    fonts: Vec<Font>,
+    main: FileId,
+    template: Source,
+}
+
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        // The bytes stay in the program file: no copy is made.
+        let fonts: Vec<Font> =
+            typst_assets::fonts().flat_map(|bytes| Font::iter(Bytes::new(bytes))).collect();
+        let book = FontBook::from_fonts(&fonts);
+        let main = file_id("template.typ");
+        Shared {
+            library: LazyHash::new(Library::default()),
+            book: LazyHash::new(book),
+            fonts,
+            main,
+            template: Source::new(main, TEMPLATE.to_owned()),
+        }
+    })
+}
+
+/// The id of a virtual file. Ids are kept for the life of the process, so names come from a fixed, small set.
+fn file_id(name: &str) -> FileId {
+    #[expect(clippy::expect_used, reason = "names are constants and chart numbers; they are valid paths")]
+    let path = VirtualPath::new(name).expect("a plain file name");
+    RootedPath::new(VirtualRoot::Project, path).intern()
+}
+
+/// One compilation.
+pub(crate) struct JobWorld {
+    shared: &'static Shared,
+    files: Vec<(FileId, Bytes)>,
+}
+
+impl JobWorld {
+    pub(crate) fn new(job: &PdfJob) -> Self {
+        let mut files = vec![(file_id("data.json"), Bytes::from_string(job.data.clone()))];
+        for (i, svg) in job.charts.iter().enumerate() {
+            files.push((file_id(&format!("chart-{i}.svg")), Bytes::from_string(svg.clone())));
+        }
+        files.push((file_id("attachments.json"), Bytes::from_string(attachment_list(job))));
+        for (i, attachment) in job.attachments.iter().enumerate() {
+            files.push((file_id(&format!("attachment-{i}")), Bytes::new(attachment.bytes.clone())));
+        }
+        Self { shared: shared(), files }
+    }
+}
+
+/// The attachments' names as JSON, for the template.
+fn attachment_list(job: &PdfJob) -> String {
+    let rows: Vec<String> = job
+        .attachments
+        .iter()
+        .map(|a| {
+            format!(
+                "{{\"name\":{},\"mime\":{},\"description\":{}}}",
+                json_string(&a.name),
+                json_string(&a.mime),
+                json_string(&a.description)
+            )
+        })
+        .collect();
+    format!("[{}]", rows.join(","))
+}
+
+fn json_string(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if u32::from(c) < 0x20 => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+impl World for JobWorld {
+    fn library(&self) -> &LazyHash<Library> {
+        &self.shared.library
+    }
+
+    fn book(&self) -> &LazyHash<FontBook> {
+        &self.shared.book
+    }
+
+    fn main(&self) -> FileId {
+        self.shared.main
+    }
+
+    fn source(&self, id: FileId) -> FileResult<Source> {
+        if id == self.shared.main {
+            return Ok(self.shared.template.clone());
+        }
+        // Nothing that came with a job is ever source.
+        Err(FileError::NotSource)
+    }
+
+    fn file(&self, id: FileId) -> FileResult<Bytes> {
+        self.files
+            .iter()
+            .find(|(known, _)| *known == id)
+            .map(|(_, bytes)| bytes.clone())
+            .ok_or(FileError::AccessDenied)
+    }
+
+    fn font(&self, index: usize) -> Option<Font> {
+        self.shared.fonts.get(index).cloned()
+    }
+
+    fn today(&self, _offset: Option<Duration>) -> Option<Datetime> {
+        None
+    }
+}
+
+/// Diagnostics in one line.
+pub(crate) fn list(errors: &[SourceDiagnostic]) -> String {
+    let mut texts: Vec<String> = errors
+        .iter()
+        .take(5)
+        .map(|e| {
+            let hints: Vec<&str> = e.hints.iter().map(|h| h.v.as_str()).collect();
+            if hints.is_empty() { e.message.to_string() } else { format!("{} ({})", e.message, hints.join("; ")) }
+        })
+        .collect();
+    if errors.len() > 5 {
+        texts.push(format!("and {} more", errors.len() - 5));
+    }
+    texts.join("; ")
+}
