@@ -17,5 +17,3 @@ pub mod result;
 pub mod scheme;
 pub mod series;
 pub mod text;
-#[cfg(test)]
-mod zz_speed;

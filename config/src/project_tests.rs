@@ -49,125 +49,124 @@ fn the_monet_example_of_the_region_gives_its_due_day() {
     assert_eq!(codes, ["project.declared.missing"], "the final energy saving is not declared");
 }
 
+/// What is changed in the example, into what, and what must be said.
+const WRONG: &[(&str, &str, &str)] = &[
+    ("cup = \"C11G06000000001\"", "cup = \"C11G0600000000\"", "`project.cup`: expected a CUP such as"),
+    (
+        "\"12345678903\"",
+        "\"12345678901\"",
+        "`beneficiary.tax_code`: expected a tax code or VAT number whose check digit is right",
+    ),
+    (
+        "4c1\"",
+        "4c2\"",
+        "`project.scheme`: \"piemonte-por-fesr-2014-20-4c2\" is not in the catalogue; did you mean `piemonte-por-fesr-2014-20-4c1`?",
+    ),
+    (
+        "\"dm-2015-enea-cti\"",
+        "\"ispra\"",
+        "`project.factor_set`: \"ispra\" is not in the catalogue; use one of dm-2015-enea-cti",
+    ),
+    ("facility_eur = 240000.00", "facility_eur = 0", "`project.facility_eur`: expected an amount in euro"),
+    (
+        "facility_eur = 240000.00",
+        "facility_eur = 1.005",
+        "`project.facility_eur`: expected an amount in euro",
+    ),
+    (
+        "facility_eur = 240000.00",
+        "",
+        "`project.facility_eur`: is missing, and risparmio-su-agevolazione is computed with it",
+    ),
+    (
+        "\"IT001E12345678\"",
+        "\"IT001E1234567\"",
+        "`building[1].meter[1].supply_point`: expected a POD such as",
+    ),
+    (
+        "\"00880000000001\"",
+        "\"880000000001\"",
+        "`building[1].meter[2].supply_point`: expected a PDR of 14 digits",
+    ),
+    ("\"001272\"", "1272", "`building[1].istat_code`: expected the ISTAT code"),
+    ("\"E.2\"", "\"E2\"", "`building[1].uses[1].category`: expected a use of DPR 412/93"),
+    (
+        "floor_area_m2 = 1800.0",
+        "floor_area_m2 = 2800.0",
+        "`building[1].uses`: the areas of the uses add up to 2800 m2",
+    ),
+    (
+        "gross_volume_m3 = 7200.0",
+        "gross_volume_m3 = 0",
+        "`building[1].gross_volume_m3`: expected a gross conditioned volume in m3, above 0",
+    ),
+    ("ceiling_per_hour = 66.0", "", "`building[1].meter[1].ceiling_per_hour`: is missing"),
+    (
+        "ceiling_per_hour = 66.0",
+        "ceiling_per_hour = 0",
+        "`building[1].meter[1].ceiling_per_hour`: expected the most the connection can carry",
+    ),
+    (
+        "id = \"municipio-gas\"",
+        "id = \"municipio-elettrico\"",
+        "`building[1].meter[2].id`: meter \"municipio-elettrico\" is already defined on line 48",
+    ),
+    (
+        "carrier = \"natural_gas\"",
+        "carrier = \"gas\"",
+        "`building[1].meter[2].carrier`: expected an energy carrier",
+    ),
+    (
+        "carrier = \"natural_gas\"\nsupply_point = \"00880000000001\"",
+        "carrier = \"other\"",
+        "`building`: factor set dm-2015-enea-cti has nothing for other",
+    ),
+    (
+        "carrier = \"natural_gas\"",
+        "carrier = \"natural_gas\"\ndirection = \"export\"",
+        "`building[1].meter[2].direction`: natural_gas cannot have the direction \"export\"",
+    ),
+    (
+        "baseline_to = 2019-12-31",
+        "baseline_to = 2020-03-01",
+        "`dates.works_from`: 2020-03-01 is before the day after baseline_to (2020-03-02)",
+    ),
+    (
+        "completed = 2021-10-15",
+        "completed = 2020-02-01",
+        "`dates.completed`: 2020-02-01 is before works_from (2020-03-01)",
+    ),
+    (
+        "completed = 2021-10-15",
+        "completed = \"15/10/2021\"",
+        "`dates.completed`: expected a date such as 2024-09-30",
+    ),
+    (
+        "kpi = \"co2-evitata\"",
+        "kpi = \"co2\"",
+        "`declared[2].kpi`: \"co2\" is no KPI of piemonte-por-fesr-2014-20-4c1; use one of",
+    ),
+    (
+        "kpi = \"co2-evitata\"",
+        "kpi = \"risparmio-energia-primaria\"",
+        "`declared`: \"risparmio-energia-primaria\" is declared twice",
+    ),
+    (
+        "unit = \"MWh\"",
+        "unit = \"GWh\"",
+        "`declared[1].unit`: risparmio-energia-primaria is stated in MWh by the scheme, not in \"GWh\"",
+    ),
+    ("value = 21.0", "value = -21.0", "`declared[2].value`: expected a number above 0"),
+    (
+        "[beneficiary]",
+        "[beneficiari]",
+        "`beneficiary`: is missing; add `beneficiary`, or rename `beneficiari`",
+    ),
+];
+
 #[test]
 fn each_wrong_value_has_its_message() {
-    for (from, to, expected) in [
-        ("cup = \"C11G06000000001\"", "cup = \"C11G0600000000\"", "`project.cup`: expected a CUP such as"),
-        (
-            "\"12345678903\"",
-            "\"12345678901\"",
-            "`beneficiary.tax_code`: expected a tax code or VAT number whose check digit is right",
-        ),
-        (
-            "4c1\"",
-            "4c2\"",
-            "`project.scheme`: \"piemonte-por-fesr-2014-20-4c2\" is not in the catalogue; did you mean `piemonte-por-fesr-2014-20-4c1`?",
-        ),
-        (
-            "\"dm-2015-enea-cti\"",
-            "\"ispra\"",
-            "`project.factor_set`: \"ispra\" is not in the catalogue; use one of dm-2015-enea-cti",
-        ),
-        (
-            "facility_eur = 240000.00",
-            "facility_eur = 0",
-            "`project.facility_eur`: expected an amount in euro",
-        ),
-        (
-            "facility_eur = 240000.00",
-            "facility_eur = 1.005",
-            "`project.facility_eur`: expected an amount in euro",
-        ),
-        (
-            "facility_eur = 240000.00",
-            "",
-            "`project.facility_eur`: is missing, and risparmio-su-agevolazione is computed with it",
-        ),
-        (
-            "\"IT001E12345678\"",
-            "\"IT001E1234567\"",
-            "`building[1].meter[1].supply_point`: expected a POD such as",
-        ),
-        (
-            "\"00880000000001\"",
-            "\"880000000001\"",
-            "`building[1].meter[2].supply_point`: expected a PDR of 14 digits",
-        ),
-        ("\"001272\"", "1272", "`building[1].istat_code`: expected the ISTAT code"),
-        ("\"E.2\"", "\"E2\"", "`building[1].uses[1].category`: expected a use of DPR 412/93"),
-        (
-            "floor_area_m2 = 1800.0",
-            "floor_area_m2 = 2800.0",
-            "`building[1].uses`: the areas of the uses add up to 2800 m2",
-        ),
-        (
-            "gross_volume_m3 = 7200.0",
-            "gross_volume_m3 = 0",
-            "`building[1].gross_volume_m3`: expected a gross conditioned volume in m3, above 0",
-        ),
-        ("ceiling_per_hour = 66.0", "", "`building[1].meter[1].ceiling_per_hour`: is missing"),
-        (
-            "ceiling_per_hour = 66.0",
-            "ceiling_per_hour = 0",
-            "`building[1].meter[1].ceiling_per_hour`: expected the most the connection can carry",
-        ),
-        (
-            "id = \"municipio-gas\"",
-            "id = \"municipio-elettrico\"",
-            "`building[1].meter[2].id`: meter \"municipio-elettrico\" is already defined on line 48",
-        ),
-        (
-            "carrier = \"natural_gas\"",
-            "carrier = \"gas\"",
-            "`building[1].meter[2].carrier`: expected an energy carrier",
-        ),
-        (
-            "carrier = \"natural_gas\"\nsupply_point = \"00880000000001\"",
-            "carrier = \"other\"",
-            "`building`: factor set dm-2015-enea-cti has nothing for other",
-        ),
-        (
-            "carrier = \"natural_gas\"",
-            "carrier = \"natural_gas\"\ndirection = \"export\"",
-            "`building[1].meter[2].direction`: natural_gas cannot have the direction \"export\"",
-        ),
-        (
-            "baseline_to = 2019-12-31",
-            "baseline_to = 2020-03-01",
-            "`dates.works_from`: 2020-03-01 is before the day after baseline_to (2020-03-02)",
-        ),
-        (
-            "completed = 2021-10-15",
-            "completed = 2020-02-01",
-            "`dates.completed`: 2020-02-01 is before works_from (2020-03-01)",
-        ),
-        (
-            "completed = 2021-10-15",
-            "completed = \"15/10/2021\"",
-            "`dates.completed`: expected a date such as 2024-09-30",
-        ),
-        (
-            "kpi = \"co2-evitata\"",
-            "kpi = \"co2\"",
-            "`declared[2].kpi`: \"co2\" is no KPI of piemonte-por-fesr-2014-20-4c1; use one of",
-        ),
-        (
-            "kpi = \"co2-evitata\"",
-            "kpi = \"risparmio-energia-primaria\"",
-            "`declared`: \"risparmio-energia-primaria\" is declared twice",
-        ),
-        (
-            "unit = \"MWh\"",
-            "unit = \"GWh\"",
-            "`declared[1].unit`: risparmio-energia-primaria is stated in MWh by the scheme, not in \"GWh\"",
-        ),
-        ("value = 21.0", "value = -21.0", "`declared[2].value`: expected a number above 0"),
-        (
-            "[beneficiary]",
-            "[beneficiari]",
-            "`beneficiary`: is missing; add `beneficiary`, or rename `beneficiari`",
-        ),
-    ] {
+    for (from, to, expected) in WRONG {
         let problems = parse(&changed(from, to)).expect_err(to);
         assert!(problems.iter().any(|p| p.contains(expected)), "{to}: {problems:#?}");
         assert!(problems.iter().all(|p| p.contains("; ")), "no next step: {problems:#?}");

@@ -6,13 +6,13 @@ mod api;
 mod assets;
 pub mod backend;
 pub mod chart;
-pub mod pdf;
-pub mod render;
-pub mod structured;
-
-pub use render::{RenderError, RenderedFile, annual_report, annual_report_with};
 mod downloads;
 mod live;
 mod pages;
+pub mod pdf;
+pub mod render;
 pub mod routes;
 pub mod serve;
+pub mod structured;
+
+pub use render::{RenderError, RenderedFile, annual_report, annual_report_with};

@@ -127,11 +127,22 @@ fn weight(table: &Table, column: usize) -> f64 {
     let cells = table.rows.iter().chain(&table.total).filter_map(|row| row.get(column));
     let longest = cells.map(|c| c.chars().count()).max().unwrap_or(0);
     let (title, align) = &table.columns[column];
-    let word = title.split_whitespace().map(|w| w.chars().count()).max().unwrap_or(0);
-    let length = longest.max(word) as f64;
-    match align {
-        Align::Right => length.max(5.0),
+    let word = longest_word(title);
+    let unbroken = table.rows.iter().filter_map(|row| row.get(column)).map(|c| longest_word(c)).max();
+    // Heads are heavier than cells, and every column has its margins.
+    let head = word as f64 * 1.15;
+    let cell = match align {
+        Align::Right => longest as f64,
         // A text wraps: its room grows more slowly than its length.
-        Align::Left => if length <= 14.0 { length.max(4.0) } else { 14.0 + (length - 14.0).sqrt() * 1.6 },
-    }
+        Align::Left if longest > 14 => 14.0 + (longest as f64 - 14.0).sqrt(),
+        Align::Left => longest as f64,
+    };
+    cell.max(head).max(unbroken.unwrap_or(0) as f64).max(3.0) + 2.5
+}
+
+/// Longer words are left to break: a column is at most about a third of the page.
+const WORD_MAX: usize = 34;
+
+fn longest_word(text: &str) -> usize {
+    text.split([' ', '-', '/']).map(|w| w.chars().count()).max().unwrap_or(0).min(WORD_MAX)
 }

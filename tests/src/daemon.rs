@@ -17,7 +17,7 @@ pub const READY: Duration = Duration::from_secs(30);
 /// Longest from SIGTERM to the end.
 pub const STOP: Duration = Duration::from_secs(15);
 /// Longest a command that is no daemon may take.
-pub const COMMAND: Duration = Duration::from_secs(120);
+pub const COMMAND: Duration = Duration::from_secs(300);
 
 /// Where cargo put the binary: beside this test's own executable.
 ///
@@ -141,11 +141,16 @@ impl Daemon {
     /// # Panics
     /// When the daemon ends first or takes longer than [`READY`]; the message holds the log.
     pub fn await_ready(&mut self) {
+        self.await_ready_within(READY);
+    }
+
+    /// The same with a limit of one's own.
+    pub fn await_ready_within(&mut self, limit: Duration) {
         let begun = Instant::now();
         while self.try_ready().is_none() {
             let ended = self.child.try_wait().ok().flatten();
             assert!(ended.is_none(), "the daemon ended with {ended:?} before it was ready:\n{}", self.log());
-            assert!(begun.elapsed() < READY, "the daemon was not ready within {READY:?}:\n{}", self.log());
+            assert!(begun.elapsed() < limit, "the daemon was not ready within {limit:?}:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
     }

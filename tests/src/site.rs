@@ -46,7 +46,9 @@ impl Site {
     /// Adds an MQTT link to `broker` with one meter of the plain JSON model on `topic`.
     #[must_use]
     pub fn with_mqtt_meter(self, broker: SocketAddr, meter: &str, topic: &str) -> Self {
-        let link = format!("[[link]]\nid = \"broker\"\nconnector = \"mqtt\"\naddress = \"{broker}\"\n");
+        let link = format!(
+            "[[link]]\nid = \"broker\"\nconnector = \"mqtt\"\naddress = \"{broker}\"\nclient_id = \"prova\"\n"
+        );
         let own = format!("topic = \"{topic}\"\n");
         self.add(&link, meter, "broker", "consuntivo-json", &own)
     }

@@ -261,7 +261,7 @@ fn choose<'a>(
 fn fill(shown: &mut MeterMonth) {
     let Some(measured) = shown.measured else { return };
     let coverage = shown.coverage_ratio;
-    if coverage < COVERAGE_MIN || 1.0 <= coverage || measured <= 0.0 {
+    if !(COVERAGE_MIN..1.0).contains(&coverage) || measured <= 0.0 {
         return;
     }
     let whole = shown.measured_high.map_or(measured / coverage, |high| (measured / coverage).min(high));

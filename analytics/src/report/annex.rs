@@ -4,9 +4,9 @@
 
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Section};
-use super::format::ENERGY_DECIMALS;
+use super::format::{ENERGY_DECIMALS, capitalised};
 use super::monthly::cell;
-use crate::result::MeterYear;
+use crate::result::{Baseline, MeterMonth, MeterYear};
 
 pub(super) fn months(context: &Context<'_>) -> Section {
     let mut blocks = Vec::new();
@@ -17,35 +17,51 @@ pub(super) fn months(context: &Context<'_>) -> Section {
     context.annex("annex_months", blocks)
 }
 
+/// One column of a meter's table.
+type MonthColumn = (&'static str, Align, fn(&Context<'_>, &MeterMonth) -> String);
+
+fn number(context: &Context<'_>, value: Option<f64>) -> String {
+    context.format.number(value, ENERGY_DECIMALS)
+}
+
+const MEASURED: [MonthColumn; 5] = [
+    ("month", Align::Left, |c, m| c.format.month(m.month.number)),
+    ("measured", Align::Right, cell),
+    ("bounds", Align::Right, |c, m| c.format.range(m.measured_low, m.measured_high, ENERGY_DECIMALS)),
+    ("coverage", Align::Right, |c, m| c.format.percent(Some(m.coverage_ratio))),
+    ("estimated", Align::Right, |c, m| c.format.percent(m.measured.map(|_| m.estimated_ratio))),
+];
+const DEGREE_DAYS: MonthColumn = ("degree_days", Align::Right, |c, m| number(c, m.heating_degree_days));
+const COMPARED: [MonthColumn; 2] = [
+    ("adjusted_baseline", Align::Right, |c, m| number(c, m.adjusted_baseline)),
+    ("avoided", Align::Right, |c, m| number(c, m.avoided)),
+];
+
+/// The columns that can say something of this meter: no degree days without a model that has a base, no
+/// savings where nothing is compared.
+fn month_columns(meter: &MeterYear) -> Vec<MonthColumn> {
+    let mut columns = MEASURED.to_vec();
+    match &meter.baseline {
+        Baseline::Fitted(model) => {
+            if model.heating_base_c.is_some() {
+                columns.push(DEGREE_DAYS);
+            }
+            columns.extend(COMPARED);
+        }
+        Baseline::Zero | Baseline::Unknown => columns.extend(COMPARED),
+        Baseline::NotCompared => {}
+    }
+    columns
+}
+
 fn meter_table(context: &Context<'_>, meter: &MeterYear) -> Block {
-    let format = &context.format;
-    let number = |v: Option<f64>| format.number(v, ENERGY_DECIMALS);
+    let columns = month_columns(meter);
     let rows = meter
         .months
         .iter()
-        .map(|m| {
-            vec![
-                format.month(m.month.number),
-                cell(context, m),
-                format.range(m.measured_low, m.measured_high, ENERGY_DECIMALS),
-                format.percent(Some(m.coverage_ratio)),
-                format.percent(m.measured.map(|_| m.estimated_ratio)),
-                number(m.heating_degree_days),
-                number(m.adjusted_baseline),
-                number(m.avoided),
-            ]
-        })
+        .map(|m| columns.iter().map(|(_, _, write)| write(context, m)).collect())
         .collect();
-    let columns = [
-        ("month", Align::Left),
-        ("measured", Align::Right),
-        ("bounds", Align::Right),
-        ("coverage", Align::Right),
-        ("estimated", Align::Right),
-        ("degree_days", Align::Right),
-        ("adjusted_baseline", Align::Right),
-        ("avoided", Align::Right),
-    ];
+    let heads: Vec<(&str, Align)> = columns.iter().map(|(key, align, _)| (*key, *align)).collect();
     let point = meter.meter.supply_point.clone().unwrap_or_else(|| meter.meter.id.to_string());
     let caption = context.fill(
         "annex.meter_caption",
@@ -57,7 +73,7 @@ fn meter_table(context: &Context<'_>, meter: &MeterYear) -> Block {
             ("unit", meter_unit(&meter.meter)),
         ],
     );
-    context.table(caption, &columns, rows)
+    context.table(caption, &heads, rows)
 }
 
 pub(super) fn factors(context: &Context<'_>) -> Section {
@@ -75,7 +91,7 @@ pub(super) fn factors(context: &Context<'_>) -> Section {
         .iter()
         .map(|f| {
             vec![
-                context.carrier(f.carrier),
+                capitalised(&context.carrier(f.carrier)),
                 f.carrier.base_unit().display().symbol().to_owned(),
                 format.trimmed(Some(f.kwh_per_unit), 4),
                 format.trimmed(f.primary_nonrenewable, 4),

@@ -6,6 +6,7 @@ use model::Severity;
 
 use super::context::{Context, concerns, meter_unit};
 use super::document::{Block, Chart, ChartKind, NamedLine, NamedPoints, Section};
+use super::format::capitalised;
 use crate::result::{Baseline, BaselineModel, MeterYear};
 
 pub(super) fn section(context: &Context<'_>) -> Section {
@@ -59,7 +60,7 @@ fn unknown(context: &Context<'_>, meter: &MeterYear) -> Block {
         .collect();
     let mut text = context.t("baseline.unknown");
     if !reasons.is_empty() {
-        text = format!("{text} {}.", reasons.join("; "));
+        text = format!("{text} {}", sentence(&reasons.join("; ")));
     }
     Block::Callout { severity: Severity::Blocks, text }
 }
@@ -101,11 +102,7 @@ fn fitted(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, block
 
 /// Upper case at the beginning, a full stop at the end: findings are written without.
 fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
-        None => String::new(),
-    }
+    format!("{}.", capitalised(text))
 }
 
 fn equation(context: &Context<'_>, model: &BaselineModel, unit: &str) -> String {

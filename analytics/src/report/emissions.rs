@@ -6,7 +6,7 @@ use model::{Carrier, Severity};
 
 use super::context::Context;
 use super::document::{Align, Block, Section};
-use super::format::ENERGY_DECIMALS;
+use super::format::{ENERGY_DECIMALS, capitalised};
 use super::structured::{self, MonthRow};
 
 pub(super) fn section(context: &Context<'_>) -> Section {
@@ -50,7 +50,7 @@ fn line(context: &Context<'_>, carrier: Carrier, rows: &[&MonthRow]) -> Vec<Stri
     let known = rows.iter().filter(|r| r.measured.is_some()).count();
     let months = [("compared", &*known.to_string()), ("due", &*rows.len().to_string())];
     vec![
-        context.carrier(carrier),
+        capitalised(&context.carrier(carrier)),
         context.fill("savings.months_of", &months),
         format.number(sum(&rows, |r| r.energy_kwh), ENERGY_DECIMALS),
         format.number(sum(&rows, |r| r.primary_nonrenewable_kwh), ENERGY_DECIMALS),

@@ -47,7 +47,7 @@ impl Numbers {
             return None;
         }
         let (group, point) = self.separators();
-        let plain = format!("{:.decimals$}", value.abs());
+        let plain = format!("{:.decimals$}", half_up(value.abs(), decimals));
         let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
         let mut out = String::with_capacity(plain.len() + plain.len() / 3 + 1);
         // What rounds to zero has no sign.
@@ -79,6 +79,24 @@ impl Numbers {
             }
             None => text,
         })
+    }
+}
+
+/// Halves go up, as people round, and not to the even digit; the smallest nudge lets `22.835`, which no binary
+/// number is, count as a half.
+fn half_up(value: f64, decimals: usize) -> f64 {
+    let scale = 10_f64.powi(i32::try_from(decimals).unwrap_or(i32::MAX));
+    let scaled = value * scale;
+    if scaled < 1e15 { (scaled * (1.0 + 2.0 * f64::EPSILON)).round() / scale } else { value }
+}
+
+/// A text with a capital first letter.
+#[must_use]
+pub fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
     }
 }
 
@@ -179,6 +197,9 @@ mod tests {
             (999.95, 1, "1.000,0", "1,000.0"),
             (-0.04, 1, "0,0", "0.0"),
             (0.0, 0, "0", "0"),
+            (3_810.25, 1, "3.810,3", "3,810.3"),
+            (22.835, 2, "22,84", "22.84"),
+            (2.5, 0, "3", "3"),
             (12.0, 0, "12", "12"),
         ];
         for (value, decimals, italian, english) in cases {

@@ -2,11 +2,11 @@
 //!
 //! Must never: print a month without data as zero, or an estimate without its mark.
 
-use model::{Carrier, Direction, MeterRole};
+use model::{Carrier, Direction, MeterRole, Severity};
 
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section, Table};
-use super::format::ENERGY_DECIMALS;
+use super::format::{ENERGY_DECIMALS, capitalised};
 use crate::result::{MeterMonth, MeterYear, MonthSource};
 
 /// Meters that one table holds side by side on a page.
@@ -51,7 +51,13 @@ fn group(
 ) {
     let unit = carrier.base_unit().display().symbol();
     let name = format!("{}, {}", context.carrier(carrier), context.direction(direction));
-    blocks.push(Block::Heading(name.clone()));
+    blocks.push(Block::Heading(capitalised(&name)));
+    if meters.iter().all(|m| measured_total(m).is_none()) {
+        let names: Vec<&str> = meters.iter().map(|m| m.meter.name.as_str()).collect();
+        let text = context.fill("monthly.no_data", &[("meters", &names.join("; "))]);
+        blocks.push(Block::Callout { severity: Severity::Blocks, text });
+        return;
+    }
     // A sub-meter is a part of another one: stacking it would count its energy twice.
     let stacked: Vec<&MeterYear> =
         meters.iter().copied().filter(|m| m.meter.role != MeterRole::Sub).collect();

@@ -89,7 +89,10 @@ fn left_out(context: &Context<'_>, meter: &MeterYear) -> Option<Block> {
         return None;
     }
     let values = [("meter", &*meter.meter.name), ("months", &*names.join(", "))];
-    Some(Block::Callout { severity: Severity::Caution, text: context.fill("savings.left_out", &values) })
+    let all = meter.totals.compared_months == 0;
+    let key = if all { "savings.left_out_all" } else { "savings.left_out" };
+    let severity = if all { Severity::Blocks } else { Severity::Caution };
+    Some(Block::Callout { severity, text: context.fill(key, &values) })
 }
 
 fn chart(context: &Context<'_>, meter: &MeterYear) -> Chart {
@@ -176,5 +179,10 @@ fn source(context: &Context<'_>, kpi: &KpiResult) -> (String, String) {
         None if kpi.target.is_some() => context.t("savings.limit_of_scheme"),
         None => context.t("savings.not_declared"),
     };
-    (kpi.definition.code.clone(), format!("{stated} {}", kpi.definition.citation).trim().to_owned())
+    let citation = kpi.definition.citation.trim();
+    if citation.is_empty() {
+        return (kpi.definition.code.clone(), stated);
+    }
+    let reference = context.fill("savings.reference", &[("citation", citation)]);
+    (kpi.definition.code.clone(), format!("{stated} {reference}"))
 }

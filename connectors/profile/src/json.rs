@@ -322,12 +322,13 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,64}") {
-            let _ = Json::parse(&text).map(|json| json.at(&text).is_some());
+            proptest::prop_assert!(Json::parse(&text).map_or(true, |json| json.at("") == Some(&json)));
         }
 
         #[test]
-        fn no_json_like_text_makes_it_panic(text in "[\\[\\]{}\":,\\\\u0-9a-f.eE+-]{0,48}") {
-            let _ = Json::parse(&text).is_ok();
+        fn no_json_like_text_makes_it_panic(text in "[\\[\\]{}\":,\\\\u0-9a-f.eE+-]{0,48}", path in "\\PC{0,16}") {
+            let read = Json::parse(&text).map(|json| json.at(&path).map(Json::kind));
+            proptest::prop_assert!(read.is_err() || read.is_ok_and(|kind| kind != Some("")));
         }
     }
 }

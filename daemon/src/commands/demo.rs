@@ -127,13 +127,14 @@ async fn once(
     mut outer_stop: Stop,
 ) -> Result<Exit, Failure> {
     let (handle, stop) = Stop::new();
+    let since = runtime.clock.now();
     let running = tokio::spawn(service.run(stop));
     let waited = tokio::select! {
-        waited = tokio::time::timeout(FIRST_READINGS_MAX, first_readings(runtime)) => waited,
+        waited = tokio::time::timeout(FIRST_READINGS_MAX, first_readings(runtime, since)) => waited,
         () = outer_stop.stopped() => return Err(Failure::from(anyhow::anyhow!("stopped before the reports were written"))),
     };
     if waited.is_err() {
-        println!("some meters gave no reading (one is broken on purpose): {}", silent(runtime).join(", "));
+        println!("some meters gave no reading (one is broken on purpose): {}", silent(runtime, since).join(", "));
     }
     let written = write_reports(runtime, demo, dir).await;
     handle.stop();
@@ -142,17 +143,17 @@ async fn once(
     ended
 }
 
-/// Resolves when every meter that is read has a live reading.
-async fn first_readings(runtime: &Runtime) {
+/// Resolves when every meter that is read has a reading younger than `since`.
+async fn first_readings(runtime: &Runtime, since: Instant) {
     let mut tick = tokio::time::interval(Duration::from_millis(100));
-    while !silent(runtime).is_empty() {
+    while !silent(runtime, since).is_empty() {
         tick.tick().await;
     }
 }
 
-/// Meters without a power value: history holds totals only, so power shows that the field was read.
-fn silent(runtime: &Runtime) -> Vec<String> {
-    let meters = &runtime.installation.settings.meters;
-    let read = |id| 1 < runtime.book.latest_of_meter(id).len();
-    meters.iter().filter(|m| !read(&m.id)).map(|m| m.id.to_string()).collect()
+/// Meters without a reading since then.
+fn silent(runtime: &Runtime, since: Instant) -> Vec<String> {
+    let meters = runtime.installation.settings.meters.iter();
+    let silent = |id| runtime.book.last_reading_at(id).is_none_or(|at| at < since);
+    meters.filter(|m| silent(&m.id)).map(|m| m.id.to_string()).collect()
 }

@@ -6,9 +6,9 @@ use analytics::report::document::NamedValues;
 
 use super::ChartStyle;
 use super::scale::Scale;
-use super::svg::{Anchor, Drawing, FILLS, Fill, GRID, INK, TEXT_SIZE, WIDTH, cut, text_width};
+use super::svg::{Anchor, Drawing, FILLS, Fill, GRID, INK, TEXT_SIZE, WIDTH, cut, legend_places, text_width};
 
-const HEIGHT: f64 = 300.0;
+const HEIGHT: f64 = 270.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 62.0;
 const RIGHT: f64 = 8.0;
@@ -48,14 +48,10 @@ pub(super) fn draw(
         .flat_map(|s| [s.low(), s.high()])
         .chain(line_values.iter().copied().flatten());
     let scale = Scale::over(values);
-    let ticks: Vec<String> = scale
-        .ticks
-        .iter()
-        .map(|t| style.numbers.number(*t, scale.decimals).unwrap_or_default())
-        .collect();
+    let ticks: Vec<String> =
+        scale.ticks.iter().map(|t| style.numbers.number(*t, scale.decimals).unwrap_or_default()).collect();
     let widest = ticks.iter().map(|t| text_width(t, TEXT_SIZE)).fold(20.0, f64::max);
-    let plot =
-        Plot { left: widest + 14.0, right: WIDTH - RIGHT, top: TOP, bottom: HEIGHT - BOTTOM, scale };
+    let plot = Plot { left: widest + 14.0, right: WIDTH - RIGHT, top: TOP, bottom: HEIGHT - BOTTOM, scale };
     axes(&mut drawing, &plot, unit, &ticks, labels);
     for (i, stack) in stacks.iter().enumerate() {
         column(&mut drawing, &plot, style, i, labels.len(), stack.as_ref());
@@ -131,6 +127,7 @@ fn column(
         None => {
             let middle = x + width / 2.0;
             drawing.rect(x, plot.top, width, plot.bottom - plot.top, Fill::Gap);
+            drawing.plate(middle, f64::midpoint(plot.top, plot.bottom), 15.0, 32.0);
             drawing.text_up(middle + 4.5, f64::midpoint(plot.top, plot.bottom), TEXT_SIZE, &style.no_data);
         }
         Some(stack) => {
@@ -185,27 +182,21 @@ fn legend(
     line: Option<&NamedValues>,
     gaps: bool,
 ) {
-    let count = columns.len() + usize::from(line.is_some()) + usize::from(gaps);
-    let room = (plot.right - plot.left) / count.max(1) as f64;
-    let y = HEIGHT - 12.0;
-    let mut x = plot.left;
-    let mut put = |drawing: &mut Drawing, name: &str, mark: &dyn Fn(&mut Drawing, f64)| {
-        mark(drawing, x);
-        let text = cut(name, TEXT_SIZE, room - 32.0);
-        drawing.text(x + 26.0, y, Anchor::Start, TEXT_SIZE, &text);
-        x += (text_width(&text, TEXT_SIZE) + 44.0).min(room);
-    };
-    for (i, column) in columns.iter().enumerate() {
-        let fill = FILLS[i % FILLS.len()];
-        put(drawing, &column.name, &|d, x| d.rect(x, y - 11.0, 19.0, 12.0, fill));
-    }
-    if let Some(line) = line {
-        put(drawing, &line.name, &|d, x| {
-            d.polyline(&[(x, y - 5.0), (x + 20.0, y - 5.0)]);
-            d.diamond(x + 10.0, y - 5.0);
-        });
-    }
+    let mut names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    names.extend(line.map(|l| l.name.as_str()));
     if gaps {
-        put(drawing, &style.no_data, &|d, x| d.rect(x, y - 11.0, 19.0, 12.0, Fill::Gap));
+        names.push(&style.no_data);
+    }
+    let y = HEIGHT - 12.0;
+    for (i, (x, text)) in legend_places(&names, plot.left, plot.right).into_iter().enumerate() {
+        if i < columns.len() {
+            drawing.rect(x, y - 11.0, 19.0, 12.0, FILLS[i % FILLS.len()]);
+        } else if i == columns.len() && line.is_some() {
+            drawing.polyline(&[(x, y - 5.0), (x + 20.0, y - 5.0)]);
+            drawing.diamond(x + 10.0, y - 5.0);
+        } else {
+            drawing.rect(x, y - 11.0, 19.0, 12.0, Fill::Gap);
+        }
+        drawing.text(x + 26.0, y, Anchor::Start, TEXT_SIZE, &text);
     }
 }

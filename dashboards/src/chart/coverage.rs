@@ -7,7 +7,7 @@ use analytics::report::document::NamedValues;
 use super::ChartStyle;
 use super::svg::{Anchor, Drawing, Fill, TEXT_SIZE, WIDTH, cut};
 
-const NAMES: f64 = 178.0;
+const NAMES: f64 = 228.0;
 const HEAD: f64 = 24.0;
 const ROW: f64 = 27.0;
 
@@ -34,6 +34,9 @@ pub(super) fn draw(style: &ChartStyle, labels: &[String], rows: &[NamedValues]) 
                 drawing.shade(x, y, cell, ROW - 3.0, share);
             }
             let middle = x + cell / 2.0;
+            if share <= 0.0 {
+                drawing.plate(middle, y + 12.5, 14.0, 14.0);
+            }
             drawing.text(middle, y + 17.0, Anchor::Middle, TEXT_SIZE - 1.0, &percent(share));
         }
     }

@@ -29,7 +29,7 @@ impl Scale {
             return Self { from: 0.0, to: 1.0, ticks: vec![0.0, 1.0], decimals: 0 };
         }
         let step = round_step((high - low) / STEPS_WANTED);
-        let first = (low / step - 1e-9).floor();
+        let first = (low / step + 1e-9).floor();
         let last = (high / step - 1e-9).ceil();
         let decimals = decimals(step);
         #[expect(clippy::cast_possible_truncation, reason = "first and last are at most twenty steps apart")]
@@ -54,11 +54,12 @@ fn round_step(raw: f64) -> f64 {
 }
 
 fn decimals(step: f64) -> usize {
-    (0..=6).find(|d| {
-        let scaled = step * 10_f64.powi(*d as i32);
-        (scaled - scaled.round()).abs() < 1e-6 * scaled.max(1.0)
-    })
-    .unwrap_or(6)
+    (0..=6)
+        .find(|d| {
+            let scaled = step * 10_f64.powi(*d as i32);
+            (scaled - scaled.round()).abs() < 1e-6 * scaled.max(1.0)
+        })
+        .unwrap_or(6)
 }
 
 #[cfg(test)]

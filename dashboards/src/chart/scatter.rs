@@ -6,9 +6,9 @@ use analytics::report::document::{NamedLine, NamedPoints};
 
 use super::ChartStyle;
 use super::scale::Scale;
-use super::svg::{Anchor, Drawing, GRID, INK, TEXT_SIZE, WIDTH, cut, text_width};
+use super::svg::{Anchor, Drawing, GRID, INK, TEXT_SIZE, WIDTH, cut, legend_places, text_width};
 
-const HEIGHT: f64 = 360.0;
+const HEIGHT: f64 = 330.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 84.0;
 const RIGHT: f64 = 22.0;
@@ -22,7 +22,8 @@ pub(super) fn draw(
 ) -> Drawing {
     let mut drawing = Drawing::new(style, HEIGHT);
     let finite = |p: &&(f64, f64)| p.0.is_finite() && p.1.is_finite();
-    let points = || groups.iter().flat_map(|g| &g.points).chain(line.iter().flat_map(|l| &l.points)).filter(finite);
+    let points =
+        || groups.iter().flat_map(|g| &g.points).chain(line.iter().flat_map(|l| &l.points)).filter(finite);
     let x_scale = Scale::over(points().map(|p| p.0));
     let y_scale = Scale::over(points().map(|p| p.1));
     let y_ticks: Vec<String> = y_scale
@@ -74,18 +75,15 @@ pub(super) fn draw(
 }
 
 fn legend(drawing: &mut Drawing, left: f64, right: f64, groups: &[NamedPoints], line: Option<&NamedLine>) {
-    let count = groups.len() + usize::from(line.is_some());
-    let room = (right - left) / count.max(1) as f64;
+    let mut names: Vec<&str> = groups.iter().map(|g| g.name.as_str()).collect();
+    names.extend(line.map(|l| l.name.as_str()));
     let y = HEIGHT - 12.0;
-    let mut x = left;
-    for (i, name) in groups.iter().map(|g| &g.name).chain(line.iter().map(|l| &l.name)).enumerate() {
+    for (i, (x, text)) in legend_places(&names, left, right).into_iter().enumerate() {
         if i < groups.len() {
             drawing.marker(x + 10.0, y - 4.5, i);
         } else {
             drawing.polyline(&[(x, y - 4.5), (x + 20.0, y - 4.5)]);
         }
-        let text = cut(name, TEXT_SIZE, room - 32.0);
         drawing.text(x + 26.0, y, Anchor::Start, TEXT_SIZE, &text);
-        x += (text_width(&text, TEXT_SIZE) + 44.0).min(room);
     }
 }

@@ -84,6 +84,19 @@ impl Drawing {
         );
     }
 
+    /// A white ground for a text that stands on a hatch, centred on the point.
+    pub(super) fn plate(&mut self, x: f64, y: f64, width: f64, height: f64) {
+        let _infallible = write!(
+            self.body,
+            r##"<path d="M{} {}h{}v{}h-{}z" fill="#ffffff"/>"##,
+            n(x - width / 2.0),
+            n(y - height / 2.0),
+            n(width),
+            n(height),
+            n(width)
+        );
+    }
+
     /// A cell of a grey as dark as `share` is large.
     pub(super) fn shade(&mut self, x: f64, y: f64, width: f64, height: f64, share: f64) {
         // From white at 0 to #5b84ad at 1: dark text stays readable on all of them.
@@ -213,11 +226,15 @@ impl Drawing {
 
 fn pattern(id: &str, fill: Fill) -> String {
     let (size, ground, marks) = match fill {
-        Fill::Hatch => (6, "#ffffff", r##"<path d="M-1 1L1 -1M0 6L6 0M5 7L7 5" stroke="#1f4e79" stroke-width="1.5"/>"##),
-        Fill::Dots => (6, "#ffffff", r##"<circle cx="3" cy="3" r="1.3" fill="#1f4e79"/>"##),
-        Fill::Dark | Fill::Light | Fill::Gap => {
-            (9, "#ffffff", r##"<path d="M-1 8L1 10M0 0L9 9M8 -1L10 1" stroke="#9a9a9a" stroke-width="0.8"/>"##)
+        Fill::Hatch => {
+            (6, "#ffffff", r##"<path d="M-1 1L1 -1M0 6L6 0M5 7L7 5" stroke="#1f4e79" stroke-width="1.5"/>"##)
         }
+        Fill::Dots => (6, "#ffffff", r##"<circle cx="3" cy="3" r="1.3" fill="#1f4e79"/>"##),
+        Fill::Dark | Fill::Light | Fill::Gap => (
+            9,
+            "#ffffff",
+            r##"<path d="M-1 8L1 10M0 0L9 9M8 -1L10 1" stroke="#9a9a9a" stroke-width="0.8"/>"##,
+        ),
     };
     format!(
         r#"<pattern id="{id}-{}" width="{size}" height="{size}" patternUnits="userSpaceOnUse"><rect width="{size}" height="{size}" fill="{ground}"/>{marks}</pattern>"#,
@@ -248,9 +265,35 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
+/// Width of a character over the text size: above the mean of the serif and sans faces in use.
+const CHARACTER_WIDTH: f64 = 0.52;
+
+/// Where the entries of a legend begin, and their names, cut only when the line has no room for all of them.
+pub(super) fn legend_places(names: &[&str], left: f64, right: f64) -> Vec<(f64, String)> {
+    const MARK: f64 = 26.0;
+    const AFTER: f64 = 18.0;
+    let natural: f64 = names.iter().map(|n| text_width(n, TEXT_SIZE) + MARK + AFTER).sum();
+    let room = (right - left) / names.len().max(1) as f64;
+    let mut x = left;
+    names
+        .iter()
+        .map(|name| {
+            let text = if natural <= right - left {
+                (*name).to_owned()
+            } else {
+                cut(name, TEXT_SIZE, room - MARK - 6.0)
+            };
+            let at = x;
+            x += (text_width(&text, TEXT_SIZE) + MARK + AFTER)
+                .min(room.max(natural / names.len() as f64 * 4.0));
+            (at, text)
+        })
+        .collect()
+}
+
 /// About how wide a text is: an upper estimate for proportional fonts, so that labels never meet.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
-    text.chars().count() as f64 * size * 0.56
+    text.chars().count() as f64 * size * CHARACTER_WIDTH
 }
 
 /// The text cut to a width, with an ellipsis where it was cut.
@@ -259,7 +302,7 @@ pub(super) fn cut(text: &str, size: f64, width: f64) -> String {
         return text.to_owned();
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive count")]
-    let room = ((width / (size * 0.56)).max(2.0) - 1.0) as usize;
+    let room = ((width / (size * CHARACTER_WIDTH)).max(2.0) - 1.0) as usize;
     let mut short: String = text.chars().take(room).collect();
     short.truncate(short.trim_end().len());
     short.push('…');

@@ -77,8 +77,7 @@ fn negative_zero_and_empty_charts_are_drawn() {
 fn scatters_of_many_one_and_no_points_are_drawn() {
     let scatter = |points: Vec<(f64, f64)>, line: Option<NamedLine>| {
         let groups = vec![NamedPoints { name: "prima".to_owned(), points }];
-        let kind =
-            ChartKind::Scatter { x_label: "GG".to_owned(), y_label: "kWh".to_owned(), groups, line };
+        let kind = ChartKind::Scatter { x_label: "GG".to_owned(), y_label: "kWh".to_owned(), groups, line };
         svg(&chart(kind), &style())
     };
     let line = NamedLine { name: "modello".to_owned(), points: vec![(0.0, 1.0), (10.0, 15.0)] };

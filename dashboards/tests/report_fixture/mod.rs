@@ -10,9 +10,7 @@ use analytics::result::{
     Baseline, BaselineModel, BaselinePoint, FitQuality, KpiResult, MeterMonth, MeterTotals, MeterYear,
     MonthSource, ProjectYear, Verdict,
 };
-use analytics::scheme::{
-    CountsFrom, KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target, YearlyObligation,
-};
+use analytics::scheme::{CountsFrom, KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target, YearlyObligation};
 use analytics::text::Texts;
 use chrono::NaiveDate;
 use model::{
@@ -29,8 +27,7 @@ pub(crate) fn day(year: i32, month: u32, day: u32) -> NaiveDate {
 
 /// The report's texts of a language, and the names of the fixture's KPI.
 pub(crate) fn texts(language: &str) -> Texts {
-    let path =
-        format!("{}/../config/catalog/text/{language}/report.toml", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../config/catalog/text/{language}/report.toml", env!("CARGO_MANIFEST_DIR"));
     let file: toml::Table =
         std::fs::read_to_string(&path).expect("the catalogue").parse().expect("well-formed texts");
     let mut map = BTreeMap::new();
@@ -113,8 +110,7 @@ fn missing(number: u32) -> MeterMonth {
     }
 }
 
-const DEGREE_DAYS: [f64; 12] =
-    [438.5, 361.2, 262.4, 121.7, 38.9, 0.0, 0.0, 0.0, 12.3, 118.6, 294.1, 421.9];
+const DEGREE_DAYS: [f64; 12] = [438.5, 361.2, 262.4, 121.7, 38.9, 0.0, 0.0, 0.0, 12.3, 118.6, 294.1, 421.9];
 /// Smc; 0.85 Smc per degree day and 3 Smc a day.
 const GAS: [f64; 12] =
     [465.725, 391.02, 316.04, 193.445, 126.065, 90.0, 93.0, 93.0, 100.455, 193.81, 339.985, 451.615];
@@ -200,7 +196,11 @@ fn power() -> MeterYear {
     let mut months: Vec<MeterMonth> = (1..=12_u32)
         .map(|n| {
             let measured = POWER[n as usize - 1];
-            MeterMonth { adjusted_baseline: Some(3600.0), avoided: Some(3600.0 - measured), ..month(n, measured) }
+            MeterMonth {
+                adjusted_baseline: Some(3600.0),
+                avoided: Some(3600.0 - measured),
+                ..month(n, measured)
+            }
         })
         .collect();
     months[1].source = MonthSource::Bills;
@@ -373,13 +373,7 @@ fn kpis() -> Vec<KpiResult> {
             because: vec!["series.coverage.low".to_owned()],
         },
         KpiResult {
-            definition: kpi(
-                "CO34",
-                "kpi.test.co2",
-                KpiMeasure::Co2Avoided,
-                KpiUnit::Tonne,
-                Target::Declared,
-            ),
+            definition: kpi("CO34", "kpi.test.co2", KpiMeasure::Co2Avoided, KpiUnit::Tonne, Target::Declared),
             target: Some(4.5),
             target_source: Some("relazione tecnica allegata alla domanda".to_owned()),
             achieved: None,

@@ -59,7 +59,9 @@ pub struct PdfJob {
 pub enum TypesetError {
     #[error("the document has {what}: {actual}, and at most {limit} are set; split the document")]
     TooLarge { what: &'static str, actual: usize, limit: usize },
-    #[error("{name:?} is no name for an attachment: use letters, digits, '-', '_' and '.', at most 100 of them")]
+    #[error(
+        "{name:?} is no name for an attachment: use letters, digits, '-', '_' and '.', at most 100 of them"
+    )]
     AttachmentName { name: String },
     #[error("{year}-{month}-{day} is no day of the calendar")]
     Date { year: i32, month: u8, day: u8 },

@@ -47,7 +47,9 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 fn a_document_is_archival_tagged_and_the_same_every_time() {
     let first = pdf(&job()).expect("the document is set");
     assert!(first.starts_with(b"%PDF-1.7"));
-    for text in ["pdfaid:part>3<", "pdfaid:conformance>A<", "pdfuaid:part>1<", "/AFRelationship", "misure.csv"] {
+    for text in
+        ["pdfaid:part>3<", "pdfaid:conformance>A<", "pdfuaid:part>1<", "/AFRelationship", "misure.csv"]
+    {
         assert!(contains(&first, text), "{text} is not in the file");
     }
     assert_eq!(first, pdf(&job()).expect("the document is set again"));

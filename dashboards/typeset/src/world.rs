@@ -146,7 +146,11 @@ pub(crate) fn list(errors: &[SourceDiagnostic]) -> String {
         .take(5)
         .map(|e| {
             let hints: Vec<&str> = e.hints.iter().map(|h| h.v.as_str()).collect();
-            if hints.is_empty() { e.message.to_string() } else { format!("{} ({})", e.message, hints.join("; ")) }
+            if hints.is_empty() {
+                e.message.to_string()
+            } else {
+                format!("{} ({})", e.message, hints.join("; "))
+            }
         })
         .collect();
     if errors.len() > 5 {
