@@ -359,7 +359,8 @@ fn scaled(
     let scale_key = || (format!("{key}.scale"), "use a number other than 0".to_owned());
     let scale = Decimal::from_f64(scale).filter(|_| scale != 0.0).ok_or_else(scale_key)?;
     let range = Range { from: plausible.from * factor, to: plausible.to * factor };
-    if !(range.from < range.to) {
+    // A number that is none is in no order either.
+    if range.from.partial_cmp(&range.to) != Some(std::cmp::Ordering::Less) {
         let says = "`from` must be below `to`".to_owned();
         return Err((format!("{key}.plausible"), says));
     }

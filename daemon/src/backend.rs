@@ -10,8 +10,8 @@ use dashboards::backend::{
     Backend, BuildingLive, Installation, MeterHealth, MeterState, PortfolioRow, ProjectView,
 };
 use model::{
-    Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole, Project,
-    ProjectId, Quantity, SeriesKey,
+    Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole,
+    Project, ProjectId, Quantity, SeriesKey,
 };
 use tokio::sync::broadcast;
 
@@ -46,7 +46,12 @@ impl Backend for DaemonBackend {
                 let today = self.0.today();
                 PortfolioRow {
                     scheme_title: self.scheme_title(&figures.project),
-                    latest: figures.years.iter().find(|y| y.is_complete()).or(figures.years.first()).map(Arc::clone),
+                    latest: figures
+                        .years
+                        .iter()
+                        .find(|y| y.is_complete())
+                        .or(figures.years.first())
+                        .map(Arc::clone),
                     next_due: due.iter().find(|d| today <= d.due).or(due.last()).copied(),
                     project: figures.project,
                 }
@@ -162,8 +167,11 @@ pub(crate) fn buildings_live(runtime: &Runtime) -> Vec<BuildingLive> {
         .projects()
         .iter()
         .flat_map(|project| {
-            let live: Vec<BuildingLive> =
-                project.buildings.iter().map(|building| building_live(runtime, project, building, now)).collect();
+            let live: Vec<BuildingLive> = project
+                .buildings
+                .iter()
+                .map(|building| building_live(runtime, project, building, now))
+                .collect();
             live
         })
         .collect()
@@ -215,10 +223,10 @@ fn energy_today(
     runtime: &Runtime,
     meter: &MeterFacts,
     day: chrono::NaiveDate,
-) -> Option<(String, f64, &'static str)> {
+) -> Option<(String, Option<f64>, &'static str)> {
     runtime.installation.settings.meter(&meter.id)?;
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
-    let amount = runtime.book.energy_of_day(&key, day)?;
+    let amount = runtime.book.energy_of_day(&key, day);
     let unit = meter.carrier.base_unit();
-    Some((meter.name.clone(), unit.to_display(amount), unit.display().symbol()))
+    Some((meter.name.clone(), amount.map(|a| unit.to_display(a)), unit.display().symbol()))
 }

@@ -53,7 +53,11 @@ pub(crate) fn wanted_series(
 
 impl Book {
     /// Makes the wanted series that are new or whose settings changed, from the journal; forgets the others.
-    pub(crate) fn follow(&self, store: &Store, wanted: Vec<(SeriesKey, SeriesSettings)>) -> Result<(), StoreError> {
+    pub(crate) fn follow(
+        &self,
+        store: &Store,
+        wanted: Vec<(SeriesKey, SeriesSettings)>,
+    ) -> Result<(), StoreError> {
         let keys: BTreeSet<SeriesKey> = wanted.iter().map(|(key, _)| key.clone()).collect();
         for (key, settings) in wanted {
             let same = lock(&self.pages).series.get(&key).is_some_and(|acc| *acc.settings() == settings);
@@ -112,7 +116,9 @@ impl Book {
     pub(crate) fn mend(&self, store: &Store) -> Result<usize, StoreError> {
         let stale = std::mem::take(&mut lock(&self.pages).stale);
         for key in &stale {
-            let Some(settings) = lock(&self.pages).series.get(key).map(|acc| *acc.settings()) else { continue };
+            let Some(settings) = lock(&self.pages).series.get(key).map(|acc| *acc.settings()) else {
+                continue;
+            };
             if let Err(error) = self.make(store, key, settings) {
                 lock(&self.pages).stale.insert(key.clone());
                 return Err(error);
@@ -121,9 +127,12 @@ impl Book {
         Ok(stale.len())
     }
 
-    /// Energy of a civil day so far in the smallest unit; `None` when the series is not followed.
+    /// Energy of a civil day so far in the smallest unit; `None` when nothing of that day was measured.
     pub(crate) fn energy_of_day(&self, key: &SeriesKey, day: NaiveDate) -> Option<i64> {
-        lock(&self.pages).series.get(key).map(|series| series.today(day))
+        let pages = lock(&self.pages);
+        let series = pages.series.get(key)?;
+        let measured = series.days().last().is_some_and(|last| last.day == day && 0 < last.covered_millis);
+        measured.then(|| series.today(day))
     }
 
     pub(crate) fn latest(&self, meter: &MeterId, channel: Channel) -> Option<Latest> {
@@ -177,11 +186,11 @@ fn extend(
     until: Option<Instant>,
 ) -> Result<(), StoreError> {
     store.for_each_reading(key, accumulator.last_at(), None, &mut |reading| {
-        if reading.quality != Quality::Implausible {
-            if let Value::Total(total) = reading.value {
-                match accumulator.push(reading.observed_at, total) {
-                    Pushed::Counted(_) | Pushed::Repeated | Pushed::OutOfOrder | Pushed::OutOfRange => {}
-                }
+        if reading.quality != Quality::Implausible
+            && let Value::Total(total) = reading.value
+        {
+            match accumulator.push(reading.observed_at, total) {
+                Pushed::Counted(_) | Pushed::Repeated | Pushed::OutOfOrder | Pushed::OutOfRange => {}
             }
         }
         match until {

@@ -74,11 +74,17 @@ pub(crate) fn project_year(
     until: NaiveDate,
     every_seconds: &dyn Fn(&model::MeterId) -> u32,
 ) -> anyhow::Result<ProjectYear> {
-    let scheme = catalog
-        .scheme(&project.scheme)
-        .with_context(|| format!("project {} names the scheme {}, which the catalogue does not have", project.id, project.scheme))?;
+    let scheme = catalog.scheme(&project.scheme).with_context(|| {
+        format!(
+            "project {} names the scheme {}, which the catalogue does not have",
+            project.id, project.scheme
+        )
+    })?;
     let factors = catalog.factor_set(&project.factor_set).with_context(|| {
-        format!("project {} names the factor set {}, which the catalogue does not have", project.id, project.factor_set)
+        format!(
+            "project {} names the factor set {}, which the catalogue does not have",
+            project.id, project.factor_set
+        )
     })?;
     let digest = catalog
         .digest_of(&project.scheme, &project.factor_set)

@@ -18,6 +18,8 @@ pub(crate) struct Ingest(pub(crate) Arc<Runtime>);
 
 /// The subject of findings about the journal.
 const JOURNAL: &str = "store:journal";
+/// The code with which a connector says that a link or meter works again.
+const LINK_UP: &str = "link.up";
 
 impl Ingest {
     /// What a failed write means to a connector, and a finding for people until a write succeeds.
@@ -88,7 +90,13 @@ impl Inbox for Ingest {
     }
 
     fn report(&self, finding: Finding) {
-        self.0.report(finding);
+        if finding.code == LINK_UP {
+            // Not a fact to act on: it closes those that were.
+            self.0.resolve_links(&finding.subject);
+            tracing::info!(subject = %finding.subject, "{}", finding.says);
+        } else {
+            self.0.report(finding);
+        }
     }
 
     fn note(&self, event: SourceEvent) {

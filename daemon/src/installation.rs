@@ -34,12 +34,21 @@ impl Installation {
         let (settings, findings) = config::load(path).map_err(bad)?;
         let catalog = Catalog::load(settings.installation.catalog_dir.as_deref()).map_err(bad)?;
         let meters_dir = settings.installation.catalog_dir.as_deref().map(|dir| dir.join("meters"));
-        let models = config::meters::load_meters(meters_dir.as_deref().filter(|dir| dir.is_dir())).map_err(|errors| {
-            let lines: Vec<String> = errors.iter().map(|error| format!("  {error}")).collect();
-            Failure::bad_input(format!("the catalogue of meters cannot be used:\n{}", lines.join("\n")))
-        })?;
+        let models = config::meters::load_meters(meters_dir.as_deref().filter(|dir| dir.is_dir())).map_err(
+            |errors| {
+                let lines: Vec<String> = errors.iter().map(|error| format!("  {error}")).collect();
+                Failure::bad_input(format!("the catalogue of meters cannot be used:\n{}", lines.join("\n")))
+            },
+        )?;
         let mut known: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
-        known.extend(settings.meters.iter().map(|m| &m.model).filter(|id| models.get(id).is_some()).map(|id| id.as_str()));
+        known.extend(
+            settings
+                .meters
+                .iter()
+                .map(|m| &m.model)
+                .filter(|id| models.get(id).is_some())
+                .map(|id| id.as_str()),
+        );
         let problems = settings.unknown_models(&known);
         if !problems.is_empty() {
             return Err(bad(config::ConfigError::Problems { path: path.to_owned(), problems }));
@@ -78,7 +87,8 @@ impl Installation {
             .map(|meter| {
                 let link = self.settings.link(&meter.link);
                 let connector = link.map_or("", |l| l.connector.as_str());
-                let address = link.and_then(|l| l.table.get("address")).and_then(|a| a.as_str()).unwrap_or("");
+                let address =
+                    link.and_then(|l| l.table.get("address")).and_then(|a| a.as_str()).unwrap_or("");
                 let own: Vec<String> = meter
                     .table
                     .iter()

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use model::{Instant, MeterId};
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 /// What became of a reading or a payload.
@@ -77,10 +77,16 @@ impl Metrics {
                 &["source", "outcome"],
             )?,
             commit_seconds: Histogram::with_opts(
-                HistogramOpts::new("consuntivo_commit_seconds", "Time of one commit of the journal, until on disk")
-                    .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
+                HistogramOpts::new(
+                    "consuntivo_commit_seconds",
+                    "Time of one commit of the journal, until on disk",
+                )
+                .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
             )?,
-            queue: IntGauge::new("consuntivo_queue_readings", "Readings accepted and waiting for the next commit")?,
+            queue: IntGauge::new(
+                "consuntivo_queue_readings",
+                "Readings accepted and waiting for the next commit",
+            )?,
             age: GaugeVec::new(
                 Opts::new("consuntivo_last_reading_age_seconds", "Age of the newest reading of each meter"),
                 &["meter"],
@@ -169,8 +175,7 @@ mod tests {
         metrics.commit(Duration::from_millis(2), 7);
         metrics.poll(&meter, "ok", Duration::from_millis(30));
         metrics.session("quadro");
-        let text =
-            metrics.text(Instant::from_seconds(100), &[(meter, Some(Instant::from_seconds(40)))], 7);
+        let text = metrics.text(Instant::from_seconds(100), &[(meter, Some(Instant::from_seconds(40)))], 7);
         for line in [
             "consuntivo_readings_total{outcome=\"stored\",source=\"modbus\"} 3",
             "consuntivo_commit_seconds_count 1",

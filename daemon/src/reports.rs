@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use dashboards::backend::{ReportFile, ReportListing};
 use dashboards::RenderedFile;
+use dashboards::backend::{ReportFile, ReportListing};
 use model::ProjectId;
 use sha2::{Digest, Sha256};
 
@@ -19,8 +19,9 @@ pub(crate) fn folder(root: &Path, project: &ProjectId, year: i32) -> PathBuf {
 
 /// Writes every file below `dir`, each one whole or not at all.
 pub(crate) fn write_all(dir: &Path, files: &[RenderedFile]) -> anyhow::Result<Vec<PathBuf>> {
-    fs::create_dir_all(dir)
-        .with_context(|| format!("cannot create the folder {}; check its parent and rights", dir.display()))?;
+    fs::create_dir_all(dir).with_context(|| {
+        format!("cannot create the folder {}; check its parent and rights", dir.display())
+    })?;
     files.iter().map(|file| write_whole(dir, &file.name, &file.bytes)).collect()
 }
 
@@ -35,10 +36,11 @@ fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<PathBuf> 
         // The rename itself is durable only when the folder is.
         File::open(dir)?.sync_all()
     })();
-    if written.is_err() && aside.exists() {
-        if let Err(error) = fs::remove_file(&aside) {
-            tracing::warn!(path = %aside.display(), %error, "a part of a report could not be removed");
-        }
+    if written.is_err()
+        && aside.exists()
+        && let Err(error) = fs::remove_file(&aside)
+    {
+        tracing::warn!(path = %aside.display(), %error, "a part of a report could not be removed");
     }
     written.with_context(|| format!("cannot write {}; check free space and rights", path.display()))?;
     Ok(path)
@@ -47,9 +49,8 @@ fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<PathBuf> 
 /// The reports of a project, newest year first.
 pub(crate) fn list(root: &Path, project: &ProjectId) -> Vec<ReportListing> {
     let Ok(entries) = fs::read_dir(root.join(project.as_str())) else { return Vec::new() };
-    let mut years: Vec<i32> = entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
+    let mut years: Vec<i32> =
+        entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     years.sort_unstable_by(|a, b| b.cmp(a));
     years
         .into_iter()

@@ -108,10 +108,9 @@ impl Runtime {
     pub(crate) fn report(&self, finding: Finding) {
         let mut findings = lock(&self.findings);
         let key = (finding.code, finding.subject.clone());
-        if findings.len() < FINDINGS_MAX || findings.contains_key(&key) {
-            if findings.insert(key, finding.clone()).as_ref() != Some(&finding) {
-                tracing::warn!(code = finding.code, subject = %finding.subject, "{}", finding.says);
-            }
+        let room = findings.len() < FINDINGS_MAX || findings.contains_key(&key);
+        if room && findings.insert(key, finding.clone()).as_ref() != Some(&finding) {
+            tracing::warn!(code = finding.code, subject = %finding.subject, "{}", finding.says);
         }
     }
 
@@ -144,7 +143,8 @@ impl Runtime {
     /// Computes the year in progress again for every project. Blocks on the disk.
     pub(crate) fn refresh_current_year(&self) {
         let known = self.figures();
-        let all: Vec<ProjectFigures> = known.into_iter().map(|old| self.compute(Arc::clone(&old.project), Some(&old))).collect();
+        let all: Vec<ProjectFigures> =
+            known.into_iter().map(|old| self.compute(Arc::clone(&old.project), Some(&old))).collect();
         let mut figures = lock(&self.figures);
         // Projects imported meanwhile are already newer than what was computed here.
         if figures.len() == all.len() {
@@ -175,13 +175,15 @@ impl Runtime {
             };
             match computed {
                 Ok(figures) => years.push(figures),
-                Err(error) => self.report(Finding::new(
-                    "figures.failed",
-                    Severity::Blocks,
-                    format!("project:{} {year}", project.id),
-                    format!("the figures could not be computed: {error:#}"),
-                    "every failure is shown to a person",
-                )),
+                Err(error) => {
+                    let subject = format!("project:{} {year}", project.id);
+                    let says = format!("the figures could not be computed: {error:#}");
+                    let rule = "every failure is shown to a person";
+                    self.report(
+                        Finding::new("figures.failed", Severity::Blocks, subject, says, rule)
+                            .with("error", format!("{error:#}")),
+                    );
+                }
             }
         }
         ProjectFigures { project, years }
@@ -232,7 +234,9 @@ pub(crate) async fn tend(runtime: Arc<Runtime>, mut stop: Stop) {
         let done = tokio::task::spawn_blocking(move || upkeep(&worker, known, due)).await;
         match done {
             Ok(Ok(new_stamp)) => stamp = Some(new_stamp),
-            Ok(Err(error)) => tracing::warn!("upkeep of series and figures failed, to be tried again: {error:#}"),
+            Ok(Err(error)) => {
+                tracing::warn!("upkeep of series and figures failed, to be tried again: {error:#}")
+            }
             Err(error) => tracing::error!(%error, "upkeep of series and figures panicked"),
         }
         if due {

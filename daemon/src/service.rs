@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use connectors::{Clock, Stop};
-use model::Finding;
+use model::{Finding, Severity};
 use store::{CommitObserver, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -63,7 +63,8 @@ impl Service {
             let next = "stop the program that uses it, or set another `listen` under [web]";
             Failure::from(anyhow::Error::new(error).context(format!("cannot listen on {wanted}; {next}")))
         })?;
-        let address = listener.local_addr().context("cannot tell the address of the pages").map_err(Failure::from)?;
+        let address =
+            listener.local_addr().context("cannot tell the address of the pages").map_err(Failure::from)?;
         let metrics = Arc::new(Metrics::new().map_err(anyhow::Error::from)?);
         let mut options = installation.store_options();
         options.observer = Some(Arc::new(Observer(Arc::clone(&metrics))));
@@ -87,7 +88,8 @@ impl Service {
             hosts: dashboards::routes::Hosts::for_address(self.address),
             ..dashboards::routes::Options::default()
         };
-        let router = dashboards::routes::router(Arc::new(DaemonBackend(Arc::clone(&runtime))), texts, options);
+        let router =
+            dashboards::routes::router(Arc::new(DaemonBackend(Arc::clone(&runtime))), texts, options);
         let pages = tokio::spawn(dashboards::serve::serve(self.listener, router, async move {
             pages_stopped.wait_for(|stopped| *stopped).await.ok();
         }));
@@ -135,13 +137,14 @@ fn start_links(runtime: &Arc<Runtime>, stop: &Stop) -> JoinSet<()> {
             // A panic inside one link ends that link alone, visibly.
             let task = tokio::spawn(link.run(inbox, clock, stop));
             if let Err(error) = task.await {
-                watcher.report(Finding::new(
-                    "link.failed",
-                    model::Severity::Blocks,
-                    format!("link:{name}"),
-                    format!("the link ended by a fault of the program ({error}); restart the daemon and report it"),
-                    "one failing link never stops the others",
-                ));
+                let says = format!(
+                    "the link ended by a fault of the program ({error}); restart the daemon and report it"
+                );
+                let rule = "one failing link never stops the others";
+                watcher.report(
+                    Finding::new("link.failed", Severity::Blocks, format!("link:{name}"), says, rule)
+                        .with("error", error),
+                );
             }
         });
     }

@@ -42,7 +42,7 @@
 
   function today(lines, meters) {
     const wanted = meters.length === 0 ? [[status.dataset.noneToday, ""]]
-      : meters.map((m) => [m.meter, `${energy.format(m.value)} ${m.unit}`]);
+      : meters.map((m) => [m.meter, m.value === null ? missing : `${energy.format(m.value)} ${m.unit}`]);
     while (lines.children.length > wanted.length) lines.lastElementChild.remove();
     wanted.forEach(([name, value], i) => {
       let line = lines.children[i];

@@ -32,7 +32,7 @@ pub(crate) struct LiveView {
 #[derive(Debug, Serialize)]
 struct TodayView {
     meter: String,
-    value: f64,
+    value: Option<f64>,
     unit: String,
 }
 

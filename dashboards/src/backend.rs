@@ -124,7 +124,8 @@ pub struct BuildingLive {
     pub power_w: Option<f64>,
     /// Power produced now, in W.
     pub production_w: Option<f64>,
-    /// Since midnight, for each import meter: name, energy in the carrier's display unit, the unit's symbol.
-    pub today: Vec<(String, f64, &'static str)>,
+    /// Since midnight, for each import meter: name, energy in the carrier's display unit (`None` when nothing of the
+    /// day was measured), the unit's symbol.
+    pub today: Vec<(String, Option<f64>, &'static str)>,
     pub at: Instant,
 }

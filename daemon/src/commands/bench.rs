@@ -86,10 +86,23 @@ async fn ingest(dir: &Path, batch: usize) -> Result<(), Failure> {
     let took = begun.elapsed();
     let count = INGEST_READINGS / INGEST_SOURCES / batch * batch * INGEST_SOURCES;
     let shape = if batch == 1 { "single readings".to_owned() } else { format!("sweeps of {batch}") };
-    println!("\ndurable ingest, {shape}: {count} readings in {:.2} s = {:.0} readings/s", took.as_secs_f64(), count as f64 / took.as_secs_f64());
+    println!(
+        "\ndurable ingest, {shape}: {count} readings in {:.2} s = {:.0} readings/s",
+        took.as_secs_f64(),
+        count as f64 / took.as_secs_f64()
+    );
     let mut commits = std::mem::take(&mut *crate::runtime::lock(&commits.0));
-    println!("  commits: {}, p50 {}, p99 {}", commits.len(), percentile(&mut commits, 50), percentile(&mut commits, 99));
-    println!("  from submission to receipt: p50 {}, p99 {}", percentile(&mut waits, 50), percentile(&mut waits, 99));
+    println!(
+        "  commits: {}, p50 {}, p99 {}",
+        commits.len(),
+        percentile(&mut commits, 50),
+        percentile(&mut commits, 99)
+    );
+    println!(
+        "  from submission to receipt: p50 {}, p99 {}",
+        percentile(&mut waits, 50),
+        percentile(&mut waits, 99)
+    );
     store.close();
     let bytes: u64 = fs::read_dir(dir)
         .and_then(|entries| entries.map(|e| Ok(e?.metadata()?.len())).sum())
@@ -99,7 +112,12 @@ async fn ingest(dir: &Path, batch: usize) -> Result<(), Failure> {
 }
 
 /// Appends one source's share; returns how long each append waited for the disk.
-async fn append_all(store: &Store, source: usize, batch: usize, under_way: usize) -> Result<Vec<Duration>, Failure> {
+async fn append_all(
+    store: &Store,
+    source: usize,
+    batch: usize,
+    under_way: usize,
+) -> Result<Vec<Duration>, Failure> {
     let keys: Vec<SeriesKey> = (0..batch.max(10)).map(|n| key(source, n)).collect::<Result<_, _>>()?;
     let appends = INGEST_READINGS / INGEST_SOURCES / batch;
     let mut pending = tokio::task::JoinSet::new();
@@ -111,10 +129,10 @@ async fn append_all(store: &Store, source: usize, batch: usize, under_way: usize
             let begun = Stopwatch::now();
             store.append(readings).await.map(|_| begun.elapsed())
         });
-        if under_way <= pending.len() {
-            if let Some(done) = pending.join_next().await {
-                waits.push(done.context("an append panicked")??);
-            }
+        if under_way <= pending.len()
+            && let Some(done) = pending.join_next().await
+        {
+            waits.push(done.context("an append panicked")??);
         }
     }
     while let Some(done) = pending.join_next().await {
@@ -206,7 +224,10 @@ async fn report(dir: &Path) -> Result<(), Failure> {
         store.append(batch).await?;
     }
     let took = begun.elapsed().as_secs_f64();
-    println!("\nreplay of the demonstration: {count} readings in {took:.2} s = {:.0} readings/s", count as f64 / took);
+    println!(
+        "\nreplay of the demonstration: {count} readings in {took:.2} s = {:.0} readings/s",
+        count as f64 / took
+    );
     let every = |meter: &MeterId| installation.every_seconds(meter);
     for (id, year) in demo.report_years() {
         let project = figures::project(&store, catalog, &id)?;
@@ -215,7 +236,8 @@ async fn report(dir: &Path) -> Result<(), Failure> {
         let computed = figures::project_year(&store, catalog, &project, year, until, &every)?;
         let figures_took = begun.elapsed();
         let begun = Stopwatch::now();
-        let written = dashboards::annual_report(&computed, &catalog.texts("it")).map_err(anyhow::Error::from)?;
+        let written =
+            dashboards::annual_report(&computed, &catalog.texts("it")).map_err(anyhow::Error::from)?;
         let render_took = begun.elapsed();
         reports::write_all(&dir.join("out"), &written)?;
         println!(
@@ -253,7 +275,10 @@ async fn memory(dir: &Path) -> Result<(), Failure> {
     // The figure wanted is that of a daemon at work, after its first minute.
     tokio::time::sleep(Duration::from_secs(60)).await;
     let resident = resident_kib(child.0.id())?;
-    println!("\nresident memory of `run` with {METERS} meters every second: {:.1} MB after 60 s", f64::from(resident) / 1000.0 * 1.024);
+    println!(
+        "\nresident memory of `run` with {METERS} meters every second: {:.1} MB after 60 s",
+        f64::from(resident) / 1000.0 * 1.024
+    );
     child.0.kill().ok();
     drop(field);
     Ok(())
@@ -270,11 +295,12 @@ impl Drop for Running {
 }
 
 fn installation_text(ports: &FieldPorts) -> String {
-    let mut text = String::from(
-        "[installation]\nid = \"bench\"\nname = \"Bench\"\n\n[web]\nlisten = \"127.0.0.1:0\"\n",
-    );
+    let mut text =
+        String::from("[installation]\nid = \"bench\"\nname = \"Bench\"\n\n[web]\nlisten = \"127.0.0.1:0\"\n");
     for (link, port) in &ports.gateways {
-        text.push_str(&format!("\n[[link]]\nid = \"{link}\"\nconnector = \"modbus-tcp\"\naddress = \"127.0.0.1:{port}\"\n"));
+        text.push_str(&format!(
+            "\n[[link]]\nid = \"{link}\"\nconnector = \"modbus-tcp\"\naddress = \"127.0.0.1:{port}\"\n"
+        ));
         for unit in 1..=METERS_PER_GATEWAY {
             text.push_str(&format!(
                 "\n[[meter]]\nid = \"{link}-{unit}\"\nlink = \"{link}\"\nmodel = \"eastron-sdm630\"\nevery_s = 1\nunit = {unit}\n"
@@ -286,7 +312,8 @@ fn installation_text(ports: &FieldPorts) -> String {
 
 /// `VmRSS` of a process, in KiB.
 fn resident_kib(process: u32) -> anyhow::Result<u32> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).context("cannot read the process's status")?;
+    let status =
+        fs::read_to_string(format!("/proc/{process}/status")).context("cannot read the process's status")?;
     status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())

@@ -88,7 +88,9 @@ async fn replay(runtime: &Arc<Runtime>, demo: &Demo, until: Instant) -> Result<(
     for batch in demo.history(until) {
         count += batch.len() as u64;
         inbox.submit(batch).await.map_err(|error| {
-            Failure::from(anyhow::Error::new(error).context("the history could not be replayed into the journal"))
+            Failure::from(
+                anyhow::Error::new(error).context("the history could not be replayed into the journal"),
+            )
         })?;
     }
     println!("{count} readings of the past are in the journal");
@@ -134,7 +136,10 @@ async fn once(
         () = outer_stop.stopped() => return Err(Failure::from(anyhow::anyhow!("stopped before the reports were written"))),
     };
     if waited.is_err() {
-        println!("some meters gave no reading (one is broken on purpose): {}", silent(runtime, since).join(", "));
+        println!(
+            "some meters gave no reading (one is broken on purpose): {}",
+            silent(runtime, since).join(", ")
+        );
     }
     let written = write_reports(runtime, demo, dir).await;
     handle.stop();

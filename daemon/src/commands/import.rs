@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use connectors::files::{FileError, ImportReport, read_bills, read_temperatures};
 use config::Catalog;
+use connectors::files::{FileError, ImportReport, read_bills, read_temperatures};
 use model::{Carrier, Finding, Instant, Project, StationId};
 use store::{ImportCount, ImportNote, RecordChange, Store};
 
@@ -130,7 +130,10 @@ fn carrier_of(projects: &[Arc<Project>], supply_point: &str) -> Option<Carrier> 
 }
 
 fn unusable(file: &Path, error: FileError) -> Failure {
-    Failure::new(Exit::BAD_INPUT, anyhow::Error::new(error).context(format!("{} cannot be imported", file.display())))
+    Failure::new(
+        Exit::BAD_INPUT,
+        anyhow::Error::new(error).context(format!("{} cannot be imported", file.display())),
+    )
 }
 
 /// Brings a project file in.
@@ -164,10 +167,15 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         let file = fs::File::open(path).context("check that the file exists and may be read")?;
         file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-        anyhow::ensure!(bytes.len() as u64 <= FILE_BYTES_MAX, "it is larger than {FILE_BYTES_MAX} bytes; split it");
+        anyhow::ensure!(
+            bytes.len() as u64 <= FILE_BYTES_MAX,
+            "it is larger than {FILE_BYTES_MAX} bytes; split it"
+        );
         Ok(bytes)
     };
-    read().map_err(|error| Failure::new(Exit::BAD_INPUT, error.context(format!("cannot read {}", path.display()))))
+    read().map_err(|error| {
+        Failure::new(Exit::BAD_INPUT, error.context(format!("cannot read {}", path.display())))
+    })
 }
 
 fn note(file: &Path, bytes: &[u8], author: &str, at: Instant) -> ImportNote {
@@ -207,5 +215,8 @@ fn print_findings(findings: &[Finding]) {
 }
 
 fn print_count(what: &str, read: usize, count: ImportCount) {
-    println!("{what}: {read} read, {} new, {} already there, {} replaced", count.new, count.same, count.replaced);
+    println!(
+        "{what}: {read} read, {} new, {} already there, {} replaced",
+        count.new, count.same, count.replaced
+    );
 }

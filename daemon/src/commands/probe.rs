@@ -25,7 +25,10 @@ pub(crate) fn probe(config: &Path, meter: &MeterId) -> Result<Exit, Failure> {
     let (links, findings) = installation.links();
     if !links.iter().any(|link| link.meters().contains(meter)) {
         let reasons: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        return Err(Failure::bad_input(format!("{meter} cannot be read as it is set: {}", reasons.join("; "))));
+        return Err(Failure::bad_input(format!(
+            "{meter} cannot be read as it is set: {}",
+            reasons.join("; ")
+        )));
     }
     block_on(async move {
         match connectors::probe(&links, meter, &SystemClock).await {

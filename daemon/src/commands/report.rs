@@ -22,7 +22,8 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let until = figures::until(args.year, args.until.unwrap_or(today));
     let every = |meter: &model::MeterId| installation.every_seconds(meter);
     let year = figures::project_year(&store, catalog, &project, args.year, until, &every)?;
-    let files = dashboards::annual_report(&year, &catalog.texts(&args.language)).map_err(anyhow::Error::from)?;
+    let files =
+        dashboards::annual_report(&year, &catalog.texts(&args.language)).map_err(anyhow::Error::from)?;
     for path in reports::write_all(&args.out, &files)? {
         println!("{}", path.display());
     }

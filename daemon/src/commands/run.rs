@@ -21,9 +21,8 @@ pub(crate) fn run(config: &Path) -> Result<Exit, Failure> {
 
 /// Runs a future on a runtime of this command's own.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::from(anyhow::Error::new(error).context("cannot start the async runtime")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Failure::from(anyhow::Error::new(error).context("cannot start the async runtime"))
+    })?;
     runtime.block_on(future)
 }
