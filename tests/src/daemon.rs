@@ -17,7 +17,7 @@ pub const READY: Duration = Duration::from_secs(30);
 /// Longest from SIGTERM to the end.
 pub const STOP: Duration = Duration::from_secs(15);
 /// Longest a command that is no daemon may take.
-pub const COMMAND: Duration = Duration::from_secs(300);
+pub const COMMAND: Duration = Duration::from_secs(600);
 
 /// Where cargo put the binary: beside this test's own executable.
 ///

@@ -112,7 +112,13 @@ fn every_meter_but_the_broken_one_is_read(running: &Daemon) {
 }
 
 fn the_portfolio_holds_what_was_promised(running: &Daemon) {
-    let portfolio = json(running, "/api/v1/portfolio").unwrap();
+    // Pages open before the first figures are computed.
+    let portfolio = wait::until("figures of every project", LIVE, || {
+        let portfolio = json(running, "/api/v1/portfolio")?;
+        let projects = portfolio["projects"].as_array().ok_or("no list of projects")?;
+        let ready = projects.iter().filter(|p| p["latest"].is_object()).count();
+        if PROJECTS_MIN <= ready { Ok(portfolio) } else { Err(format!("{ready} projects have figures")) }
+    });
     assert_eq!(portfolio["installation"]["demo"], true);
     let projects = portfolio["projects"].as_array().expect("a list");
     assert!(PROJECTS_MIN <= projects.len(), "{} projects", projects.len());

@@ -2,7 +2,7 @@
 //!
 //! Must never: compute a figure. Looking up, choosing and wording only.
 
-use model::{Carrier, Direction, Finding, MeterFacts, Month};
+use model::{Carrier, Direction, Finding, MeterFacts, Month, Severity};
 
 use super::document::{Align, Block, Section, Table};
 use super::format::{Format, KPI_DECIMALS, unit_symbol};
@@ -75,19 +75,35 @@ impl<'a> Context<'a> {
         self.format.quantity(value, KPI_DECIMALS, &unit_symbol(kpi.definition.unit.symbol()))
     }
 
+    /// The findings behind a KPI; where it is withheld, those that withhold it.
+    fn kpi_findings<'k>(&'k self, kpi: &'k KpiResult) -> impl Iterator<Item = &'k Finding> {
+        let own = |f: &&Finding| kpi.because.iter().any(|code| f.code == code);
+        let blocked = kpi.achieved.is_none()
+            && self.year.findings.iter().filter(own).any(|f| f.severity == Severity::Blocks);
+        self.year.findings.iter().filter(own).filter(move |f| !blocked || f.severity == Severity::Blocks)
+    }
+
+    /// Whom the findings behind a KPI are about: the meters' names, each once; other subjects as they are.
+    pub(super) fn kpi_subjects(&self, kpi: &KpiResult) -> Vec<String> {
+        let mut subjects: Vec<String> = Vec::new();
+        for finding in self.kpi_findings(kpi) {
+            let word = finding.subject.split_whitespace().next().unwrap_or_default();
+            let subject = self.subject_word(word);
+            if !subjects.contains(&subject) {
+                subjects.push(subject);
+            }
+        }
+        subjects
+    }
+
     /// Why a KPI is withheld or weak, as sentences; the finding's code where the year has no such finding.
     pub(super) fn kpi_reasons(&self, kpi: &KpiResult) -> Vec<String> {
-        let mut reasons: Vec<String> = Vec::new();
-        for code in &kpi.because {
-            let mut said = self.year.findings.iter().filter(|f| f.code == code).peekable();
-            if said.peek().is_none() {
-                reasons.push(code.clone());
-            }
-            for finding in said {
-                let reason = format!("{}: {}", self.subject(finding), self.texts.finding(finding));
-                if !reasons.contains(&reason) {
-                    reasons.push(reason);
-                }
+        let unsaid = |code: &&String| !self.year.findings.iter().any(|f| f.code == code.as_str());
+        let mut reasons: Vec<String> = kpi.because.iter().filter(unsaid).cloned().collect();
+        for finding in self.kpi_findings(kpi) {
+            let reason = format!("{}: {}", self.subject(finding), self.texts.finding(finding));
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
             }
         }
         let more = reasons.len().saturating_sub(REASONS_MAX);

@@ -138,10 +138,12 @@ impl<'a> Format<'a> {
         }
     }
 
-    /// A ratio as a percentage: `0.823` is `82,3 %`.
+    /// A ratio as a percentage: `0.823` is `82,3 %`. What is not whole never rounds up to `100,0 %`.
     #[must_use]
     pub fn percent(&self, ratio: Option<f64>) -> String {
-        self.quantity(ratio.map(|r| r * 100.0), PERCENT_DECIMALS, "%")
+        let most_below_whole = 100.0 - 10f64.powi(-(PERCENT_DECIMALS as i32));
+        let percent = ratio.map(|r| if r < 1.0 { (r * 100.0).min(most_below_whole) } else { r * 100.0 });
+        self.quantity(percent, PERCENT_DECIMALS, "%")
     }
 
     /// A lower and an upper bound: `1.234,5 – 2.345,6`.

@@ -31,7 +31,7 @@ pub(super) fn section(context: &Context<'_>) -> Section {
         blocks.push(Block::Heading(context.t("savings.kpi_heading")));
         blocks.push(context.paragraph("savings.kpi_intro"));
         blocks.push(kpis(context));
-        blocks.extend(context.year.kpis.iter().filter_map(|kpi| remark(context, kpi)));
+        blocks.extend(remarks(context));
         blocks.push(Block::Facts(context.year.kpis.iter().map(|kpi| source(context, kpi)).collect()));
         blocks.push(context.paragraph("savings.two_comparisons"));
     }
@@ -157,20 +157,29 @@ fn kpis(context: &Context<'_>) -> Block {
     context.table(caption, &columns, rows)
 }
 
-/// Why a KPI is withheld or weak.
-fn remark(context: &Context<'_>, kpi: &KpiResult) -> Option<Block> {
-    let reasons = context.kpi_reasons(kpi);
-    if reasons.is_empty() {
-        return None;
+/// Why KPI are withheld or weak; those with the same reasons share one remark.
+fn remarks(context: &Context<'_>) -> Vec<Block> {
+    let mut groups: Vec<(bool, Vec<String>, Vec<&str>)> = Vec::new();
+    for kpi in &context.year.kpis {
+        let (withheld, reasons) = (kpi.achieved.is_none(), context.kpi_reasons(kpi));
+        if reasons.is_empty() {
+            continue;
+        }
+        match groups.iter_mut().find(|(w, r, _)| *w == withheld && *r == reasons) {
+            Some((_, _, codes)) => codes.push(&kpi.definition.code),
+            None => groups.push((withheld, reasons, vec![&kpi.definition.code])),
+        }
     }
-    let key = if kpi.achieved.is_none() { "savings.withheld" } else { "savings.weakened" };
-    let severity = if kpi.achieved.is_none() { Severity::Blocks } else { Severity::Caution };
-    let values = [
-        ("code", &*kpi.definition.code),
-        ("name", &*context.kpi_name(kpi)),
-        ("reasons", &*reasons.join("; ")),
-    ];
-    Some(Block::Callout { severity, text: context.fill(key, &values) })
+    let block = |(withheld, reasons, codes): (bool, Vec<String>, Vec<&str>)| {
+        let (key, severity) = if withheld {
+            ("savings.withheld", Severity::Blocks)
+        } else {
+            ("savings.weakened", Severity::Caution)
+        };
+        let values = [("codes", &*codes.join(", ")), ("reasons", &*reasons.join("; "))];
+        Block::Callout { severity, text: context.fill(key, &values) }
+    };
+    groups.into_iter().map(block).collect()
 }
 
 fn source(context: &Context<'_>, kpi: &KpiResult) -> (String, String) {

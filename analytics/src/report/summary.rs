@@ -52,8 +52,12 @@ fn kpi_line(context: &Context<'_>, kpi: &KpiResult) -> String {
         (Verdict::Missed, Some(_), Some(_)) => context.fill("summary.kpi_missed", &values),
         (_, Some(_), None) => context.fill("summary.kpi_no_target", &values),
         _ => {
-            let reasons = context.kpi_reasons(kpi).join("; ");
-            let reason = if reasons.is_empty() { context.t("summary.no_reason") } else { reasons };
+            let subjects = context.kpi_subjects(kpi).join("; ");
+            let reason = if subjects.is_empty() {
+                context.t("summary.no_reason")
+            } else {
+                context.fill("summary.reason", &[("subjects", &subjects)])
+            };
             context.fill("summary.kpi_undetermined", &[("name", &name), ("reason", &reason)])
         }
     }

@@ -203,7 +203,7 @@ fn months() {
 async fn report(dir: &Path) -> Result<(), Failure> {
     let today = NaiveDate::from_ymd_opt(2026, 6, 30).context("no such day")?;
     let demo = Demo::plan(today, ZONE);
-    let files = demo.write_files(dir, &FieldPorts::default()).map_err(anyhow::Error::from)?;
+    let files = demo.write_files(dir, &demo.unopened_ports()).map_err(anyhow::Error::from)?;
     let installation = Installation::load(&files.config)?;
     let catalog = &installation.catalog;
     let store = Store::open(&installation.settings.installation.data_dir, installation.store_options())?;
@@ -271,7 +271,7 @@ async fn memory(dir: &Path) -> Result<(), Failure> {
         .stdout(Stdio::null())
         .spawn()
         .context("cannot start the daemon to be measured")?;
-    let mut child = Running(child);
+    let child = Running(child);
     // The figure wanted is that of a daemon at work, after its first minute.
     tokio::time::sleep(Duration::from_secs(60)).await;
     let resident = resident_kib(child.0.id())?;
@@ -279,9 +279,24 @@ async fn memory(dir: &Path) -> Result<(), Failure> {
         "\nresident memory of `run` with {METERS} meters every second: {:.1} MB after 60 s",
         f64::from(resident) / 1000.0 * 1.024
     );
-    child.0.kill().ok();
+    drop(child);
     drop(field);
+    println!("  {} of {METERS} meters were read at least 50 times", read_often(&dir.join("data"), 50)?);
     Ok(())
+}
+
+/// How many meters have at least `least` readings of their total.
+fn read_often(data: &Path, least: u64) -> Result<usize, Failure> {
+    let store = Store::open_shared(data)?;
+    let mut count = 0;
+    for key in store.series()? {
+        if key.channel == Channel::total(Quantity::ActiveEnergyImport) {
+            let readings =
+                store.for_each_reading(&key, None, None, &mut |_| std::ops::ControlFlow::Continue(()))?;
+            count += usize::from(least <= readings);
+        }
+    }
+    Ok(count)
 }
 
 /// A child that ends with its owner.

@@ -104,6 +104,16 @@ impl Demo {
         field::start(self, dir, Arc::new(move || clock.now())).await
     }
 
+    /// Ports for a demonstration whose field is not started: the discard port for every link.
+    pub(crate) fn unopened_ports(&self) -> FieldPorts {
+        const DISCARD: u16 = 9;
+        let link = |(_, meter): &(MeterId, Meter)| match meter.way {
+            Way::Modbus { link, .. } | Way::DeadModbus { link, .. } => Some((link.to_owned(), DISCARD)),
+            Way::Mqtt { .. } => None,
+        };
+        FieldPorts { gateways: self.meters.iter().filter_map(link).collect(), broker: DISCARD }
+    }
+
     /// Opens gateways full of SDM630 meters, for measurements of the daemon itself.
     pub(crate) async fn start_gateways(
         &self,

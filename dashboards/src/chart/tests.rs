@@ -44,7 +44,7 @@ fn a_chart_says_what_it_shows_and_escapes_names() {
     assert!(out.contains("<title id=\"c1-title\">Misure &lt;2025&gt;</title>"));
     assert!(out.contains("<desc id=\"c1-desc\">Dodici mesi &amp; altro</desc>"));
     assert!(out.contains(">a &quot;&lt;b&gt;&quot;</text>"));
-    assert!(out.contains(">1.500</text>"), "{out}");
+    assert!(out.contains(">1.250</text>"), "{out}");
     assert_eq!(count(&out, "#1f4e79"), 4, "three columns and the legend");
 }
 

@@ -42,11 +42,10 @@ pub(crate) struct LiveCard {
 
 impl LiveCard {
     pub(crate) fn new(t: &Words, live: &BuildingLive, project_title: &str, zone: Zone) -> Self {
-        let today =
-            live.today.iter().map(|(name, value, unit)| {
-                let unit = value.map_or_else(String::new, |_| printed(unit));
-                (name.clone(), t.maybe(*value, 1), unit)
-            });
+        let today = live.today.iter().map(|(name, value, unit)| {
+            let unit = value.map_or_else(String::new, |_| printed(unit));
+            (name.clone(), t.maybe(*value, 1), unit)
+        });
         Self {
             project: live.project.to_string(),
             project_title: project_title.to_owned(),

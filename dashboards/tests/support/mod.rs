@@ -92,7 +92,10 @@ fn live_of(view: &ProjectView, at: Instant) -> BuildingLive {
         name: building.name.clone(),
         power_w: Some(12_340.0),
         production_w: (view.project.id.as_str() == "scuola-gobetti").then_some(4_510.0),
-        today: vec![("Elettrico generale".into(), Some(118.4), "kWh"), ("Gas caldaia".into(), Some(34.2), "Smc")],
+        today: vec![
+            ("Elettrico generale".into(), Some(118.4), "kWh"),
+            ("Gas caldaia".into(), Some(34.2), "Smc"),
+        ],
         at,
     }
 }
