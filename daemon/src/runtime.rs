@@ -134,6 +134,12 @@ impl Runtime {
     pub(crate) fn refresh(&self) -> anyhow::Result<()> {
         let projects = figures::projects(&self.store, &self.installation.catalog)?;
         let wanted = book::wanted_series(&projects, |meter| self.every_seconds(meter));
+        if lock(&self.figures).is_empty() {
+            // Right after a start: projects are shown at once, their figures as they are computed.
+            let bare =
+                |project: &Arc<Project>| ProjectFigures { project: Arc::clone(project), years: Vec::new() };
+            *lock(&self.figures) = projects.iter().map(bare).collect();
+        }
         self.book.follow(&self.store, wanted)?;
         let all = projects.into_iter().map(|project| self.compute(project, None)).collect();
         *lock(&self.figures) = all;

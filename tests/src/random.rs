@@ -2,7 +2,7 @@
 //!
 //! Must never: draw from the system without printing what was drawn.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Splitmix64 (Steele, Lea, Flood 2014): small, well distributed, and the same everywhere.
 #[derive(Debug, Clone)]
@@ -11,13 +11,13 @@ pub struct Random {
 }
 
 impl Random {
-    /// From the variable `TEST_SEED` when it is set, else from the clock. Printed either way.
+    /// From the variable `TEST_SEED` when it is set, else another one each time. Printed either way.
     #[must_use]
     pub fn printed(what: &str) -> Self {
         let given = std::env::var("TEST_SEED").ok().and_then(|text| text.parse().ok());
-        let seed = given.unwrap_or_else(|| {
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.subsec_nanos().into())
-        });
+        // A new hasher's key differs from run to run.
+        // The hasher's keys are the system's randomness.
+        let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         println!("{what}: TEST_SEED={seed}");
         Self { state: seed }
     }

@@ -52,6 +52,11 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
             once(service, &runtime, &demo, &reports_dir, stop).await
         } else {
             write_reports(&runtime, &demo, &reports_dir).await?;
+            // The first page of the demonstration shows every figure.
+            let first = Arc::clone(&runtime);
+            tokio::task::spawn_blocking(move || first.refresh())
+                .await
+                .context("the first figures panicked")??;
             service.run(stop).await
         };
         field.stop();

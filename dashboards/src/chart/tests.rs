@@ -1,4 +1,6 @@
 //! Charts at the level of what is drawn: gaps, negatives, zeros, single points, markup in names, same bytes.
+//!
+//! Must never: compare whole drawings; a test says which one thing it is about.
 
 use analytics::report::document::{Chart, ChartKind, NamedLine, NamedPoints, NamedValues};
 use analytics::report::format::Numbers;

@@ -117,6 +117,36 @@ const GAS: [f64; 12] =
 const POWER: [f64; 12] =
     [4120.5, 3810.25, 3905.0, 3420.75, 3305.5, 2810.0, 2405.25, 1190.0, 3020.5, 3690.0, 4010.75, 4205.125];
 
+fn gas_model() -> BaselineModel {
+    let points = (0..24_u32)
+        .map(|i| {
+            let x = [14.1, 12.4, 8.3, 4.2, 1.1, 0.0, 0.0, 0.0, 0.5, 3.9, 9.6, 13.2][i as usize % 12];
+            let from = Month { year: 2019 + (i / 12) as i32, number: i % 12 + 1 };
+            let wave = if i % 2 == 0 { 0.9 } else { -0.8 };
+            BaselinePoint {
+                from: from.first_day(),
+                to: from.end_day(),
+                energy_per_day: 5.0 + 1.4 * x + wave,
+                degree_days_per_day: x,
+            }
+        })
+        .collect();
+    BaselineModel {
+        base_per_day: 5.0,
+        heating_per_degree_day: 1.4,
+        heating_base_c: Some(17.5),
+        quality: FitQuality {
+            n: 24,
+            r2: 0.981,
+            r2_adjusted: 0.9801,
+            cvrmse_ratio: 0.083,
+            nmbe_ratio: -0.0004,
+            baseline_days: 731,
+        },
+        points,
+    }
+}
+
 fn gas() -> MeterYear {
     let mut months: Vec<MeterMonth> = (1..=12_u32)
         .map(|n| {
@@ -140,33 +170,6 @@ fn gas() -> MeterYear {
         adjusted_baseline: Some(561.74),
         ..missing(11)
     };
-    let points = (0..24_u32)
-        .map(|i| {
-            let x = [14.1, 12.4, 8.3, 4.2, 1.1, 0.0, 0.0, 0.0, 0.5, 3.9, 9.6, 13.2][i as usize % 12];
-            let from = Month { year: 2019 + (i / 12) as i32, number: i % 12 + 1 };
-            let wave = if i % 2 == 0 { 0.9 } else { -0.8 };
-            BaselinePoint {
-                from: from.first_day(),
-                to: from.end_day(),
-                energy_per_day: 5.0 + 1.4 * x + wave,
-                degree_days_per_day: x,
-            }
-        })
-        .collect();
-    let model = BaselineModel {
-        base_per_day: 5.0,
-        heating_per_degree_day: 1.4,
-        heating_base_c: Some(17.5),
-        quality: FitQuality {
-            n: 24,
-            r2: 0.981,
-            r2_adjusted: 0.9801,
-            cvrmse_ratio: 0.083,
-            nmbe_ratio: -0.0004,
-            baseline_days: 731,
-        },
-        points,
-    };
     MeterYear {
         building: BuildingId::new("scuola-nord").expect("an id"),
         meter: meter(
@@ -177,7 +180,7 @@ fn gas() -> MeterYear {
             MeterRole::Compared,
         ),
         months,
-        baseline: Baseline::Fitted(model),
+        baseline: Baseline::Fitted(gas_model()),
         totals: MeterTotals {
             measured: 2514.175,
             compared_months: 11,
@@ -448,6 +451,33 @@ fn factors() -> FactorSet {
     }
 }
 
+fn findings() -> Vec<Finding> {
+    vec![
+        Finding::new(
+            "baseline.short",
+            Severity::Blocks,
+            "meter:heat-1",
+            "the baseline has 3 months, and 12 are needed",
+            "IPMVP, option C",
+        ),
+        Finding::new(
+            "series.coverage.low",
+            Severity::Caution,
+            "meter:gas-1 2025-11",
+            "only 0 % of the time measured, at least 90 % is needed",
+            "§ 7.1",
+        )
+        .with("percent", 0),
+        Finding::new(
+            "series.estimated",
+            Severity::Note,
+            "meter:power-1 2025-02",
+            "the month comes from an estimated bill",
+            "",
+        ),
+    ]
+}
+
 /// A complete year with everything that may go wrong in it once.
 pub(crate) fn year() -> ProjectYear {
     let meters = vec![
@@ -482,30 +512,6 @@ pub(crate) fn year() -> ProjectYear {
         ),
         silent(),
     ];
-    let findings = vec![
-        Finding::new(
-            "baseline.short",
-            Severity::Blocks,
-            "meter:heat-1",
-            "the baseline has 3 months, and 12 are needed",
-            "IPMVP, option C",
-        ),
-        Finding::new(
-            "series.coverage.low",
-            Severity::Caution,
-            "meter:gas-1 2025-11",
-            "only 0 % of the time measured, at least 90 % is needed",
-            "§ 7.1",
-        )
-        .with("percent", 0),
-        Finding::new(
-            "series.estimated",
-            Severity::Note,
-            "meter:power-1 2025-02",
-            "the month comes from an estimated bill",
-            "",
-        ),
-    ];
     ProjectYear {
         project: Arc::new(project(&meters)),
         scheme: Arc::new(scheme()),
@@ -514,7 +520,7 @@ pub(crate) fn year() -> ProjectYear {
         until: day(2026, 1, 1),
         meters,
         kpis: kpis(),
-        findings,
+        findings: findings(),
         provenance: Provenance {
             readings: 1_051_200,
             bills: 24,

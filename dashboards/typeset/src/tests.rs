@@ -1,4 +1,6 @@
 //! The template with small data: what must be set, what must be refused, and that it is the same every time.
+//!
+//! Must never: know a report; its data are made up to try the template.
 
 use super::*;
 
