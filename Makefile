@@ -32,8 +32,9 @@ test:
 bench:
 	@sh tests/setup.sh demo
 	$(CARGO) build --release --locked -p daemon
+	rm -rf target/bench-data
 	target/release/consuntivo bench --dir target/bench-data
 
 clean:
 	$(CARGO) clean
-	rm -rf demo-data bench-data
+	rm -rf demo-data bench-data tests/browser/node_modules

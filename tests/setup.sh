@@ -17,13 +17,20 @@ want() {
     has "$1" || missing="$missing $2"
 }
 
+# The compiler's package only recommends the C library's headers, which SQLite and the TLS library need.
+want_headers() {
+    [ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
+}
+
 case "$what" in
     demo)
         want cc gcc
+        want_headers
         want mosquitto mosquitto
         ;;
     test)
         want cc gcc
+        want_headers
         want mosquitto mosquitto
         want mosquitto_pub mosquitto-clients
         want pdfinfo poppler-utils

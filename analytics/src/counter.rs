@@ -268,7 +268,6 @@ impl Counter {
     fn ground(&mut self, now: Mark) {
         self.base = Some(now);
         self.doubt = Doubt::None;
-        self.spare = SPARE_MILLIS_MAX as f64;
     }
 
     fn come_back(&mut self, base: Mark, left: Left, now: Mark) -> Push {

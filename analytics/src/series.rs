@@ -17,8 +17,12 @@ use notes::Notes;
 /// Shortest interval that counts as a gap, in milliseconds: 15 minutes.
 pub const GAP_MILLIS_MIN: i64 = 15 * 60 * 1000;
 
-/// Instants outside 2000-01-01 to 2200-01-01 are no readings of a building: a clock was never set.
-const INSTANT_MIN: i64 = 946_684_800_000;
+/// Instants outside 2010-01-01 to 2200-01-01 are no readings of a building: a clock was never set.
+const INSTANT_MIN: i64 = 1_262_304_000_000;
+
+/// Longest interval that counts as measured time, in milliseconds: 62 days, two months' bills. Beyond it the energy
+/// between two totals is known and when it was used is not.
+const COVERED_MILLIS_MAX: i64 = 62 * 24 * 3_600 * 1_000;
 const INSTANT_MAX: i64 = 7_258_118_400_000;
 
 /// How a series is made of totals.
@@ -165,11 +169,15 @@ impl Accumulator {
         if at.millis() < INSTANT_MIN || INSTANT_MAX <= at.millis() {
             return Pushed::OutOfRange;
         }
+        let owed = self.counter.overbooked();
         let interval = match self.counter.push(at, total) {
             Push::Counted(interval) => interval,
             Push::Repeated => return Pushed::Repeated,
             Push::OutOfOrder => return Pushed::OutOfOrder,
         };
+        if self.counter.overbooked() < owed {
+            self.take_off(interval, owed - self.counter.overbooked());
+        }
         self.readings += 1;
         self.last = Some((at, total));
         if interval.step == Step::Advance {
@@ -213,7 +221,8 @@ impl Accumulator {
             let (day_from, day_to) = (day_start(day, zone).millis(), next_start(day, zone));
             let end = day_to.min(to);
             let part = splitter.part_until(end - from);
-            self.add(day, end - begin, part, gap);
+            let covered = if to - from <= COVERED_MILLIS_MAX { end - begin } else { 0 };
+            self.add(day, covered, part, gap);
             in_month += part;
             self.cursor.from = day_from;
             self.cursor.to = day_to;
@@ -228,6 +237,18 @@ impl Accumulator {
         if crosses {
             debug_assert!(first_month < Month::of(day));
             self.cross(Month::of(day), &mut in_month, interval.amount);
+        }
+    }
+
+    /// Energy that was not booked because a false range had booked it before, in a month it may not belong to: no
+    /// month's upper bound may lose it.
+    fn take_off(&mut self, interval: Interval, amount: i64) {
+        let month = interval.to.month(self.settings.zone);
+        match self.crossings.last_mut() {
+            Some(last) if last.month == month && last.part == 0 => {
+                last.whole = last.whole.saturating_add(amount)
+            }
+            _ => self.crossings.push(Crossing { month, part: 0, whole: amount }),
         }
     }
 

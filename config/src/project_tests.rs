@@ -79,8 +79,8 @@ const WRONG: &[(&str, &str, &str)] = &[
         "`project.facility_eur`: is missing, and risparmio-su-agevolazione is computed with it",
     ),
     (
-        "\"IT001E12345678\"",
-        "\"IT001E1234567\"",
+        "\"IT999E12345678\"",
+        "\"IT999E1234567\"",
         "`building[1].meter[1].supply_point`: expected a POD such as",
     ),
     (
@@ -88,7 +88,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "\"880000000001\"",
         "`building[1].meter[2].supply_point`: expected a PDR of 14 digits",
     ),
-    ("\"001272\"", "1272", "`building[1].istat_code`: expected the ISTAT code"),
+    ("\"001999\"", "1999", "`building[1].istat_code`: expected the ISTAT code"),
     ("\"E.2\"", "\"E2\"", "`building[1].uses[1].category`: expected a use of DPR 412/93"),
     (
         "floor_area_m2 = 1800.0",
@@ -209,7 +209,7 @@ fn a_missing_emission_factor_is_a_finding() {
 #[test]
 fn what_is_weak_is_a_finding() {
     let text = changed("baseline_from = 2019-01-01", "baseline_from = 2019-07-01")
-        .replace("IT001E12345678", "IT001E1234567A")
+        .replace("IT999E12345678", "IT999E1234567A")
         .replace("piemonte-por-fesr-2014-20-4c1", "piemonte-pr-fesr-2021-27-monet");
     let (_, findings) = parse(&text).unwrap();
     let codes: Vec<_> = findings.iter().map(|f| f.code).collect();

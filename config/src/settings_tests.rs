@@ -65,7 +65,7 @@ fn the_examples_of_the_default_file_are_settings() {
     assert_eq!((meter.link.as_str(), meter.every_s), ("main-panel", 60));
     assert_eq!(meter.table["unit"].as_integer(), Some(3));
     assert_eq!(meter.table.len(), 1);
-    assert_eq!(settings.unknown_models(&["eastron-sdm630"]), []);
+    assert_eq!(settings.unknown_models(&["eastron-sdm630", "consuntivo-json"]), []);
     let unknown = settings.unknown_models(&["eastron-sdm120"]);
     assert!(unknown[0].to_string().ends_with("did you mean `eastron-sdm120`?"), "{unknown:?}");
 }

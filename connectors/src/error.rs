@@ -124,27 +124,6 @@ impl LinkError {
         }
     }
 
-    /// Whether it concerns the whole link rather than one meter behind it.
-    #[must_use]
-    pub const fn is_of_link(&self) -> bool {
-        match self {
-            Self::Refused { .. }
-            | Self::Unreachable { .. }
-            | Self::ConnectTimeout { .. }
-            | Self::Denied { .. }
-            | Self::BrokerLost { .. }
-            | Self::BrokerProtocol { .. }
-            | Self::Secret { .. }
-            | Self::Inbox { .. } => true,
-            Self::Timeout { .. }
-            | Self::Exception { .. }
-            | Self::Short { .. }
-            | Self::Lost { .. }
-            | Self::Protocol { .. }
-            | Self::NoSuchMeter { .. } => false,
-        }
-    }
-
     /// The error with its causes on one line.
     #[must_use]
     pub fn chain(&self) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Must never: be compiled into the daemon.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,18 +18,26 @@ use crate::link::MeterSpec;
 /// 2025-06-01T10:00:00Z.
 pub(crate) const BEGIN: Instant = Instant::from_seconds(1_748_772_000);
 
-/// Begins at [`BEGIN`] and runs with tokio's (paused) time.
-pub(crate) struct TestClock(tokio::time::Instant);
+/// Begins at [`BEGIN`] and runs with tokio's (paused) time, unless it is set back.
+pub(crate) struct TestClock {
+    begun: tokio::time::Instant,
+    back_ms: AtomicI64,
+}
 
 impl TestClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(tokio::time::Instant::now()))
+        Arc::new(Self { begun: tokio::time::Instant::now(), back_ms: AtomicI64::new(0) })
+    }
+
+    pub(crate) fn set_back(&self, millis: i64) {
+        self.back_ms.fetch_add(millis, Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Instant {
-        BEGIN.plus_millis(i64::try_from(self.0.elapsed().as_millis()).unwrap())
+        let elapsed = i64::try_from(self.begun.elapsed().as_millis()).unwrap();
+        BEGIN.plus_millis(elapsed - self.back_ms.load(Ordering::SeqCst))
     }
 }
 

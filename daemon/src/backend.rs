@@ -22,6 +22,8 @@ use crate::runtime::Runtime;
 const HORIZON_YEARS: u32 = 5;
 /// A reading is fresh for this many periods.
 const FRESH_PERIODS: f64 = 3.0;
+/// How far ahead of the daemon's clock a device's clock may be.
+const AHEAD_SECONDS_MAX: f64 = 300.0;
 
 /// Lets the pages ask the running daemon.
 pub(crate) struct DaemonBackend(pub(crate) Arc<Runtime>);
@@ -155,9 +157,15 @@ fn building_of(projects: &[Arc<Project>], meter: &MeterId) -> Option<BuildingId>
 fn health(runtime: &Runtime, meter: &MeterId, every_seconds: u32, now: Instant) -> MeterHealth {
     match runtime.book.last_reading_at(meter) {
         None => MeterHealth::Silent,
-        Some(at) if now.seconds_since(at) <= FRESH_PERIODS * f64::from(every_seconds) => MeterHealth::Fresh,
+        Some(at) if is_fresh(at, every_seconds, now) => MeterHealth::Fresh,
         Some(_) => MeterHealth::Late,
     }
+}
+
+/// Whether a reading is of now. One from the future is not: some clock is wrong.
+fn is_fresh(at: Instant, every_seconds: u32, now: Instant) -> bool {
+    let age = now.seconds_since(at);
+    -AHEAD_SECONDS_MAX <= age && age <= FRESH_PERIODS * f64::from(every_seconds)
 }
 
 /// What every building does now, in the order of the projects.
@@ -207,9 +215,8 @@ fn power<'m>(runtime: &Runtime, meters: impl Iterator<Item = &'m MeterFacts>, no
         if runtime.installation.settings.meter(&meter.id).is_none() {
             continue;
         }
-        let every = f64::from(runtime.every_seconds(&meter.id));
         let latest = runtime.book.latest(&meter.id, channel)?;
-        if FRESH_PERIODS * every < now.seconds_since(latest.at) {
+        if !is_fresh(latest.at, runtime.every_seconds(&meter.id), now) {
             return None;
         }
         sum = Some(sum.unwrap_or(0.0) + latest.value);

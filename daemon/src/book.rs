@@ -82,7 +82,9 @@ impl Book {
     /// The newest values on disk, for pages right after a start.
     pub(crate) fn load_latest(&self, store: &Store) -> Result<(), StoreError> {
         for key in store.series()? {
-            if let Some(stored) = store.latest(&key)? {
+            if let Some(stored) = store.latest(&key)?
+                && stored.quality != Quality::Implausible
+            {
                 let mut pages = lock(&self.pages);
                 let channels = pages.latest.entry(key.meter).or_default();
                 channels
@@ -120,7 +122,8 @@ impl Book {
                 continue;
             };
             if let Err(error) = self.make(store, key, settings) {
-                lock(&self.pages).stale.insert(key.clone());
+                // Making one again that was made already does no harm.
+                lock(&self.pages).stale.extend(stale.iter().cloned());
                 return Err(error);
             }
         }
@@ -157,7 +160,8 @@ impl Pages {
         }
         if let Some(channels) = self.latest.get_mut(&reading.series.meter) {
             let slot = channels.entry(reading.series.channel).or_insert(latest);
-            if slot.at <= latest.at {
+            // Of one instant the first value stands, as in the journal.
+            if slot.at < latest.at {
                 *slot = latest;
             }
         }

@@ -19,7 +19,7 @@ impl Exit {
     pub(crate) const UNREACHABLE: Self = Self(4);
     /// Another daemon holds the data directory.
     pub(crate) const BUSY: Self = Self(5);
-    /// A file given by the user cannot be used as it is.
+    /// A file, or the name of something, given by the user cannot be used as it is.
     pub(crate) const BAD_INPUT: Self = Self(6);
 }
 

@@ -11,45 +11,58 @@ use anyhow::Context;
 use chrono::{Datelike, NaiveDate};
 use config::Catalog;
 use model::time::day_start;
-use model::{MeterFacts, Project, ProjectId, SeriesKey};
+use model::{
+    BillQuality, BilledPeriod, Direction, Finding, MeterFacts, Project, ProjectId, SeriesKey, Severity,
+};
 use store::Store;
 
 use crate::book;
+use crate::exit::Failure;
 
 /// The kind under which project files are kept in the store.
 pub(crate) const PROJECT_RECORD: &str = "project";
 
-/// Every imported project, in order of id. A record that this version can no longer read is named, not skipped
-/// silently.
-pub(crate) fn projects(store: &Store, catalog: &Catalog) -> anyhow::Result<Vec<Arc<Project>>> {
-    let mut projects = Vec::new();
+/// Every imported project, in order of id, and a finding for each record that this catalogue cannot read.
+pub(crate) fn projects(
+    store: &Store,
+    catalog: &Catalog,
+) -> anyhow::Result<(Vec<Arc<Project>>, Vec<Finding>)> {
+    let (mut projects, mut findings) = (Vec::new(), Vec::new());
     for record in store.records(PROJECT_RECORD)? {
         match config::parse_project(&record.body, catalog) {
             Ok((project, _)) => projects.push(Arc::new(project)),
             Err(problems) => {
                 let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                tracing::warn!(
-                    project = %record.id,
-                    problems = list.join("; "),
-                    "an imported project cannot be read with this catalogue; import a mended file"
+                let list = list.join("; ");
+                let says = format!(
+                    "the imported file cannot be used with this catalogue; import a mended one: {list}"
+                );
+                let rule = "every failure is shown to a person";
+                let subject = format!("project:{}", record.id);
+                findings.push(
+                    Finding::new("project.unreadable", Severity::Blocks, subject, says, rule)
+                        .with("error", list),
                 );
             }
         }
     }
     projects.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(projects)
+    Ok((projects, findings))
 }
 
 /// One imported project.
-pub(crate) fn project(store: &Store, catalog: &Catalog, id: &ProjectId) -> anyhow::Result<Arc<Project>> {
-    let record = store.record(PROJECT_RECORD, id.as_str())?.with_context(|| {
-        format!("no project {id} in this store; import its file first: consuntivo import project FILE")
+pub(crate) fn project(store: &Store, catalog: &Catalog, id: &ProjectId) -> Result<Arc<Project>, Failure> {
+    let record = store.record(PROJECT_RECORD, id.as_str())?.ok_or_else(|| {
+        Failure::bad_input(format!(
+            "no project {id} in this store; import its file first: consuntivo import project FILE"
+        ))
     })?;
     match config::parse_project(&record.body, catalog) {
         Ok((project, _)) => Ok(Arc::new(project)),
         Err(problems) => {
             let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            anyhow::bail!("project {id} cannot be read with this catalogue: {}", list.join("; "))
+            let list = list.join("; ");
+            Err(Failure::bad_input(format!("project {id} cannot be read with this catalogue: {list}")))
         }
     }
 }
@@ -106,6 +119,18 @@ pub(crate) fn project_year(
     }))
 }
 
+/// The bills that begin before `until`; where the last of them is estimated, also those that settle it.
+fn bills_until(bills: Vec<BilledPeriod>, until: NaiveDate) -> Vec<BilledPeriod> {
+    let mut kept: Vec<BilledPeriod> = Vec::with_capacity(bills.len());
+    for bill in bills {
+        let open = kept.last().is_some_and(|last| last.quality == BillQuality::Estimated);
+        if bill.from < until || open {
+            kept.push(bill);
+        }
+    }
+    kept
+}
+
 fn meter_input(
     store: &Store,
     project: &Project,
@@ -117,8 +142,11 @@ fn meter_input(
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
     let series = book::build(store, &key, SeriesSettings::of(meter, project.zone, every_seconds), Some(end))?;
     let supply_point = meter.supply_point.as_deref().unwrap_or(meter.id.as_str());
-    let mut bills = store.bills(supply_point)?;
-    bills.retain(|bill| bill.from < until);
+    // A POD's bills are of what was drawn, also where the same POD feeds in.
+    let bills = match meter.direction {
+        Direction::Import => bills_until(store.bills(supply_point)?, until),
+        Direction::Export | Direction::Production => Vec::new(),
+    };
     Ok(MeterInput {
         meter: meter.id.clone(),
         months: series.snapshot(end),

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use chrono::Datelike;
 use connectors::{
     BoxFuture, Inbox, InboxError, MessageOutcome, PollOutcome, Quarantined, ReadingOutcome, SourceEvent,
 };
@@ -24,9 +25,6 @@ const LINK_UP: &str = "link.up";
 impl Ingest {
     /// What a failed write means to a connector, and a finding for people until a write succeeds.
     fn refused(&self, error: &StoreError) -> InboxError {
-        if matches!(error, StoreError::Closed { .. }) {
-            return InboxError::Closed;
-        }
         let reason = format!("{:#}", anyhow::Error::new(error.clone()));
         self.0.report(
             Finding::new(
@@ -38,6 +36,9 @@ impl Ingest {
             )
             .with("error", &reason),
         );
+        if matches!(error, StoreError::Closed { .. }) {
+            return InboxError::Closed;
+        }
         InboxError::Refused { reason }
     }
 }
@@ -57,6 +58,11 @@ impl Inbox for Ingest {
                     metrics.readings(source, Outcome::Implausible, implausible as u64);
                     if 0 < appended.new {
                         self.0.book.take(&readings);
+                        let year = self.0.today().year();
+                        let zone = self.0.installation.settings.installation.zone;
+                        if readings.iter().any(|r| r.observed_at.day(zone).year() < year) {
+                            self.0.note_late();
+                        }
                     }
                     self.0.resolve(JOURNAL, Some("store.refused"));
                     Ok(())

@@ -38,8 +38,14 @@ struct Cli {
 enum Command {
     /// Read the meters, keep every reading, serve the pages, until told to stop
     Run(ConfigArg),
-    /// Judge the installation file, its catalogue and project files without touching the network
-    Check(ConfigArg),
+    /// Judge the installation file, its catalogue and any project files without touching network or store
+    Check {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// A project file to judge as well; may be given several times
+        #[arg(long, value_name = "FILE")]
+        project: Vec<PathBuf>,
+    },
     /// One harmless round trip to a meter: what it answers, with raw words
     Probe {
         /// The meter's id in the installation file
@@ -105,12 +111,12 @@ struct ReportArgs {
     project: ProjectId,
     #[arg(long)]
     year: i32,
-    /// Folder for the files
+    /// Folder for the files (default: where the pages list reports, see [reports] in the installation file)
     #[arg(long)]
-    out: PathBuf,
-    /// Language of the report
-    #[arg(long, default_value = "it", value_parser = ["it", "en"])]
-    language: String,
+    out: Option<PathBuf>,
+    /// Language of the report (default: the installation's)
+    #[arg(long, value_parser = config::catalog::LANGUAGES)]
+    language: Option<String>,
     /// For a year in progress: count data before this day (default: today)
     #[arg(long, value_name = "YYYY-MM-DD")]
     until: Option<NaiveDate>,
@@ -175,7 +181,7 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(arg) => commands::run::run(&arg.config),
-        Command::Check(arg) => commands::check::check(&arg.config),
+        Command::Check { config, project } => commands::check::check(&config.config, &project),
         Command::Probe { meter, config } => commands::probe::probe(&config.config, &meter),
         Command::Import { what } => commands::import::import(&what),
         Command::Report(args) => commands::report::report(&args),

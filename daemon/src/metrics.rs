@@ -147,14 +147,15 @@ impl Metrics {
     /// The text of `/metrics`; ages are those at `now`.
     pub(crate) fn text(&self, now: Instant, last: &[(MeterId, Option<Instant>)], queue_depth: u64) -> String {
         for (meter, at) in last {
-            if let Some(at) = at {
-                self.age.with_label_values(&[meter.as_str()]).set(now.seconds_since(*at));
-            }
+            // A meter never read is infinitely old, so that an alert on the age fires for it too.
+            let age = at.map_or(f64::INFINITY, |at| now.seconds_since(at));
+            self.age.with_label_values(&[meter.as_str()]).set(age);
         }
         self.queue.set(i64::try_from(queue_depth).unwrap_or(i64::MAX));
         let mut bytes = Vec::new();
         match TextEncoder::new().encode(&self.registry.gather(), &mut bytes) {
-            Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
+            // The encoder writes Rust's `inf` where the format says `+Inf`.
+            Ok(()) => String::from_utf8_lossy(&bytes).replace(" inf\n", " +Inf\n"),
             Err(error) => {
                 tracing::warn!(%error, "metrics could not be written as text");
                 String::new()
@@ -175,7 +176,13 @@ mod tests {
         metrics.commit(Duration::from_millis(2), 7);
         metrics.poll(&meter, "ok", Duration::from_millis(30));
         metrics.session("quadro");
-        let text = metrics.text(Instant::from_seconds(100), &[(meter, Some(Instant::from_seconds(40)))], 7);
+        metrics.link("quadro", true);
+        let silent = MeterId::new("m2").unwrap();
+        let text = metrics.text(
+            Instant::from_seconds(100),
+            &[(meter, Some(Instant::from_seconds(40))), (silent, None)],
+            7,
+        );
         for line in [
             "consuntivo_readings_total{outcome=\"stored\",source=\"modbus\"} 3",
             "consuntivo_commit_seconds_count 1",
@@ -184,6 +191,8 @@ mod tests {
             "consuntivo_polls_total{meter=\"m1\",outcome=\"ok\"} 1",
             "consuntivo_poll_seconds_count{meter=\"m1\"} 1",
             "consuntivo_sessions_total{link=\"quadro\"} 1",
+            "consuntivo_link_up{link=\"quadro\"} 1",
+            "consuntivo_last_reading_age_seconds{meter=\"m2\"} +Inf",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }

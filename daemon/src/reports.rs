@@ -79,7 +79,9 @@ fn list_files(dir: &Path) -> Vec<ReportFile> {
 /// The path of a listed file; `None` for any other name.
 pub(crate) fn find(root: &Path, project: &ProjectId, year: i32, name: &str) -> Option<PathBuf> {
     let dir = folder(root, project, year);
-    list_files(&dir).iter().any(|file| file.name == name).then(|| dir.join(name))
+    let is_file = |entry: fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+    let listed = |entry: fs::DirEntry| entry.file_name() == name && !name.starts_with('.') && is_file(entry);
+    fs::read_dir(&dir).ok()?.filter_map(Result::ok).any(listed).then(|| dir.join(name))
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> model::Digest {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,10 @@ const LIVE_EVERY: Duration = Duration::from_secs(1);
 const IMPORTS_EVERY: Duration = Duration::from_secs(2);
 /// How often figures of the year in progress are computed again.
 const FIGURES_EVERY: Duration = Duration::from_secs(600);
+/// For this long after its end a year's figures are computed again, since its last readings may still be coming.
+const SETTLING: chrono::Days = chrono::Days::new(7);
+/// How often series are made again after readings out of order.
+const MEND_EVERY: Duration = Duration::from_secs(60);
 /// Live changes that a slow reader may be behind before it is told to start again.
 const LIVE_BACKLOG: usize = 256;
 /// Operational findings kept at most; one per (code, subject).
@@ -56,6 +61,8 @@ pub(crate) struct Runtime {
     figures: Mutex<Vec<ProjectFigures>>,
     findings: Mutex<BTreeMap<(&'static str, String), Finding>>,
     sent: Mutex<BTreeMap<String, BuildingLive>>,
+    /// Readings out of order or of a past year came since every figure was last computed.
+    late: AtomicBool,
 }
 
 impl Runtime {
@@ -80,6 +87,7 @@ impl Runtime {
             figures: Mutex::default(),
             findings: Mutex::default(),
             sent: Mutex::default(),
+            late: AtomicBool::new(false),
         }
     }
 
@@ -87,7 +95,7 @@ impl Runtime {
         self.clock.now().day(self.installation.settings.installation.zone)
     }
 
-    /// The period at which a meter is read; an hour for meters known only by bills or replay.
+    /// The period at which a meter is read; a quarter of an hour for meters that this installation does not read.
     pub(crate) fn every_seconds(&self, meter: &MeterId) -> u32 {
         self.installation.every_seconds(meter)
     }
@@ -102,6 +110,11 @@ impl Runtime {
 
     pub(crate) fn projects(&self) -> Vec<Arc<Project>> {
         lock(&self.figures).iter().map(|f| Arc::clone(&f.project)).collect()
+    }
+
+    /// Tells that readings came which complete years may not know.
+    pub(crate) fn note_late(&self) {
+        self.late.store(true, Relaxed);
     }
 
     /// Notes an operational finding; one per code and subject, the newest sentence wins.
@@ -132,7 +145,11 @@ impl Runtime {
 
     /// Reads projects again and computes every year's figures. Blocks on the disk.
     pub(crate) fn refresh(&self) -> anyhow::Result<()> {
-        let projects = figures::projects(&self.store, &self.installation.catalog)?;
+        let (projects, unreadable) = figures::projects(&self.store, &self.installation.catalog)?;
+        lock(&self.findings).retain(|(code, _), _| *code != "project.unreadable");
+        for finding in unreadable {
+            self.report(finding);
+        }
         let wanted = book::wanted_series(&projects, |meter| self.every_seconds(meter));
         if lock(&self.figures).is_empty() {
             // Right after a start: projects are shown at once, their figures as they are computed.
@@ -164,7 +181,9 @@ impl Runtime {
         let mut years = Vec::new();
         for year in figures::years(&project, today) {
             let until = figures::until(year, today);
+            let subject = format!("project:{} {year}", project.id);
             let kept = old
+                .filter(|_| until + SETTLING < today)
                 .and_then(|o| o.years.iter().find(|y| y.year == year && y.is_complete() && y.until == until))
                 .map(Arc::clone);
             let computed = match kept {
@@ -180,9 +199,11 @@ impl Runtime {
                 .map(Arc::new),
             };
             match computed {
-                Ok(figures) => years.push(figures),
+                Ok(figures) => {
+                    self.resolve(&subject, Some("figures.failed"));
+                    years.push(figures);
+                }
                 Err(error) => {
-                    let subject = format!("project:{} {year}", project.id);
                     let says = format!("the figures could not be computed: {error:#}");
                     let rule = "every failure is shown to a person";
                     self.report(
@@ -215,13 +236,15 @@ impl Runtime {
 }
 
 /// Keeps series, figures and live values up to date until told to stop.
-pub(crate) async fn tend(runtime: Arc<Runtime>, mut stop: Stop) {
+/// `known` is the store's stamp that the figures were computed at; `None` when they still are to be.
+pub(crate) async fn tend(runtime: Arc<Runtime>, known: Option<u64>, mut stop: Stop) {
     let mut tick = tokio::time::interval(LIVE_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut stamp = runtime.store.change_stamp().ok();
+    let mut stamp = known;
     let mut day = runtime.today();
     let mut imports_at = tokio::time::Instant::now() + IMPORTS_EVERY;
     let mut figures_at = tokio::time::Instant::now() + FIGURES_EVERY;
+    let mut mend_at = tokio::time::Instant::now();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
@@ -234,35 +257,60 @@ pub(crate) async fn tend(runtime: Arc<Runtime>, mut stop: Stop) {
         }
         imports_at = now + IMPORTS_EVERY;
         let today = runtime.today();
-        let due = figures_at <= now || today != day;
+        let work = Work { figures: figures_at <= now || today != day, mend: mend_at <= now };
         let worker = Arc::clone(&runtime);
         let known = stamp;
-        let done = tokio::task::spawn_blocking(move || upkeep(&worker, known, due)).await;
+        let done = tokio::task::spawn_blocking(move || upkeep(&worker, known, work)).await;
         match done {
-            Ok(Ok(new_stamp)) => stamp = Some(new_stamp),
+            Ok(Ok(done)) => {
+                stamp = Some(done.stamp);
+                if 0 < done.mended {
+                    mend_at = now + MEND_EVERY;
+                }
+            }
             Ok(Err(error)) => {
                 tracing::warn!("upkeep of series and figures failed, to be tried again: {error:#}")
             }
             Err(error) => tracing::error!(%error, "upkeep of series and figures panicked"),
         }
-        if due {
+        if work.figures {
             figures_at = now + FIGURES_EVERY;
             day = today;
         }
     }
 }
 
-/// One round: mends series, and computes what an import, a new day or time passed has made old.
-fn upkeep(runtime: &Runtime, known: Option<u64>, due: bool) -> anyhow::Result<u64> {
-    let mended = runtime.book.mend(&runtime.store)?;
+/// What a round of upkeep may do.
+#[derive(Debug, Clone, Copy)]
+struct Work {
+    /// The figures of the year in progress are old.
+    figures: bool,
+    /// Series may be made again from the journal.
+    mend: bool,
+}
+
+/// What a round of upkeep did.
+#[derive(Debug)]
+struct Done {
+    stamp: u64,
+    /// Series made again.
+    mended: usize,
+}
+
+/// One round: mends series, and computes what an import, a new day or time passed has made old. Late readings reach
+/// the figures with the next round that is due for them: one clock that runs ahead must not keep the disk busy.
+fn upkeep(runtime: &Runtime, known: Option<u64>, work: Work) -> anyhow::Result<Done> {
+    let mended = if work.mend { runtime.book.mend(&runtime.store)? } else { 0 };
     if 0 < mended {
         tracing::info!(series = mended, "series made again after readings out of order");
+        runtime.late.store(true, Relaxed);
     }
     let stamp = runtime.store.change_stamp()?;
-    if known != Some(stamp) || 0 < mended {
-        runtime.refresh()?;
-    } else if due {
+    if known != Some(stamp) || (work.figures && runtime.late.load(Relaxed)) {
+        runtime.late.store(false, Relaxed);
+        runtime.refresh().inspect_err(|_| runtime.note_late())?;
+    } else if work.figures {
         runtime.refresh_current_year();
     }
-    Ok(stamp)
+    Ok(Done { stamp, mended })
 }

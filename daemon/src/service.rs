@@ -83,7 +83,8 @@ impl Service {
         let runtime = self.runtime;
         let links = start_links(&runtime, &stop);
         let (pages_stop, mut pages_stopped) = watch::channel(false);
-        let texts = ["it", "en"].map(|language| runtime.installation.catalog.texts(language)).to_vec();
+        let texts =
+            config::catalog::LANGUAGES.map(|language| runtime.installation.catalog.texts(language)).to_vec();
         let options = dashboards::routes::Options {
             hosts: dashboards::routes::Hosts::for_address(self.address),
             ..dashboards::routes::Options::default()
@@ -96,22 +97,13 @@ impl Service {
         println!("consuntivo listens on http://{}", self.address);
         tracing::info!(address = %self.address, "ready");
 
-        let first = Arc::clone(&runtime);
-        let first_figures = tokio::task::spawn_blocking(move || {
-            first.book.load_latest(&first.store)?;
-            first.refresh()
-        });
-        let tending = tokio::spawn(runtime::tend(Arc::clone(&runtime), stop.clone()));
-        match first_figures.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!("the first figures could not be computed: {error:#}"),
-            Err(error) => tracing::error!(%error, "the first computation of figures panicked"),
-        }
+        let tending = tokio::spawn(start_figures(Arc::clone(&runtime), stop.clone()));
         stop.stopped().await;
         tracing::info!("stopping: meters first");
         end_links(links).await;
-        tending.await.ok();
         runtime.store.clone().close();
+        // Figures only read; what they were at is not worth waiting for.
+        tending.abort();
         pages_stop.send(true).ok();
         if tokio::time::timeout(PAGES_STOP_MAX, pages).await.is_err() {
             tracing::warn!("some pages were still open at the end");
@@ -121,22 +113,53 @@ impl Service {
     }
 }
 
-fn start_links(runtime: &Arc<Runtime>, stop: &Stop) -> JoinSet<()> {
+/// Computes the first figures, then keeps them up to date. A failure is tried again with the next upkeep.
+async fn start_figures(runtime: Arc<Runtime>, mut stop: Stop) {
+    let first = Arc::clone(&runtime);
+    let computed = tokio::task::spawn_blocking(move || -> anyhow::Result<u64> {
+        first.book.load_latest(&first.store)?;
+        let stamp = first.store.change_stamp()?;
+        first.refresh()?;
+        Ok(stamp)
+    });
+    let computed = tokio::select! {
+        computed = computed => computed,
+        () = stop.stopped() => return,
+    };
+    let known = match computed {
+        Ok(Ok(stamp)) => Some(stamp),
+        Ok(Err(error)) => {
+            tracing::error!("the first figures could not be computed, to be tried again: {error:#}");
+            None
+        }
+        Err(error) => {
+            tracing::error!(%error, "the first computation of figures panicked");
+            None
+        }
+    };
+    runtime::tend(runtime, known, stop).await;
+}
+
+fn start_links(runtime: &Arc<Runtime>, stop: &Stop) -> Links {
     let (links, findings) = runtime.installation.links();
     for finding in findings {
         runtime.report(finding);
     }
     let mut tasks = JoinSet::new();
+    let mut inner = Vec::new();
     for link in links {
         let inbox: Arc<dyn connectors::Inbox> = Arc::new(Ingest(Arc::clone(runtime)));
         let clock = Arc::clone(&runtime.clock);
         let stop = stop.clone();
         let name = link.id().to_owned();
         let watcher = Arc::clone(runtime);
+        // A panic inside one link ends that link alone, visibly.
+        let task = tokio::spawn(link.run(inbox, clock, stop));
+        inner.push(task.abort_handle());
         tasks.spawn(async move {
-            // A panic inside one link ends that link alone, visibly.
-            let task = tokio::spawn(link.run(inbox, clock, stop));
-            if let Err(error) = task.await {
+            if let Err(error) = task.await
+                && error.is_panic()
+            {
                 let says = format!(
                     "the link ended by a fault of the program ({error}); restart the daemon and report it"
                 );
@@ -148,13 +171,22 @@ fn start_links(runtime: &Arc<Runtime>, stop: &Stop) -> JoinSet<()> {
             }
         });
     }
-    tasks
+    Links { tasks, inner }
 }
 
-async fn end_links(mut links: JoinSet<()>) {
-    let all = async { while links.join_next().await.is_some() {} };
+/// The running links.
+struct Links {
+    /// Each waits for its link.
+    tasks: JoinSet<()>,
+    /// Ends the links themselves.
+    inner: Vec<tokio::task::AbortHandle>,
+}
+
+async fn end_links(mut links: Links) {
+    let all = async { while links.tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(LINKS_STOP_MAX, all).await.is_err() {
         tracing::warn!("a link did not end in time; nothing unacknowledged of it is lost");
+        links.inner.iter().for_each(tokio::task::AbortHandle::abort);
     }
 }
 

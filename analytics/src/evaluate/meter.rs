@@ -102,7 +102,7 @@ pub(super) fn assess(
     findings.extend(dated.filter(|f| context.is_used(f.month)).map(|f| f.finding.clone()));
     let from_bills =
         bills::months(&settled.periods, unit, context.input.project.zone, facts.ceiling_per_milli());
-    let reference = reference(context, facts, &known.months, &settled, &subject, &mut findings);
+    let reference = reference(context, facts, known, &settled, &subject, &mut findings);
     let mut rows: Vec<Row> = Month::all_of(context.input.year)
         .into_iter()
         .map(|month| Row::of(context, facts, month, &known.months, &from_bills))
@@ -130,7 +130,7 @@ pub(super) fn assess(
 fn reference(
     context: &Context<'_>,
     facts: &MeterFacts,
-    months: &MonthlySeries,
+    known: &MeterInput,
     settled: &SettledBills,
     subject: &str,
     findings: &mut Vec<Finding>,
@@ -139,7 +139,7 @@ fn reference(
         (Direction::Export | Direction::Production, _) | (_, MeterRole::Sub) => Reference::None,
         (Direction::Import, MeterRole::New) => Reference::Zero,
         (Direction::Import, MeterRole::Compared) => {
-            let periods = fit_periods(facts, months, settled);
+            let periods = fit_periods(facts, known, settled);
             let (fitted, said) =
                 baseline::fit(&periods, context.temperatures, context.baseline_bounds(), subject);
             findings.extend(said);
@@ -148,8 +148,16 @@ fn reference(
     }
 }
 
-/// Measured months, and bills as their own periods where no measured month stands. Both at their lower bound.
-fn fit_periods(facts: &MeterFacts, months: &MonthlySeries, settled: &SettledBills) -> Vec<FitPeriod> {
+/// What a counter may do that leaves a month's energy in doubt even at its lower bound: too high a baseline would
+/// flatter every year after it.
+const DOUBTFUL: [&str; 3] = ["counter.reset", "counter.wrapped", "counter.impossible"];
+
+/// Measured months, and bills as their own periods where no measured month stands. Both at their lower bound. Months
+/// in which the counter is in doubt count as not measured.
+fn fit_periods(facts: &MeterFacts, known: &MeterInput, settled: &SettledBills) -> Vec<FitPeriod> {
+    let months = &known.months;
+    let doubtful =
+        |month: Month| known.findings.iter().any(|f| f.month == month && DOUBTFUL.contains(&f.finding.code));
     let unit = facts.carrier.base_unit();
     let mut periods: Vec<FitPeriod> = Vec::new();
     let bill = |p: &bills::UsePeriod| FitPeriod {
@@ -162,7 +170,7 @@ fn fit_periods(facts: &MeterFacts, months: &MonthlySeries, settled: &SettledBill
         from: m.month.first_day(),
         to: m.month.end_day(),
         energy: unit.to_display(m.low),
-        coverage_ratio: m.coverage_ratio,
+        coverage_ratio: if doubtful(m.month) { 0.0 } else { m.coverage_ratio },
     };
     let overlaps = |a: &FitPeriod, b: &FitPeriod| a.from < b.to && b.from < a.to;
     let measured: Vec<FitPeriod> =
@@ -271,6 +279,21 @@ fn fill(shown: &mut MeterMonth) {
 }
 
 /// Findings about reporting months that are withheld or weakened.
+/// A total that stood still for a whole month in which the baseline would have used energy. Zero is a value; but a
+/// device that repeats its last total looks the same, so a person must look.
+fn flat(facts: &MeterFacts, row: &Row, about: &str) -> Option<Finding> {
+    let expected = row.adjusted.as_ref()?.energy;
+    let still = row.shown.source == MonthSource::Meter && row.shown.measured == Some(0.0) && 0.0 < expected;
+    if !still || facts.direction != Direction::Import || facts.role == MeterRole::Sub {
+        return None;
+    }
+    let says =
+        "the total did not move all month: either nothing was used, or the device repeats an old total";
+    let rule = "conservative direction: zero is a value only when the meter is known to work";
+    let finding = Finding::new("series.flat", Severity::Caution, about, says, rule);
+    Some(finding.with("month", row.shown.month))
+}
+
 fn report_withheld(
     context: &Context<'_>,
     facts: &MeterFacts,
@@ -294,6 +317,7 @@ fn report_withheld(
     for row in reporting {
         let month = row.shown.month;
         let about = format!("{subject} {month}");
+        findings.extend(flat(facts, row, &about));
         if !row.complete {
             let percent = format!("{:.1}", row.shown.coverage_ratio * 100.0);
             let says =

@@ -224,3 +224,44 @@ proptest! {
         prop_assert!(some.months.iter().map(|m| m.amount).sum::<i64>() <= all.months.iter().map(|m| m.amount).sum());
     }
 }
+
+#[test]
+fn energy_taken_off_for_a_false_wrap_stays_in_the_upper_bound() {
+    // Three weeks of outage, a zero at power-up that looks like a wrap, then the true range again.
+    let ceiling_per_milli = 25_000.0 / 3_600_000.0;
+    let gas = SeriesSettings {
+        unit: BaseUnit::Litre,
+        ceiling_per_milli,
+        wraps_at: Some(100_000_000),
+        ..settings()
+    };
+    let mut a = Accumulator::new(gas);
+    for (t, total) in [
+        ("2025-12-14T10:45:00Z", 89_999_900),
+        ("2025-12-14T11:00:00Z", 90_000_000),
+        ("2026-01-01T23:00:00Z", 0),
+    ] {
+        a.push(at(t), total);
+    }
+    let (mut t, mut total) = (at("2026-01-01T23:15:00Z"), 91_200_000);
+    while t <= at("2026-02-28T23:00:00Z") {
+        a.push(t, total);
+        total += 100;
+        t = t.plus_seconds(900);
+    }
+    // 28 days of 96 quarter-hours.
+    let used = 28 * 96 * 100;
+    let february = *a.snapshot(t).get(month(2026, 2)).unwrap();
+    assert!(february.amount < used, "the case must be one of energy taken off");
+    assert!(february.high.is_some_and(|high| used <= high), "{february:?}");
+}
+
+#[test]
+fn half_a_year_between_two_totals_is_not_measured_time() {
+    let mut a = Accumulator::new(settings());
+    a.push(at("2025-01-01T00:00:00Z"), 1_000);
+    a.push(at("2025-07-01T00:00:00Z"), 1_001_000);
+    let months = a.snapshot(at("2025-07-01T00:00:00Z")).months;
+    assert!(months.iter().all(|m| m.coverage_ratio == 0.0), "{months:?}");
+    assert_eq!(months.iter().map(|m| m.amount).sum::<i64>(), 1_000_000, "its energy is kept");
+}

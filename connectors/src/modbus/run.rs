@@ -29,6 +29,14 @@ struct Turn {
     judge: Judge,
 }
 
+impl Turn {
+    /// The latest that this turn can be due while the wall clock only goes forward.
+    fn furthest(&self, now: Instant) -> Instant {
+        let waits = if self.backoff.is_failing() { self.backoff.max() } else { Duration::ZERO };
+        after(now, self.unit.every.saturating_add(waits))
+    }
+}
+
 struct Runner {
     link: String,
     bus: Bus,
@@ -134,8 +142,7 @@ impl Runner {
     /// After the wall clock was set back, turns would lie far in the future: they are placed anew.
     fn mend_schedule(&mut self, now: Instant) {
         for turn in &mut self.turns {
-            let furthest = after(now, turn.unit.every * 2 + self.backoff.max());
-            if furthest < turn.due {
+            if turn.furthest(now) < turn.due {
                 turn.due = slot_from(now, turn.unit.every);
             }
         }
@@ -146,13 +153,26 @@ impl Runner {
 
     async fn poll(&mut self, index: usize) -> Result<Swept, LinkError> {
         let was_open = self.bus.is_open();
+        self.open().await?;
+        let swept = self.bus.sweep(&self.turns[index].unit, &*self.clock).await;
+        if !(was_open && swept.found_closed()) {
+            return Ok(swept);
+        }
+        // Gateways close connections that idle between two turns, which shows only at the next request:
+        // that is no failure of the meter, so it is asked once more, over a new connection.
+        self.open().await?;
+        Ok(self.bus.sweep(&self.turns[index].unit, &*self.clock).await)
+    }
+
+    /// Sees to it that there is a session.
+    async fn open(&mut self) -> Result<(), LinkError> {
+        let was_open = self.bus.is_open();
         self.bus.connect().await?;
         if !was_open && self.ever_open {
             self.inbox.note(SourceEvent::SessionRebuilt { link: self.link.clone() });
         }
         self.ever_open = true;
-        let swept = self.bus.sweep(&self.turns[index].unit, &*self.clock).await;
-        Ok(swept)
+        Ok(())
     }
 
     /// Books what a poll brought, and gives the unit its next turn.
@@ -161,11 +181,7 @@ impl Runner {
         let swept = match polled {
             Ok(swept) => swept,
             Err(error) => {
-                self.closed_until = after(now, self.backoff.fail());
-                self.set_up(false, Some(&error));
-                let turn = &mut self.turns[index];
-                turn.due = slot_from(now, turn.unit.every).min(self.closed_until);
-                self.note_poll(index, took, PollOutcome::Failed);
+                self.unconnected(index, now, &error, took);
                 return;
             }
         };
@@ -197,6 +213,20 @@ impl Runner {
         }
     }
 
+    /// Books that there is no connection: a failed poll for every unit that is due, not only for the one
+    /// whose turn it was, or the others would look as if they had never been due.
+    fn unconnected(&mut self, index: usize, now: Instant, error: &LinkError, took: Duration) {
+        self.closed_until = after(now, self.backoff.fail());
+        self.set_up(false, Some(error));
+        for i in 0..self.turns.len() {
+            let turn = &mut self.turns[i];
+            if i == index || turn.due <= now {
+                turn.due = slot_from(now, turn.unit.every).min(self.closed_until);
+                self.note_poll(i, took, PollOutcome::Failed);
+            }
+        }
+    }
+
     fn note_poll(&self, index: usize, duration: Duration, outcome: PollOutcome) {
         let meter = self.turns[index].unit.meter.clone();
         self.inbox.note(SourceEvent::Poll { link: self.link.clone(), meter, duration, outcome });
@@ -211,13 +241,10 @@ impl Runner {
         match error {
             Some(error) => self.inbox.report(error.finding(&subject)),
             None if self.up == Some(false) => {
-                self.inbox.report(Finding::new(
-                    "link.up",
-                    Severity::Note,
-                    subject,
-                    "can be reached again",
-                    "",
-                ));
+                let says = "can be reached again";
+                self.inbox.report(Finding::new("link.up", Severity::Note, subject, says, ""));
+                // This closes what was told of the journal as well, so the next refusal is told anew.
+                self.pending_told = false;
             }
             None => {}
         }
@@ -240,7 +267,12 @@ impl Runner {
         match self.inbox.submit(batch).await {
             Ok(()) => {
                 self.pending.clear();
-                self.pending_told = false;
+                // While the link is down its own finding must stay open.
+                if std::mem::take(&mut self.pending_told) && self.up != Some(false) {
+                    let subject = format!("link:{}", self.link);
+                    let says = "the journal takes its readings again";
+                    self.inbox.report(Finding::new("link.up", Severity::Note, subject, says, ""));
+                }
             }
             Err(source) => {
                 if !self.pending_told {

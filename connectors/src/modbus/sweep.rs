@@ -29,6 +29,15 @@ pub(super) struct Swept {
     pub(super) failure: Option<LinkError>,
 }
 
+impl Swept {
+    /// Whether the connection turned out to be gone before the device had answered anything.
+    pub(super) const fn found_closed(&self) -> bool {
+        self.values.is_empty()
+            && self.refusals.is_empty()
+            && matches!(self.failure, Some(LinkError::Lost { .. }))
+    }
+}
+
 /// The connection of a link, open or not.
 pub(super) struct Bus {
     address: String,

@@ -128,6 +128,7 @@ async fn serve(field: Arc<Field>, wire: DuplexStream, connection: usize) {
 struct Bench {
     field: Arc<Field>,
     inbox: Arc<TestInbox>,
+    clock: Arc<TestClock>,
     stop: StopHandle,
     running: tokio::task::JoinHandle<()>,
 }
@@ -165,8 +166,10 @@ fn bench_with(
     let dial = Arc::new(FieldDial(Arc::clone(&field)));
     let link = Modbus::over("l".into(), settings(), units.collect(), dial);
     let (stop, stopping) = Stop::new();
-    let running = tokio::spawn(link.run(Arc::clone(&inbox) as Arc<dyn Inbox>, TestClock::new(), stopping));
-    Bench { field, inbox, stop, running }
+    let clock = TestClock::new();
+    let running =
+        link.run(Arc::clone(&inbox) as Arc<dyn Inbox>, Arc::clone(&clock) as Arc<dyn Clock>, stopping);
+    Bench { field, inbox, clock, stop, running: tokio::spawn(running) }
 }
 
 impl Bench {
@@ -321,7 +324,55 @@ async fn readings_the_journal_refused_are_submitted_again() {
     let bench = bench_with(inbox, &[("a", 1, 10)], |_| Open::Yes, |_| Act::Answer(7));
     let (_, inbox, _) = bench.run(45).await;
     assert_eq!(inbox.seconds("a"), [0.0, 10.0, 20.0, 30.0, 40.0]);
-    assert_eq!(inbox.codes(), ["link.inbox"]);
+    assert_eq!(inbox.codes(), ["link.inbox", "link.up"]);
+    assert!(inbox.findings.lock().unwrap().iter().all(|f| f.subject == "link:l"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_closes_idle_connections_loses_no_turn() {
+    // Connection n is good for the n-th slot of 10 s only, and hangs up at the first request after it.
+    let script = |a: Asked| {
+        if a.at / 10_000 < a.connection as u64 { Act::Answer(7) } else { Act::Hang }
+    };
+    let bench = bench(&[("a", 1, 10), ("b", 2, 10)], |_| Open::Yes, script);
+    let (_, inbox, connections) = bench.run(35).await;
+    assert_eq!(inbox.seconds("a"), [0.0, 10.0, 20.0, 30.0]);
+    assert_eq!(inbox.seconds("b"), [0.0, 10.0, 20.0, 30.0]);
+    assert_eq!((connections, inbox.codes()), (4, vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_meter_that_hangs_up_on_every_request_is_asked_once_more_at_most() {
+    let script = |a: Asked| if a.at < 10_000 { Act::Answer(7) } else { Act::Hang };
+    let bench = bench(&[("a", 1, 10)], |_| Open::Yes, script);
+    let (asked, inbox, _) = bench.run(11).await;
+    let hung: Vec<usize> =
+        asked.iter().filter(|a| (10_000..11_000).contains(&a.at)).map(|a| a.connection).collect();
+    assert_eq!((hung, inbox.codes()), (vec![1, 2], vec!["link.lost"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn polling_goes_on_after_the_clock_was_set_back() {
+    let bench = bench(&[("a", 1, 10)], |_| Open::Yes, |_| Act::Answer(7));
+    tokio::time::sleep(Duration::from_secs(65)).await;
+    // By less than the longest back-off, which a unit that does not fail must not wait for.
+    bench.clock.set_back(50_000);
+    let (_, inbox, _) = bench.run(30).await;
+    assert_eq!(inbox.seconds("a"), [0.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 20.0, 30.0, 40.0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_connection_every_unit_that_is_due_has_failed() {
+    let open = |n| if n == 1 { Open::Refused } else { Open::Yes };
+    let bench = bench(&[("a", 1, 10), ("b", 2, 10)], open, |_| Act::Answer(7));
+    let (_, inbox, _) = bench.run(5).await;
+    assert_eq!((inbox.seconds("a"), inbox.seconds("b")), (vec![1.0], vec![1.0]));
+    let events = inbox.events.lock().unwrap();
+    let failed = events.iter().filter_map(|e| match e {
+        SourceEvent::Poll { meter, outcome: PollOutcome::Failed, .. } => Some(meter.as_str()),
+        _ => None,
+    });
+    assert_eq!(failed.collect::<Vec<_>>(), ["a", "b"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,9 @@
 //! Must never: acknowledge out of order, or wait for the event loop while it waits for us.
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use model::{Finding, Instant, Severity};
@@ -14,7 +16,7 @@ use super::sort::{Sorted, Sorter};
 use super::{Mqtt, Settings};
 use crate::backoff::Backoff;
 use crate::error::LinkError;
-use crate::inbox::{Clock, Inbox, SourceEvent, Stop};
+use crate::inbox::{BoxFuture, Clock, Inbox, InboxError, SourceEvent, Stop};
 
 /// Messages made durable with one submission, at most.
 const GROUP_MAX: usize = 1_024;
@@ -35,6 +37,8 @@ struct Runner {
     up: Option<bool>,
     /// Code of the last failure told.
     told: Option<&'static str>,
+    /// The journal refused, and has taken nothing since. That the broker is there does not mend it.
+    refused: bool,
 }
 
 pub(super) async fn run(link: Mqtt, inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>, mut stop: Stop) {
@@ -47,6 +51,7 @@ pub(super) async fn run(link: Mqtt, inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>
         clock,
         up: None,
         told: None,
+        refused: false,
     };
     while !stop.is_stopped() {
         let error = match runner.connection(&mut stop).await {
@@ -70,6 +75,7 @@ impl Runner {
     }
 
     fn down(&mut self, error: &LinkError) {
+        self.refused |= matches!(error, LinkError::Inbox { .. });
         if self.told != Some(error.code()) {
             self.told = Some(error.code());
             self.inbox.report(error.finding(&self.subject()));
@@ -80,7 +86,9 @@ impl Runner {
         }
     }
 
-    fn connected(&mut self) {
+    /// The link works: the broker is there, and the journal does not refuse what it sends.
+    fn works(&mut self) {
+        self.backoff.reset();
         if self.told.take().is_some() {
             let says = "connected again";
             self.inbox.report(Finding::new("link.up", Severity::Note, self.subject(), says, ""));
@@ -127,8 +135,18 @@ impl Runner {
                         Ok(sorted) => sorted,
                         Err(error) => return End::Failed(error),
                     };
-                    if !group.iter().all(|(message, _)| session.ack(message)) && held.is_none() {
-                        return End::Failed(self.lost("the event loop ended"));
+                    // At the first that cannot be sent it ends, since a later one would confirm a gap; what
+                    // is not acknowledged comes again with the next connection.
+                    if !group.iter().all(|(message, _)| session.ack(message)) {
+                        return End::Failed(match held {
+                            Some(Said::Failed(error)) => error,
+                            Some(Said::Connected | Said::Subscribed(_) | Said::Message(..)) | None => {
+                                self.lost("the event loop ended")
+                            }
+                        });
+                    }
+                    if sorted.stored {
+                        self.stored();
                     }
                     for topic in sorted.unclaimed {
                         if unsubscribed.insert(topic.clone()) {
@@ -155,25 +173,52 @@ impl Runner {
                     .with("topic", topic),
             );
         }
-        self.backoff.reset();
-        self.connected();
+        if !self.refused {
+            self.works();
+        }
     }
 
-    /// Makes a group of messages durable.
+    /// The journal took a group of messages, and it is acknowledged.
+    fn stored(&mut self) {
+        if std::mem::take(&mut self.refused) {
+            self.works();
+        }
+    }
+
+    /// Makes a group of messages durable, the readings first.
     async fn settle(&mut self, group: &[(Publish, Instant)]) -> Result<Sorted, LinkError> {
         let mut sorted = Sorted::default();
         for (message, arrived) in group {
             self.sorter.sort(message, *arrived, &mut sorted, &*self.inbox);
         }
         let failed = |source| LinkError::Inbox { link: self.link.clone(), source };
-        for message in std::mem::take(&mut sorted.quarantined) {
-            self.inbox.quarantine(message).await.map_err(failed)?;
-        }
+        sorted.stored = !(sorted.readings.is_empty() && sorted.quarantined.is_empty());
         if !sorted.readings.is_empty() {
             self.inbox.submit(std::mem::take(&mut sorted.readings)).await.map_err(failed)?;
         }
+        let quarantined = std::mem::take(&mut sorted.quarantined);
+        all(quarantined.into_iter().map(|m| self.inbox.quarantine(m)).collect()).await.map_err(failed)?;
         Ok(sorted)
     }
+}
+
+/// Waits for all at the same time, so that the store can make them durable with one write; the first error.
+async fn all(mut waiting: Vec<BoxFuture<'_, Result<(), InboxError>>>) -> Result<(), InboxError> {
+    let mut outcome = Ok(());
+    poll_fn(|context| {
+        waiting.retain_mut(|future| match future.as_mut().poll(context) {
+            Poll::Pending => true,
+            Poll::Ready(ended) => {
+                if outcome.is_ok() {
+                    outcome = ended;
+                }
+                false
+            }
+        });
+        if waiting.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    outcome
 }
 
 /// Adds the messages that have arrived already; returns what was said that is no message.
@@ -185,4 +230,64 @@ fn gather(session: &mut Session, group: &mut Vec<(Publish, Instant)>) -> Option<
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TestClock, TestInbox};
+
+    fn runner(inbox: &Arc<TestInbox>) -> Runner {
+        let table = "address = \"localhost:1883\"\nclient_id = \"c\"".parse().unwrap();
+        Runner {
+            link: "l".into(),
+            settings: Settings::parse("l", &table).unwrap(),
+            sorter: Sorter::new("l".into(), Vec::new()),
+            inbox: Arc::clone(inbox) as Arc<dyn Inbox>,
+            clock: TestClock::new(),
+            backoff: Backoff::new(Duration::from_secs(60)),
+            up: None,
+            told: None,
+            refused: false,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_refusal_of_the_journal_the_link_is_up_only_when_it_takes_something() {
+        let inbox = Arc::new(TestInbox::default());
+        let mut runner = runner(&inbox);
+        runner.down(&LinkError::Inbox { link: "l".into(), source: InboxError::Closed });
+        runner.backoff.fail();
+        runner.subscribed(&[], &[]);
+        assert_eq!((inbox.codes(), runner.up), (vec!["link.inbox"], Some(false)));
+        assert!(runner.backoff.is_failing());
+        runner.stored();
+        assert_eq!((inbox.codes(), runner.up), (vec!["link.inbox", "link.up"], Some(true)));
+        assert!(!runner.backoff.is_failing());
+        // Of any other failure the subscription is the end.
+        let lost = runner.lost("test");
+        runner.down(&lost);
+        runner.backoff.fail();
+        runner.subscribed(&[], &[]);
+        assert_eq!((inbox.codes().len(), runner.up), (4, Some(true)));
+        assert!(!runner.backoff.is_failing());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_wait_together_and_one_error_is_enough() {
+        let begun = tokio::time::Instant::now();
+        let waits = |fails: Option<usize>| {
+            let wait = move |i| -> BoxFuture<'static, Result<(), InboxError>> {
+                Box::pin(async move {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    if fails == Some(i) { Err(InboxError::Closed) } else { Ok(()) }
+                })
+            };
+            (0..500).map(wait).collect::<Vec<_>>()
+        };
+        assert_eq!(all(waits(None)).await, Ok(()));
+        assert!(begun.elapsed() < Duration::from_millis(1_100), "{:?}", begun.elapsed());
+        assert_eq!(all(waits(Some(250))).await, Err(InboxError::Closed));
+        assert_eq!(all(Vec::new()).await, Ok(()));
+    }
 }

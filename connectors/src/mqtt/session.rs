@@ -31,6 +31,8 @@ const PACKET_BYTES_MAX: usize = 16 * 1024 * 1024;
 const SENT_BYTES_MAX: usize = 1024 * 1024;
 /// Longest wait for the farewell to leave.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// A wall clock that goes back by more than this was set back.
+const SET_BACK_MS: i64 = 1_000;
 
 /// What a connection says.
 #[derive(Debug)]
@@ -104,6 +106,29 @@ impl Session {
     }
 }
 
+/// When messages arrive. Strictly increasing, since two messages of the same millisecond are two readings;
+/// but after the wall clock was set back it begins anew, or the arrivals would stand still until the clock
+/// had caught up.
+#[derive(Default)]
+struct Arrivals {
+    /// What the clock said and what was made of it, the last time.
+    last: Option<(Instant, Instant)>,
+}
+
+impl Arrivals {
+    fn next(&mut self, now: Instant) -> Instant {
+        let arrival = match self.last {
+            // The clock is compared with itself: in a burst the arrivals may rightly run ahead of it.
+            Some((clock, arrival)) if now.plus_millis(SET_BACK_MS) >= clock => {
+                now.max(arrival.plus_millis(1))
+            }
+            Some(_) | None => now,
+        };
+        self.last = Some((now, arrival));
+        arrival
+    }
+}
+
 /// The event loop: forwards what arrives, one message a place in the channel.
 async fn poll(
     mut event_loop: EventLoop,
@@ -112,16 +137,14 @@ async fn poll(
     timeout_s: u64,
     clock: &dyn Clock,
 ) {
-    let mut last_arrival = Instant::from_millis(i64::MIN);
+    let mut arrivals = Arrivals::default();
     let mut connected = false;
     loop {
         let Ok(place) = tx.reserve().await else { return };
         match event_loop.poll().await {
             Ok(Event::Incoming(packet)) => match packet {
                 Packet::Publish(message) => {
-                    // Strictly increasing: two messages of the same millisecond are two readings.
-                    last_arrival = clock.now().max(last_arrival.plus_millis(1));
-                    place.send(Said::Message(message, last_arrival));
+                    place.send(Said::Message(message, arrivals.next(clock.now())));
                 }
                 Packet::ConnAck(_) => {
                     connected = true;
@@ -279,5 +302,21 @@ struct Epoch;
 impl Clock for Epoch {
     fn now(&self) -> Instant {
         Instant::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrivals_increase_but_do_not_stand_still_after_the_clock_was_set_back() {
+        let mut arrivals = Arrivals::default();
+        let mut next = |now| arrivals.next(Instant::from_millis(now)).millis();
+        assert_eq!([next(5_000_000), next(5_000_000), next(4_999_999)], [5_000_000, 5_000_001, 5_000_002]);
+        assert_eq!([next(5_000_500), next(1_400_000), next(1_400_000)], [5_000_500, 1_400_000, 1_400_001]);
+        // A burst of more messages than milliseconds stays distinct.
+        let burst: Vec<i64> = (0..3_000).map(|_| next(2_000_000)).collect();
+        assert!(burst.windows(2).all(|pair| pair[0] < pair[1]));
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Sorted {
     pub(super) quarantined: Vec<Quarantined>,
     /// Topics nobody has any more: subscriptions of an earlier configuration, to be taken back.
     pub(super) unclaimed: BTreeSet<String>,
+    /// Whether any of it went to the journal.
+    pub(super) stored: bool,
 }
 
 /// The meters of a link by topic.

@@ -2,17 +2,24 @@
 //!
 //! Must never: do I/O beyond reading the files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use model::{Finding, Severity};
 
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 
-pub(crate) fn check(config: &Path) -> Result<Exit, Failure> {
+pub(crate) fn check(config: &Path, projects: &[PathBuf]) -> Result<Exit, Failure> {
     let installation = Installation::load(config)?;
     let (_, link_findings) = installation.links();
-    let findings: Vec<&Finding> = installation.findings.iter().chain(&link_findings).collect();
+    let mut findings: Vec<Finding> = installation.findings.clone();
+    findings.extend(link_findings);
+    for file in projects {
+        let (_, found) = config::load_project(file, &installation.catalog)
+            .map_err(|error| Failure::new(Exit::BAD_INPUT, error))?;
+        findings.extend(found);
+        println!("{}: a usable project file", file.display());
+    }
     for finding in &findings {
         println!("{finding}");
     }

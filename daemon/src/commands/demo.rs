@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::NaiveDate;
 use connectors::{Clock, Inbox, Stop};
-use model::{Instant, Zone};
+use model::{Instant, MeterId, Zone};
 
 use crate::clock::{ShiftedClock, SystemClock};
 use crate::commands::import::{import_bills_into, import_project_into, import_temperatures_into};
@@ -39,7 +39,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
         let installation = Installation::load(&files.config)?;
         let reports_dir = args.out.clone().unwrap_or_else(|| args.dir.join("reports"));
         let overrides = Overrides {
-            // Without serving, the pages' port is any free one: nothing is announced on it.
+            // To write files and leave, any free port will do for the pages.
             listen: Some(if args.once { ([127, 0, 0, 1], 0).into() } else { args.listen }),
             reports_dir: Some(reports_dir.clone()),
             demo: true,
@@ -107,14 +107,15 @@ async fn write_reports(runtime: &Arc<Runtime>, demo: &Demo, dir: &Path) -> Resul
     let runtime = Arc::clone(runtime);
     let years = demo.report_years();
     let dir = dir.to_owned();
-    let work = move || -> anyhow::Result<()> {
+    let work = move || -> Result<(), Failure> {
         let catalog = &runtime.installation.catalog;
         for (id, year) in years {
             let project = figures::project(&runtime.store, catalog, &id)?;
             let until = figures::until(year, runtime.today());
             let every = |meter: &model::MeterId| runtime.every_seconds(meter);
             let figures = figures::project_year(&runtime.store, catalog, &project, year, until, &every)?;
-            let files = dashboards::annual_report(&figures, &catalog.texts("it"))?;
+            let files =
+                dashboards::annual_report(&figures, &catalog.texts("it")).map_err(anyhow::Error::from)?;
             for path in reports::write_all(&reports::folder(&dir, &id, year), &files)? {
                 println!("{}", path.display());
             }
@@ -136,15 +137,13 @@ async fn once(
     let (handle, stop) = Stop::new();
     let since = runtime.clock.now();
     let running = tokio::spawn(service.run(stop));
+    let meters = demo.living_meters();
     let waited = tokio::select! {
-        waited = tokio::time::timeout(FIRST_READINGS_MAX, first_readings(runtime, since)) => waited,
+        waited = tokio::time::timeout(FIRST_READINGS_MAX, first_readings(runtime, &meters, since)) => waited,
         () = outer_stop.stopped() => return Err(Failure::from(anyhow::anyhow!("stopped before the reports were written"))),
     };
     if waited.is_err() {
-        println!(
-            "some meters gave no reading (one is broken on purpose): {}",
-            silent(runtime, since).join(", ")
-        );
+        println!("some meters gave no reading in time: {}", silent(runtime, &meters, since).join(", "));
     }
     let written = write_reports(runtime, demo, dir).await;
     handle.stop();
@@ -153,17 +152,16 @@ async fn once(
     ended
 }
 
-/// Resolves when every meter that is read has a reading younger than `since`.
-async fn first_readings(runtime: &Runtime, since: Instant) {
+/// Resolves when each of the meters has a reading younger than `since`.
+async fn first_readings(runtime: &Runtime, meters: &[MeterId], since: Instant) {
     let mut tick = tokio::time::interval(Duration::from_millis(100));
-    while !silent(runtime, since).is_empty() {
+    while !silent(runtime, meters, since).is_empty() {
         tick.tick().await;
     }
 }
 
 /// Meters without a reading since then.
-fn silent(runtime: &Runtime, since: Instant) -> Vec<String> {
-    let meters = runtime.installation.settings.meters.iter();
-    let silent = |id| runtime.book.last_reading_at(id).is_none_or(|at| at < since);
-    meters.filter(|m| silent(&m.id)).map(|m| m.id.to_string()).collect()
+fn silent(runtime: &Runtime, meters: &[MeterId], since: Instant) -> Vec<String> {
+    let silent = |id: &&MeterId| runtime.book.last_reading_at(id).is_none_or(|at| at < since);
+    meters.iter().filter(silent).map(MeterId::to_string).collect()
 }

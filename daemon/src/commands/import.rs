@@ -95,7 +95,8 @@ fn bills_into(
     strictness: Strictness,
 ) -> Result<(), Failure> {
     let bytes = read_file(file)?;
-    let projects = figures::projects(store, catalog)?;
+    let (projects, findings) = figures::projects(store, catalog)?;
+    print_findings(&findings);
     let carrier_of = |supply_point: &str| carrier_of(&projects, supply_point);
     let report = read_bills(&bytes, &carrier_of).map_err(|error| unusable(file, error))?;
     judge(file, &report, strictness)?;

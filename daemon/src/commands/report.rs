@@ -22,9 +22,11 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let until = figures::until(args.year, args.until.unwrap_or(today));
     let every = |meter: &model::MeterId| installation.every_seconds(meter);
     let year = figures::project_year(&store, catalog, &project, args.year, until, &every)?;
-    let files =
-        dashboards::annual_report(&year, &catalog.texts(&args.language)).map_err(anyhow::Error::from)?;
-    for path in reports::write_all(&args.out, &files)? {
+    let language = args.language.as_deref().unwrap_or(&installation.settings.installation.language);
+    let files = dashboards::annual_report(&year, &catalog.texts(language)).map_err(anyhow::Error::from)?;
+    let listed = || reports::folder(&installation.settings.reports.dir, &project.id, args.year);
+    let out = args.out.clone().unwrap_or_else(listed);
+    for path in reports::write_all(&out, &files)? {
         println!("{}", path.display());
     }
     for finding in &year.findings {

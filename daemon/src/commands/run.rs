@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::SystemClock;
 use crate::exit::{Exit, Failure};
@@ -24,5 +25,8 @@ pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> R
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         Failure::from(anyhow::Error::new(error).context("cannot start the async runtime"))
     })?;
-    runtime.block_on(future)
+    let done = runtime.block_on(future);
+    // Whatever still reads in the background has nothing to finish.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    done
 }

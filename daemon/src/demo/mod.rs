@@ -104,6 +104,15 @@ impl Demo {
         field::start(self, dir, Arc::new(move || clock.now())).await
     }
 
+    /// The meters that answer; the broken one does not.
+    pub(crate) fn living_meters(&self) -> Vec<MeterId> {
+        let lives = |meter: &Meter| match meter.way {
+            Way::Modbus { .. } | Way::Mqtt { .. } => true,
+            Way::DeadModbus { .. } => false,
+        };
+        self.meters.iter().filter(|(_, meter)| lives(meter)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// Ports for a demonstration whose field is not started: the discard port for every link.
     pub(crate) fn unopened_ports(&self) -> FieldPorts {
         const DISCARD: u16 = 9;

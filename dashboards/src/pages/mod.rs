@@ -34,7 +34,7 @@ pub(crate) struct Site {
     pub(crate) assets: AssetPaths,
     /// Free places for live streams.
     pub(crate) streams: Arc<Semaphore>,
-    renders: Semaphore,
+    renders: Arc<Semaphore>,
 }
 
 impl Site {
@@ -44,7 +44,7 @@ impl Site {
             texts,
             assets: AssetPaths::new(),
             streams: Arc::new(Semaphore::new(options.live_streams_max)),
-            renders: Semaphore::new(options.renders_max),
+            renders: Arc::new(Semaphore::new(options.renders_max)),
             options,
         }
     }
@@ -154,9 +154,14 @@ where
     F: FnOnce(&Site, &Ask) -> Result<String, Fault> + Send + 'static,
 {
     // The semaphore is never closed; without a permit the page would only be made unbounded.
-    let _turn = site.renders.acquire().await;
+    let turn = Arc::clone(&site.renders).acquire_owned().await;
     let (for_page, asked) = (Arc::clone(&site), ask.clone());
-    let made = tokio::task::spawn_blocking(move || render(&for_page, &asked)).await;
+    let made = tokio::task::spawn_blocking(move || {
+        // The turn ends with the work, also when the reader has gone meanwhile.
+        let _turn = turn;
+        render(&for_page, &asked)
+    })
+    .await;
     match made.unwrap_or_else(|error| Err(Fault::Panicked(error.to_string()))) {
         Ok(page) => {
             let mut response = Html(page).into_response();
