@@ -9,9 +9,10 @@ use std::sync::Mutex;
 
 use analytics::series::{Accumulator, Pushed, SeriesSettings};
 use chrono::NaiveDate;
-use model::{Channel, Instant, MeterId, Project, Quality, Reading, SeriesKey, Value};
+use model::{Channel, Instant, MeterId, Project, Quality, Reading, SeriesKey, Step, Value};
 use store::{Store, StoreError};
 
+use crate::installation::Installation;
 use crate::runtime::lock;
 
 /// Newest value of one channel.
@@ -38,14 +39,14 @@ pub(crate) struct Book {
 /// The settings of every total that a project counts on, with the period at which it is read.
 pub(crate) fn wanted_series(
     projects: &[std::sync::Arc<Project>],
-    every_seconds: impl Fn(&MeterId) -> u32,
+    installation: &Installation,
 ) -> Vec<(SeriesKey, SeriesSettings)> {
     projects
         .iter()
         .flat_map(|project| {
             project.meters().map(|(_, meter)| {
                 let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
-                (key, SeriesSettings::of(meter, project.zone, every_seconds(&meter.id)))
+                (key, installation.series_settings(project, meter))
             })
         })
         .collect()
@@ -168,8 +169,12 @@ impl Pages {
     }
 }
 
-/// Makes one series from the journal, up to the first reading at or after `until` (which closes the last
-/// interval), or to the end.
+/// Readings at or after the end looked at for the one that closes the last interval: an hour of bad ones at a second's
+/// step.
+const CLOSING_READINGS_MAX: u32 = 3_600;
+
+/// Makes one series from the journal, up to the first reading at or after `until` that closes the last interval, or to
+/// the end.
 pub(crate) fn build(
     store: &Store,
     key: &SeriesKey,
@@ -189,17 +194,28 @@ fn extend(
     accumulator: &mut Accumulator,
     until: Option<Instant>,
 ) -> Result<(), StoreError> {
+    let mut after_end = 0;
     store.for_each_reading(key, accumulator.last_at(), None, &mut |reading| {
+        let mut closes = false;
         if reading.quality != Quality::Implausible
             && let Value::Total(total) = reading.value
         {
-            match accumulator.push(reading.observed_at, total) {
-                Pushed::Counted(_) | Pushed::Repeated | Pushed::OutOfOrder | Pushed::OutOfRange => {}
-            }
+            closes = match accumulator.push(reading.observed_at, total) {
+                Pushed::Counted(Step::Advance | Step::Wrapped | Step::Recovered | Step::Reset) => true,
+                Pushed::Counted(Step::First | Step::Held | Step::Impossible)
+                | Pushed::Repeated
+                | Pushed::OutOfOrder
+                | Pushed::OutOfRange => false,
+            };
         }
-        match until {
-            Some(until) if until <= reading.observed_at => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
+        if until.is_none_or(|until| reading.observed_at < until) {
+            return ControlFlow::Continue(());
+        }
+        after_end += 1;
+        if closes || CLOSING_READINGS_MAX <= after_end {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
     })?;
     Ok(())

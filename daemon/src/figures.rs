@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use analytics::evaluate::{MeterInput, YearInput, evaluate};
 use analytics::result::ProjectYear;
-use analytics::series::SeriesSettings;
 use anyhow::Context;
 use chrono::{Datelike, NaiveDate};
 use config::Catalog;
@@ -18,6 +17,7 @@ use store::Store;
 
 use crate::book;
 use crate::exit::Failure;
+use crate::installation::Installation;
 
 /// The kind under which project files are kept in the store.
 pub(crate) const PROJECT_RECORD: &str = "project";
@@ -81,12 +81,12 @@ pub(crate) fn years(project: &Project, today: NaiveDate) -> Vec<i32> {
 /// The figures of one project and year.
 pub(crate) fn project_year(
     store: &Store,
-    catalog: &Catalog,
+    installation: &Installation,
     project: &Arc<Project>,
     year: i32,
     until: NaiveDate,
-    every_seconds: &dyn Fn(&model::MeterId) -> u32,
 ) -> anyhow::Result<ProjectYear> {
+    let catalog = &installation.catalog;
     let scheme = catalog.scheme(&project.scheme).with_context(|| {
         format!(
             "project {} names the scheme {}, which the catalogue does not have",
@@ -104,7 +104,7 @@ pub(crate) fn project_year(
         .context("the catalogue has no digest for the scheme and factor set")?;
     let mut meters = Vec::new();
     for (_, meter) in project.meters() {
-        meters.push(meter_input(store, project, meter, until, every_seconds(&meter.id))?);
+        meters.push(meter_input(store, installation, project, meter, until)?);
     }
     let temperatures = store.temperatures(&project.station, project.dates.baseline_from, until)?;
     Ok(evaluate(&YearInput {
@@ -133,14 +133,14 @@ fn bills_until(bills: Vec<BilledPeriod>, until: NaiveDate) -> Vec<BilledPeriod> 
 
 fn meter_input(
     store: &Store,
+    installation: &Installation,
     project: &Project,
     meter: &MeterFacts,
     until: NaiveDate,
-    every_seconds: u32,
 ) -> anyhow::Result<MeterInput> {
     let end = day_start(until, project.zone);
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
-    let series = book::build(store, &key, SeriesSettings::of(meter, project.zone, every_seconds), Some(end))?;
+    let series = book::build(store, &key, installation.series_settings(project, meter), Some(end))?;
     let supply_point = meter.supply_point.as_deref().unwrap_or(meter.id.as_str());
     // A POD's bills are of what was drawn, also where the same POD feeds in.
     let bills = match meter.direction {

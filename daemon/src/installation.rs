@@ -5,10 +5,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use analytics::series::SeriesSettings;
 use config::meters::Meters;
 use config::{Catalog, MeterSettings, Settings};
 use connectors::{Link, LinkSpec, MeterSpec};
-use model::{Finding, MeterId};
+use model::{Finding, MeterFacts, MeterId, Project};
+use profile::Number;
 use store::{Store, StoreOptions};
 
 use crate::exit::{Exit, Failure};
@@ -73,6 +75,27 @@ impl Installation {
             })
         });
         connectors::plan_links(links.collect(), meters.collect())
+    }
+
+    /// How the series of a project's meter is made: its limits, its reading period, and the step of its register.
+    pub(crate) fn series_settings(&self, project: &Project, meter: &MeterFacts) -> SeriesSettings {
+        let mut settings = SeriesSettings::of(meter, project.zone, self.every_seconds(&meter.id));
+        settings.resolution = self.resolution(meter).unwrap_or(settings.resolution);
+        settings
+    }
+
+    /// The step in which the meter's register counts, in smallest units; `None` when its model does not say.
+    fn resolution(&self, meter: &MeterFacts) -> Option<i64> {
+        let model = self.models.get(&self.settings.meter(&meter.id)?.model)?;
+        let channel = meter.total_channel();
+        let measure = model.registers()?.measures.iter().find(|m| m.channel == channel)?;
+        match measure.encoding.number {
+            Number::F32 | Number::F64 => None,
+            Number::U16 | Number::I16 | Number::U32 | Number::I32 | Number::U64 | Number::I64 => {
+                let step = measure.scale.to_f64() * measure.unit.factor_to(channel.quantity)?;
+                Some((step.abs().ceil() as i64).max(1))
+            }
+        }
     }
 
     pub(crate) fn every_seconds(&self, meter: &MeterId) -> u32 {

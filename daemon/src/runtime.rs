@@ -150,7 +150,7 @@ impl Runtime {
         for finding in unreadable {
             self.report(finding);
         }
-        let wanted = book::wanted_series(&projects, |meter| self.every_seconds(meter));
+        let wanted = book::wanted_series(&projects, &self.installation);
         if lock(&self.figures).is_empty() {
             // Right after a start: projects are shown at once, their figures as they are computed.
             let bare =
@@ -188,15 +188,8 @@ impl Runtime {
                 .map(Arc::clone);
             let computed = match kept {
                 Some(kept) => Ok(kept),
-                None => figures::project_year(
-                    &self.store,
-                    &self.installation.catalog,
-                    &project,
-                    year,
-                    until,
-                    &|meter| self.every_seconds(meter),
-                )
-                .map(Arc::new),
+                None => figures::project_year(&self.store, &self.installation, &project, year, until)
+                    .map(Arc::new),
             };
             match computed {
                 Ok(figures) => {

@@ -23,7 +23,7 @@ pub fn root() -> PathBuf {
 /// Every file a person wrote, relative to the root, with `/` between folders, sorted.
 ///
 /// # Panics
-/// When a folder cannot be read or there are more than [`FILES_MAX`] files.
+/// When a folder cannot be read or there are more than `FILES_MAX` files.
 #[must_use]
 pub fn files() -> Vec<String> {
     let root = root();

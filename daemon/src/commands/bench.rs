@@ -228,12 +228,11 @@ async fn report(dir: &Path) -> Result<(), Failure> {
         "\nreplay of the demonstration: {count} readings in {took:.2} s = {:.0} readings/s",
         count as f64 / took
     );
-    let every = |meter: &MeterId| installation.every_seconds(meter);
     for (id, year) in demo.report_years() {
         let project = figures::project(&store, catalog, &id)?;
         let until = figures::until(year, today);
         let begun = Stopwatch::now();
-        let computed = figures::project_year(&store, catalog, &project, year, until, &every)?;
+        let computed = figures::project_year(&store, &installation, &project, year, until)?;
         let figures_took = begun.elapsed();
         let begun = Stopwatch::now();
         let written =

@@ -112,8 +112,8 @@ async fn write_reports(runtime: &Arc<Runtime>, demo: &Demo, dir: &Path) -> Resul
         for (id, year) in years {
             let project = figures::project(&runtime.store, catalog, &id)?;
             let until = figures::until(year, runtime.today());
-            let every = |meter: &model::MeterId| runtime.every_seconds(meter);
-            let figures = figures::project_year(&runtime.store, catalog, &project, year, until, &every)?;
+            let figures =
+                figures::project_year(&runtime.store, &runtime.installation, &project, year, until)?;
             let files =
                 dashboards::annual_report(&figures, &catalog.texts("it")).map_err(anyhow::Error::from)?;
             for path in reports::write_all(&reports::folder(&dir, &id, year), &files)? {

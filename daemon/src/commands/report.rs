@@ -20,8 +20,7 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         )));
     }
     let until = figures::until(args.year, args.until.unwrap_or(today));
-    let every = |meter: &model::MeterId| installation.every_seconds(meter);
-    let year = figures::project_year(&store, catalog, &project, args.year, until, &every)?;
+    let year = figures::project_year(&store, &installation, &project, args.year, until)?;
     let language = args.language.as_deref().unwrap_or(&installation.settings.installation.language);
     let files = dashboards::annual_report(&year, &catalog.texts(language)).map_err(anyhow::Error::from)?;
     let listed = || reports::folder(&installation.settings.reports.dir, &project.id, args.year);

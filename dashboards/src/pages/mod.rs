@@ -50,7 +50,7 @@ impl Site {
     }
 }
 
-/// Why a page cannot be shown. `Display` is the log's message; [`Fault::key`] names the reader's.
+/// Why a page cannot be shown. `Display` is the log's message; [`Fault::code`] names the reader's.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("no page at {0:?}")]
