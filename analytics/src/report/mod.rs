@@ -3,7 +3,7 @@
 //!
 //! Must never: compute a figure that the results do not hold, or know HTML, PDF or Typst.
 //!
-//! To add a section: one file here and one line in [`SECTIONS`]; its words in `config/catalog/text`.
+//! To add a section: one file here and one line in `SECTIONS`; its words in `config/catalog/text`.
 
 pub mod document;
 pub mod format;
