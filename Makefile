@@ -27,7 +27,7 @@ demo:
 test:
 	@sh tests/setup.sh test
 	$(CARGO) build --workspace --locked
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 
 bench:
 	@sh tests/setup.sh demo

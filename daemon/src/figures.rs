@@ -11,7 +11,7 @@ use chrono::{Datelike, NaiveDate};
 use config::Catalog;
 use model::time::day_start;
 use model::{
-    BillQuality, BilledPeriod, Direction, Finding, MeterFacts, Project, ProjectId, SeriesKey, Severity,
+    BillQuality, BilledPeriod, Direction, Finding, MeterFacts, Month, Project, ProjectId, SeriesKey, Severity,
 };
 use store::Store;
 
@@ -72,9 +72,10 @@ pub(crate) fn until(year: i32, today: NaiveDate) -> NaiveDate {
     NaiveDate::from_ymd_opt(year + 1, 1, 1).map_or(today, |end| end.min(today))
 }
 
-/// The years of a project that have figures: from the year of completion to `today`'s, newest first.
+/// The years of a project that have figures, newest first: from that of the first whole month after completion to
+/// `today`'s.
 pub(crate) fn years(project: &Project, today: NaiveDate) -> Vec<i32> {
-    let first = project.dates.completed.succ_opt().unwrap_or(project.dates.completed).year();
+    let first = Month::of(project.dates.completed).next().year;
     (first..=today.year()).rev().collect()
 }
 
