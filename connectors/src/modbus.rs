@@ -19,8 +19,7 @@ use crate::error::LinkError;
 use crate::inbox::{Clock, Inbox, Stop};
 use crate::keys::{self, invalid};
 use crate::link::{MeterSpec, Probe, ProbeLine};
-
-pub use session::{Dial, TcpDial, Wire};
+use crate::wire::{Dial, TcpDial};
 
 /// The connector's name in settings.
 pub const NAME: &str = "modbus-tcp";

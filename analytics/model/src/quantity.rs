@@ -11,6 +11,8 @@ pub enum Quantity {
     ActiveEnergyExport,
     ReactiveEnergyImport,
     ReactiveEnergyExport,
+    /// Import and export added up in one register, as some meters count: shown, but neither a consumption nor a production.
+    ActiveEnergyImportPlusExport,
     HeatEnergy,
     CoolingEnergy,
     /// Volume of gas at the meter's own conditions.
@@ -28,6 +30,14 @@ pub enum Quantity {
     Current,
     Frequency,
     OutdoorTemperature,
+    /// Heat per time, as a heat meter computes it.
+    ThermalPower,
+    /// Temperature of the water that goes to the building.
+    FlowTemperature,
+    /// Temperature of the water that comes back.
+    ReturnTemperature,
+    /// Volume of heating water per time.
+    VolumeFlow,
 }
 
 /// Whether a quantity only ever grows, or moves freely.
@@ -40,11 +50,12 @@ pub enum Kind {
 }
 
 impl Quantity {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 23] = [
         Self::ActiveEnergyImport,
         Self::ActiveEnergyExport,
         Self::ReactiveEnergyImport,
         Self::ReactiveEnergyExport,
+        Self::ActiveEnergyImportPlusExport,
         Self::HeatEnergy,
         Self::CoolingEnergy,
         Self::GasVolume,
@@ -59,6 +70,10 @@ impl Quantity {
         Self::Current,
         Self::Frequency,
         Self::OutdoorTemperature,
+        Self::ThermalPower,
+        Self::FlowTemperature,
+        Self::ReturnTemperature,
+        Self::VolumeFlow,
     ];
 
     /// The name in files, topics, API and database. Stable for ever.
@@ -69,6 +84,7 @@ impl Quantity {
             Self::ActiveEnergyExport => "active_energy_export",
             Self::ReactiveEnergyImport => "reactive_energy_import",
             Self::ReactiveEnergyExport => "reactive_energy_export",
+            Self::ActiveEnergyImportPlusExport => "active_energy_import_plus_export",
             Self::HeatEnergy => "heat_energy",
             Self::CoolingEnergy => "cooling_energy",
             Self::GasVolume => "gas_volume",
@@ -83,6 +99,10 @@ impl Quantity {
             Self::Current => "current",
             Self::Frequency => "frequency",
             Self::OutdoorTemperature => "outdoor_temperature",
+            Self::ThermalPower => "thermal_power",
+            Self::FlowTemperature => "flow_temperature",
+            Self::ReturnTemperature => "return_temperature",
+            Self::VolumeFlow => "volume_flow",
         }
     }
 
@@ -98,6 +118,7 @@ impl Quantity {
             | Self::ActiveEnergyExport
             | Self::ReactiveEnergyImport
             | Self::ReactiveEnergyExport
+            | Self::ActiveEnergyImportPlusExport
             | Self::HeatEnergy
             | Self::CoolingEnergy
             | Self::GasVolume
@@ -111,7 +132,11 @@ impl Quantity {
             | Self::Voltage
             | Self::Current
             | Self::Frequency
-            | Self::OutdoorTemperature => Kind::Gauge,
+            | Self::OutdoorTemperature
+            | Self::ThermalPower
+            | Self::FlowTemperature
+            | Self::ReturnTemperature
+            | Self::VolumeFlow => Kind::Gauge,
         }
     }
 
@@ -119,20 +144,23 @@ impl Quantity {
     #[must_use]
     pub const fn unit(self) -> Unit {
         match self {
-            Self::ActiveEnergyImport | Self::ActiveEnergyExport | Self::HeatEnergy | Self::CoolingEnergy => {
-                Unit::WattHour
-            }
+            Self::ActiveEnergyImport
+            | Self::ActiveEnergyExport
+            | Self::ActiveEnergyImportPlusExport
+            | Self::HeatEnergy
+            | Self::CoolingEnergy => Unit::WattHour,
             Self::ReactiveEnergyImport | Self::ReactiveEnergyExport => Unit::VarHour,
             Self::GasVolume | Self::GasStandardVolume | Self::WaterVolume => Unit::Litre,
             Self::FuelMass => Unit::Gram,
-            Self::ActivePower => Unit::Watt,
+            Self::ActivePower | Self::ThermalPower => Unit::Watt,
             Self::ApparentPower => Unit::VoltAmpere,
             Self::ReactivePower => Unit::Var,
             Self::PowerFactor => Unit::One,
             Self::Voltage => Unit::Volt,
             Self::Current => Unit::Ampere,
             Self::Frequency => Unit::Hertz,
-            Self::OutdoorTemperature => Unit::DegreeCelsius,
+            Self::OutdoorTemperature | Self::FlowTemperature | Self::ReturnTemperature => Unit::DegreeCelsius,
+            Self::VolumeFlow => Unit::LitrePerHour,
         }
     }
 }
@@ -153,10 +181,21 @@ pub enum Phase {
     L3,
     Tariff1,
     Tariff2,
+    Tariff3,
+    Tariff4,
 }
 
 impl Phase {
-    pub const ALL: [Self; 6] = [Self::Total, Self::L1, Self::L2, Self::L3, Self::Tariff1, Self::Tariff2];
+    pub const ALL: [Self; 8] = [
+        Self::Total,
+        Self::L1,
+        Self::L2,
+        Self::L3,
+        Self::Tariff1,
+        Self::Tariff2,
+        Self::Tariff3,
+        Self::Tariff4,
+    ];
 
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -167,6 +206,8 @@ impl Phase {
             Self::L3 => "l3",
             Self::Tariff1 => "t1",
             Self::Tariff2 => "t2",
+            Self::Tariff3 => "t3",
+            Self::Tariff4 => "t4",
         }
     }
 
@@ -207,7 +248,9 @@ pub enum Unit {
     WattHour,
     KilowattHour,
     MegawattHour,
+    Megajoule,
     Gigajoule,
+    Gigacalorie,
     VarHour,
     KilovarHour,
     Litre,
@@ -217,6 +260,8 @@ pub enum Unit {
     Gram,
     Kilogram,
     Tonne,
+    LitrePerHour,
+    CubicMetrePerHour,
     Watt,
     Kilowatt,
     VoltAmpere,
@@ -224,6 +269,7 @@ pub enum Unit {
     Var,
     Kilovar,
     Volt,
+    Millivolt,
     Ampere,
     Milliampere,
     Hertz,
@@ -239,6 +285,7 @@ enum Dimension {
     Volume,
     StandardVolume,
     Mass,
+    VolumeFlow,
     Power,
     ApparentPower,
     ReactivePower,
@@ -250,11 +297,13 @@ enum Dimension {
 }
 
 impl Unit {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::WattHour,
         Self::KilowattHour,
         Self::MegawattHour,
+        Self::Megajoule,
         Self::Gigajoule,
+        Self::Gigacalorie,
         Self::VarHour,
         Self::KilovarHour,
         Self::Litre,
@@ -263,6 +312,8 @@ impl Unit {
         Self::Gram,
         Self::Kilogram,
         Self::Tonne,
+        Self::LitrePerHour,
+        Self::CubicMetrePerHour,
         Self::Watt,
         Self::Kilowatt,
         Self::VoltAmpere,
@@ -270,6 +321,7 @@ impl Unit {
         Self::Var,
         Self::Kilovar,
         Self::Volt,
+        Self::Millivolt,
         Self::Ampere,
         Self::Milliampere,
         Self::Hertz,
@@ -284,7 +336,9 @@ impl Unit {
             Self::WattHour => "Wh",
             Self::KilowattHour => "kWh",
             Self::MegawattHour => "MWh",
+            Self::Megajoule => "MJ",
             Self::Gigajoule => "GJ",
+            Self::Gigacalorie => "Gcal",
             Self::VarHour => "varh",
             Self::KilovarHour => "kvarh",
             Self::Litre => "l",
@@ -293,6 +347,8 @@ impl Unit {
             Self::Gram => "g",
             Self::Kilogram => "kg",
             Self::Tonne => "t",
+            Self::LitrePerHour => "l/h",
+            Self::CubicMetrePerHour => "m3/h",
             Self::Watt => "W",
             Self::Kilowatt => "kW",
             Self::VoltAmpere => "VA",
@@ -300,6 +356,7 @@ impl Unit {
             Self::Var => "var",
             Self::Kilovar => "kvar",
             Self::Volt => "V",
+            Self::Millivolt => "mV",
             Self::Ampere => "A",
             Self::Milliampere => "mA",
             Self::Hertz => "Hz",
@@ -322,7 +379,12 @@ impl Unit {
 
     const fn dimension(self) -> Dimension {
         match self {
-            Self::WattHour | Self::KilowattHour | Self::MegawattHour | Self::Gigajoule => Dimension::Energy,
+            Self::WattHour
+            | Self::KilowattHour
+            | Self::MegawattHour
+            | Self::Megajoule
+            | Self::Gigajoule
+            | Self::Gigacalorie => Dimension::Energy,
             Self::VarHour | Self::KilovarHour => Dimension::ReactiveEnergy,
             Self::Litre | Self::CubicMetre => Dimension::Volume,
             Self::StandardCubicMetre => Dimension::StandardVolume,
@@ -330,7 +392,8 @@ impl Unit {
             Self::Watt | Self::Kilowatt => Dimension::Power,
             Self::VoltAmpere | Self::KilovoltAmpere => Dimension::ApparentPower,
             Self::Var | Self::Kilovar => Dimension::ReactivePower,
-            Self::Volt => Dimension::Voltage,
+            Self::LitrePerHour | Self::CubicMetrePerHour => Dimension::VolumeFlow,
+            Self::Volt | Self::Millivolt => Dimension::Voltage,
             Self::Ampere | Self::Milliampere => Dimension::Current,
             Self::Hertz => Dimension::Frequency,
             Self::DegreeCelsius => Dimension::Temperature,
@@ -348,15 +411,20 @@ impl Unit {
             | Self::Kilogram
             | Self::Kilowatt
             | Self::KilovoltAmpere
+            | Self::CubicMetrePerHour
             | Self::Kilovar => 1_000.0,
             Self::MegawattHour | Self::Tonne => 1_000_000.0,
             // 1 GJ = 1e9 J / 3600 J/Wh.
             Self::Gigajoule => 1_000_000_000.0 / 3_600.0,
-            Self::Milliampere => 0.001,
+            Self::Megajoule => 1_000_000.0 / 3_600.0,
+            // 1 Gcal (thermochemical, 4.184 J/cal) = 4.184e9 J.
+            Self::Gigacalorie => 4_184_000_000.0 / 3_600.0,
+            Self::Milliampere | Self::Millivolt => 0.001,
             Self::WattHour
             | Self::VarHour
             | Self::Litre
             | Self::Gram
+            | Self::LitrePerHour
             | Self::Watt
             | Self::VoltAmpere
             | Self::Var

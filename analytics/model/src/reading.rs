@@ -67,10 +67,12 @@ pub enum Origin {
     Replay,
     /// Read from a file a person imported.
     File,
+    /// Wired M-Bus.
+    MBus,
 }
 
 impl Origin {
-    pub const ALL: [Self; 4] = [Self::Modbus, Self::Mqtt, Self::Replay, Self::File];
+    pub const ALL: [Self; 5] = [Self::Modbus, Self::Mqtt, Self::Replay, Self::File, Self::MBus];
 
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -79,6 +81,7 @@ impl Origin {
             Self::Mqtt => "mqtt",
             Self::Replay => "replay",
             Self::File => "file",
+            Self::MBus => "mbus",
         }
     }
 }

@@ -4,45 +4,16 @@
 //! built here are functions 3 and 4. A session that failed is dropped, never used again: a late answer
 //! could otherwise be taken for another meter's.
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use profile::Space;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_modbus::client::{Client, Context, tcp};
 use tokio_modbus::slave::{Slave, SlaveContext};
 use tokio_modbus::{Error, ProtocolError, Request, Response};
 
-use crate::inbox::BoxFuture;
-
-/// What bytes travel over.
-pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug> Wire for T {}
-
-/// How a connection is opened.
-pub trait Dial: Send + Sync + fmt::Debug + 'static {
-    /// # Errors
-    /// The operating system's reason.
-    fn dial<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Wire>>>;
-}
-
-/// Over TCP.
-#[derive(Debug, Clone, Copy)]
-pub struct TcpDial;
-
-impl Dial for TcpDial {
-    fn dial<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Wire>>> {
-        Box::pin(async move {
-            let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as Box<dyn Wire>)
-        })
-    }
-}
+use crate::wire::Dial;
 
 /// Why a read gave no words.
 #[derive(Debug)]

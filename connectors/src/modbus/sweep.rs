@@ -10,10 +10,11 @@ use model::{Channel, Instant};
 use profile::{Block, Decoded};
 use tokio::time::Instant as Tick;
 
-use super::session::{Dial, ReadError, Session};
+use super::session::{ReadError, Session};
 use super::{Settings, Unit};
 use crate::error::{LinkError, Target};
 use crate::inbox::Clock;
+use crate::wire::Dial;
 
 /// What a sweep brought.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use super::*;
 use crate::inbox::{PollOutcome, SourceEvent, StopHandle};
 use crate::testing::{BEGIN, TestClock, TestInbox, spec, two_blocks};
+use crate::wire::Wire;
 
 /// What a scripted meter was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

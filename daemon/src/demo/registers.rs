@@ -62,7 +62,7 @@ pub(crate) fn value_of(meter: &Meter, channel: Channel, now: Instant) -> f64 {
         Phase::L1 => PHASE_SHARES[0],
         Phase::L2 => PHASE_SHARES[1],
         Phase::L3 => PHASE_SHARES[2],
-        Phase::Total | Phase::Tariff1 | Phase::Tariff2 => 1.0,
+        Phase::Total | Phase::Tariff1 | Phase::Tariff2 | Phase::Tariff3 | Phase::Tariff4 => 1.0,
     };
     let total = |flow| (meter.building.total(flow, now)) as f64 * share;
     let index = meter.index(now) as f64 * share;

@@ -15,6 +15,7 @@ pub(crate) const fn origin_code(origin: Origin) -> i64 {
         Origin::Mqtt => 1,
         Origin::Replay => 2,
         Origin::File => 3,
+        Origin::MBus => 4,
     }
 }
 
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn codes_on_disk_are_these_for_ever() {
         let origins: Vec<_> = Origin::ALL.into_iter().map(|o| (o.code(), origin_code(o))).collect();
-        assert_eq!(origins, [("modbus", 0), ("mqtt", 1), ("replay", 2), ("file", 3)]);
+        assert_eq!(origins, [("modbus", 0), ("mqtt", 1), ("replay", 2), ("file", 3), ("mbus", 4)]);
         let qualities: Vec<_> = Quality::ALL.into_iter().map(|q| (q.code(), quality_code(q))).collect();
         assert_eq!(qualities, [("good", 0), ("arrival_time", 1), ("implausible", 2)]);
         assert!(origin(9).is_err() && quality(9).is_err() && unit("kWh").is_err());
