@@ -19,14 +19,14 @@ fn says(text: &str) -> String {
 }
 
 fn sdm630() -> &'static str {
-    EMBEDDED.iter().find(|(file, _)| *file == "eastron-sdm630.toml").unwrap().1
+    embedded().find(|(file, _)| *file == "eastron-sdm630.toml").unwrap().1
 }
 
 #[test]
 fn every_file_of_the_folder_is_embedded_and_proves_itself() {
     let files = catalogue();
-    let embedded: Vec<_> = EMBEDDED.iter().map(|(f, t)| ((*f).to_owned(), (*t).to_owned())).collect();
-    assert_eq!(files, embedded, "list every file of catalog/meters in EMBEDDED, sorted");
+    let embedded: Vec<_> = embedded().map(|(f, t)| ((*f).to_owned(), (*t).to_owned())).collect();
+    assert_eq!(files, embedded);
     let meters = load_meters(None).unwrap();
     assert_eq!(meters.iter().count(), files.len());
     for (file, text) in &files {
