@@ -235,7 +235,7 @@ fn a_wrong_address_order_type_or_scale_cannot_pass_its_example() {
 fn a_bad_file_names_the_place_and_what_to_do() {
     let good = sdm630();
     let said = says(&good.replace("widest_gap = 16", "widest_gap = 16\nwidest_hole = 3"));
-    assert!(said.starts_with("x.toml:24: unknown field `widest_hole`"), "{said}");
+    assert!(said.starts_with("x.toml:23: unknown field `widest_hole`"), "{said}");
     let said = says(&good.replacen("unit = \"V\"", "unit = \"kWh\"", 1));
     assert_eq!(said, "x.toml: `measure[1].unit`: kWh does not measure voltage.l1; use a unit of V");
     let said = says(&good.replacen("quantity = \"voltage\"", "quantity = \"volts\"", 1));
@@ -396,4 +396,23 @@ fn a_value_that_no_single_request_can_bring_is_refused() {
     );
     let hole = text.replacen("plus = [{ address = 805 }]", "plus = [{ address = 825 }]", 1);
     assert!(says(&hole).contains("the registers of active_energy_import are 20 apart"), "{}", says(&hole));
+}
+
+#[test]
+fn time_load() {
+    for _ in 0..3 {
+        let begun = std::time::Instant::now();
+        let all = load_meters(None).unwrap();
+        let whole = begun.elapsed();
+        let begun = std::time::Instant::now();
+        for model in all.iter() {
+            model.prove().unwrap();
+        }
+        let prove = begun.elapsed();
+        let begun = std::time::Instant::now();
+        for (_, text) in embedded() {
+            toml::from_str::<MeterForm>(text).unwrap();
+        }
+        eprintln!("load {whole:?} prove {prove:?} toml {:?}", begun.elapsed());
+    }
 }
