@@ -397,22 +397,3 @@ fn a_value_that_no_single_request_can_bring_is_refused() {
     let hole = text.replacen("plus = [{ address = 805 }]", "plus = [{ address = 825 }]", 1);
     assert!(says(&hole).contains("the registers of active_energy_import are 20 apart"), "{}", says(&hole));
 }
-
-#[test]
-fn time_load() {
-    for _ in 0..3 {
-        let begun = std::time::Instant::now();
-        let all = load_meters(None).unwrap();
-        let whole = begun.elapsed();
-        let begun = std::time::Instant::now();
-        for model in all.iter() {
-            model.prove().unwrap();
-        }
-        let prove = begun.elapsed();
-        let begun = std::time::Instant::now();
-        for (_, text) in embedded() {
-            toml::from_str::<MeterForm>(text).unwrap();
-        }
-        eprintln!("load {whole:?} prove {prove:?} toml {:?}", begun.elapsed());
-    }
-}
