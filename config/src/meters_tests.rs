@@ -206,7 +206,7 @@ fn listing(meters: &Meters, page: &mut String) {
 #[test]
 fn the_page_of_meters_is_that_of_the_catalogue() {
     let meters = load_meters(None).unwrap();
-    let head = include_str!("meters_page.md");
+    let head = include_str!("meters_page.txt");
     let mut page = String::from(head.trim_end());
     page.push('\n');
     listing(&meters, &mut page);
