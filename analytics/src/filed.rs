@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    BillQuality, BilledPeriod, FiledInterval, FiledTotal, Finding, Instant, Month, MonthValue, MonthlySeries, Severity,
-    Zone,
+    BillQuality, BilledPeriod, FiledInterval, FiledTotal, Finding, Instant, Month, MonthValue, MonthlySeries,
+    Severity, Zone,
 };
 
 use crate::evaluate::COVERAGE_MIN;
@@ -32,7 +32,11 @@ struct MonthSum {
 /// crosses a month's boundary is split by time and bounds both months. Time from `until` on counts as missing in no
 /// month.
 #[must_use]
-pub fn interval_months(intervals: &[FiledInterval], settings: &SeriesSettings, until: Instant) -> MonthlySeries {
+pub fn interval_months(
+    intervals: &[FiledInterval],
+    settings: &SeriesSettings,
+    until: Instant,
+) -> MonthlySeries {
     let mut sums: BTreeMap<Month, MonthSum> = BTreeMap::new();
     for interval in intervals {
         let length = interval.to.millis() - interval.from.millis();
@@ -130,7 +134,8 @@ impl Ground {
 pub fn total_periods(totals: &[FiledTotal], of: &TotalsOf<'_>) -> (Vec<BilledPeriod>, Vec<DatedFinding>) {
     let settings = of.settings;
     // Each total by itself, so that the periods of one run add up to its difference.
-    let scaled = |total: &FiledTotal| Ground { at: total.at, total: (total.total as f64 * of.factor).round() as i64 };
+    let scaled =
+        |total: &FiledTotal| Ground { at: total.at, total: (total.total as f64 * of.factor).round() as i64 };
     let mut believed: Vec<Ground> = Vec::new();
     // Where a run begins that does not follow from what is before it.
     let mut breaks: Vec<usize> = Vec::new();
@@ -139,7 +144,8 @@ pub fn total_periods(totals: &[FiledTotal], of: &TotalsOf<'_>) -> (Vec<BilledPer
     for now in totals.iter().map(scaled) {
         let in_run = breaks.last().copied().unwrap_or_default();
         let last = believed.last().copied().filter(|_| in_run < believed.len());
-        let before = believed.len().checked_sub(2).filter(|&i| in_run <= i).and_then(|i| believed.get(i)).copied();
+        let before =
+            believed.len().checked_sub(2).filter(|&i| in_run <= i).and_then(|i| believed.get(i)).copied();
         match (last, doubted) {
             (None, _) => believed.push(now),
             (Some(last), doubt) if last.leads_to(now, settings) => {
@@ -147,7 +153,9 @@ pub fn total_periods(totals: &[FiledTotal], of: &TotalsOf<'_>) -> (Vec<BilledPer
                 doubted = None;
                 believed.push(now);
             }
-            (Some(last), None) if before.is_some_and(|b| now.total < last.total && b.leads_to(now, settings)) => {
+            (Some(last), None)
+                if before.is_some_and(|b| now.total < last.total && b.leads_to(now, settings)) =>
+            {
                 // The last total was too high: the one before it and this one agree.
                 findings.push(unsettled(of.subject, last.at, settings.zone));
                 believed.pop();
@@ -189,10 +197,13 @@ fn unsettled(subject: &str, at: Instant, zone: Zone) -> DatedFinding {
     // A reading at midnight is of the day that ends.
     let day = at.plus_millis(-1).day(zone);
     let month = Month::of(day);
-    let says = format!("the total of {day} does not follow from the others: a fall, or more than the connection carries");
+    let says = format!(
+        "the total of {day} does not follow from the others: a fall, or more than the connection carries"
+    );
     let rule = "conservative direction: a fall or a leap of a register is never a use";
-    let finding = Finding::new("totals.unsettled", Severity::Caution, format!("{subject} {month}"), says, rule)
-        .with("day", day);
+    let finding =
+        Finding::new("totals.unsettled", Severity::Caution, format!("{subject} {month}"), says, rule)
+            .with("day", day);
     DatedFinding { month, finding }
 }
 
@@ -203,9 +214,13 @@ pub fn beside_bills(mut bills: Vec<BilledPeriod>, read: Vec<BilledPeriod>) -> Ve
     let overlaps = |a: &BilledPeriod, b: &BilledPeriod| a.from < b.to && b.from < a.to;
     let free: Vec<BilledPeriod> = read
         .into_iter()
-        .filter(|period| !bills.iter().any(|bill| bill.quality == BillQuality::Read && overlaps(bill, period)))
+        .filter(|period| {
+            !bills.iter().any(|bill| bill.quality == BillQuality::Read && overlaps(bill, period))
+        })
         .collect();
-    bills.retain(|bill| bill.quality == BillQuality::Read || !free.iter().any(|period| overlaps(bill, period)));
+    bills.retain(|bill| {
+        bill.quality == BillQuality::Read || !free.iter().any(|period| overlaps(bill, period))
+    });
     bills.extend(free);
     bills
 }

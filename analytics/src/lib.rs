@@ -6,6 +6,7 @@
 
 pub mod baseline;
 pub mod bills;
+pub mod certificate;
 pub mod counter;
 pub mod degree_days;
 pub mod evaluate;

@@ -146,9 +146,11 @@ pub fn read_ape(bytes: &[u8]) -> Result<Ape, FileError> {
     };
     ape.carriers = CARRIERS.iter().filter_map(|name| file.carrier(name)).collect();
     ape.problems = file.problems;
-    let says_nothing = ape.code.is_none() && ape.primary_nonrenewable_kwh_m2.is_none() && ape.carriers.is_empty();
+    let says_nothing =
+        ape.code.is_none() && ape.primary_nonrenewable_kwh_m2.is_none() && ape.carriers.is_empty();
     if says_nothing {
-        let why = "no certificate stands in this file: neither codiceIdentificativo nor epglnren nor a carrier";
+        let why =
+            "no certificate stands in this file: neither codiceIdentificativo nor epglnren nor a carrier";
         return Err(FileError::Xml { line: 1, why: why.to_owned() });
     }
     Ok(ape)
@@ -172,7 +174,9 @@ fn leaves(text: &str) -> Result<Vec<Leaf>, FileError> {
             Event::Start(start) => {
                 elements += 1;
                 if DEPTH_MAX <= path.len() || ELEMENTS_MAX < elements {
-                    let why = format!("more than {DEPTH_MAX} levels or {ELEMENTS_MAX} elements; this is no certificate");
+                    let why = format!(
+                        "more than {DEPTH_MAX} levels or {ELEMENTS_MAX} elements; this is no certificate"
+                    );
                     return Err(bad(why));
                 }
                 path.push(start.local_name().as_ref().to_owned());
@@ -230,14 +234,16 @@ impl Certificate<'_> {
         texts.dedup();
         if 1 < texts.len() {
             let proposed = |leaf: &&Leaf| leaf.path.iter().any(|step| step.starts_with("raccomandazion"));
-            texts = self.leaves.iter().filter(named).filter(|l| !proposed(l)).map(|l| l.text.as_str()).collect();
+            texts =
+                self.leaves.iter().filter(named).filter(|l| !proposed(l)).map(|l| l.text.as_str()).collect();
             texts.dedup();
         }
         match texts.as_slice() {
             [] => None,
             [one] => Some((*one).to_owned()),
             [first, second, ..] => {
-                self.problems.push(format!("{name} is stated as {first:?} and as {second:?}; neither is taken"));
+                self.problems
+                    .push(format!("{name} is stated as {first:?} and as {second:?}; neither is taken"));
                 None
             }
         }

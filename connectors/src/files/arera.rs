@@ -382,7 +382,8 @@ fn electricity_row(
 
 /// The register of the whole meter in Wh: the single one, or the sum of the bands; `None` where the row has none.
 fn register(line: &Line, header: &[String], layout: &Layout, separator: u8) -> Result<Option<i64>, Refused> {
-    let read = |column: usize| total(line.cell(column), separator).map_err(|why| line.refuse(header, column, why));
+    let read =
+        |column: usize| total(line.cell(column), separator).map_err(|why| line.refuse(header, column, why));
     if let Some(column) = layout.single.filter(|&c| !line.cell(c).is_empty()) {
         return read(column).map(Some);
     }
@@ -422,8 +423,7 @@ fn place_quarters(
                 }),
                 (Some(amount), Place::At(from)) => {
                     let to = from.plus_millis(quarters::MILLIS);
-                    let stated =
-                        StatedInterval { from, to, amount: *amount, received: Some(best.rank.0) };
+                    let stated = StatedInterval { from, to, amount: *amount, received: Some(best.rank.0) };
                     let value = OfPoint { point: Arc::clone(&point), value: Stated::Interval(stated) };
                     accepted.push(OnLine { line: best.line, value });
                 }

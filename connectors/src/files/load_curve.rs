@@ -39,7 +39,8 @@ const DAY: Column = Column { name: "day", headers: &["giorno", "data", "day", "d
 const POINT: Column = Column { name: "supply point", headers: &["pod", "codice_pod", "supply_point"] };
 const CURVE: Column = Column { name: "curve", headers: &["curva", "tipo_curva", "curve"] };
 const HOUR: Column = Column { name: "hour", headers: &["ora", "hour", "orario"] };
-const ENERGY: Column = Column { name: "energy", headers: &["consumo", "consumo_kwh", "kwh", "energia", "energy"] };
+const ENERGY: Column =
+    Column { name: "energy", headers: &["consumo", "consumo_kwh", "kwh", "energia", "energy"] };
 
 /// Where things stand in the header.
 struct Layout {
@@ -133,7 +134,13 @@ impl Layout {
         let find = |column: &Column| sheet::find_column(header, column);
         let (point, curve) = (find(&POINT)?, find(&CURVE)?);
         if let (Some(hour), Some(energy)) = (find(&HOUR)?, find(&ENERGY)?) {
-            return Ok(Self { day, point, curve, values: Values::Long { hour, energy }, extra: Extra::Repeats });
+            return Ok(Self {
+                day,
+                point,
+                curve,
+                values: Values::Long { hour, energy },
+                extra: Extra::Repeats,
+            });
         }
         let bad = |why: String| FileError::Header { format: FORMAT, why };
         let mut columns: Vec<usize> = Vec::with_capacity(100);
@@ -255,7 +262,8 @@ impl Read {
                 place.insert(values);
             }
             Entry::Occupied(earlier) => {
-                let amounts = |values: &Day| values.iter().map(|c| c.map(|c| c.watt_hours)).collect::<Vec<_>>();
+                let amounts =
+                    |values: &Day| values.iter().map(|c| c.map(|c| c.watt_hours)).collect::<Vec<_>>();
                 if amounts(earlier.get()) == amounts(&values) {
                     self.repeated += set(&values);
                     return;
@@ -289,7 +297,8 @@ impl Read {
         // The hour that the clock shows twice comes twice, in order.
         let second = quarter.checked_sub(doubled.start).map(|after| quarters::ORDINARY + after);
         let slots = [Some(quarter), second.filter(|_| doubled.contains(&quarter))];
-        if let Some(free) = slots.into_iter().flatten().find(|&i| values.get(i).is_some_and(Option::is_none)) {
+        if let Some(free) = slots.into_iter().flatten().find(|&i| values.get(i).is_some_and(Option::is_none))
+        {
             values.splice(free..=free, [Some(cell)]);
             return;
         }

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use super::load_curve::{clock_change_findings, missing_values};
 use super::sheet::{self, Line, Lines};
 use super::{
-    FileError, ImportReport, OnLine, REFUSED_MAX, Refused, Stated, StatedInterval, StatedTotal, VALUES_MAX, cells,
-    repeated_rows, text,
+    FileError, ImportReport, OnLine, REFUSED_MAX, Refused, Stated, StatedInterval, StatedTotal, VALUES_MAX,
+    cells, repeated_rows, text,
 };
 
 /// Largest mapping file in bytes.
@@ -153,7 +153,8 @@ pub fn read_mapping(bytes: &[u8]) -> Result<Mapping, FileError> {
     if file.header_rows == 0 || HEADER_ROWS_MAX < file.header_rows {
         return Err(bad("header_rows", "must be 1 to 100: the lines above the first value"));
     }
-    let zone = file.zone.parse().map_err(|_| bad("zone", "is no zone of the IANA list such as \"Europe/Rome\""))?;
+    let zone =
+        file.zone.parse().map_err(|_| bad("zone", "is no zone of the IANA list such as \"Europe/Rome\""))?;
     let unknown = StrftimeItems::new(&file.time.format).any(|item| matches!(item, Item::Error));
     if file.time.format.is_empty() || unknown {
         return Err(bad("time.format", "is no format such as \"%d/%m/%Y %H:%M\""));
@@ -181,7 +182,9 @@ fn value_column(value: &ValueFile, time: &TimeColumns) -> Result<ValueColumn, Fi
         .ok_or_else(|| bad("unit", format!("{:?} is no unit of {quantity}", value.unit)))?;
     let kind = match (value.kind.as_str(), &time.to_column) {
         ("total", None) => ValueKind::Total,
-        ("total", Some(_)) => return Err(bad("kind", "cannot be \"total\" beside time.to_column".to_owned())),
+        ("total", Some(_)) => {
+            return Err(bad("kind", "cannot be \"total\" beside time.to_column".to_owned()));
+        }
         ("interval", Some(_)) if value.every.is_none() && value.every_minutes.is_none() => ValueKind::Until,
         ("interval", Some(_)) => return Err(bad("every", "has no place beside time.to_column".to_owned())),
         ("interval", None) => {
@@ -257,9 +260,10 @@ impl Places {
     fn of(mapping: &Mapping, header: &[String]) -> Result<Self, FileError> {
         let find = |name: &ColumnName| match name {
             ColumnName::Number(number) if 0 < *number && *number <= header.len() => Ok(number - 1),
-            ColumnName::Number(number) => {
-                Err(FileError::Mapping(format!("the file has {} columns, none has number {number}", header.len())))
-            }
+            ColumnName::Number(number) => Err(FileError::Mapping(format!(
+                "the file has {} columns, none has number {number}",
+                header.len()
+            ))),
             ColumnName::Header(name) => {
                 let mut found = (0..header.len()).filter(|&i| header.get(i) == Some(name));
                 match (found.next(), found.next()) {
@@ -374,7 +378,8 @@ impl Read {
             if let Stated::Interval(interval) = row.value {
                 let other = furthest.take().filter(|(s, _, _)| *s == series);
                 if let Some((_, to, line)) = other.as_ref().filter(|(_, to, _)| at < *to) {
-                    let reason = |line: u64| format!("is an interval that overlaps that of line {line} (to {to})");
+                    let reason =
+                        |line: u64| format!("is an interval that overlaps that of line {line} (to {to})");
                     for (line, other) in [(row.line, *line), (*line, row.line)] {
                         let (column, value) = (String::new(), at.to_string());
                         self.refused.push(Refused { line, column, value, reason: reason(other) });
@@ -424,7 +429,11 @@ fn moment(mapping: &Mapping, cell: &str, hour: Option<&str>, is_end: bool) -> Re
 
 fn in_range(at: Instant) -> Result<Instant, String> {
     let year = at.utc().date_naive();
-    if cells::date(&year.to_string()).is_ok() { Ok(at) } else { Err("is outside the years 1990 to 2100".to_owned()) }
+    if cells::date(&year.to_string()).is_ok() {
+        Ok(at)
+    } else {
+        Err("is outside the years 1990 to 2100".to_owned())
+    }
 }
 
 fn stated(
@@ -453,7 +462,9 @@ fn stated(
     };
     let millis = to.millis() - from.millis();
     if millis <= 0 || INTERVAL_DAYS_MAX * 86_400_000 < millis {
-        return Err("belongs to an interval that ends before it begins, or lasts more than two years".to_owned());
+        return Err(
+            "belongs to an interval that ends before it begins, or lasts more than two years".to_owned()
+        );
     }
     if let Some(most) = most(&column.series, millis).filter(|&most| most < amount) {
         return Err(format!(
@@ -477,7 +488,8 @@ fn shift(at: Instant, length: Length, zone: Zone, by: i64) -> Result<Instant, St
         Length::Day => whole(day.checked_add_signed(TimeDelta::days(by))),
         Length::Month => {
             let month = model::Month::of(day);
-            let first = (month.first_day() == day).then(|| if by < 0 { month.previous() } else { month.next() });
+            let first =
+                (month.first_day() == day).then(|| if by < 0 { month.previous() } else { month.next() });
             whole(first.map(model::Month::first_day))
         }
     }

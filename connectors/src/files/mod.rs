@@ -138,7 +138,9 @@ pub enum FileError {
     TooWide { columns: usize },
     #[error("the file has more than {ROWS_MAX} rows; split it by year")]
     TooManyRows,
-    #[error("more than {REFUSED_MAX} rows or cells cannot be read, the first on {first}; is it another kind of file?")]
+    #[error(
+        "more than {REFUSED_MAX} rows or cells cannot be read, the first on {first}; is it another kind of file?"
+    )]
     TooManyRefused { first: String },
     #[error("the workbook cannot be read: {why}; open and save it again, or save the sheet as CSV")]
     Workbook { why: String },

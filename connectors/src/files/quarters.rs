@@ -33,7 +33,13 @@ pub(super) enum Place {
 
 /// Where each column of a day belongs. `is_set` says which columns have a value, `is_used` which have one other than
 /// zero; both are as long as the file has columns, 96 or more.
-pub(super) fn places(day: NaiveDate, zone: Zone, is_set: &[bool], is_used: &[bool], extra: Extra) -> Vec<Place> {
+pub(super) fn places(
+    day: NaiveDate,
+    zone: Zone,
+    is_set: &[bool],
+    is_used: &[bool],
+    extra: Extra,
+) -> Vec<Place> {
     let start = day_start(day, zone);
     let end = day.succ_opt().map_or(start, |next| day_start(next, zone));
     let quarters = usize::try_from((end.millis() - start.millis()) / MILLIS).unwrap_or(0);
@@ -110,7 +116,9 @@ pub(super) fn column_of(label: &str) -> Option<usize> {
     };
     let (from, to) = (quarter(from)?, quarter(to)?);
     // Midnight ends a day under two names.
-    (to == from + 1 || (from == ORDINARY - 1 && to == 0)).then_some(from).filter(|&index| index < ORDINARY + 4)
+    (to == from + 1 || (from == ORDINARY - 1 && to == 0))
+        .then_some(from)
+        .filter(|&index| index < ORDINARY + 4)
 }
 
 #[cfg(test)]
@@ -170,7 +178,10 @@ mod tests {
         let counted = times("2025-10-26", &whole, &whole, 100, Extra::Continues);
         assert_eq!((counted[12].as_str(), counted[99].as_str()), ("01:00", "22:45"));
         let repeated = times("2025-10-26", &whole, &whole, 100, Extra::Repeats);
-        assert_eq!((repeated[8].as_str(), repeated[96].as_str(), repeated[12].as_str()), ("00:00", "01:00", "02:00"));
+        assert_eq!(
+            (repeated[8].as_str(), repeated[96].as_str(), repeated[12].as_str()),
+            ("00:00", "01:00", "02:00")
+        );
         let mut sorted = repeated.clone();
         sorted.sort();
         sorted.dedup();
@@ -183,7 +194,9 @@ mod tests {
             assert_eq!(column_of(&label(index)), Some(index));
         }
         assert_eq!(column_of("23:45-00:00"), Some(95));
-        for bad in ["", "00:00", "00:00-00:30", "0:00-0:15", "25:00-25:15", "23:45-00:15", "aa:bb-cc:dd", "Ora-1"] {
+        for bad in
+            ["", "00:00", "00:00-00:30", "0:00-0:15", "25:00-25:15", "23:45-00:15", "aa:bb-cc:dd", "Ora-1"]
+        {
             assert_eq!(column_of(bad), None, "{bad}");
         }
     }

@@ -212,8 +212,7 @@ pub(crate) fn verify(conn: &Connection) -> Result<Option<AuditBreak>, Fault> {
         let (id, kind, name, seq): (i64, String, String, i64) =
             (row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?);
         let reason: Option<String> = row.get(5)?;
-        let mut hasher =
-            import_hasher(row.get_ref(3)?.as_blob().unwrap_or_default(), reason.as_deref());
+        let mut hasher = import_hasher(row.get_ref(3)?.as_blob().unwrap_or_default(), reason.as_deref());
         match kind.as_str() {
             BilledPeriod::KIND => BilledPeriod::brought_by(conn, id, &mut |r| r.digest_into(&mut hasher))?,
             DailyTemperature::KIND => {

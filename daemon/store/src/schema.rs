@@ -20,8 +20,7 @@ pub const JOURNAL_FILE: &str = "journal.sqlite3";
 /// The newest schema this version knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002_filed.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002_filed.sql")];
 
 /// `CNSV`: the file says who it is.
 const APPLICATION_ID: i64 = 0x434E_5356;
@@ -229,7 +228,10 @@ mod tests {
         upgrade_with(&mut conn, &path, Opener::Daemon, &next(LATER)).unwrap();
         assert_eq!(conn.query_row("SELECT count(*) FROM later", [], |r| r.get(0)), Ok(0));
         let error = upgrade(&mut conn, &path, Opener::Daemon).unwrap_err();
-        assert!(matches!(error, StoreError::NewerSchema { found, known, .. } if found == known + 1), "{error}");
+        assert!(
+            matches!(error, StoreError::NewerSchema { found, known, .. } if found == known + 1),
+            "{error}"
+        );
     }
 
     #[test]
@@ -239,7 +241,10 @@ mod tests {
         upgrade(&mut conn, &path, Opener::Shared).unwrap();
         let lock = DaemonLock::take(dir.path()).unwrap();
         let error = upgrade_with(&mut conn, &path, Opener::Shared, &next(LATER)).unwrap_err();
-        assert!(matches!(error, StoreError::UpgradeBlocked { found, known, .. } if known == found + 1), "{error}");
+        assert!(
+            matches!(error, StoreError::UpgradeBlocked { found, known, .. } if known == found + 1),
+            "{error}"
+        );
         drop(lock);
         upgrade_with(&mut conn, &path, Opener::Shared, &next(LATER)).unwrap();
     }

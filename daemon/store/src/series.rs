@@ -37,8 +37,11 @@ pub(crate) fn ensure(conn: &Connection, key: &SeriesKey) -> Result<i64, Fault> {
     if let Some(id) = find(conn, key)? {
         return Ok(id);
     }
-    conn.prepare_cached("INSERT INTO series (meter, quantity, phase) VALUES (?1, ?2, ?3)")?
-        .execute((key.meter.as_str(), key.channel.quantity.code(), key.channel.phase.code()))?;
+    conn.prepare_cached("INSERT INTO series (meter, quantity, phase) VALUES (?1, ?2, ?3)")?.execute((
+        key.meter.as_str(),
+        key.channel.quantity.code(),
+        key.channel.phase.code(),
+    ))?;
     Ok(conn.last_insert_rowid())
 }
 
