@@ -116,8 +116,9 @@ pub(super) struct Lines<'t> {
     /// The first row that is not blank, trimmed.
     pub(super) header: Vec<String>,
     records: csv::StringRecordsIntoIter<&'t [u8]>,
-    /// Lines of the file above the header.
-    above: u64,
+    text: &'t str,
+    /// How far lines were counted, and the line there.
+    counted: (usize, u64),
     /// Rows that could not be cut, so far.
     pub(super) refused: Vec<Refused>,
     /// Rows after the header so far, blank ones not counted.
@@ -180,7 +181,8 @@ impl<'t> Lines<'t> {
         }
         // Numbers are written with a comma wherever it does not separate the cells.
         let separator = if separator == b',' { b',' } else { b';' };
-        Ok(Self { separator, header, records, above: above as u64, refused: Vec::new(), read: 0 })
+        let counted = (0, above as u64 + 1);
+        Ok(Self { separator, header, records, text, counted, refused: Vec::new(), read: 0 })
     }
 
     /// The next row that has the header's width; the others are refused on the way.
@@ -196,7 +198,7 @@ impl<'t> Lines<'t> {
             let refused = match record {
                 Ok(_) if blank => continue,
                 Ok(record) => {
-                    let number = self.above + record.position().map_or(0, csv::Position::line);
+                    let number = line_at(self.text, &mut self.counted, record.position());
                     let cells: Vec<&str> = record.iter().collect();
                     match judge(number, self.header.len(), &cells) {
                         Some(why) => why,
@@ -204,7 +206,7 @@ impl<'t> Lines<'t> {
                     }
                 }
                 Err(error) => {
-                    let line = self.above + error.position().map_or(0, csv::Position::line);
+                    let line = line_at(self.text, &mut self.counted, error.position());
                     whole_row(line, "the row cannot be read; check its quotes")
                 }
             };
@@ -215,6 +217,17 @@ impl<'t> Lines<'t> {
         }
         Ok(None)
     }
+}
+
+/// The line on which a row begins. The reader's own count is one behind where lines end with CR and LF: it takes the LF
+/// for the beginning of the next row.
+fn line_at(text: &str, counted: &mut (usize, u64), position: Option<&csv::Position>) -> u64 {
+    let byte = position.map_or(0, |p| usize::try_from(p.byte()).unwrap_or(usize::MAX));
+    let rest = text.as_bytes().get(byte..).unwrap_or_default();
+    let begin = byte + rest.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    let passed = text.as_bytes().get(counted.0..begin).unwrap_or_default();
+    *counted = (begin.max(counted.0), counted.1 + passed.iter().filter(|&&b| b == b'\n').count() as u64);
+    counted.1
 }
 
 /// Why a file with this many refused cells is given up.
