@@ -36,33 +36,39 @@ pub(crate) fn of_meter(
     end: Instant,
 ) -> Result<Filed, StoreError> {
     let key = |channel| SeriesKey { meter: meter.id.clone(), channel };
-    let intervals = store.intervals(&key(meter.total_channel()), end)?;
+    // What files state in the carrier's own unit; the meter's register may count in another.
+    let settings = SeriesSettings { ceiling_per_milli: meter.ceiling_per_milli(), ..*settings };
+    let own = key(own_channel(meter));
+    let intervals = store.intervals(&own, end)?;
     let mut filed = Filed {
-        months: interval_months(&intervals, settings, end),
+        months: interval_months(&intervals, &settings, end),
         periods: Vec::new(),
         findings: Vec::new(),
         values: intervals.len() as u64,
         first_at: intervals.first().map(|i| i.from),
         last_at: intervals.last().map(|i| i.to),
     };
-    filed.add_totals(
-        meter,
-        settings,
-        until,
-        closed_by(store.totals(&key(meter.total_channel()), LATEST)?, end),
-        Some(1.0),
-    );
+    filed.add_totals(meter, &settings, until, closed_by(store.totals(&own, LATEST)?, end), Some(1.0));
     if meter.carrier == Carrier::NaturalGas {
         let raw = store.totals(&key(Channel::total(Quantity::GasVolume)), LATEST)?;
-        filed.add_totals(meter, settings, until, closed_by(raw, end), gas_factor(meter));
+        filed.add_totals(meter, &settings, until, closed_by(raw, end), gas_factor(meter));
     }
     Ok(filed)
+}
+
+/// The channel of what files state of a meter in its carrier's own unit: of gas, standard volume.
+pub(crate) fn own_channel(meter: &MeterFacts) -> Channel {
+    match meter.carrier {
+        Carrier::NaturalGas => Channel::total(Quantity::GasStandardVolume),
+        _ => meter.total_channel(),
+    }
 }
 
 /// Later than any total.
 const LATEST: Instant = Instant::from_millis(i64::MAX);
 
-/// How many standard cubic metres a cubic metre at this meter is, where that is known.
+/// How many standard cubic metres a cubic metre at this meter is, where that is known. A project file says nothing of it
+/// so far.
 fn gas_factor(_meter: &MeterFacts) -> Option<f64> {
     None
 }

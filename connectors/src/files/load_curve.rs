@@ -339,17 +339,14 @@ impl Read {
                             received: None,
                         },
                     }),
-                    Place::NotThere if cell.watt_hours == 0 => self.repeated += 1,
+                    Place::NotThere if cell.watt_hours == 0 => {}
                     Place::NotThere => self.refused.push(Refused {
                         line: cell.line,
                         column: quarters::label(index),
                         value: day.to_string(),
                         reason: "has energy in an hour that this day does not have".to_owned(),
                     }),
-                    Place::Unknown => {
-                        self.repeated += 1;
-                        unknown.push(day);
-                    }
+                    Place::Unknown => unknown.push(day),
                 }
             }
         }
@@ -370,7 +367,6 @@ impl Read {
         let mut findings = clock_change_findings(&unknown);
         findings.extend(missing_values(empty));
         findings.extend(missing_days(days.keys().copied()));
-        // Values that belong to no quarter are counted with the repeated ones, and are no rows.
         findings.extend(repeated_rows(self.repeated));
         findings
     }

@@ -22,6 +22,7 @@ use store::Store;
 use super::{Strictness, judge, note, print_count, print_findings, read_file, unusable};
 use crate::exit::{Exit, Failure};
 use crate::figures;
+use crate::filed::own_channel;
 use crate::installation::Installation;
 use crate::{ImportArgs, clock};
 
@@ -104,7 +105,7 @@ impl Site {
 }
 
 fn total_series(meter: &MeterFacts) -> SeriesKey {
-    SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() }
+    SeriesKey { meter: meter.id.clone(), channel: own_channel(meter) }
 }
 
 pub(super) fn load_curve(
@@ -152,7 +153,7 @@ fn refuse_unknown<T>(
         match site.at(&point).filter(|(_, m)| fits(m)) {
             Some((project, meter)) => {
                 known.push((
-                    SeriesFor { meter: meter.id.clone(), own: meter.total_channel(), zone: project.zone },
+                    SeriesFor { meter: meter.id.clone(), own: own_channel(meter), zone: project.zone },
                     value,
                 ));
             }
@@ -257,7 +258,7 @@ pub(super) fn mapped(map: &Path, args: &ImportArgs) -> Result<Exit, Failure> {
         let series = on.value.series.clone();
         match &on.value.value {
             Stated::Interval(stated) => {
-                let feeds = in_project(&series).is_some_and(|m| m.total_channel() == series.channel);
+                let feeds = in_project(&series).is_some_and(|m| own_channel(m) == series.channel);
                 if !feeds {
                     return Err(Failure::bad_input(format!(
                         "{}: intervals of {} {} feed no month; name a meter of a project and the quantity of its carrier",
