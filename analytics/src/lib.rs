@@ -6,10 +6,12 @@
 
 pub mod baseline;
 pub mod bills;
+pub mod certificate;
 pub mod counter;
 pub mod degree_days;
 pub mod evaluate;
 pub mod factors;
+pub mod filed;
 mod kpi;
 pub mod normalise;
 pub mod report;

@@ -18,6 +18,7 @@ use store::Store;
 
 use crate::book;
 use crate::exit::Failure;
+use crate::filed;
 use crate::installation::Installation;
 
 /// The kind under which project files are kept in the store.
@@ -147,21 +148,25 @@ fn meter_input(
 ) -> anyhow::Result<MeterInput> {
     let end = day_start(until, project.zone);
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
-    let series = book::build(store, &key, installation.series_settings(project, meter), Some(end))?;
+    let settings = installation.series_settings(project, meter);
+    let series = book::build(store, &key, settings, Some(end))?;
+    let filed = filed::of_meter(store, meter, &settings, until, end)?;
     let supply_point = meter.supply_point.as_deref().unwrap_or(meter.id.as_str());
     // A POD's bills are of what was drawn, also where the same POD feeds in.
     let bills = match meter.direction {
         Direction::Import => bills_until(store.bills(supply_point)?, until),
         Direction::Export | Direction::Production => Vec::new(),
     };
+    let mut findings = series.findings(&format!("meter:{}", meter.id));
+    findings.extend(filed.findings);
     Ok(MeterInput {
         meter: meter.id.clone(),
-        months: series.snapshot(end),
-        bills,
-        findings: series.findings(&format!("meter:{}", meter.id)),
-        readings: series.readings(),
-        first_reading_at: series.first_at(),
-        last_reading_at: series.last_at(),
+        months: analytics::filed::prefer(series.snapshot(end), filed.months),
+        bills: analytics::filed::beside_bills(bills, filed.periods),
+        findings,
+        readings: series.readings() + filed.values,
+        first_reading_at: series.first_at().into_iter().chain(filed.first_at).min(),
+        last_reading_at: series.last_at().into_iter().chain(filed.last_at).max(),
     })
 }
 

@@ -10,6 +10,7 @@ mod commands;
 mod demo;
 mod exit;
 mod figures;
+mod filed;
 mod ingest;
 mod installation;
 mod metrics;
@@ -54,7 +55,7 @@ enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
-    /// Bring in bills, temperatures or a project file; importing twice changes nothing
+    /// Bring in files: bills, readings, temperatures, a project; importing twice changes nothing
     Import {
         #[command(subcommand)]
         what: ImportWhat,
@@ -76,8 +77,56 @@ struct ConfigArg {
 
 #[derive(Debug, Subcommand)]
 enum ImportWhat {
-    /// Bills per supply point (CSV)
-    Bills(ImportArgs),
+    /// Bills per supply point (CSV or XLSX)
+    Bills {
+        /// Let the file correct bills of earlier imports, and why; for the audit log
+        #[arg(long, value_name = "REASON")]
+        replace: Option<String>,
+        #[command(flatten)]
+        args: ImportArgs,
+    },
+    /// Quarter-hours of one electricity meter as e-distribuzione gives them (CSV)
+    LoadCurve {
+        /// The meter's id in its project file
+        #[arg(long, value_parser = parse_meter, required_unless_present = "pod")]
+        meter: Option<MeterId>,
+        /// Its supply point, in place of the id
+        #[arg(long, conflicts_with = "meter")]
+        pod: Option<String>,
+        /// Which curve is meant, where the file has several
+        #[arg(long)]
+        curve: Option<String>,
+        #[command(flatten)]
+        args: ImportArgs,
+    },
+    /// Gas readings of the ARERA consumption portal (CSV)
+    AreraGas(ImportArgs),
+    /// Electricity readings and quarter-hours of the ARERA consumption portal (CSV)
+    AreraElectricity(ImportArgs),
+    /// Any CSV file, by a file that says what its columns mean
+    Csv {
+        /// The mapping (TOML)
+        #[arg(long, value_name = "FILE")]
+        map: PathBuf,
+        #[command(flatten)]
+        args: ImportArgs,
+    },
+    /// Show what an energy performance certificate (APE, XML) declares; changes nothing
+    Ape {
+        file: PathBuf,
+        /// The certificate after the works, for the declared savings
+        #[arg(long, value_name = "FILE")]
+        after: Option<PathBuf>,
+        /// The project file to compare with
+        #[arg(long, value_name = "FILE")]
+        project: Option<PathBuf>,
+        /// The building of the project that the certificate is of, where it has several
+        #[arg(long, value_name = "ID", requires = "project")]
+        building: Option<model::BuildingId>,
+        /// The installation file, for a catalogue of its own
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Daily mean outdoor temperatures of a station (CSV)
     Temperatures {
         /// The station's id, as project files name it

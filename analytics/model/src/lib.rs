@@ -4,6 +4,7 @@
 //! Must never: do I/O, read a clock, be async, derive serde, log. Files, database and wire each
 //! own their form and convert at their edge.
 
+pub mod filed;
 pub mod finding;
 pub mod ids;
 pub mod money;
@@ -14,6 +15,7 @@ pub mod reading;
 pub mod series;
 pub mod time;
 
+pub use filed::{FiledInterval, FiledTotal};
 pub use finding::{Finding, Severity};
 pub use ids::{BuildingId, FactorSetId, IdError, MeterId, ModelId, ProjectId, SchemeId, StationId};
 pub use money::Euro;

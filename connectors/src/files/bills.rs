@@ -1,4 +1,4 @@
-//! Bills of supply points: `supply_point;from;to;quantity;unit;type`, one billed period a row.
+//! Bills of supply points: `supply_point;from;to;quantity;unit;type`, one billed period a row, as CSV or XLSX.
 //!
 //! `to` is the last day of the period, as bills print it; a column named `to_excluded` (`al_escluso`) is the
 //! first day after it. Quantities are in the units of the carrier: kWh, MWh, GJ or Wh; Smc; kg, t or g. A cubic
@@ -13,7 +13,7 @@ use model::{BillQuality, BilledPeriod, Carrier, Finding, Severity, Unit};
 
 use super::cells;
 use super::sheet::{self, Column, Row, Sheet};
-use super::{FileError, ImportReport, Refused};
+use super::{FileError, ImportReport, OnLine, Refused, repeated_rows};
 
 /// Longest billed period in days: two years and a day.
 const PERIOD_DAYS_MAX: i64 = 732;
@@ -45,7 +45,7 @@ const COLUMNS: [Column; 6] = [
 pub fn read_bills(
     bytes: &[u8],
     carrier_of: &dyn Fn(&str) -> Option<Carrier>,
-) -> Result<ImportReport<BilledPeriod>, FileError> {
+) -> Result<ImportReport<OnLine<BilledPeriod>>, FileError> {
     let mut sheet = sheet::read(bytes, &COLUMNS)?;
     let mut refused = std::mem::take(&mut sheet.refused);
     let mut bills = Vec::with_capacity(sheet.rows.len());
@@ -66,7 +66,7 @@ pub fn read_bills(
                 value: bill.supply_point,
                 reason: reason.clone(),
             }),
-            None => accepted.push(bill),
+            None => accepted.push(OnLine { line, value: bill }),
         }
     }
     refused.sort_by_key(|r| r.line);
@@ -242,9 +242,9 @@ fn conflict(bill: &BilledPeriod, other: &BilledPeriod, other_line: u64) -> Strin
 }
 
 /// Gaps between the bills of one supply point, and repeated rows.
-fn findings(accepted: &[BilledPeriod], repeated: usize) -> Vec<Finding> {
+fn findings(accepted: &[OnLine<BilledPeriod>], repeated: usize) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut sorted: Vec<&BilledPeriod> = accepted.iter().collect();
+    let mut sorted: Vec<&BilledPeriod> = accepted.iter().map(|b| &b.value).collect();
     sorted.sort_by_key(|b| (&b.supply_point, b.from));
     for pair in sorted.windows(2) {
         let (a, b) = (pair[0], pair[1]);
@@ -262,16 +262,7 @@ fn findings(accepted: &[BilledPeriod], repeated: usize) -> Vec<Finding> {
         );
         findings.push(finding.with("days", days).with("from", a.to).with("to", last));
     }
-    if 0 < repeated {
-        let finding = Finding::new(
-            "import.repeated",
-            Severity::Note,
-            "file",
-            format!("{repeated} rows repeat an earlier row and count once"),
-            "importing twice changes nothing",
-        );
-        findings.push(finding.with("rows", repeated));
-    }
+    findings.extend(repeated_rows(repeated));
     findings
 }
 

@@ -19,7 +19,13 @@ fn carrier_of(point: &str) -> Option<Carrier> {
 }
 
 fn import(text: &str) -> ImportReport<BilledPeriod> {
-    read_bills(text.as_bytes(), &carrier_of).unwrap()
+    without_lines(read_bills(text.as_bytes(), &carrier_of).unwrap())
+}
+
+fn without_lines(report: ImportReport<OnLine<BilledPeriod>>) -> ImportReport<BilledPeriod> {
+    let ImportReport { read, accepted, repeated, refused, findings } = report;
+    let accepted = accepted.into_iter().map(|on| on.value).collect();
+    ImportReport { read, accepted, repeated, refused, findings }
 }
 
 fn day(year: i32, month: u32, day: u32) -> NaiveDate {
@@ -207,8 +213,8 @@ fn files_that_are_no_bills_are_errors() {
     assert!(error(b"").starts_with("the file is empty"));
     assert!(error(b"pod;dal;al;quantita;unita\n").starts_with("the header has no column for type"));
     assert!(error(b"pod;pdr;dal;al;quantita;unita;tipo\n").contains("twice, as `pod` and as `pdr`"));
-    assert!(error(b"pod;dal\nx;\xe0\n").starts_with("line 2 is not UTF-8"));
-    assert!(error(&b"a;".repeat(100)).starts_with("the header has 101 columns"));
+    assert!(error(b"pod;dal\nx;\x81\n").starts_with("line 2 is no text"));
+    assert!(error(&b"a;".repeat(300)).starts_with("the header has 301 columns"));
     let huge = vec![b'\n'; super::super::FILE_BYTES_MAX + 1];
     assert!(error(&huge).contains("bytes, the most is"));
     let rows = "x,,,,,\n".repeat(super::super::ROWS_MAX + 1);
@@ -250,5 +256,105 @@ proptest! {
         let mut accepted = import(&text).accepted;
         accepted.sort_by_key(|b| b.from);
         prop_assert!(accepted.windows(2).all(|w| w[0].to <= w[1].from));
+    }
+}
+
+fn excel_day(day: NaiveDate) -> rust_xlsxwriter::ExcelDateTime {
+    rust_xlsxwriter::ExcelDateTime::parse_from_str(&day.to_string()).unwrap()
+}
+
+/// A workbook with these rows; a number is written as one, anything else as text.
+fn workbook(rows: &[&[&str]]) -> Vec<u8> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (r, row) in (0..).zip(rows) {
+        for (c, cell) in (0..).zip(*row) {
+            match (cell.parse::<f64>(), cell.parse::<NaiveDate>()) {
+                (Ok(number), _) => sheet.write_number(r, c, number).map(|_| ()),
+                (_, Ok(day)) => {
+                    let format = rust_xlsxwriter::Format::new().set_num_format("dd/mm/yyyy");
+                    sheet.write_datetime_with_format(r, c, &excel_day(day), &format).map(|_| ())
+                }
+                _ if cell.is_empty() => Ok(()),
+                _ => sheet.write_string(r, c, *cell).map(|_| ()),
+            }
+            .unwrap();
+        }
+    }
+    book.save_to_buffer().unwrap()
+}
+
+#[test]
+fn lines_are_counted_alike_whatever_ends_them() {
+    for end in ["\n", "\r\n"] {
+        let rows = [ITALIAN.trim_end(), "", &format!("{POD};x;31/01/2024;1;kWh;letta"), ";;;;;;", "x"];
+        let lines: Vec<u64> = import(&rows.join(end)).refused.iter().map(|r| r.line).collect();
+        assert_eq!(lines, [3, 5], "{end:?}");
+    }
+}
+
+#[test]
+fn a_workbook_says_what_the_csv_says() {
+    let bytes = workbook(&[
+        &["POD", "Dal", "Al", "Quantità", "Unità", "Tipo"],
+        &[POD, "2024-01-01", "2024-01-31", "1234.567", "kWh", "letta"],
+        &[],
+        &[POD, "01/02/2024", "29/02/2024", "1.234,5", "kWh", "stimata"],
+        &[POD, "2024-03-01", "2024-03-31", "", "kWh", "letta"],
+        &[POD, "2024-04-01", "2024-04-30", "#N/A", "kWh", "letta"],
+        &["880000000001", "2024-04-01", "2024-04-30", "5", "Smc", "letta"],
+    ]);
+    let report = read_bills(&bytes, &carrier_of).unwrap();
+    let accepted: Vec<_> =
+        report.accepted.iter().map(|on| (on.line, on.value.from, on.value.amount)).collect();
+    assert_eq!(accepted, [(2, day(2024, 1, 1), 1_234_567), (4, day(2024, 2, 1), 1_234_500)]);
+    let refused: Vec<_> = report.refused.iter().map(|r| (r.line, r.column.as_str())).collect();
+    assert_eq!(refused, [(5, "Quantità"), (6, "Quantità"), (7, "POD")]);
+    assert!(report.refused[0].reason.starts_with("is empty"), "{}", report.refused[0]);
+    assert!(report.refused[1].reason.starts_with("is no number"), "{}", report.refused[1]);
+}
+
+#[test]
+fn a_workbook_that_unpacks_without_bound_is_refused() {
+    use std::io::Write as _;
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive.start_file("xl/worksheets/sheet1.xml", zip::write::SimpleFileOptions::default()).unwrap();
+    let zeros = vec![b' '; 1024 * 1024];
+    for _ in 0..65 {
+        archive.write_all(&zeros).unwrap();
+    }
+    let bytes = archive.finish().unwrap().into_inner();
+    assert!(bytes.len() < 1024 * 1024);
+    let error = read_bills(&bytes, &carrier_of).unwrap_err().to_string();
+    assert!(error.contains("unpacks to more than 67108864 bytes"), "{error}");
+    let error = read_bills(b"PK\x03\x04 and nothing", &carrier_of).unwrap_err().to_string();
+    assert!(error.starts_with("the workbook cannot be read"), "{error}");
+}
+
+#[test]
+fn a_cell_at_the_end_of_the_sheet_costs_nothing() {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.write_string(0, 0, "POD").unwrap();
+    sheet.write_string(1_048_575, 16_383, "x").unwrap();
+    let error = read_bills(&book.save_to_buffer().unwrap(), &carrier_of).unwrap_err().to_string();
+    assert!(error.starts_with("the header has 16384 columns"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn broken_workbooks_never_panic(
+        changes in proptest::collection::vec((0_usize..8_000, any::<u8>()), 1..6), cut in 0_usize..8_000
+    ) {
+        let mut bytes = workbook(&[&["POD", "Dal", "Al", "Quantità", "Unità", "Tipo"], &[POD, "2024-01-01", "2024-01-31", "5", "kWh", "letta"]]);
+        for (at, value) in changes {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = value;
+            }
+        }
+        bytes.truncate(cut.max(4));
+        let _outcome = read_bills(&bytes, &carrier_of).is_ok();
     }
 }

@@ -49,7 +49,8 @@ pub(super) fn number(cell: &str, separator: u8) -> Result<f64, String> {
     }
     let unsigned = cell.strip_prefix(['-', '+']).unwrap_or(cell);
     let plain = match (separator, unsigned.split_once(',')) {
-        (_, None) if separator == b';' && is_grouped(unsigned) => {
+        // No whole number begins with a zero, so 0.139 has one meaning.
+        (_, None) if separator == b';' && is_grouped(unsigned) && !unsigned.starts_with('0') => {
             let without = unsigned.replace('.', "");
             let decimal = unsigned.replacen('.', ",", 1);
             return Err(format!("can mean {without} or {decimal}; write one of them without the point"));
@@ -77,6 +78,31 @@ pub(super) fn number(cell: &str, separator: u8) -> Result<f64, String> {
         && !plain.ends_with('.');
     let value = if is_decimal { plain.parse::<f64>().map_err(|_| form())? } else { return Err(form()) };
     Ok(if cell.starts_with('-') { -value } else { value })
+}
+
+/// How a file writes its numbers, as far as they show it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Notation {
+    comma: bool,
+    point: bool,
+}
+
+impl Notation {
+    /// Takes note of a number's cell.
+    pub(super) fn see(&mut self, cell: &str) {
+        self.comma |= cell.contains(',');
+        self.point |= cell.contains('.') && (!is_grouped(cell) || cell.starts_with('0'));
+    }
+
+    /// The separator of files that write numbers so, for [`number`]: `;` for a decimal comma, `,` for a point. Where
+    /// the cells leave it open, what the file's own separator says.
+    pub(super) fn separator(self, of_file: u8) -> u8 {
+        match self {
+            Self { comma: true, .. } => b';',
+            Self { point: true, .. } => b',',
+            Self { .. } => of_file,
+        }
+    }
 }
 
 /// `1.234`, `12.345.678`: one to three digits, then groups of a point and three digits.

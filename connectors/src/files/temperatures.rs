@@ -9,7 +9,7 @@ use model::{DailyTemperature, Finding, Severity, StationId};
 
 use super::cells;
 use super::sheet::{self, Column, Row, Sheet};
-use super::{FileError, ImportReport, Refused};
+use super::{FileError, ImportReport, Refused, repeated_rows};
 
 /// Coldest and warmest daily mean that is believed, in °C: wider than any Italian station's record.
 pub const MEAN_C: std::ops::RangeInclusive<f64> = -40.0..=50.0;
@@ -106,16 +106,7 @@ fn findings(dates: impl Iterator<Item = NaiveDate>, station: &StationId, repeate
         );
         findings.push(finding.with("gaps", others).with("days", unnamed_days));
     }
-    if 0 < repeated {
-        let finding = Finding::new(
-            "import.repeated",
-            Severity::Note,
-            "file",
-            format!("{repeated} rows repeat an earlier row and count once"),
-            "importing twice changes nothing",
-        );
-        findings.push(finding.with("rows", repeated));
-    }
+    findings.extend(repeated_rows(repeated));
     findings
 }
 

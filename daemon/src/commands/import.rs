@@ -1,7 +1,11 @@
-//! `consuntivo import`: brings bills, temperatures and project files into the store.
+//! `consuntivo import`: brings files into the store.
 //!
 //! Must never: take half a file unless told to, or change anything when the same file comes again.
 
+mod ape;
+mod filed;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -9,8 +13,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use config::Catalog;
-use connectors::files::{FileError, ImportReport, read_bills, read_temperatures};
-use model::{Carrier, Finding, Instant, Project, StationId};
+use connectors::files::{FileError, ImportReport, OnLine, Refused, read_bills, read_temperatures};
+use model::{BilledPeriod, Carrier, Finding, Instant, Project, StationId};
 use store::{ImportCount, ImportNote, RecordChange, Store};
 
 use crate::exit::{Exit, Failure};
@@ -25,16 +29,31 @@ const REFUSED_SHOWN_MAX: usize = 50;
 
 pub(crate) fn import(what: &ImportWhat) -> Result<Exit, Failure> {
     match what {
-        ImportWhat::Bills(args) => import_bills(args),
+        ImportWhat::Bills { replace, args } => import_bills(args, replace.as_deref()),
+        ImportWhat::LoadCurve { meter, pod, curve, args } => {
+            filed::load_curve(&filed::Wanted::of(meter.as_ref(), pod.as_deref()), curve.as_deref(), args)
+        }
+        ImportWhat::AreraGas(args) => filed::arera_gas(args),
+        ImportWhat::AreraElectricity(args) => filed::arera_electricity(args),
+        ImportWhat::Csv { map, args } => filed::mapped(map, args),
+        ImportWhat::Ape { file, after, project, building, config } => ape::show(&ape::ApeArgs {
+            file,
+            after: after.as_deref(),
+            project: project.as_deref(),
+            building: building.as_ref(),
+            config: config.as_deref(),
+        }),
         ImportWhat::Temperatures { station, args } => import_temperatures(station, args),
         ImportWhat::Project(args) => import_project(args),
     }
 }
 
-fn import_bills(args: &ImportArgs) -> Result<Exit, Failure> {
+fn import_bills(args: &ImportArgs, replace: Option<&str>) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
     let store = installation.open_shared_store()?;
-    bills_into(&store, &installation.catalog, &args.file, &args.author, clock::now(), Strictness::of(args))?;
+    let bills =
+        BillsFile { file: &args.file, author: &args.author, strictness: Strictness::of(args), replace };
+    bills_into(&store, &installation.catalog, &bills, clock::now())?;
     Ok(Exit::OK)
 }
 
@@ -64,7 +83,16 @@ impl Strictness {
     }
 }
 
-/// Brings a file of bills in, whole or not at all.
+/// A file of bills and how it is taken.
+struct BillsFile<'a> {
+    file: &'a Path,
+    author: &'a str,
+    strictness: Strictness,
+    /// Why bills of earlier imports may be corrected; they may not without.
+    replace: Option<&'a str>,
+}
+
+/// Brings a file of bills in, whole or not at all; the demonstration makes its own anew at every start.
 pub(crate) fn import_bills_into(
     store: &Store,
     catalog: &Catalog,
@@ -72,7 +100,8 @@ pub(crate) fn import_bills_into(
     author: &str,
     at: Instant,
 ) -> Result<(), Failure> {
-    bills_into(store, catalog, file, author, at, Strictness::Whole)
+    let replace = Some("the demonstration was made again");
+    bills_into(store, catalog, &BillsFile { file, author, strictness: Strictness::Whole, replace }, at)
 }
 
 /// Brings a file of daily temperatures in, whole or not at all.
@@ -86,23 +115,81 @@ pub(crate) fn import_temperatures_into(
     temperatures_into(store, station, file, author, at, Strictness::Whole)
 }
 
-fn bills_into(
-    store: &Store,
-    catalog: &Catalog,
-    file: &Path,
-    author: &str,
-    at: Instant,
-    strictness: Strictness,
-) -> Result<(), Failure> {
-    let bytes = read_file(file)?;
+fn bills_into(store: &Store, catalog: &Catalog, bills: &BillsFile<'_>, at: Instant) -> Result<(), Failure> {
+    let bytes = read_file(bills.file)?;
     let (projects, findings) = figures::projects(store, catalog)?;
     print_findings(&findings);
     let carrier_of = |supply_point: &str| carrier_of(&projects, supply_point);
-    let report = read_bills(&bytes, &carrier_of).map_err(|error| unusable(file, error))?;
-    judge(file, &report, strictness)?;
-    let count = store.put_bills(&report.accepted, &note(file, &bytes, author, at))?;
+    let mut report = read_bills(&bytes, &carrier_of).map_err(|error| unusable(bills.file, error))?;
+    refuse_standing(store, &mut report, bills.replace.is_some())?;
+    judge(bills.file, &report, bills.strictness)?;
+    let rows: Vec<BilledPeriod> = report.accepted.into_iter().map(|on| on.value).collect();
+    let note = note(bills.file, &bytes, bills.author, at);
+    let count = match bills.replace {
+        None => store.put_bills(&rows, &note)?,
+        Some(reason) => store.put_bills_replacing(&rows, &note, reason)?,
+    };
     print_count("bills", report.read, count);
     Ok(())
+}
+
+/// Refuses the bills that change, or count a second time, what an earlier import said; a correction may change the same
+/// period and those wholly within it.
+fn refuse_standing(
+    store: &Store,
+    report: &mut ImportReport<OnLine<BilledPeriod>>,
+    corrects: bool,
+) -> Result<(), Failure> {
+    let mut standing: BTreeMap<String, Vec<BilledPeriod>> = BTreeMap::new();
+    let mut kept = Vec::with_capacity(report.accepted.len());
+    for on in std::mem::take(&mut report.accepted) {
+        let bill = &on.value;
+        if !standing.contains_key(&bill.supply_point) {
+            standing.insert(bill.supply_point.clone(), store.bills(&bill.supply_point)?);
+        }
+        let others = standing.get(&bill.supply_point).into_iter().flatten();
+        match others.filter_map(|other| clash(bill, other, corrects)).next() {
+            None => kept.push(on),
+            Some(reason) => {
+                let (column, value) = (String::new(), String::new());
+                report.refused.push(Refused { line: on.line, column, value, reason });
+            }
+        }
+    }
+    report.accepted = kept;
+    report.refused.sort_by_key(|r| r.line);
+    Ok(())
+}
+
+/// Why a bill cannot be entered beside one of an earlier import.
+fn clash(bill: &BilledPeriod, other: &BilledPeriod, corrects: bool) -> Option<String> {
+    if bill == other || other.to <= bill.from || bill.to <= other.from {
+        return None;
+    }
+    let covers = bill.from <= other.from && other.to <= bill.to;
+    if corrects && covers {
+        return None;
+    }
+    let last = other.to.pred_opt().unwrap_or(other.to);
+    Some(if (bill.from, bill.to) == (other.from, other.to) {
+        format!(
+            "an earlier import says another quantity or type for the period from {} to {last}; if this one corrects it, \
+             give the reason with --replace",
+            bill.from
+        )
+    } else if covers {
+        format!(
+            "the period covers the bill from {} to {last} of an earlier import; if it takes its place, give the reason \
+             with --replace",
+            other.from
+        )
+    } else {
+        format!(
+            "the period overlaps the bill from {} to {last} of an earlier import, so energy would count twice; correct \
+             the dates",
+            other.from
+        )
+    })
 }
 
 fn temperatures_into(
@@ -216,8 +303,12 @@ fn print_findings(findings: &[Finding]) {
 }
 
 fn print_count(what: &str, read: usize, count: ImportCount) {
+    let older = match count.older {
+        0 => String::new(),
+        older => format!(", {older} older than what is there"),
+    };
     println!(
-        "{what}: {read} read, {} new, {} already there, {} replaced",
+        "{what}: {read} read, {} new, {} already there, {} replaced{older}",
         count.new, count.same, count.replaced
     );
 }

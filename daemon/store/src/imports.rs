@@ -1,5 +1,5 @@
-//! Bills and daily temperatures from files: all of a file or nothing, the same file twice changes
-//! nothing, and a changed value keeps the one it replaces.
+//! What files bring: all of a file or nothing, the same file twice changes nothing, and a changed value keeps the one
+//! it replaces. Here are bills and daily temperatures; `filed.rs` has intervals and totals.
 //!
 //! Must never: overwrite without keeping, or enter a row that its audit entry does not tell of.
 
@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry;
 use std::fmt::Debug;
 
 use chrono::NaiveDate;
-use model::{BilledPeriod, DailyTemperature, Digest, Instant, StationId};
+use model::{BilledPeriod, DailyTemperature, Digest, FiledInterval, FiledTotal, Instant, StationId};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::audit::{self, AuditBreak, Change, FieldHasher};
@@ -20,6 +20,7 @@ use crate::store::Store;
 const SUPPLY_POINT_BYTES_MAX: usize = 64;
 const SOURCE_NAME_BYTES_MAX: usize = 1_024;
 const AUTHOR_BYTES_MAX: usize = 256;
+const REASON_BYTES_MAX: usize = 1_024;
 /// Most rows of one import: a hundred stations for a century.
 const ROWS_MAX: usize = 4_000_000;
 
@@ -33,7 +34,8 @@ pub struct ImportNote {
     pub at: Instant,
 }
 
-/// What an import did; the three add up to the rows given.
+/// What an import did. The rows given add up to `new`, `same`, `older` and those of `replaced` that stand under the same
+/// key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ImportCount {
     pub new: u64,
@@ -41,10 +43,12 @@ pub struct ImportCount {
     pub same: u64,
     /// There with another value, which is kept in the history.
     pub replaced: u64,
+    /// There with a value that was received later, or that replaced this one already: nothing changed.
+    pub older: u64,
 }
 
 /// A kind of row that files bring.
-trait ImportRow: Clone + PartialEq + Debug + Send + Sized + 'static {
+pub(crate) trait ImportRow: Clone + PartialEq + Debug + Send + Sized + 'static {
     /// Stable: stands in the audit log.
     const KIND: &'static str;
     type Key: Ord + Debug + Send;
@@ -54,7 +58,21 @@ trait ImportRow: Clone + PartialEq + Debug + Send + Sized + 'static {
     fn checked(self) -> Result<Self, StoreError>;
     /// Adds the row to its import's digest.
     fn digest_into(&self, hasher: &mut FieldHasher);
-    /// The row now standing under the same key, and its import.
+    /// Whether it says what the standing row says.
+    fn same(&self, standing: &Self) -> bool {
+        self == standing
+    }
+    /// Whether the standing row is known to be the newer of the two.
+    fn is_older(&self, _standing: &Self) -> bool {
+        false
+    }
+    /// Whether a file with these bytes brought this row before, and another one replaced it.
+    fn was_replaced(&self, conn: &Connection, source_sha256: &Digest) -> Result<bool, Fault>;
+    /// Rows under other keys that this one takes the place of, where a person says that it shall.
+    fn covered(&self, _conn: &Connection) -> Result<Vec<Self>, Fault> {
+        Ok(Vec::new())
+    }
+    /// The row now standing under the same key.
     fn find(&self, conn: &Connection) -> Result<Option<Self>, Fault>;
     fn insert(&self, conn: &Connection, import: i64) -> Result<(), Fault>;
     /// Moves the row now standing under the same key to the history.
@@ -67,24 +85,29 @@ fn put<T: ImportRow>(
     conn: &Connection,
     rows: BTreeMap<T::Key, T>,
     note: &ImportNote,
+    reason: Option<&str>,
 ) -> Result<ImportCount, Fault> {
     let mut count = ImportCount::default();
-    let mut hasher = FieldHasher::default();
-    hasher.field(&note.source_sha256.0);
+    let mut hasher = import_hasher(&note.source_sha256.0, reason);
     let mut changes = Vec::new();
     for row in rows.into_values() {
         let standing = row.find(conn)?;
-        if standing.as_ref() == Some(&row) {
-            count.same += 1;
-            continue;
+        match &standing {
+            Some(standing) if row.same(standing) => {
+                count.same += 1;
+                continue;
+            }
+            Some(standing) if row.is_older(standing) || row.was_replaced(conn, &note.source_sha256)? => {
+                count.older += 1;
+                continue;
+            }
+            Some(_) => count.replaced += 1,
+            None => count.new += 1,
         }
         row.digest_into(&mut hasher);
-        if standing.is_some() {
-            count.replaced += 1;
-        } else {
-            count.new += 1;
-        }
-        changes.push((row, standing.is_some()));
+        let covered = if reason.is_some() { row.covered(conn)? } else { Vec::new() };
+        count.replaced += covered.len() as u64;
+        changes.push((row, standing.is_some(), covered));
     }
     if changes.is_empty() {
         return Ok(count);
@@ -101,18 +124,39 @@ fn put<T: ImportRow>(
         },
     )?;
     conn.prepare_cached(
-        "INSERT INTO import (kind, source_name, source_sha256, author, at_ms, audit)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO import (kind, source_name, source_sha256, author, at_ms, audit, reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute((T::KIND, &note.source_name, note.source_sha256.0, &note.author, note.at.millis(), seq))?;
+    .execute((
+        T::KIND,
+        &note.source_name,
+        note.source_sha256.0,
+        &note.author,
+        note.at.millis(),
+        seq,
+        reason,
+    ))?;
     let import = conn.last_insert_rowid();
-    for (row, replaces) in &changes {
+    for (row, replaces, covered) in &changes {
+        for other in covered {
+            other.retire(conn, import)?;
+        }
         if *replaces {
             row.retire(conn, import)?;
         }
         row.insert(conn, import)?;
     }
     Ok(count)
+}
+
+/// The digest of an import begins with its file and, where one was given, its reason.
+fn import_hasher(source_sha256: &[u8], reason: Option<&str>) -> FieldHasher {
+    let mut hasher = FieldHasher::default();
+    hasher.field(source_sha256);
+    if let Some(reason) = reason {
+        hasher.field(reason.as_bytes());
+    }
+    hasher
 }
 
 /// The rows by key, each checked; a row said twice counts once more as the same, and one said in two
@@ -140,12 +184,21 @@ fn by_key<T: ImportRow>(rows: &[T]) -> Result<(BTreeMap<T::Key, T>, u64), StoreE
     Ok((all, repeated))
 }
 
-fn import<T: ImportRow>(store: &Store, rows: &[T], note: &ImportNote) -> Result<ImportCount, StoreError> {
+pub(crate) fn import<T: ImportRow>(
+    store: &Store,
+    rows: &[T],
+    note: &ImportNote,
+    reason: Option<&str>,
+) -> Result<ImportCount, StoreError> {
     check_text("the source name of an import", &note.source_name, SOURCE_NAME_BYTES_MAX)?;
     check_text("the author of an import", &note.author, AUTHOR_BYTES_MAX)?;
+    if let Some(reason) = reason {
+        check_text("the reason of an import", reason, REASON_BYTES_MAX)?;
+    }
     let (rows, repeated) = by_key(rows)?;
     let note = note.clone();
-    let mut count = store.write("import", move |conn| put(conn, rows, &note))?;
+    let reason = reason.map(str::to_owned);
+    let mut count = store.write("import", move |conn| put(conn, rows, &note, reason.as_deref()))?;
     count.same += repeated;
     Ok(count)
 }
@@ -153,18 +206,20 @@ fn import<T: ImportRow>(store: &Store, rows: &[T], note: &ImportNote) -> Result<
 /// Compares what every import brought with its audit entry.
 pub(crate) fn verify(conn: &Connection) -> Result<Option<AuditBreak>, Fault> {
     let mut select =
-        conn.prepare("SELECT id, kind, source_name, source_sha256, audit FROM import ORDER BY id")?;
+        conn.prepare("SELECT id, kind, source_name, source_sha256, audit, reason FROM import ORDER BY id")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let (id, kind, name, seq): (i64, String, String, i64) =
             (row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?);
-        let mut hasher = FieldHasher::default();
-        hasher.field(row.get_ref(3)?.as_blob().unwrap_or_default());
+        let reason: Option<String> = row.get(5)?;
+        let mut hasher = import_hasher(row.get_ref(3)?.as_blob().unwrap_or_default(), reason.as_deref());
         match kind.as_str() {
             BilledPeriod::KIND => BilledPeriod::brought_by(conn, id, &mut |r| r.digest_into(&mut hasher))?,
             DailyTemperature::KIND => {
                 DailyTemperature::brought_by(conn, id, &mut |r| r.digest_into(&mut hasher))?;
             }
+            FiledInterval::KIND => FiledInterval::brought_by(conn, id, &mut |r| r.digest_into(&mut hasher))?,
+            FiledTotal::KIND => FiledTotal::brought_by(conn, id, &mut |r| r.digest_into(&mut hasher))?,
             _ => return Err(Fault::Unreadable(format!("an import of {kind:?}"))),
         }
         if audit::content_of(conn, seq)? != Some(hasher.digest()) {
@@ -193,7 +248,9 @@ fn verify_nothing_is_gone(conn: &Connection) -> Result<Option<AuditBreak>, Fault
     let orphan: Option<i64> = conn
         .query_row(
             "SELECT import FROM (SELECT import FROM bill UNION SELECT import FROM temperature
-             UNION SELECT import FROM bill_replaced UNION SELECT import FROM temperature_replaced)
+             UNION SELECT import FROM bill_replaced UNION SELECT import FROM temperature_replaced
+             UNION SELECT import FROM filed_interval UNION SELECT import FROM filed_interval_replaced
+             UNION SELECT import FROM filed_total UNION SELECT import FROM filed_total_replaced)
              WHERE import NOT IN (SELECT id FROM import) LIMIT 1",
             [],
             |row| row.get(0),
@@ -254,6 +311,39 @@ impl ImportRow for BilledPeriod {
             .field(&self.amount.to_be_bytes())
             .field(codes::unit_code(self.unit).as_bytes())
             .field(self.quality.code().as_bytes());
+    }
+
+    fn was_replaced(&self, conn: &Connection, source_sha256: &Digest) -> Result<bool, Fault> {
+        let found = conn
+            .prepare_cached(
+                "SELECT 1 FROM bill_replaced r JOIN import i ON i.id = r.import
+                 WHERE i.source_sha256 = ?1 AND supply_point = ?2 AND from_day = ?3 AND to_day = ?4
+                   AND amount = ?5 AND unit = ?6 AND quality = ?7",
+            )?
+            .exists((
+                source_sha256.0,
+                &self.supply_point,
+                checked_day(self.from)?,
+                checked_day(self.to)?,
+                self.amount,
+                codes::unit_code(self.unit),
+                self.quality.code(),
+            ))?;
+        Ok(found)
+    }
+
+    fn covered(&self, conn: &Connection) -> Result<Vec<Self>, Fault> {
+        let sql = format!(
+            "SELECT {BILL_COLUMNS} FROM bill WHERE supply_point = ?1 AND ?2 <= from_day AND to_day <= ?3
+             AND (from_day, to_day) <> (?2, ?3) ORDER BY from_day, to_day"
+        );
+        let mut select = conn.prepare_cached(&sql)?;
+        let mut rows = select.query((&self.supply_point, checked_day(self.from)?, checked_day(self.to)?))?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(bill(row)?);
+        }
+        Ok(all)
     }
 
     fn find(&self, conn: &Connection) -> Result<Option<Self>, Fault> {
@@ -341,6 +431,16 @@ impl ImportRow for DailyTemperature {
             .field(&self.mean_c.to_bits().to_be_bytes());
     }
 
+    fn was_replaced(&self, conn: &Connection, source_sha256: &Digest) -> Result<bool, Fault> {
+        let found = conn
+            .prepare_cached(
+                "SELECT 1 FROM temperature_replaced r JOIN import i ON i.id = r.import
+                 WHERE i.source_sha256 = ?1 AND station = ?2 AND day = ?3 AND mean_c = ?4",
+            )?
+            .exists((source_sha256.0, self.station.as_str(), checked_day(self.date)?, self.mean_c))?;
+        Ok(found)
+    }
+
     fn find(&self, conn: &Connection) -> Result<Option<Self>, Fault> {
         let mut select = conn
             .prepare_cached("SELECT station, day, mean_c FROM temperature WHERE station = ?1 AND day = ?2")?;
@@ -388,7 +488,21 @@ impl Store {
     /// [`StoreError::Refused`] for a period that does not end after it begins, and for an import that
     /// says two things of one period; the database's own.
     pub fn put_bills(&self, bills: &[BilledPeriod], note: &ImportNote) -> Result<ImportCount, StoreError> {
-        import(self, bills, note)
+        import(self, bills, note, None)
+    }
+
+    /// Enters billed periods that correct others, all or none: besides the same period with other content, a period
+    /// takes the place of every one that lies wholly within it. What is replaced is kept, with the reason.
+    ///
+    /// # Errors
+    /// As [`Store::put_bills`]; [`StoreError::Refused`] for a reason that is empty or too long.
+    pub fn put_bills_replacing(
+        &self,
+        bills: &[BilledPeriod],
+        note: &ImportNote,
+        reason: &str,
+    ) -> Result<ImportCount, StoreError> {
+        import(self, bills, note, Some(reason))
     }
 
     /// The bills of a supply point, in order of their first day, then of their end.
@@ -430,7 +544,7 @@ impl Store {
         days: &[DailyTemperature],
         note: &ImportNote,
     ) -> Result<ImportCount, StoreError> {
-        import(self, days, note)
+        import(self, days, note, None)
     }
 
     /// The days of a station from `from` on and before `to`, in order.

@@ -3,7 +3,7 @@
 //! One writer thread commits groups of appends with `synchronous=FULL`; an append is answered only
 //! when its readings are on disk. Readers have connections of their own and never hold the writer up.
 //! The first value of an identity (series, observed at, origin) stays the truth; another value under
-//! the same identity is kept aside as a conflict. Bills, temperatures and records keep every former
+//! the same identity is kept aside as a conflict. Values from files and records keep every former
 //! version, and each change of them is a link of a hash chain.
 //!
 //! Calls without `async` block on the disk: from async code, run them on a blocking thread.
@@ -14,6 +14,7 @@
 mod audit;
 mod codes;
 mod error;
+mod filed;
 mod imports;
 mod lock;
 mod options;

@@ -21,14 +21,7 @@ impl SeriesIds {
         if let Some(&id) = self.known.get(key) {
             return Ok(id);
         }
-        let id = match find(conn, key)? {
-            Some(id) => id,
-            None => {
-                conn.prepare_cached("INSERT INTO series (meter, quantity, phase) VALUES (?1, ?2, ?3)")?
-                    .execute((key.meter.as_str(), key.channel.quantity.code(), key.channel.phase.code()))?;
-                conn.last_insert_rowid()
-            }
-        };
+        let id = ensure(conn, key)?;
         self.known.insert(key.clone(), id);
         Ok(id)
     }
@@ -39,7 +32,20 @@ impl SeriesIds {
     }
 }
 
-/// The id of a series that has readings.
+/// The id of a series on disk, made when it has none.
+pub(crate) fn ensure(conn: &Connection, key: &SeriesKey) -> Result<i64, Fault> {
+    if let Some(id) = find(conn, key)? {
+        return Ok(id);
+    }
+    conn.prepare_cached("INSERT INTO series (meter, quantity, phase) VALUES (?1, ?2, ?3)")?.execute((
+        key.meter.as_str(),
+        key.channel.quantity.code(),
+        key.channel.phase.code(),
+    ))?;
+    Ok(conn.last_insert_rowid())
+}
+
+/// The id of a series that has readings, or values from files.
 pub(crate) fn find(conn: &Connection, key: &SeriesKey) -> Result<Option<i64>, Fault> {
     let mut select =
         conn.prepare_cached("SELECT id FROM series WHERE meter = ?1 AND quantity = ?2 AND phase = ?3")?;

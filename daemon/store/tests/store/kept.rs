@@ -5,13 +5,27 @@
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use model::{BaseUnit, BillQuality, BilledPeriod, DailyTemperature, Instant, Origin, StationId};
+use model::{
+    BaseUnit, BillQuality, BilledPeriod, DailyTemperature, FiledInterval, FiledTotal, Instant, Origin,
+    StationId,
+};
 use store::{JOURNAL_FILE, Quarantined, SCHEMA_VERSION, Store, StoreOptions};
 
 use crate::support::{all, energy, gauge, note, stranger, total, values, voltage};
 
 fn kept(version: i64) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/kept/journal-{version}.sqlite3"))
+}
+
+fn interval(amount: i64) -> FiledInterval {
+    let from = Instant::from_seconds(1_700_000_000);
+    let (to, received_at) = (from.plus_seconds(900), from.plus_seconds(86_400));
+    FiledInterval { series: energy("curve"), from, to, amount, received_at }
+}
+
+fn filed_total(total: i64) -> FiledTotal {
+    let at = Instant::from_seconds(1_700_000_000);
+    FiledTotal { series: energy("gas"), at, total, received_at: at }
 }
 
 /// Something in every table.
@@ -38,6 +52,8 @@ fn fill(store: &Store) {
             mean_c: amount as f64 / 20.0,
         };
         store.put_temperatures(&[cold], &note("days.csv")).unwrap();
+        store.put_intervals(&[interval(amount)], &note("curve.csv")).unwrap();
+        store.put_totals(&[filed_total(amount)], &note("gas.csv")).unwrap();
     }
     store.put_record("project", "school", "a = 1", "energy office", Instant::default()).unwrap();
     let item = Quarantined {
@@ -64,7 +80,14 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         assert_eq!(store.bills_replaced("IT001E00000001").unwrap()[0].amount, 100);
         assert_eq!(store.record("project", "school").unwrap().unwrap().body, "a = 1");
         assert_eq!(store.quarantined(9).unwrap().len(), 1);
-        assert_eq!(store.audit_head().unwrap().seq, 5);
+        // What files state of meters came with the second schema.
+        let late = Instant::from_seconds(1_800_000_000);
+        let filed =
+            (store.intervals(&energy("curve"), late).unwrap(), store.totals(&energy("gas"), late).unwrap());
+        let wanted =
+            if version == 1 { (vec![], vec![]) } else { (vec![interval(90)], vec![filed_total(90)]) };
+        assert_eq!(filed, wanted);
+        assert_eq!(store.audit_head().unwrap().seq, if version == 1 { 5 } else { 9 });
     }
 }
 

@@ -3,6 +3,7 @@
 //! Must never: reach into the crate, but for reading or spoiling the database file as a stranger would.
 
 mod faults;
+mod filed;
 mod journal;
 mod kept;
 mod model_check;

@@ -28,7 +28,7 @@ fn temperature(date: &str, mean_c: f64) -> DailyTemperature {
 }
 
 fn count(new: u64, same: u64, replaced: u64) -> ImportCount {
-    ImportCount { new, same, replaced }
+    ImportCount { new, same, replaced, older: 0 }
 }
 
 #[test]
@@ -190,4 +190,21 @@ fn the_change_stamp_tells_of_another_process() {
     grew("readings");
     shared.append_blocking(minutes(&energy("boiler-1"), 5)).unwrap();
     assert_eq!(store.change_stamp().unwrap(), last, "readings that were there already");
+}
+
+#[test]
+fn a_correction_takes_the_place_of_the_periods_within_it_and_keeps_its_reason() {
+    let (dir, store) = opened();
+    let months = [bill("2024-01-01", "2024-02-01", 100), bill("2024-02-01", "2024-03-01", 50)];
+    store.put_bills(&months, &note("a.csv")).unwrap();
+    let both = bill("2024-01-01", "2024-03-01", 140);
+    let outcome =
+        store.put_bills_replacing(std::slice::from_ref(&both), &note("b.csv"), "conguaglio").unwrap();
+    assert_eq!(outcome, count(1, 0, 2));
+    assert_eq!(store.bills("IT001E00000001").unwrap(), [both]);
+    assert_eq!(store.bills_replaced("IT001E00000001").unwrap(), months);
+    store.verify_audit().unwrap();
+    stranger(dir.path()).execute("UPDATE import SET reason = 'altro' WHERE reason IS NOT NULL", []).unwrap();
+    assert!(matches!(store.verify_audit(), Err(AuditBreak::Content { .. })));
+    assert!(store.put_bills_replacing(&months, &note("c.csv"), "").is_err(), "a reason is needed");
 }

@@ -1,0 +1,296 @@
+//! Imports of what meters measured: load curves, readings of the regulator's portal, mapped files.
+//!
+//! Must never: choose a meter that the command or the file does not name, or take energy of another channel than the
+//! one the meter's months are made of.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use connectors::files::arera::OfPoint;
+use connectors::files::load_curve::CurveOptions;
+use connectors::files::{
+    ImportReport, OnLine, Refused, Stated, StatedInterval, StatedTotal, read_arera_electricity,
+    read_arera_gas, read_load_curve, read_mapped, read_mapping,
+};
+use model::time::day_start;
+use model::{
+    BaseUnit, Channel, Direction, FiledInterval, FiledTotal, Instant, MeterFacts, MeterId, Origin, Project,
+    Quality, Quantity, Reading, SeriesKey, Value, Zone,
+};
+use store::Store;
+
+use super::{Strictness, judge, note, print_count, print_findings, read_file, unusable};
+use crate::exit::{Exit, Failure};
+use crate::figures;
+use crate::filed::own_channel;
+use crate::installation::Installation;
+use crate::{ImportArgs, clock};
+
+/// How the command names a meter.
+pub(super) enum Wanted<'a> {
+    Meter(&'a MeterId),
+    SupplyPoint(&'a str),
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn of(meter: Option<&'a MeterId>, pod: Option<&'a str>) -> Self {
+        match meter {
+            Some(meter) => Self::Meter(meter),
+            None => Self::SupplyPoint(pod.unwrap_or_default()),
+        }
+    }
+}
+
+/// The installation, its store and the imported projects.
+struct Site {
+    installation: Installation,
+    store: Store,
+    projects: Vec<Arc<Project>>,
+    now: Instant,
+}
+
+impl Site {
+    fn open(args: &ImportArgs) -> Result<Self, Failure> {
+        let installation = Installation::load(&args.config.config)?;
+        let store = installation.open_shared_store()?;
+        let (projects, findings) = figures::projects(&store, &installation.catalog)?;
+        print_findings(&findings);
+        Ok(Self { installation, store, projects, now: clock::now() })
+    }
+
+    /// The first meter that fits, with its project.
+    fn meter(&self, fits: impl Fn(&MeterFacts) -> bool) -> Option<(&Project, &MeterFacts)> {
+        self.projects
+            .iter()
+            .find_map(|project| project.meters().find(|(_, m)| fits(m)).map(|(_, m)| (project.as_ref(), m)))
+    }
+
+    /// The meter that what is drawn at a supply point is measured by.
+    fn at(&self, point: &str) -> Option<(&Project, &MeterFacts)> {
+        self.meter(|m| {
+            m.direction == Direction::Import
+                && m.supply_point.as_deref().is_some_and(|p| p.eq_ignore_ascii_case(point))
+        })
+    }
+
+    fn wanted(&self, wanted: &Wanted<'_>) -> Result<(&Project, &MeterFacts), Failure> {
+        let (found, name) = match wanted {
+            Wanted::Meter(id) => (self.meter(|m| m.id == **id), format!("meter {id}")),
+            Wanted::SupplyPoint(point) => (self.at(point), format!("supply point {point}")),
+        };
+        found.ok_or_else(|| {
+            Failure::bad_input(format!(
+                "no imported project has the {name}; import the project file first, or correct the name"
+            ))
+        })
+    }
+
+    fn zone(&self) -> Zone {
+        self.projects.first().map_or(Zone::Europe__Rome, |p| p.zone)
+    }
+
+    fn received(&self, day: Option<chrono::NaiveDate>, zone: Zone) -> Instant {
+        day.map_or(self.now, |day| day_start(day, zone))
+    }
+
+    fn interval(&self, series: SeriesKey, stated: &StatedInterval, zone: Zone) -> FiledInterval {
+        let received_at = self.received(stated.received, zone);
+        FiledInterval { series, from: stated.from, to: stated.to, amount: stated.amount, received_at }
+    }
+
+    fn total(&self, series: SeriesKey, stated: &StatedTotal, zone: Zone) -> FiledTotal {
+        let received_at = self.received(stated.received, zone);
+        FiledTotal { series, at: stated.at, total: stated.total, received_at }
+    }
+}
+
+fn total_series(meter: &MeterFacts) -> SeriesKey {
+    SeriesKey { meter: meter.id.clone(), channel: own_channel(meter) }
+}
+
+pub(super) fn load_curve(
+    wanted: &Wanted<'_>,
+    curve: Option<&str>,
+    args: &ImportArgs,
+) -> Result<Exit, Failure> {
+    let site = Site::open(args)?;
+    let (project, meter) = site.wanted(wanted)?;
+    if meter.carrier.base_unit() != BaseUnit::WattHour {
+        return Err(Failure::bad_input(format!(
+            "meter {} measures {}, which a load curve in kWh cannot be of; name an electricity meter",
+            meter.id, meter.carrier
+        )));
+    }
+    let bytes = read_file(&args.file)?;
+    let options = CurveOptions {
+        zone: project.zone,
+        supply_point: meter.supply_point.as_deref(),
+        curve,
+        ceiling_kwh_per_hour: Some(meter.ceiling_per_hour),
+    };
+    let report = read_load_curve(&bytes, &options).map_err(|error| unusable(&args.file, error))?;
+    judge(&args.file, &report, Strictness::of(args))?;
+    let rows: Vec<FiledInterval> = report
+        .accepted
+        .iter()
+        .map(|on| site.interval(total_series(meter), &on.value, project.zone))
+        .collect();
+    let note = note(&args.file, &bytes, &args.author, site.now);
+    print_count("quarter-hours", report.read, site.store.put_intervals(&rows, &note)?);
+    Ok(Exit::OK)
+}
+
+/// Takes the rows of supply points that no project has out of what is accepted.
+fn refuse_unknown<T>(
+    site: &Site,
+    report: &mut ImportReport<OnLine<OfPoint<T>>>,
+    fits: impl Fn(&MeterFacts) -> bool,
+) -> Vec<(SeriesFor, T)> {
+    let mut known = Vec::with_capacity(report.accepted.len());
+    let mut last_refused = 0;
+    for on in std::mem::take(&mut report.accepted) {
+        let OnLine { line, value: OfPoint { point, value } } = on;
+        match site.at(&point).filter(|(_, m)| fits(m)) {
+            Some((project, meter)) => {
+                known.push((
+                    SeriesFor { meter: meter.id.clone(), own: own_channel(meter), zone: project.zone },
+                    value,
+                ));
+            }
+            // A row may give a hundred values; it is refused once.
+            None if line == last_refused => {}
+            None => {
+                last_refused = line;
+                let reason = "is no supply point of any project; add it to a meter of a project file, or take the other \
+                              lines with --partial"
+                    .to_owned();
+                report.refused.push(Refused {
+                    line,
+                    column: String::new(),
+                    value: point.to_string(),
+                    reason,
+                });
+            }
+        }
+    }
+    report.refused.sort_by_key(|r| r.line);
+    known
+}
+
+/// Where a supply point's values go.
+struct SeriesFor {
+    meter: MeterId,
+    own: Channel,
+    zone: Zone,
+}
+
+impl SeriesFor {
+    fn series(&self, channel: Channel) -> SeriesKey {
+        SeriesKey { meter: self.meter.clone(), channel }
+    }
+}
+
+/// As [`judge`], where what is accepted has been taken out of the report already.
+fn judge_taken<T, U>(args: &ImportArgs, report: ImportReport<T>, taken: &[U]) -> Result<usize, Failure> {
+    let ImportReport { read, repeated, refused, findings, .. } = report;
+    let shown = ImportReport { read, accepted: taken.iter().collect(), repeated, refused, findings };
+    judge(&args.file, &shown, Strictness::of(args))?;
+    Ok(read)
+}
+
+pub(super) fn arera_gas(args: &ImportArgs) -> Result<Exit, Failure> {
+    let site = Site::open(args)?;
+    let bytes = read_file(&args.file)?;
+    let mut report = read_arera_gas(&bytes, site.zone()).map_err(|error| unusable(&args.file, error))?;
+    let known = refuse_unknown(&site, &mut report, |m| m.carrier == model::Carrier::NaturalGas);
+    let read = judge_taken(args, report, &known)?;
+    let channel = Channel::total(Quantity::GasVolume);
+    let rows: Vec<FiledTotal> =
+        known.iter().map(|(of, total)| site.total(of.series(channel), total, of.zone)).collect();
+    let note = note(&args.file, &bytes, &args.author, site.now);
+    print_count("gas readings", read, site.store.put_totals(&rows, &note)?);
+    Ok(Exit::OK)
+}
+
+pub(super) fn arera_electricity(args: &ImportArgs) -> Result<Exit, Failure> {
+    let site = Site::open(args)?;
+    let bytes = read_file(&args.file)?;
+    let ceiling = |point: &str| site.at(point).map(|(_, m)| m.ceiling_per_hour);
+    let mut report =
+        read_arera_electricity(&bytes, site.zone(), &ceiling).map_err(|error| unusable(&args.file, error))?;
+    let known = refuse_unknown(&site, &mut report, |m| m.carrier.base_unit() == BaseUnit::WattHour);
+    let read = judge_taken(args, report, &known)?;
+    let (mut intervals, mut totals) = (Vec::new(), Vec::new());
+    for (of, stated) in &known {
+        match stated {
+            Stated::Interval(interval) => intervals.push(site.interval(of.series(of.own), interval, of.zone)),
+            Stated::Total(total) => totals.push(site.total(of.series(of.own), total, of.zone)),
+        }
+    }
+    let note = note(&args.file, &bytes, &args.author, site.now);
+    println!("rows: {read} read");
+    print_count("quarter-hours", intervals.len(), site.store.put_intervals(&intervals, &note)?);
+    print_count("registers", totals.len(), site.store.put_totals(&totals, &note)?);
+    Ok(Exit::OK)
+}
+
+pub(super) fn mapped(map: &Path, args: &ImportArgs) -> Result<Exit, Failure> {
+    let site = Site::open(args)?;
+    let mapping = read_mapping(&read_file(map)?).map_err(|error| unusable(map, error))?;
+    let in_project = |series: &SeriesKey| site.meter(|m| m.id == series.meter).map(|(_, m)| m);
+    for series in mapping.series() {
+        if in_project(series).is_none() && site.installation.settings.meter(&series.meter).is_none() {
+            return Err(Failure::bad_input(format!(
+                "{}: no imported project and no installation has the meter {}; import the project file first",
+                map.display(),
+                series.meter
+            )));
+        }
+    }
+    let most = |series: &SeriesKey, millis: i64| {
+        in_project(series).map(|m| (m.ceiling_per_milli() * millis as f64).ceil() as i64)
+    };
+    let bytes = read_file(&args.file)?;
+    let report = read_mapped(&bytes, &mapping, &most).map_err(|error| unusable(&args.file, error))?;
+    judge(&args.file, &report, Strictness::of(args))?;
+    let (mut intervals, mut readings) = (Vec::new(), Vec::new());
+    for on in &report.accepted {
+        let series = on.value.series.clone();
+        match &on.value.value {
+            Stated::Interval(stated) => {
+                let feeds = in_project(&series).is_some_and(|m| own_channel(m) == series.channel);
+                if !feeds {
+                    return Err(Failure::bad_input(format!(
+                        "{}: intervals of {} {} feed no month; name a meter of a project and the quantity of its carrier",
+                        map.display(),
+                        series.meter,
+                        series.channel
+                    )));
+                }
+                intervals.push(site.interval(series, stated, site.zone()));
+            }
+            Stated::Total(stated) => readings.push(Reading {
+                series,
+                observed_at: stated.at,
+                received_at: site.now,
+                value: Value::Total(stated.total),
+                quality: Quality::Good,
+                origin: Origin::File,
+            }),
+        }
+    }
+    println!("values: {} read", report.read);
+    if !intervals.is_empty() {
+        let note = note(&args.file, &bytes, &args.author, site.now);
+        print_count("intervals", intervals.len(), site.store.put_intervals(&intervals, &note)?);
+    }
+    if !readings.is_empty() {
+        let given = readings.len();
+        let done = site.store.append_blocking(readings)?;
+        println!(
+            "totals: {given} read, {} new, {} already there, {} kept aside because another value of that time is there",
+            done.new, done.duplicate, done.conflicting
+        );
+    }
+    Ok(Exit::OK)
+}

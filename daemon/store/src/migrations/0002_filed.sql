@@ -1,0 +1,48 @@
+-- What files say that meters measured: energy of intervals, and totals. Frozen: a later need is a later migration.
+
+-- Why an import changes what stood before, where a person had to say it.
+ALTER TABLE import ADD COLUMN reason TEXT;
+
+-- from_ms, to_ms, at_ms, received_ms: milliseconds since 1970 UTC. amount, total: smallest unit.
+-- The meter, quantity and phase stand in `series`, as for readings.
+CREATE TABLE filed_interval (
+    series INTEGER NOT NULL REFERENCES series (id),
+    from_ms INTEGER NOT NULL,
+    to_ms INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    import INTEGER NOT NULL REFERENCES import (id),
+    PRIMARY KEY (series, from_ms)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX filed_interval_of_import ON filed_interval (import);
+
+CREATE TABLE filed_interval_replaced (
+    series INTEGER NOT NULL REFERENCES series (id),
+    from_ms INTEGER NOT NULL,
+    to_ms INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    import INTEGER NOT NULL REFERENCES import (id),
+    replaced_by INTEGER NOT NULL REFERENCES import (id),
+    PRIMARY KEY (import, series, from_ms)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE filed_total (
+    series INTEGER NOT NULL REFERENCES series (id),
+    at_ms INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    import INTEGER NOT NULL REFERENCES import (id),
+    PRIMARY KEY (series, at_ms)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX filed_total_of_import ON filed_total (import);
+
+CREATE TABLE filed_total_replaced (
+    series INTEGER NOT NULL REFERENCES series (id),
+    at_ms INTEGER NOT NULL,
+    total INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    import INTEGER NOT NULL REFERENCES import (id),
+    replaced_by INTEGER NOT NULL REFERENCES import (id),
+    PRIMARY KEY (import, series, at_ms)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,275 @@
+//! Files of distributors and of the regulator's portal, end to end: imported by the binary, seen in the months of the
+//! structured file, rectified, refused.
+//!
+//! Must never: take an expected figure from the program under test; the case's README says where the month is from.
+
+use std::fs;
+use std::process::Output;
+
+use serde_json::Value;
+use tests::repo;
+use tests::site::Site;
+
+const CASE: &str = "tests/cases/load-curve-e-distribuzione";
+
+fn case(file: &str) -> String {
+    repo::root().join(CASE).join(file).display().to_string()
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[track_caller]
+fn done(output: &Output) -> String {
+    assert!(output.status.success(), "exit {:?}:\n{}", output.status.code(), said(output));
+    said(output)
+}
+
+#[track_caller]
+fn refused(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(6), "{}", said(output));
+    said(output)
+}
+
+fn site() -> Site {
+    let site = Site::new();
+    done(&site.run(&["import", "project", &case("project.toml")]));
+    site
+}
+
+fn write(site: &Site, name: &str, text: &str) -> String {
+    let path = site.path().join(name);
+    fs::write(&path, text).expect("a file can be written");
+    path.display().to_string()
+}
+
+/// The rows of the report of 2024: of one meter by month.
+fn row(site: &Site, meter: &str, month: u64) -> Value {
+    let out = site.path().join("out");
+    let out_text = out.display().to_string();
+    done(&site.run(&[
+        "report",
+        "--project",
+        "curva",
+        "--year",
+        "2024",
+        "--until",
+        "2025-01-01",
+        "--out",
+        &out_text,
+    ]));
+    let json = fs::read_dir(&out)
+        .expect("the folder was written")
+        .filter_map(Result::ok)
+        .find(|entry| entry.path().extension().is_some_and(|e| e == "json"))
+        .expect("the structured file is there");
+    let file: Value = serde_json::from_slice(&fs::read(json.path()).expect("a file")).expect("JSON");
+    file["rows"]
+        .as_array()
+        .expect("rows is a list")
+        .iter()
+        .find(|row| row["meter"] == meter && row["month"] == month)
+        .cloned()
+        .unwrap_or_else(|| panic!("no row of {meter} in month {month}"))
+}
+
+#[track_caller]
+fn near(found: &Value, wanted: f64) {
+    let found = found.as_f64().unwrap_or_else(|| panic!("{found} is no number, {wanted} was expected"));
+    assert!((found - wanted).abs() < 1e-6, "{found}, {wanted} was expected");
+}
+
+#[test]
+fn a_load_curve_becomes_its_month() {
+    let site = site();
+    let import = |file: &str| site.run(&["import", "load-curve", file, "--meter", "luce"]);
+    assert!(row(&site, "luce", 9)["measured"].is_null());
+    let first = done(&import(&case("september.csv")));
+    assert!(first.contains("2880 read, 2880 new, 0 already there, 0 replaced"), "{first}");
+    let september = row(&site, "luce", 9);
+    near(&september["measured"], 269.281);
+    near(&september["coverage_ratio"], 1.0);
+    assert!(row(&site, "luce", 10)["measured"].is_null(), "a month that no file names is not zero");
+    let by_pod =
+        done(&site.run(&["import", "load-curve", &case("september.csv"), "--pod", "IT999E12345678"]));
+    assert!(by_pod.contains("2880 read, 0 new, 2880 already there, 0 replaced"), "{by_pod}");
+}
+
+#[test]
+fn a_rectified_curve_replaces_and_the_former_file_does_not_undo_it() {
+    let site = site();
+    let good = fs::read_to_string(case("september.csv")).expect("the case has its month");
+    done(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "luce"]));
+    // The first quarter of the month: 0.139 becomes 0.239 kWh.
+    let rectified = write(&site, "rettificata.csv", &good.replacen("\"0,139\"", "\"0,239\"", 1));
+    let text = done(&site.run(&["import", "load-curve", &rectified, "--meter", "luce"]));
+    assert!(text.contains("2880 read, 0 new, 2879 already there, 1 replaced"), "{text}");
+    near(&row(&site, "luce", 9)["measured"], 269.381);
+    let again = done(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "luce"]));
+    assert!(again.contains("2879 already there, 0 replaced, 1 older than what is there"), "{again}");
+    near(&row(&site, "luce", 9)["measured"], 269.381);
+    site.journal().verify_audit().expect("the audit log is sound");
+}
+
+/// Half the month is missing: it is withheld, and neither zero nor a saving.
+#[test]
+fn missing_quarters_stay_missing() {
+    let site = site();
+    let good = fs::read_to_string(case("september.csv")).expect("the case has its month");
+    let half: Vec<&str> = good.lines().take(16).collect();
+    let file = write(&site, "mezzo.csv", &(half.join("\n") + "\n"));
+    done(&site.run(&["import", "load-curve", &file, "--meter", "luce"]));
+    let september = row(&site, "luce", 9);
+    near(&september["coverage_ratio"], 0.5);
+    assert!(september["avoided"].is_null(), "{september}");
+}
+
+#[test]
+fn a_garbled_cell_refuses_the_file_and_partial_takes_the_others() {
+    let site = site();
+    let good = fs::read_to_string(case("september.csv")).expect("the case has its month");
+    let bad = write(&site, "guasta.csv", &good.replacen("\"0,139\"", "\"0,1x9\"", 1));
+    let text = refused(&site.run(&["import", "load-curve", &bad, "--meter", "luce"]));
+    assert!(text.contains("line 2, column `00:00-00:15`, \"0,1x9\": is no number"), "{text}");
+    assert!(row(&site, "luce", 9)["measured"].is_null(), "nothing of a refused file is taken");
+    done(&site.run(&["import", "load-curve", &bad, "--meter", "luce", "--partial"]));
+    assert!(row(&site, "luce", 9)["coverage_ratio"].as_f64().is_some_and(|c| 0.999 < c && c < 1.0));
+    let text = refused(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "gas"]));
+    assert!(text.contains("a load curve in kWh cannot be of"), "{text}");
+    let text = refused(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "nessuno"]));
+    assert!(text.contains("no imported project has the meter nessuno"), "{text}");
+}
+
+const GAS: &str = "PDR;ANNOMESE_RIFERIMENTO;DATA LETTURA;DATA RICEZIONE;FLUSSO;MOTIVAZIONE;LETTURA\n";
+
+fn gas_line(day: &str, received: &str, flow: &str, total: u32) -> String {
+    format!("00990000000007;202409;{day};{received};{flow};4;{total:08}\n")
+}
+
+/// Gas is read in cubic metres at the meter: the readings are kept, rectified, and without a coefficient no month is
+/// made of them.
+#[test]
+fn gas_readings_are_kept_and_rectified() {
+    let site = site();
+    let august = gas_line("2024-08-31", "2024-09-05", "TML", 1_000);
+    let september = gas_line("2024-09-30", "2024-10-05", "TML", 1_100);
+    let file = write(&site, "gas.csv", &format!("{GAS}{august}{september}"));
+    let text = done(&site.run(&["import", "arera-gas", &file]));
+    assert!(text.contains("2 read, 2 new, 0 already there, 0 replaced"), "{text}");
+    let rectified = gas_line("2024-09-30", "2024-12-01", "RML", 1_120);
+    let later = write(&site, "rettifica.csv", &format!("{GAS}{september}{rectified}"));
+    let text = done(&site.run(&["import", "arera-gas", &later]));
+    assert!(text.contains("2 read, 0 new, 0 already there, 1 replaced"), "{text}");
+    // The first file again: what was received earlier stays what it was.
+    let text = done(&site.run(&["import", "arera-gas", &file]));
+    assert!(text.contains("0 new, 1 already there, 0 replaced, 1 older"), "{text}");
+    let journal = site.journal();
+    let key = model::SeriesKey {
+        meter: model::MeterId::new("gas").expect("an id"),
+        channel: model::Channel::total(model::Quantity::GasVolume),
+    };
+    let totals: Vec<i64> = journal
+        .totals(&key, model::Instant::from_millis(i64::MAX))
+        .expect("the totals are readable")
+        .iter()
+        .map(|total| total.total)
+        .collect();
+    assert_eq!(totals, [1_000_000, 1_120_000]);
+    journal.verify_audit().expect("the audit log is sound");
+    assert!(
+        row(&site, "gas", 9)["measured"].is_null(),
+        "cubic metres at the meter are no standard cubic metres"
+    );
+}
+
+#[test]
+fn a_portal_day_of_electricity_and_a_strange_supply_point() {
+    let site = site();
+    let names: Vec<String> = (1..=96).map(|i| format!("ea{i}")).collect();
+    let header =
+        format!("pod;data_lettura;data_ricezione;lettura_monoraria;tipo_flusso;{}\n", names.join(";"));
+    let day = |pod: &str, day: u32| {
+        format!("{pod};{day:02}/09/2024;05/10/2024;;PDO;{}\n", vec!["0.1"; 96].join(";"))
+    };
+    let rows: String = (1..=30).map(|d| day("IT999E12345678", d)).collect();
+    let file = write(&site, "luce.csv", &format!("{header}{rows}"));
+    let text = done(&site.run(&["import", "arera-electricity", &file]));
+    assert!(text.contains("quarter-hours: 2880 read, 2880 new"), "{text}");
+    near(&row(&site, "luce", 9)["measured"], 288.0);
+    let strange = write(&site, "altra.csv", &format!("{header}{}", day("IT001E99999999", 1)));
+    let text = refused(&site.run(&["import", "arera-electricity", &strange]));
+    assert!(text.contains("line 2") && text.contains("is no supply point of any project"), "{text}");
+}
+
+#[test]
+fn a_mapped_file_of_months_and_of_totals() {
+    let site = site();
+    let map = write(
+        &site,
+        "mappa.toml",
+        "decimal = \",\"\nseparator = \";\"\nzone = \"Europe/Rome\"\n[time]\ncolumn = \"Mese\"\nformat = \"%m/%Y\"\n\
+         [[value]]\ncolumn = \"Prelievo\"\nmeter = \"luce\"\nquantity = \"active_energy_import\"\nunit = \"MWh\"\n\
+         kind = \"interval\"\nevery = \"month\"\nstamp = \"begin\"\n",
+    );
+    let file = write(&site, "mesi.csv", "Mese;Prelievo\n09/2024;0,321\n10/2024;\n11/2024;0\n");
+    let text = done(&site.run(&["import", "csv", &file, "--map", &map]));
+    assert!(text.contains("intervals: 2 read, 2 new"), "{text}");
+    near(&row(&site, "luce", 9)["measured"], 321.0);
+    assert!(row(&site, "luce", 10)["measured"].is_null(), "an empty cell is missing");
+    near(&row(&site, "luce", 11)["measured"], 0.0);
+    // The month's quarters would count the month twice.
+    let text = said(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "luce"]));
+    assert!(text.contains("overlaps the one from"), "{text}");
+}
+
+#[test]
+fn a_bill_is_corrected_only_with_a_reason() {
+    let site = site();
+    let bill = |from: &str, to: &str, kwh: u32| {
+        format!("pod;dal;al;quantita;um;tipo\nIT999E12345678;{from};{to};{kwh};kWh;letta\n")
+    };
+    let first = write(&site, "a.csv", &bill("2024-09-01", "2024-09-30", 300));
+    done(&site.run(&["import", "bills", &first]));
+    let other = write(&site, "b.csv", &bill("2024-09-01", "2024-09-30", 250));
+    let text = refused(&site.run(&["import", "bills", &other]));
+    assert!(text.contains("line 2") && text.contains("--replace"), "{text}");
+    near(&row(&site, "luce", 9)["measured"], 300.0);
+    let crossing = write(&site, "c.csv", &bill("2024-09-15", "2024-10-15", 250));
+    let text = refused(&site.run(&["import", "bills", &crossing, "--replace", "conguaglio"]));
+    assert!(text.contains("energy would count twice"), "{text}");
+    let text = done(&site.run(&["import", "bills", &other, "--replace", "conguaglio di dicembre"]));
+    assert!(text.contains("0 new, 0 already there, 1 replaced"), "{text}");
+    near(&row(&site, "luce", 9)["measured"], 250.0);
+    site.journal().verify_audit().expect("the audit log is sound");
+}
+
+#[test]
+fn certificates_are_shown_and_compared_and_change_nothing() {
+    let site = site();
+    let ape = |area: &str, primary: &str| {
+        format!(
+            "<APE2015><datiAttestato><codiceIdentificativo>2019 1 0001</codiceIdentificativo></datiAttestato><datiGenerali>\
+             <superficieUtileRiscaldata>{area}</superficieUtileRiscaldata></datiGenerali><prestazioneImpianti>\
+             <epglnren>{primary}</epglnren></prestazioneImpianti></APE2015>"
+        )
+    };
+    let before = write(&site, "ante.xml", &ape("95.00", "200.00"));
+    let after = write(&site, "post.xml", &ape("95.00", "100.00"));
+    let output = tests::daemon::run(&[
+        "import",
+        "ape",
+        &before,
+        "--after",
+        &after,
+        "--project",
+        &case("project.toml"),
+    ]);
+    let text = done(&output);
+    assert!(text.contains("floor_area_m2 = 95.0") && text.contains("ape_code = \"2019 1 0001\""), "{text}");
+    assert!(text.contains("kpi = \"risparmio-energia-primaria\"\nvalue = 9.5\nunit = \"MWh\""), "{text}");
+    assert!(
+        text.contains("[ape.differs] building:edificio: floor_area_m2 is 90 in the project and 95"),
+        "{text}"
+    );
+}
