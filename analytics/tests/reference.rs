@@ -38,11 +38,7 @@ fn meter(name: &str, weather: &str) -> Meter {
     let temperatures: Vec<DailyTemperature> = rows(weather)
         .iter()
         .filter(|r| !r[1].is_empty())
-        .map(|r| DailyTemperature {
-            station: station.clone(),
-            date: day(&r[0]),
-            mean_c: r[1].parse().unwrap(),
-        })
+        .map(|r| DailyTemperature::as_given(station.clone(), day(&r[0]), r[1].parse().unwrap()))
         .collect();
     let all = rows(name);
     let of = |phase: &str| {

@@ -27,7 +27,7 @@ fn weather(first: NaiveDate, days: u64, mean_c: f64) -> DailyMeans {
             let date = first + Days::new(i);
             let season = (i as f64 - 15.0) / 365.25 * std::f64::consts::TAU;
             let mean_c = mean_c - 11.0 * season.cos() + 3.0 * noise(i + 7);
-            DailyTemperature { station: station.clone(), date, mean_c }
+            DailyTemperature::as_given(station.clone(), date, mean_c)
         })
         .collect();
     DailyMeans::of(&list, &station)

@@ -228,7 +228,7 @@ fn factors() -> FactorSet {
 fn temperatures() -> Vec<DailyTemperature> {
     let station = model::StationId::new("stazione").unwrap();
     let days = day("2023-01-01").iter_days().take_while(|d| *d < day("2026-01-01"));
-    days.map(|date| DailyTemperature { station: station.clone(), date, mean_c: mean_c(date) }).collect()
+    days.map(|date| DailyTemperature::as_given(station.clone(), date, mean_c(date))).collect()
 }
 
 fn codes(year: &ProjectYear) -> Vec<&'static str> {

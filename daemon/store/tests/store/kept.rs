@@ -5,7 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use model::{BaseUnit, BillQuality, BilledPeriod, DailyTemperature, Instant, Origin, StationId};
+use model::{
+    BaseUnit, BillQuality, BilledPeriod, DailyTemperature, Instant, MeanDefinition, Origin, StationId,
+    TemperatureSource,
+};
 use store::{JOURNAL_FILE, Quarantined, SCHEMA_VERSION, Store, StoreOptions};
 
 use crate::support::{all, energy, gauge, note, stranger, total, values, voltage};
@@ -32,13 +35,18 @@ fn fill(store: &Store) {
             quality: BillQuality::Read,
         };
         store.put_bills(&[bill], &note("bills.csv")).unwrap();
-        let cold = DailyTemperature {
-            station: StationId::new("bologna").unwrap(),
-            date: day(1),
-            mean_c: amount as f64 / 20.0,
-        };
+        let station = StationId::new("bologna").unwrap();
+        let cold = DailyTemperature::as_given(station, day(1), amount as f64 / 20.0);
         store.put_temperatures(&[cold], &note("days.csv")).unwrap();
     }
+    let station = StationId::new("bologna").unwrap();
+    let fetched = DailyTemperature {
+        definition: MeanDefinition::HourlyMeans,
+        source: TemperatureSource::Service,
+        ..DailyTemperature::as_given(station.clone(), day(2), -1.5)
+    };
+    store.put_temperatures(&[fetched], &note("service")).unwrap();
+    store.note_weather_asked(&station, "service hourly", &[day(2)], Instant::default()).unwrap();
     store.put_record("project", "school", "a = 1", "energy office", Instant::default()).unwrap();
     let item = Quarantined {
         origin: Origin::Mqtt,
@@ -64,7 +72,17 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         assert_eq!(store.bills_replaced("IT001E00000001").unwrap()[0].amount, 100);
         assert_eq!(store.record("project", "school").unwrap().unwrap().body, "a = 1");
         assert_eq!(store.quarantined(9).unwrap().len(), 1);
-        assert_eq!(store.audit_head().unwrap().seq, 5);
+        let bologna = StationId::new("bologna").unwrap();
+        let day = |d| NaiveDate::from_ymd_opt(2024, 1, d).unwrap();
+        let days = store.temperatures(&bologna, day(1), day(9)).unwrap();
+        assert_eq!(days[0], DailyTemperature::as_given(bologna.clone(), day(1), 4.5));
+        let defined = version >= 2;
+        assert_eq!(days.get(1).map(|d| d.definition), defined.then_some(MeanDefinition::HourlyMeans));
+        assert_eq!(
+            store.weather_asked(&bologna, "service hourly").unwrap().contains_key(&day(2)),
+            defined
+        );
+        assert_eq!(store.audit_head().unwrap().seq, if defined { 6 } else { 5 });
     }
 }
 
