@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod factors;
 mod kpi;
 pub mod normalise;
+pub mod places;
 pub mod report;
 pub mod result;
 pub mod scheme;

@@ -78,10 +78,7 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         assert_eq!(days[0], DailyTemperature::as_given(bologna.clone(), day(1), 4.5));
         let defined = version >= 2;
         assert_eq!(days.get(1).map(|d| d.definition), defined.then_some(MeanDefinition::HourlyMeans));
-        assert_eq!(
-            store.weather_asked(&bologna, "service hourly").unwrap().contains_key(&day(2)),
-            defined
-        );
+        assert_eq!(store.weather_asked(&bologna, "service hourly").unwrap().contains_key(&day(2)), defined);
         assert_eq!(store.audit_head().unwrap().seq, if defined { 6 } else { 5 });
     }
 }
