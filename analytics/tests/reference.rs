@@ -72,7 +72,7 @@ impl Meter {
     fn adjusted(&self, fitted: &Fitted) -> (f64, f64) {
         let (mut energy, mut days, mut degree_days) = (0.0, 0.0, 0.0);
         for p in &self.reporting {
-            let a = adjust(&fitted, &self.temperatures, p.from, p.to).unwrap();
+            let a = adjust(fitted, &self.temperatures, p.from, p.to).unwrap();
             energy += a.energy;
             days += a.days;
             degree_days += a.degree_days;

@@ -197,7 +197,7 @@ fn a_wrong_municipality_refuses_its_file() {
     load(good).unwrap();
     for (from, to, says) in [
         ("1821", "2101", "own.toml:3: `place[1].istat`: Firenze has 2101 degree days, which is not zone D"),
-        ("048017", "001272", "ISTAT code 001272 is \"Torino\" already"),
+        ("048017", "001272", "ISTAT code 001272 is \"Firenze\" already"),
         ("048017", "48017", "6 digits in quotes"),
         ("\"D\"", "\"G\"", "expected a climatic zone"),
         ("source = \"annex\"", "", "`source`: is missing"),

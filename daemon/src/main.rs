@@ -16,6 +16,7 @@ mod metrics;
 mod reports;
 mod runtime;
 mod service;
+mod weather;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
