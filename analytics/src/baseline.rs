@@ -37,6 +37,36 @@ impl FitPeriod {
 pub struct Fitted {
     pub model: BaselineModel,
     pub spread: Spread,
+    /// The models that fit when the days without a temperature of their own were as cold, and as mild, as they may have
+    /// been. Colder days for the same energy make a less steep model. `None` where every day was measured.
+    pub doubt: Option<WeatherDoubt>,
+}
+
+/// Between which models the truth lies when days of the baseline have no temperature of their own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WeatherDoubt {
+    pub coldest: Shape,
+    pub mildest: Shape,
+}
+
+/// The coefficients of a model, in display units per day.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shape {
+    pub base_per_day: f64,
+    pub heating_per_degree_day: f64,
+    /// °C; `None` when heating is zero.
+    pub heating_base_c: Option<f64>,
+}
+
+impl Shape {
+    #[must_use]
+    pub fn of(model: &BaselineModel) -> Self {
+        Self {
+            base_per_day: model.base_per_day,
+            heating_per_degree_day: model.heating_per_degree_day,
+            heating_base_c: model.heating_base_c,
+        }
+    }
 }
 
 /// Second moments of the fit (weights are days): enough for the variance of any sum of predictions.
@@ -83,7 +113,10 @@ pub fn fit(
     }
     let fitted = heating::fit(&usable, temperatures);
     match &fitted {
-        Some(fitted) => sufficiency::judge(&fitted.model, subject, &mut findings),
+        Some(fitted) => {
+            sufficiency::judge(&fitted.model, subject, &mut findings);
+            findings.extend(sufficiency::prorated(&usable, temperatures, &fitted.model, subject));
+        }
         None => findings.push(sufficiency::no_fit(subject)),
     }
     (fitted, findings)

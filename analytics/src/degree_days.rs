@@ -2,8 +2,11 @@
 //!
 //! Must never: give degree days without the definition they follow and the days they lack.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 use model::{DailyTemperature, StationId};
+
+pub mod daily;
+pub mod fill;
 
 /// Daily means outside this range are no outdoor temperatures of Europe, in °C; they count as missing.
 const PLAUSIBLE_C: std::ops::RangeInclusive<f64> = -60.0..=60.0;
@@ -43,8 +46,21 @@ pub struct DegreeDays {
     pub definition: DegreeDayDefinition,
     /// Sum over the days that have a temperature, in K·d.
     pub kelvin_days: f64,
-    /// Days of the period that have a temperature.
+    /// The least the same days may have had, in K·d: filled days are as much warmer as their doubt allows, and a day
+    /// taken plainly from another station has none.
+    pub least_kelvin_days: f64,
+    /// The most the same days may have had, in K·d: filled days are as much colder, and a day taken plainly from
+    /// another station is as cold as an unknown one.
+    pub most_kelvin_days: f64,
+    /// Degree days of a day as cold as an unknown one of the period may have been, in K·d: the coldest known, or
+    /// colder still, three standard deviations below the mean of the known ones.
+    pub cold_day_kelvin_days: f64,
+    /// Days of the period that have a temperature, measured or filled.
     pub days: u32,
+    /// Those of them that were filled from another station.
+    pub filled_days: u32,
+    /// Those of the filled ones that were taken plainly, because too few common days teach the difference.
+    pub unadjusted_days: u32,
     pub missing_days: u32,
 }
 
@@ -55,21 +71,66 @@ impl DegreeDays {
         (0 < self.days).then(|| self.kelvin_days / f64::from(self.days))
     }
 
-    /// Share of the period's days that have a temperature; 1 for an empty period.
+    /// Of the whole period, in K·d: missing days count at the mean of the others. `None` when there is no other.
+    #[must_use]
+    pub fn whole(&self) -> Option<f64> {
+        Some(self.per_day()? * f64::from(self.days + self.missing_days))
+    }
+
+    /// The least the whole period may have had, in K·d: a missing day has none.
+    #[must_use]
+    pub fn least(&self) -> f64 {
+        self.least_kelvin_days
+    }
+
+    /// The most the whole period may have had, in K·d: a missing day is as cold as it may have been.
+    #[must_use]
+    pub fn most(&self) -> f64 {
+        self.most_kelvin_days + f64::from(self.missing_days) * self.cold_day_kelvin_days
+    }
+
+    /// Share of the period's days whose temperature was measured or filled with a learned difference; 1 for an empty
+    /// period. Days taken plainly from another station do not count: they help the best estimate, not the sufficiency.
     #[must_use]
     pub fn coverage_ratio(&self) -> f64 {
+        self.share(self.days - self.unadjusted_days, 1.0)
+    }
+
+    /// Share of the period's days that were filled; 0 for an empty period.
+    #[must_use]
+    pub fn filled_ratio(&self) -> f64 {
+        self.share(self.filled_days, 0.0)
+    }
+
+    fn share(&self, part: u32, of_nothing: f64) -> f64 {
         let all = self.days + self.missing_days;
-        if all == 0 { 1.0 } else { f64::from(self.days) / f64::from(all) }
+        if all == 0 { of_nothing } else { f64::from(part) / f64::from(all) }
     }
 }
 
-/// Daily means of one station, by date.
+/// Where a day's mean comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum DayOrigin {
+    Measured,
+    /// Another station's mean plus the learned difference, which may be off by this many kelvin.
+    Adjusted {
+        doubt_k: f64,
+    },
+    /// Another station's mean as it is.
+    Unadjusted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct DayMean {
+    mean_c: f64,
+    origin: DayOrigin,
+}
+
+/// Daily means of one station, by date; where a neighbour fills them, each filled day is marked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DailyMeans {
     first: NaiveDate,
-    /// NaN where a day has no temperature.
-    means_c: Vec<f64>,
-    known: u32,
+    days: Vec<Option<DayMean>>,
 }
 
 impl DailyMeans {
@@ -85,45 +146,163 @@ impl DailyMeans {
             })
         };
         let first = usable().map(|t| t.date).min().unwrap_or_default();
-        let days = usable().map(|t| t.date).max().map_or(0, |last| (last - first).num_days() + 1);
-        let mut means_c = vec![f64::NAN; usize::try_from(days).unwrap_or(0)];
-        let mut known = 0;
+        let end = usable().map(|t| t.date).max().map_or(first, |last| last + Days::new(1));
+        let mut means = Self::empty(first, end);
         for t in usable() {
-            let index = usize::try_from((t.date - first).num_days()).unwrap_or(usize::MAX);
-            if let Some(slot) = means_c.get_mut(index).filter(|slot| slot.is_nan()) {
-                *slot = t.mean_c;
-                known += 1;
+            if let Some(slot) = means.slot(t.date).filter(|slot| slot.is_none()) {
+                *slot = Some(DayMean { mean_c: t.mean_c, origin: DayOrigin::Measured });
             }
         }
-        Self { first, means_c, known }
+        means
+    }
+
+    /// Days from `first` to before `end`, all without a temperature.
+    fn empty(first: NaiveDate, end: NaiveDate) -> Self {
+        let days = usize::try_from((end - first).num_days()).unwrap_or(0);
+        Self { first, days: vec![None; days] }
+    }
+
+    fn slot(&mut self, date: NaiveDate) -> Option<&mut Option<DayMean>> {
+        let index = usize::try_from((date - self.first).num_days()).ok()?;
+        self.days.get_mut(index)
+    }
+
+    fn get(&self, date: NaiveDate) -> Option<DayMean> {
+        let index = usize::try_from((date - self.first).num_days()).ok()?;
+        self.days.get(index).copied().flatten()
+    }
+
+    /// First day after the last.
+    fn end(&self) -> NaiveDate {
+        self.first + Days::new(self.days.len() as u64)
     }
 
     /// Days that have a temperature.
     #[must_use]
     pub fn known(&self) -> u32 {
-        self.known
+        self.days.iter().flatten().count() as u32
+    }
+
+    /// Every date with a temperature, in order, with its mean in °C.
+    pub fn dated(&self) -> impl Iterator<Item = (NaiveDate, f64)> + '_ {
+        self.first.iter_days().zip(&self.days).filter_map(|(date, day)| Some((date, day.as_ref()?.mean_c)))
+    }
+
+    fn within(&self, from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = DayMean> + '_ {
+        let index = |day: NaiveDate| {
+            let offset = (day - self.first).num_days().clamp(0, self.days.len() as i64);
+            usize::try_from(offset).unwrap_or(0)
+        };
+        let (begin, end) = (index(from), index(to));
+        self.days.get(begin..end.max(begin)).unwrap_or_default().iter().flatten().copied()
     }
 
     /// Means from `from` to before `to`, days without one left out.
     pub fn means(&self, from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = f64> + '_ {
-        let index = |day: NaiveDate| {
-            let offset = (day - self.first).num_days().clamp(0, self.means_c.len() as i64);
-            usize::try_from(offset).unwrap_or(0)
-        };
-        let (begin, end) = (index(from), index(to));
-        self.means_c[begin..end.max(begin)].iter().copied().filter(|t| !t.is_nan())
+        self.within(from, to).map(|day| day.mean_c)
     }
 
     /// Heating degree days from `from` to before `to`.
     #[must_use]
     pub fn heating(&self, definition: DegreeDayDefinition, from: NaiveDate, to: NaiveDate) -> DegreeDays {
-        let (mut kelvin_days, mut days) = (0.0, 0);
-        for mean in self.means(from, to) {
-            kelvin_days += definition.of_day(mean);
-            days += 1;
+        self.heating_on(definition, from, to, |_| true)
+    }
+
+    /// The same over the days of the period that `counts` accepts, such as those of a heating season.
+    #[must_use]
+    pub fn heating_on(
+        &self,
+        definition: DegreeDayDefinition,
+        from: NaiveDate,
+        to: NaiveDate,
+        counts: impl Fn(NaiveDate) -> bool,
+    ) -> DegreeDays {
+        let mut sum = DegreeDays {
+            definition,
+            kelvin_days: 0.0,
+            least_kelvin_days: 0.0,
+            most_kelvin_days: 0.0,
+            cold_day_kelvin_days: 0.0,
+            days: 0,
+            filled_days: 0,
+            unadjusted_days: 0,
+            missing_days: 0,
+        };
+        // A period of more than 400 years is a mistake that must not cost time.
+        let length = usize::try_from((to - from).num_days()).unwrap_or(0).min(150_000);
+        let mut known = Known::default();
+        for date in from.iter_days().take(length).filter(|date| counts(*date)) {
+            match self.get(date) {
+                Some(day) => {
+                    sum.add(day);
+                    known.add(day);
+                }
+                None => sum.missing_days += 1,
+            }
         }
-        let all = u32::try_from((to - from).num_days()).unwrap_or(0);
-        DegreeDays { definition, kelvin_days, days, missing_days: all.saturating_sub(days) }
+        sum.cold_day_kelvin_days = known.cold_day_c().map_or(0.0, |mean_c| definition.of_day(mean_c));
+        sum.most_kelvin_days += f64::from(sum.unadjusted_days) * sum.cold_day_kelvin_days;
+        sum
+    }
+}
+
+/// Standard deviations below the mean that an unknown day may have been: colder than 998 of 1000 days, were they
+/// normally distributed.
+const COLD_DAY_DEVIATIONS: f64 = 3.0;
+
+/// How cold the days of a period are, as far as they are known.
+#[derive(Debug, Default)]
+struct Known {
+    /// Measured or filled with a learned difference: those that the mean and the deviation are of.
+    days: f64,
+    sum_c: f64,
+    squares: f64,
+    /// Of every day, also those taken plainly from another station.
+    coldest_c: Option<f64>,
+}
+
+impl Known {
+    fn add(&mut self, day: DayMean) {
+        let cold_c = match day.origin {
+            DayOrigin::Measured => day.mean_c,
+            DayOrigin::Adjusted { doubt_k } => day.mean_c - doubt_k,
+            DayOrigin::Unadjusted => day.mean_c,
+        };
+        self.coldest_c = Some(self.coldest_c.map_or(cold_c, |coldest| coldest.min(cold_c)));
+        if day.origin == DayOrigin::Unadjusted {
+            return;
+        }
+        self.days += 1.0;
+        self.sum_c += day.mean_c;
+        self.squares += day.mean_c * day.mean_c;
+    }
+
+    /// How cold an unknown day of the period may have been; `None` when none is known.
+    fn cold_day_c(&self) -> Option<f64> {
+        let coldest_c = self.coldest_c?;
+        let mean = self.sum_c / self.days.max(1.0);
+        let variance = (self.squares / self.days.max(1.0) - mean * mean).max(0.0);
+        let cold_c = mean - COLD_DAY_DEVIATIONS * variance.sqrt();
+        Some(if 0.0 < self.days { coldest_c.min(cold_c) } else { coldest_c })
+    }
+}
+
+impl DegreeDays {
+    fn add(&mut self, day: DayMean) {
+        let of = |mean_c| self.definition.of_day(mean_c);
+        let own = of(day.mean_c);
+        let (least, most) = match day.origin {
+            DayOrigin::Measured => (own, own),
+            DayOrigin::Adjusted { doubt_k } => (of(day.mean_c + doubt_k), of(day.mean_c - doubt_k)),
+            // Counted at the end, when it is known how cold an unknown day may have been.
+            DayOrigin::Unadjusted => (0.0, 0.0),
+        };
+        self.kelvin_days += own;
+        self.least_kelvin_days += least;
+        self.most_kelvin_days += most;
+        self.days += 1;
+        self.filled_days += u32::from(day.origin != DayOrigin::Measured);
+        self.unadjusted_days += u32::from(day.origin == DayOrigin::Unadjusted);
     }
 }
 
@@ -139,7 +318,7 @@ mod tests {
         let station = StationId::new("to").unwrap();
         let temperatures: Vec<_> = list
             .iter()
-            .map(|&(date, mean_c)| DailyTemperature { station: station.clone(), date: day(date), mean_c })
+            .map(|&(date, mean_c)| DailyTemperature::as_given(station.clone(), day(date), mean_c))
             .collect();
         DailyMeans::of(&temperatures, &station)
     }
@@ -173,9 +352,9 @@ mod tests {
     #[test]
     fn of_two_temperatures_the_first_stands_and_other_stations_do_not_count() {
         let mut list = vec![
-            DailyTemperature { station: StationId::new("a").unwrap(), date: day("2025-01-01"), mean_c: 1.0 },
-            DailyTemperature { station: StationId::new("b").unwrap(), date: day("2025-01-02"), mean_c: 2.0 },
-            DailyTemperature { station: StationId::new("a").unwrap(), date: day("2025-01-01"), mean_c: 3.0 },
+            DailyTemperature::as_given(StationId::new("a").unwrap(), day("2025-01-01"), 1.0),
+            DailyTemperature::as_given(StationId::new("b").unwrap(), day("2025-01-02"), 2.0),
+            DailyTemperature::as_given(StationId::new("a").unwrap(), day("2025-01-01"), 3.0),
         ];
         let of = |list: &[DailyTemperature]| {
             DailyMeans::of(list, &StationId::new("a").unwrap())

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use model::{
     BilledPeriod, DailyTemperature, Digest, Finding, Instant, MeterId, MonthlySeries, Project, Severity,
+    StationId,
 };
 
-use crate::degree_days::DailyMeans;
 use crate::factors::FactorSet;
 use crate::kpi;
+use crate::places::{Place, ZoneRules};
 use crate::result::ProjectYear;
 use crate::scheme::Scheme;
 use crate::series::DatedFinding;
@@ -36,6 +37,10 @@ pub struct YearInput<'a> {
     pub meters: Vec<MeterInput>,
     /// Of the project's station, in any order.
     pub temperatures: &'a [DailyTemperature],
+    /// The station that fills days which the project's lacks, with its temperatures in any order.
+    pub neighbour: Option<(StationId, &'a [DailyTemperature])>,
+    /// Municipalities with what the law says of their zone; those that are no building's are left out.
+    pub places: Vec<(Place, ZoneRules)>,
     /// Digest of the catalogue files used: scheme and factor set.
     pub catalog: Digest,
 }
@@ -74,6 +79,7 @@ impl MeterInput {
 
 mod digest;
 pub(crate) mod meter;
+mod weather;
 
 /// All figures of the year. Never fails: what cannot be said is `None` and has a finding.
 ///
@@ -84,9 +90,9 @@ pub(crate) mod meter;
 #[must_use]
 pub fn evaluate(input: &YearInput<'_>) -> ProjectYear {
     let project = &input.project;
-    let temperatures = DailyMeans::of(input.temperatures, &project.station);
+    let (temperatures, filling) = weather::temperatures(input);
     let context = meter::Context::new(input, &temperatures);
-    let mut findings = Vec::new();
+    let (weather, mut findings) = weather::sum_up(input, &temperatures, filling);
     let mut meters = Vec::new();
     let mut assessed = Vec::new();
     for (building, facts) in project.meters() {
@@ -119,6 +125,7 @@ pub fn evaluate(input: &YearInput<'_>) -> ProjectYear {
         year: input.year,
         until: input.until,
         meters,
+        weather,
         kpis,
         findings,
         provenance: digest::provenance(input),

@@ -14,6 +14,7 @@ pub mod factors;
 pub mod filed;
 mod kpi;
 pub mod normalise;
+pub mod places;
 pub mod report;
 pub mod result;
 pub mod scheme;

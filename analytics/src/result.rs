@@ -5,9 +5,11 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use model::{BuildingId, Finding, MeterFacts, Month, Project, Provenance};
+use model::{BuildingId, Finding, MeanDefinition, MeterFacts, Month, Project, Provenance, TemperatureSource};
 
+use crate::degree_days::fill::Filling;
 use crate::factors::FactorSet;
+use crate::places::Place;
 use crate::scheme::{KpiDefinition, Scheme};
 
 /// Everything computed for a project and a calendar year.
@@ -21,6 +23,8 @@ pub struct ProjectYear {
     pub until: NaiveDate,
     /// In the order of the project file.
     pub meters: Vec<MeterYear>,
+    /// What the temperatures rest on.
+    pub weather: YearWeather,
     /// In the order of the scheme.
     pub kpis: Vec<KpiResult>,
     /// Sorted by severity (worst first), code, subject. Includes those of the meters.
@@ -34,6 +38,45 @@ impl ProjectYear {
     pub fn is_complete(&self) -> bool {
         NaiveDate::from_ymd_opt(self.year + 1, 1, 1).is_some_and(|end| end <= self.until)
     }
+}
+
+/// The temperatures behind a year's figures: how many days, made how, filled from where.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct YearWeather {
+    /// How the station's daily means were made and by which way they came, with the number of days of the baseline
+    /// and the year; most days first.
+    pub made: Vec<(MeanDefinition, TemperatureSource, u32)>,
+    /// Where missing days were looked for, and what is known of the difference. `None` without a named neighbour.
+    pub filling: Option<Filling>,
+    /// The baseline period, then the year up to `until`.
+    pub periods: Vec<WeatherPeriod>,
+    /// Municipalities of the project with legal degree days, each once, in order of ISTAT code.
+    pub legal: Vec<LegalDegreeDays>,
+}
+
+/// Days of a period by where their temperature comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WeatherPeriod {
+    pub from: NaiveDate,
+    /// First day after the period.
+    pub to: NaiveDate,
+    pub measured_days: u32,
+    /// Filled with a learned difference.
+    pub adjusted_days: u32,
+    /// Filled with another station's temperature as it is.
+    pub unadjusted_days: u32,
+    pub missing_days: u32,
+}
+
+/// Legal degree days of a municipality beside those that were. Both to 20 °C over the conventional heating season of
+/// the zone; the legal ones are a constant of the place, the others are of the project's station.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LegalDegreeDays {
+    pub place: Place,
+    /// K·d of the days of the season within the baseline period, and within the year up to `until`; missing days at the
+    /// mean of the others. `None` where less than 90 % of the days are known.
+    pub baseline: Option<f64>,
+    pub year: Option<f64>,
 }
 
 /// Where a month's energy came from.
@@ -75,8 +118,12 @@ pub struct MeterMonth {
     pub estimated_ratio: f64,
     /// Kelvin days at the model's base temperature; `None` when temperatures are missing or there is no model.
     pub heating_degree_days: Option<f64>,
-    /// Days of the month with a temperature, 0 to 31.
+    /// Days of the month with a temperature, measured or filled, 0 to 31.
     pub temperature_days: u32,
+    /// Those of them that were filled from another station.
+    pub filled_days: u32,
+    /// Those of the filled ones that stand at the other station's temperature as it is.
+    pub unadjusted_days: u32,
     /// The baseline model under this month's weather. `None` outside the reporting period or without model or weather.
     pub adjusted_baseline: Option<f64>,
     /// Adjusted baseline minus measured; `None` when either is missing or coverage is under the threshold.

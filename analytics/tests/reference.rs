@@ -38,11 +38,7 @@ fn meter(name: &str, weather: &str) -> Meter {
     let temperatures: Vec<DailyTemperature> = rows(weather)
         .iter()
         .filter(|r| !r[1].is_empty())
-        .map(|r| DailyTemperature {
-            station: station.clone(),
-            date: day(&r[0]),
-            mean_c: r[1].parse().unwrap(),
-        })
+        .map(|r| DailyTemperature::as_given(station.clone(), day(&r[0]), r[1].parse().unwrap()))
         .collect();
     let all = rows(name);
     let of = |phase: &str| {
@@ -76,7 +72,7 @@ impl Meter {
     fn adjusted(&self, fitted: &Fitted) -> (f64, f64) {
         let (mut energy, mut days, mut degree_days) = (0.0, 0.0, 0.0);
         for p in &self.reporting {
-            let a = adjust(&fitted.model, &self.temperatures, p.from, p.to).unwrap();
+            let a = adjust(fitted, &self.temperatures, p.from, p.to).unwrap();
             energy += a.energy;
             days += a.days;
             degree_days += a.degree_days;

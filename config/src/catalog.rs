@@ -1,4 +1,4 @@
-//! The catalogue: funding schemes, factor sets and texts, embedded in the binary and overlaid by an
+//! The catalogue: funding schemes, factor sets, municipalities and texts, embedded in the binary and overlaid by an
 //! installation's own folder.
 //!
 //! Must never: use a file that has a problem, or change what a file's digest stands for.
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use analytics::factors::FactorSet;
+use analytics::places::{ClimaticZone, Place, ZoneRules};
 use analytics::scheme::Scheme;
 use analytics::text::Texts;
 use model::{Digest, FactorSetId, SchemeId};
@@ -16,9 +17,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::embedded;
 use crate::error::{ConfigError, read_text};
-use crate::reader::{Problem, Source, Table};
+use crate::reader::{At, Problem, Source, Table};
 
 mod factors;
+mod places;
 mod schemes;
 mod texts;
 
@@ -48,6 +50,7 @@ pub struct Catalog {
     files: BTreeMap<String, CatalogFile>,
     schemes: BTreeMap<SchemeId, (String, Arc<Scheme>)>,
     factor_sets: BTreeMap<FactorSetId, (String, Arc<FactorSet>)>,
+    places: places::Places,
     texts: BTreeMap<String, Arc<Texts>>,
 }
 
@@ -96,7 +99,8 @@ impl Catalog {
         }
         let texts =
             texts.into_iter().map(|(language, map)| (language.clone(), Arc::new(Texts::new(language, map))));
-        let catalog = Self { texts: texts.collect(), schemes, factor_sets, files };
+        let places = read_places(&files)?;
+        let catalog = Self { texts: texts.collect(), schemes, factor_sets, places, files };
         catalog.check_references()?;
         Ok(catalog)
     }
@@ -132,6 +136,29 @@ impl Catalog {
     /// In order of id.
     pub fn factor_sets(&self) -> impl Iterator<Item = &Arc<FactorSet>> {
         self.factor_sets.values().map(|(_, set)| set)
+    }
+
+    /// The municipality of an ISTAT code of six digits, with its climatic zone and legal degree days. The table is not
+    /// national: `None` says nothing about whether the code exists.
+    #[must_use]
+    pub fn place(&self, istat: &str) -> Option<&Place> {
+        self.places.place(istat)
+    }
+
+    /// The municipalities of a name, written with accents, apostrophes or neither.
+    pub fn places_named(&self, name: &str) -> impl Iterator<Item = &Place> {
+        self.places.named(name)
+    }
+
+    /// In order of ISTAT code.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        self.places.all()
+    }
+
+    /// The limits and the heating season of a climatic zone.
+    #[must_use]
+    pub fn zone(&self, zone: ClimaticZone) -> Option<&ZoneRules> {
+        self.places.zone(zone)
     }
 
     /// The texts of a language; Italian when the catalogue does not know it.
@@ -203,6 +230,26 @@ fn refused(name: &str, file: Option<&CatalogFile>, problems: Vec<Problem>) -> Co
     let embedded = || Path::new("catalog").join(name);
     let path = file.and_then(|f| f.path.clone()).unwrap_or_else(embedded);
     ConfigError::Problems { path, problems }
+}
+
+/// The files under `places/`: zones first, since places must agree with them.
+fn read_places(files: &BTreeMap<String, CatalogFile>) -> Result<places::Places, ConfigError> {
+    let mut all = places::Places::default();
+    let mut read_files = Vec::new();
+    let wrong = |name: &str, file: &CatalogFile, (at, says): (At, String)| {
+        let line = Source::new(&file.text, &[]).line(at.offset);
+        let next = "correct the file, or leave the line out".to_owned();
+        refused(name, Some(file), vec![Problem { line, key: at.key, says, next }])
+    };
+    for (name, file) in files.iter().filter(|(name, _)| name.starts_with("places/")) {
+        let read = read(name, file, places::read)?;
+        all.add_zones(&read).map_err(|problem| wrong(name, file, problem))?;
+        read_files.push((name, file, read));
+    }
+    for (name, file, read) in read_files {
+        all.add_places(read).map_err(|problem| wrong(name, file, problem))?;
+    }
+    Ok(all)
 }
 
 fn add_texts(name: &str, file: &CatalogFile, map: &mut BTreeMap<String, String>) -> Result<(), ConfigError> {

@@ -142,6 +142,77 @@ fn the_digest_changes_with_either_file_and_only_then() {
 }
 
 #[test]
+fn municipalities_are_found_by_code_and_by_name() {
+    let catalog = catalog();
+    // Torino, Cuneo (zone F) and cities elsewhere, by the annex to DPR 412/93.
+    for (istat, name, zone, degree_days) in [
+        ("001272", "Torino", "E", 2617),
+        ("004078", "Cuneo", "F", 3012),
+        ("001002", "Airasca", "E", 2781),
+        ("015146", "milano", "E", 2404),
+        ("082053", "Palermo", "B", 751),
+        ("001001", "Agliè", "E", 2617),
+    ] {
+        let place = catalog.place(istat).unwrap();
+        assert_eq!((place.zone.letter(), place.degree_days), (zone, degree_days), "{name}");
+        assert_eq!(catalog.places_named(name).collect::<Vec<_>>(), [place]);
+    }
+    assert!(catalog.place("999999").is_none() && catalog.places_named("Atlantide").next().is_none());
+    let of_piemonte = |p: &&Place| p.istat.as_str() < "010" || ["096", "103"].contains(&&p.istat[..3]);
+    let piemonte: Vec<&Place> = catalog.places().filter(of_piemonte).collect();
+    let in_zone = |zone| piemonte.iter().filter(|p| p.zone == zone).count();
+    assert_eq!((in_zone(ClimaticZone::E), in_zone(ClimaticZone::F), piemonte.len()), (897, 309, 1206));
+    let degree_days = || piemonte.iter().map(|p| p.degree_days);
+    assert_eq!((degree_days().min(), degree_days().max()), (Some(2422), Some(5165)));
+}
+
+#[test]
+fn zones_have_their_limits_and_seasons() {
+    let catalog = catalog();
+    let hours = ClimaticZone::ALL.map(|z| catalog.zone(z).unwrap().season.map(|s| s.hours_per_day));
+    assert_eq!(hours, [Some(6), Some(8), Some(10), Some(12), Some(14), None]);
+    for (degree_days, letter) in
+        [(600, "A"), (601, "B"), (900, "B"), (901, "C"), (1400, "C"), (2100, "D"), (3000, "E"), (3001, "F")]
+    {
+        let zones = ClimaticZone::ALL.map(|z| catalog.zone(z).unwrap());
+        let admitting: Vec<_> =
+            zones.iter().filter(|z| z.admits(degree_days)).map(|z| z.zone.letter()).collect();
+        assert_eq!(admitting, [letter], "{degree_days}");
+    }
+    let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+    let torino = catalog.zone(ClimaticZone::E).unwrap();
+    assert!(torino.counts(day("2025-10-15")) && !torino.counts(day("2025-10-14")));
+    assert!(torino.counts(day("2025-04-15")) && !torino.counts(day("2025-04-16")));
+    assert!(catalog.zone(ClimaticZone::F).unwrap().counts(day("2025-07-01")));
+}
+
+#[test]
+fn a_wrong_municipality_refuses_its_file() {
+    let load = |text: &str| {
+        let mut files = catalog().files;
+        files.insert("places/it/own.toml".to_owned(), file(Cow::Owned(text.to_owned()), None));
+        Catalog::from_files(files).map(|_| ()).map_err(|e| e.to_string())
+    };
+    let good = "source = \"annex\"\nplace = [\n  { istat = \"048017\", name = \"Firenze\", zone = \"D\", degree_days = 1821 },\n]\n";
+    load(good).unwrap();
+    for (from, to, says) in [
+        ("1821", "2101", "own.toml:3: `place[1].istat`: Firenze has 2101 degree days, which is not zone D"),
+        ("048017", "001272", "ISTAT code 001272 is \"Firenze\" already"),
+        ("048017", "48017", "6 digits in quotes"),
+        ("\"D\"", "\"G\"", "expected a climatic zone"),
+        ("source = \"annex\"", "", "`source`: is missing"),
+        ("degree_days = 1821", "gg = 1821", "`place[1].degree_days`: is missing"),
+    ] {
+        let error = load(&good.replace(from, to)).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+    let zone = "source = \"s\"\n[[zone]]\nletter = \"A\"\nup_to = 600\n";
+    assert!(load(zone).unwrap_err().contains("zone A is defined twice"));
+    let season = format!("{zone}season = {{ from = \"02-29\", to = \"03-01\", hours_per_day = 6 }}\n");
+    assert!(load(&season).unwrap_err().contains("a day of every year"));
+}
+
+#[test]
 fn an_overlay_adds_and_replaces_files() {
     let dir = tempfile::tempdir().unwrap();
     let own = dir.path().join("factors/it");

@@ -1,5 +1,5 @@
 //! What people write down in files: the installation's settings, project files, and the catalogue of
-//! schemes, factors, meters and texts.
+//! schemes, factors, municipalities, meters and texts.
 //!
 //! Must never: know a connector, or do I/O beyond the files it is asked to read. A file is used whole or
 //! refused with every problem it has.
@@ -18,6 +18,7 @@ pub use error::ConfigError;
 pub use project::{ProjectProblem, load_project, parse_project};
 pub use reader::Problem;
 pub use settings::{
-    DEFAULT_SETTINGS, InstallationSettings, LinkSettings, MeterSettings, ReportSettings, Settings,
-    StoreSettings, WebSettings, load, parse_settings,
+    DEFAULT_SETTINGS, InstallationSettings, LinkSettings, MeterSettings, ReportSettings, ServiceMeans,
+    ServiceSettings, Settings, StoreSettings, WeatherSettings, WeatherSource, WebSettings, load,
+    parse_settings,
 };

@@ -94,6 +94,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
     check_facility(source, root, scheme, &project);
     let mut findings = check_factors(source, root, scheme, set, &project);
     findings.extend(remarks(scheme, set, &project));
+    findings.extend(building::place_remarks(catalog, &project));
     Some((project, findings))
 }
 

@@ -26,7 +26,8 @@ fn day(year: i32, month: u32, day: u32) -> NaiveDate {
 #[test]
 fn the_example_is_a_project() {
     let (project, findings) = parse(EXAMPLE).unwrap();
-    assert_eq!(findings, []);
+    let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
+    assert_eq!(codes, ["project.place.unknown"], "its municipality is invented");
     assert_eq!(project.facility, Some(Euro::from_euros(240_000)));
     assert_eq!(project.dates.baseline_to, day(2020, 1, 1), "first day after the last one written");
     assert_eq!(project.buildings[0].meters[1].carrier, Carrier::NaturalGas);
@@ -46,7 +47,8 @@ fn the_monet_example_of_the_region_gives_its_due_day() {
     let due = scheme.due_reports(&project, 5);
     assert_eq!((due[0].year, due[0].due), (2025, day(2026, 4, 30)));
     let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
-    assert_eq!(codes, ["project.declared.missing"], "the final energy saving is not declared");
+    let wanted = ["project.declared.missing", "project.place.unknown"];
+    assert_eq!(codes, wanted, "the final energy saving is not declared");
 }
 
 /// What is changed in the example, into what, and what must be said.
@@ -219,9 +221,21 @@ fn what_is_weak_is_a_finding() {
             "project.baseline.short",
             "project.declared.missing",
             "project.expenses_closed.missing",
-            "project.pod.unusual"
+            "project.pod.unusual",
+            "project.place.unknown"
         ]
     );
+}
+
+#[test]
+fn code_and_name_of_a_municipality_agree() {
+    for (name, code) in [("Torino", None), ("TORINO", None), ("Milano", Some("project.place.other"))] {
+        let text = changed("\"001999\"", "\"001272\"")
+            .replace("municipality = \"Esempio\"", &format!("municipality = \"{name}\""));
+        let (_, findings) = parse(&text).unwrap();
+        assert_eq!(findings.first().map(|f| f.code), code, "{name}");
+        assert!(findings.iter().all(|f| f.severity == Severity::Caution));
+    }
 }
 
 #[test]

@@ -7,10 +7,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use model::{Finding, MeterId, ModelId, Severity, Zone};
+use model::{Finding, MeterId, ModelId, Severity, StationId, Zone};
 
 use crate::error::ConfigError;
 use crate::reader::{At, Problem, Retired, RetiredUse, Source, Table, list, nearest};
+
+mod weather;
+
+pub use weather::{ServiceMeans, ServiceSettings, WEATHER_MAX, WeatherSettings, WeatherSource};
 
 /// The commented default settings, for people to start from.
 pub const DEFAULT_SETTINGS: &str = include_str!("../default.toml");
@@ -40,6 +44,8 @@ pub struct Settings {
     pub links: Vec<LinkSettings>,
     /// In order of the file.
     pub meters: Vec<MeterSettings>,
+    /// In order of the file.
+    pub weather: Vec<WeatherSettings>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +113,12 @@ impl Settings {
     #[must_use]
     pub fn meter(&self, id: &MeterId) -> Option<&MeterSettings> {
         self.meters.iter().find(|m| m.id == *id)
+    }
+
+    /// The weather source of a station.
+    #[must_use]
+    pub fn weather(&self, station: &StationId) -> Option<&WeatherSettings> {
+        self.weather.iter().find(|w| w.station == *station)
     }
 
     /// A problem for every meter whose model is not among `known`.
@@ -179,8 +191,15 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
     };
     let links: Vec<_> = root.tables("link", LINKS_MAX).iter().filter_map(read_link).collect();
     let meters: Vec<_> = root.tables("meter", METERS_MAX).iter().filter_map(read_meter).collect();
+    let zone = installation.as_ref().map(|i| i.zone);
+    let weather: Vec<_> = root
+        .tables("weather", WEATHER_MAX)
+        .iter()
+        .filter_map(|table| weather::read(source, table, base, zone))
+        .collect();
     root.finish();
     check_links(source, &links, &meters);
+    weather::check(source, &weather, &meters.iter().map(|m| &m.meter).collect::<Vec<_>>());
     let installation = installation?;
     let reports = ReportSettings {
         dir: match reports_dir {
@@ -196,6 +215,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         store: StoreSettings { queue_readings: usize::try_from(store?).ok()? },
         links: links.into_iter().map(|(link, _)| link).collect(),
         meters: meters.into_iter().map(|m| m.meter).collect(),
+        weather: weather.into_iter().map(|w| w.weather).collect(),
     })
 }
 

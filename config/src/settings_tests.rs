@@ -66,6 +66,13 @@ fn the_examples_of_the_default_file_are_settings() {
     assert_eq!(meter.table["unit"].as_integer(), Some(3));
     assert_eq!(meter.table.len(), 1);
     assert_eq!(settings.unknown_models(&["eastron-sdm630", "consuntivo-json"]), []);
+    let [roof, valley, airport] = settings.weather.as_slice() else { panic!("{:?}", settings.weather) };
+    let meter = MeterId::new("town-hall-heat").unwrap();
+    assert_eq!(roof.source, WeatherSource::Sensor { meter, hours_min: 22 });
+    assert_eq!(roof.fill_from.as_ref(), Some(&valley.station));
+    let WeatherSource::Service(service) = &valley.source else { panic!("{valley:?}") };
+    assert_eq!((service.means, service.every_h), (ServiceMeans::Hourly { hours_min: 22 }, 6));
+    assert_eq!(airport.source, WeatherSource::Files { definition: model::MeanDefinition::MaxMin });
     let unknown = settings.unknown_models(&["eastron-sdm120"]);
     assert!(unknown[0].to_string().ends_with("did you mean `eastron-sdm120`?"), "{unknown:?}");
 }
@@ -99,6 +106,30 @@ fn a_retired_key_warns() {
         findings[0].to_string(),
         "caution [settings.key.retired] settings:web.port: line 5: this key has no effect any more; use `web.listen`"
     );
+}
+
+#[test]
+fn each_wrong_weather_source_has_its_message() {
+    let service =
+        "station = \"a\"\naddress = \"https://x\"\nlatitude = 45\nlongitude = 7\nsince = 2020-01-01\n";
+    for (text, says) in [
+        ("station = \"a\"\nmeter = \"m\"\n".to_owned(), "no meter \"m\" in this file; add a [[meter]]"),
+        ("station = \"a\"\nfill_from = \"a\"\n".to_owned(), "a station cannot fill itself"),
+        (format!("{service}meter = \"m\"\n"), "a station has one source, and `address` is another"),
+        (service.replace("latitude = 45", "latitude = 95"), "expected degrees north, -90 to 90, found 95"),
+        (service.replace("since = 2020-01-01\n", ""), "`weather[1].since`: is missing"),
+        (format!("{service}means = \"weekly\"\n"), "expected \"hourly\" or \"daily\""),
+        (
+            format!("{service}means = \"daily\"\nhours_min = 20\n"),
+            "`weather[1].hours_min`: is not a known key",
+        ),
+        (format!("{service}hours_min = 4\n"), "expected a whole number from 12 to 24"),
+        (format!("{service}[[weather]]\nstation = \"a\"\n"), "station \"a\" already has a source on line 4"),
+        ("station = \"a\"\ndefinition = \"mode\"\n".to_owned(), "expected \"as_given\""),
+    ] {
+        let all = problems(&format!("{MINIMAL}[[weather]]\n{text}"));
+        assert!(all.iter().any(|p| p.contains(says)), "{text}: {all:?}");
+    }
 }
 
 #[test]

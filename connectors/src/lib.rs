@@ -10,6 +10,7 @@ pub mod keys;
 pub mod link;
 pub mod modbus;
 pub mod mqtt;
+pub mod weather;
 pub mod wire;
 
 mod backoff;

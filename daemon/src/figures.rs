@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use analytics::evaluate::{MeterInput, YearInput, evaluate};
+use analytics::places::{Place, ZoneRules};
 use analytics::result::ProjectYear;
 use analytics::series::DatedFinding;
 use anyhow::Context;
@@ -12,7 +13,8 @@ use chrono::{Datelike, NaiveDate};
 use config::Catalog;
 use model::time::day_start;
 use model::{
-    BillQuality, BilledPeriod, Direction, Finding, MeterFacts, Month, Project, ProjectId, SeriesKey, Severity,
+    BillQuality, BilledPeriod, Direction, Finding, MeterFacts, Month, Project, ProjectId, SeriesKey,
+    Severity, StationId,
 };
 use store::Store;
 
@@ -115,6 +117,10 @@ pub(crate) fn project_year(
         meters.push(input);
     }
     let temperatures = store.temperatures(&project.station, project.dates.baseline_from, until)?;
+    let neighbour = match fill_from(installation, project) {
+        Some(name) => Some((name, store.temperatures(name, project.dates.baseline_from, until)?)),
+        None => None,
+    };
     Ok(evaluate(&YearInput {
         project: Arc::clone(project),
         scheme: Arc::clone(scheme),
@@ -123,8 +129,24 @@ pub(crate) fn project_year(
         until,
         meters,
         temperatures: &temperatures,
+        neighbour: neighbour.as_ref().map(|(name, days)| ((*name).clone(), days.as_slice())),
+        places: places(catalog, project),
         catalog: digest,
     }))
+}
+
+/// The station that fills days which the project's station lacks.
+fn fill_from<'i>(installation: &'i Installation, project: &Project) -> Option<&'i StationId> {
+    installation.settings.weather(&project.station)?.fill_from.as_ref()
+}
+
+/// The municipalities of the project's buildings that the catalogue knows, with the rules of their zones.
+fn places(catalog: &Catalog, project: &Project) -> Vec<(Place, ZoneRules)> {
+    let known = project.buildings.iter().filter_map(|building| {
+        let place = catalog.place(&building.istat_code)?;
+        Some((place.clone(), *catalog.zone(place.zone)?))
+    });
+    known.collect()
 }
 
 /// The bills that begin before `until`; where the last of them is estimated, also those that settle it.

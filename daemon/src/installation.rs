@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use analytics::series::SeriesSettings;
 use config::meters::Meters;
-use config::{Catalog, MeterSettings, Settings};
+use config::{Catalog, MeterSettings, Settings, WeatherSource};
 use connectors::{Link, LinkSpec, MeterSpec};
-use model::{Finding, MeterFacts, MeterId, Project, Severity};
+use model::{Finding, MeanDefinition, MeterFacts, MeterId, Project, Severity, StationId};
 use store::{Store, StoreOptions};
 
 use crate::exit::{Exit, Failure};
@@ -52,7 +52,10 @@ impl Installation {
         if !problems.is_empty() {
             return Err(bad(config::ConfigError::Problems { path: path.to_owned(), problems }));
         }
-        Ok(Self { settings, catalog: Arc::new(catalog), models, findings })
+        let mut installation = Self { settings, catalog: Arc::new(catalog), models, findings };
+        let weather = crate::weather::check(&installation);
+        installation.findings.extend(weather);
+        Ok(installation)
     }
 
     /// The links with their meters, ready to run, and what is wrong with the others.
@@ -136,6 +139,14 @@ impl Installation {
     pub(crate) fn store_options(&self) -> StoreOptions {
         let queue = u32::try_from(self.settings.store.queue_readings).unwrap_or(u32::MAX);
         StoreOptions { queue_readings_max: queue, ..StoreOptions::default() }
+    }
+
+    /// How the means of imported files of a station were made.
+    pub(crate) fn definition_of_files(&self, station: &StationId) -> MeanDefinition {
+        match self.settings.weather(station).map(|w| &w.source) {
+            Some(WeatherSource::Files { definition }) => *definition,
+            Some(WeatherSource::Sensor { .. } | WeatherSource::Service(_)) | None => MeanDefinition::AsGiven,
+        }
     }
 
     /// The store for a short command, also while a daemon runs.

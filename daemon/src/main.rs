@@ -17,6 +17,7 @@ mod metrics;
 mod reports;
 mod runtime;
 mod service;
+mod weather;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

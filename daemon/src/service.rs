@@ -97,10 +97,12 @@ impl Service {
         println!("consuntivo listens on http://{}", self.address);
         tracing::info!(address = %self.address, "ready");
 
+        let mut weather = crate::weather::start(&runtime, &stop);
         let tending = tokio::spawn(start_figures(Arc::clone(&runtime), stop.clone()));
         stop.stopped().await;
         tracing::info!("stopping: meters first");
         end_links(links).await;
+        weather.abort_all();
         runtime.store.clone().close();
         // Figures only read; what they were at is not worth waiting for.
         tending.abort();

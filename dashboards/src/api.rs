@@ -260,6 +260,9 @@ struct MonthView {
     estimated_ratio: f64,
     heating_degree_days: Option<f64>,
     temperature_days: u32,
+    /// Those of them that were filled from another station, and those of these that stand at its value as it is.
+    filled_days: u32,
+    unadjusted_days: u32,
     adjusted_baseline: Option<f64>,
     avoided: Option<f64>,
 }
@@ -281,6 +284,8 @@ impl From<&MeterMonth> for MonthView {
             estimated_ratio: month.estimated_ratio,
             heating_degree_days: month.heating_degree_days,
             temperature_days: month.temperature_days,
+            filled_days: month.filled_days,
+            unadjusted_days: month.unadjusted_days,
             adjusted_baseline: month.adjusted_baseline,
             avoided: month.avoided,
         }

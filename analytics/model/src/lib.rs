@@ -24,6 +24,9 @@ pub use project::{
 };
 pub use provenance::{Digest, Provenance};
 pub use quantity::{BaseUnit, Carrier, Channel, Kind, Phase, Quantity, Unit};
-pub use reading::{BillQuality, BilledPeriod, DailyTemperature, Origin, Quality, Reading, SeriesKey, Value};
+pub use reading::{
+    BillQuality, BilledPeriod, DailyTemperature, MeanDefinition, Origin, Quality, Reading, SeriesKey,
+    TemperatureSource, Value,
+};
 pub use series::{Interval, MonthValue, MonthlySeries, Step};
 pub use time::{Instant, Month, Zone};

@@ -130,10 +130,82 @@ pub struct BilledPeriod {
     pub quality: BillQuality,
 }
 
-/// The mean outdoor temperature of a civil day. Identity: (station, date).
+/// How the mean of a civil day was made. The ways differ by up to a degree, so each value says its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MeanDefinition {
+    /// As the file gives it; nobody says how it was made.
+    AsGiven,
+    /// Mean of the hourly means of a civil day of which enough hours are known.
+    HourlyMeans,
+    /// Half the sum of the day's highest and lowest temperature.
+    MaxMin,
+    /// The source's own daily mean.
+    SourceDaily,
+}
+
+impl MeanDefinition {
+    pub const ALL: [Self; 4] = [Self::AsGiven, Self::HourlyMeans, Self::MaxMin, Self::SourceDaily];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AsGiven => "as_given",
+            Self::HourlyMeans => "hourly_means",
+            Self::MaxMin => "max_min",
+            Self::SourceDaily => "source_daily",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|d| d.code() == code)
+    }
+}
+
+/// By which way a daily temperature came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TemperatureSource {
+    /// A file that a person imported; nothing automatic replaces it.
+    File,
+    /// Readings of an outdoor sensor.
+    Sensor,
+    /// A weather service asked over HTTP.
+    Service,
+}
+
+impl TemperatureSource {
+    pub const ALL: [Self; 3] = [Self::File, Self::Sensor, Self::Service];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Sensor => "sensor",
+            Self::Service => "service",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.code() == code)
+    }
+}
+
+/// The mean outdoor temperature of a civil day at a station, as measured there; a day filled from another station is
+/// never one of these. Identity: (station, date).
 #[derive(Debug, Clone, PartialEq)]
 pub struct DailyTemperature {
     pub station: StationId,
     pub date: NaiveDate,
     pub mean_c: f64,
+    pub definition: MeanDefinition,
+    pub source: TemperatureSource,
+}
+
+impl DailyTemperature {
+    /// A day as a file gives it, without saying how its mean was made.
+    #[must_use]
+    pub const fn as_given(station: StationId, date: NaiveDate, mean_c: f64) -> Self {
+        Self { station, date, mean_c, definition: MeanDefinition::AsGiven, source: TemperatureSource::File }
+    }
 }

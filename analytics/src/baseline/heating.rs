@@ -12,14 +12,16 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::{FitPeriod, Fitted, Spread, points};
-use crate::degree_days::{DailyMeans, DegreeDayDefinition};
+use super::{FitPeriod, Fitted, Shape, Spread, WeatherDoubt, points};
+use crate::degree_days::{DailyMeans, DegreeDayDefinition, DegreeDays};
 use crate::result::{BaselineModel, FitQuality};
 
 /// Balance points tried, in °C: from, to, step.
 pub const BASE_MIN_C: f64 = 5.0;
 pub const BASE_STEP_C: f64 = 0.5;
 pub const BASE_COUNT: u32 = 41;
+/// The highest of them.
+const BASE_MAX_C: f64 = BASE_MIN_C + BASE_STEP_C * (BASE_COUNT - 1) as f64;
 
 /// Least degree days of the baseline period for a balance point to be tried: 20 °F·d, CalTRACK 2.0 §3.2.2.2.2.
 pub const DEGREE_DAYS_MIN: f64 = 20.0 / 1.8;
@@ -58,12 +60,51 @@ struct Flat {
 /// The best heating model of the periods, or the flat one. `None` when the mean is negative or not finite, or
 /// there are fewer than two periods. Every period has at least one day with a temperature.
 pub(super) fn fit(periods: &[FitPeriod], temperatures: &DailyMeans) -> Option<Fitted> {
+    let mut fitted = fit_as(periods, temperatures, View::Best)?;
+    let uncertain = |p: &FitPeriod| {
+        let weather = temperatures.heating(DegreeDayDefinition::to_base(BASE_MAX_C), p.from, p.to);
+        0 < weather.missing_days + weather.filled_days
+    };
+    if fitted.model.heating_base_c.is_some() && periods.iter().any(uncertain) {
+        let shape = |view| {
+            let other = fit_as(periods, temperatures, view);
+            other.map_or_else(|| Shape::of(&fitted.model), |other| Shape::of(&other.model))
+        };
+        fitted.doubt = Some(WeatherDoubt { coldest: shape(View::Coldest), mildest: shape(View::Mildest) });
+    }
+    Some(fitted)
+}
+
+/// How cold the days without a temperature of their own are taken to have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// A missing day as the mean of the others, a filled one as it is filled.
+    Best,
+    /// [`DegreeDays::most`].
+    Coldest,
+    /// [`DegreeDays::least`].
+    Mildest,
+}
+
+impl View {
+    /// Degree days per day of a period; 0 without any temperature.
+    fn per_day(self, weather: &DegreeDays) -> f64 {
+        let days = f64::from((weather.days + weather.missing_days).max(1));
+        match self {
+            Self::Best => weather.per_day().unwrap_or(0.0),
+            Self::Coldest => weather.most() / days,
+            Self::Mildest => weather.least() / days,
+        }
+    }
+}
+
+fn fit_as(periods: &[FitPeriod], temperatures: &DailyMeans, view: View) -> Option<Fitted> {
     let mut rows = rows(periods);
     let flat = flat(&rows)?;
     let mut best: Option<Line> = None;
     for step in 0..BASE_COUNT {
         let base_c = BASE_MIN_C + f64::from(step) * BASE_STEP_C;
-        fill(&mut rows, periods, temperatures, base_c);
+        fill(&mut rows, periods, temperatures, base_c, view);
         if let Some(line) = line(&rows, &flat, base_c)
             && best.is_none_or(|b| line.squares < b.squares)
         {
@@ -73,7 +114,7 @@ pub(super) fn fit(periods: &[FitPeriod], temperatures: &DailyMeans) -> Option<Fi
     let chosen = best.filter(|line| prefers_heating(rows.len(), flat.squares, line.squares));
     Some(match chosen {
         Some(line) => {
-            fill(&mut rows, periods, temperatures, line.base_c);
+            fill(&mut rows, periods, temperatures, line.base_c, view);
             finish(&rows, &flat, Some(line), periods, temperatures)
         }
         None => finish(&rows, &flat, None, periods, temperatures),
@@ -85,7 +126,7 @@ pub(super) fn fit(periods: &[FitPeriod], temperatures: &DailyMeans) -> Option<Fi
 #[must_use]
 pub fn fit_at(periods: &[FitPeriod], temperatures: &DailyMeans, base_c: f64) -> Option<Fitted> {
     let mut rows = rows(periods);
-    fill(&mut rows, periods, temperatures, base_c);
+    fill(&mut rows, periods, temperatures, base_c, View::Best);
     let flat = flat(&rows)?;
     let line = line(&rows, &flat, base_c)?;
     Some(finish(&rows, &flat, Some(line), periods, temperatures))
@@ -97,10 +138,10 @@ fn rows(periods: &[FitPeriod]) -> Vec<Row> {
     periods.iter().map(row).collect()
 }
 
-fn fill(rows: &mut [Row], periods: &[FitPeriod], temperatures: &DailyMeans, base_c: f64) {
+fn fill(rows: &mut [Row], periods: &[FitPeriod], temperatures: &DailyMeans, base_c: f64, view: View) {
     for (row, p) in rows.iter_mut().zip(periods) {
         let degree_days = temperatures.heating(DegreeDayDefinition::to_base(base_c), p.from, p.to);
-        row.degree_days_per_day = degree_days.per_day().unwrap_or(0.0);
+        row.degree_days_per_day = view.per_day(&degree_days);
     }
 }
 
@@ -187,6 +228,7 @@ fn finish(
             degree_days_squares: line.map_or(0.0, |l| l.x_squares),
             t_90: student_90(freedom),
         },
+        doubt: None,
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn screen(
             findings.push(dropped(subject, p, "it is longer than 70 days", "CalTRACK 2.0 §2.2.3.5"));
         } else if weather.coverage_ratio() < COVERAGE_MIN {
             lacking_weather += 1;
-            lacking_days += weather.missing_days;
+            lacking_days += weather.missing_days + weather.unadjusted_days;
         } else {
             usable.push(*p);
         }
@@ -100,6 +100,33 @@ pub(super) fn enough(usable: &[FitPeriod], subject: &str, findings: &mut Vec<Fin
         .with("days_wanted", DAYS_MIN),
     );
     enough
+}
+
+/// Days of the periods used that have no temperature to be relied on, where the model depends on them.
+pub(super) fn prorated(
+    usable: &[FitPeriod],
+    temperatures: &DailyMeans,
+    model: &BaselineModel,
+    subject: &str,
+) -> Option<Finding> {
+    let base_c = model.heating_base_c?;
+    let unknown = usable.iter().map(|p| {
+        let weather = temperatures.heating(DegreeDayDefinition::to_base(base_c), p.from, p.to);
+        weather.missing_days + weather.unadjusted_days
+    });
+    let days: u32 = unknown.clone().sum();
+    let periods = unknown.filter(|days| 0 < *days).count();
+    let says = format!(
+        "{days} days in {periods} baseline periods have no temperature of their own; they count at the mean of the \
+         others or at the neighbour's value, and as cold as they may have been in the lower bound"
+    );
+    let rule =
+        "CalTRACK 2.0 §2.2.3.2: temperatures for 90 % of a period; conservative direction for the others";
+    (0 < days).then(|| {
+        Finding::new("weather.prorated", Severity::Caution, format!("{subject} baseline"), says, rule)
+            .with("days", days)
+            .with("periods", periods)
+    })
 }
 
 /// What is to be said of a fitted model.

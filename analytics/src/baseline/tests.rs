@@ -27,7 +27,7 @@ fn weather(first: NaiveDate, days: u64, mean_c: f64) -> DailyMeans {
             let date = first + Days::new(i);
             let season = (i as f64 - 15.0) / 365.25 * std::f64::consts::TAU;
             let mean_c = mean_c - 11.0 * season.cos() + 3.0 * noise(i + 7);
-            DailyTemperature { station: station.clone(), date, mean_c }
+            DailyTemperature::as_given(station.clone(), date, mean_c)
         })
         .collect();
     DailyMeans::of(&list, &station)
@@ -212,7 +212,7 @@ fn the_band_holds_the_truth_about_nine_times_in_ten() {
             let fitted = fit_year(&months(noisy), &t).0.unwrap();
             let truth: f64 = year_2025.iter().map(|d| noisy(*d)).sum();
             let adjusted =
-                crate::normalise::adjust(&fitted.model, &t, day("2025-01-01"), day("2026-01-01")).unwrap();
+                crate::normalise::adjust(&fitted, &t, day("2025-01-01"), day("2026-01-01")).unwrap();
             let half = fitted.spread.half_width(adjusted.days, adjusted.degree_days);
             (adjusted.energy - truth).abs() <= half
         })

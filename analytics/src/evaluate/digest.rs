@@ -9,6 +9,7 @@ use model::{
 use sha2::{Digest as _, Sha256};
 
 use super::{MeterInput, RULES, YearInput};
+use crate::places::{Place, ZoneRules};
 
 /// Fields one after the other; texts and lists with their length before them, so that no two inputs run together.
 struct Canon(Sha256);
@@ -80,12 +81,42 @@ fn digest(input: &YearInput<'_>, meters: &[&MeterInput], temperatures: &[&DailyT
     for m in meters {
         meter(&mut c, m);
     }
+    days(&mut c, temperatures);
+    c.maybe(input.neighbour.as_ref(), |c, (station, list)| {
+        let mut list: Vec<&DailyTemperature> = list.iter().filter(|t| t.station == *station).collect();
+        list.sort_by_key(|t| t.date);
+        c.text(station.as_str());
+        days(c, &list);
+    });
+    let mut places: Vec<&(Place, ZoneRules)> = input.places.iter().collect();
+    places.sort_by(|a, b| a.0.istat.cmp(&b.0.istat));
+    c.count(places.len());
+    for (of, rules) in places {
+        place(&mut c, of, rules);
+    }
+    Digest(c.0.finalize().into())
+}
+
+fn days(c: &mut Canon, temperatures: &[&DailyTemperature]) {
     c.count(temperatures.len());
     for t in temperatures {
         c.day(t.date);
         c.real(t.mean_c);
+        c.text(t.definition.code());
+        c.text(t.source.code());
     }
-    Digest(c.0.finalize().into())
+}
+
+fn place(c: &mut Canon, place: &Place, rules: &ZoneRules) {
+    for text in [&place.istat, &place.name, place.zone.letter()] {
+        c.text(text);
+    }
+    c.whole(i64::from(place.degree_days));
+    c.maybe(rules.season, |c, season| {
+        for n in [season.from.month, season.from.day, season.to.month, season.to.day, season.hours_per_day] {
+            c.whole(i64::from(n));
+        }
+    });
 }
 
 fn project(c: &mut Canon, p: &Project) {

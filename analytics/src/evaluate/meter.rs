@@ -9,7 +9,7 @@ use model::{
 };
 
 use super::{COVERAGE_MIN, MeterInput, YearInput};
-use crate::baseline::{self, FitPeriod, Fitted, Spread};
+use crate::baseline::{self, FitPeriod, Fitted};
 use crate::bills::{self, SettledBills};
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::normalise::{Adjusted, adjust};
@@ -80,7 +80,7 @@ pub(crate) struct Assessment {
 
 /// What a meter's saving is measured against.
 enum Reference {
-    Model(Fitted),
+    Model(Box<Fitted>),
     Zero,
     None,
     Unknown,
@@ -143,7 +143,7 @@ fn reference(
             let (fitted, said) =
                 baseline::fit(&periods, context.temperatures, context.baseline_bounds(), subject);
             findings.extend(said);
-            fitted.map_or(Reference::Unknown, Reference::Model)
+            fitted.map_or(Reference::Unknown, |fitted| Reference::Model(Box::new(fitted)))
         }
     }
 }
@@ -203,7 +203,7 @@ impl Row {
     ) -> Self {
         let (from, to) = (month.first_day(), month.end_day());
         let definition = DegreeDayDefinition::to_base(0.0);
-        let temperature_days = context.temperatures.heating(definition, from, to).days;
+        let weather = context.temperatures.heating(definition, from, to);
         let (source, value) = choose(own.get(month), billed.get(month));
         let unit = facts.carrier.base_unit();
         let show = |amount: i64| unit.to_display(amount);
@@ -217,7 +217,9 @@ impl Row {
             coverage_ratio: value.map_or(0.0, |v| v.coverage_ratio),
             estimated_ratio: value.map_or(0.0, |v| v.estimated_ratio),
             heating_degree_days: None,
-            temperature_days,
+            temperature_days: weather.days,
+            filled_days: weather.filled_days,
+            unadjusted_days: weather.unadjusted_days,
             adjusted_baseline: None,
             avoided: None,
         };
@@ -232,12 +234,12 @@ impl Row {
         let days = (to - from).num_days() as f64;
         let adjusted = match reference {
             Reference::Model(fitted) => {
-                let adjusted = adjust(&fitted.model, context.temperatures, from, to);
+                let adjusted = adjust(fitted, context.temperatures, from, to);
                 self.shown.heating_degree_days =
                     adjusted.filter(|_| fitted.model.heating_base_c.is_some()).map(|a| a.degree_days);
                 adjusted
             }
-            Reference::Zero => Some(Adjusted { energy: 0.0, degree_days: 0.0, days, weather_assumed: 0.0 }),
+            Reference::Zero => Some(Adjusted::constant(0.0, days)),
             Reference::None | Reference::Unknown => None,
         };
         self.adjusted = adjusted.filter(|_| self.shown.reporting);
@@ -330,31 +332,43 @@ fn report_withheld(
                     .with("threshold_percent", COVERAGE_MIN * 100.0),
             );
         }
-        let missing = month.days() - row.shown.temperature_days;
-        if depends && 0 < missing {
-            findings.extend(weather_finding(row, missing, about));
+        if depends {
+            findings.extend(weather_findings(row, &about));
         }
     }
 }
 
-fn weather_finding(row: &Row, missing: u32, about: String) -> Option<Finding> {
-    let assumed = row.adjusted.map(|a| a.weather_assumed);
-    if assumed == Some(0.0) {
-        return None;
+/// Days of a reporting month without a temperature, and those taken plainly from another station.
+fn weather_findings(row: &Row, about: &str) -> Vec<Finding> {
+    let month = row.shown.month;
+    let missing = month.days() - row.shown.temperature_days;
+    let unadjusted = row.shown.unadjusted_days;
+    if row.adjusted.is_some_and(|a| !a.is_doubtful()) {
+        return Vec::new();
     }
-    let (severity, then) = match assumed {
-        Some(_) => {
-            (Severity::Caution, "they count at the mean of the others, and not at all in the lower bound")
-        }
-        None => (Severity::Blocks, "the month is withheld"),
+    let (severity, then) = match row.adjusted {
+        Some(_) => (Severity::Caution, "and not at all in the lower bound"),
+        None => (Severity::Blocks, "and too few of the others are known: the month is withheld"),
     };
-    let says = format!("{missing} days of the month have no outdoor temperature; {then}");
     let rule = "CalTRACK 2.0 §2.2.3.2 and §3.5: temperatures for 90 % of a period";
-    Some(
-        Finding::new("weather.missing", severity, about, says, rule)
-            .with("days", missing)
-            .with("month", row.shown.month),
-    )
+    let finding = |code, days: u32, says: String| {
+        let finding = Finding::new(code, severity, about, says, rule).with("days", days).with("month", month);
+        (0 < days).then_some(finding)
+    };
+    let of_missing = format!(
+        "{missing} days of the month have no outdoor temperature; they count at the mean of the others, {then}"
+    );
+    let of_unadjusted = format!(
+        "{unadjusted} days of the month stand at another station's temperature as it is, because too few common \
+         days teach the difference; they count at its value, {then}"
+    );
+    [
+        finding("weather.missing", missing, of_missing),
+        finding("weather.filled.unadjusted", unadjusted, of_unadjusted),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn sum_up(facts: &MeterFacts, reference: &Reference, rows: &[Row], findings: &[Finding]) -> Assessment {
@@ -371,9 +385,8 @@ fn sum_up(facts: &MeterFacts, reference: &Reference, rows: &[Row], findings: &[F
         withheld |= !row.complete || (compared && shown.avoided.is_none());
         let (Some(adjusted), Some(best)) = (row.adjusted, shown.avoided) else { continue };
         avoided.best += best;
-        avoided.low +=
-            adjusted.energy - adjusted.weather_assumed - shown.measured_high.unwrap_or(f64::INFINITY);
-        avoided.high += adjusted.energy + adjusted.weather_assumed - shown.measured_low.unwrap_or(0.0);
+        avoided.low += adjusted.energy - adjusted.weather_less - shown.measured_high.unwrap_or(f64::INFINITY);
+        avoided.high += adjusted.energy + adjusted.weather_more - shown.measured_low.unwrap_or(0.0);
         days += adjusted.days;
         degree_days += adjusted.degree_days;
     }
@@ -383,9 +396,7 @@ fn sum_up(facts: &MeterFacts, reference: &Reference, rows: &[Row], findings: &[F
     because.dedup();
     withheld |= findings.iter().any(|f| f.severity == Severity::Blocks);
     let half_width = match reference {
-        Reference::Model(Fitted { spread, .. }) if 0.0 < days => {
-            Spread::half_width(spread, days, degree_days)
-        }
+        Reference::Model(fitted) if 0.0 < days => fitted.spread.half_width(days, degree_days),
         Reference::Model(_) | Reference::Zero | Reference::None | Reference::Unknown => 0.0,
     };
     Assessment {

@@ -5,6 +5,7 @@
 mod conservative;
 mod kpis;
 mod months;
+mod weather;
 
 use chrono::{Days, NaiveDate};
 use model::{
@@ -90,6 +91,8 @@ struct Case {
     factors: FactorSet,
     until: NaiveDate,
     temperatures: Vec<DailyTemperature>,
+    neighbour: Option<(model::StationId, Vec<DailyTemperature>)>,
+    places: Vec<(Place, ZoneRules)>,
     meters: Vec<MeterInput>,
 }
 
@@ -102,6 +105,8 @@ impl Case {
             factors: factors(),
             until: day("2026-01-01"),
             temperatures: temperatures(),
+            neighbour: None,
+            places: Vec::new(),
             meters: Vec::new(),
         };
         let gas = facts("gas", Carrier::NaturalGas, Direction::Import, MeterRole::Compared);
@@ -132,6 +137,8 @@ impl Case {
             until: self.until,
             meters: self.meters.clone(),
             temperatures: &self.temperatures,
+            neighbour: self.neighbour.as_ref().map(|(name, days)| (name.clone(), days.as_slice())),
+            places: self.places.clone(),
             catalog: Digest([7; 32]),
         })
     }
@@ -228,7 +235,7 @@ fn factors() -> FactorSet {
 fn temperatures() -> Vec<DailyTemperature> {
     let station = model::StationId::new("stazione").unwrap();
     let days = day("2023-01-01").iter_days().take_while(|d| *d < day("2026-01-01"));
-    days.map(|date| DailyTemperature { station: station.clone(), date, mean_c: mean_c(date) }).collect()
+    days.map(|date| DailyTemperature::as_given(station.clone(), date, mean_c(date))).collect()
 }
 
 fn codes(year: &ProjectYear) -> Vec<&'static str> {

@@ -16,7 +16,104 @@ pub(super) fn section(context: &Context<'_>) -> Section {
         blocks.push(Block::Table(table(context, &bases)));
         blocks.push(context.paragraph("weather.note"));
     }
+    let weather = &context.year.weather;
+    if !weather.periods.is_empty() {
+        blocks.push(Block::Table(days(context)));
+    }
+    blocks.extend(made(context));
+    blocks.extend(filling(context));
+    if !weather.legal.is_empty() {
+        blocks.push(Block::Table(legal(context)));
+        blocks.push(context.paragraph("weather.legal_note"));
+    }
     context.section("weather", blocks)
+}
+
+/// Days of the baseline and the year by where their temperature comes from.
+fn days(context: &Context<'_>) -> Table {
+    let columns = ["period", "measured", "adjusted", "unadjusted", "missing"].map(|key| {
+        let align = if key == "period" { Align::Left } else { Align::Right };
+        (context.t(&format!("weather.days_{key}")), align)
+    });
+    let rows = context.year.weather.periods.iter().map(|p| {
+        let (from, to) = (context.format.date(p.from), context.format.date(p.to));
+        let mut row = vec![context.fill("weather.days_period_value", &[("from", &from), ("to", &to)])];
+        let counts = [p.measured_days, p.adjusted_days, p.unadjusted_days, p.missing_days];
+        row.extend(counts.iter().map(u32::to_string));
+        row
+    });
+    Table {
+        caption: context.t("weather.days_caption"),
+        columns: columns.to_vec(),
+        rows: rows.collect(),
+        total: None,
+    }
+}
+
+/// How the daily means were made and by which way they came.
+fn made(context: &Context<'_>) -> Option<Block> {
+    let items: Vec<String> = context
+        .year
+        .weather
+        .made
+        .iter()
+        .map(|(how, by, days)| {
+            let how = context.t(&format!("weather.how.{}", how.code()));
+            let by = context.t(&format!("weather.by.{}", by.code()));
+            context.fill("weather.made_item", &[("days", &days.to_string()), ("how", &how), ("by", &by)])
+        })
+        .collect();
+    let list = items.join("; ");
+    (!items.is_empty()).then(|| Block::Paragraph(context.fill("weather.made", &[("list", &list)])))
+}
+
+/// Where missing days were filled from, where any was.
+fn filling(context: &Context<'_>) -> Option<Block> {
+    let weather = &context.year.weather;
+    let filling = weather.filling.as_ref()?;
+    if weather.periods.iter().all(|p| p.adjusted_days + p.unadjusted_days == 0) {
+        return None;
+    }
+    let items: Vec<String> = filling
+        .seasons
+        .iter()
+        .map(|s| {
+            let season = context.t(&format!("weather.season.{}", s.season.code()));
+            let days = s.common_days.to_string();
+            match s.offset_k {
+                Some(offset_k) => {
+                    let offset = context.format.number(Some(offset_k), 1);
+                    let values = [("season", season.as_str()), ("offset", &offset), ("days", &days)];
+                    context.fill("weather.filling_learned", &values)
+                }
+                None => context.fill("weather.filling_unknown", &[("season", &season), ("days", &days)]),
+            }
+        })
+        .collect();
+    let values = [("neighbour", filling.neighbour.as_str()), ("list", &items.join("; "))];
+    Some(Block::Paragraph(context.fill("weather.filling", &values)))
+}
+
+/// Legal degree days of the municipalities beside those of the station, each under its definition.
+fn legal(context: &Context<'_>) -> Table {
+    let year = context.year.year.to_string();
+    let columns = vec![
+        (context.t("weather.legal_place"), Align::Left),
+        (context.t("weather.legal_legal"), Align::Right),
+        (context.t("weather.legal_baseline"), Align::Right),
+        (context.fill("weather.legal_year", &[("year", &year)]), Align::Right),
+    ];
+    let rows = context.year.weather.legal.iter().map(|of| {
+        let place = &of.place;
+        let values = [("name", place.name.as_str()), ("istat", &place.istat), ("zone", place.zone.letter())];
+        vec![
+            context.fill("weather.legal_place_value", &values),
+            context.format.number(Some(f64::from(place.degree_days)), 0),
+            context.format.number(of.baseline, 0),
+            context.format.number(of.year, 0),
+        ]
+    });
+    Table { caption: context.t("weather.legal_caption"), columns, rows: rows.collect(), total: None }
 }
 
 /// One meter for each base temperature in use; meters of the same base share their degree days.

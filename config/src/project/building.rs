@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use analytics::places::plain_name;
 use model::{
     BaseUnit, Building, BuildingId, Carrier, Direction, Finding, MeterFacts, MeterId, MeterRole, Project,
     Severity, Use,
 };
 
 use super::codes;
+use crate::catalog::Catalog;
 use crate::reader::{At, Source, Table};
 
 /// Most buildings of one project.
@@ -201,6 +203,35 @@ fn check_unique(source: &Source<'_>, meters: &[MeterRead]) {
             source.report_at(&read.supply_at, says, "name each supply point once");
         }
     }
+}
+
+/// Where a building's municipality and its ISTAT code do not agree with the catalogue's table, or the code is not in it.
+pub(super) fn place_remarks(catalog: &Catalog, project: &Project) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for building in &project.buildings {
+        let subject = format!("project:{} building:{}", project.id, building.id);
+        let (istat, name) = (&building.istat_code, &building.municipality);
+        let finding = match catalog.place(istat) {
+            Some(place) if plain_name(&place.name) == plain_name(name) => continue,
+            Some(place) => {
+                let says = format!("ISTAT code {istat} is {}, and the file says {name:?}", place.name);
+                let rule =
+                    "code and name of a municipality agree; the legal degree days are those of the code";
+                Finding::new("project.place.other", Severity::Caution, subject, says, rule)
+                    .with("place", &place.name)
+            }
+            None => {
+                let says = format!(
+                    "ISTAT code {istat} ({name}) is not in the catalogue's table of municipalities, which is not \
+                     national; its legal degree days are not shown"
+                );
+                let rule = "legal degree days come from a table with a source or not at all";
+                Finding::new("project.place.unknown", Severity::Note, subject, says, rule)
+            }
+        };
+        findings.push(finding.with("istat", istat).with("name", name));
+    }
+    findings
 }
 
 /// What is not wrong and yet worth a look.

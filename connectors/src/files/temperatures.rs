@@ -47,8 +47,7 @@ pub fn read_temperatures(
         let (first_row, mean_c) = rows[0];
         if rows.iter().all(|(_, other)| *other == mean_c) {
             repeated += rows.len() - 1;
-            accepted
-                .push((first_row.line, DailyTemperature { station: station.clone(), date: *date, mean_c }));
+            accepted.push((first_row.line, DailyTemperature::as_given(station.clone(), *date, mean_c)));
             continue;
         }
         // Nothing says which of them is right.
@@ -110,7 +109,7 @@ fn findings(dates: impl Iterator<Item = NaiveDate>, station: &StationId, repeate
     findings
 }
 
-const RULE: &str = "a day without a temperature has no degree days; it is never filled";
+const RULE: &str = "a day without a temperature has no degree days; a file never fills it";
 
 fn gap(station: &StationId, from: NaiveDate, to: NaiveDate, days: i64) -> Finding {
     let says = format!("{days} days from {from} to {to} have no temperature");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use config::Catalog;
 use connectors::files::{FileError, ImportReport, OnLine, Refused, read_bills, read_temperatures};
-use model::{BilledPeriod, Carrier, Finding, Instant, Project, StationId};
+use model::{BilledPeriod, Carrier, Finding, Instant, MeanDefinition, Project, StationId};
 use store::{ImportCount, ImportNote, RecordChange, Store};
 
 use crate::exit::{Exit, Failure};
@@ -58,8 +58,10 @@ fn import_bills(args: &ImportArgs, replace: Option<&str>) -> Result<Exit, Failur
 }
 
 fn import_temperatures(station: &StationId, args: &ImportArgs) -> Result<Exit, Failure> {
-    let store = Installation::load(&args.config.config)?.open_shared_store()?;
-    temperatures_into(&store, station, &args.file, &args.author, clock::now(), Strictness::of(args))?;
+    let installation = Installation::load(&args.config.config)?;
+    let store = installation.open_shared_store()?;
+    let of = Days { station, definition: installation.definition_of_files(station) };
+    temperatures_into(&store, of, &args.file, &args.author, clock::now(), Strictness::of(args))?;
     Ok(Exit::OK)
 }
 
@@ -112,7 +114,15 @@ pub(crate) fn import_temperatures_into(
     author: &str,
     at: Instant,
 ) -> Result<(), Failure> {
-    temperatures_into(store, station, file, author, at, Strictness::Whole)
+    let of = Days { station, definition: MeanDefinition::AsGiven };
+    temperatures_into(store, of, file, author, at, Strictness::Whole)
+}
+
+/// Whose days a file holds, and how their means were made.
+#[derive(Debug, Clone, Copy)]
+struct Days<'a> {
+    station: &'a StationId,
+    definition: MeanDefinition,
 }
 
 fn bills_into(store: &Store, catalog: &Catalog, bills: &BillsFile<'_>, at: Instant) -> Result<(), Failure> {
@@ -194,15 +204,16 @@ fn clash(bill: &BilledPeriod, other: &BilledPeriod, corrects: bool) -> Option<St
 
 fn temperatures_into(
     store: &Store,
-    station: &StationId,
+    of: Days<'_>,
     file: &Path,
     author: &str,
     at: Instant,
     strictness: Strictness,
 ) -> Result<(), Failure> {
     let bytes = read_file(file)?;
-    let report = read_temperatures(&bytes, station).map_err(|error| unusable(file, error))?;
+    let mut report = read_temperatures(&bytes, of.station).map_err(|error| unusable(file, error))?;
     judge(file, &report, strictness)?;
+    report.accepted.iter_mut().for_each(|day| day.definition = of.definition);
     let count = store.put_temperatures(&report.accepted, &note(file, &bytes, author, at))?;
     print_count("daily temperatures", report.read, count);
     Ok(())

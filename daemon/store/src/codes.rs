@@ -3,7 +3,7 @@
 //! Must never: change or reuse a code; files written years ago hold them.
 
 use chrono::{Datelike, NaiveDate};
-use model::{BaseUnit, BillQuality, Origin, Quality, Value};
+use model::{BaseUnit, BillQuality, MeanDefinition, Origin, Quality, TemperatureSource, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::error::Fault;
@@ -63,6 +63,15 @@ pub(crate) fn bill_quality(code: &str) -> Result<BillQuality, Fault> {
         .ok_or_else(|| Fault::Unreadable(format!("the bill quality {code:?}")))
 }
 
+pub(crate) fn mean_definition(code: &str) -> Result<MeanDefinition, Fault> {
+    MeanDefinition::parse(code).ok_or_else(|| Fault::Unreadable(format!("the mean {code:?}")))
+}
+
+pub(crate) fn temperature_source(code: &str) -> Result<TemperatureSource, Fault> {
+    TemperatureSource::parse(code)
+        .ok_or_else(|| Fault::Unreadable(format!("the temperature source {code:?}")))
+}
+
 /// Totals as integers, gauges as reals.
 pub(crate) fn value_to_sql(value: Value) -> ToSqlOutput<'static> {
     match value {
@@ -100,6 +109,10 @@ mod tests {
         assert_eq!(origins, [("modbus", 0), ("mqtt", 1), ("replay", 2), ("file", 3), ("mbus", 4)]);
         let qualities: Vec<_> = Quality::ALL.into_iter().map(|q| (q.code(), quality_code(q))).collect();
         assert_eq!(qualities, [("good", 0), ("arrival_time", 1), ("implausible", 2)]);
+        let means = MeanDefinition::ALL.map(MeanDefinition::code);
+        assert_eq!(means, ["as_given", "hourly_means", "max_min", "source_daily"]);
+        assert_eq!(TemperatureSource::ALL.map(TemperatureSource::code), ["file", "sensor", "service"]);
+        assert!(mean_definition("mean").is_err() && temperature_source("").is_err());
         assert!(origin(9).is_err() && quality(9).is_err() && unit("kWh").is_err());
     }
 }

@@ -8,7 +8,10 @@ use std::collections::btree_map::Entry;
 use std::fmt::Debug;
 
 use chrono::NaiveDate;
-use model::{BilledPeriod, DailyTemperature, Digest, FiledInterval, FiledTotal, Instant, StationId};
+use model::{
+    BilledPeriod, DailyTemperature, Digest, FiledInterval, FiledTotal, Instant, MeanDefinition, StationId,
+    TemperatureSource,
+};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::audit::{self, AuditBreak, Change, FieldHasher};
@@ -395,6 +398,8 @@ impl ImportRow for BilledPeriod {
     }
 }
 
+const TEMPERATURE_COLUMNS: &str = "station, day, mean_c, definition, source";
+
 fn temperature(row: &Row<'_>) -> Result<DailyTemperature, Fault> {
     let station: String = row.get(0)?;
     Ok(DailyTemperature {
@@ -402,6 +407,8 @@ fn temperature(row: &Row<'_>) -> Result<DailyTemperature, Fault> {
             .map_err(|_| Fault::Unreadable(format!("the station {station:?}")))?,
         date: codes::day(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?,
         mean_c: row.get(2)?,
+        definition: codes::mean_definition(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
+        source: codes::temperature_source(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?,
     })
 }
 
@@ -429,6 +436,11 @@ impl ImportRow for DailyTemperature {
             .field(self.station.as_str().as_bytes())
             .field(self.date.to_string().as_bytes())
             .field(&self.mean_c.to_bits().to_be_bytes());
+        // Schema 1 knew only what files gave: those digests stay what they were. A date stands where the next row's
+        // second field would, so the two forms cannot be taken for each other.
+        if (self.definition, self.source) != (MeanDefinition::AsGiven, TemperatureSource::File) {
+            hasher.field(self.definition.code().as_bytes()).field(self.source.code().as_bytes());
+        }
     }
 
     fn was_replaced(&self, conn: &Connection, source_sha256: &Digest) -> Result<bool, Fault> {
@@ -442,36 +454,44 @@ impl ImportRow for DailyTemperature {
     }
 
     fn find(&self, conn: &Connection) -> Result<Option<Self>, Fault> {
-        let mut select = conn
-            .prepare_cached("SELECT station, day, mean_c FROM temperature WHERE station = ?1 AND day = ?2")?;
+        let sql = format!("SELECT {TEMPERATURE_COLUMNS} FROM temperature WHERE station = ?1 AND day = ?2");
+        let mut select = conn.prepare_cached(&sql)?;
         let mut rows = select.query((self.station.as_str(), checked_day(self.date)?))?;
         rows.next()?.map(temperature).transpose()
     }
 
     fn insert(&self, conn: &Connection, import: i64) -> Result<(), Fault> {
-        conn.prepare_cached(
-            "INSERT INTO temperature (station, day, mean_c, import) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute((self.station.as_str(), checked_day(self.date)?, self.mean_c, import))?;
+        let sql = format!(
+            "INSERT INTO temperature ({TEMPERATURE_COLUMNS}, import) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+        );
+        conn.prepare_cached(&sql)?.execute((
+            self.station.as_str(),
+            checked_day(self.date)?,
+            self.mean_c,
+            self.definition.code(),
+            self.source.code(),
+            import,
+        ))?;
         Ok(())
     }
 
     fn retire(&self, conn: &Connection, replaced_by: i64) -> Result<(), Fault> {
         let key = (self.station.as_str(), checked_day(self.date)?);
-        conn.prepare_cached(
-            "INSERT INTO temperature_replaced (station, day, mean_c, import, replaced_by)
-             SELECT station, day, mean_c, import, ?3 FROM temperature WHERE station = ?1 AND day = ?2",
-        )?
-        .execute((key.0, &key.1, replaced_by))?;
+        let sql = format!(
+            "INSERT INTO temperature_replaced ({TEMPERATURE_COLUMNS}, import, replaced_by)
+             SELECT {TEMPERATURE_COLUMNS}, import, ?3 FROM temperature WHERE station = ?1 AND day = ?2"
+        );
+        conn.prepare_cached(&sql)?.execute((key.0, &key.1, replaced_by))?;
         conn.prepare_cached("DELETE FROM temperature WHERE station = ?1 AND day = ?2")?.execute(key)?;
         Ok(())
     }
 
     fn brought_by(conn: &Connection, import: i64, each: &mut dyn FnMut(&Self)) -> Result<(), Fault> {
-        let mut select = conn.prepare_cached(
-            "SELECT station, day, mean_c FROM temperature WHERE import = ?1
-             UNION ALL SELECT station, day, mean_c FROM temperature_replaced WHERE import = ?1 ORDER BY 1, 2",
-        )?;
+        let sql = format!(
+            "SELECT {TEMPERATURE_COLUMNS} FROM temperature WHERE import = ?1
+             UNION ALL SELECT {TEMPERATURE_COLUMNS} FROM temperature_replaced WHERE import = ?1 ORDER BY 1, 2"
+        );
+        let mut select = conn.prepare_cached(&sql)?;
         let mut rows = select.query([import])?;
         while let Some(row) = rows.next()? {
             each(&temperature(row)?);
@@ -555,12 +575,29 @@ impl Store {
         to: NaiveDate,
     ) -> Result<Vec<DailyTemperature>, StoreError> {
         let (from, to) = (day(from)?, day(to)?);
+        let sql = format!(
+            "SELECT {TEMPERATURE_COLUMNS} FROM temperature
+             WHERE station = ?1 AND day >= ?2 AND day < ?3 ORDER BY day"
+        );
+        self.temperatures_of(&sql, (station.as_str(), &from, &to))
+    }
+
+    /// What later imports replaced, oldest import first, then in order of day.
+    pub fn temperatures_replaced(&self, station: &StationId) -> Result<Vec<DailyTemperature>, StoreError> {
+        let sql = format!(
+            "SELECT {TEMPERATURE_COLUMNS} FROM temperature_replaced WHERE station = ?1 ORDER BY import, day"
+        );
+        self.temperatures_of(&sql, [station.as_str()])
+    }
+
+    fn temperatures_of(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<Vec<DailyTemperature>, StoreError> {
         self.read("read temperatures", |conn| {
-            let mut select = conn.prepare_cached(
-                "SELECT station, day, mean_c FROM temperature
-                 WHERE station = ?1 AND day >= ?2 AND day < ?3 ORDER BY day",
-            )?;
-            let mut rows = select.query((station.as_str(), &from, &to))?;
+            let mut select = conn.prepare_cached(sql)?;
+            let mut rows = select.query(parameters)?;
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
                 all.push(temperature(row)?);

@@ -25,6 +25,7 @@ mod schema;
 mod series;
 mod stats;
 mod store;
+mod weather;
 mod writer;
 
 pub use audit::{AuditBreak, AuditEntry, AuditHead};

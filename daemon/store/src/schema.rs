@@ -20,7 +20,7 @@ pub const JOURNAL_FILE: &str = "journal.sqlite3";
 /// The newest schema this version knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002_filed.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// `CNSV`: the file says who it is.
 const APPLICATION_ID: i64 = 0x434E_5356;
@@ -207,12 +207,12 @@ fn version(conn: &Connection) -> Result<i64, Fault> {
 mod tests {
     use super::*;
 
-    const LATER: &str = "CREATE TABLE later (x INTEGER) STRICT;";
-
-    /// The migrations there are, and one more.
-    fn next(sql: &'static str) -> Vec<&'static str> {
-        MIGRATIONS.iter().copied().chain([sql]).collect()
+    /// Today's migrations and one more.
+    fn next(step: &'static str) -> Vec<&'static str> {
+        MIGRATIONS.iter().copied().chain([step]).collect()
     }
+
+    const LATER: &str = "CREATE TABLE later (x INTEGER) STRICT;";
 
     fn opened(directory: &Path) -> (PathBuf, Connection) {
         let path = prepare_directory(directory).unwrap();
@@ -228,10 +228,8 @@ mod tests {
         upgrade_with(&mut conn, &path, Opener::Daemon, &next(LATER)).unwrap();
         assert_eq!(conn.query_row("SELECT count(*) FROM later", [], |r| r.get(0)), Ok(0));
         let error = upgrade(&mut conn, &path, Opener::Daemon).unwrap_err();
-        assert!(
-            matches!(error, StoreError::NewerSchema { found, known, .. } if found == known + 1),
-            "{error}"
-        );
+        let StoreError::NewerSchema { found, known, .. } = error else { panic!("{error}") };
+        assert_eq!((found, known), (SCHEMA_VERSION + 1, SCHEMA_VERSION));
     }
 
     #[test]
@@ -241,10 +239,8 @@ mod tests {
         upgrade(&mut conn, &path, Opener::Shared).unwrap();
         let lock = DaemonLock::take(dir.path()).unwrap();
         let error = upgrade_with(&mut conn, &path, Opener::Shared, &next(LATER)).unwrap_err();
-        assert!(
-            matches!(error, StoreError::UpgradeBlocked { found, known, .. } if known == found + 1),
-            "{error}"
-        );
+        let StoreError::UpgradeBlocked { found, known, .. } = error else { panic!("{error}") };
+        assert_eq!((found, known), (SCHEMA_VERSION, SCHEMA_VERSION + 1));
         drop(lock);
         upgrade_with(&mut conn, &path, Opener::Shared, &next(LATER)).unwrap();
     }
@@ -253,8 +249,8 @@ mod tests {
     fn a_failing_step_leaves_the_former_schema() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut conn) = opened(dir.path());
-        let broken = &next("CREATE TABLE later (x INTEGER) STRICT; SELECT nonsense;");
-        assert!(upgrade_with(&mut conn, &path, Opener::Daemon, broken).is_err());
+        let broken = next("CREATE TABLE later (x INTEGER) STRICT; SELECT nonsense;");
+        assert!(upgrade_with(&mut conn, &path, Opener::Daemon, &broken).is_err());
         upgrade(&mut conn, &path, Opener::Daemon).unwrap();
         assert_eq!(conn.query_row("SELECT count(*) FROM series", [], |r| r.get(0)), Ok(0));
     }

@@ -5,18 +5,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use analytics::degree_days::fill::{Filling, Season, SeasonDifference};
 use analytics::factors::{CarrierFactors, FactorSet};
+use analytics::places::{ClimaticZone, Place};
 use analytics::result::{
-    Baseline, BaselineModel, BaselinePoint, FitQuality, KpiResult, MeterMonth, MeterTotals, MeterYear,
-    MonthSource, ProjectYear, Verdict,
+    Baseline, BaselineModel, BaselinePoint, FitQuality, KpiResult, LegalDegreeDays, MeterMonth, MeterTotals,
+    MeterYear, MonthSource, ProjectYear, Verdict, WeatherPeriod, YearWeather,
 };
 use analytics::scheme::{CountsFrom, KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target, YearlyObligation};
 use analytics::text::Texts;
 use chrono::NaiveDate;
 use model::{
     Beneficiary, Building, BuildingId, Carrier, DeclaredValue, Digest, Direction, Euro, FactorSetId, Finding,
-    Instant, MeterFacts, MeterId, MeterRole, Month, Project, ProjectDates, ProjectId, Provenance, SchemeId,
-    Severity, StationId, Use,
+    Instant, MeanDefinition, MeterFacts, MeterId, MeterRole, Month, Project, ProjectDates, ProjectId,
+    Provenance, SchemeId, Severity, StationId, TemperatureSource, Use,
 };
 
 pub(crate) const YEAR: i32 = 2025;
@@ -94,6 +96,8 @@ fn month(number: u32, measured: f64) -> MeterMonth {
         estimated_ratio: 0.0,
         heating_degree_days: None,
         temperature_days: Month { year: YEAR, number }.days(),
+        filled_days: 0,
+        unadjusted_days: 0,
         adjusted_baseline: None,
         avoided: None,
     }
@@ -519,6 +523,7 @@ pub(crate) fn year() -> ProjectYear {
         year: YEAR,
         until: day(2026, 1, 1),
         meters,
+        weather: weather(),
         kpis: kpis(),
         findings: findings(),
         provenance: Provenance {
@@ -531,6 +536,53 @@ pub(crate) fn year() -> ProjectYear {
             catalog: Digest([0x1c; 32]),
             rules: "1",
         },
+    }
+}
+
+/// Three days of the baseline and two of the year filled, one of them plainly; one municipality with legal degree days.
+fn weather() -> YearWeather {
+    let period = |from, to, measured_days, adjusted_days, unadjusted_days| WeatherPeriod {
+        from,
+        to,
+        measured_days,
+        adjusted_days,
+        unadjusted_days,
+        missing_days: 0,
+    };
+    let season = |season, offset_k| SeasonDifference {
+        season,
+        common_days: if offset_k == 0.0 { 12 } else { 88 },
+        offset_k: (offset_k != 0.0).then_some(offset_k),
+        deviation_k: 0.4,
+    };
+    YearWeather {
+        made: vec![
+            (MeanDefinition::AsGiven, TemperatureSource::File, 362),
+            (MeanDefinition::HourlyMeans, TemperatureSource::Service, 363),
+        ],
+        filling: Some(Filling {
+            neighbour: StationId::new("stazione-vicina").unwrap(),
+            seasons: [
+                season(Season::Winter, -1.5),
+                season(Season::Spring, -0.75),
+                season(Season::Summer, 0.0),
+                season(Season::Autumn, -1.0),
+            ],
+        }),
+        periods: vec![
+            period(day(2019, 1, 1), day(2020, 1, 1), 362, 3, 0),
+            period(day(YEAR, 1, 1), day(YEAR + 1, 1, 1), 363, 1, 1),
+        ],
+        legal: vec![LegalDegreeDays {
+            place: Place {
+                istat: "001272".to_owned(),
+                name: "Torino".to_owned(),
+                zone: ClimaticZone::E,
+                degree_days: 2617,
+            },
+            baseline: Some(2401.5),
+            year: None,
+        }],
     }
 }
 

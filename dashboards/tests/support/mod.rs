@@ -184,6 +184,7 @@ fn project_view(name: &str, title: &str, building: &str, ratio: f64) -> ProjectV
             year: number,
             until: if number == 2026 { day(2026, 3, 1) } else { day(number + 1, 1, 1) },
             meters: project.meters().map(|(b, m)| meter_year(&b.id, m, number)).collect(),
+            weather: analytics::result::YearWeather::default(),
             kpis: kpis(&scheme, ratio, number),
             findings: year_findings(number),
             provenance: Provenance {
@@ -429,6 +430,8 @@ fn meter_month(month: Month, heats: bool) -> MeterMonth {
         estimated_ratio: 0.0,
         heating_degree_days: known.then_some(degree_days),
         temperature_days: if known { month.days() } else { 0 },
+        filled_days: 0,
+        unadjusted_days: 0,
         adjusted_baseline: known.then_some(baseline),
         avoided: measured.filter(|_| !weak).map(|m| baseline - m),
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use model::{
-    BaseUnit, BillQuality, BilledPeriod, DailyTemperature, FiledInterval, FiledTotal, Instant, Origin,
-    StationId,
+    BaseUnit, BillQuality, BilledPeriod, DailyTemperature, FiledInterval, FiledTotal, Instant,
+    MeanDefinition, Origin, StationId, TemperatureSource,
 };
 use store::{JOURNAL_FILE, Quarantined, SCHEMA_VERSION, Store, StoreOptions};
 
@@ -46,15 +46,20 @@ fn fill(store: &Store) {
             quality: BillQuality::Read,
         };
         store.put_bills(&[bill], &note("bills.csv")).unwrap();
-        let cold = DailyTemperature {
-            station: StationId::new("bologna").unwrap(),
-            date: day(1),
-            mean_c: amount as f64 / 20.0,
-        };
+        let station = StationId::new("bologna").unwrap();
+        let cold = DailyTemperature::as_given(station, day(1), amount as f64 / 20.0);
         store.put_temperatures(&[cold], &note("days.csv")).unwrap();
         store.put_intervals(&[interval(amount)], &note("curve.csv")).unwrap();
         store.put_totals(&[filed_total(amount)], &note("gas.csv")).unwrap();
     }
+    let station = StationId::new("bologna").unwrap();
+    let fetched = DailyTemperature {
+        definition: MeanDefinition::HourlyMeans,
+        source: TemperatureSource::Service,
+        ..DailyTemperature::as_given(station.clone(), day(2), -1.5)
+    };
+    store.put_temperatures(&[fetched], &note("service")).unwrap();
+    store.note_weather_asked(&station, "service hourly", &[day(2)], Instant::default()).unwrap();
     store.put_record("project", "school", "a = 1", "energy office", Instant::default()).unwrap();
     let item = Quarantined {
         origin: Origin::Mqtt,
@@ -87,7 +92,14 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         let wanted =
             if version == 1 { (vec![], vec![]) } else { (vec![interval(90)], vec![filed_total(90)]) };
         assert_eq!(filed, wanted);
-        assert_eq!(store.audit_head().unwrap().seq, if version == 1 { 5 } else { 9 });
+        let bologna = StationId::new("bologna").unwrap();
+        let day = |d| NaiveDate::from_ymd_opt(2024, 1, d).unwrap();
+        let days = store.temperatures(&bologna, day(1), day(9)).unwrap();
+        assert_eq!(days[0], DailyTemperature::as_given(bologna.clone(), day(1), 4.5));
+        let defined = version >= 2;
+        assert_eq!(days.get(1).map(|d| d.definition), defined.then_some(MeanDefinition::HourlyMeans));
+        assert_eq!(store.weather_asked(&bologna, "service hourly").unwrap().contains_key(&day(2)), defined);
+        assert_eq!(store.audit_head().unwrap().seq, if version == 1 { 5 } else { 10 });
     }
 }
 

@@ -3,7 +3,10 @@
 //! Must never: let an edit behind the store's back pass.
 
 use chrono::NaiveDate;
-use model::{BaseUnit, BillQuality, BilledPeriod, DailyTemperature, Instant, StationId};
+use model::{
+    BaseUnit, BillQuality, BilledPeriod, DailyTemperature, Instant, MeanDefinition, StationId,
+    TemperatureSource,
+};
 use store::{AuditBreak, ImportCount, RecordChange, Store, StoreError, StoreOptions};
 
 use crate::support::{energy, minutes, note, opened, stranger};
@@ -24,7 +27,7 @@ fn bill(from: &str, to: &str, amount: i64) -> BilledPeriod {
 }
 
 fn temperature(date: &str, mean_c: f64) -> DailyTemperature {
-    DailyTemperature { station: StationId::new("bologna").unwrap(), date: day(date), mean_c }
+    DailyTemperature::as_given(StationId::new("bologna").unwrap(), day(date), mean_c)
 }
 
 fn count(new: u64, same: u64, replaced: u64) -> ImportCount {
@@ -102,6 +105,51 @@ fn temperatures_come_back_in_order_without_the_end() {
 }
 
 #[test]
+fn a_revised_temperature_replaces_with_its_definition_and_the_former_is_kept() {
+    let (_dir, store) = opened();
+    let service = |mean_c, definition| DailyTemperature {
+        definition,
+        source: TemperatureSource::Service,
+        ..temperature("2024-01-01", mean_c)
+    };
+    let first = service(3.0, MeanDefinition::HourlyMeans);
+    let revised = service(3.5, MeanDefinition::HourlyMeans);
+    let redefined = service(3.5, MeanDefinition::SourceDaily);
+    let imported = temperature("2024-01-01", 3.5);
+    let all = [&first, &revised, &redefined, &imported];
+    for (n, day) in all.into_iter().enumerate() {
+        let wanted = if n == 0 { count(1, 0, 0) } else { count(0, 0, 1) };
+        assert_eq!(store.put_temperatures(std::slice::from_ref(day), &note("s")).unwrap(), wanted);
+        assert_eq!(store.put_temperatures(std::slice::from_ref(day), &note("s")).unwrap(), count(0, 1, 0));
+    }
+    let station = &first.station;
+    let standing = store.temperatures(station, day("2024-01-01"), day("2024-01-02")).unwrap();
+    assert_eq!(standing, std::slice::from_ref(&imported));
+    assert_eq!(store.temperatures_replaced(station).unwrap(), [first, revised, redefined]);
+    assert_eq!(store.audit_head().unwrap().seq, 4);
+    store.verify_audit().unwrap();
+}
+
+#[test]
+fn what_a_weather_service_was_asked_outlives_a_restart() {
+    let (dir, store) = opened();
+    let station = StationId::new("torino").unwrap();
+    let at = Instant::from_seconds(1_760_000_000);
+    let (first, second) = (day("2024-01-01"), day("2024-01-02"));
+    let before = store.change_stamp().unwrap();
+    store.note_weather_asked(&station, "here hourly", &[first, second], at).unwrap();
+    store.note_weather_asked(&station, "here hourly", &[second], at.plus_seconds(60)).unwrap();
+    store.note_weather_asked(&station, "there daily", &[first], at).unwrap();
+    assert_eq!(store.change_stamp().unwrap(), before, "no figure depends on it");
+    store.close();
+    let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+    let asked = store.weather_asked(&station, "here hourly").unwrap();
+    assert_eq!(asked.into_iter().collect::<Vec<_>>(), [(first, at), (second, at.plus_seconds(60))]);
+    assert!(store.weather_asked(&station, "nowhere").unwrap().is_empty());
+    assert!(store.note_weather_asked(&station, "", &[first], at).is_err());
+}
+
+#[test]
 fn records_keep_every_version() {
     let (dir, store) = opened();
     let at = Instant::from_seconds(1_760_000_000);
@@ -141,6 +189,8 @@ fn every_edit_behind_the_stores_back_shows() {
         ("UPDATE bill_replaced SET amount = amount + 1", "the import of bills from \"a.csv\""),
         ("DELETE FROM bill", "the import of bills from \"b.csv\""),
         ("UPDATE temperature SET mean_c = 4.5", "the import of temperatures from \"t.csv\""),
+        ("UPDATE temperature SET definition = 'max_min'", "the import of temperatures from \"t.csv\""),
+        ("UPDATE temperature SET source = 'service'", "the import of temperatures from \"t.csv\""),
         ("DELETE FROM import WHERE kind = 'temperatures'", "the import of \"t.csv\""),
         ("UPDATE audit SET author = 'x' WHERE seq = 2", "audit entry 2 was edited"),
         ("UPDATE audit SET content = x'00' WHERE seq = 2", "audit entry 2 holds no valid digest"),

@@ -1,4 +1,6 @@
--- What files say that meters measured: energy of intervals, and totals. Frozen: a later need is a later migration.
+-- Schema 2. Frozen: a later need is a later migration.
+
+-- What files say that meters measured: energy of intervals, and totals.
 
 -- Why an import changes what stood before, where a person had to say it.
 ALTER TABLE import ADD COLUMN reason TEXT;
@@ -45,4 +47,20 @@ CREATE TABLE filed_total_replaced (
     import INTEGER NOT NULL REFERENCES import (id),
     replaced_by INTEGER NOT NULL REFERENCES import (id),
     PRIMARY KEY (import, series, at_ms)
+) STRICT, WITHOUT ROWID;
+
+-- How a daily mean was made and by which way it came; what was there before came from files that do not say.
+ALTER TABLE temperature ADD COLUMN definition TEXT NOT NULL DEFAULT 'as_given';
+ALTER TABLE temperature ADD COLUMN source TEXT NOT NULL DEFAULT 'file';
+ALTER TABLE temperature_replaced ADD COLUMN definition TEXT NOT NULL DEFAULT 'as_given';
+ALTER TABLE temperature_replaced ADD COLUMN source TEXT NOT NULL DEFAULT 'file';
+
+-- When a weather service last answered for a day, with a value or without: what need not be asked again.
+-- `asked` names service, place and kind of mean; another one is asked anew.
+CREATE TABLE weather_asked (
+    station TEXT NOT NULL,
+    asked TEXT NOT NULL,
+    day TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (station, asked, day)
 ) STRICT, WITHOUT ROWID;
