@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::stream;
@@ -127,7 +127,14 @@ pub(crate) async fn metrics(State(site): State<Arc<Site>>) -> Response {
         (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, site.backend.metrics()).into_response()
+    // A part of it is asked of the disk.
+    match tokio::task::spawn_blocking(move || site.backend.metrics()).await {
+        Ok(text) => (headers, text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics panicked");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 #[cfg(test)]

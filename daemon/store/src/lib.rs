@@ -24,6 +24,7 @@ mod schema;
 mod series;
 mod stats;
 mod store;
+mod tally;
 mod writer;
 
 pub use audit::{AuditBreak, AuditEntry, AuditHead};
@@ -37,3 +38,4 @@ pub use records::{Record, RecordChange};
 pub use schema::{JOURNAL_FILE, SCHEMA_VERSION};
 pub use stats::StoreStats;
 pub use store::{Appended, Store};
+pub use tally::{Counted, Tallies, Tally};

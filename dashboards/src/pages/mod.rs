@@ -12,7 +12,6 @@ pub(crate) mod words;
 
 use std::sync::Arc;
 
-use analytics::text::Texts;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -29,7 +28,6 @@ pub(crate) use words::Words;
 /// Everything a route needs.
 pub(crate) struct Site {
     pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) texts: Vec<Arc<Texts>>,
     pub(crate) options: Options,
     pub(crate) assets: AssetPaths,
     /// Free places for live streams.
@@ -38,10 +36,9 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(backend: Arc<dyn Backend>, texts: Vec<Arc<Texts>>, options: Options) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, options: Options) -> Self {
         Self {
             backend,
-            texts,
             assets: AssetPaths::new(),
             streams: Arc::new(Semaphore::new(options.live_streams_max)),
             renders: Arc::new(Semaphore::new(options.renders_max)),

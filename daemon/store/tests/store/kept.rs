@@ -2,11 +2,14 @@
 //!
 //! Must never: rewrite a kept file; a new schema adds one.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use model::{BaseUnit, BillQuality, BilledPeriod, DailyTemperature, Instant, Origin, StationId};
-use store::{JOURNAL_FILE, Quarantined, SCHEMA_VERSION, Store, StoreOptions};
+use model::{
+    BaseUnit, BillQuality, BilledPeriod, DailyTemperature, Instant, MeterId, Month, Origin, StationId,
+};
+use store::{JOURNAL_FILE, Quarantined, SCHEMA_VERSION, Store, StoreOptions, Tallies, Tally};
 
 use crate::support::{all, energy, gauge, note, stranger, total, values, voltage};
 
@@ -48,6 +51,9 @@ fn fill(store: &Store) {
         at: Instant::default(),
     };
     store.quarantine_blocking(item).unwrap();
+    let (meter, month) = (MeterId::new("boiler-1").unwrap(), Month { year: 1970, number: 1 });
+    let until = BTreeMap::from([(meter.clone(), Instant::from_seconds(60))]);
+    store.add_tallies(Tallies::from([((meter, month, Tally::Expected), 60)]), until).unwrap();
 }
 
 #[test]
@@ -65,6 +71,10 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         assert_eq!(store.record("project", "school").unwrap().unwrap().body, "a = 1");
         assert_eq!(store.quarantined(9).unwrap().len(), 1);
         assert_eq!(store.audit_head().unwrap().seq, 5);
+        // The tally came with schema 2.
+        let tallied = usize::from(version >= 2);
+        assert_eq!(store.tallies(Month { year: 1970, number: 1 }).unwrap().len(), tallied);
+        assert_eq!(store.tallied_until().unwrap().len(), tallied);
     }
 }
 

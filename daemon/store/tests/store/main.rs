@@ -9,3 +9,4 @@ mod model_check;
 mod people;
 mod quarantine;
 mod support;
+mod tally;
