@@ -177,8 +177,17 @@ impl Runtime {
     pub(crate) fn report(&self, finding: Finding) {
         let mut findings = lock(&self.findings);
         let key = (finding.code, finding.subject.clone());
-        let room = findings.len() < FINDINGS_MAX || findings.contains_key(&key);
-        if room && findings.insert(key, finding.clone()).as_ref() != Some(&finding) {
+        if FINDINGS_MAX <= findings.len() && !findings.contains_key(&key) {
+            drop(findings);
+            tracing::warn!(
+                code = finding.code,
+                subject = %finding.subject,
+                "{} (not shown on the pages: {FINDINGS_MAX} findings are open already)",
+                finding.says
+            );
+            return;
+        }
+        if findings.insert(key, finding.clone()).as_ref() != Some(&finding) {
             tracing::warn!(code = finding.code, subject = %finding.subject, "{}", finding.says);
         }
     }

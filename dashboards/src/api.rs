@@ -15,7 +15,7 @@ use model::{Finding, ProjectId};
 use serde::Serialize;
 
 use crate::backend::{BuildingLive, MeterState, MonthLosses, PortfolioRow};
-use crate::pages::{Fault, Site, kpi};
+use crate::pages::{Fault, Site, kpi, off_loop};
 
 /// A building now, also the body of the live stream's events.
 #[derive(Debug, Serialize)]
@@ -475,13 +475,12 @@ struct MetersView {
 /// `GET /api/v1/meters`.
 pub(crate) async fn meters(State(site): State<Arc<Site>>) -> Response {
     // A part of it is asked of the disk.
-    let asked = Arc::clone(&site);
-    match tokio::task::spawn_blocking(move || asked.backend.meters()).await {
+    match off_loop(&site, |site| site.backend.meters()).await {
         Ok(meters) => answer(MetersView {
             at: site.backend.now().to_string(),
             meters: meters.iter().map(MeterStateView::from).collect(),
         }),
-        Err(error) => fault(&Fault::Panicked(error.to_string())),
+        Err(panicked) => fault(&panicked),
     }
 }
 

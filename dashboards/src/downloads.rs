@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::stream;
@@ -16,7 +16,7 @@ use model::ProjectId;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
-use crate::pages::{Ask, Fault, Site, fault_page};
+use crate::pages::{Ask, Fault, Site, fault_page, off_loop};
 
 /// Bytes of a report in memory at a time, for each reader.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -128,11 +128,11 @@ pub(crate) async fn metrics(State(site): State<Arc<Site>>) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     // A part of it is asked of the disk.
-    match tokio::task::spawn_blocking(move || site.backend.metrics()).await {
+    match off_loop(&site, |site| site.backend.metrics()).await {
         Ok(text) => (headers, text).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "the metrics panicked");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        Err(fault) => {
+            fault.log();
+            fault.status().into_response()
         }
     }
 }
