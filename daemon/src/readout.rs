@@ -2,6 +2,7 @@
 //!
 //! Must never: hide a value or an error; both come with what a person can do next.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use connectors::{Link, LinkError, Probe, ProbeLine};
@@ -52,6 +53,12 @@ pub(crate) fn explained(error: &LinkError) -> String {
         ""
     };
     format!("{}{hint}", error.chain())
+}
+
+/// Writes to standard output. Whoever reads only the beginning, such as `head`, has what they want.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
 }
 
 /// Rows with their columns one under the other, two spaces apart.

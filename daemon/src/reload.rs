@@ -66,7 +66,7 @@ struct New {
 /// Reads the files; the error is every reason against taking them. Blocks on the disk.
 fn judge(current: &Installation, path: &Path) -> Result<Judged, Vec<Finding>> {
     let new = Installation::load(path).map_err(|error| refusals(&error))?;
-    let fixed: Vec<Finding> = fixed_changes(current, &new)
+    let mut reasons: Vec<Finding> = fixed_changes(current, &new)
         .into_iter()
         .map(|(table, key)| {
             let line = config::settings::line_of_key(path, table, key).unwrap_or(1);
@@ -79,14 +79,12 @@ fn judge(current: &Installation, path: &Path) -> Result<Judged, Vec<Finding>> {
                 .with("key", name)
         })
         .collect();
-    if !fixed.is_empty() {
-        return Err(fixed);
-    }
     let (links, findings) = new.links();
     let (wrong, fine): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|finding| finding.severity == Severity::Blocks);
-    if !wrong.is_empty() {
-        return Err(wrong.iter().map(|finding| refusal_of_link(&new, finding)).collect());
+    reasons.extend(wrong.iter().map(|finding| refusal_of_link(&new, finding)));
+    if !reasons.is_empty() {
+        return Err(reasons);
     }
     if new.is_same(current) {
         return Ok(Judged::Same);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::exit::{Exit, Failure};
 use crate::installation::{Installation, load_catalog};
-use crate::readout::aligned;
+use crate::readout::{aligned, say};
 
 /// What the catalogue holds things of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,7 +77,7 @@ pub(crate) fn list(config: Option<&Path>, kind: Option<Entries>, as_json: bool) 
         }
         line
     });
-    print!("{}", aligned(&table.collect::<Vec<_>>(), ""));
+    say(&aligned(&table.collect::<Vec<_>>(), ""));
     Ok(Exit::OK)
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn show(config: Option<&Path>, id: &str, as_json: bool) -> Result<Exi
         print_json(&if all.len() == 1 { all.remove(0) } else { Value::Array(all) });
     } else {
         let texts: Vec<String> = sheets.iter().map(Sheet::text).collect();
-        print!("{}", texts.join("\n"));
+        say(&texts.join("\n"));
     }
     Ok(Exit::OK)
 }
@@ -311,5 +311,5 @@ fn validity(set: &FactorSet) -> String {
 }
 
 fn print_json(value: &Value) {
-    println!("{value:#}");
+    say(&format!("{value:#}\n"));
 }
