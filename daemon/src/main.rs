@@ -21,6 +21,7 @@ mod reports;
 mod runtime;
 mod service;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -215,6 +216,8 @@ fn main() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_env("CONSUNTIVO_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
         )
+        // Colours are for eyes; a log file is searched.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     // One provider, chosen before anything opens a TLS connection; two in one process panic.

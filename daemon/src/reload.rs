@@ -173,7 +173,10 @@ async fn apply(runtime: &Arc<Runtime>, links: &mut Links, new: New) -> Changes {
     let New { installation, links: planned, findings } = new;
     let installation = Arc::new(installation);
     let changes = links.stop_changed(&planned, &installation).await;
-    runtime.replace(Arc::clone(&installation));
+    let (taking, file) = (Arc::clone(runtime), Arc::clone(&installation));
+    if let Err(error) = tokio::task::spawn_blocking(move || taking.replace(file)).await {
+        tracing::error!(%error, "taking the new settings on panicked; restart the daemon");
+    }
     for finding in findings {
         runtime.report(finding);
     }

@@ -109,6 +109,7 @@ impl Runtime {
     }
 
     /// Takes on what the files say now. The links are the caller's; figures follow with the next upkeep.
+    /// Blocks on the disk.
     pub(crate) fn replace(&self, new: Arc<Installation>) {
         let old = std::mem::replace(&mut *lock(&self.installation), Arc::clone(&new));
         // Findings about settings were made of the old files; the new ones bring their own.
