@@ -152,8 +152,8 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_is_not_answered_stays_with_its_age_and_the_reason() {
+    #[test]
+    fn what_is_not_answered_stays_with_its_age_and_the_reason() {
         let line = |quantity, reads: &str| ProbeLine {
             channel: Channel::total(quantity),
             raw: "0001".to_owned(),
@@ -169,12 +169,13 @@ mod tests {
         };
         let mut view = View::default();
         let both = vec![line(Quantity::Voltage, "230 V"), line(Quantity::Current, "1 A")];
-        view.take(Ok(probe(both)), Instant::now());
-        tokio::time::advance(Duration::from_secs(4)).await;
-        view.take(Ok(probe(vec![line(Quantity::Voltage, "231 V")])), Instant::now());
+        let begun = Instant::now();
+        let later = begun + Duration::from_secs(4);
+        view.take(Ok(probe(both)), begun);
+        view.take(Ok(probe(vec![line(Quantity::Voltage, "231 V")])), later);
         let missing = LinkError::NoSuchMeter { link: "bus".to_owned(), meter: meter.clone() };
-        view.take(Err(missing), Instant::now());
-        let screen = view.screen(Instant::now());
+        view.take(Err(missing), later);
+        let screen = view.screen(later);
         for wanted in ["m1 answered in 3 ms", "231 V", "0 s", "1 A", "4 s", "! link `bus` has no meter"] {
             assert!(screen.contains(wanted), "{wanted} is not in\n{screen}");
         }
