@@ -118,6 +118,15 @@ impl Catalog {
         Ok(())
     }
 
+    /// Whether both were read from the same files, byte by byte.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let digests = |catalog: &Self| -> Vec<(String, Digest)> {
+            catalog.files.iter().map(|(name, file)| (name.clone(), file.digest)).collect()
+        };
+        digests(self) == digests(other)
+    }
+
     #[must_use]
     pub fn scheme(&self, id: &SchemeId) -> Option<&Arc<Scheme>> {
         self.schemes.get(id).map(|(_, scheme)| scheme)

@@ -146,6 +146,17 @@ pub fn load(path: &Path) -> Result<(Settings, Vec<Finding>), ConfigError> {
     parse_settings(&text, path).map_err(|problems| ConfigError::Problems { path: path.to_owned(), problems })
 }
 
+/// The line on which the table `[table]` of a settings file has `key`, or on which the table begins; `None` when the
+/// file cannot be read or has neither.
+#[must_use]
+pub fn line_of_key(path: &Path, table: &'static str, key: &str) -> Option<usize> {
+    let text = crate::error::read_text(path, SETTINGS_BYTES_MAX).ok()?;
+    let source = Source::new(&text, &[]);
+    let root = source.parse()?;
+    let table = Table::root(&source, &root).table_optional(table)?;
+    Some(source.line(table.at(key).offset))
+}
+
 /// Reads settings from text; `path` is where relative paths begin.
 pub fn parse_settings(text: &str, path: &Path) -> Result<(Settings, Vec<Finding>), Vec<Problem>> {
     parse_with(text, path, RETIRED)

@@ -32,6 +32,16 @@ fn the_default_file_says_what_the_defaults_are() {
 }
 
 #[test]
+fn the_line_of_a_key_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("consuntivo.toml");
+    std::fs::write(&file, format!("{MINIMAL}\n[web]\n\nlisten = \"127.0.0.1:1\"\n")).unwrap();
+    assert_eq!(line_of_key(&file, "web", "listen"), Some(7));
+    assert_eq!(line_of_key(&file, "installation", "zone"), Some(1));
+    assert_eq!(line_of_key(&file, "store", "queue_readings"), None);
+}
+
+#[test]
 fn the_default_file_names_every_key() {
     for key in [
         "id",

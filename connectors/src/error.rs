@@ -141,6 +141,45 @@ impl LinkError {
     #[must_use]
     pub fn finding(&self, subject: &str) -> Finding {
         let error = self.chain();
-        Finding::new(self.code(), Severity::Caution, subject, error.clone(), "").with("error", error)
+        let mut finding = Finding::new(self.code(), Severity::Caution, subject, error.clone(), "");
+        for (name, value) in self.values() {
+            finding = finding.with(name, value);
+        }
+        finding.with("error", error)
+    }
+
+    /// What a translated sentence may name: numbers and addresses, nothing in a language.
+    fn values(&self) -> Vec<(&'static str, String)> {
+        let mut values = Vec::new();
+        if let Self::Refused { address, .. }
+        | Self::Unreachable { address, .. }
+        | Self::ConnectTimeout { address, .. }
+        | Self::Denied { address, .. }
+        | Self::BrokerLost { address, .. }
+        | Self::BrokerProtocol { address, .. } = self
+        {
+            values.push(("address", address.clone()));
+        }
+        if let Self::Timeout { target, .. }
+        | Self::Exception { target, .. }
+        | Self::Short { target, .. }
+        | Self::Lost { target, .. }
+        | Self::Protocol { target, .. } = self
+        {
+            values.push(("unit", target.unit.to_string()));
+        }
+        if let Self::Timeout { timeout_ms, .. } | Self::ConnectTimeout { timeout_ms, .. } = self {
+            values.push(("timeout_ms", timeout_ms.to_string()));
+        }
+        if let Self::Exception { code, .. } = self {
+            values.push(("exception", code.to_string()));
+        }
+        if let Self::Short { got, wanted, .. } = self {
+            values.extend([("got", got.to_string()), ("wanted", wanted.to_string())]);
+        }
+        if let Self::NoSuchMeter { link, meter } = self {
+            values.extend([("link", link.clone()), ("meter", meter.to_string())]);
+        }
+        values
     }
 }

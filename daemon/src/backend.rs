@@ -2,21 +2,25 @@
 //!
 //! Must never: block on the disk for long; figures and live values are answered from memory.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use analytics::result::MonthSource;
 use analytics::scheme::DueReport;
+use analytics::text::Texts;
 use dashboards::backend::{
-    Backend, BuildingLive, Installation, MeterHealth, MeterState, PortfolioRow, ProjectView,
+    Backend, BuildingLive, Installation, MeterHealth, MeterState, MonthLosses, PortfolioRow, ProjectView,
 };
 use model::{
     Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole,
-    Project, ProjectId, Quantity, SeriesKey,
+    Month, Project, ProjectId, Quantity, SeriesKey,
 };
+use store::{Tallies, Tally};
 use tokio::sync::broadcast;
 
 use crate::reports;
-use crate::runtime::Runtime;
+use crate::runtime::{ProjectFigures, Runtime};
 
 /// Due days listed where the act states no number of years.
 const HORIZON_YEARS: u32 = 5;
@@ -30,7 +34,8 @@ pub(crate) struct DaemonBackend(pub(crate) Arc<Runtime>);
 
 impl Backend for DaemonBackend {
     fn installation(&self) -> Installation {
-        let settings = &self.0.installation.settings.installation;
+        let installation = self.0.installation();
+        let settings = &installation.settings.installation;
         Installation {
             name: settings.name.clone(),
             demo: self.0.demo,
@@ -63,11 +68,12 @@ impl Backend for DaemonBackend {
 
     fn project(&self, id: &ProjectId) -> Option<ProjectView> {
         let figures = self.0.project_figures(id)?;
-        let scheme = self.0.installation.catalog.scheme(&figures.project.scheme)?;
+        let installation = self.0.installation();
+        let scheme = installation.catalog.scheme(&figures.project.scheme)?;
         Some(ProjectView {
             scheme: Arc::clone(scheme),
             due: self.due(&figures.project),
-            reports: reports::list(&self.0.reports_dir, id),
+            reports: reports::list(&self.0.reports_dir(), id),
             today: self.0.today(),
             years: figures.years,
             project: figures.project,
@@ -77,9 +83,10 @@ impl Backend for DaemonBackend {
     fn meters(&self) -> Vec<MeterState> {
         let projects = self.0.projects();
         let now = self.0.clock.now();
-        let mut states: Vec<MeterState> = self
-            .0
-            .installation
+        let installation = self.0.installation();
+        let figures = self.0.figures();
+        let losses = self.0.losses_since(first_shown(&self.0));
+        let mut states: Vec<MeterState> = installation
             .meter_places()
             .into_iter()
             .map(|(meter, place)| MeterState {
@@ -93,6 +100,7 @@ impl Backend for DaemonBackend {
                     .into_iter()
                     .map(|(channel, latest)| (channel, latest.value, latest.at))
                     .collect(),
+                losses: losses_of(&losses, &figures, &meter.id),
                 every_seconds: meter.every_s,
                 model: meter.model.to_string(),
                 link: place,
@@ -114,19 +122,27 @@ impl Backend for DaemonBackend {
     }
 
     fn report_file(&self, id: &ProjectId, year: i32, name: &str) -> Option<PathBuf> {
-        reports::find(&self.0.reports_dir, id, year, name)
+        reports::find(&self.0.reports_dir(), id, year, name)
     }
 
     fn metrics(&self) -> String {
-        let last: Vec<(MeterId, Option<Instant>)> = self
-            .0
-            .installation
+        let installation = self.0.installation();
+        let last: Vec<(MeterId, Option<Instant>)> = installation
             .settings
             .meters
             .iter()
             .map(|meter| (meter.id.clone(), self.0.book.last_reading_at(&meter.id)))
             .collect();
-        self.0.metrics.text(self.0.clock.now(), &last, self.0.store.stats().queue_depth)
+        let month = Month::of(self.0.today());
+        let mut losses = self.0.losses_since(month);
+        // A clock that was set back leaves counts of a month to come.
+        losses.retain(|(_, of, _), _| *of == month);
+        self.0.metrics.text(self.0.clock.now(), &last, &losses, self.0.store.stats().queue_depth)
+    }
+
+    fn texts(&self) -> Vec<Arc<Texts>> {
+        let installation = self.0.installation();
+        config::catalog::LANGUAGES.map(|language| installation.catalog.texts(language)).to_vec()
     }
 
     fn now(&self) -> Instant {
@@ -136,14 +152,53 @@ impl Backend for DaemonBackend {
 
 impl DaemonBackend {
     fn due(&self, project: &Project) -> Vec<DueReport> {
-        let scheme = self.0.installation.catalog.scheme(&project.scheme);
+        let installation = self.0.installation();
+        let scheme = installation.catalog.scheme(&project.scheme);
         scheme.map(|scheme| scheme.due_reports(project, HORIZON_YEARS)).unwrap_or_default()
     }
 
     fn scheme_title(&self, project: &Project) -> String {
-        let scheme = self.0.installation.catalog.scheme(&project.scheme);
+        let installation = self.0.installation();
+        let scheme = installation.catalog.scheme(&project.scheme);
         scheme.map_or_else(|| project.scheme.to_string(), |scheme| scheme.title.clone())
     }
+}
+
+/// The first month of the loss budget that is shown: with the current one a year and the month a year ago.
+fn first_shown(runtime: &Runtime) -> Month {
+    let current = Month::of(runtime.today());
+    Month { year: current.year - 1, ..current }
+}
+
+/// A meter's loss budget, newest month first.
+fn losses_of(losses: &Tallies, figures: &[ProjectFigures], meter: &MeterId) -> Vec<MonthLosses> {
+    let mut months: BTreeMap<Month, MonthLosses> = BTreeMap::new();
+    let first = (meter.clone(), Month { year: i32::MIN, number: 1 }, Tally::Expected);
+    for ((_, month, what), count) in losses.range(first..).take_while(|((of, _, _), _)| of == meter) {
+        let line = months.entry(*month).or_insert_with(|| MonthLosses::new(*month));
+        *match what {
+            Tally::Expected => &mut line.expected,
+            Tally::Received => &mut line.received,
+            Tally::Late => &mut line.late,
+            Tally::Refused => &mut line.refused,
+            Tally::Quarantined => &mut line.quarantined,
+            Tally::NoValue => &mut line.no_value,
+            Tally::Dropped => &mut line.dropped,
+        } = *count;
+    }
+    for line in months.values_mut() {
+        line.estimated_ratio = estimated_ratio(figures, meter, line.month);
+    }
+    months.into_values().rev().collect()
+}
+
+/// The share of a month's quantity that its figures do not take from readings; `None` for a meter or month without
+/// figures.
+fn estimated_ratio(figures: &[ProjectFigures], meter: &MeterId, month: Month) -> Option<f64> {
+    let years = figures.iter().flat_map(|project| &project.years);
+    let of_meter = years.flat_map(|year| &year.meters).filter(|m| m.meter.id == *meter);
+    let found = of_meter.flat_map(|m| &m.months).find(|m| m.month == month)?;
+    (found.source == MonthSource::Meter).then_some(found.estimated_ratio)
 }
 
 fn building_of(projects: &[Arc<Project>], meter: &MeterId) -> Option<BuildingId> {
@@ -212,7 +267,7 @@ fn power<'m>(runtime: &Runtime, meters: impl Iterator<Item = &'m MeterFacts>, no
     let channel = Channel::total(Quantity::ActivePower);
     let mut sum = None;
     for meter in meters {
-        if runtime.installation.settings.meter(&meter.id).is_none() {
+        if runtime.installation().settings.meter(&meter.id).is_none() {
             continue;
         }
         let latest = runtime.book.latest(&meter.id, channel)?;
@@ -231,7 +286,7 @@ fn energy_today(
     meter: &MeterFacts,
     day: chrono::NaiveDate,
 ) -> Option<(String, Option<f64>, &'static str)> {
-    runtime.installation.settings.meter(&meter.id)?;
+    runtime.installation().settings.meter(&meter.id)?;
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
     let amount = runtime.book.energy_of_day(&key, day);
     let unit = meter.carrier.base_unit();

@@ -8,8 +8,8 @@ use chrono::Datelike;
 use connectors::{
     BoxFuture, Inbox, InboxError, MessageOutcome, PollOutcome, Quarantined, ReadingOutcome, SourceEvent,
 };
-use model::{Finding, Origin, Quality, Reading, Severity};
-use store::StoreError;
+use model::{Finding, MeterId, Origin, Quality, Reading, Severity};
+use store::{StoreError, Tally};
 
 use crate::metrics::Outcome;
 use crate::runtime::Runtime;
@@ -23,6 +23,11 @@ const JOURNAL: &str = "store:journal";
 const LINK_UP: &str = "link.up";
 
 impl Ingest {
+    /// Counts in the loss budget what left no reading.
+    fn lost(&self, meter: &MeterId, what: Tally, count: u64) {
+        self.0.losses.note(meter, what, count, self.0.clock.now());
+    }
+
     /// What a failed write means to a connector, and a finding for people until a write succeeds.
     fn refused(&self, error: &StoreError) -> InboxError {
         let reason = format!("{:#}", anyhow::Error::new(error.clone()));
@@ -48,7 +53,8 @@ impl Inbox for Ingest {
         Box::pin(async move {
             let Some(first) = readings.first() else { return Ok(()) };
             let (source, count) = (first.origin.code(), readings.len() as u64);
-            match self.0.store.append(readings.clone()).await {
+            let counted = self.0.losses.counted(&readings);
+            match self.0.store.append_counted(readings.clone(), counted).await {
                 Ok(appended) => {
                     let metrics = &self.0.metrics;
                     metrics.readings(source, Outcome::Stored, appended.new);
@@ -59,7 +65,7 @@ impl Inbox for Ingest {
                     if 0 < appended.new {
                         self.0.book.take(&readings);
                         let year = self.0.today().year();
-                        let zone = self.0.installation.settings.installation.zone;
+                        let zone = self.0.installation().settings.installation.zone;
                         if readings.iter().any(|r| r.observed_at.day(zone).year() < year) {
                             self.0.note_late();
                         }
@@ -114,12 +120,21 @@ impl Inbox for Ingest {
                 }
             }
             // What the journal made of readings is counted where it answers; here only what never reached it.
-            SourceEvent::Readings { origin, outcome, count, .. } => match outcome {
+            SourceEvent::Readings { meter, origin, outcome, count } => match outcome {
                 ReadingOutcome::Accepted | ReadingOutcome::Implausible => {}
-                ReadingOutcome::NoValue => self.0.metrics.readings(origin.code(), Outcome::NoValue, count),
-                ReadingOutcome::Dropped => self.0.metrics.readings(origin.code(), Outcome::Dropped, count),
+                ReadingOutcome::NoValue => {
+                    self.0.metrics.readings(origin.code(), Outcome::NoValue, count);
+                    self.lost(&meter, Tally::NoValue, count);
+                }
+                ReadingOutcome::Dropped => {
+                    self.0.metrics.readings(origin.code(), Outcome::Dropped, count);
+                    self.lost(&meter, Tally::Dropped, count);
+                }
             },
-            SourceEvent::Message { outcome, .. } => {
+            SourceEvent::Message { meter, outcome, .. } => {
+                if let (Some(meter), MessageOutcome::Quarantined) = (meter, outcome) {
+                    self.lost(&meter, Tally::Quarantined, 1);
+                }
                 let source = Origin::Mqtt.code();
                 match outcome {
                     MessageOutcome::Accepted | MessageOutcome::Duplicate | MessageOutcome::Quarantined => {}

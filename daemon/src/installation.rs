@@ -2,14 +2,18 @@
 //!
 //! Must never: touch the network.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use analytics::series::SeriesSettings;
-use config::meters::Meters;
-use config::{Catalog, MeterSettings, Settings, WeatherSource};
+use config::meters::{MeterFileError, Meters};
+use config::{Catalog, ConfigError, MeterSettings, Settings, WeatherSource};
 use connectors::{Link, LinkSpec, MeterSpec};
-use model::{Finding, MeanDefinition, MeterFacts, MeterId, Project, Severity, StationId};
+use model::{
+    Channel, Finding, Kind, MeanDefinition, MeterFacts, MeterId, Phase, Project, Severity, StationId,
+};
+use profile::MeterModel;
 use store::{Store, StoreOptions};
 
 use crate::exit::{Exit, Failure};
@@ -17,6 +21,54 @@ use crate::exit::{Exit, Failure};
 /// The period assumed for meters that this installation does not read itself: a quarter of an hour, the step of
 /// distributors' load profiles.
 const EVERY_SECONDS_UNREAD: u32 = 900;
+
+/// Why the files cannot be used.
+#[derive(Debug)]
+pub(crate) enum LoadError {
+    /// The installation file, or a file of schemes, factors or texts.
+    File(ConfigError),
+    /// Meter files, each with its reason.
+    Meters(Vec<MeterFileError>),
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::File(error) => Self::new(Exit::BAD_INPUT, error),
+            LoadError::Meters(errors) => {
+                let lines: Vec<String> = errors.iter().map(|error| format!("  {}", chain(error))).collect();
+                Self::bad_input(format!("the catalogue of meters cannot be used:\n{}", lines.join("\n")))
+            }
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// What a link is made of. Two links of equal shape read the same meters in the same way, however their files are
+/// written: a default that is spelt out, or another order of the meters, makes no difference.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Shape {
+    settings: connectors::LinkSettings,
+    meters: BTreeMap<MeterId, MeterShape>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct MeterShape {
+    settings: connectors::MeterSettings,
+    every_s: u32,
+    model: Arc<MeterModel>,
+}
 
 /// Everything read from files, checked against each other.
 #[derive(Debug)]
@@ -30,15 +82,9 @@ pub(crate) struct Installation {
 
 impl Installation {
     /// Reads the installation file and the catalogue. Links are judged by [`Self::links`].
-    pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
-        let bad = |error: config::ConfigError| Failure::new(Exit::BAD_INPUT, error);
-        let (settings, findings) = config::load(path).map_err(bad)?;
-        let catalog = Catalog::load(settings.installation.catalog_dir.as_deref()).map_err(bad)?;
-        let catalog_dir = settings.installation.catalog_dir.as_deref();
-        let models = config::meters::load_meters(catalog_dir).map_err(|errors| {
-            let lines: Vec<String> = errors.iter().map(|error| format!("  {error}")).collect();
-            Failure::bad_input(format!("the catalogue of meters cannot be used:\n{}", lines.join("\n")))
-        })?;
+    pub(crate) fn load(path: &Path) -> Result<Self, LoadError> {
+        let (settings, findings) = config::load(path).map_err(LoadError::File)?;
+        let (catalog, models) = load_catalog(settings.installation.catalog_dir.as_deref())?;
         let mut known: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
         known.extend(
             settings
@@ -50,7 +96,7 @@ impl Installation {
         );
         let problems = settings.unknown_models(&known);
         if !problems.is_empty() {
-            return Err(bad(config::ConfigError::Problems { path: path.to_owned(), problems }));
+            return Err(LoadError::File(ConfigError::Problems { path: path.to_owned(), problems }));
         }
         let mut installation = Self { settings, catalog: Arc::new(catalog), models, findings };
         let weather = crate::weather::check(&installation);
@@ -75,6 +121,38 @@ impl Installation {
             })
         });
         connectors::plan_links(links.collect(), meters.collect())
+    }
+
+    /// Whether both were read from files that say the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.settings == other.settings
+            && self.catalog.is_same(&other.catalog)
+            && self.models.iter().eq(other.models.iter())
+    }
+
+    /// What a link of [`Self::links`] is made of.
+    pub(crate) fn shape(&self, link: &Link) -> Option<Shape> {
+        let settings = self.settings.link(link.id())?;
+        let mut meters = BTreeMap::new();
+        for id in link.meters() {
+            let meter = self.settings.meter(&id)?;
+            let shape = MeterShape {
+                settings: connectors::parse_meter(&id, &settings.connector, &meter.table).ok()?,
+                every_s: meter.every_s,
+                model: Arc::clone(self.models.get(&meter.model)?),
+            };
+            meters.insert(id, shape);
+        }
+        let settings = connectors::parse_link(&settings.id, &settings.connector, &settings.table).ok()?;
+        Some(Shape { settings, meters })
+    }
+
+    /// The channel by which a meter's readings are counted in the loss budget: the first total of all phases in its
+    /// model's file, or its first channel where the model has no such total.
+    pub(crate) fn main_channel(&self, meter: &MeterSettings) -> Option<Channel> {
+        let channels = self.models.get(&meter.model)?.channels();
+        let total = |c: &&Channel| c.phase == Phase::Total && c.quantity.kind() == Kind::Total;
+        channels.iter().find(total).or(channels.first()).copied()
     }
 
     /// How the series of a project's meter is made: its limits, its reading period, and the step of its register.
@@ -153,4 +231,11 @@ impl Installation {
     pub(crate) fn open_shared_store(&self) -> Result<Store, Failure> {
         Ok(Store::open_shared_with(&self.settings.installation.data_dir, self.store_options())?)
     }
+}
+
+/// The catalogue that comes with the program, with an installation's own folder over it.
+pub(crate) fn load_catalog(folder: Option<&Path>) -> Result<(Catalog, Meters), LoadError> {
+    let catalog = Catalog::load(folder).map_err(LoadError::File)?;
+    let models = config::meters::load_meters(folder).map_err(LoadError::Meters)?;
+    Ok((catalog, models))
 }

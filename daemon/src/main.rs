@@ -13,12 +13,17 @@ mod figures;
 mod filed;
 mod ingest;
 mod installation;
+mod links;
+mod losses;
 mod metrics;
+mod readout;
+mod reload;
 mod reports;
 mod runtime;
 mod service;
 mod weather;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,6 +61,25 @@ enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
+    /// Every quantity of one meter with its raw words, once or until Ctrl-C
+    Read {
+        /// The meter's id in the installation file
+        #[arg(value_parser = parse_meter)]
+        meter: MeterId,
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Read again and again: in place on a terminal, line after line otherwise
+        #[arg(long)]
+        watch: bool,
+        /// Time between two readings while watching: 200ms to 60m
+        #[arg(long, default_value = "2s", value_parser = commands::read::parse_every)]
+        every: std::time::Duration,
+    },
+    /// What the catalogue holds: meters, schemes, factor sets
+    Catalog {
+        #[command(subcommand)]
+        what: CatalogWhat,
+    },
     /// Bring in files: bills, readings, temperatures, a project; importing twice changes nothing
     Import {
         #[command(subcommand)]
@@ -74,6 +98,35 @@ struct ConfigArg {
     /// The installation file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum CatalogWhat {
+    /// One line an entry
+    List {
+        /// Only of this kind
+        #[arg(long)]
+        kind: Option<commands::catalog::Entries>,
+        #[command(flatten)]
+        args: CatalogArgs,
+    },
+    /// Everything of one entry
+    Show {
+        /// The id of a meter model, a scheme or a factor set
+        id: String,
+        #[command(flatten)]
+        args: CatalogArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+struct CatalogArgs {
+    /// An installation file, whose own catalogue folder is then seen as well
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// For programs
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -213,6 +266,8 @@ fn main() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_env("CONSUNTIVO_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
         )
+        // Colours are for eyes; a log file is searched.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     // One provider, chosen before anything opens a TLS connection; two in one process panic.
@@ -233,6 +288,15 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Run(arg) => commands::run::run(&arg.config),
         Command::Check { config, project } => commands::check::check(&config.config, &project),
         Command::Probe { meter, config } => commands::probe::probe(&config.config, &meter),
+        Command::Read { meter, config, watch, every } => {
+            commands::read::read(&config.config, &meter, watch.then_some(every))
+        }
+        Command::Catalog { what: CatalogWhat::List { kind, args } } => {
+            commands::catalog::list(args.config.as_deref(), kind, args.json)
+        }
+        Command::Catalog { what: CatalogWhat::Show { id, args } } => {
+            commands::catalog::show(args.config.as_deref(), &id, args.json)
+        }
         Command::Import { what } => commands::import::import(&what),
         Command::Report(args) => commands::report::report(&args),
         Command::Demo(args) => commands::demo::demo(&args),

@@ -3,13 +3,16 @@
 //! Must never: carry a secret, a payload, or a label whose values are unbounded (meters are bounded by the
 //! installation file).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use connectors::PollOutcome;
 use model::{Instant, MeterId};
 use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
+use store::{Tallies, Tally};
 
 /// What became of a reading or a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,8 @@ pub(crate) struct Metrics {
     poll_seconds: HistogramVec,
     sessions: IntCounterVec,
     up: IntGaugeVec,
+    /// The loss budget of the current month, one gauge a word.
+    losses: Vec<(Tally, IntGaugeVec)>,
 }
 
 impl Metrics {
@@ -104,6 +109,7 @@ impl Metrics {
                 Opts::new("consuntivo_sessions_total", "Sessions given up and opened again"),
                 &["link"],
             )?,
+            losses: losses()?,
             up: IntGaugeVec::new(Opts::new("consuntivo_link_up", "1 while a link works, else 0"), &["link"])?,
             registry,
         };
@@ -116,6 +122,9 @@ impl Metrics {
         registry.register(Box::new(metrics.poll_seconds.clone()))?;
         registry.register(Box::new(metrics.sessions.clone()))?;
         registry.register(Box::new(metrics.up.clone()))?;
+        for (_, gauge) in &metrics.losses {
+            registry.register(Box::new(gauge.clone()))?;
+        }
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         Ok(metrics)
     }
@@ -144,8 +153,45 @@ impl Metrics {
         self.up.with_label_values(&[link]).set(i64::from(up));
     }
 
-    /// The text of `/metrics`; ages are those at `now`.
-    pub(crate) fn text(&self, now: Instant, last: &[(MeterId, Option<Instant>)], queue_depth: u64) -> String {
+    /// Takes the samples of a meter that is read no more out of the text.
+    pub(crate) fn forget_meter(&self, meter: &MeterId) {
+        let meter = meter.as_str();
+        // An error means that there was no such sample.
+        self.age.remove_label_values(&[meter]).ok();
+        self.poll_seconds.remove_label_values(&[meter]).ok();
+        for outcome in [PollOutcome::Complete, PollOutcome::Partial, PollOutcome::Failed] {
+            self.polls.remove_label_values(&[meter, outcome.code()]).ok();
+        }
+        for (_, gauge) in &self.losses {
+            gauge.remove_label_values(&[meter]).ok();
+        }
+    }
+
+    /// The same of a link.
+    pub(crate) fn forget_link(&self, link: &str) {
+        self.sessions.remove_label_values(&[link]).ok();
+        self.up.remove_label_values(&[link]).ok();
+    }
+
+    /// The text of `/metrics`; ages are those at `now`, `losses` those of the current month.
+    pub(crate) fn text(
+        &self,
+        now: Instant,
+        last: &[(MeterId, Option<Instant>)],
+        losses: &Tallies,
+        queue_depth: u64,
+    ) -> String {
+        let known: BTreeSet<&MeterId> = last.iter().map(|(meter, _)| meter).collect();
+        for (tally, gauge) in &self.losses {
+            for meter in &known {
+                gauge.with_label_values(&[meter.as_str()]).set(0);
+            }
+            for ((meter, _, what), count) in losses {
+                if what == tally && known.contains(meter) {
+                    gauge.with_label_values(&[meter.as_str()]).set(i64::try_from(*count).unwrap_or(i64::MAX));
+                }
+            }
+        }
         for (meter, at) in last {
             // A meter never read is infinitely old, so that an alert on the age fires for it too.
             let age = at.map_or(f64::INFINITY, |at| now.seconds_since(at));
@@ -164,6 +210,24 @@ impl Metrics {
     }
 }
 
+/// Gauges and not counters: they begin again with each civil month.
+fn losses() -> Result<Vec<(Tally, IntGaugeVec)>, prometheus::Error> {
+    let gauge = |tally: Tally| {
+        let help = match tally {
+            Tally::Expected => "Readings that the meter's period asks for in this civil month so far",
+            Tally::Received => "Of them, newly in the journal and usable, late ones included",
+            Tally::Late => "Of those received, long after their time or after a later one",
+            Tally::Refused => "Readings kept aside: implausible, or another value of the same instant",
+            Tally::Quarantined => "Payloads of the meter that could not be understood",
+            Tally::NoValue => "Values of any channel that the meter said it does not have",
+            Tally::Dropped => "Readings of any channel lost because the journal refused them for too long",
+        };
+        let name = format!("consuntivo_meter_{}_readings", tally.code());
+        Ok((tally, IntGaugeVec::new(Opts::new(name, help), &["meter"])?))
+    };
+    Tally::ALL.into_iter().map(gauge).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,9 +242,11 @@ mod tests {
         metrics.session("quadro");
         metrics.link("quadro", true);
         let silent = MeterId::new("m2").unwrap();
+        let month = model::Month { year: 1970, number: 1 };
         let text = metrics.text(
             Instant::from_seconds(100),
             &[(meter, Some(Instant::from_seconds(40))), (silent, None)],
+            &Tallies::from([((MeterId::new("m1").unwrap(), month, Tally::Late), 5)]),
             7,
         );
         for line in [
@@ -193,6 +259,9 @@ mod tests {
             "consuntivo_sessions_total{link=\"quadro\"} 1",
             "consuntivo_link_up{link=\"quadro\"} 1",
             "consuntivo_last_reading_age_seconds{meter=\"m2\"} +Inf",
+            "consuntivo_meter_late_readings{meter=\"m1\"} 5",
+            "consuntivo_meter_late_readings{meter=\"m2\"} 0",
+            "consuntivo_meter_expected_readings{meter=\"m1\"} 0",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }

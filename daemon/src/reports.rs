@@ -3,7 +3,7 @@
 //! Must never: leave half a file under its final name, or open a path that a reader made up.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,6 +11,11 @@ use dashboards::RenderedFile;
 use dashboards::backend::{ReportFile, ReportListing};
 use model::ProjectId;
 use sha2::{Digest, Sha256};
+
+/// Most files listed of one folder.
+const FILES_MAX: usize = 1_000;
+/// Bytes of a file in memory at a time.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Where the files of one project and year stand below `root`.
 pub(crate) fn folder(root: &Path, project: &ProjectId, year: i32) -> PathBuf {
@@ -68,12 +73,27 @@ fn list_files(dir: &Path) -> Vec<ReportFile> {
             if name.starts_with('.') || !entry.file_type().ok()?.is_file() {
                 return None;
             }
-            let bytes = fs::read(entry.path()).ok()?;
-            Some(ReportFile { name, bytes: bytes.len() as u64, sha256: sha256(&bytes).hex() })
+            let (bytes, sha256) = hashed(&entry.path()).ok()?;
+            Some(ReportFile { name, bytes, sha256: sha256.hex() })
         })
+        .take(FILES_MAX)
         .collect();
     files.sort_by(|a, b| a.name.cmp(&b.name));
     files
+}
+
+/// Length and hash of a file, read piece by piece.
+fn hashed(path: &Path) -> io::Result<(u64, model::Digest)> {
+    let mut file = File::open(path)?;
+    let (mut hash, mut bytes, mut piece) = (Sha256::new(), 0, vec![0; PIECE_BYTES]);
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
+            return Ok((bytes, model::Digest(hash.finalize().into())));
+        }
+        hash.update(&piece[..read]);
+        bytes += read as u64;
+    }
 }
 
 /// The path of a listed file; `None` for any other name.

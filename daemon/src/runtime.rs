@@ -12,13 +12,14 @@ use analytics::result::ProjectYear;
 use chrono::NaiveDate;
 use connectors::{Clock, Stop};
 use dashboards::backend::BuildingLive;
-use model::{Finding, MeterId, Project, ProjectId, Severity};
-use store::Store;
+use model::{Finding, MeterId, Month, Project, ProjectId, Severity};
+use store::{Store, StoreError, Tallies};
 use tokio::sync::broadcast;
 
 use crate::book::{self, Book};
 use crate::figures;
 use crate::installation::Installation;
+use crate::losses::Losses;
 use crate::metrics::Metrics;
 
 /// How often changed live values are sent to readers.
@@ -31,6 +32,8 @@ const FIGURES_EVERY: Duration = Duration::from_secs(600);
 const SETTLING: chrono::Days = chrono::Days::new(7);
 /// How often series are made again after readings out of order.
 const MEND_EVERY: Duration = Duration::from_secs(60);
+/// How often the counts of the loss budget are put on disk.
+const LOSSES_EVERY: Duration = Duration::from_secs(60);
 /// Live changes that a slow reader may be behind before it is told to start again.
 const LIVE_BACKLOG: usize = 256;
 /// Operational findings kept at most; one per (code, subject).
@@ -50,12 +53,15 @@ pub(crate) struct ProjectFigures {
 
 /// The daemon's shared state.
 pub(crate) struct Runtime {
-    pub(crate) installation: Installation,
+    /// What the files say; another one after a reload.
+    installation: Mutex<Arc<Installation>>,
     pub(crate) store: Store,
     pub(crate) book: Book,
+    pub(crate) losses: Losses,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) reports_dir: PathBuf,
+    /// Stands in place of the folder that the installation file names.
+    reports_dir: Option<PathBuf>,
     pub(crate) demo: bool,
     pub(crate) live: broadcast::Sender<Arc<BuildingLive>>,
     figures: Mutex<Vec<ProjectFigures>>,
@@ -63,6 +69,8 @@ pub(crate) struct Runtime {
     sent: Mutex<BTreeMap<String, BuildingLive>>,
     /// Readings out of order or of a past year came since every figure was last computed.
     late: AtomicBool,
+    /// The files were read again since every figure was last computed.
+    renewed: AtomicBool,
 }
 
 impl Runtime {
@@ -71,12 +79,14 @@ impl Runtime {
         store: Store,
         metrics: Arc<Metrics>,
         clock: Arc<dyn Clock>,
-        reports_dir: PathBuf,
+        reports_dir: Option<PathBuf>,
         demo: bool,
-    ) -> Self {
+    ) -> Result<Self, StoreError> {
         let (live, _) = broadcast::channel(LIVE_BACKLOG);
-        Self {
-            installation,
+        let losses = Losses::open(&store, &installation, clock.now())?;
+        Ok(Self {
+            installation: Mutex::new(Arc::new(installation)),
+            losses,
             store,
             book: Book::default(),
             metrics,
@@ -88,16 +98,63 @@ impl Runtime {
             findings: Mutex::default(),
             sent: Mutex::default(),
             late: AtomicBool::new(false),
+            renewed: AtomicBool::new(false),
+        })
+    }
+
+    /// What the files said when they were last taken. Whoever needs it twice keeps it: it may be another one the next
+    /// time.
+    pub(crate) fn installation(&self) -> Arc<Installation> {
+        Arc::clone(&lock(&self.installation))
+    }
+
+    /// Takes on what the files say now. The links are the caller's; figures follow with the next upkeep.
+    /// Blocks on the disk.
+    pub(crate) fn replace(&self, new: Arc<Installation>) {
+        let old = std::mem::replace(&mut *lock(&self.installation), Arc::clone(&new));
+        // Findings about settings were made of the old files; the new ones bring their own.
+        self.resolve_codes(|code| code.starts_with("settings.") || code == "web.open");
+        for meter in old.settings.meters.iter().filter(|m| new.settings.meter(&m.id).is_none()) {
+            self.metrics.forget_meter(&meter.id);
+            self.resolve(&format!("meter:{}", meter.id), None);
+        }
+        for link in old.settings.links.iter().filter(|l| new.settings.link(&l.id).is_none()) {
+            self.metrics.forget_link(&link.id);
+            self.resolve(&format!("link:{}", link.id), None);
+        }
+        if let Err(error) = self.losses.follow(&self.store, &new, &BTreeMap::new(), self.clock.now()) {
+            tracing::warn!(%error, "the loss budget counts by the former settings until the next reload");
+        }
+        self.renewed.store(true, Relaxed);
+    }
+
+    /// Where reports are written and looked for.
+    pub(crate) fn reports_dir(&self) -> PathBuf {
+        self.reports_dir.clone().unwrap_or_else(|| self.installation().settings.reports.dir.clone())
+    }
+
+    /// Puts the counts of the loss budget on disk. What fails is tried again with the next upkeep. Blocks on the disk.
+    pub(crate) fn keep_losses(&self) {
+        if let Err(error) = self.losses.keep(&self.store, self.clock.now()) {
+            tracing::warn!(%error, "the counts of the loss budget are not on disk yet");
         }
     }
 
+    /// The loss budget of `from` and later months; empty when the store cannot be asked.
+    pub(crate) fn losses_since(&self, from: Month) -> Tallies {
+        self.losses.since(&self.store, from, self.clock.now()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the loss budget cannot be shown");
+            Tallies::new()
+        })
+    }
+
     pub(crate) fn today(&self) -> NaiveDate {
-        self.clock.now().day(self.installation.settings.installation.zone)
+        self.clock.now().day(self.installation().settings.installation.zone)
     }
 
     /// The period at which a meter is read; a quarter of an hour for meters that this installation does not read.
     pub(crate) fn every_seconds(&self, meter: &MeterId) -> u32 {
-        self.installation.every_seconds(meter)
+        self.installation().every_seconds(meter)
     }
 
     pub(crate) fn figures(&self) -> Vec<ProjectFigures> {
@@ -121,8 +178,17 @@ impl Runtime {
     pub(crate) fn report(&self, finding: Finding) {
         let mut findings = lock(&self.findings);
         let key = (finding.code, finding.subject.clone());
-        let room = findings.len() < FINDINGS_MAX || findings.contains_key(&key);
-        if room && findings.insert(key, finding.clone()).as_ref() != Some(&finding) {
+        if FINDINGS_MAX <= findings.len() && !findings.contains_key(&key) {
+            drop(findings);
+            tracing::warn!(
+                code = finding.code,
+                subject = %finding.subject,
+                "{} (not shown on the pages: {FINDINGS_MAX} findings are open already)",
+                finding.says
+            );
+            return;
+        }
+        if findings.insert(key, finding.clone()).as_ref() != Some(&finding) {
             tracing::warn!(code = finding.code, subject = %finding.subject, "{}", finding.says);
         }
     }
@@ -130,6 +196,11 @@ impl Runtime {
     /// Takes back the findings of a subject, with all codes or one.
     pub(crate) fn resolve(&self, subject: &str, code: Option<&str>) {
         lock(&self.findings).retain(|(c, s), _| s != subject || code.is_some_and(|code| *c != code));
+    }
+
+    /// Takes back the findings of all subjects with these codes.
+    pub(crate) fn resolve_codes(&self, of: impl Fn(&str) -> bool) {
+        lock(&self.findings).retain(|(code, _), _| !of(code));
     }
 
     /// Takes back what was said about a link or meter that works again.
@@ -145,15 +216,15 @@ impl Runtime {
 
     /// Reads projects again and computes every year's figures. Blocks on the disk.
     pub(crate) fn refresh(&self) -> anyhow::Result<()> {
-        let (projects, unreadable) = figures::projects(&self.store, &self.installation.catalog)?;
-        lock(&self.findings)
-            .retain(|(code, _), _| !matches!(*code, "project.unreadable" | "meter.experimental"));
+        let installation = self.installation();
+        let (projects, unreadable) = figures::projects(&self.store, &installation.catalog)?;
+        self.resolve_codes(|code| matches!(code, "project.unreadable" | "meter.experimental"));
         let unproved = projects.iter().flat_map(|project| project.meters());
-        let unproved = unproved.filter_map(|(_, meter)| self.installation.unproved(meter));
+        let unproved = unproved.filter_map(|(_, meter)| installation.unproved(meter));
         for finding in unreadable.into_iter().chain(unproved) {
             self.report(finding);
         }
-        let wanted = book::wanted_series(&projects, &self.installation);
+        let wanted = book::wanted_series(&projects, &installation);
         if lock(&self.figures).is_empty() {
             // Right after a start: projects are shown at once, their figures as they are computed.
             let bare =
@@ -180,7 +251,7 @@ impl Runtime {
 
     /// The figures of a project; complete years are taken from `old` when it has them.
     fn compute(&self, project: Arc<Project>, old: Option<&ProjectFigures>) -> ProjectFigures {
-        let today = self.today();
+        let (today, installation) = (self.today(), self.installation());
         let mut years = Vec::new();
         for year in figures::years(&project, today) {
             let until = figures::until(year, today);
@@ -191,8 +262,9 @@ impl Runtime {
                 .map(Arc::clone);
             let computed = match kept {
                 Some(kept) => Ok(kept),
-                None => figures::project_year(&self.store, &self.installation, &project, year, until)
-                    .map(Arc::new),
+                None => {
+                    figures::project_year(&self.store, &installation, &project, year, until).map(Arc::new)
+                }
             };
             match computed {
                 Ok(figures) => {
@@ -241,6 +313,7 @@ pub(crate) async fn tend(runtime: Arc<Runtime>, known: Option<u64>, mut stop: St
     let mut imports_at = tokio::time::Instant::now() + IMPORTS_EVERY;
     let mut figures_at = tokio::time::Instant::now() + FIGURES_EVERY;
     let mut mend_at = tokio::time::Instant::now();
+    let mut losses_at = mend_at + LOSSES_EVERY;
     loop {
         tokio::select! {
             _ = tick.tick() => {}
@@ -253,7 +326,14 @@ pub(crate) async fn tend(runtime: Arc<Runtime>, known: Option<u64>, mut stop: St
         }
         imports_at = now + IMPORTS_EVERY;
         let today = runtime.today();
-        let work = Work { figures: figures_at <= now || today != day, mend: mend_at <= now };
+        let work = Work {
+            figures: figures_at <= now || today != day,
+            mend: mend_at <= now,
+            losses: losses_at <= now,
+        };
+        if work.losses {
+            losses_at = now + LOSSES_EVERY;
+        }
         let worker = Arc::clone(&runtime);
         let known = stamp;
         let done = tokio::task::spawn_blocking(move || upkeep(&worker, known, work)).await;
@@ -283,6 +363,8 @@ struct Work {
     figures: bool,
     /// Series may be made again from the journal.
     mend: bool,
+    /// The loss budget is due on disk.
+    losses: bool,
 }
 
 /// What a round of upkeep did.
@@ -296,15 +378,22 @@ struct Done {
 /// One round: mends series, and computes what an import, a new day or time passed has made old. Late readings reach
 /// the figures with the next round that is due for them: one clock that runs ahead must not keep the disk busy.
 fn upkeep(runtime: &Runtime, known: Option<u64>, work: Work) -> anyhow::Result<Done> {
+    if work.losses {
+        runtime.keep_losses();
+    }
     let mended = if work.mend { runtime.book.mend(&runtime.store)? } else { 0 };
     if 0 < mended {
         tracing::info!(series = mended, "series made again after readings out of order");
         runtime.late.store(true, Relaxed);
     }
     let stamp = runtime.store.change_stamp()?;
-    if known != Some(stamp) || (work.figures && runtime.late.load(Relaxed)) {
+    let renewed = runtime.renewed.swap(false, Relaxed);
+    if renewed || known != Some(stamp) || (work.figures && runtime.late.load(Relaxed)) {
         runtime.late.store(false, Relaxed);
-        runtime.refresh().inspect_err(|_| runtime.note_late())?;
+        runtime.refresh().inspect_err(|_| {
+            runtime.note_late();
+            runtime.renewed.fetch_or(renewed, Relaxed);
+        })?;
     } else if work.figures {
         runtime.refresh_current_year();
     }

@@ -9,21 +9,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 use connectors::{Clock, Stop};
-use model::{Finding, Severity};
 use store::{CommitObserver, Store};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::backend::DaemonBackend;
 use crate::exit::{Exit, Failure};
-use crate::ingest::Ingest;
 use crate::installation::Installation;
+use crate::links::Links;
 use crate::metrics::Metrics;
+use crate::reload::reload;
 use crate::runtime::{self, Runtime};
 
-/// How long links may take to finish what they accepted before the stop goes on without them.
-const LINKS_STOP_MAX: Duration = Duration::from_secs(20);
 /// How long open pages may take to end.
 const PAGES_STOP_MAX: Duration = Duration::from_secs(5);
 
@@ -41,6 +39,8 @@ pub(crate) struct Service {
     pub(crate) runtime: Arc<Runtime>,
     listener: TcpListener,
     address: SocketAddr,
+    /// Comes when the files are to be read again; `None` for a service that is not told so.
+    hangups: Option<Signal>,
 }
 
 /// What a start may override.
@@ -69,28 +69,32 @@ impl Service {
         let mut options = installation.store_options();
         options.observer = Some(Arc::new(Observer(Arc::clone(&metrics))));
         let store = Store::open(&installation.settings.installation.data_dir, options)?;
-        let reports_dir = overrides.reports_dir.unwrap_or_else(|| installation.settings.reports.dir.clone());
+        let reports_dir = overrides.reports_dir;
         let runtime =
-            Arc::new(Runtime::new(installation, store, metrics, clock, reports_dir, overrides.demo));
-        for finding in &runtime.installation.findings {
+            Arc::new(Runtime::new(installation, store, metrics, clock, reports_dir, overrides.demo)?);
+        for finding in &runtime.installation().findings {
             runtime.report(finding.clone());
         }
-        Ok(Self { runtime, listener, address })
+        Ok(Self { runtime, listener, address, hangups: None })
+    }
+
+    /// The same service, which reads its files again at each of these signals.
+    pub(crate) fn reloading_at(mut self, hangups: Signal) -> Self {
+        self.hangups = Some(hangups);
+        self
     }
 
     /// Reads meters and serves pages until told to stop, then ends in order.
     pub(crate) async fn run(self, mut stop: Stop) -> Result<Exit, Failure> {
         let runtime = self.runtime;
-        let links = start_links(&runtime, &stop);
+        let mut links = start_links(&runtime);
+        let mut hangups = self.hangups;
         let (pages_stop, mut pages_stopped) = watch::channel(false);
-        let texts =
-            config::catalog::LANGUAGES.map(|language| runtime.installation.catalog.texts(language)).to_vec();
         let options = dashboards::routes::Options {
             hosts: dashboards::routes::Hosts::for_address(self.address),
             ..dashboards::routes::Options::default()
         };
-        let router =
-            dashboards::routes::router(Arc::new(DaemonBackend(Arc::clone(&runtime))), texts, options);
+        let router = dashboards::routes::router(Arc::new(DaemonBackend(Arc::clone(&runtime))), options);
         let pages = tokio::spawn(dashboards::serve::serve(self.listener, router, async move {
             pages_stopped.wait_for(|stopped| *stopped).await.ok();
         }));
@@ -99,10 +103,28 @@ impl Service {
 
         let mut weather = crate::weather::start(&runtime, &stop);
         let tending = tokio::spawn(start_figures(Arc::clone(&runtime), stop.clone()));
-        stop.stopped().await;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.stopped() => break,
+                // Signals that come during a reload are one further reload.
+                () = hung_up(&mut hangups) => {
+                    let before = runtime.installation();
+                    reload(&runtime, &mut links).await;
+                    if runtime.installation().settings.weather != before.settings.weather {
+                        weather.abort_all();
+                        weather = crate::weather::start(&runtime, &stop);
+                    }
+                }
+            }
+        }
         tracing::info!("stopping: meters first");
-        end_links(links).await;
+        links.stop_all().await;
         weather.abort_all();
+        let keeping = Arc::clone(&runtime);
+        if let Err(error) = tokio::task::spawn_blocking(move || keeping.keep_losses()).await {
+            tracing::error!(%error, "keeping the loss budget panicked");
+        }
         runtime.store.clone().close();
         // Figures only read; what they were at is not worth waiting for.
         tending.abort();
@@ -142,59 +164,31 @@ async fn start_figures(runtime: Arc<Runtime>, mut stop: Stop) {
     runtime::tend(runtime, known, stop).await;
 }
 
-fn start_links(runtime: &Arc<Runtime>, stop: &Stop) -> Links {
-    let (links, findings) = runtime.installation.links();
+/// Starts every link that can be used; what is wrong with the others is told, and is no reason not to start.
+fn start_links(runtime: &Arc<Runtime>) -> Links {
+    let installation = runtime.installation();
+    let (planned, findings) = installation.links();
     for finding in findings {
         runtime.report(finding);
     }
-    let mut tasks = JoinSet::new();
-    let mut inner = Vec::new();
-    for link in links {
-        let inbox: Arc<dyn connectors::Inbox> = Arc::new(Ingest(Arc::clone(runtime)));
-        let clock = Arc::clone(&runtime.clock);
-        let stop = stop.clone();
-        let name = link.id().to_owned();
-        let watcher = Arc::clone(runtime);
-        // A panic inside one link ends that link alone, visibly.
-        let task = tokio::spawn(link.run(inbox, clock, stop));
-        inner.push(task.abort_handle());
-        tasks.spawn(async move {
-            if let Err(error) = task.await
-                && error.is_panic()
-            {
-                let says = format!(
-                    "the link ended by a fault of the program ({error}); restart the daemon and report it"
-                );
-                let rule = "one failing link never stops the others";
-                watcher.report(
-                    Finding::new("link.failed", Severity::Blocks, format!("link:{name}"), says, rule)
-                        .with("error", error),
-                );
-            }
-        });
-    }
-    Links { tasks, inner }
+    let mut links = Links::new(Arc::clone(runtime));
+    links.start(planned, &installation);
+    links
 }
 
-/// The running links.
-struct Links {
-    /// Each waits for its link.
-    tasks: JoinSet<()>,
-    /// Ends the links themselves.
-    inner: Vec<tokio::task::AbortHandle>,
-}
-
-async fn end_links(mut links: Links) {
-    let all = async { while links.tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(LINKS_STOP_MAX, all).await.is_err() {
-        tracing::warn!("a link did not end in time; nothing unacknowledged of it is lost");
-        links.inner.iter().for_each(tokio::task::AbortHandle::abort);
+/// Resolves at the next signal to read the files again; never for a service that gets none.
+async fn hung_up(hangups: &mut Option<Signal>) {
+    let came = match hangups {
+        Some(signal) => signal.recv().await,
+        None => None,
+    };
+    if came.is_none() {
+        std::future::pending::<()>().await;
     }
 }
 
 /// Stops on SIGTERM or Ctrl-C.
 pub(crate) fn stop_signal() -> anyhow::Result<Stop> {
-    use tokio::signal::unix::{SignalKind, signal};
     let (handle, stop) = Stop::new();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     tokio::spawn(async move {
@@ -205,4 +199,9 @@ pub(crate) fn stop_signal() -> anyhow::Result<Stop> {
         handle.stop();
     });
     Ok(stop)
+}
+
+/// SIGHUP, from now on: it no longer ends the process.
+pub(crate) fn reload_signal() -> anyhow::Result<Signal> {
+    signal(SignalKind::hangup()).context("cannot listen for SIGHUP")
 }

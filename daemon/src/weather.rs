@@ -43,7 +43,7 @@ const QUESTIONS_MAX: usize = 50;
 /// again.
 pub(crate) fn start(runtime: &Arc<Runtime>, stop: &Stop) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    for weather in &runtime.installation.settings.weather {
+    for weather in &runtime.installation().settings.weather {
         let (runtime, weather, stop) = (Arc::clone(runtime), weather.clone(), stop.clone());
         match weather.source.clone() {
             WeatherSource::Files { .. } => {}

@@ -23,7 +23,7 @@ fn assert_code(arguments: &[&str], code: i32) -> String {
 #[test]
 fn help_lists_every_command_and_leaves_with_0() {
     let text = assert_code(&["--help"], 0);
-    for command in ["run", "check", "probe", "import", "report", "demo"] {
+    for command in ["run", "check", "probe", "read", "catalog", "import", "report", "demo"] {
         assert!(text.contains(&format!("\n  {command} ")), "{command} is missing in\n{text}");
         assert_code(&[command, "--help"], 0);
     }

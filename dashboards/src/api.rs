@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 use model::{Finding, ProjectId};
 use serde::Serialize;
 
-use crate::backend::{BuildingLive, MeterState, PortfolioRow};
-use crate::pages::{Fault, Site, kpi};
+use crate::backend::{BuildingLive, MeterState, MonthLosses, PortfolioRow};
+use crate::pages::{Fault, Site, kpi, off_loop};
 
 /// A building now, also the body of the live stream's events.
 #[derive(Debug, Serialize)]
@@ -408,6 +408,37 @@ struct MeterStateView {
     every_seconds: u32,
     last_reading_at: Option<String>,
     values: Vec<ValueView>,
+    /// Newest month first.
+    losses: Vec<LossesView>,
+}
+
+#[derive(Serialize)]
+struct LossesView {
+    month: String,
+    expected: u64,
+    received: u64,
+    late: u64,
+    refused: u64,
+    quarantined: u64,
+    no_value: u64,
+    dropped: u64,
+    estimated_ratio: Option<f64>,
+}
+
+impl From<&MonthLosses> for LossesView {
+    fn from(losses: &MonthLosses) -> Self {
+        Self {
+            month: losses.month.to_string(),
+            expected: losses.expected,
+            received: losses.received,
+            late: losses.late,
+            refused: losses.refused,
+            quarantined: losses.quarantined,
+            no_value: losses.no_value,
+            dropped: losses.dropped,
+            estimated_ratio: losses.estimated_ratio,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -435,6 +466,7 @@ impl From<&MeterState> for MeterStateView {
             every_seconds: meter.every_seconds,
             last_reading_at: meter.last_reading_at.map(|at| at.to_string()),
             values: values.collect(),
+            losses: meter.losses.iter().map(LossesView::from).collect(),
         }
     }
 }
@@ -447,10 +479,14 @@ struct MetersView {
 
 /// `GET /api/v1/meters`.
 pub(crate) async fn meters(State(site): State<Arc<Site>>) -> Response {
-    answer(MetersView {
-        at: site.backend.now().to_string(),
-        meters: site.backend.meters().iter().map(MeterStateView::from).collect(),
-    })
+    // A part of it is asked of the disk.
+    match off_loop(&site, |site| site.backend.meters()).await {
+        Ok(meters) => answer(MetersView {
+            at: site.backend.now().to_string(),
+            meters: meters.iter().map(MeterStateView::from).collect(),
+        }),
+        Err(panicked) => fault(&panicked),
+    }
 }
 
 #[derive(Serialize)]

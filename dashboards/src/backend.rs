@@ -7,13 +7,17 @@ use std::sync::Arc;
 
 use analytics::result::ProjectYear;
 use analytics::scheme::DueReport;
+use analytics::text::Texts;
 use chrono::NaiveDate;
-use model::{BuildingId, Channel, Finding, Instant, MeterId, Project, ProjectId};
+use model::{BuildingId, Channel, Finding, Instant, MeterId, Month, Project, ProjectId};
 use tokio::sync::broadcast;
 
 /// The daemon as the pages see it. Calls answer from memory; they never block on disk for long.
 pub trait Backend: Send + Sync + 'static {
     fn installation(&self) -> Installation;
+    /// The texts of one language each; the first is used for readers whose language is not among them and whose
+    /// installation names none.
+    fn texts(&self) -> Vec<Arc<Texts>>;
     /// Every project, in order of id.
     fn portfolio(&self) -> Vec<PortfolioRow>;
     fn project(&self, id: &ProjectId) -> Option<ProjectView>;
@@ -89,8 +93,56 @@ pub struct MeterState {
     /// Reading period in seconds.
     pub every_seconds: u32,
     pub health: MeterHealth,
+    /// The loss budget by civil month, newest first.
+    pub losses: Vec<MonthLosses>,
     /// Latest value of each channel in its kept unit.
     pub values: Vec<(Channel, f64, Instant)>,
+}
+
+/// How many readings of a meter's main channel were to come in a civil month, and what became of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MonthLosses {
+    pub month: Month,
+    /// What the meter's period asks for, in the current month until now.
+    pub expected: u64,
+    /// Usable, late ones included. May exceed what was expected: a meter may send more often than it must.
+    pub received: u64,
+    /// Of those received: long after their time, or after a later one.
+    pub late: u64,
+    /// Kept aside: implausible, or another value of the same instant.
+    pub refused: u64,
+    /// Payloads that could not be understood.
+    pub quarantined: u64,
+    /// Values of any channel that the meter said it does not have.
+    pub no_value: u64,
+    /// Readings of any channel lost because the journal refused them for too long.
+    pub dropped: u64,
+    /// The share of the month's quantity that figures do not take from readings, 0 to 1; `None` without figures.
+    pub estimated_ratio: Option<f64>,
+}
+
+impl MonthLosses {
+    /// A month of which nothing is counted yet.
+    #[must_use]
+    pub const fn new(month: Month) -> Self {
+        Self {
+            month,
+            expected: 0,
+            received: 0,
+            late: 0,
+            refused: 0,
+            quarantined: 0,
+            no_value: 0,
+            dropped: 0,
+            estimated_ratio: None,
+        }
+    }
+
+    /// Readings that were to come and did not, or are not usable.
+    #[must_use]
+    pub const fn missing(&self) -> u64 {
+        self.expected.saturating_sub(self.received)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use model::ProjectId;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
-use crate::pages::{Ask, Fault, Site, fault_page};
+use crate::pages::{Ask, Fault, Site, fault_page, off_loop};
 
 /// Bytes of a report in memory at a time, for each reader.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -127,7 +127,14 @@ pub(crate) async fn metrics(State(site): State<Arc<Site>>) -> Response {
         (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, site.backend.metrics()).into_response()
+    // A part of it is asked of the disk.
+    match off_loop(&site, |site| site.backend.metrics()).await {
+        Ok(text) => (headers, text).into_response(),
+        Err(fault) => {
+            fault.log();
+            fault.status().into_response()
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use analytics::text::Texts;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -75,10 +74,9 @@ impl Default for Options {
     }
 }
 
-/// All pages, files, streams and the API. `texts` hold one language each, the first one is used for readers
-/// whose language is not among them and whose installation names none.
-pub fn router(backend: Arc<dyn Backend>, texts: Vec<Arc<Texts>>, options: Options) -> Router {
-    let site = Arc::new(Site::new(backend, texts, options));
+/// All pages, files, streams and the API.
+pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
+    let site = Arc::new(Site::new(backend, options));
     Router::new()
         .route("/", get(pages::portfolio::page))
         .route("/projects/{id}", get(pages::project::page))

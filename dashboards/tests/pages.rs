@@ -64,7 +64,7 @@ impl Server {
         let reports = folder.path().join("reports");
         let fake = Fake::new(&reports, updates_kept);
         std::fs::write(folder.path().join("secret.txt"), "never-to-be-sent").unwrap();
-        let app = router(Arc::<Fake>::clone(&fake), vec![texts("it"), texts("en")], options);
+        let app = router(Arc::<Fake>::clone(&fake), options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -415,6 +415,8 @@ async fn the_api_says_null_for_what_is_not_known() {
     let meters = json("/api/v1/meters").await;
     assert!(meters["meters"][2]["last_reading_at"].is_null());
     assert_eq!(meters["meters"][0]["values"][0]["unit"], "Wh");
+    assert_eq!(meters["meters"][0]["losses"][0]["expected"], 267_840);
+    assert_eq!(meters["meters"][0]["losses"][0]["month"], "2026-05");
     assert_eq!(json("/health").await["status"], "ok");
     let metrics = server.get("/metrics").await;
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));

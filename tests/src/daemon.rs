@@ -200,6 +200,15 @@ impl Daemon {
         Ok(metric_in(&answer.body, name, labels))
     }
 
+    /// Sends a signal by name, such as `HUP`.
+    ///
+    /// # Panics
+    /// When it cannot be sent.
+    pub fn signal(&self, name: &str) {
+        let told = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(told.is_ok_and(|s| s.success()), "SIG{name} could not be sent");
+    }
+
     /// SIGKILL: nothing in the process runs any more.
     ///
     /// # Panics
@@ -214,8 +223,7 @@ impl Daemon {
     /// # Panics
     /// When it does not end within [`STOP`]; the message holds the log.
     pub fn stop(mut self) -> ExitStatus {
-        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(told.is_ok_and(|s| s.success()), "SIGTERM could not be sent");
+        self.signal("TERM");
         self.ended(STOP)
     }
 

@@ -43,6 +43,18 @@ impl Site {
         self
     }
 
+    /// The settings file as it was last written.
+    #[must_use]
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
+    /// Puts a text in place of the whole settings file, also while a daemon runs.
+    pub fn rewrite(&mut self, settings: String) {
+        self.settings = settings;
+        self.write();
+    }
+
     /// Adds an MQTT link to `broker` with one meter of the plain JSON model on `topic`.
     #[must_use]
     pub fn with_mqtt_meter(self, broker: SocketAddr, meter: &str, topic: &str) -> Self {

@@ -73,7 +73,8 @@ fn clock(today: Option<NaiveDate>) -> Result<Arc<dyn Clock>, Failure> {
 
 /// Imports projects, bills and temperatures as a person would.
 fn bring_in(runtime: &Runtime, files: &DemoFiles) -> Result<(), Failure> {
-    let (store, catalog, at) = (&runtime.store, &runtime.installation.catalog, runtime.clock.now());
+    let installation = runtime.installation();
+    let (store, catalog, at) = (&runtime.store, &installation.catalog, runtime.clock.now());
     for file in &files.projects {
         import_project_into(store, catalog, file, AUTHOR, at)?;
     }
@@ -108,12 +109,12 @@ async fn write_reports(runtime: &Arc<Runtime>, demo: &Demo, dir: &Path) -> Resul
     let years = demo.report_years();
     let dir = dir.to_owned();
     let work = move || -> Result<(), Failure> {
-        let catalog = &runtime.installation.catalog;
+        let installation = runtime.installation();
+        let catalog = &installation.catalog;
         for (id, year) in years {
             let project = figures::project(&runtime.store, catalog, &id)?;
             let until = figures::until(year, runtime.today());
-            let figures =
-                figures::project_year(&runtime.store, &runtime.installation, &project, year, until)?;
+            let figures = figures::project_year(&runtime.store, &installation, &project, year, until)?;
             let files =
                 dashboards::annual_report(&figures, &catalog.texts("it")).map_err(anyhow::Error::from)?;
             for path in reports::write_all(&reports::folder(&dir, &id, year), &files)? {

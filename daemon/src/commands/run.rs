@@ -1,4 +1,4 @@
-//! `consuntivo run`: reads the meters, keeps every reading, serves the pages.
+//! `consuntivo run`: reads the meters, keeps every reading, serves the pages; reads its files again on SIGHUP.
 //!
 //! Must never: start half; a bad installation file or a taken port is said at once.
 
@@ -9,14 +9,14 @@ use std::time::Duration;
 use crate::clock::SystemClock;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::service::{Overrides, Service, stop_signal};
+use crate::service::{Overrides, Service, reload_signal, stop_signal};
 
 pub(crate) fn run(config: &Path) -> Result<Exit, Failure> {
-    let installation = Installation::load(config)?;
     block_on(async {
-        let stop = stop_signal()?;
+        let (stop, hangups) = (stop_signal()?, reload_signal()?);
+        let installation = Installation::load(config)?;
         let service = Service::open(installation, Arc::new(SystemClock), Overrides::default()).await?;
-        service.run(stop).await
+        service.reloading_at(hangups).run(stop).await
     })
 }
 

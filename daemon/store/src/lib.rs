@@ -25,6 +25,7 @@ mod schema;
 mod series;
 mod stats;
 mod store;
+mod tally;
 mod weather;
 mod writer;
 
@@ -39,3 +40,4 @@ pub use records::{Record, RecordChange};
 pub use schema::{JOURNAL_FILE, SCHEMA_VERSION};
 pub use stats::StoreStats;
 pub use store::{Appended, Store};
+pub use tally::{Counted, Tallies, Tally};

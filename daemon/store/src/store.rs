@@ -23,7 +23,8 @@ use crate::quarantine::{self, Quarantined};
 use crate::reader::Readers;
 use crate::schema::{self, Opener};
 use crate::stats::{Counters, StoreStats};
-use crate::writer::{Job, Shared, Writer};
+use crate::tally::Counted;
+use crate::writer::{Append, Job, Shared, Writer};
 
 /// Payload bytes that take the room of one reading in the queue.
 const PAYLOAD_BYTES_PER_ROOM: usize = 64;
@@ -137,17 +138,29 @@ impl Store {
     /// quantity is a gauge or the other way round, instants out of range; the database's own, see
     /// [`StoreError::is_retryable`].
     pub async fn append(&self, readings: Vec<Reading>) -> Result<Appended, StoreError> {
+        self.append_counted(readings, Vec::new()).await
+    }
+
+    /// As [`Store::append`]; readings with an entry in `counted` (by position) are counted in the tally of their
+    /// meter within the same transaction. Duplicates are not counted.
+    pub async fn append_counted(
+        &self,
+        readings: Vec<Reading>,
+        counted: Vec<Option<Counted>>,
+    ) -> Result<Appended, StoreError> {
         readings.iter().try_for_each(check)?;
         let most = self.inner.shared.options.commit_readings_max as usize;
         let mut replies = Vec::new();
         let mut outcome = Ok(Appended::default());
         let mut rest = readings.into_iter();
+        let mut counts = counted.into_iter();
         loop {
             let chunk: Vec<Reading> = rest.by_ref().take(most).collect();
             if chunk.is_empty() {
                 break;
             }
-            match self.accept(chunk).await {
+            let counted = counts.by_ref().take(chunk.len()).collect();
+            match self.accept(chunk, counted).await {
                 Ok(reply) => replies.push(reply),
                 Err(error) => {
                     outcome = Err(error);
@@ -169,6 +182,7 @@ impl Store {
     async fn accept(
         &self,
         readings: Vec<Reading>,
+        counted: Vec<Option<Counted>>,
     ) -> Result<oneshot::Receiver<Result<Appended, StoreError>>, StoreError> {
         let shared = &self.inner.shared;
         // The writer gives the room back when the readings are settled.
@@ -177,7 +191,7 @@ impl Store {
         let waiting = readings.len() as u64;
         shared.counters.waiting.fetch_add(waiting, Relaxed);
         let (reply, answer) = oneshot::channel();
-        self.inner.jobs.send(Job::Append { readings, reply }).map_err(|_| {
+        self.inner.jobs.send(Job::Append(Append { readings, counted, reply })).map_err(|_| {
             shared.counters.waiting.fetch_sub(waiting, Relaxed);
             shared.closed()
         })?;

@@ -21,6 +21,7 @@ use crate::schema::{self, Opener};
 use crate::series::SeriesIds;
 use crate::stats::Counters;
 use crate::store::Appended;
+use crate::tally::{self, Counted, SeriesTallies};
 
 /// SQLite's default, kept: bytes of a page, and of its frame in the write-ahead log.
 const PAGE_BYTES: u64 = 4_096;
@@ -32,12 +33,17 @@ const READERS_WAIT: Duration = Duration::from_secs(1);
 /// Where an answer goes, once.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
+/// Readings that are journalled together.
+pub(crate) struct Append {
+    pub(crate) readings: Vec<Reading>,
+    /// By position, how a reading is counted in its meter's tally; the rest is not.
+    pub(crate) counted: Vec<Option<Counted>>,
+    pub(crate) reply: Reply<Appended>,
+}
+
 /// What the writer is asked to do, in order.
 pub(crate) enum Job {
-    Append {
-        readings: Vec<Reading>,
-        reply: Reply<Appended>,
-    },
+    Append(Append),
     Quarantine {
         item: Quarantined,
         room: u32,
@@ -78,12 +84,13 @@ struct Row {
     delay_ms: i64,
     value: Value,
     append: usize,
+    counted: Option<Counted>,
 }
 
 /// What goes into one commit.
 #[derive(Default)]
 struct Group {
-    appends: Vec<(Vec<Reading>, Reply<Appended>)>,
+    appends: Vec<Append>,
     items: Vec<(Quarantined, Reply<()>)>,
     readings: usize,
     /// Permits of the queue to give back.
@@ -94,10 +101,10 @@ impl Group {
     /// Takes the job in, or gives it back when it is of another kind.
     fn take(&mut self, job: Job) -> Option<Job> {
         match job {
-            Job::Append { readings, reply } => {
-                self.readings += readings.len();
-                self.room += readings.len();
-                self.appends.push((readings, reply));
+            Job::Append(append) => {
+                self.readings += append.readings.len();
+                self.room += append.readings.len();
+                self.appends.push(append);
             }
             Job::Quarantine { item, room, reply } => {
                 self.room += room as usize;
@@ -139,7 +146,7 @@ impl Writer {
             match job {
                 Job::Close => break,
                 Job::Task(task) => task(&mut self),
-                job @ (Job::Append { .. } | Job::Quarantine { .. }) => {
+                job @ (Job::Append(_) | Job::Quarantine { .. }) => {
                     let group;
                     (group, carried) = self.gather(job, jobs);
                     self.commit(group);
@@ -179,7 +186,7 @@ impl Writer {
             Ok(settled) => {
                 note_success(counters, &settled, readings, took);
                 // A caller that no longer waits has its readings on disk all the same.
-                for ((_, reply), appended) in group.appends.into_iter().zip(settled.appends) {
+                for (Append { reply, .. }, appended) in group.appends.into_iter().zip(settled.appends) {
                     reply.send(Ok(appended)).ok();
                 }
                 for (_, reply) in group.items {
@@ -193,7 +200,7 @@ impl Writer {
                 }
             }
             Err(error) => {
-                for (_, reply) in group.appends {
+                for Append { reply, .. } in group.appends {
                     reply.send(Err(error.clone())).ok();
                 }
                 for (_, reply) in group.items {
@@ -311,9 +318,11 @@ fn settle(
     group: &Group,
     shared: &Shared,
 ) -> Result<Settled, Fault> {
-    for (append, (readings, _)) in group.appends.iter().enumerate() {
+    for (append, Append { readings, counted, .. }) in group.appends.iter().enumerate() {
+        let mut counted = counted.iter();
         for reading in readings {
-            rows.push(row(ids.id(conn, &reading.series)?, reading, append)?);
+            let counted = counted.next().copied().flatten();
+            rows.push(Row { counted, ..row(ids.id(conn, &reading.series)?, reading, append)? });
         }
     }
     // In key order each page of the tree is visited once; the sort is stable, so the first to come stays first.
@@ -345,6 +354,7 @@ fn row(series: i64, reading: &Reading, append: usize) -> Result<Row, Fault> {
             .ok_or_else(|| StoreError::refused("a reading", "its instants are out of range"))?,
         value: reading.value,
         append,
+        counted: None,
     })
 }
 
@@ -353,19 +363,26 @@ fn insert(conn: &Connection, rows: &[Row], appends: &mut [Appended]) -> Result<(
         "INSERT INTO reading (series, at_ms, origin, quality, delay_ms, value)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
     )?;
+    let mut tallies = SeriesTallies::new();
     for row in rows {
         let value = codes::value_to_sql(row.value);
         let count = &mut appends[row.append];
-        if insert.execute((row.series, row.at_ms, row.origin, row.quality, row.delay_ms, value))? == 1 {
+        let is_new =
+            insert.execute((row.series, row.at_ms, row.origin, row.quality, row.delay_ms, value))? == 1;
+        if is_new {
             count.new += 1;
         } else if standing(conn, row)? == row.value {
             count.duplicate += 1;
+            continue;
         } else {
             keep_conflict(conn, row)?;
             count.conflicting += 1;
         }
+        if let Some(counted) = row.counted {
+            tally::note(&mut tallies, row.series, counted, is_new);
+        }
     }
-    Ok(())
+    tally::add_of_series(conn, &tallies)
 }
 
 /// The value already standing under the identity of a row.

@@ -31,13 +31,14 @@ pub(crate) struct Ask {
 impl Ask {
     fn of(parts: &Parts, site: &Site) -> Self {
         let query = parts.uri.query().unwrap_or_default();
-        let asked = query_value(query, "lang").and_then(|tag| find(&site.texts, tag));
+        let all = site.backend.texts();
+        let asked = query_value(query, "lang").and_then(|tag| find(&all, tag));
         let chosen = asked.is_some();
         let texts = asked
-            .or_else(|| cookie(&parts.headers).and_then(|tag| find(&site.texts, tag)))
-            .or_else(|| accepted(&parts.headers, &site.texts))
-            .or_else(|| find(&site.texts, &site.backend.installation().language))
-            .or_else(|| site.texts.first().cloned())
+            .or_else(|| cookie(&parts.headers).and_then(|tag| find(&all, tag)))
+            .or_else(|| accepted(&parts.headers, &all))
+            .or_else(|| find(&all, &site.backend.installation().language))
+            .or_else(|| all.first().cloned())
             .unwrap_or_default();
         Self {
             words: Words::new(texts),
@@ -51,7 +52,8 @@ impl Ask {
     pub(crate) fn other_languages(&self, site: &Site) -> Vec<(String, String, String)> {
         let year = self.year.as_deref().filter(|y| y.bytes().all(|b| b.is_ascii_digit()));
         let year = year.map(|y| format!("&year={y}")).unwrap_or_default();
-        site.texts
+        site.backend
+            .texts()
             .iter()
             .filter(|texts| texts.language() != self.words.language())
             .map(|texts| {

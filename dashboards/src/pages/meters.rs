@@ -11,7 +11,10 @@ use chrono_tz::Europe::Rome;
 use model::{BuildingId, Instant, Zone};
 
 use super::{Ask, Fault, Frame, Site, Words, respond};
-use crate::backend::{MeterState, PortfolioRow};
+use crate::backend::{MeterState, MonthLosses, PortfolioRow};
+
+/// Months of the loss budget shown of a meter; the API has a year.
+const LOSS_MONTHS: usize = 3;
 
 #[derive(Template)]
 #[template(path = "meters.html")]
@@ -36,6 +39,37 @@ struct MeterCard {
     at: String,
     at_iso: String,
     values: Vec<ValueLine>,
+    losses: Vec<LossLine>,
+}
+
+/// A month of the loss budget.
+struct LossLine {
+    month: String,
+    expected: String,
+    received: String,
+    missing: String,
+    /// Share of the readings expected that are missing.
+    missing_share: String,
+    late: String,
+    refused: String,
+    estimated: String,
+}
+
+impl LossLine {
+    fn new(t: &Words, losses: &MonthLosses) -> Self {
+        let count = |n: u64| t.number(n as f64, 0);
+        let share = (losses.expected > 0).then(|| losses.missing() as f64 / losses.expected as f64);
+        Self {
+            month: format!("{} {}", t.of("page.month", &losses.month.number.to_string()), losses.month.year),
+            expected: count(losses.expected),
+            received: count(losses.received),
+            missing: count(losses.missing()),
+            missing_share: t.percent(share),
+            late: count(losses.late),
+            refused: count(losses.refused + losses.quarantined + losses.dropped),
+            estimated: t.percent(losses.estimated_ratio),
+        }
+    }
 }
 
 struct ValueLine {
@@ -65,6 +99,7 @@ impl MeterCard {
             at: last.map(|at| t.date_time(at, zone)).unwrap_or_default(),
             at_iso: last.map(|at| at.to_string()).unwrap_or_default(),
             values: values.collect(),
+            losses: meter.losses.iter().take(LOSS_MONTHS).map(|l| LossLine::new(t, l)).collect(),
         }
     }
 }

@@ -12,7 +12,6 @@ pub(crate) mod words;
 
 use std::sync::Arc;
 
-use analytics::text::Texts;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -29,7 +28,6 @@ pub(crate) use words::Words;
 /// Everything a route needs.
 pub(crate) struct Site {
     pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) texts: Vec<Arc<Texts>>,
     pub(crate) options: Options,
     pub(crate) assets: AssetPaths,
     /// Free places for live streams.
@@ -38,10 +36,9 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(backend: Arc<dyn Backend>, texts: Vec<Arc<Texts>>, options: Options) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, options: Options) -> Self {
         Self {
             backend,
-            texts,
             assets: AssetPaths::new(),
             streams: Arc::new(Semaphore::new(options.live_streams_max)),
             renders: Arc::new(Semaphore::new(options.renders_max)),
@@ -148,21 +145,30 @@ struct FaultPage<'a> {
     says: &'a str,
 }
 
+/// Does what may ask the disk off the event loop, in one of the places for pages.
+pub(crate) async fn off_loop<T: Send + 'static>(
+    site: &Arc<Site>,
+    work: impl FnOnce(&Site) -> T + Send + 'static,
+) -> Result<T, Fault> {
+    // The semaphore is never closed; without a permit the page would only be made unbounded.
+    let turn = Arc::clone(&site.renders).acquire_owned().await;
+    let site = Arc::clone(site);
+    let done = tokio::task::spawn_blocking(move || {
+        // The turn ends with the work, also when the reader has gone meanwhile.
+        let _turn = turn;
+        work(&site)
+    });
+    done.await.map_err(|error| Fault::Panicked(error.to_string()))
+}
+
 /// Makes a page off the event loop and answers with it, or with the page of its fault.
 pub(crate) async fn respond<F>(site: Arc<Site>, ask: Ask, render: F) -> Response
 where
     F: FnOnce(&Site, &Ask) -> Result<String, Fault> + Send + 'static,
 {
-    // The semaphore is never closed; without a permit the page would only be made unbounded.
-    let turn = Arc::clone(&site.renders).acquire_owned().await;
-    let (for_page, asked) = (Arc::clone(&site), ask.clone());
-    let made = tokio::task::spawn_blocking(move || {
-        // The turn ends with the work, also when the reader has gone meanwhile.
-        let _turn = turn;
-        render(&for_page, &asked)
-    })
-    .await;
-    match made.unwrap_or_else(|error| Err(Fault::Panicked(error.to_string()))) {
+    let asked = ask.clone();
+    let made = off_loop(&site, move |site| render(site, &asked)).await;
+    match made.and_then(|page| page) {
         Ok(page) => {
             let mut response = Html(page).into_response();
             put_language(&ask, response.headers_mut());

@@ -18,8 +18,8 @@ use analytics::scheme::{
 use analytics::text::Texts;
 use chrono::{Datelike as _, NaiveDate};
 use dashboards::backend::{
-    Backend, BuildingLive, Installation, MeterHealth, MeterState, PortfolioRow, ProjectView, ReportFile,
-    ReportListing,
+    Backend, BuildingLive, Installation, MeterHealth, MeterState, MonthLosses, PortfolioRow, ProjectView,
+    ReportFile, ReportListing,
 };
 use model::{
     Beneficiary, Building, BuildingId, Carrier, Channel, DeclaredValue, Digest, Direction, Euro, FactorSetId,
@@ -105,6 +105,10 @@ impl Backend for Fake {
         Installation { name: "Comune di Prova".into(), demo: true, language: "it".into(), version: "0.1.0" }
     }
 
+    fn texts(&self) -> Vec<Arc<Texts>> {
+        vec![texts("it"), texts("en")]
+    }
+
     fn portfolio(&self) -> Vec<PortfolioRow> {
         let row = |view: &ProjectView| PortfolioRow {
             project: Arc::clone(&view.project),
@@ -130,6 +134,7 @@ impl Backend for Fake {
             last_reading_at: (health != MeterHealth::Silent).then(|| now.plus_seconds(-5 - 4000 * i as i64)),
             every_seconds: 10,
             health,
+            losses: if i == 0 { vec![losses()] } else { Vec::new() },
             values: if health == MeterHealth::Silent { Vec::new() } else { values(now) },
         };
         healths.into_iter().enumerate().map(state).collect()
@@ -159,6 +164,19 @@ impl Backend for Fake {
 
     fn now(&self) -> Instant {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A month of a meter read every ten seconds that lost a tenth.
+fn losses() -> MonthLosses {
+    MonthLosses {
+        expected: 267_840,
+        received: 241_056,
+        late: 3,
+        refused: 2,
+        quarantined: 1,
+        estimated_ratio: Some(0.125),
+        ..MonthLosses::new(Month { year: 2026, number: 5 })
     }
 }
 

@@ -2,14 +2,15 @@
 //!
 //! Must never: rewrite a kept file; a new schema adds one.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use model::{
     BaseUnit, BillQuality, BilledPeriod, DailyTemperature, FiledInterval, FiledTotal, Instant,
-    MeanDefinition, Origin, StationId, TemperatureSource,
+    MeanDefinition, MeterId, Month, Origin, StationId, TemperatureSource,
 };
-use store::{JOURNAL_FILE, Quarantined, SCHEMA_VERSION, Store, StoreOptions};
+use store::{JOURNAL_FILE, Quarantined, SCHEMA_VERSION, Store, StoreOptions, Tallies, Tally};
 
 use crate::support::{all, energy, gauge, note, stranger, total, values, voltage};
 
@@ -69,6 +70,9 @@ fn fill(store: &Store) {
         at: Instant::default(),
     };
     store.quarantine_blocking(item).unwrap();
+    let (meter, month) = (MeterId::new("boiler-1").unwrap(), Month { year: 1970, number: 1 });
+    let until = BTreeMap::from([(meter.clone(), Instant::from_seconds(60))]);
+    store.add_tallies(Tallies::from([((meter, month, Tally::Expected), 60)]), until).unwrap();
 }
 
 #[test]
@@ -100,6 +104,9 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         assert_eq!(days.get(1).map(|d| d.definition), defined.then_some(MeanDefinition::HourlyMeans));
         assert_eq!(store.weather_asked(&bologna, "service hourly").unwrap().contains_key(&day(2)), defined);
         assert_eq!(store.audit_head().unwrap().seq, if version == 1 { 5 } else { 10 });
+        let tallied = usize::from(version >= 2);
+        assert_eq!(store.tallies(Month { year: 1970, number: 1 }).unwrap().len(), tallied);
+        assert_eq!(store.tallied_until().unwrap().len(), tallied);
     }
 }
 

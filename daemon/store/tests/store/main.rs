@@ -10,3 +10,4 @@ mod model_check;
 mod people;
 mod quarantine;
 mod support;
+mod tally;

@@ -1,0 +1,68 @@
+//! What goes wrong on a link is told to its owner in the owner's language, with the numbers in it.
+//!
+//! Must never: let a sentence fall back to English in silence.
+
+use std::io;
+
+use analytics::text::placeholders;
+use config::Catalog;
+use connectors::{InboxError, LinkError, Target};
+use model::MeterId;
+use profile::Space;
+
+/// One of each kind.
+fn errors() -> Vec<LinkError> {
+    let meter = MeterId::new("caldaia").unwrap();
+    let address = || "10.0.0.5:502".to_owned();
+    let target = || {
+        Box::new(Target {
+            meter: meter.clone(),
+            address: address(),
+            unit: 7,
+            space: Space::Input,
+            first: 72,
+            last: 75,
+        })
+    };
+    let io = || io::Error::from(io::ErrorKind::ConnectionReset);
+    vec![
+        LinkError::Refused { address: address(), source: io() },
+        LinkError::Unreachable { address: address(), source: io() },
+        LinkError::ConnectTimeout { address: address(), timeout_ms: 3_000 },
+        LinkError::Timeout { target: target(), timeout_ms: 1_000 },
+        LinkError::Exception { target: target(), code: 2, meaning: "it does not have these registers" },
+        LinkError::Short { target: target(), got: 3, wanted: 4 },
+        LinkError::Lost { target: target(), source: io() },
+        LinkError::Protocol { target: target(), says: "another unit".to_owned() },
+        LinkError::BrokerLost { address: address(), source: Box::new(io()) },
+        LinkError::Secret { link: "broker".to_owned(), from: "file x".to_owned(), source: Box::new(io()) },
+        LinkError::Inbox { link: "broker".to_owned(), source: InboxError::Closed },
+        LinkError::NoSuchMeter { link: "broker".to_owned(), meter },
+    ]
+}
+
+#[test]
+fn every_failure_of_a_link_has_its_sentence_in_every_language() {
+    let catalog = Catalog::embedded().unwrap();
+    for language in config::catalog::LANGUAGES {
+        let texts = catalog.texts(language);
+        for error in errors() {
+            let finding = error.finding("meter:caldaia");
+            let sentence = texts.finding(&finding);
+            let code = finding.code;
+            assert!(texts.find(&format!("finding.{code}")).is_some(), "{language} has no {code}");
+            assert_eq!(placeholders(&sentence).count(), 0, "{language} {code}: {sentence}");
+            // The English of the program, or of the operating system, is for the log.
+            for foreign in [finding.says.as_str(), "connection reset", "consuntivo probe", "within"] {
+                let is_own = language == "en" && foreign == "within";
+                assert!(is_own || !sentence.contains(foreign), "{language} {code}: {sentence}");
+            }
+        }
+    }
+    let italian = catalog.texts("it");
+    let exception = &errors()[4];
+    assert_eq!(
+        italian.finding(&exception.finding("meter:caldaia")),
+        "l’unità 7 ha rifiutato la richiesta con l’eccezione 2; confrontare il modello con il contatore"
+    );
+}
