@@ -2,7 +2,7 @@
 //!
 //! Must never: repeat a finding every round; only changes are told.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use model::{Channel, Finding, Instant, MeterId, Origin, Quality, Reading, SeriesKey, Severity};
 use profile::Decoded;
@@ -23,13 +23,14 @@ pub(crate) struct Arrival {
 #[derive(Debug)]
 pub(crate) struct Judge {
     meter: MeterId,
-    bad: BTreeSet<(Channel, &'static str)>,
+    /// Channels without a usable value, with the finding's code and sentence.
+    bad: BTreeMap<(Channel, &'static str), String>,
     failing: Option<&'static str>,
 }
 
 impl Judge {
     pub(crate) const fn new(meter: MeterId) -> Self {
-        Self { meter, bad: BTreeSet::new(), failing: None }
+        Self { meter, bad: BTreeMap::new(), failing: None }
     }
 
     fn subject(&self) -> String {
@@ -91,7 +92,7 @@ impl Judge {
     fn judge(&mut self, channel: Channel, decoded: Decoded, inbox: &dyn Inbox) {
         let (code, says) = match decoded {
             Decoded::Value(_) => {
-                self.bad.retain(|(bad, _)| *bad != channel);
+                self.mended(channel, None, inbox);
                 return;
             }
             Decoded::Implausible(value, range) => (
@@ -109,17 +110,41 @@ impl Judge {
             }
             Decoded::Missing => ("value.missing", format!("{channel} was not in the answer")),
         };
-        if self.bad.insert((channel, code)) {
-            let finding = Finding::new(code, Severity::Caution, self.subject(), says.clone(), "");
-            inbox.report(finding.with("channel", channel).with("says", says));
+        self.mended(channel, Some(code), inbox);
+        if !self.bad.contains_key(&(channel, code)) {
+            self.tell(channel, code, &says, inbox);
+            self.bad.insert((channel, code), says);
+        }
+    }
+
+    fn tell(&self, channel: Channel, code: &'static str, says: &str, inbox: &dyn Inbox) {
+        let finding = Finding::new(code, Severity::Caution, self.subject(), says, "");
+        inbox.report(finding.with("channel", channel).with("says", says));
+    }
+
+    /// Takes back what was told of a channel, but for `still`. A finding stands for all channels of the meter that
+    /// are bad in the same way: while there is another one, it is told of that one instead.
+    fn mended(&mut self, channel: Channel, still: Option<&'static str>, inbox: &dyn Inbox) {
+        let over: Vec<&'static str> = self.bad.keys().filter(|(bad, _)| *bad == channel).map(|k| k.1).collect();
+        for code in over.into_iter().filter(|code| still != Some(code)) {
+            self.bad.remove(&(channel, code));
+            match self.bad.iter().find(|((_, other), _)| *other == code) {
+                Some(((other, _), says)) => self.tell(*other, code, says, inbox),
+                None => inbox.note(SourceEvent::Resolved { subject: self.subject(), code }),
+            }
         }
     }
 
     /// Tells of a failure, unless the meter was failing in the same way already.
     pub(crate) fn failed(&mut self, error: &LinkError, inbox: &dyn Inbox) {
-        if self.failing != Some(error.code()) {
-            self.failing = Some(error.code());
-            inbox.report(error.finding(&self.subject()));
+        let before = self.failing.replace(error.code());
+        if before == Some(error.code()) {
+            return;
+        }
+        inbox.report(error.finding(&self.subject()));
+        if let Some(code) = before {
+            // A meter that refuses a request does answer: what was told of its silence is over.
+            inbox.note(SourceEvent::Resolved { subject: self.subject(), code });
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use model::{Channel, Finding, Instant, MeterId, ModelId, Phase, Quantity, Reading, Unit};
 use profile::{
-    Decimal, Encoding, Evidence, EvidenceLevel, Interface, Limits, Measure, MeterModel, Number, Range,
+    Block, Decimal, Encoding, Evidence, EvidenceLevel, Interface, Limits, Measure, MeterModel, Number, Range,
     RegisterModel, RegisterRef, Space, WordOrder,
 };
 
@@ -96,7 +96,20 @@ impl Inbox for TestInbox {
     }
 }
 
-fn measure(address: u16, quantity: Quantity, unit: Unit) -> Measure {
+/// So many numbers of two registers in a row, from register 0 on, and the one block that holds them.
+pub(crate) fn row(count: u16) -> (Vec<Measure>, Block) {
+    let measures: Vec<Measure> =
+        (0..count).map(|i| measure(i * 2, Quantity::ActiveEnergyImport, Unit::WattHour)).collect();
+    let block = Block {
+        space: Space::Input,
+        address: 0,
+        count: count * 2,
+        measures: (0..measures.len()).collect(),
+    };
+    (measures, block)
+}
+
+pub(crate) fn measure(address: u16, quantity: Quantity, unit: Unit) -> Measure {
     Measure {
         channel: Channel { quantity, phase: Phase::Total },
         register: RegisterRef { space: Space::Input, address },

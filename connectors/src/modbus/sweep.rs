@@ -1,20 +1,30 @@
 //! One sweep of a meter: its planned requests, one after the other, over the link's one connection.
 //!
-//! Must never: use a session again after anything but an answer, or wait twice for a dead meter.
+//! Must never: use a session again after anything but an answer where answers are not told apart, or wait twice
+//! for a dead meter.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Channel, Instant};
-use profile::{Block, Decoded};
+use profile::Decoded;
 use tokio::time::Instant as Tick;
 
-use super::session::{ReadError, Session};
-use super::{Settings, Unit};
+use super::ask::{Answer, Ask};
+use super::line::Terms;
+use super::narrow::{Narrowed, Walk};
+use super::owed::Owed;
+use super::session::{Framing, ReadError, Session};
+use super::settings::{Settings, Way};
+use super::Unit;
 use crate::error::{LinkError, Target};
 use crate::inbox::Clock;
 use crate::wire::Dial;
+
+/// After so many time-outs in a row without a single byte the connection is opened anew: it may be gone without
+/// anybody having said so.
+const SILENT_MAX: u32 = 3;
 
 /// What a sweep brought.
 #[derive(Debug)]
@@ -26,11 +36,24 @@ pub(super) struct Swept {
     pub(super) raw: Vec<String>,
     /// Requests that the device refused; the others were still made.
     pub(super) refusals: Vec<LinkError>,
+    /// Requests that were too much for the device and were answered in pieces.
+    pub(super) narrowed: Vec<Narrowed>,
     /// What ended the sweep early.
     pub(super) failure: Option<LinkError>,
 }
 
 impl Swept {
+    const fn begun(observed_at: Instant) -> Self {
+        Self {
+            observed_at,
+            values: Vec::new(),
+            raw: Vec::new(),
+            refusals: Vec::new(),
+            narrowed: Vec::new(),
+            failure: None,
+        }
+    }
+
     /// Whether the connection turned out to be gone before the device had answered anything.
     pub(super) const fn found_closed(&self) -> bool {
         self.values.is_empty()
@@ -41,24 +64,26 @@ impl Swept {
 
 /// The connection of a link, open or not.
 pub(super) struct Bus {
-    address: String,
-    timeout: Duration,
-    connect_timeout: Duration,
-    pause: Duration,
+    settings: Settings,
+    framing: Framing,
     dial: Arc<dyn Dial>,
     session: Option<Session>,
+    /// Outlives sessions: what the devices of the line still owe.
+    owed: Owed,
+    /// The line was listened to since the program began, so that nothing asked before it can come any more.
+    known: bool,
     last_request: Option<Tick>,
 }
 
 impl Bus {
     pub(super) fn new(settings: &Settings, dial: Arc<dyn Dial>) -> Self {
         Self {
-            address: settings.address.clone(),
-            timeout: Duration::from_millis(settings.timeout_ms),
-            connect_timeout: Duration::from_millis(settings.connect_timeout_ms),
-            pause: Duration::from_millis(settings.pause_ms),
+            framing: settings.way.framing(),
+            settings: settings.clone(),
             dial,
             session: None,
+            owed: Owed::default(),
+            known: false,
             last_request: None,
         }
     }
@@ -67,9 +92,9 @@ impl Bus {
         self.session.is_some()
     }
 
-    /// Gives the session up.
-    pub(super) fn drop_session(&mut self) {
-        self.session = None;
+    /// How the place is named.
+    pub(super) const fn way(&self) -> &Way {
+        &self.settings.way
     }
 
     /// Opens a session unless there is one.
@@ -77,100 +102,175 @@ impl Bus {
         if self.session.is_some() {
             return Ok(());
         }
-        let address = self.address.clone();
-        match Session::open(&*self.dial, &address, self.connect_timeout).await {
+        let address = self.settings.way.address().to_owned();
+        let limit = Duration::from_millis(self.settings.connect_timeout_ms);
+        let opened = match Session::open(&*self.dial, &address, self.framing, limit).await {
+            Ok(mut session) => self.first_listen(&mut session).await.map(|()| session),
+            Err(source) => Err(source),
+        };
+        match opened {
             Ok(session) => {
                 self.session = Some(session);
                 Ok(())
             }
-            Err(source) if source.kind() == io::ErrorKind::ConnectionRefused => {
-                Err(LinkError::Refused { address, source })
-            }
-            Err(source) if source.kind() == io::ErrorKind::TimedOut => {
-                Err(LinkError::ConnectTimeout { address, timeout_ms: millis(self.connect_timeout) })
-            }
-            Err(source) => Err(LinkError::Unreachable { address, source }),
+            Err(source) => Err(self.unopened(address, source)),
         }
     }
 
-    /// Makes the requests of a unit's plan. After a failure the session is gone and the rest of the plan
-    /// is not asked for; after a refusal the session stays.
-    pub(super) async fn sweep(&mut self, unit: &Unit, clock: &dyn Clock) -> Swept {
-        let mut swept = Swept {
-            observed_at: clock.now(),
-            values: Vec::new(),
-            raw: Vec::new(),
-            refusals: Vec::new(),
-            failure: None,
+    fn unopened(&self, address: String, source: io::Error) -> LinkError {
+        match (&self.settings.way, source.kind()) {
+            (Way::Serial(_), _) => LinkError::Device { device: address, source },
+            (_, io::ErrorKind::ConnectionRefused) => LinkError::Refused { address, source },
+            (_, io::ErrorKind::TimedOut) => {
+                LinkError::ConnectTimeout { address, timeout_ms: self.settings.connect_timeout_ms }
+            }
+            _ => LinkError::Unreachable { address, source },
+        }
+    }
+
+    /// Before the first question on a line without transaction ids: what somebody else asked before us (this
+    /// program before it was started again) is waited for and thrown away.
+    async fn first_listen(&mut self, session: &mut Session) -> io::Result<()> {
+        let Session::Line(line) = session else { return Ok(()) };
+        if self.known {
+            return Ok(());
+        }
+        let until = Tick::now() + self.settings.timeout(None);
+        match line.listen(until, &mut self.owed).await {
+            Ok(()) => {
+                self.known = true;
+                Ok(())
+            }
+            Err(ReadError::Lost(source)) => Err(source),
+            Err(
+                ReadError::Protocol(_)
+                | ReadError::Timeout
+                | ReadError::Exception { .. }
+                | ReadError::Short { .. }
+                | ReadError::Garbled { .. },
+            ) => Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "the line is never silent, as if another program asked on it or the baud rate were wrong",
+            )),
+        }
+    }
+
+    /// Makes the requests of a unit's plan. After a failure the rest of the plan is not asked for; after a
+    /// refusal it is.
+    pub(super) async fn sweep(&mut self, unit: &mut Unit, clock: &dyn Clock) -> Swept {
+        let mut swept = Swept::begun(clock.now());
+        let Some(registers) = unit.model.registers() else { return swept };
+        let limits = registers.limits;
+        let terms = Terms {
+            pause: self.settings.pause(limits.pause_ms),
+            limit: self.settings.timeout(None),
+            words_max: limits.registers_per_request,
         };
-        let Some(registers) = unit.registers() else { return swept };
-        let pause = self.pause.max(Duration::from_millis(u64::from(registers.limits.pause_ms)));
-        for block in &unit.plan {
-            match self.read(unit, block, pause).await {
-                Ok(words) => {
+        let mut walk = Walk::through(&unit.plan);
+        while let Some((origin, planned)) = walk.next() {
+            let block = &planned.block;
+            let ask = Ask::Words { space: block.space, address: block.address, count: block.count };
+            let error = match self.ask(unit.unit, ask, terms).await {
+                Ok(Answer::Words(words)) => {
                     for (i, value) in block.measures.iter().zip(registers.decode(block, &words)) {
-                        let measure = &registers.measures[*i];
-                        let from = usize::from(measure.register.address - block.address);
-                        let to = from + usize::from(measure.encoding.number.words());
+                        let (first, last) = registers.measures[*i].span();
+                        let from = usize::from(first - block.address);
+                        let to = usize::from(last - block.address) + 1;
                         swept.raw.push(hex(words.get(from..to).unwrap_or_default()));
                         swept.values.push(value);
                     }
+                    walk.answered(origin, planned);
+                    continue;
                 }
-                Err(error) => {
-                    let (ends, keeps_session) = match &error {
-                        LinkError::Exception { code, .. } => (unit_is_away(*code), true),
-                        LinkError::Refused { .. }
-                        | LinkError::Unreachable { .. }
-                        | LinkError::ConnectTimeout { .. }
-                        | LinkError::Timeout { .. }
-                        | LinkError::Short { .. }
-                        | LinkError::Lost { .. }
-                        | LinkError::Protocol { .. }
-                        | LinkError::Denied { .. }
-                        | LinkError::BrokerLost { .. }
-                        | LinkError::BrokerProtocol { .. }
-                        | LinkError::Secret { .. }
-                        | LinkError::Inbox { .. }
-                        | LinkError::NoSuchMeter { .. } => (true, false),
-                    };
-                    if !keeps_session {
-                        self.drop_session();
-                    }
-                    if ends {
-                        swept.failure = Some(error);
-                        return swept;
-                    }
-                    swept.refusals.push(error);
-                }
+                Ok(Answer::Identity(_)) => ReadError::Protocol("an identification nobody asked for".into()),
+                Err(error) => error,
+            };
+            let (too_much, refusal) = weigh(&error);
+            let error = self.explain(&unit.meter, unit.unit, ask, terms.limit, error);
+            if refusal {
+                walk.refused(origin, planned, &registers.measures, too_much, error);
+            } else {
+                swept.failure = Some(error);
+                swept.refusals = walk.end().refusals;
+                return swept;
             }
         }
+        let walked = walk.end();
+        unit.plan = walked.plan;
+        swept.narrowed = walked.narrowed;
+        swept.refusals = walked.refusals;
         swept
     }
 
-    async fn read(&mut self, unit: &Unit, block: &Block, pause: Duration) -> Result<Vec<u16>, LinkError> {
-        let target = Box::new(Target {
-            meter: unit.meter.clone(),
-            address: self.address.clone(),
-            unit: unit.unit,
-            space: block.space,
-            first: block.address,
-            last: block.last(),
-        });
+    /// One question, over the open session. Where a failure leaves the session unfit, it is dropped.
+    pub(super) async fn ask(&mut self, unit: u8, ask: Ask, terms: Terms) -> Result<Answer, ReadError> {
         let Some(session) = self.session.as_mut() else {
-            return Err(LinkError::Lost { target, source: io::ErrorKind::NotConnected.into() });
+            return Err(ReadError::Lost(io::ErrorKind::NotConnected.into()));
         };
         if let Some(last) = self.last_request {
-            tokio::time::sleep_until(last + pause).await;
+            tokio::time::sleep_until(last + terms.pause).await;
         }
-        let answer = session.read(unit.unit, block.space, block.address, block.count, self.timeout).await;
+        let answer = session.read(unit, ask, terms, &mut self.owed).await;
         self.last_request = Some(Tick::now());
-        answer.map_err(|error| match error {
-            ReadError::Exception(code) => LinkError::Exception { target, code, meaning: meaning(code) },
-            ReadError::Timeout => LinkError::Timeout { target, timeout_ms: millis(self.timeout) },
-            ReadError::Short { got } => LinkError::Short { target, got, wanted: block.count },
+        let sound = match (&answer, &*session) {
+            (Ok(_) | Err(ReadError::Exception { .. } | ReadError::Short { .. }), _) => true,
+            (Err(ReadError::Lost(_)), _) => false,
+            (Err(ReadError::Timeout | ReadError::Garbled { .. } | ReadError::Protocol(_)), session) => {
+                match session {
+                    Session::Tcp(_) => false,
+                    Session::Line(line) => line.silent() < SILENT_MAX,
+                }
+            }
+        };
+        if !sound {
+            self.session = None;
+        }
+        answer
+    }
+
+    /// The failure in the words of a person at the cabinet.
+    fn explain(
+        &self,
+        meter: &model::MeterId,
+        unit: u8,
+        ask: Ask,
+        limit: Duration,
+        error: ReadError,
+    ) -> LinkError {
+        let asked = match ask {
+            Ask::Words { space, address, count } => {
+                format!("{} registers {address}-{}", space.code(), address.saturating_add(count.max(1) - 1))
+            }
+            Ask::Identity { .. } => "identification".to_owned(),
+        };
+        let wanted = match ask {
+            Ask::Words { count, .. } => count,
+            Ask::Identity { .. } => 0,
+        };
+        let target =
+            Box::new(Target { meter: meter.clone(), place: self.settings.way.to_string(), unit, asked });
+        match error {
+            ReadError::Exception { code, .. } => {
+                LinkError::Exception { target, code, meaning: meaning(code) }
+            }
+            ReadError::Timeout => LinkError::Timeout { target, timeout_ms: millis(limit) },
+            ReadError::Short { got } => LinkError::Short { target, got, wanted },
+            ReadError::Garbled { bytes } => LinkError::Garbled { target, bytes },
             ReadError::Lost(source) => LinkError::Lost { target, source },
             ReadError::Protocol(says) => LinkError::Protocol { target, says },
-        })
+        }
+    }
+}
+
+/// Whether a failure may mean that too much was asked for at once, and whether it is a refusal, after which the
+/// same unit can be asked for more.
+const fn weigh(error: &ReadError) -> (bool, bool) {
+    match error {
+        ReadError::Exception { code, sure } => (*sure && matches!(*code, 0x02 | 0x03), !unit_is_away(*code)),
+        ReadError::Short { .. } => (true, true),
+        ReadError::Timeout | ReadError::Garbled { .. } | ReadError::Lost(_) | ReadError::Protocol(_) => {
+            (false, false)
+        }
     }
 }
 
@@ -183,7 +283,7 @@ fn hex(words: &[u16]) -> String {
 }
 
 /// Exceptions after which asking the same unit for more registers is pointless.
-const fn unit_is_away(code: u8) -> bool {
+pub(super) const fn unit_is_away(code: u8) -> bool {
     matches!(code, 0x05 | 0x06 | 0x0A | 0x0B)
 }
 
