@@ -100,7 +100,8 @@ fn a_bad_file_names_the_place_and_what_to_do() {
 #[test]
 fn a_folder_adds_models_and_an_id_is_claimed_once() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("acme.toml");
+    std::fs::create_dir(folder.path().join("meters")).unwrap();
+    let path = folder.path().join("meters/acme.toml");
     let acme = sdm630()
         .replace("id = \"eastron-sdm630\"", "id = \"acme\"")
         .replace("replaces = []", "replaces = [\"acme-old\"]");
@@ -115,6 +116,4 @@ fn a_folder_adds_models_and_an_id_is_claimed_once() {
         errors.iter().map(|e| e.to_string().replace(path.to_str().unwrap(), "acme.toml")).collect::<Vec<_>>(),
         ["acme.toml: the id eastron-sdm630 is also claimed by eastron-sdm630.toml; rename one of them"]
     );
-    let nowhere = load_meters(Some(&folder.path().join("nowhere"))).unwrap_err();
-    assert!(matches!(nowhere[..], [MeterFileError::Read { .. }]));
 }

@@ -80,6 +80,12 @@ pub enum LinkError {
         "{target} answered another question than the one asked ({says}); check that no other program shares the gateway or line"
     )]
     Protocol { target: Box<Target>, says: String },
+    #[error("{target} cannot be found; check the model and that SunSpec is enabled on the device")]
+    SunSpec {
+        target: Box<Target>,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error("the broker {address} denied the connection ({why}); check client_id, username and password")]
     Denied { address: String, why: &'static str },
     #[error("the connection to the broker {address} was lost")]
@@ -130,6 +136,7 @@ impl LinkError {
             Self::Garbled { .. } => "link.garbled",
             Self::Lost { .. } | Self::BrokerLost { .. } => "link.lost",
             Self::Protocol { .. } | Self::BrokerProtocol { .. } => "link.protocol",
+            Self::SunSpec { .. } => "link.sunspec",
             Self::Denied { .. } => "link.denied",
             Self::Secret { .. } => "link.secret",
             Self::Inbox { .. } => "link.inbox",

@@ -59,6 +59,8 @@ impl Judge {
                 Decoded::Sentinel { .. }
                 | Decoded::NotANumber { .. }
                 | Decoded::Overflow { .. }
+                | Decoded::UnknownUnit { .. }
+                | Decoded::NoFactor { .. }
                 | Decoded::Missing => {
                     without += 1;
                     self.judge(channel, decoded, inbox);
@@ -108,6 +110,14 @@ impl Judge {
             Decoded::Overflow { bits } => {
                 ("value.overflow", format!("{channel} reads {bits:#x}, too large to be kept"))
             }
+            Decoded::UnknownUnit { code } => (
+                "value.unit_unknown",
+                format!("{channel} has a unit of code {code}, which the meter's file does not know"),
+            ),
+            Decoded::NoFactor { bits } => (
+                "value.factor_missing",
+                format!("{channel} is multiplied by a register that reads {bits:#x}, which is no factor"),
+            ),
             Decoded::Missing => ("value.missing", format!("{channel} was not in the answer")),
         };
         self.mended(channel, Some(code), inbox);

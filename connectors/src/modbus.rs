@@ -4,6 +4,7 @@
 //! Must never: send anything but functions 3, 4 and 43, or let one dead meter delay another link.
 
 mod ask;
+mod chain;
 mod line;
 mod narrow;
 mod outbox;
@@ -37,27 +38,29 @@ pub struct Unit {
     unit: u8,
     every: Duration,
     model: Arc<profile::MeterModel>,
-    plan: Vec<narrow::Planned>,
+    map: chain::Map,
 }
 
 impl Unit {
     /// `None` when the model has no registers.
     #[must_use]
     pub fn new(spec: &MeterSpec, settings: UnitSettings) -> Option<Self> {
-        let plan = narrow::planned(spec.model.registers()?.plan());
+        let map = chain::Map::of(spec.model.registers()?);
         let every = Duration::from_secs(u64::from(spec.every_s.max(1)));
         Some(Self {
             meter: spec.id.clone(),
             unit: settings.unit,
             every,
             model: Arc::clone(&spec.model),
-            plan,
+            map,
         })
     }
 
     /// Forgets what was learned of the device: another one may stand in its place.
     fn relearn(&mut self) {
-        self.plan = narrow::planned(self.model.registers().map(|r| r.plan()).unwrap_or_default());
+        if let Some(registers) = self.model.registers() {
+            self.map = chain::Map::of(registers);
+        }
     }
 }
 

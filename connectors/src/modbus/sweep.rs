@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Channel, Instant};
-use profile::Decoded;
+use profile::{Block, Decoded, Limits, Measure};
 use tokio::time::Instant as Tick;
 
 use super::ask::{Answer, Ask};
+use super::chain::{self, ChainError};
 use super::line::Terms;
 use super::narrow::{Narrowed, Walk};
 use super::owed::Owed;
@@ -73,6 +74,7 @@ pub(super) struct Bus {
     /// The line was listened to since the program began, so that nothing asked before it can come any more.
     known: bool,
     last_request: Option<Tick>,
+    session_number: u64,
 }
 
 impl Bus {
@@ -85,16 +87,12 @@ impl Bus {
             owed: Owed::default(),
             known: false,
             last_request: None,
+            session_number: 0,
         }
     }
 
     pub(super) const fn is_open(&self) -> bool {
         self.session.is_some()
-    }
-
-    /// How the place is named.
-    pub(super) const fn way(&self) -> &Way {
-        &self.settings.way
     }
 
     /// Opens a session unless there is one.
@@ -111,6 +109,7 @@ impl Bus {
         match opened {
             Ok(session) => {
                 self.session = Some(session);
+                self.session_number += 1;
                 Ok(())
             }
             Err(source) => Err(self.unopened(address, source)),
@@ -161,22 +160,30 @@ impl Bus {
         let mut swept = Swept::begun(clock.now());
         let Some(registers) = unit.model.registers() else { return swept };
         let limits = registers.limits;
-        let terms = Terms {
-            pause: self.settings.pause(limits.pause_ms),
-            limit: self.settings.timeout(None),
-            words_max: limits.registers_per_request,
-        };
-        let mut walk = Walk::through(&unit.plan);
+        let terms = self.terms(limits);
+        if unit.map.is_stale(registers, self.session_number) {
+            match chain::place(self, unit.unit, registers, terms).await {
+                Ok(map) => unit.map = map,
+                Err(ChainError::Read(ask, error)) => {
+                    swept.failure = Some(self.explain(unit, ask, terms.limit, error));
+                    return swept;
+                }
+                Err(ChainError::Unfit(source)) => {
+                    let target = self.target(unit, "its chain of SunSpec models");
+                    swept.failure = Some(LinkError::SunSpec { target, source });
+                    return swept;
+                }
+            }
+        }
+        let Some(registers) = unit.map.registers.clone() else { return swept };
+        let mut walk = Walk::through(&unit.map.plan);
         while let Some((origin, planned)) = walk.next() {
             let block = &planned.block;
             let ask = Ask::Words { space: block.space, address: block.address, count: block.count };
             let error = match self.ask(unit.unit, ask, terms).await {
                 Ok(Answer::Words(words)) => {
                     for (i, value) in block.measures.iter().zip(registers.decode(block, &words)) {
-                        let (first, last) = registers.measures[*i].span();
-                        let from = usize::from(first - block.address);
-                        let to = usize::from(last - block.address) + 1;
-                        swept.raw.push(hex(words.get(from..to).unwrap_or_default()));
+                        swept.raw.push(raw(block, &registers.measures[*i], &words));
                         swept.values.push(value);
                     }
                     walk.answered(origin, planned);
@@ -186,7 +193,7 @@ impl Bus {
                 Err(error) => error,
             };
             let (too_much, refusal) = weigh(&error);
-            let error = self.explain(&unit.meter, unit.unit, ask, terms.limit, error);
+            let error = self.explain(unit, ask, terms.limit, error);
             if refusal {
                 walk.refused(origin, planned, &registers.measures, too_much, error);
             } else {
@@ -196,10 +203,24 @@ impl Bus {
             }
         }
         let walked = walk.end();
-        unit.plan = walked.plan;
+        unit.map.plan = walked.plan;
         swept.narrowed = walked.narrowed;
         swept.refusals = walked.refusals;
         swept
+    }
+
+    /// How a device with these limits is asked over this link.
+    pub(super) fn terms(&self, limits: Limits) -> Terms {
+        Terms {
+            pause: self.settings.pause(limits.pause_ms),
+            limit: self.settings.timeout(limits.timeout_ms),
+            words_max: limits.registers_per_request,
+        }
+    }
+
+    /// Counts sessions; a new one gives the number.
+    pub(super) const fn session_number(&self) -> u64 {
+        self.session_number
     }
 
     /// One question, over the open session. Where a failure leaves the session unfit, it is dropped.
@@ -228,27 +249,25 @@ impl Bus {
         answer
     }
 
+    fn target(&self, unit: &Unit, asked: &str) -> Box<Target> {
+        Box::new(Target {
+            meter: unit.meter.clone(),
+            place: self.settings.way.to_string(),
+            unit: unit.unit,
+            asked: asked.to_owned(),
+        })
+    }
+
     /// The failure in the words of a person at the cabinet.
-    fn explain(
-        &self,
-        meter: &model::MeterId,
-        unit: u8,
-        ask: Ask,
-        limit: Duration,
-        error: ReadError,
-    ) -> LinkError {
-        let asked = match ask {
+    fn explain(&self, unit: &Unit, ask: Ask, limit: Duration, error: ReadError) -> LinkError {
+        let (asked, wanted) = match ask {
             Ask::Words { space, address, count } => {
-                format!("{} registers {address}-{}", space.code(), address.saturating_add(count.max(1) - 1))
+                let last = address.saturating_add(count.max(1) - 1);
+                (format!("{} registers {address}-{last}", space.code()), count)
             }
-            Ask::Identity { .. } => "identification".to_owned(),
+            Ask::Identity { .. } => ("identification".to_owned(), 0),
         };
-        let wanted = match ask {
-            Ask::Words { count, .. } => count,
-            Ask::Identity { .. } => 0,
-        };
-        let target =
-            Box::new(Target { meter: meter.clone(), place: self.settings.way.to_string(), unit, asked });
+        let target = self.target(unit, &asked);
         match error {
             ReadError::Exception { code, .. } => {
                 LinkError::Exception { target, code, meaning: meaning(code) }
@@ -276,6 +295,13 @@ const fn weigh(error: &ReadError) -> (bool, bool) {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The words of a measure out of a block's answer, in hexadecimal.
+fn raw(block: &Block, measure: &Measure, words: &[u16]) -> String {
+    let (first, last) = measure.span();
+    let own = block.words_of(measure, words).unwrap_or_default();
+    hex(own.get(..usize::from(last - first) + 1).unwrap_or(own))
 }
 
 fn hex(words: &[u16]) -> String {
