@@ -11,6 +11,7 @@ mod outbox;
 mod owed;
 mod rtu;
 mod run;
+pub mod scan;
 mod session;
 mod settings;
 mod sweep;

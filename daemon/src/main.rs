@@ -54,6 +54,8 @@ enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
+    /// Look around a Modbus bus: which units answer, which model each is; reads only
+    Scan(commands::scan::ScanArgs),
     /// Bring in bills, temperatures or a project file; importing twice changes nothing
     Import {
         #[command(subcommand)]
@@ -183,6 +185,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Run(arg) => commands::run::run(&arg.config),
         Command::Check { config, project } => commands::check::check(&config.config, &project),
         Command::Probe { meter, config } => commands::probe::probe(&config.config, &meter),
+        Command::Scan(args) => commands::scan::scan(&args),
         Command::Import { what } => commands::import::import(&what),
         Command::Report(args) => commands::report::report(&args),
         Command::Demo(args) => commands::demo::demo(&args),
