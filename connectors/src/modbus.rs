@@ -16,6 +16,12 @@ mod session;
 mod settings;
 mod sweep;
 #[cfg(test)]
+mod bus_sim;
+#[cfg(test)]
+mod bus_tests;
+#[cfg(test)]
+mod line_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

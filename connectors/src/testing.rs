@@ -62,6 +62,16 @@ impl TestInbox {
         seconds
     }
 
+    /// Subjects and codes of the findings that were taken back.
+    pub(crate) fn resolved(&self) -> Vec<(String, &'static str)> {
+        let events = self.events.lock().unwrap();
+        let resolved = |event: &SourceEvent| match event {
+            SourceEvent::Resolved { subject, code } => Some((subject.clone(), *code)),
+            _ => None,
+        };
+        events.iter().filter_map(resolved).collect()
+    }
+
     pub(crate) fn codes(&self) -> Vec<&'static str> {
         self.findings.lock().unwrap().iter().map(|f| f.code).collect()
     }

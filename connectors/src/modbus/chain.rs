@@ -70,6 +70,7 @@ pub(super) async fn place(
             Err(
                 error @ (ReadError::Exception { .. }
                 | ReadError::Timeout
+                | ReadError::Owing
                 | ReadError::Garbled { .. }
                 | ReadError::Lost(_)
                 | ReadError::Protocol(_)),

@@ -13,7 +13,7 @@ use tokio::time::{Instant as Tick, timeout_at};
 use super::ask::{Answer, Ask, REFUSED, Shape};
 use super::owed::Owed;
 use super::rtu::{self, Receiver, Seen};
-use super::session::ReadError;
+use super::session::{ReadError, UNIT_SILENT};
 use crate::wire::Wire;
 
 /// A line on which somebody talks without a pause for so long is of no use.
@@ -21,8 +21,6 @@ const BABBLE_MAX: Duration = Duration::from_secs(2);
 /// Shortest silence in which the rest of a frame that has begun is given up; adapters and networks hand over what
 /// they receive in portions with pauses of some milliseconds.
 const STALL_MIN: Duration = Duration::from_millis(50);
-/// Questions of other shapes asked in a row to find out what is still owed.
-const FENCES_MAX: usize = 3;
 /// Characters of the longest frame.
 const FRAME_CHARACTERS: u32 = 256;
 /// Bytes taken from the wire at once.
@@ -116,39 +114,8 @@ impl Line {
         }
     }
 
-    /// Asks, where needed after a question of another shape that settles what is owed.
-    pub(super) async fn read(
-        &mut self,
-        unit: u8,
-        ask: Ask,
-        terms: Terms,
-        owed: &mut Owed,
-    ) -> Result<Answer, ReadError> {
-        for _ in 0..FENCES_MAX {
-            if !owed.forbids(unit, ask.shape(), Tick::now()) {
-                return self.ask(unit, ask, terms, owed).await;
-            }
-            let Some(fence) = fence(unit, ask, terms.words_max, owed) else { break };
-            match self.ask(unit, fence, terms, owed).await {
-                // What it says is of no interest; that it came is.
-                Ok(_) | Err(ReadError::Exception { .. } | ReadError::Short { .. }) => {}
-                Err(
-                    error @ (ReadError::Timeout
-                    | ReadError::Lost(_)
-                    | ReadError::Garbled { .. }
-                    | ReadError::Protocol(_)),
-                ) => return Err(error),
-            }
-        }
-        if owed.forbids(unit, ask.shape(), Tick::now()) {
-            // Nothing can be asked that could not be mistaken: as good as no answer.
-            return Err(ReadError::Timeout);
-        }
-        self.ask(unit, ask, terms, owed).await
-    }
-
-    /// One question and its answer.
-    async fn ask(
+    /// One question and its answer. The question must not be one that [`Owed::forbids`].
+    pub(super) async fn ask(
         &mut self,
         unit: u8,
         ask: Ask,
@@ -194,7 +161,8 @@ impl Line {
                 ReadError::Exception { .. }
                 | ReadError::Short { .. }
                 | ReadError::Garbled { .. }
-                | ReadError::Protocol(_),
+                | ReadError::Protocol(_)
+                | ReadError::Owing,
             )) => known,
         }
     }
@@ -283,10 +251,11 @@ fn judge(unit: u8, mine: Option<Ask>, pdu: &[u8], owed: &mut Owed) -> Judged {
         let function = function & !REFUSED;
         let late = owed.refused(unit, function);
         return match mine.filter(|ask| ask.function() == function) {
-            // Which of the two questions was refused cannot be told: the newer one stays owed.
-            Some(ask) if late => {
+            // Which of the two questions was refused cannot be told: the newer one stays owed. So it does when a
+            // gateway says that it gave up on the device.
+            Some(ask) if late || code == UNIT_SILENT => {
                 owed.add(unit, ask.shape(), Tick::now());
-                Judged::Answer(Err(ReadError::Exception { code, sure: false }))
+                Judged::Answer(Err(ReadError::Exception { code, sure: !late }))
             }
             Some(_) => {
                 owed.clear(unit);
@@ -309,19 +278,4 @@ fn judge(unit: u8, mine: Option<Ask>, pdu: &[u8], owed: &mut Owed) -> Judged {
         }
         _ => Judged::Foreign,
     }
-}
-
-/// A question to the same registers whose answer cannot be mistaken for one that is owed. Pairs of registers come
-/// first, since many meters refuse half a number.
-fn fence(unit: u8, ask: Ask, words_max: u16, owed: &mut Owed) -> Option<Ask> {
-    let Ask::Words { space, address, count } = ask else { return None };
-    let room = u16::MAX - address;
-    let fits = |n: &u16| *n != count && *n <= words_max && *n - 1 <= room;
-    let pairs = || (1..=words_max / 2).map(|n| n * 2);
-    let below = pairs().filter(|n| *n < count);
-    let above = pairs().filter(|n| count < *n);
-    let odd = (1..=words_max).filter(|n| n % 2 == 1);
-    let mut questions =
-        below.chain(above).chain(odd).filter(fits).map(|count| Ask::Words { space, address, count });
-    questions.find(|question| !owed.forbids(unit, question.shape(), Tick::now()))
 }

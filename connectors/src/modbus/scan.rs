@@ -137,7 +137,7 @@ impl<'a> Visit<'a> {
     async fn ask(&mut self, ask: Ask) -> Result<Option<Result<Answer, ReadError>>, LinkError> {
         self.bus.connect().await?;
         match self.bus.ask(self.unit, ask, self.terms).await {
-            Err(ReadError::Timeout | ReadError::Lost(_) | ReadError::Protocol(_)) => {
+            Err(ReadError::Timeout | ReadError::Owing | ReadError::Lost(_) | ReadError::Protocol(_)) => {
                 self.silent += 1;
                 Ok(None)
             }
@@ -161,6 +161,7 @@ impl<'a> Visit<'a> {
                 ReadError::Short { .. }
                 | ReadError::Garbled { .. }
                 | ReadError::Timeout
+                | ReadError::Owing
                 | ReadError::Lost(_)
                 | ReadError::Protocol(_),
             )) => Some(FirstWord::Garbled),

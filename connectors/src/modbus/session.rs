@@ -8,16 +8,21 @@ use std::io;
 use std::time::Duration;
 
 use profile::Space;
-use tokio::time::timeout;
+use tokio::time::{Instant as Tick, timeout};
 use tokio_modbus::client::{Client, Context, tcp};
 use tokio_modbus::prelude::ReadCode;
 use tokio_modbus::slave::{Slave, SlaveContext};
 use tokio_modbus::{Error, ProtocolError, Request, Response};
 
-use super::ask::{Answer, Ask, IdentityLevel, Page};
+use super::ask::{Answer, Ask, IdentityLevel, Page, Shape};
 use super::line::{Line, Pace, Terms};
 use super::owed::Owed;
 use crate::wire::Dial;
+
+/// Questions of other shapes asked in a row to find out what is still owed.
+const FENCES_MAX: usize = 3;
+/// With this exception a gateway says that it gave up on a device, whose answer may still come.
+pub(super) const UNIT_SILENT: u8 = 0x0B;
 
 /// Why a read gave nothing.
 #[derive(Debug)]
@@ -29,6 +34,8 @@ pub(super) enum ReadError {
         sure: bool,
     },
     Timeout,
+    /// Not asked: any answer could be mistaken for one that is still owed.
+    Owing,
     /// The device answered with fewer or more registers than it was asked for.
     Short {
         got: usize,
@@ -70,7 +77,8 @@ impl Session {
         })
     }
 
-    /// Asks a unit. A number of registers other than the one asked for is [`ReadError::Short`].
+    /// Asks a unit, where needed after a question of another shape that settles what is owed. A number of registers
+    /// other than the one asked for is [`ReadError::Short`].
     pub(super) async fn read(
         &mut self,
         unit: u8,
@@ -78,16 +86,73 @@ impl Session {
         terms: Terms,
         owed: &mut Owed,
     ) -> Result<Answer, ReadError> {
-        let answer = match self {
-            Self::Tcp(context) => call(context, unit, ask, terms.limit).await?,
-            Self::Line(line) => line.read(unit, ask, terms, owed).await?,
-        };
-        match (ask, &answer) {
-            (Ask::Words { count, .. }, Answer::Words(words)) if words.len() != usize::from(count) => {
-                Err(ReadError::Short { got: words.len() })
-            }
-            _ => Ok(answer),
+        if let Self::Line(line) = self
+            && owed.forbids(unit, ask.shape(), Tick::now())
+        {
+            // What is owed may have come in the meantime.
+            line.listen(Tick::now(), owed).await?;
         }
+        for _ in 0..FENCES_MAX {
+            if !owed.forbids(unit, ask.shape(), Tick::now()) {
+                return self.one(unit, ask, terms, owed).await;
+            }
+            let Some(fence) = fence(unit, ask, terms.words_max, owed) else { break };
+            match self.one(unit, fence, terms, owed).await {
+                // The gateway speaks, not the device.
+                Err(error @ ReadError::Exception { code: UNIT_SILENT, .. }) => return Err(error),
+                // What it says is of no interest; that it came is.
+                Ok(_) | Err(ReadError::Exception { .. } | ReadError::Short { .. }) => {}
+                Err(
+                    error @ (ReadError::Timeout
+                    | ReadError::Owing
+                    | ReadError::Lost(_)
+                    | ReadError::Garbled { .. }
+                    | ReadError::Protocol(_)),
+                ) => return Err(error),
+            }
+        }
+        if owed.forbids(unit, ask.shape(), Tick::now()) {
+            return Err(ReadError::Owing);
+        }
+        self.one(unit, ask, terms, owed).await
+    }
+
+    async fn one(
+        &mut self,
+        unit: u8,
+        ask: Ask,
+        terms: Terms,
+        owed: &mut Owed,
+    ) -> Result<Answer, ReadError> {
+        let context = match self {
+            Self::Line(line) => return line.ask(unit, ask, terms, owed).await,
+            Self::Tcp(context) => context,
+        };
+        let answer = call(context, unit, ask, terms.limit).await;
+        // Transaction ids tell answers apart, as far as the gateway keeps them apart on its own line and from one
+        // connection to the next; not all do.
+        match &answer {
+            Ok(Answer::Words(words)) => {
+                let shape = Shape { bytes: u8::try_from(words.len() * 2).ok(), ..ask.shape() };
+                if shape != ask.shape() {
+                    owed.paid(unit, shape);
+                    return Err(ReadError::Short { got: words.len() });
+                }
+                owed.clear(unit);
+            }
+            Ok(Answer::Identity(_)) => owed.clear(unit),
+            Err(ReadError::Exception { code: UNIT_SILENT, .. }) => owed.add(unit, ask.shape(), Tick::now()),
+            Err(ReadError::Exception { .. }) => owed.clear(unit),
+            Err(
+                ReadError::Timeout
+                | ReadError::Lost(_)
+                | ReadError::Protocol(_)
+                | ReadError::Garbled { .. }
+                | ReadError::Short { .. }
+                | ReadError::Owing,
+            ) => owed.add(unit, ask.shape(), Tick::now()),
+        }
+        answer
     }
 }
 
@@ -126,4 +191,19 @@ async fn call(context: &mut Context, unit: u8, ask: Ask, limit: Duration) -> Res
         }
         (_, other) => Err(ReadError::Protocol(format!("answer of another kind: {other:?}"))),
     }
+}
+
+/// A question to the same registers whose answer cannot be mistaken for one that is owed. Pairs of registers come
+/// first, since many meters refuse half a number.
+fn fence(unit: u8, ask: Ask, words_max: u16, owed: &mut Owed) -> Option<Ask> {
+    let Ask::Words { space, address, count } = ask else { return None };
+    let room = u16::MAX - address;
+    let fits = |n: &u16| *n != count && *n <= words_max && *n - 1 <= room;
+    let pairs = || (1..=words_max / 2).map(|n| n * 2);
+    let below = pairs().filter(|n| *n < count);
+    let above = pairs().filter(|n| count < *n);
+    let odd = (1..=words_max).filter(|n| n % 2 == 1);
+    let mut questions =
+        below.chain(above).chain(odd).filter(fits).map(|count| Ask::Words { space, address, count });
+    questions.find(|question| !owed.forbids(unit, question.shape(), Tick::now()))
 }

@@ -144,6 +144,7 @@ impl Bus {
             Err(
                 ReadError::Protocol(_)
                 | ReadError::Timeout
+                | ReadError::Owing
                 | ReadError::Exception { .. }
                 | ReadError::Short { .. }
                 | ReadError::Garbled { .. },
@@ -234,7 +235,7 @@ impl Bus {
         let answer = session.read(unit, ask, terms, &mut self.owed).await;
         self.last_request = Some(Tick::now());
         let sound = match (&answer, &*session) {
-            (Ok(_) | Err(ReadError::Exception { .. } | ReadError::Short { .. }), _) => true,
+            (Ok(_) | Err(ReadError::Exception { .. } | ReadError::Short { .. } | ReadError::Owing), _) => true,
             (Err(ReadError::Lost(_)), _) => false,
             (Err(ReadError::Timeout | ReadError::Garbled { .. } | ReadError::Protocol(_)), session) => {
                 match session {
@@ -272,7 +273,8 @@ impl Bus {
             ReadError::Exception { code, .. } => {
                 LinkError::Exception { target, code, meaning: meaning(code) }
             }
-            ReadError::Timeout => LinkError::Timeout { target, timeout_ms: millis(limit) },
+            // Not asked is as good as not answered: the answers to earlier questions are still missing.
+            ReadError::Timeout | ReadError::Owing => LinkError::Timeout { target, timeout_ms: millis(limit) },
             ReadError::Short { got } => LinkError::Short { target, got, wanted },
             ReadError::Garbled { bytes } => LinkError::Garbled { target, bytes },
             ReadError::Lost(source) => LinkError::Lost { target, source },
@@ -287,9 +289,11 @@ const fn weigh(error: &ReadError) -> (bool, bool) {
     match error {
         ReadError::Exception { code, sure } => (*sure && matches!(*code, 0x02 | 0x03), !unit_is_away(*code)),
         ReadError::Short { .. } => (true, true),
-        ReadError::Timeout | ReadError::Garbled { .. } | ReadError::Lost(_) | ReadError::Protocol(_) => {
-            (false, false)
-        }
+        ReadError::Timeout
+        | ReadError::Owing
+        | ReadError::Garbled { .. }
+        | ReadError::Lost(_)
+        | ReadError::Protocol(_) => (false, false),
     }
 }
 
