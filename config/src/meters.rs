@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{Channel, ModelId};
+use model::{Channel, MeterId, ModelId};
 use profile::{Evidence, EvidenceLevel, Interface, MeterModel};
 use serde::Deserialize;
 
@@ -76,8 +76,8 @@ pub struct Meters {
     replaced: BTreeMap<ModelId, ModelId>,
     /// Which file a model came from.
     files: BTreeMap<ModelId, String>,
-    /// Totals that a dump of a real meter has proved.
-    proved: BTreeMap<ModelId, BTreeSet<Channel>>,
+    /// Totals that a dump of a real meter has proved: of every meter of the model, or of one.
+    proved: BTreeMap<ModelId, BTreeSet<(Option<MeterId>, Channel)>>,
 }
 
 impl Meters {
@@ -92,29 +92,35 @@ impl Meters {
         self.models.values()
     }
 
-    /// Whether readings of a model's channel may enter a report: not those of an experimental model, unless a dump
-    /// of a real meter in the installation's catalogue has proved them. A model that is not known proves nothing.
+    /// Whether readings of a meter's channel may enter a report: not those of an experimental model, unless a dump in
+    /// the installation's catalogue has proved them. A model that is not known proves nothing.
     #[must_use]
-    pub fn is_proved(&self, id: &ModelId, channel: Channel) -> bool {
-        self.get(id).is_some_and(|model| {
-            model.evidence.level != EvidenceLevel::Experimental
-                || self.proved.get(&model.id).is_some_and(|proved| proved.contains(&channel))
-        })
+    pub fn is_proved(&self, id: &ModelId, meter: &MeterId, channel: Channel) -> bool {
+        let Some(model) = self.get(id) else { return false };
+        let of = model.evidence.each_meter.then(|| meter.clone());
+        model.evidence.level != EvidenceLevel::Experimental
+            || self.proved.get(&model.id).is_some_and(|proved| proved.contains(&(of, channel)))
     }
 
     /// Takes a dump as evidence. A model of which every total is proved has been read on a bench.
     fn prove(&mut self, file: &str, text: &str) -> Result<(), MeterFileError> {
         let form = dumps::parse(text).map_err(|error| form_error(file, text, &error))?;
-        let form = form.map_err(|(key, says)| MeterFileError::Key { file: file.to_owned(), key, says })?;
+        let at_key = |(key, says)| MeterFileError::Key { file: file.to_owned(), key, says };
+        let form = form.map_err(at_key)?;
         let Some(model) = self.get(&form.model) else {
             return Err(MeterFileError::UnknownModel { file: file.to_owned(), id: form.model });
         };
         let mut model = MeterModel::clone(model);
+        let meter = form.meter.filter(|_| model.evidence.each_meter);
+        if model.evidence.each_meter && meter.is_none() {
+            let says = format!("units of {} are set in each meter; give the id of the one dumped", model.id);
+            return Err(at_key(("meter".to_owned(), says)));
+        }
         let source = |source| MeterFileError::Dump { file: file.to_owned(), source };
         let proved = self.proved.entry(model.id.clone()).or_default();
-        proved.extend(form.dump.prove(&model).map_err(source)?);
+        proved.extend(form.dump.prove(&model).map_err(source)?.into_iter().map(|c| (meter.clone(), c)));
         model.evidence.sources.push(form.source);
-        if dumps::totals(&model).is_subset(proved) {
+        if dumps::totals(&model).into_iter().all(|channel| proved.contains(&(None, channel))) {
             model.evidence.level = model.evidence.level.max(EvidenceLevel::Bench);
         }
         self.models.insert(model.id.clone(), Arc::new(model));
@@ -259,6 +265,8 @@ struct MeterForm {
 struct EvidenceForm {
     level: String,
     sources: Vec<String>,
+    #[serde(default)]
+    each_meter: bool,
 }
 
 impl MeterForm {
@@ -286,7 +294,11 @@ impl MeterForm {
             replaces: self.replaces.iter().map(|old| id("replaces", old)).collect::<Result<_, _>>()?,
             maker: self.maker,
             name: self.name,
-            evidence: Evidence { level, sources: self.evidence.sources },
+            evidence: Evidence {
+                level,
+                sources: self.evidence.sources,
+                each_meter: self.evidence.each_meter,
+            },
             caveats: self.caveats,
             identify: identifications(self.identify)?,
             interface,

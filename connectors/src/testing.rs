@@ -134,7 +134,7 @@ pub(crate) fn two_blocks() -> Arc<MeterModel> {
         replaces: vec![],
         maker: "test".into(),
         name: "test".into(),
-        evidence: Evidence { level: EvidenceLevel::Bench, sources: vec![] },
+        evidence: Evidence { level: EvidenceLevel::Bench, sources: vec![], each_meter: false },
         caveats: vec![],
         identify: vec![],
         interface: Interface::Registers(RegisterModel {

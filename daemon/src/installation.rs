@@ -9,7 +9,7 @@ use analytics::series::SeriesSettings;
 use config::meters::Meters;
 use config::{Catalog, MeterSettings, Settings};
 use connectors::{Link, LinkSpec, MeterSpec};
-use model::{Finding, MeterFacts, MeterId, Project};
+use model::{Finding, MeterFacts, MeterId, Project, Severity};
 use store::{Store, StoreOptions};
 
 use crate::exit::{Exit, Failure};
@@ -87,6 +87,23 @@ impl Installation {
         let channel = meter.total_channel();
         let measure = model.registers()?.measures.iter().find(|m| m.channel == channel)?;
         measure.resolution()
+    }
+
+    /// Why the readings of a project's meter may enter no report, where its model is experimental and no dump of a
+    /// real meter has proved it.
+    pub(crate) fn unproved(&self, meter: &MeterFacts) -> Option<Finding> {
+        let model = &self.settings.meter(&meter.id)?.model;
+        if self.models.is_proved(model, &meter.id, meter.total_channel()) {
+            return None;
+        }
+        let says = format!(
+            "its model {model} is experimental: its readings count in no report until a register dump of the real \
+             meter proves {}",
+            meter.total_channel()
+        );
+        let rule = "conservative direction: a register map of uncertain origin proves no saving";
+        let subject = format!("meter:{}", meter.id);
+        Some(Finding::new("meter.experimental", Severity::Blocks, subject, says, rule).with("model", model))
     }
 
     pub(crate) fn every_seconds(&self, meter: &MeterId) -> u32 {

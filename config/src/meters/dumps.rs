@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use model::{Channel, Kind, ModelId};
+use model::{Channel, Kind, MeterId, ModelId};
 use profile::{Dump, MeterModel, Shown};
 use serde::Deserialize;
 
@@ -16,6 +16,8 @@ use super::registers::words;
 #[serde(deny_unknown_fields)]
 struct DumpForm {
     model: String,
+    /// The installation's id of the meter, where its model's units are set in each meter.
+    meter: Option<String>,
     serial: String,
     read_on: String,
     #[serde(default)]
@@ -29,6 +31,7 @@ struct DumpForm {
 #[derive(Debug)]
 pub(super) struct DumpFile {
     pub(super) model: ModelId,
+    pub(super) meter: Option<MeterId>,
     /// Of which meter it is, and of which day.
     pub(super) source: String,
     pub(super) dump: Dump,
@@ -42,6 +45,8 @@ pub(super) fn parse(text: &str) -> Result<Result<DumpFile, KeyError>, toml::de::
 impl DumpForm {
     fn file(self) -> Result<DumpFile, KeyError> {
         let model = ModelId::new(&self.model).map_err(|e| ("model".to_owned(), e.to_string()))?;
+        let meter = self.meter.as_deref().map(MeterId::new).transpose();
+        let meter = meter.map_err(|e| ("meter".to_owned(), e.to_string()))?;
         let day = NaiveDate::parse_from_str(&self.read_on, "%Y-%m-%d").map_err(|_| {
             let says = format!("{:?} is not a day; write it like \"2026-02-03\"", self.read_on);
             ("read_on".to_owned(), says)
@@ -63,6 +68,7 @@ impl DumpForm {
         }
         Ok(DumpFile {
             model,
+            meter,
             source: format!(
                 "register dump of the meter with serial number {}, read on {day}",
                 self.serial.trim()

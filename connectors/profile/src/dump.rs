@@ -124,7 +124,7 @@ mod tests {
             replaces: vec![],
             maker: "Acme".into(),
             name: "M1".into(),
-            evidence: Evidence { level: EvidenceLevel::Experimental, sources: vec![] },
+            evidence: Evidence { level: EvidenceLevel::Experimental, sources: vec![], each_meter: false },
             caveats: vec![],
             identify: vec![],
             interface: Interface::Registers(RegisterModel {

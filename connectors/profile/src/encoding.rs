@@ -273,41 +273,5 @@ fn bits_of_digits(mut number: i128, count: u16, width: u32, base: i128) -> Optio
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_four_orders_of_one_number() {
-        let bits = |order, words: &[u16]| Encoding { number: Number::U32, order }.bits(words);
-        assert_eq!(bits(WordOrder::Abcd, &[0x1122, 0x3344]), Some(0x1122_3344));
-        assert_eq!(bits(WordOrder::Cdab, &[0x3344, 0x1122]), Some(0x1122_3344));
-        assert_eq!(bits(WordOrder::Badc, &[0x2211, 0x4433]), Some(0x1122_3344));
-        assert_eq!(bits(WordOrder::Dcba, &[0x4433, 0x2211]), Some(0x1122_3344));
-        assert_eq!(bits(WordOrder::Abcd, &[0x1122]), None);
-    }
-
-    #[test]
-    fn signs_and_floats() {
-        let read = |number, words: &[u16]| {
-            let e = Encoding { number, order: WordOrder::Abcd };
-            e.bits(words).map(|b| e.number(b))
-        };
-        assert_eq!(read(Number::I16, &[0xFFFF]), Some(Raw::Integer(-1)));
-        assert_eq!(read(Number::U16, &[0xFFFF]), Some(Raw::Integer(65_535)));
-        assert_eq!(read(Number::I32, &[0xFFFF, 0xFFFE]), Some(Raw::Integer(-2)));
-        assert_eq!(read(Number::I64, &[0xFFFF, 0xFFFF, 0xFFFF, 0xFFFD]), Some(Raw::Integer(-3)));
-        assert_eq!(read(Number::U64, &[0x8000, 0, 0, 0]), Some(Raw::Integer(1 << 63)));
-        assert_eq!(read(Number::F32, &[0x4640, 0xE666]), Some(Raw::Float(f64::from(12345.6_f32))));
-        assert_eq!(read(Number::F64, &[0x40C8, 0x1CCC, 0xCCCC, 0xCCCD]), Some(Raw::Float(12345.6)));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn words_and_bits_are_inverse(bits: u64, n in 0_usize..17, o in 0_usize..4) {
-            let e = Encoding { number: Number::ALL[n], order: WordOrder::ALL[o] };
-            let width = 16 * u32::from(e.number.words());
-            let bits = if width == 64 { bits } else { bits & ((1 << width) - 1) };
-            proptest::prop_assert_eq!(e.bits(&e.words(bits)), Some(bits));
-        }
-    }
-}
+#[path = "encoding_tests.rs"]
+mod tests;

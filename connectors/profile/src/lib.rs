@@ -66,6 +66,9 @@ pub struct Evidence {
     pub level: EvidenceLevel,
     /// Manuals and public sources, one a line.
     pub sources: Vec<String>,
+    /// Whether a dump of one meter says nothing of others of this model, since their units are set one by one and no
+    /// register says them.
+    pub each_meter: bool,
 }
 
 /// By which means a meter speaks.
