@@ -135,7 +135,8 @@ impl Judge {
     /// Takes back what was told of a channel, but for `still`. A finding stands for all channels of the meter that
     /// are bad in the same way: while there is another one, it is told of that one instead.
     fn mended(&mut self, channel: Channel, still: Option<&'static str>, inbox: &dyn Inbox) {
-        let over: Vec<&'static str> = self.bad.keys().filter(|(bad, _)| *bad == channel).map(|k| k.1).collect();
+        let over: Vec<&'static str> =
+            self.bad.keys().filter(|(bad, _)| *bad == channel).map(|k| k.1).collect();
         for code in over.into_iter().filter(|code| still != Some(code)) {
             self.bad.remove(&(channel, code));
             match self.bad.iter().find(|((_, other), _)| *other == code) {
@@ -163,5 +164,69 @@ impl Judge {
         if self.failing.take().is_some() {
             inbox.report(Finding::new("link.up", Severity::Note, self.subject(), "answers again", ""));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Phase, Quantity, Value};
+    use profile::Range;
+
+    use super::*;
+    use crate::error::Target;
+    use crate::testing::{BEGIN, TestInbox};
+
+    fn channel(phase: Phase) -> Channel {
+        Channel { quantity: Quantity::Voltage, phase }
+    }
+
+    fn judge(judge: &mut Judge, values: &[(Phase, Decoded)], inbox: &TestInbox) {
+        let values: Vec<(Channel, Decoded)> = values.iter().map(|(p, d)| (channel(*p), *d)).collect();
+        let arrival = Arrival {
+            observed_at: BEGIN,
+            received_at: BEGIN,
+            quality: Quality::Good,
+            origin: Origin::Modbus,
+        };
+        judge.readings(&values, arrival, inbox);
+    }
+
+    #[test]
+    fn what_was_told_of_a_channel_is_taken_back_when_it_is_good_again() {
+        let inbox = TestInbox::default();
+        let mut state = Judge::new(MeterId::new("m").unwrap());
+        let good = Decoded::Value(Value::Gauge(230.0));
+        let bad = Decoded::NotANumber { bits: 1 };
+        judge(&mut state, &[(Phase::L1, bad), (Phase::L2, bad)], &inbox);
+        judge(&mut state, &[(Phase::L1, bad), (Phase::L2, good)], &inbox);
+        // One finding stands for both; it now names the one that is still bad.
+        assert_eq!(inbox.resolved(), []);
+        assert!(inbox.findings.lock().unwrap().last().unwrap().says.starts_with("voltage.l1 "));
+        let implausible = Decoded::Implausible(Value::Gauge(9e9), Range { from: 0.0, to: 1e3 });
+        judge(&mut state, &[(Phase::L1, implausible)], &inbox);
+        judge(&mut state, &[(Phase::L1, good), (Phase::L2, good)], &inbox);
+        let meter = || "meter:m".to_owned();
+        assert_eq!(inbox.resolved(), [(meter(), "value.not_a_number"), (meter(), "value.implausible")]);
+        let told = inbox.codes();
+        assert_eq!(told.len(), 4, "two told, one told again of the other, one of another kind: {told:?}");
+    }
+
+    #[test]
+    fn a_meter_that_refuses_is_no_longer_silent() {
+        let inbox = TestInbox::default();
+        let mut state = Judge::new(MeterId::new("m").unwrap());
+        let target = Target {
+            meter: MeterId::new("m").unwrap(),
+            place: "modbus tcp h:1".into(),
+            unit: 1,
+            asked: "input registers 0-1".into(),
+        };
+        let target = Box::new(target);
+        state.failed(&LinkError::Timeout { target: target.clone(), timeout_ms: 1 }, &inbox);
+        assert_eq!(inbox.resolved(), []);
+        state.failed(&LinkError::Exception { target, code: 2, meaning: "" }, &inbox);
+        assert_eq!(inbox.resolved(), [("meter:m".to_owned(), "link.timeout")]);
+        state.recovered(&inbox);
+        assert_eq!(inbox.codes(), ["link.timeout", "link.exception", "link.up"]);
     }
 }

@@ -260,11 +260,7 @@ fn wrong_model(meter: &MeterSpec, connector: &str) -> Finding {
     invalid(&format!("meter:{}", meter.id), says)
 }
 
-fn units(
-    meters: &[&MeterSpec],
-    link: &modbus::Settings,
-    findings: &mut Vec<Finding>,
-) -> Vec<modbus::Unit> {
+fn units(meters: &[&MeterSpec], link: &modbus::Settings, findings: &mut Vec<Finding>) -> Vec<modbus::Unit> {
     let mut taken: BTreeMap<u8, &MeterId> = BTreeMap::new();
     let mut units = Vec::new();
     for meter in meters {

@@ -4,8 +4,14 @@
 //! Must never: send anything but functions 3, 4 and 43, or let one dead meter delay another link.
 
 mod ask;
+#[cfg(test)]
+mod bus_sim;
+#[cfg(test)]
+mod bus_tests;
 mod chain;
 mod line;
+#[cfg(test)]
+mod line_tests;
 mod narrow;
 mod outbox;
 mod owed;
@@ -16,12 +22,6 @@ mod session;
 mod settings;
 mod sweep;
 #[cfg(test)]
-mod bus_sim;
-#[cfg(test)]
-mod bus_tests;
-#[cfg(test)]
-mod line_tests;
-#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
@@ -29,10 +29,10 @@ use std::time::Duration;
 
 use model::MeterId;
 
+pub(crate) use self::settings::is_host_and_port;
 pub use self::settings::{
     BAUD, NAMES, RTU, RTU_OVER_TCP, SerialLine, Settings, TCP, TIMEOUT_MS, UnitSettings, Way,
 };
-pub(crate) use self::settings::is_host_and_port;
 use crate::error::LinkError;
 use crate::inbox::{Clock, Inbox, Stop};
 use crate::link::{MeterSpec, Probe, ProbeLine};
@@ -54,13 +54,7 @@ impl Unit {
     pub fn new(spec: &MeterSpec, settings: UnitSettings) -> Option<Self> {
         let map = chain::Map::of(spec.model.registers()?);
         let every = Duration::from_secs(u64::from(spec.every_s.max(1)));
-        Some(Self {
-            meter: spec.id.clone(),
-            unit: settings.unit,
-            every,
-            model: Arc::clone(&spec.model),
-            map,
-        })
+        Some(Self { meter: spec.id.clone(), unit: settings.unit, every, model: Arc::clone(&spec.model), map })
     }
 
     /// Forgets what was learned of the device: another one may stand in its place.

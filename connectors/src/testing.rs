@@ -110,12 +110,8 @@ impl Inbox for TestInbox {
 pub(crate) fn row(count: u16) -> (Vec<Measure>, Block) {
     let measures: Vec<Measure> =
         (0..count).map(|i| measure(i * 2, Quantity::ActiveEnergyImport, Unit::WattHour)).collect();
-    let block = Block {
-        space: Space::Input,
-        address: 0,
-        count: count * 2,
-        measures: (0..measures.len()).collect(),
-    };
+    let block =
+        Block { space: Space::Input, address: 0, count: count * 2, measures: (0..measures.len()).collect() };
     (measures, block)
 }
 

@@ -113,7 +113,9 @@ impl Shape {
     /// The shape of an answer that is no refusal; `None` for what no question of ours brings.
     pub(super) fn of(pdu: &[u8]) -> Option<Self> {
         match *pdu {
-            [function @ (READ_HOLDING | READ_INPUT), bytes, ..] => Some(Self { function, bytes: Some(bytes) }),
+            [function @ (READ_HOLDING | READ_INPUT), bytes, ..] => {
+                Some(Self { function, bytes: Some(bytes) })
+            }
             [function @ ENCAPSULATED, ..] => Some(Self { function, bytes: None }),
             _ => None,
         }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use model::{Channel, MeterId, Phase, Quantity, Unit as Measured};
 use profile::sunspec;
-use profile::{Check, Identification, Interface, Layout, Limits, MeterModel, RegisterModel, RegisterRef, Space};
+use profile::{
+    Check, Identification, Interface, Layout, Limits, MeterModel, RegisterModel, RegisterRef, Space,
+};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -74,8 +76,7 @@ fn bench(front: Front, sim: Arc<Sim>, units: &[(u8, Arc<MeterModel>)], every_s: 
     let read = units.iter().map(|(unit, model)| {
         Unit::new(&spec(&name(*unit), "l", model, every_s, ""), UnitSettings { unit: *unit }).unwrap()
     });
-    let link =
-        Modbus::over("l".into(), settings(front), read.collect(), Arc::new(SimDial(Arc::clone(&sim))));
+    let link = Modbus::over("l".into(), settings(front), read.collect(), Arc::new(SimDial(Arc::clone(&sim))));
     let (stop, stopping) = Stop::new();
     let clock = TestClock::new() as Arc<dyn Clock>;
     let running = link.run(Arc::clone(&inbox) as Arc<dyn Inbox>, clock, stopping);
@@ -109,9 +110,9 @@ impl Run {
             let (unit, model) = &self.models[reading.series.meter.as_str()];
             let at = address(model, reading.series.channel);
             let read = reading.value.as_f64();
-            let answered = served.iter().find(|served| {
-                served.unit == *unit && f64::from(value(*unit, at, served.number)) == read
-            });
+            let answered = served
+                .iter()
+                .find(|served| served.unit == *unit && f64::from(value(*unit, at, served.number)) == read);
             let answered = answered.unwrap_or_else(|| panic!("nobody said {reading:?}"));
             assert!((answered.address..answered.address + answered.count).contains(&at), "{answered:?}");
             let asked_s = (answered.at - self.sim.begun).as_secs_f64();

@@ -15,8 +15,7 @@ use super::owed::{OWED_FOR, Owed};
 use super::rtu::frame;
 use super::session::{ReadError, Session};
 
-const TERMS: Terms =
-    Terms { pause: Duration::ZERO, limit: Duration::from_millis(1_000), words_max: 10 };
+const TERMS: Terms = Terms { pause: Duration::ZERO, limit: Duration::from_millis(1_000), words_max: 10 };
 
 fn words(count: u16) -> Ask {
     Ask::Words { space: Space::Holding, address: 0x10, count }
@@ -152,8 +151,7 @@ async fn when_no_shape_is_left_the_unit_is_left_alone_until_nothing_can_come() {
     assert_eq!(begun.elapsed(), Duration::ZERO, "nothing was sent, so nothing is waited for");
     tokio::time::sleep(OWED_FOR).await;
     let says = [(10, frame(7, &[3, 2, 0, 5]))];
-    let (read, _) =
-        tokio::join!(session.read(7, words(1), terms, &mut owed), answer(&mut there, &says));
+    let (read, _) = tokio::join!(session.read(7, words(1), terms, &mut owed), answer(&mut there, &says));
     assert!(matches!(read, Ok(Answer::Words(words)) if words == [5]));
 }
 

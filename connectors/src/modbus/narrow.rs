@@ -88,10 +88,7 @@ impl<E> Walk<E> {
             kept: Vec::new(),
             refusals: Vec::new(),
         };
-        Self {
-            ahead: plan.iter().cloned().enumerate().collect(),
-            origins: plan.iter().map(origin).collect(),
-        }
+        Self { ahead: plan.iter().cloned().enumerate().collect(), origins: plan.iter().map(origin).collect() }
     }
 
     /// The next request, with its place in the plan.
@@ -185,11 +182,7 @@ mod tests {
     }
 
     /// Asks a meter that answers blocks for which `takes` holds; what came of it, and how many requests it took.
-    fn sweep(
-        plan: &[Planned],
-        measures: &[Measure],
-        takes: impl Fn(&Block) -> bool,
-    ) -> (Walked<u16>, usize) {
+    fn sweep(plan: &[Planned], measures: &[Measure], takes: impl Fn(&Block) -> bool) -> (Walked<u16>, usize) {
         let mut walk = Walk::through(plan);
         let mut asked = 0;
         while let Some((origin, planned)) = walk.next() {

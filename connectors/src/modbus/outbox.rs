@@ -127,3 +127,90 @@ impl Outbox {
         inbox.report(finding.with("count", self.lost));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{Channel, MeterId, Origin, Quality, Quantity, SeriesKey, Value};
+
+    use super::*;
+    use crate::testing::{BEGIN, TestInbox};
+
+    fn readings(from: usize, count: usize) -> Vec<Reading> {
+        let reading = |i: usize| {
+            let observed_at = BEGIN.plus_millis(i64::try_from(i).unwrap());
+            Reading {
+                series: SeriesKey {
+                    meter: MeterId::new("m").unwrap(),
+                    channel: Channel::total(Quantity::ActiveEnergyImport),
+                },
+                observed_at,
+                received_at: observed_at,
+                value: Value::Total(1),
+                quality: Quality::Good,
+                origin: Origin::Modbus,
+            }
+        };
+        (from..from + count).map(reading).collect()
+    }
+
+    fn dropped(inbox: &TestInbox) -> usize {
+        let events = inbox.events.lock().unwrap();
+        let dropped =
+            |e: &&SourceEvent| matches!(e, SourceEvent::Readings { outcome: ReadingOutcome::Dropped, .. });
+        events.iter().filter(dropped).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_journal_that_refuses_is_asked_again_soon_and_ever_more_seldom() {
+        let inbox = TestInbox::default();
+        *inbox.refuse.lock().unwrap() = 3;
+        let mut outbox = Outbox::new("l".into());
+        let begun = Tick::now();
+        outbox.hand_in(readings(0, 1), &inbox).await;
+        let mut waits = Vec::new();
+        while let Some(at) = outbox.retry_at() {
+            // New readings wait with the others until then.
+            outbox.hand_in(readings(waits.len() + 1, 1), &inbox).await;
+            tokio::time::sleep_until(at).await;
+            waits.push(begun.elapsed().as_secs());
+            outbox.submit(&inbox).await;
+        }
+        assert_eq!(waits, [1, 3, 7]);
+        assert_eq!(inbox.readings.lock().unwrap().len(), 4);
+        assert_eq!(
+            (inbox.codes(), inbox.resolved()),
+            (vec!["link.inbox"], vec![("link:l".into(), "link.inbox")])
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_lost_is_the_oldest_and_is_told() {
+        let inbox = TestInbox::default();
+        *inbox.refuse.lock().unwrap() = usize::MAX;
+        let mut outbox = Outbox::new("l".into());
+        outbox.hand_in(readings(0, PENDING_MAX), &inbox).await;
+        for extra in 0..5 {
+            outbox.hand_in(readings(PENDING_MAX + extra, 1), &inbox).await;
+        }
+        assert_eq!(dropped(&inbox), 5);
+        // Told at the first, the third; the rest with the next occasion.
+        let lost = |inbox: &TestInbox| inbox.codes().iter().filter(|c| **c == "readings.dropped").count();
+        assert_eq!(lost(&inbox), 2);
+        *inbox.refuse.lock().unwrap() = 0;
+        outbox.submit(&inbox).await;
+        let kept = inbox.readings.lock().unwrap();
+        assert_eq!((kept.len(), kept[0].observed_at), (PENDING_MAX, BEGIN.plus_millis(5)));
+        let says = inbox.findings.lock().unwrap().last().unwrap().says.clone();
+        assert!(says.starts_with("5 readings were lost"), "{says}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_handed_in_at_the_end_is_told_too() {
+        let inbox = TestInbox::default();
+        *inbox.refuse.lock().unwrap() = usize::MAX;
+        let mut outbox = Outbox::new("l".into());
+        outbox.hand_in(readings(0, 7), &inbox).await;
+        outbox.close(&inbox).await;
+        assert_eq!((dropped(&inbox), inbox.codes()), (7, vec!["link.inbox", "readings.dropped"]));
+    }
+}

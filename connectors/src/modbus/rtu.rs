@@ -151,9 +151,7 @@ fn lengths(function: u8, bytes: &[u8]) -> [Option<(Kind, Length)>; 2] {
         None => Length::Open,
     };
     match function {
-        0x01..=0x04 => {
-            [Some((Kind::Answer, counted(2, 5))), Some((Kind::Request, Length::Known(8)))]
-        }
+        0x01..=0x04 => [Some((Kind::Answer, counted(2, 5))), Some((Kind::Request, Length::Known(8)))],
         0x05 | 0x06 => [Some((Kind::Request, Length::Known(8))), None],
         0x0F | 0x10 => [Some((Kind::Request, Length::Known(8))), Some((Kind::Request, counted(6, 9)))],
         0x2B => {

@@ -104,7 +104,8 @@ pub(super) async fn scan_over(
             visit.identity().await?;
         }
         let unfinished = visit.is_tired();
-        let unit = FoundUnit { unit, models, identity: visit.identity.unwrap_or_default(), first, unfinished };
+        let unit =
+            FoundUnit { unit, models, identity: visit.identity.unwrap_or_default(), first, unfinished };
         told(ScanStep::Found(&unit));
         found.push(unit);
     }

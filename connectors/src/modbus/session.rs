@@ -117,13 +117,7 @@ impl Session {
         self.one(unit, ask, terms, owed).await
     }
 
-    async fn one(
-        &mut self,
-        unit: u8,
-        ask: Ask,
-        terms: Terms,
-        owed: &mut Owed,
-    ) -> Result<Answer, ReadError> {
+    async fn one(&mut self, unit: u8, ask: Ask, terms: Terms, owed: &mut Owed) -> Result<Answer, ReadError> {
         let context = match self {
             Self::Line(line) => return line.ask(unit, ask, terms, owed).await,
             Self::Tcp(context) => context,

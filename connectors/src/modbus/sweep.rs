@@ -11,6 +11,7 @@ use model::{Channel, Instant};
 use profile::{Block, Decoded, Limits, Measure};
 use tokio::time::Instant as Tick;
 
+use super::Unit;
 use super::ask::{Answer, Ask};
 use super::chain::{self, ChainError};
 use super::line::Terms;
@@ -18,7 +19,6 @@ use super::narrow::{Narrowed, Walk};
 use super::owed::Owed;
 use super::session::{Framing, ReadError, Session};
 use super::settings::{Settings, Way};
-use super::Unit;
 use crate::error::{LinkError, Target};
 use crate::inbox::Clock;
 use crate::wire::Dial;
@@ -235,7 +235,9 @@ impl Bus {
         let answer = session.read(unit, ask, terms, &mut self.owed).await;
         self.last_request = Some(Tick::now());
         let sound = match (&answer, &*session) {
-            (Ok(_) | Err(ReadError::Exception { .. } | ReadError::Short { .. } | ReadError::Owing), _) => true,
+            (Ok(_) | Err(ReadError::Exception { .. } | ReadError::Short { .. } | ReadError::Owing), _) => {
+                true
+            }
             (Err(ReadError::Lost(_)), _) => false,
             (Err(ReadError::Timeout | ReadError::Garbled { .. } | ReadError::Protocol(_)), session) => {
                 match session {

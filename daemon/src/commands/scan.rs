@@ -87,12 +87,10 @@ impl ScanArgs {
             Way::Serial(SerialLine { device, baud: self.baud, parity, stop_bits: self.stop_bits })
         } else {
             let bare = !self.address.contains(':');
-            let address =
-                if bare { format!("{}:{PORT}", self.address) } else { self.address.clone() };
+            let address = if bare { format!("{}:{PORT}", self.address) } else { self.address.clone() };
             if self.rtu { Way::RtuOverTcp { address } } else { Way::Tcp { address } }
         };
-        let settings =
-            Settings { timeout_ms: Some(self.timeout), pause_ms: PAUSE_MS, ..Settings::of(way) };
+        let settings = Settings { timeout_ms: Some(self.timeout), pause_ms: PAUSE_MS, ..Settings::of(way) };
         match settings.check("scan").first() {
             Some(finding) => Err(Failure::bad_input(finding.says.clone())),
             None => Ok(settings),
