@@ -166,6 +166,53 @@ fn two_servers_by_others_are_read_in_every_framing() {
     }
 }
 
+/// Thirty meters on one line, of which one is dead, one late, one gives ten registers at once, and all of which are off
+/// for two seconds: the others are read on, and every total is one that this very meter gave in time.
+#[test]
+fn a_line_of_thirty_meters_recovers_by_itself() {
+    const TIMEOUT_MS: u64 = 400;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("answers");
+    let server = FieldServer::start("thirty_meters.py", log.to_str().unwrap(), &[]);
+    let name = |unit: u8| format!("m{unit}");
+    let table = format!("device = \"{}\"\nbackoff_max_s = 4\ntimeout_ms = {TIMEOUT_MS}", server.said);
+    let spec = LinkSpec { id: "l".into(), connector: "modbus-rtu".into(), table: table.parse().unwrap() };
+    let meters = (1..=30).map(|unit| MeterSpec { every_s: 4, ..meter(&name(unit), "eastron-sdm630", unit) });
+    let (mut links, findings) = plan_links(vec![spec], meters.collect());
+    assert!(findings.is_empty(), "{findings:?}");
+    let inbox = Arc::new(Memory::default());
+    let told = |subject: &str| {
+        let findings = inbox.findings.lock().unwrap();
+        findings.iter().filter(|f| f.subject == subject).map(|f| f.code).collect::<Vec<_>>()
+    };
+    let healthy = || (1..=30).filter(|unit| ![7, 8].contains(unit));
+    run(links.remove(0), &inbox, || {
+        // Read before the two seconds, missed in them, read again after them.
+        let least = healthy().map(|unit| inbox.sweeps(&name(unit))).min().unwrap_or(0);
+        let missed = healthy().any(|unit| told(&format!("meter:{}", name(unit))).contains(&"link.up"));
+        if 4 <= least && missed { Ok(()) } else { Err(format!("{least} sweeps, {missed}")) }
+    });
+    drop(server);
+    let answers = std::fs::read_to_string(&log).unwrap();
+    let answers: BTreeMap<(u64, u64), u64> = answers
+        .lines()
+        .map(|line| {
+            let numbers: Vec<u64> = line.split(' ').map(|n| n.parse().unwrap()).collect();
+            ((numbers[0], numbers[1]), numbers[2])
+        })
+        .collect();
+    let readings = inbox.readings.lock().unwrap();
+    for reading in readings.iter().filter(|r| r.series.channel.to_string() == "active_energy_import") {
+        let kwh = (reading.value.as_f64() / 1_000.0) as u64;
+        let (unit, number) = (kwh / 100_000, kwh % 100_000);
+        assert_eq!(reading.series.meter.as_str(), format!("m{unit}"));
+        let took = answers.get(&(unit, number)).unwrap_or_else(|| panic!("nobody said {reading:?}"));
+        assert!(*took <= TIMEOUT_MS, "the answer of {reading:?} came after {took} ms");
+    }
+    assert_eq!((inbox.sweeps("m7"), inbox.sweeps("m8")), (0, 0));
+    assert!(told("meter:m9").contains(&"meter.limit"), "{:?}", told("meter:m9"));
+}
+
 #[test]
 fn a_serial_server_that_was_off_is_read_again() {
     let server = FieldServer::start("pymodbus_server.py", "rtu-tcp:0", &MAPS);

@@ -32,6 +32,9 @@ pub(super) struct Narrowed {
 }
 
 impl Narrowed {
+    /// Code of the finding.
+    pub(super) const CODE: &str = "meter.limit";
+
     /// What a person can do about it.
     pub(super) fn says(&self, model: &ModelId) -> String {
         let Self { wanted, most, first, last } = self;
@@ -44,7 +47,7 @@ impl Narrowed {
     /// The same as a finding about the meter.
     pub(super) fn finding(&self, meter: &MeterId, model: &ModelId) -> Finding {
         let subject = format!("meter:{meter}");
-        Finding::new("meter.limit", Severity::Note, subject, self.says(model), "")
+        Finding::new(Self::CODE, Severity::Note, subject, self.says(model), "")
             .with("wanted", self.wanted)
             .with("most", self.most)
             .with("model", model)

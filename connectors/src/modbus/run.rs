@@ -9,6 +9,7 @@ use std::time::Duration;
 use model::{Finding, Instant, Origin, Quality, Severity};
 use tokio::time::Instant as Tick;
 
+use super::narrow::Narrowed;
 use super::outbox::Outbox;
 use super::sweep::{Bus, Swept};
 use super::{Modbus, Unit};
@@ -26,9 +27,29 @@ struct Turn {
     due: Instant,
     backoff: Backoff,
     judge: Judge,
+    /// What the device takes is still to be seen, since it was away.
+    learning: bool,
+    limit_told: bool,
 }
 
 impl Turn {
+    /// Tells what the device takes less of than its file says, and forgets it when the device was away: another one
+    /// may stand there when it answers again.
+    fn learn(&mut self, swept: &Swept, inbox: &dyn Inbox) {
+        for narrowed in &swept.narrowed {
+            inbox.report(narrowed.finding(&self.unit.meter, &self.unit.model.id));
+            self.limit_told = true;
+        }
+        if swept.failure.is_some() {
+            self.unit.relearn();
+            self.learning = true;
+        } else if std::mem::take(&mut self.learning) && self.limit_told && swept.narrowed.is_empty() {
+            self.limit_told = false;
+            let subject = format!("meter:{}", self.unit.meter);
+            inbox.note(SourceEvent::Resolved { subject, code: Narrowed::CODE });
+        }
+    }
+
     /// The latest that this turn can be due while the wall clock only goes forward.
     fn furthest(&self, now: Instant) -> Instant {
         let waits = if self.backoff.is_failing() { self.backoff.max() } else { Duration::ZERO };
@@ -67,6 +88,8 @@ pub(super) async fn run(link: Modbus, inbox: Arc<dyn Inbox>, clock: Arc<dyn Cloc
         due: slot_from(now, unit.every),
         backoff: Backoff::new(backoff_max),
         judge: Judge::new(unit.meter.clone()),
+        learning: true,
+        limit_told: false,
         unit,
     });
     let outbox = Outbox::new(link.id.clone());
@@ -219,13 +242,7 @@ impl Runner {
             None => turn.judge.recovered(&*self.inbox),
             Some(error) => turn.judge.failed(error, &*self.inbox),
         }
-        for narrowed in &swept.narrowed {
-            self.inbox.report(narrowed.finding(&turn.unit.meter, &turn.unit.model.id));
-        }
-        if swept.failure.is_some() {
-            // Another device may stand there when it answers again.
-            turn.unit.relearn();
-        }
+        turn.learn(&swept, &*self.inbox);
         let retry = swept.failure.is_some() || outcome == PollOutcome::Failed;
         turn.due = if retry { retry_at(now, turn) } else { on_grid(now, turn) };
         self.note_poll(index, took, outcome);
