@@ -6,25 +6,24 @@ use std::fmt;
 use std::io;
 
 use model::{Finding, MeterId, Severity};
-use profile::Space;
 
 use crate::inbox::InboxError;
 
-/// The meter, and the registers of it, that an attempt was about.
+/// The meter, and what of it, that an attempt was about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     pub meter: MeterId,
-    pub address: String,
+    /// Protocol and address, as `modbus tcp 10.0.0.5:502`.
+    pub place: String,
     pub unit: u8,
-    pub space: Space,
-    pub first: u16,
-    pub last: u16,
+    /// What was asked for, as `input registers 0-1`.
+    pub asked: String,
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { meter, address, unit, space, first, last } = self;
-        write!(f, "`{meter}` (modbus tcp {address}, unit {unit}, {} registers {first}-{last})", space.code())
+        let Self { meter, place, unit, asked } = self;
+        write!(f, "`{meter}` ({place}, unit {unit}, {asked})")
     }
 }
 
@@ -48,6 +47,14 @@ pub enum LinkError {
         "{address} did not answer within {timeout_ms} ms; check that the device is on and in this network"
     )]
     ConnectTimeout { address: String, timeout_ms: u64 },
+    #[error(
+        "{device} cannot be opened; check that the adapter is plugged in, that no other program uses it and that this user may (group dialout)"
+    )]
+    Device {
+        device: String,
+        #[source]
+        source: io::Error,
+    },
     #[error("no answer from {target} within {timeout_ms} ms; try: consuntivo probe {}", target.meter)]
     Timeout { target: Box<Target>, timeout_ms: u64 },
     #[error(
@@ -59,6 +66,10 @@ pub enum LinkError {
         "{target} answered with {got} registers where {wanted} were asked for; lower registers_per_request in its meter file"
     )]
     Short { target: Box<Target>, got: usize, wanted: u16 },
+    #[error(
+        "only {bytes} garbled bytes came from {target}; check baud rate, parity, polarity and termination of the line"
+    )]
+    Garbled { target: Box<Target>, bytes: usize },
     #[error("the connection was lost while reading {target}; try: consuntivo probe {}", target.meter)]
     Lost {
         target: Box<Target>,
@@ -66,9 +77,15 @@ pub enum LinkError {
         source: io::Error,
     },
     #[error(
-        "{target} answered another question than the one asked ({says}); check that no other program shares the gateway"
+        "{target} answered another question than the one asked ({says}); check that no other program shares the gateway or line"
     )]
     Protocol { target: Box<Target>, says: String },
+    #[error("{target} cannot be found; check the model and that SunSpec is enabled on the device")]
+    SunSpec {
+        target: Box<Target>,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error("the broker {address} denied the connection ({why}); check client_id, username and password")]
     Denied { address: String, why: &'static str },
     #[error("the connection to the broker {address} was lost")]
@@ -112,11 +129,14 @@ impl LinkError {
         match self {
             Self::Refused { .. } => "link.refused",
             Self::Unreachable { .. } | Self::ConnectTimeout { .. } => "link.unreachable",
+            Self::Device { .. } => "link.device",
             Self::Timeout { .. } => "link.timeout",
             Self::Exception { .. } => "link.exception",
             Self::Short { .. } => "link.short",
+            Self::Garbled { .. } => "link.garbled",
             Self::Lost { .. } | Self::BrokerLost { .. } => "link.lost",
             Self::Protocol { .. } | Self::BrokerProtocol { .. } => "link.protocol",
+            Self::SunSpec { .. } => "link.sunspec",
             Self::Denied { .. } => "link.denied",
             Self::Secret { .. } => "link.secret",
             Self::Inbox { .. } => "link.inbox",

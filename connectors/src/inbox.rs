@@ -136,6 +136,11 @@ pub enum SourceEvent {
     SessionRebuilt {
         link: String,
     },
+    /// What a finding told is over.
+    Resolved {
+        subject: String,
+        code: &'static str,
+    },
     /// The link works, or does not.
     LinkState {
         link: String,

@@ -2,7 +2,7 @@
 //!
 //! Must never: repeat a finding every round; only changes are told.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use model::{Channel, Finding, Instant, MeterId, Origin, Quality, Reading, SeriesKey, Severity};
 use profile::Decoded;
@@ -23,13 +23,14 @@ pub(crate) struct Arrival {
 #[derive(Debug)]
 pub(crate) struct Judge {
     meter: MeterId,
-    bad: BTreeSet<(Channel, &'static str)>,
+    /// Channels without a usable value, with the finding's code and sentence.
+    bad: BTreeMap<(Channel, &'static str), String>,
     failing: Option<&'static str>,
 }
 
 impl Judge {
     pub(crate) const fn new(meter: MeterId) -> Self {
-        Self { meter, bad: BTreeSet::new(), failing: None }
+        Self { meter, bad: BTreeMap::new(), failing: None }
     }
 
     fn subject(&self) -> String {
@@ -93,7 +94,7 @@ impl Judge {
     fn judge(&mut self, channel: Channel, decoded: Decoded, inbox: &dyn Inbox) {
         let (code, says) = match decoded {
             Decoded::Value(_) => {
-                self.bad.retain(|(bad, _)| *bad != channel);
+                self.mended(channel, None, inbox);
                 return;
             }
             Decoded::Implausible(value, range) => (
@@ -119,17 +120,42 @@ impl Judge {
             ),
             Decoded::Missing => ("value.missing", format!("{channel} was not in the answer")),
         };
-        if self.bad.insert((channel, code)) {
-            let finding = Finding::new(code, Severity::Caution, self.subject(), says.clone(), "");
-            inbox.report(finding.with("channel", channel).with("says", says));
+        self.mended(channel, Some(code), inbox);
+        if !self.bad.contains_key(&(channel, code)) {
+            self.tell(channel, code, &says, inbox);
+            self.bad.insert((channel, code), says);
+        }
+    }
+
+    fn tell(&self, channel: Channel, code: &'static str, says: &str, inbox: &dyn Inbox) {
+        let finding = Finding::new(code, Severity::Caution, self.subject(), says, "");
+        inbox.report(finding.with("channel", channel).with("says", says));
+    }
+
+    /// Takes back what was told of a channel, but for `still`. A finding stands for all channels of the meter that
+    /// are bad in the same way: while there is another one, it is told of that one instead.
+    fn mended(&mut self, channel: Channel, still: Option<&'static str>, inbox: &dyn Inbox) {
+        let over: Vec<&'static str> =
+            self.bad.keys().filter(|(bad, _)| *bad == channel).map(|k| k.1).collect();
+        for code in over.into_iter().filter(|code| still != Some(code)) {
+            self.bad.remove(&(channel, code));
+            match self.bad.iter().find(|((_, other), _)| *other == code) {
+                Some(((other, _), says)) => self.tell(*other, code, says, inbox),
+                None => inbox.note(SourceEvent::Resolved { subject: self.subject(), code }),
+            }
         }
     }
 
     /// Tells of a failure, unless the meter was failing in the same way already.
     pub(crate) fn failed(&mut self, error: &LinkError, inbox: &dyn Inbox) {
-        if self.failing != Some(error.code()) {
-            self.failing = Some(error.code());
-            inbox.report(error.finding(&self.subject()));
+        let before = self.failing.replace(error.code());
+        if before == Some(error.code()) {
+            return;
+        }
+        inbox.report(error.finding(&self.subject()));
+        if let Some(code) = before {
+            // A meter that refuses a request does answer: what was told of its silence is over.
+            inbox.note(SourceEvent::Resolved { subject: self.subject(), code });
         }
     }
 
@@ -138,5 +164,69 @@ impl Judge {
         if self.failing.take().is_some() {
             inbox.report(Finding::new("link.up", Severity::Note, self.subject(), "answers again", ""));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Phase, Quantity, Value};
+    use profile::Range;
+
+    use super::*;
+    use crate::error::Target;
+    use crate::testing::{BEGIN, TestInbox};
+
+    fn channel(phase: Phase) -> Channel {
+        Channel { quantity: Quantity::Voltage, phase }
+    }
+
+    fn judge(judge: &mut Judge, values: &[(Phase, Decoded)], inbox: &TestInbox) {
+        let values: Vec<(Channel, Decoded)> = values.iter().map(|(p, d)| (channel(*p), *d)).collect();
+        let arrival = Arrival {
+            observed_at: BEGIN,
+            received_at: BEGIN,
+            quality: Quality::Good,
+            origin: Origin::Modbus,
+        };
+        judge.readings(&values, arrival, inbox);
+    }
+
+    #[test]
+    fn what_was_told_of_a_channel_is_taken_back_when_it_is_good_again() {
+        let inbox = TestInbox::default();
+        let mut state = Judge::new(MeterId::new("m").unwrap());
+        let good = Decoded::Value(Value::Gauge(230.0));
+        let bad = Decoded::NotANumber { bits: 1 };
+        judge(&mut state, &[(Phase::L1, bad), (Phase::L2, bad)], &inbox);
+        judge(&mut state, &[(Phase::L1, bad), (Phase::L2, good)], &inbox);
+        // One finding stands for both; it now names the one that is still bad.
+        assert_eq!(inbox.resolved(), []);
+        assert!(inbox.findings.lock().unwrap().last().unwrap().says.starts_with("voltage.l1 "));
+        let implausible = Decoded::Implausible(Value::Gauge(9e9), Range { from: 0.0, to: 1e3 });
+        judge(&mut state, &[(Phase::L1, implausible)], &inbox);
+        judge(&mut state, &[(Phase::L1, good), (Phase::L2, good)], &inbox);
+        let meter = || "meter:m".to_owned();
+        assert_eq!(inbox.resolved(), [(meter(), "value.not_a_number"), (meter(), "value.implausible")]);
+        let told = inbox.codes();
+        assert_eq!(told.len(), 4, "two told, one told again of the other, one of another kind: {told:?}");
+    }
+
+    #[test]
+    fn a_meter_that_refuses_is_no_longer_silent() {
+        let inbox = TestInbox::default();
+        let mut state = Judge::new(MeterId::new("m").unwrap());
+        let target = Target {
+            meter: MeterId::new("m").unwrap(),
+            place: "modbus tcp h:1".into(),
+            unit: 1,
+            asked: "input registers 0-1".into(),
+        };
+        let target = Box::new(target);
+        state.failed(&LinkError::Timeout { target: target.clone(), timeout_ms: 1 }, &inbox);
+        assert_eq!(inbox.resolved(), []);
+        state.failed(&LinkError::Exception { target, code: 2, meaning: "" }, &inbox);
+        assert_eq!(inbox.resolved(), [("meter:m".to_owned(), "link.timeout")]);
+        state.recovered(&inbox);
+        assert_eq!(inbox.codes(), ["link.timeout", "link.exception", "link.up"]);
     }
 }

@@ -15,7 +15,7 @@ use crate::keys::invalid;
 use crate::{modbus, mqtt};
 
 /// Names of all connectors, as settings use them.
-pub const CONNECTORS: &[&str] = &[modbus::NAME, mqtt::NAME];
+pub const CONNECTORS: &[&str] = &[modbus::TCP, modbus::RTU, modbus::RTU_OVER_TCP, mqtt::NAME];
 
 /// How long a probe waits for a message that is pushed.
 pub const PROBE_WAIT: Duration = Duration::from_secs(10);
@@ -60,7 +60,8 @@ impl LinkSettings {
     /// second client of the same id for the first one come back.
     fn place(&self) -> String {
         match self {
-            Self::Modbus(s) => format!("{} address {}", modbus::NAME, s.address),
+            // The same gateway cannot be two things, whatever the framing.
+            Self::Modbus(s) => format!("modbus address {}", s.way.address()),
             Self::Mqtt(s) => format!("{} address {} and client_id {}", mqtt::NAME, s.address, s.client_id),
         }
     }
@@ -72,7 +73,9 @@ impl LinkSettings {
 /// Everything that is wrong with it, with severity `Blocks`.
 pub fn parse_link(id: &str, connector: &str, table: &toml::Table) -> Result<LinkSettings, Vec<Finding>> {
     match connector {
-        modbus::NAME => modbus::Settings::parse(id, table).map(LinkSettings::Modbus),
+        modbus::TCP | modbus::RTU | modbus::RTU_OVER_TCP => {
+            modbus::Settings::parse(id, connector, table).map(LinkSettings::Modbus)
+        }
         mqtt::NAME => mqtt::Settings::parse(id, table).map(LinkSettings::Mqtt),
         other => Err(vec![invalid(
             &format!("link:{id}"),
@@ -91,7 +94,9 @@ pub fn parse_meter(
     table: &toml::Table,
 ) -> Result<MeterSettings, Vec<Finding>> {
     match connector {
-        modbus::NAME => modbus::UnitSettings::parse(id, table).map(MeterSettings::Modbus),
+        modbus::TCP | modbus::RTU | modbus::RTU_OVER_TCP => {
+            modbus::UnitSettings::parse(id, table).map(MeterSettings::Modbus)
+        }
         mqtt::NAME => mqtt::TopicSettings::parse(id, table).map(MeterSettings::Mqtt),
         other => Err(vec![invalid(
             &format!("meter:{id}"),
@@ -237,7 +242,7 @@ pub fn plan_links(links: Vec<LinkSpec>, meters: Vec<MeterSpec>) -> (Vec<Link>, V
         }
         let kind = match settings {
             LinkSettings::Modbus(settings) => {
-                let units = units(&own, &mut findings);
+                let units = units(&own, &settings, &mut findings);
                 Kind::Modbus(modbus::Modbus::new(link.id.clone(), settings, units))
             }
             LinkSettings::Mqtt(settings) => {
@@ -255,7 +260,7 @@ fn wrong_model(meter: &MeterSpec, connector: &str) -> Finding {
     invalid(&format!("meter:{}", meter.id), says)
 }
 
-fn units(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<modbus::Unit> {
+fn units(meters: &[&MeterSpec], link: &modbus::Settings, findings: &mut Vec<Finding>) -> Vec<modbus::Unit> {
     let mut taken: BTreeMap<u8, &MeterId> = BTreeMap::new();
     let mut units = Vec::new();
     for meter in meters {
@@ -266,6 +271,10 @@ fn units(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<modbus::Unit
                 continue;
             }
         };
+        if let Err(says) = link.check_unit(settings) {
+            findings.push(invalid(&format!("meter:{}", meter.id), says));
+            continue;
+        }
         // One unit read as two meters would count its energy twice.
         if let Some(other) = taken.insert(settings.unit, &meter.id) {
             let says = format!("meter `{other}` has the same unit {}; give each its own", settings.unit);
@@ -274,7 +283,7 @@ fn units(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<modbus::Unit
         }
         match modbus::Unit::new(meter, settings) {
             Some(unit) => units.push(unit),
-            None => findings.push(wrong_model(meter, modbus::NAME)),
+            None => findings.push(wrong_model(meter, link.way.name())),
         }
     }
     units

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use model::{Channel, Finding, Instant, MeterId, ModelId, Phase, Quantity, Reading, Unit};
 use profile::{
-    Encoding, Evidence, EvidenceLevel, Interface, Layout, Limits, Measure, MeterModel, Number, Range,
+    Block, Encoding, Evidence, EvidenceLevel, Interface, Layout, Limits, Measure, MeterModel, Number, Range,
     RegisterModel, RegisterRef, Space, WordOrder,
 };
 
@@ -62,6 +62,16 @@ impl TestInbox {
         seconds
     }
 
+    /// Subjects and codes of the findings that were taken back.
+    pub(crate) fn resolved(&self) -> Vec<(String, &'static str)> {
+        let events = self.events.lock().unwrap();
+        let resolved = |event: &SourceEvent| match event {
+            SourceEvent::Resolved { subject, code } => Some((subject.clone(), *code)),
+            _ => None,
+        };
+        events.iter().filter_map(resolved).collect()
+    }
+
     pub(crate) fn codes(&self) -> Vec<&'static str> {
         self.findings.lock().unwrap().iter().map(|f| f.code).collect()
     }
@@ -96,7 +106,16 @@ impl Inbox for TestInbox {
     }
 }
 
-fn measure(address: u16, quantity: Quantity, unit: Unit) -> Measure {
+/// So many numbers of two registers in a row, from register 0 on, and the one block that holds them.
+pub(crate) fn row(count: u16) -> (Vec<Measure>, Block) {
+    let measures: Vec<Measure> =
+        (0..count).map(|i| measure(i * 2, Quantity::ActiveEnergyImport, Unit::WattHour)).collect();
+    let block =
+        Block { space: Space::Input, address: 0, count: count * 2, measures: (0..measures.len()).collect() };
+    (measures, block)
+}
+
+pub(crate) fn measure(address: u16, quantity: Quantity, unit: Unit) -> Measure {
     let channel = Channel { quantity, phase: Phase::Total };
     let register = RegisterRef { space: Space::Input, address };
     let encoding = Encoding { number: Number::U32, order: WordOrder::Abcd };

@@ -15,7 +15,7 @@ impl Exit {
     // 2 is clap's own code for a wrong command line.
     /// `check` found something that must be mended first.
     pub(crate) const CHECK: Self = Self(3);
-    /// `probe` got no usable answer.
+    /// `probe` or `scan` got no usable answer.
     pub(crate) const UNREACHABLE: Self = Self(4);
     /// Another daemon holds the data directory.
     pub(crate) const BUSY: Self = Self(5);

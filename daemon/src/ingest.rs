@@ -142,6 +142,7 @@ impl Inbox for Ingest {
                     MessageOutcome::Unclaimed => self.0.metrics.readings(source, Outcome::Unclaimed, 1),
                 }
             }
+            SourceEvent::Resolved { subject, code } => self.0.resolve(&subject, Some(code)),
             SourceEvent::SessionRebuilt { link } => self.0.metrics.session(&link),
             SourceEvent::LinkState { link, up } => {
                 self.0.metrics.link(&link, up);

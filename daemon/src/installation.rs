@@ -199,8 +199,10 @@ impl Installation {
             .map(|meter| {
                 let link = self.settings.link(&meter.link);
                 let connector = link.map_or("", |l| l.connector.as_str());
-                let address =
-                    link.and_then(|l| l.table.get("address")).and_then(|a| a.as_str()).unwrap_or("");
+                let address = link
+                    .and_then(|l| l.table.get("address").or_else(|| l.table.get("device")))
+                    .and_then(|a| a.as_str())
+                    .unwrap_or("");
                 let own: Vec<String> = meter
                     .table
                     .iter()

@@ -80,6 +80,8 @@ enum Command {
         #[command(subcommand)]
         what: CatalogWhat,
     },
+    /// Look around a Modbus bus: which units answer, which model each is; reads only
+    Scan(commands::scan::ScanArgs),
     /// Bring in files: bills, readings, temperatures, a project; importing twice changes nothing
     Import {
         #[command(subcommand)]
@@ -297,6 +299,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Catalog { what: CatalogWhat::Show { id, args } } => {
             commands::catalog::show(args.config.as_deref(), &id, args.json)
         }
+        Command::Scan(args) => commands::scan::scan(&args),
         Command::Import { what } => commands::import::import(&what),
         Command::Report(args) => commands::report::report(&args),
         Command::Demo(args) => commands::demo::demo(&args),

@@ -1,7 +1,9 @@
-"""A Modbus TCP server by others (pymodbus), holding the register maps it is given.
+"""A Modbus server by others (pymodbus), holding the register maps it is given.
 
-Usage: pymodbus_server.py PORT MAP.json [MAP.json ...]   (PORT 0: any free one)
-Prints the port on one line once it listens, and serves until it is killed.
+Usage: pymodbus_server.py WAY MAP.json [MAP.json ...]
+WAY is `tcp:PORT`, `rtu-tcp:PORT` (serial frames inside TCP), PORT 0 being any free one, or `serial` (9600 baud, no
+parity, on one end of a line of pseudo-terminals). Prints the port, or the device file of the line's other end, on one
+line once it listens, and serves until it is killed.
 
 A map is {"unit": 1, "registers": [{"address": 72, "type": "FLOAT32", "words": "big", "value": 12345.6}, ...]}:
 the numbers are put into words by pymodbus, not by the program under test. Registers between them read 0.
@@ -12,9 +14,12 @@ import asyncio
 import json
 import sys
 
+from pymodbus import FramerType, ModbusDeviceIdentification
 from pymodbus.client import ModbusTcpClient
-from pymodbus.server import ModbusTcpServer
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+
+import line
 
 
 def device(path):
@@ -31,10 +36,19 @@ def device(path):
 
 
 async def main():
+    way, _, port = sys.argv[1].partition(":")
     devices = [device(path) for path in sys.argv[2:]]
-    server = ModbusTcpServer(devices, address=("127.0.0.1", int(sys.argv[1])))
+    # Units that are not there say nothing, as on a line.
+    common = {"ignore_missing_devices": True}
+    common["identity"] = ModbusDeviceIdentification(info_name={"VendorName": "Pymodbus", "ProductCode": "PM"})
+    if way == "serial":
+        own, said = line.make()
+        server = ModbusSerialServer(devices, port=own, baudrate=9600, **common)
+    else:
+        framer = {"tcp": FramerType.SOCKET, "rtu-tcp": FramerType.RTU}[way]
+        server = ModbusTcpServer(devices, address=("127.0.0.1", int(port)), framer=framer, **common)
     await server.serve_forever(background=True)
-    print(server.transport.sockets[0].getsockname()[1], flush=True)
+    print(said if way == "serial" else server.transport.sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
 

@@ -3,21 +3,21 @@
 //! Must never: stack missed turns, shift the grid because a poll was late, or let a dead unit cost the
 //! others more than one time-out a turn.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Finding, Instant, Origin, Quality, Reading, Severity};
+use model::{Finding, Instant, Origin, Quality, Severity};
+use tokio::time::Instant as Tick;
 
+use super::narrow::Narrowed;
+use super::outbox::Outbox;
 use super::sweep::{Bus, Swept};
 use super::{Modbus, Unit};
 use crate::backoff::Backoff;
 use crate::error::LinkError;
-use crate::inbox::{Clock, Inbox, PollOutcome, ReadingOutcome, SourceEvent, Stop};
+use crate::inbox::{Clock, Inbox, PollOutcome, SourceEvent, Stop};
 use crate::judge::{Arrival, Judge};
 
-/// Readings kept in memory while the journal refuses them.
-pub(super) const PENDING_MAX: usize = 10_000;
 /// Longest sleep in one piece: the wall clock is looked at again at least this often, since it can be set.
 const NAP_MAX: Duration = Duration::from_secs(5);
 
@@ -27,14 +27,43 @@ struct Turn {
     due: Instant,
     backoff: Backoff,
     judge: Judge,
+    /// What the device takes is still to be seen, since it was away.
+    learning: bool,
+    limit_told: bool,
 }
 
 impl Turn {
+    /// Tells what the device takes less of than its file says, and forgets it when the device was away: another one
+    /// may stand there when it answers again.
+    fn learn(&mut self, swept: &Swept, inbox: &dyn Inbox) {
+        for narrowed in &swept.narrowed {
+            inbox.report(narrowed.finding(&self.unit.meter, &self.unit.model.id));
+            self.limit_told = true;
+        }
+        if swept.failure.is_some() {
+            self.unit.relearn();
+            self.learning = true;
+        } else if std::mem::take(&mut self.learning) && self.limit_told && swept.narrowed.is_empty() {
+            self.limit_told = false;
+            let subject = format!("meter:{}", self.unit.meter);
+            inbox.note(SourceEvent::Resolved { subject, code: Narrowed::CODE });
+        }
+    }
+
     /// The latest that this turn can be due while the wall clock only goes forward.
     fn furthest(&self, now: Instant) -> Instant {
         let waits = if self.backoff.is_failing() { self.backoff.max() } else { Duration::ZERO };
         after(now, self.unit.every.saturating_add(waits))
     }
+}
+
+/// What a link does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Asks the unit of this turn.
+    Poll(usize),
+    /// Hands in what the journal refused.
+    HandIn,
 }
 
 struct Runner {
@@ -47,8 +76,7 @@ struct Runner {
     closed_until: Instant,
     ever_open: bool,
     up: Option<bool>,
-    pending: VecDeque<Reading>,
-    pending_told: bool,
+    outbox: Outbox,
     inbox: Arc<dyn Inbox>,
     clock: Arc<dyn Clock>,
 }
@@ -60,8 +88,11 @@ pub(super) async fn run(link: Modbus, inbox: Arc<dyn Inbox>, clock: Arc<dyn Cloc
         due: slot_from(now, unit.every),
         backoff: Backoff::new(backoff_max),
         judge: Judge::new(unit.meter.clone()),
+        learning: true,
+        limit_told: false,
         unit,
     });
+    let outbox = Outbox::new(link.id.clone());
     let mut runner = Runner {
         bus: Bus::new(&link.settings, Arc::clone(&link.dial)),
         turns: turns.collect(),
@@ -70,12 +101,18 @@ pub(super) async fn run(link: Modbus, inbox: Arc<dyn Inbox>, clock: Arc<dyn Cloc
         closed_until: now,
         ever_open: false,
         up: None,
-        pending: VecDeque::new(),
-        pending_told: false,
+        outbox,
         inbox,
         clock,
     };
-    while let Some(index) = runner.wait(&mut stop).await {
+    while let Some(next) = runner.wait(&mut stop).await {
+        let index = match next {
+            Next::Poll(index) => index,
+            Next::HandIn => {
+                runner.outbox.submit(&*runner.inbox).await;
+                continue;
+            }
+        };
         let begun = tokio::time::Instant::now();
         let swept = tokio::select! {
             biased;
@@ -85,9 +122,7 @@ pub(super) async fn run(link: Modbus, inbox: Arc<dyn Inbox>, clock: Arc<dyn Cloc
         };
         runner.settle(index, swept, begun.elapsed()).await;
     }
-    if !runner.pending.is_empty() {
-        runner.submit(Vec::new()).await;
-    }
+    runner.outbox.close(&*runner.inbox).await;
 }
 
 /// The first point of the grid at or after `from`. The grid begins at the epoch, so that every 60 s is at :00.
@@ -102,41 +137,43 @@ fn after(now: Instant, wait: Duration) -> Instant {
 }
 
 impl Runner {
-    /// Sleeps until a unit is due and returns its index; `None` when told to stop.
-    async fn wait(&mut self, stop: &mut Stop) -> Option<usize> {
+    /// Sleeps until there is something to do; `None` when told to stop.
+    async fn wait(&mut self, stop: &mut Stop) -> Option<Next> {
         loop {
             if stop.is_stopped() {
                 return None;
             }
+            let retry_at = self.outbox.retry_at();
+            if retry_at.is_some_and(|at| at <= Tick::now()) {
+                return Some(Next::HandIn);
+            }
             let now = self.clock.now();
             self.mend_schedule(now);
-            let closed_until = self.closed_until;
-            // A failing unit gives way to a healthy one that is due in the same second, but is not starved.
-            let key = |turn: &Turn| {
-                let penalty = if turn.backoff.is_failing() { 1000 } else { 0 };
-                turn.due.max(closed_until).plus_millis(penalty)
+            let wait = match self.next_turn(now) {
+                Ok(index) => return Some(Next::Poll(index)),
+                Err(wait) => wait.min(NAP_MAX),
             };
-            let next = self.turns.iter().enumerate().min_by_key(|(index, turn)| (key(turn), *index));
-            let wait = match next {
-                None => NAP_MAX,
-                Some((index, turn)) => {
-                    let due = turn.due.max(closed_until);
-                    if due <= now {
-                        return Some(index);
-                    }
-                    let earliest = self.turns.iter().map(|t| t.due.max(closed_until)).min().unwrap_or(due);
-                    if earliest <= now {
-                        return self.turns.iter().position(|t| t.due.max(closed_until) <= now);
-                    }
-                    Duration::from_millis(u64::try_from(earliest.millis() - now.millis()).unwrap_or(1))
-                }
-            };
+            let until = Tick::now() + wait;
             tokio::select! {
                 biased;
                 () = stop.stopped() => return None,
-                () = tokio::time::sleep(wait.min(NAP_MAX)) => {}
+                () = tokio::time::sleep_until(retry_at.map_or(until, |at| at.min(until))) => {}
             }
         }
+    }
+
+    /// The turn that is due, or how long until one is.
+    fn next_turn(&self, now: Instant) -> Result<usize, Duration> {
+        let due = |turn: &Turn| turn.due.max(self.closed_until);
+        // A failing unit gives way to a healthy one that is due in the same second, but is not starved.
+        let key = |turn: &Turn| due(turn).plus_millis(if turn.backoff.is_failing() { 1000 } else { 0 });
+        let waiting = self.turns.iter().enumerate().filter(|(_, turn)| due(turn) <= now);
+        if let Some((index, _)) = waiting.min_by_key(|(index, turn)| (key(turn), *index)) {
+            return Ok(index);
+        }
+        let earliest = self.turns.iter().map(due).min();
+        let wait = earliest.and_then(|at| u64::try_from(at.millis() - now.millis()).ok());
+        Err(wait.map_or(NAP_MAX, Duration::from_millis))
     }
 
     /// After the wall clock was set back, turns would lie far in the future: they are placed anew.
@@ -154,14 +191,14 @@ impl Runner {
     async fn poll(&mut self, index: usize) -> Result<Swept, LinkError> {
         let was_open = self.bus.is_open();
         self.open().await?;
-        let swept = self.bus.sweep(&self.turns[index].unit, &*self.clock).await;
+        let swept = self.bus.sweep(&mut self.turns[index].unit, &*self.clock).await;
         if !(was_open && swept.found_closed()) {
             return Ok(swept);
         }
         // Gateways close connections that idle between two turns, which shows only at the next request:
         // that is no failure of the meter, so it is asked once more, over a new connection.
         self.open().await?;
-        Ok(self.bus.sweep(&self.turns[index].unit, &*self.clock).await)
+        Ok(self.bus.sweep(&mut self.turns[index].unit, &*self.clock).await)
     }
 
     /// Sees to it that there is a session.
@@ -205,11 +242,12 @@ impl Runner {
             None => turn.judge.recovered(&*self.inbox),
             Some(error) => turn.judge.failed(error, &*self.inbox),
         }
+        turn.learn(&swept, &*self.inbox);
         let retry = swept.failure.is_some() || outcome == PollOutcome::Failed;
         turn.due = if retry { retry_at(now, turn) } else { on_grid(now, turn) };
         self.note_poll(index, took, outcome);
         if !readings.is_empty() {
-            self.submit(readings).await;
+            self.outbox.hand_in(readings, &*self.inbox).await;
         }
     }
 
@@ -244,44 +282,12 @@ impl Runner {
                 let says = "can be reached again";
                 self.inbox.report(Finding::new("link.up", Severity::Note, subject, says, ""));
                 // This closes what was told of the journal as well, so the next refusal is told anew.
-                self.pending_told = false;
+                self.outbox.untell();
             }
             None => {}
         }
         self.up = Some(up);
         self.inbox.note(SourceEvent::LinkState { link: self.link.clone(), up });
-    }
-
-    /// Submits what is new together with what was refused before. A meter cannot be asked for the past,
-    /// so refused readings are kept, the oldest going first when there are too many.
-    async fn submit(&mut self, readings: Vec<Reading>) {
-        self.pending.extend(readings);
-        while self.pending.len() > PENDING_MAX {
-            if let Some(lost) = self.pending.pop_front() {
-                let meter = lost.series.meter;
-                let outcome = ReadingOutcome::Dropped;
-                self.inbox.note(SourceEvent::Readings { meter, origin: lost.origin, outcome, count: 1 });
-            }
-        }
-        let batch: Vec<Reading> = self.pending.iter().cloned().collect();
-        match self.inbox.submit(batch).await {
-            Ok(()) => {
-                self.pending.clear();
-                // While the link is down its own finding must stay open.
-                if std::mem::take(&mut self.pending_told) && self.up != Some(false) {
-                    let subject = format!("link:{}", self.link);
-                    let says = "the journal takes its readings again";
-                    self.inbox.report(Finding::new("link.up", Severity::Note, subject, says, ""));
-                }
-            }
-            Err(source) => {
-                if !self.pending_told {
-                    let error = LinkError::Inbox { link: self.link.clone(), source };
-                    self.inbox.report(error.finding(&format!("link:{}", self.link)));
-                }
-                self.pending_told = true;
-            }
-        }
     }
 }
 

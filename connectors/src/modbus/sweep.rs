@@ -1,20 +1,31 @@
 //! One sweep of a meter: its planned requests, one after the other, over the link's one connection.
 //!
-//! Must never: use a session again after anything but an answer, or wait twice for a dead meter.
+//! Must never: use a session again after anything but an answer where answers are not told apart, or wait twice
+//! for a dead meter.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Channel, Instant};
-use profile::{Block, Decoded};
+use profile::{Block, Decoded, Limits, Measure};
 use tokio::time::Instant as Tick;
 
-use super::session::{ReadError, Session};
-use super::{Settings, Unit};
+use super::Unit;
+use super::ask::{Answer, Ask};
+use super::chain::{self, ChainError};
+use super::line::Terms;
+use super::narrow::{Narrowed, Walk};
+use super::owed::Owed;
+use super::session::{Framing, ReadError, Session};
+use super::settings::{Settings, Way};
 use crate::error::{LinkError, Target};
 use crate::inbox::Clock;
 use crate::wire::Dial;
+
+/// After so many time-outs in a row without a single byte the connection is opened anew: it may be gone without
+/// anybody having said so.
+const SILENT_MAX: u32 = 3;
 
 /// What a sweep brought.
 #[derive(Debug)]
@@ -26,11 +37,24 @@ pub(super) struct Swept {
     pub(super) raw: Vec<String>,
     /// Requests that the device refused; the others were still made.
     pub(super) refusals: Vec<LinkError>,
+    /// Requests that were too much for the device and were answered in pieces.
+    pub(super) narrowed: Vec<Narrowed>,
     /// What ended the sweep early.
     pub(super) failure: Option<LinkError>,
 }
 
 impl Swept {
+    const fn begun(observed_at: Instant) -> Self {
+        Self {
+            observed_at,
+            values: Vec::new(),
+            raw: Vec::new(),
+            refusals: Vec::new(),
+            narrowed: Vec::new(),
+            failure: None,
+        }
+    }
+
     /// Whether the connection turned out to be gone before the device had answered anything.
     pub(super) const fn found_closed(&self) -> bool {
         self.values.is_empty()
@@ -41,25 +65,29 @@ impl Swept {
 
 /// The connection of a link, open or not.
 pub(super) struct Bus {
-    address: String,
-    timeout: Duration,
-    connect_timeout: Duration,
-    pause: Duration,
+    settings: Settings,
+    framing: Framing,
     dial: Arc<dyn Dial>,
     session: Option<Session>,
+    /// Outlives sessions: what the devices of the line still owe.
+    owed: Owed,
+    /// The line was listened to since the program began, so that nothing asked before it can come any more.
+    known: bool,
     last_request: Option<Tick>,
+    session_number: u64,
 }
 
 impl Bus {
     pub(super) fn new(settings: &Settings, dial: Arc<dyn Dial>) -> Self {
         Self {
-            address: settings.address.clone(),
-            timeout: Duration::from_millis(settings.timeout_ms),
-            connect_timeout: Duration::from_millis(settings.connect_timeout_ms),
-            pause: Duration::from_millis(settings.pause_ms),
+            framing: settings.way.framing(),
+            settings: settings.clone(),
             dial,
             session: None,
+            owed: Owed::default(),
+            known: false,
             last_request: None,
+            session_number: 0,
         }
     }
 
@@ -67,110 +95,207 @@ impl Bus {
         self.session.is_some()
     }
 
-    /// Gives the session up.
-    pub(super) fn drop_session(&mut self) {
-        self.session = None;
-    }
-
     /// Opens a session unless there is one.
     pub(super) async fn connect(&mut self) -> Result<(), LinkError> {
         if self.session.is_some() {
             return Ok(());
         }
-        let address = self.address.clone();
-        match Session::open(&*self.dial, &address, self.connect_timeout).await {
+        let address = self.settings.way.address().to_owned();
+        let limit = Duration::from_millis(self.settings.connect_timeout_ms);
+        let opened = match Session::open(&*self.dial, &address, self.framing, limit).await {
+            Ok(mut session) => self.first_listen(&mut session).await.map(|()| session),
+            Err(source) => Err(source),
+        };
+        match opened {
             Ok(session) => {
                 self.session = Some(session);
+                self.session_number += 1;
                 Ok(())
             }
-            Err(source) if source.kind() == io::ErrorKind::ConnectionRefused => {
-                Err(LinkError::Refused { address, source })
-            }
-            Err(source) if source.kind() == io::ErrorKind::TimedOut => {
-                Err(LinkError::ConnectTimeout { address, timeout_ms: millis(self.connect_timeout) })
-            }
-            Err(source) => Err(LinkError::Unreachable { address, source }),
+            Err(source) => Err(self.unopened(address, source)),
         }
     }
 
-    /// Makes the requests of a unit's plan. After a failure the session is gone and the rest of the plan
-    /// is not asked for; after a refusal the session stays.
-    pub(super) async fn sweep(&mut self, unit: &Unit, clock: &dyn Clock) -> Swept {
-        let mut swept = Swept {
-            observed_at: clock.now(),
-            values: Vec::new(),
-            raw: Vec::new(),
-            refusals: Vec::new(),
-            failure: None,
-        };
-        let Some(registers) = unit.registers() else { return swept };
-        let pause = self.pause.max(Duration::from_millis(u64::from(registers.limits.pause_ms)));
-        for block in &unit.plan {
-            match self.read(unit, block, pause).await {
-                Ok(words) => {
-                    for (i, value) in block.measures.iter().zip(registers.decode(block, &words)) {
-                        let measure = &registers.measures[*i];
-                        let from = usize::from(measure.register.address - block.address);
-                        let to = from + usize::from(measure.encoding.number.words());
-                        swept.raw.push(hex(words.get(from..to).unwrap_or_default()));
-                        swept.values.push(value);
-                    }
+    fn unopened(&self, address: String, source: io::Error) -> LinkError {
+        match (&self.settings.way, source.kind()) {
+            (Way::Serial(_), _) => LinkError::Device { device: address, source },
+            (_, io::ErrorKind::ConnectionRefused) => LinkError::Refused { address, source },
+            (_, io::ErrorKind::TimedOut) => {
+                LinkError::ConnectTimeout { address, timeout_ms: self.settings.connect_timeout_ms }
+            }
+            _ => LinkError::Unreachable { address, source },
+        }
+    }
+
+    /// Before the first question on a line without transaction ids: what somebody else asked before us (this
+    /// program before it was started again) is waited for and thrown away.
+    async fn first_listen(&mut self, session: &mut Session) -> io::Result<()> {
+        let Session::Line(line) = session else { return Ok(()) };
+        if self.known {
+            return Ok(());
+        }
+        let until = Tick::now() + self.settings.timeout(None);
+        match line.listen(until, &mut self.owed).await {
+            Ok(()) => {
+                self.known = true;
+                Ok(())
+            }
+            Err(ReadError::Lost(source)) => Err(source),
+            Err(
+                ReadError::Protocol(_)
+                | ReadError::Timeout
+                | ReadError::Owing
+                | ReadError::Exception { .. }
+                | ReadError::Short { .. }
+                | ReadError::Garbled { .. },
+            ) => Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "the line is never silent, as if another program asked on it or the baud rate were wrong",
+            )),
+        }
+    }
+
+    /// Makes the requests of a unit's plan. After a failure the rest of the plan is not asked for; after a
+    /// refusal it is.
+    pub(super) async fn sweep(&mut self, unit: &mut Unit, clock: &dyn Clock) -> Swept {
+        let mut swept = Swept::begun(clock.now());
+        let Some(registers) = unit.model.registers() else { return swept };
+        let limits = registers.limits;
+        let terms = self.terms(limits);
+        if unit.map.is_stale(registers, self.session_number) {
+            match chain::place(self, unit.unit, registers, terms).await {
+                Ok(map) => unit.map = map,
+                Err(ChainError::Read(ask, error)) => {
+                    swept.failure = Some(self.explain(unit, ask, terms.limit, error));
+                    return swept;
                 }
-                Err(error) => {
-                    let (ends, keeps_session) = match &error {
-                        LinkError::Exception { code, .. } => (unit_is_away(*code), true),
-                        LinkError::Refused { .. }
-                        | LinkError::Unreachable { .. }
-                        | LinkError::ConnectTimeout { .. }
-                        | LinkError::Timeout { .. }
-                        | LinkError::Short { .. }
-                        | LinkError::Lost { .. }
-                        | LinkError::Protocol { .. }
-                        | LinkError::Denied { .. }
-                        | LinkError::BrokerLost { .. }
-                        | LinkError::BrokerProtocol { .. }
-                        | LinkError::Secret { .. }
-                        | LinkError::Inbox { .. }
-                        | LinkError::NoSuchMeter { .. } => (true, false),
-                    };
-                    if !keeps_session {
-                        self.drop_session();
-                    }
-                    if ends {
-                        swept.failure = Some(error);
-                        return swept;
-                    }
-                    swept.refusals.push(error);
+                Err(ChainError::Unfit(source)) => {
+                    let target = self.target(unit, "its chain of SunSpec models");
+                    swept.failure = Some(LinkError::SunSpec { target, source });
+                    return swept;
                 }
             }
         }
+        let Some(registers) = unit.map.registers.clone() else { return swept };
+        let mut walk = Walk::through(&unit.map.plan);
+        while let Some((origin, planned)) = walk.next() {
+            let block = &planned.block;
+            let ask = Ask::Words { space: block.space, address: block.address, count: block.count };
+            let error = match self.ask(unit.unit, ask, terms).await {
+                Ok(Answer::Words(words)) => {
+                    for (i, value) in block.measures.iter().zip(registers.decode(block, &words)) {
+                        swept.raw.push(raw(block, &registers.measures[*i], &words));
+                        swept.values.push(value);
+                    }
+                    walk.answered(origin, planned);
+                    continue;
+                }
+                Ok(Answer::Identity(_)) => ReadError::Protocol("an identification nobody asked for".into()),
+                Err(error) => error,
+            };
+            let (too_much, refusal) = weigh(&error);
+            let error = self.explain(unit, ask, terms.limit, error);
+            if refusal {
+                walk.refused(origin, planned, &registers.measures, too_much, error);
+            } else {
+                swept.failure = Some(error);
+                swept.refusals = walk.end().refusals;
+                return swept;
+            }
+        }
+        let walked = walk.end();
+        unit.map.plan = walked.plan;
+        swept.narrowed = walked.narrowed;
+        swept.refusals = walked.refusals;
         swept
     }
 
-    async fn read(&mut self, unit: &Unit, block: &Block, pause: Duration) -> Result<Vec<u16>, LinkError> {
-        let target = Box::new(Target {
-            meter: unit.meter.clone(),
-            address: self.address.clone(),
-            unit: unit.unit,
-            space: block.space,
-            first: block.address,
-            last: block.last(),
-        });
+    /// How a device with these limits is asked over this link.
+    pub(super) fn terms(&self, limits: Limits) -> Terms {
+        Terms {
+            pause: self.settings.pause(limits.pause_ms),
+            limit: self.settings.timeout(limits.timeout_ms),
+            words_max: limits.registers_per_request,
+        }
+    }
+
+    /// Counts sessions; a new one gives the number.
+    pub(super) const fn session_number(&self) -> u64 {
+        self.session_number
+    }
+
+    /// One question, over the open session. Where a failure leaves the session unfit, it is dropped.
+    pub(super) async fn ask(&mut self, unit: u8, ask: Ask, terms: Terms) -> Result<Answer, ReadError> {
         let Some(session) = self.session.as_mut() else {
-            return Err(LinkError::Lost { target, source: io::ErrorKind::NotConnected.into() });
+            return Err(ReadError::Lost(io::ErrorKind::NotConnected.into()));
         };
         if let Some(last) = self.last_request {
-            tokio::time::sleep_until(last + pause).await;
+            tokio::time::sleep_until(last + terms.pause).await;
         }
-        let answer = session.read(unit.unit, block.space, block.address, block.count, self.timeout).await;
+        let answer = session.read(unit, ask, terms, &mut self.owed).await;
         self.last_request = Some(Tick::now());
-        answer.map_err(|error| match error {
-            ReadError::Exception(code) => LinkError::Exception { target, code, meaning: meaning(code) },
-            ReadError::Timeout => LinkError::Timeout { target, timeout_ms: millis(self.timeout) },
-            ReadError::Short { got } => LinkError::Short { target, got, wanted: block.count },
+        let sound = match (&answer, &*session) {
+            (Ok(_) | Err(ReadError::Exception { .. } | ReadError::Short { .. } | ReadError::Owing), _) => {
+                true
+            }
+            (Err(ReadError::Lost(_)), _) => false,
+            (Err(ReadError::Timeout | ReadError::Garbled { .. } | ReadError::Protocol(_)), session) => {
+                match session {
+                    Session::Tcp(_) => false,
+                    Session::Line(line) => line.silent() < SILENT_MAX,
+                }
+            }
+        };
+        if !sound {
+            self.session = None;
+        }
+        answer
+    }
+
+    fn target(&self, unit: &Unit, asked: &str) -> Box<Target> {
+        Box::new(Target {
+            meter: unit.meter.clone(),
+            place: self.settings.way.to_string(),
+            unit: unit.unit,
+            asked: asked.to_owned(),
+        })
+    }
+
+    /// The failure in the words of a person at the cabinet.
+    fn explain(&self, unit: &Unit, ask: Ask, limit: Duration, error: ReadError) -> LinkError {
+        let (asked, wanted) = match ask {
+            Ask::Words { space, address, count } => {
+                let last = address.saturating_add(count.max(1) - 1);
+                (format!("{} registers {address}-{last}", space.code()), count)
+            }
+            Ask::Identity { .. } => ("identification".to_owned(), 0),
+        };
+        let target = self.target(unit, &asked);
+        match error {
+            ReadError::Exception { code, .. } => {
+                LinkError::Exception { target, code, meaning: meaning(code) }
+            }
+            // Not asked is as good as not answered: the answers to earlier questions are still missing.
+            ReadError::Timeout | ReadError::Owing => LinkError::Timeout { target, timeout_ms: millis(limit) },
+            ReadError::Short { got } => LinkError::Short { target, got, wanted },
+            ReadError::Garbled { bytes } => LinkError::Garbled { target, bytes },
             ReadError::Lost(source) => LinkError::Lost { target, source },
             ReadError::Protocol(says) => LinkError::Protocol { target, says },
-        })
+        }
+    }
+}
+
+/// Whether a failure may mean that too much was asked for at once, and whether it is a refusal, after which the
+/// same unit can be asked for more.
+const fn weigh(error: &ReadError) -> (bool, bool) {
+    match error {
+        ReadError::Exception { code, sure } => (*sure && matches!(*code, 0x02 | 0x03), !unit_is_away(*code)),
+        ReadError::Short { .. } => (true, true),
+        ReadError::Timeout
+        | ReadError::Owing
+        | ReadError::Garbled { .. }
+        | ReadError::Lost(_)
+        | ReadError::Protocol(_) => (false, false),
     }
 }
 
@@ -178,12 +303,19 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The words of a measure out of a block's answer, in hexadecimal.
+fn raw(block: &Block, measure: &Measure, words: &[u16]) -> String {
+    let (first, last) = measure.span();
+    let own = block.words_of(measure, words).unwrap_or_default();
+    hex(own.get(..usize::from(last - first) + 1).unwrap_or(own))
+}
+
 fn hex(words: &[u16]) -> String {
     words.iter().map(|word| format!("{word:04x}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Exceptions after which asking the same unit for more registers is pointless.
-const fn unit_is_away(code: u8) -> bool {
+pub(super) const fn unit_is_away(code: u8) -> bool {
     matches!(code, 0x05 | 0x06 | 0x0A | 0x0B)
 }
 

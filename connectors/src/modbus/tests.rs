@@ -135,7 +135,7 @@ struct Bench {
 }
 
 fn settings() -> Settings {
-    Settings::parse("l", &"address = \"gateway:502\"".parse().unwrap()).unwrap()
+    Settings::parse("l", TCP, &"address = \"gateway:502\"".parse().unwrap()).unwrap()
 }
 
 fn bench(
@@ -325,8 +325,8 @@ async fn readings_the_journal_refused_are_submitted_again() {
     let bench = bench_with(inbox, &[("a", 1, 10)], |_| Open::Yes, |_| Act::Answer(7));
     let (_, inbox, _) = bench.run(45).await;
     assert_eq!(inbox.seconds("a"), [0.0, 10.0, 20.0, 30.0, 40.0]);
-    assert_eq!(inbox.codes(), ["link.inbox", "link.up"]);
-    assert!(inbox.findings.lock().unwrap().iter().all(|f| f.subject == "link:l"));
+    assert_eq!(inbox.codes(), ["link.inbox"]);
+    assert_eq!(inbox.resolved(), [("link:l".to_owned(), "link.inbox")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -415,19 +415,4 @@ async fn a_probe_shows_the_raw_words() {
     let none = link.probe(&MeterId::new("b").unwrap(), &*TestClock::new()).await.unwrap_err();
     assert_eq!(none.code(), "link.meter.unknown");
     assert_eq!(TestClock::new().now(), BEGIN);
-}
-
-#[test]
-fn only_one_file_builds_requests_and_only_reads() {
-    let session = include_str!("session.rs");
-    let built: Vec<&str> = session.match_indices("Request::").map(|(i, _)| &session[i..i + 14]).collect();
-    assert_eq!(built, ["Request::ReadH", "Request::ReadI"]);
-    for other in [
-        include_str!("../modbus.rs"),
-        include_str!("run.rs"),
-        include_str!("sweep.rs"),
-        include_str!("../link.rs"),
-    ] {
-        assert!(!other.contains("tokio_modbus"));
-    }
 }

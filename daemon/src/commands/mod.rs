@@ -11,3 +11,4 @@ pub(crate) mod probe;
 pub(crate) mod read;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod scan;
