@@ -71,7 +71,8 @@ fn the_plans_keep_the_limits_and_are_listed() {
     let mut plans = String::new();
     for model in load_meters(None).unwrap().iter() {
         let Some(registers) = model.registers() else { continue };
-        let plan = registers.plan();
+        // Of SunSpec: by offsets from the model's header.
+        let plan = profile::plan(&registers.measures, registers.limits);
         let milliseconds: f64 = plan.iter().map(|block| request_ms(block.count)).sum();
         let blocks: Vec<String> = plan
             .iter()
@@ -182,7 +183,8 @@ fn listing(meters: &Meters, page: &mut String) {
             if let Some(timeout_ms) = limits.timeout_ms {
                 write!(tolerates, ", up to {timeout_ms} ms to answer").unwrap();
             }
-            writeln!(page, "- {} requests a round; {tolerates}", registers.plan().len()).unwrap();
+            let requests = profile::plan(&registers.measures, registers.limits).len();
+            writeln!(page, "- requests a round: {requests}; {tolerates}").unwrap();
             let wraps = registers.measures.iter().filter(|m| m.channel.quantity.kind() == Kind::Total);
             let wraps = wraps.filter_map(|m| Some((m.channel, m.wraps_at()?)));
             // Beyond what any connection carries in a century, a wrap is of no concern.
