@@ -209,6 +209,7 @@ fn a_line_of_thirty_meters_recovers_by_itself() {
         let took = answers.get(&(unit, number)).unwrap_or_else(|| panic!("nobody said {reading:?}"));
         assert!(*took <= TIMEOUT_MS, "the answer of {reading:?} came after {took} ms");
     }
+    drop(readings);
     assert_eq!((inbox.sweeps("m7"), inbox.sweeps("m8")), (0, 0));
     assert!(told("meter:m9").contains(&"meter.limit"), "{:?}", told("meter:m9"));
 }
@@ -302,7 +303,7 @@ fn no_source_names_a_request_that_writes() {
             concat!("write_", "single"),
             concat!("write_", "multiple"),
             concat!("masked_", "write"),
-            concat!("use tokio_modbus::", "*"),
+            concat!("use tokio_", "modbus::*"),
             concat!("prelude::", "*"),
         ] {
             assert!(!text.contains(word), "{file} names {word}");
