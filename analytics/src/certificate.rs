@@ -19,7 +19,8 @@ pub const DIFFERS_RATIO: f64 = 0.01;
 /// Whether a project says something else than its certificate.
 #[must_use]
 pub fn differs(stated: f64, certified: f64) -> bool {
-    !((stated - certified).abs() <= DIFFERS_RATIO * certified.abs().max(stated.abs()))
+    let apart = (stated - certified).abs();
+    apart.is_nan() || DIFFERS_RATIO * certified.abs().max(stated.abs()) < apart
 }
 
 /// What a KPI's declared value is by the two certificates, in the KPI's unit; `None` for a KPI that certificates say

@@ -89,7 +89,7 @@ fn a_load_curve_becomes_its_month() {
     assert!(first.contains("2880 read, 2880 new, 0 already there, 0 replaced"), "{first}");
     let september = row(&site, "luce", 9);
     near(&september["measured"], 269.281);
-    near(&september["coverage_ratio"], 1.0);
+    near(&september["coverage_percent"], 100.0);
     assert!(row(&site, "luce", 10)["measured"].is_null(), "a month that no file names is not zero");
     let by_pod =
         done(&site.run(&["import", "load-curve", &case("september.csv"), "--pod", "IT999E12345678"]));
@@ -121,7 +121,7 @@ fn missing_quarters_stay_missing() {
     let file = write(&site, "mezzo.csv", &(half.join("\n") + "\n"));
     done(&site.run(&["import", "load-curve", &file, "--meter", "luce"]));
     let september = row(&site, "luce", 9);
-    near(&september["coverage_ratio"], 0.5);
+    near(&september["coverage_percent"], 50.0);
     assert!(september["avoided"].is_null(), "{september}");
 }
 
@@ -134,7 +134,8 @@ fn a_garbled_cell_refuses_the_file_and_partial_takes_the_others() {
     assert!(text.contains("line 2, column `00:00-00:15`, \"0,1x9\": is no number"), "{text}");
     assert!(row(&site, "luce", 9)["measured"].is_null(), "nothing of a refused file is taken");
     done(&site.run(&["import", "load-curve", &bad, "--meter", "luce", "--partial"]));
-    assert!(row(&site, "luce", 9)["coverage_ratio"].as_f64().is_some_and(|c| 0.999 < c && c < 1.0));
+    let covered = row(&site, "luce", 9)["coverage_percent"].as_f64();
+    assert!(covered.is_some_and(|c| 99.9 < c && c <= 100.0), "{covered:?}");
     let text = refused(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "gas"]));
     assert!(text.contains("a load curve in kWh cannot be of"), "{text}");
     let text = refused(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "nessuno"]));

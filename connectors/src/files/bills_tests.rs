@@ -273,7 +273,7 @@ fn workbook(rows: &[&[&str]]) -> Vec<u8> {
                 (Ok(number), _) => sheet.write_number(r, c, number).map(|_| ()),
                 (_, Ok(day)) => {
                     let format = rust_xlsxwriter::Format::new().set_num_format("dd/mm/yyyy");
-                    sheet.write_datetime_with_format(r, c, &excel_day(day), &format).map(|_| ())
+                    sheet.write_datetime_with_format(r, c, excel_day(day), &format).map(|_| ())
                 }
                 _ if cell.is_empty() => Ok(()),
                 _ => sheet.write_string(r, c, *cell).map(|_| ()),

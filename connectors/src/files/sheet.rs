@@ -57,7 +57,7 @@ impl Sheet {
         Ok(Self { separator, header, places, rows: Vec::new(), refused: Vec::new(), read: 0 })
     }
 
-    fn add<'c>(&mut self, line: u64, cells: &[&'c str]) {
+    fn add(&mut self, line: u64, cells: &[&str]) {
         let cell = |&i: &usize| cells.get(i).map_or("", |cell| cell.trim()).to_owned();
         self.rows.push(Row { line, cells: self.places.iter().map(cell).collect() });
     }

@@ -187,9 +187,12 @@ fn migrate(conn: &mut Connection, number: i64, sql: &str) -> Result<(), Fault> {
 
 /// The schema version of a file that is empty or ours, and not newer than `known`.
 fn identify(conn: &Connection, path: &Path, known: i64) -> Result<i64, Fault> {
-    let id: i64 = conn.pragma_query_value(None, "application_id", |r| r.get(0))?;
-    let found = version(conn)?;
-    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    // One snapshot: another process may be making the file right now.
+    let snapshot = conn.unchecked_transaction()?;
+    let id: i64 = snapshot.pragma_query_value(None, "application_id", |r| r.get(0))?;
+    let found = version(&snapshot)?;
+    let tables: i64 = snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    drop(snapshot);
     if id != APPLICATION_ID && (found != 0 || tables != 0) {
         return Err(StoreError::NotAJournal { path: path.to_owned() }.into());
     }
