@@ -10,13 +10,17 @@ pub mod json;
 pub mod payload;
 pub mod plan;
 pub mod registers;
+pub mod sparkplug;
 
 use model::ModelId;
 
 pub use decimal::Decimal;
 pub use encoding::{Encoding, Number, WordOrder};
 pub use example::{ExampleError, Expected};
-pub use payload::{Field, Message, PayloadError, PayloadExample, PayloadModel, TimeField, TimeForm};
+pub use payload::{
+    Availability, BindError, Bound, BoundAvailability, BoundMessage, Field, Form, Message, PayloadError,
+    PayloadExample, PayloadModel, Presence, TimeField, TimeForm, When,
+};
 pub use plan::{Block, plan};
 pub use registers::{
     Decoded, Limits, Measure, ModelError, Range, RegisterExample, RegisterModel, RegisterRef, Space,
