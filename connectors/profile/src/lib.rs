@@ -69,7 +69,7 @@ pub enum Interface {
     /// Registers that are asked for (Modbus).
     Registers(RegisterModel),
     /// Messages that arrive (MQTT).
-    Payloads(PayloadModel),
+    Payloads(Box<PayloadModel>),
 }
 
 /// One meter model: one file of the catalogue.

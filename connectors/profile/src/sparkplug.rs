@@ -272,6 +272,23 @@ impl SparkplugMeter {
         Self { group, node, device, bytes_max, fields }
     }
 
+    pub(crate) fn places(&self) -> Vec<String> {
+        let device = self.device.as_deref().unwrap_or("(node)");
+        let place = |field: &Field| {
+            format!("Sparkplug {}/{}/{device}, metric {}", self.group, self.node, field.path)
+        };
+        self.fields.iter().map(place).collect()
+    }
+
+    /// The births and data of the meter, as a subscription.
+    #[must_use]
+    pub fn filter(&self) -> String {
+        match &self.device {
+            Some(device) => format!("spBv1.0/{}/+/{}/{device}", self.group, self.node),
+            None => format!("spBv1.0/{}/+/{}", self.group, self.node),
+        }
+    }
+
     /// The readings of a payload, one message for each instant. Empty when none of its metrics is the meter's:
     /// a node sends only what has changed.
     ///

@@ -127,6 +127,8 @@ impl Bus {
                         | LinkError::Lost { .. }
                         | LinkError::Protocol { .. }
                         | LinkError::Denied { .. }
+                        | LinkError::Tls { .. }
+                        | LinkError::TlsFile { .. }
                         | LinkError::BrokerLost { .. }
                         | LinkError::BrokerProtocol { .. }
                         | LinkError::Secret { .. }

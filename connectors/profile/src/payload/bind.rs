@@ -39,6 +39,20 @@ pub struct Bound {
     pub sparkplug: Option<SparkplugMeter>,
 }
 
+impl Bound {
+    /// What it reads, each in words: two meters that read the same would count it twice.
+    #[must_use]
+    pub fn places(&self) -> Vec<String> {
+        let plain = self.messages.iter().flat_map(|message| {
+            message.fields.iter().map(|(_, field)| match field.path.as_str() {
+                "" => format!("topic {}", message.topic),
+                path => format!("topic {}, path {path}", message.topic),
+            })
+        });
+        plain.chain(self.sparkplug.iter().flat_map(SparkplugMeter::places)).collect()
+    }
+}
+
 /// Where one meter's presence is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoundAvailability {
