@@ -320,7 +320,8 @@ fn subscribers(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<mqtt::
         };
         let places = subscriber.places();
         if let Some((place, other)) = places.iter().find_map(|place| Some((place, taken.get(place)?))) {
-            findings.push(invalid(&subject, format!("meter `{other}` has the same {place}; give each its own")));
+            findings
+                .push(invalid(&subject, format!("meter `{other}` has the same {place}; give each its own")));
             continue;
         }
         taken.extend(places.into_iter().map(|place| (place, &meter.id)));

@@ -317,7 +317,8 @@ mod tests {
         let table: toml::Table = "topic = \"a/b\"\nchannel = 1\nlist = []".parse().unwrap();
         let said = TopicSettings::parse(&meter, &table).unwrap_err();
         assert_eq!(said[0].says, "list must be a text or a whole number");
-        let half = "address = \"h:1\"\nclient_id = \"c\"\ntls = { ca_file = \"ca\", client_key_file = \"k\" }";
+        let half =
+            "address = \"h:1\"\nclient_id = \"c\"\ntls = { ca_file = \"ca\", client_key_file = \"k\" }";
         assert_eq!(parse(half).unwrap_err(), ["tls has a client_key_file but no client_cert_file; add it"]);
         let old = parse("address = \"h:1\"\nclient_id = \"c\"\nversion = \"3.1\"").unwrap_err();
         assert!(old[0].contains("unknown variant `3.1`"), "{old:?}");

@@ -153,9 +153,8 @@ fn payload_example(
 ) -> Result<PayloadExample, KeyError> {
     let key = format!("example[{}]", index + 1);
     let payload = match (&form.payload, body) {
-        (Some(text), Form::SparkplugB) => {
-            hexadecimal(text).ok_or_else(|| (format!("{key}.payload"), "write it in hexadecimal".to_owned()))?
-        }
+        (Some(text), Form::SparkplugB) => hexadecimal(text)
+            .ok_or_else(|| (format!("{key}.payload"), "write it in hexadecimal".to_owned()))?,
         (Some(text), Form::Json | Form::Csv) => text.clone().into_bytes(),
         (None, _) => return Err((key, "give the `payload`".to_owned())),
     };

@@ -17,8 +17,8 @@ use crate::json::{Json, JsonError, Path};
 use crate::registers::{Decoded, Range};
 
 pub use bind::{BindError, Bound, BoundAvailability, Presence, SETTING_BYTES_MAX};
-pub use time::{AHEAD_SECONDS_MAX, TimeField, TimeForm, When};
 use time::BoundTime;
+pub use time::{AHEAD_SECONDS_MAX, TimeField, TimeForm, When};
 
 /// Payload size a meter's file may allow at most, in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 262_144;
@@ -177,12 +177,7 @@ impl BoundMessage {
     /// # Errors
     /// Why the payload is not understood. One field that is there but no number spoils the whole
     /// payload: what else it says cannot be trusted either.
-    pub fn decode(
-        &self,
-        payload: &[u8],
-        length: usize,
-        when: When,
-    ) -> Result<Option<Message>, PayloadError> {
+    pub fn decode(&self, payload: &[u8], length: usize, when: When) -> Result<Option<Message>, PayloadError> {
         if length > self.bytes_max || length > payload.len() {
             return Err(PayloadError::TooLong { bytes: length, limit: self.bytes_max });
         }
@@ -215,7 +210,6 @@ impl BoundMessage {
         Ok(Some(Message { observed_at, quality, values }))
     }
 }
-
 
 /// One line of numbers, the way JSON would have it.
 fn csv(text: &str) -> Json<'_> {

@@ -274,9 +274,8 @@ impl SparkplugMeter {
 
     pub(crate) fn places(&self) -> Vec<String> {
         let device = self.device.as_deref().unwrap_or("(node)");
-        let place = |field: &Field| {
-            format!("Sparkplug {}/{}/{device}, metric {}", self.group, self.node, field.path)
-        };
+        let place =
+            |field: &Field| format!("Sparkplug {}/{}/{device}, metric {}", self.group, self.node, field.path);
         self.fields.iter().map(place).collect()
     }
 
@@ -344,11 +343,15 @@ fn decoded(field: &Field, metric: &Metric<'_>, datatype: Option<u32>) -> Result<
         RawValue::Double(number) => Ok(float(number)),
         RawValue::Int(bits) => {
             let number = integer(u64::from(bits), datatype);
-            field.value(Decimal::integer(number.ok_or_else(|| not_a_number("an integer of unknown datatype"))?))
+            field.value(Decimal::integer(
+                number.ok_or_else(|| not_a_number("an integer of unknown datatype"))?,
+            ))
         }
         RawValue::Long(bits) => {
             let number = integer(bits, datatype);
-            field.value(Decimal::integer(number.ok_or_else(|| not_a_number("an integer of unknown datatype"))?))
+            field.value(Decimal::integer(
+                number.ok_or_else(|| not_a_number("an integer of unknown datatype"))?,
+            ))
         }
         RawValue::Bool(_) => Err(not_a_number("true or false")),
         RawValue::Other => Err(not_a_number("a text or a structure")),

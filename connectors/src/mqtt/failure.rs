@@ -126,7 +126,9 @@ fn denial_v5(code: Reason) -> String {
     match code {
         Reason::BadUserNamePassword => "username or password is wrong".to_owned(),
         Reason::NotAuthorized => "this client is not authorised".to_owned(),
-        Reason::BadClientId | Reason::ClientIdentifierNotValid => "it does not accept the client id".to_owned(),
+        Reason::BadClientId | Reason::ClientIdentifierNotValid => {
+            "it does not accept the client id".to_owned()
+        }
         Reason::RefusedProtocolVersion | Reason::UnsupportedProtocolVersion => {
             "it does not speak MQTT 5; set version = \"3.1.1\"".to_owned()
         }
@@ -140,7 +142,9 @@ fn denial_v5(code: Reason) -> String {
 /// MQTT 5, table 3-10.
 fn disconnection(code: DisconnectReasonCode, says: Option<&str>) -> String {
     let reason = match code {
-        DisconnectReasonCode::SessionTakenOver => "another client has connected with our client id".to_owned(),
+        DisconnectReasonCode::SessionTakenOver => {
+            "another client has connected with our client id".to_owned()
+        }
         DisconnectReasonCode::ServerShuttingDown => "it is shutting down".to_owned(),
         DisconnectReasonCode::KeepAliveTimeout => "it has heard nothing from us for too long".to_owned(),
         DisconnectReasonCode::NotAuthorized => "this client is not authorised".to_owned(),

@@ -97,8 +97,7 @@ impl Nodes {
     }
 
     pub(super) fn concerns(&self, topic: &str) -> bool {
-        Topic::parse(topic)
-            .is_some_and(|t| self.nodes.contains_key(&(t.group.to_owned(), t.node.to_owned())))
+        Topic::parse(topic).is_some_and(|t| self.nodes.contains_key(&(t.group.to_owned(), t.node.to_owned())))
     }
 
     /// The broker has not kept our session: births may have been missed, and none of those known holds.
@@ -115,7 +114,9 @@ impl Nodes {
         for one in remembered {
             let Some((what, place)) = one.key.split_once('/') else { continue };
             let mut parts = place.split('/');
-            let (Some(group), Some(name), device) = (parts.next(), parts.next(), parts.next()) else { continue };
+            let (Some(group), Some(name), device) = (parts.next(), parts.next(), parts.next()) else {
+                continue;
+            };
             let Some(node) = self.nodes.get_mut(&(group.to_owned(), name.to_owned())) else { continue };
             match what {
                 "seq" => node.seq = one.value.first().map(|seq| u64::from(*seq)),

@@ -52,7 +52,9 @@ impl Replayer {
     pub fn replay(&self, kept: Kept<'_>, now: Instant) -> Result<Vec<Reading>, String> {
         let subscriber = match kept.meter {
             Some(meter) => self.subscribers.get(meter),
-            None => self.subscribers.values().find(|s| s.bound.messages.iter().any(|m| m.topic == kept.topic)),
+            None => {
+                self.subscribers.values().find(|s| s.bound.messages.iter().any(|m| m.topic == kept.topic))
+            }
         };
         let subscriber =
             subscriber.ok_or_else(|| "no meter of the installation has its topic any more".to_owned())?;

@@ -200,11 +200,8 @@ impl Runner {
             return Ok(());
         }
         let failed = |source| LinkError::Inbox { link: self.link.clone(), source };
-        let remembered = if self.recalled {
-            Vec::new()
-        } else {
-            self.inbox.recall(&self.link).await.map_err(failed)?
-        };
+        let remembered =
+            if self.recalled { Vec::new() } else { self.inbox.recall(&self.link).await.map_err(failed)? };
         let mut forgotten = Vec::new();
         if resumed {
             self.sorter.nodes.recall(&remembered);

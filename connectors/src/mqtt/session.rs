@@ -10,7 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::Instant;
 use profile::payload::PAYLOAD_BYTES_MAX;
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS, TlsConfiguration, Transport, v5};
+use rumqttc::{
+    AsyncClient, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS, TlsConfiguration, Transport,
+    v5,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -74,7 +77,9 @@ impl Message {
 #[derive(Debug)]
 pub(super) enum Said {
     /// And whether the broker still had our session, so that nothing was missed.
-    Connected { resumed: bool },
+    Connected {
+        resumed: bool,
+    },
     /// Per topic, in the order asked for: whether the broker granted the subscription.
     Subscribed(Vec<bool>),
     Message(Message),

@@ -42,11 +42,8 @@ impl TlsSettings {
 
 /// Reads the files and makes of them what a connection needs. Blocks on the disk for a moment.
 pub(super) fn client_config(link: &str, tls: &TlsSettings) -> Result<Arc<ClientConfig>, LinkError> {
-    let failed = |file: &str, says: String| LinkError::TlsFile {
-        link: link.to_owned(),
-        file: file.to_owned(),
-        says,
-    };
+    let failed =
+        |file: &str, says: String| LinkError::TlsFile { link: link.to_owned(), file: file.to_owned(), says };
     let mut roots = RootCertStore::empty();
     for certificate in certificates(&tls.ca_file).map_err(|says| failed(&tls.ca_file, says))? {
         let taken = roots.add(certificate);
@@ -65,7 +62,8 @@ pub(super) fn client_config(link: &str, tls: &TlsSettings) -> Result<Arc<ClientC
                     .map_err(|error| format!("holds no key without a password ({error})"))
             });
             let key = key.map_err(|says| failed(key_file, says))?;
-            let mismatch = |error: rustls::Error| failed(key_file, format!("is not the key of {cert_file} ({error})"));
+            let mismatch =
+                |error: rustls::Error| failed(key_file, format!("is not the key of {cert_file} ({error})"));
             builder.with_client_auth_cert(chain, key).map_err(mismatch)?
         }
         _ => builder.with_no_client_auth(),

@@ -7,5 +7,6 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod probe;
+pub(crate) mod quarantine;
 pub(crate) mod report;
 pub(crate) mod run;

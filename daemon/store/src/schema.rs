@@ -20,7 +20,7 @@ pub const JOURNAL_FILE: &str = "journal.sqlite3";
 /// The newest schema this version knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// `CNSV`: the file says who it is.
 const APPLICATION_ID: i64 = 0x434E_5356;
@@ -207,7 +207,7 @@ fn version(conn: &Connection) -> Result<i64, Fault> {
 mod tests {
     use super::*;
 
-    const NEXT: &[&str] = &[MIGRATIONS[0], "CREATE TABLE later (x INTEGER) STRICT;"];
+    const NEXT: &[&str] = &[MIGRATIONS[0], MIGRATIONS[1], "CREATE TABLE later (x INTEGER) STRICT;"];
 
     fn opened(directory: &Path) -> (PathBuf, Connection) {
         let path = prepare_directory(directory).unwrap();
@@ -223,7 +223,7 @@ mod tests {
         upgrade_with(&mut conn, &path, Opener::Daemon, NEXT).unwrap();
         assert_eq!(conn.query_row("SELECT count(*) FROM later", [], |r| r.get(0)), Ok(0));
         let error = upgrade(&mut conn, &path, Opener::Daemon).unwrap_err();
-        assert!(matches!(error, StoreError::NewerSchema { found: 2, known: 1, .. }), "{error}");
+        assert!(matches!(error, StoreError::NewerSchema { found: 3, known: 2, .. }), "{error}");
     }
 
     #[test]
@@ -233,7 +233,7 @@ mod tests {
         upgrade(&mut conn, &path, Opener::Shared).unwrap();
         let lock = DaemonLock::take(dir.path()).unwrap();
         let error = upgrade_with(&mut conn, &path, Opener::Shared, NEXT).unwrap_err();
-        assert!(matches!(error, StoreError::UpgradeBlocked { found: 1, known: 2, .. }), "{error}");
+        assert!(matches!(error, StoreError::UpgradeBlocked { found: 2, known: 3, .. }), "{error}");
         drop(lock);
         upgrade_with(&mut conn, &path, Opener::Shared, NEXT).unwrap();
     }
@@ -242,7 +242,8 @@ mod tests {
     fn a_failing_step_leaves_the_former_schema() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut conn) = opened(dir.path());
-        let broken = &[MIGRATIONS[0], "CREATE TABLE later (x INTEGER) STRICT; SELECT nonsense;"];
+        let broken =
+            &[MIGRATIONS[0], MIGRATIONS[1], "CREATE TABLE later (x INTEGER) STRICT; SELECT nonsense;"];
         assert!(upgrade_with(&mut conn, &path, Opener::Daemon, broken).is_err());
         upgrade(&mut conn, &path, Opener::Daemon).unwrap();
         assert_eq!(conn.query_row("SELECT count(*) FROM series", [], |r| r.get(0)), Ok(0));

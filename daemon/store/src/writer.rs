@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::codes;
 use crate::error::{Fault, StoreError};
+use crate::memory::{self, Remembered};
 use crate::options::StoreOptions;
 use crate::quarantine::{self, Occupancy, Quarantined};
 use crate::schema::{self, Opener};
@@ -40,6 +41,11 @@ pub(crate) enum Job {
     },
     Quarantine {
         item: Quarantined,
+        room: u32,
+        reply: Reply<()>,
+    },
+    Remember {
+        item: Remembered,
         room: u32,
         reply: Reply<()>,
     },
@@ -85,6 +91,7 @@ struct Row {
 struct Group {
     appends: Vec<(Vec<Reading>, Reply<Appended>)>,
     items: Vec<(Quarantined, Reply<()>)>,
+    memories: Vec<(Remembered, Reply<()>)>,
     readings: usize,
     /// Permits of the queue to give back.
     room: usize,
@@ -102,6 +109,10 @@ impl Group {
             Job::Quarantine { item, room, reply } => {
                 self.room += room as usize;
                 self.items.push((item, reply));
+            }
+            Job::Remember { item, room, reply } => {
+                self.room += room as usize;
+                self.memories.push((item, reply));
             }
             other @ (Job::Task(_) | Job::Close) => return Some(other),
         }
@@ -139,7 +150,7 @@ impl Writer {
             match job {
                 Job::Close => break,
                 Job::Task(task) => task(&mut self),
-                job @ (Job::Append { .. } | Job::Quarantine { .. }) => {
+                job @ (Job::Append { .. } | Job::Quarantine { .. } | Job::Remember { .. }) => {
                     let group;
                     (group, carried) = self.gather(job, jobs);
                     self.commit(group);
@@ -182,7 +193,8 @@ impl Writer {
                 for ((_, reply), appended) in group.appends.into_iter().zip(settled.appends) {
                     reply.send(Ok(appended)).ok();
                 }
-                for (_, reply) in group.items {
+                let others = group.items.into_iter().map(|(_, reply)| reply);
+                for reply in others.chain(group.memories.into_iter().map(|(_, reply)| reply)) {
                     reply.send(Ok(())).ok();
                 }
                 if let Some(observer) = &shared.options.observer
@@ -196,7 +208,8 @@ impl Writer {
                 for (_, reply) in group.appends {
                     reply.send(Err(error.clone())).ok();
                 }
-                for (_, reply) in group.items {
+                let others = group.items.into_iter().map(|(_, reply)| reply);
+                for reply in others.chain(group.memories.into_iter().map(|(_, reply)| reply)) {
                     reply.send(Err(error.clone())).ok();
                 }
             }
@@ -323,6 +336,9 @@ fn settle(
     if shared.opener == Opener::Shared && appends.iter().any(|a| a.new + a.conflicting > 0) {
         conn.prepare_cached("UPDATE counter SET value = value + 1 WHERE name = 'shared_commits'")?
             .execute([])?;
+    }
+    for (item, _) in &group.memories {
+        memory::remember(conn, item)?;
     }
     let quarantine = if group.items.is_empty() {
         None

@@ -99,7 +99,8 @@ impl Values {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
-            let unknown = |name: &str| BindError::Placeholder { name: name.to_owned(), text: text.to_owned() };
+            let unknown =
+                |name: &str| BindError::Placeholder { name: name.to_owned(), text: text.to_owned() };
             let (name, after) = after.split_once('}').ok_or_else(|| unknown(after))?;
             out.push_str(before);
             out.push_str(self.0.get(name).ok_or_else(|| unknown(name))?);

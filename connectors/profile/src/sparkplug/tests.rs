@@ -97,7 +97,10 @@ fn a_birth_teaches_aliases_and_data_use_them_at_their_own_time() {
     let read = meter.read(&data, Some(&taught), when()).unwrap();
     assert_eq!(read.len(), 2);
     assert_eq!(read[0].observed_at, Instant::from_millis(NOW as i64 - 3_600_000));
-    assert_eq!((read[0].quality, read[0].values[0].1), (Quality::Good, Decoded::Value(Value::Total(12_344_000))));
+    assert_eq!(
+        (read[0].quality, read[0].values[0].1),
+        (Quality::Good, Decoded::Value(Value::Total(12_344_000)))
+    );
     assert_eq!(read[1].values, [(Channel::total(Quantity::ActivePower), Decoded::Missing)]);
     let without = meter.read(&data, None, when());
     assert_eq!(without, Err(PayloadError::UnknownAlias { alias: 7 }));
@@ -149,7 +152,10 @@ fn bytes_that_are_no_payload_say_where() {
         (vec![0x12, 5, 1], "it ends within a field at byte 2"),
         (vec![0x0B], "a field of an unknown kind at byte 1"),
         (vec![0x00, 0x00], "a field without a number at byte 2"),
-        (vec![0x08, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x02], "a number of more than 64 bits at byte 11"),
+        (
+            vec![0x08, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x02],
+            "a number of more than 64 bits at byte 11",
+        ),
         (bytes(1, b"x"), "a field of the wrong kind at byte 3"),
         (bytes(2, &bytes(1, &[0xFF])), "a name that is no text at byte 4"),
         (bytes(2, &[number(10, 1), number(11, 1)].concat()), "a metric with two values at byte 6"),

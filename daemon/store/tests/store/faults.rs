@@ -77,7 +77,7 @@ fn a_newer_file_is_refused_and_left_alone() {
     ] {
         let says = error.to_string();
         assert!(
-            says.contains("newer version (schema 99, this one knows up to 1); run that version"),
+            says.contains("newer version (schema 99, this one knows up to 2); run that version"),
             "{says}"
         );
     }

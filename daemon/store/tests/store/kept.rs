@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use model::{BaseUnit, BillQuality, BilledPeriod, DailyTemperature, Instant, Origin, StationId};
-use store::{JOURNAL_FILE, Quarantined, SCHEMA_VERSION, Store, StoreOptions};
+use model::{BaseUnit, BillQuality, BilledPeriod, DailyTemperature, Instant, MeterId, Origin, StationId};
+use store::{JOURNAL_FILE, Quarantined, Remembered, SCHEMA_VERSION, Store, StoreOptions};
 
 use crate::support::{all, energy, gauge, note, stranger, total, values, voltage};
 
@@ -42,12 +42,22 @@ fn fill(store: &Store) {
     store.put_record("project", "school", "a = 1", "energy office", Instant::default()).unwrap();
     let item = Quarantined {
         origin: Origin::Mqtt,
+        link: "broker".to_owned(),
+        meter: Some(MeterId::new("boiler-1").unwrap()),
         place: "topic".to_owned(),
         payload: vec![1, 2],
+        length: 2,
         reason: "no number".to_owned(),
         at: Instant::default(),
     };
     store.quarantine_blocking(item).unwrap();
+    let known = Remembered {
+        link: "broker".to_owned(),
+        key: "birth/plant/node".to_owned(),
+        value: vec![8, 1],
+        at: Instant::default(),
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(store.remember(known)).unwrap();
 }
 
 #[test]
@@ -64,6 +74,7 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         assert_eq!(store.bills_replaced("IT001E00000001").unwrap()[0].amount, 100);
         assert_eq!(store.record("project", "school").unwrap().unwrap().body, "a = 1");
         assert_eq!(store.quarantined(9).unwrap().len(), 1);
+        assert_eq!(store.remembered("broker").unwrap().len(), usize::from(2 <= version));
         assert_eq!(store.audit_head().unwrap().seq, 5);
     }
 }
