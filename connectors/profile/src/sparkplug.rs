@@ -342,13 +342,17 @@ fn decoded(field: &Field, metric: &Metric<'_>, datatype: Option<u32>) -> Result<
         RawValue::Float(number) => Ok(float(f64::from(number))),
         RawValue::Double(number) => Ok(float(number)),
         RawValue::Int(bits) => {
-            let number = integer(u64::from(bits), datatype);
+            let bits = u64::from(bits);
+            // Without a datatype only a number that is the same in every one of them is taken: below half the
+            // range of a datatype, and above that of the next smaller one.
+            let plain = matches!(bits, 0..=0x7F | 0x100..=0x7FFF | 0x1_0000..=0x7FFF_FFFF);
+            let number = integer(bits, datatype.or(plain.then_some(UINT64)));
             field.value(Decimal::integer(
                 number.ok_or_else(|| not_a_number("an integer of unknown datatype"))?,
             ))
         }
         RawValue::Long(bits) => {
-            let number = integer(bits, datatype);
+            let number = integer(bits, datatype.or(i64::try_from(bits).is_ok().then_some(UINT64)));
             field.value(Decimal::integer(
                 number.ok_or_else(|| not_a_number("an integer of unknown datatype"))?,
             ))
@@ -358,6 +362,9 @@ fn decoded(field: &Field, metric: &Metric<'_>, datatype: Option<u32>) -> Result<
     }
 }
 
+/// The datatype of an unsigned integer of 64 bits.
+const UINT64: u32 = 8;
+
 /// The datatypes of the specification: signed ones are sent as two's complement in an unsigned field.
 fn integer(bits: u64, datatype: Option<u32>) -> Option<i128> {
     match datatype? {
@@ -365,7 +372,7 @@ fn integer(bits: u64, datatype: Option<u32>) -> Option<i128> {
         2 => Some(i128::from(bits as u16 as i16)),
         3 => Some(i128::from(bits as u32 as i32)),
         4 => Some(i128::from(bits as i64)),
-        5..=8 => Some(i128::from(bits)),
+        5..=UINT64 => Some(i128::from(bits)),
         _ => None,
     }
 }

@@ -67,6 +67,22 @@ impl Message {
         std::str::from_utf8(&self.topic).unwrap_or_default()
     }
 
+    /// A message as a test sends it.
+    #[cfg(test)]
+    pub(super) fn of(topic: &str, payload: &[u8], arrived: Instant, packet_id: u16) -> Self {
+        Self {
+            topic: Bytes::copy_from_slice(topic.as_bytes()),
+            payload: Bytes::copy_from_slice(payload),
+            length: payload.len(),
+            retain: false,
+            dup: false,
+            arrived,
+            packet_id,
+            qos: QoS::AtLeastOnce,
+            _room: None,
+        }
+    }
+
     /// The broker's number of the message until it is acknowledged.
     pub(super) const fn packet_id(&self) -> u16 {
         self.packet_id

@@ -3,6 +3,7 @@
 //! Must never: share state between commands; what two need stands in the modules above.
 
 pub(crate) mod bench;
+pub(crate) mod bench_mqtt;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod import;

@@ -121,10 +121,26 @@ fn signs_follow_the_datatype_and_are_never_guessed() {
     ] {
         assert_eq!(integer(bits, datatype), expected, "{bits:#x} as {datatype:?}");
     }
-    let untold = [bytes(1, b"energy"), number(11, 5)].concat();
-    let data = payload(1, &[untold]);
-    let read = meter().read(&Payload::parse(&data).unwrap(), None, when());
-    assert!(matches!(read, Err(PayloadError::NotANumber { .. })), "{read:?}");
+    let untold = |field: u64, bits: u64| {
+        let metric = [bytes(1, b"energy"), number(field, bits)].concat();
+        let data = payload(1, &[metric]);
+        meter().read(&Payload::parse(&data).unwrap(), None, when()).is_ok()
+    };
+    for (bits, same_in_every_datatype) in [
+        (127, true),
+        (128, false),
+        (255, false),
+        (256, true),
+        (0x7FFF, true),
+        (0x8000, false),
+        (0xFFFF, false),
+        (0x1_0000, true),
+        (0x7FFF_FFFF, true),
+        (0x8000_0000, false),
+    ] {
+        assert_eq!(untold(10, bits), same_in_every_datatype, "{bits:#x}");
+    }
+    assert!(untold(11, 1 << 40) && !untold(11, 1 << 63));
 }
 
 #[test]
