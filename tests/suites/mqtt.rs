@@ -15,7 +15,7 @@ use model::{Channel, Instant, MeterId, Quality, SeriesKey, Value};
 use profile::Form;
 use store::Store;
 use tests::broker::{Broker, Publisher, Retain};
-use tests::certificates::Authority;
+use tests::certificates::{Authority, Pair};
 use tests::daemon::{Daemon, free_address};
 use tests::journal::{Total, totals};
 use tests::numbered;
@@ -153,108 +153,108 @@ fn every_convention_of_the_catalogue_arrives_in_the_journal() {
     assert!(daemon.stop().success());
 }
 
-#[test]
-fn a_broker_with_certificates_and_passwords_is_read_and_every_failure_says_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path();
-    let authority = Authority::new(path, "authority");
-    let stranger = Authority::new(path, "stranger");
-    let server = authority.sign("server", "localhost", 2);
-    let expired = authority.sign("expired", "localhost", -1);
-    let client = authority.sign("client", "prova", 2);
-    let passwords = path.join("passwords");
-    std::fs::write(&passwords, "prova:secret\n").unwrap();
-    assert!(Command::new("mosquitto_passwd").arg("-U").arg(&passwords).status().unwrap().success());
-    std::fs::write(path.join("secret"), "secret\n").unwrap();
-    let address = free_address();
-    let access = |certificate: &tests::certificates::Pair| {
-        format!(
+/// A broker that asks for a certificate and a password, and what is needed to come in.
+struct Guarded {
+    folder: tempfile::TempDir,
+    address: SocketAddr,
+    authority: Authority,
+    client: Pair,
+}
+
+impl Guarded {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::new(folder.path(), "authority");
+        let client = authority.sign("client", "prova", 2);
+        let passwords = folder.path().join("passwords");
+        std::fs::write(&passwords, "prova:secret\n").unwrap();
+        assert!(Command::new("mosquitto_passwd").arg("-U").arg(&passwords).status().unwrap().success());
+        for password in ["secret", "wrong"] {
+            std::fs::write(folder.path().join(password), format!("{password}\n")).unwrap();
+        }
+        Self { folder, address: free_address(), authority, client }
+    }
+
+    fn broker(&self, server: &Pair) -> Broker {
+        let access = format!(
             "listener {} 127.0.0.1\ncafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\n\
              allow_anonymous false\npassword_file {}\n",
-            address.port(),
-            authority.pair.certificate.display(),
-            certificate.certificate.display(),
-            certificate.key.display(),
-            passwords.display()
-        )
-    };
-    let site = |host: &str, ca: &Authority, with_client: bool, password: &str, version: &str| {
-        std::fs::write(path.join(format!("password-{password}")), format!("{password}\n")).unwrap();
-        let own_certificate = if with_client {
-            format!(
-                ", client_cert_file = \"{}\", client_key_file = \"{}\"",
-                client.certificate.display(),
-                client.key.display()
-            )
-        } else {
-            String::new()
-        };
+            self.address.port(),
+            self.authority.pair.certificate.display(),
+            server.certificate.display(),
+            server.key.display(),
+            self.folder.path().join("passwords").display()
+        );
+        Broker::start_with(self.folder.path(), self.address, &access)
+    }
+
+    fn site(&self, host: &str, ca: &Authority, with_client: bool, password: &str, version: &str) -> Site {
+        let Pair { certificate, key } = &self.client;
+        let own_certificate = format!(
+            ", client_cert_file = \"{}\", client_key_file = \"{}\"",
+            certificate.display(),
+            key.display()
+        );
         let own = format!(
             "version = \"{version}\"\nusername = \"prova\"\npassword_file = \"{}\"\n\
-             tls = {{ ca_file = \"{}\"{own_certificate} }}",
-            path.join(format!("password-{password}")).display(),
+             tls = {{ ca_file = \"{}\"{} }}",
+            self.folder.path().join(password).display(),
             ca.pair.certificate.display(),
+            if with_client { own_certificate.as_str() } else { "" }
         );
-        Site::new().with_text(&link(&format!("{host}:{}", address.port()), &own)).with_text(&meter(
+        Site::new().with_text(&link(&format!("{host}:{}", self.address.port()), &own)).with_text(&meter(
             "hall",
             "consuntivo-json",
             "topic = \"energy/hall\"",
         ))
-    };
-    let broker = Broker::start_with(path, address, &access(&server));
-    for (number, version) in (1..).zip(BOTH) {
-        let site = site("localhost", &authority, true, "secret", version);
+    }
+
+    fn publish(&self, payload: &str) {
+        let path = |path: &Path| path.display().to_string();
+        let ca = path(&self.authority.pair.certificate);
+        let (certificate, key) = (path(&self.client.certificate), path(&self.client.key));
+        let port = self.address.port().to_string();
+        let tls = ["--cafile", &ca, "--cert", &certificate, "--key", &key, "-u", "prova", "-P", "secret"];
+        let all = [&["-h", "localhost", "-p", &port, "-t", "energy/hall"][..], &tls].concat();
+        mosquitto_pub(&all, payload.as_bytes());
+    }
+}
+
+/// What a probe says that does not come through.
+fn refusal(site: &Site) -> String {
+    let output = site.run(&["probe", "hall"]);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_broker_with_certificates_and_passwords_is_read_and_every_failure_says_what_to_do() {
+    let guarded = Guarded::new();
+    let (authority, folder) = (&guarded.authority, guarded.folder.path());
+    let stranger = Authority::new(folder, "stranger");
+    let broker = guarded.broker(&authority.sign("server", "localhost", 2));
+    for (number, version) in (1_u8..).zip(BOTH) {
+        let site = guarded.site("localhost", authority, true, "secret", version);
         let daemon = site.start();
-        broker.await_subscriptions(number);
-        let payload = numbered::payload(number as u64);
-        let (port, ca) = (address.port().to_string(), authority.pair.certificate.display().to_string());
-        let (cert, key) = (client.certificate.display().to_string(), client.key.display().to_string());
-        mosquitto_pub(
-            &[
-                "-h",
-                "localhost",
-                "-p",
-                &port,
-                "--cafile",
-                &ca,
-                "--cert",
-                &cert,
-                "--key",
-                &key,
-                "-u",
-                "prova",
-                "-P",
-                "secret",
-                "-t",
-                "energy/hall",
-            ],
-            payload.as_bytes(),
-        );
-        await_totals(&site, &daemon, "hall", &[numbered::expected(number as u64)]);
+        broker.await_subscriptions(usize::from(number));
+        guarded.publish(&numbered::payload(u64::from(number)));
+        await_totals(&site, &daemon, "hall", &[numbered::expected(u64::from(number))]);
         assert!(daemon.stop().success());
     }
-    let said = |site: &Site| {
-        let output = site.run(&["probe", "hall"]);
-        assert_eq!(output.status.code(), Some(4), "{output:?}");
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    };
     for version in BOTH {
-        for (site, says) in [
-            (site("localhost", &stranger, true, "secret", version), "not signed by an authority in ca_file"),
-            (
-                site("127.0.0.1", &authority, true, "secret", version),
-                "is for another name than the one in `address`",
-            ),
-            (site("localhost", &authority, false, "secret", version), "the broker refused our side"),
-            (site("localhost", &authority, true, "wrong", version), "check client_id, username and password"),
+        for (host, ca, with_client, password, says) in [
+            ("localhost", &stranger, true, "secret", "not signed by an authority in ca_file"),
+            ("127.0.0.1", authority, true, "secret", "is for another name than the one in `address`"),
+            ("localhost", authority, false, "secret", "the broker refused our side"),
+            ("localhost", authority, true, "wrong", "check client_id, username and password"),
         ] {
-            let said = said(&site);
+            let said = refusal(&guarded.site(host, ca, with_client, password, version));
             assert!(said.contains(says), "MQTT {version}: {said:?} where {says:?} is expected");
         }
     }
     drop(broker);
-    let _broker = Broker::start_with(path, address, &access(&expired));
-    let said = said(&site("localhost", &authority, true, "secret", "5"));
+    let _broker = guarded.broker(&authority.sign("expired", "localhost", -1));
+    let said = refusal(&guarded.site("localhost", authority, true, "secret", "5"));
     assert!(said.contains("the broker's certificate has expired"), "{said}");
 }
 
@@ -299,6 +299,10 @@ fn broker_and_daemon_that_go_down_in_the_middle_lose_nothing_and_count_nothing_t
         broker.stop();
         let broker = Broker::start_at(folder.path(), address);
         let daemon = site.start();
+        until("the link", LIMIT, || match daemon.metric("consuntivo_link_up", &[]) {
+            Ok(1.0) => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
         publish(500, 600);
         broker.stop();
         await_log(&daemon, "link.lost");

@@ -52,6 +52,9 @@ pub(super) fn of_v4(error: ConnectionError, address: &str, timeout_s: u64, conne
             StateError::Io(_) | StateError::AwaitPingResp | StateError::ConnectionAborted => {
                 LinkError::BrokerLost { address, source: Box::new(state) }
             }
+            StateError::Deserialization(rumqttc::mqttbytes::Error::Io(source)) => {
+                broken(source, address, connected)
+            }
             StateError::InvalidState
             | StateError::Unsolicited(_)
             | StateError::WrongPacket
@@ -86,9 +89,20 @@ pub(super) fn of_v5(error: v5::ConnectionError, address: &str, timeout_s: u64, c
                 LinkError::BrokerLost { address, source: Box::new(state) }
             }
             v5::StateError::ServerDisconnect { reason_code, reason_string } => {
-                LinkError::Denied { address, why: disconnection(reason_code, reason_string.as_deref()) }
+                let why = disconnection(reason_code, reason_string.as_deref());
+                let ours = [DisconnectReasonCode::NotAuthorized, DisconnectReasonCode::SessionTakenOver];
+                if ours.contains(&reason_code) {
+                    LinkError::Denied { address, why }
+                } else {
+                    LinkError::BrokerLost { address, source: why.into() }
+                }
             }
             v5::StateError::ConnFail { reason } => LinkError::Denied { address, why: denial_v5(reason) },
+            // The library does not name this one as a cause, so the look above has not found it.
+            v5::StateError::Deserialization(v5::mqttbytes::Error::Io(source)) => match tls::why(&source) {
+                Some(why) => LinkError::Tls { address, why },
+                None => broken(source, address, connected),
+            },
             v5::StateError::Coversion(_)
             | v5::StateError::InvalidState
             | v5::StateError::Unsolicited(_)

@@ -18,7 +18,7 @@ use crate::error::LinkError;
 use crate::inbox::{BoxFuture, Clock, Inbox, InboxError, Remembered, SourceEvent, Stop};
 
 /// Messages made durable with one submission, at most.
-const GROUP_MAX: usize = 1_024;
+const GROUP_MAX: usize = super::session::UNACKED_MAX;
 
 /// Topics of earlier configurations that are taken back within one connection, at most.
 const UNSUBSCRIBED_MAX: usize = 1_000;

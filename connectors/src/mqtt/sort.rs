@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use model::{Finding, MeterId, Origin, Reading, Severity};
 use profile::payload::PAYLOAD_BYTES_MAX;
@@ -60,7 +61,7 @@ enum Route {
 pub(super) struct Sorter {
     link: String,
     meters: Vec<Meter>,
-    by_topic: HashMap<String, Vec<Route>>,
+    by_topic: HashMap<String, Arc<[Route]>>,
     pub(super) nodes: Nodes,
     retained_told: BTreeSet<String>,
     /// By the broker's number: the last message that became durable under it. When the broker sends one again
@@ -92,7 +93,7 @@ impl Sorter {
         Self {
             link,
             meters: meters.collect(),
-            by_topic,
+            by_topic: by_topic.into_iter().map(|(topic, routes)| (topic, routes.into())).collect(),
             nodes,
             retained_told: BTreeSet::new(),
             taken: HashMap::new(),
@@ -110,9 +111,9 @@ impl Sorter {
             sorted.count(None, MessageOutcome::Duplicate);
             return;
         }
-        if let Some(routes) = self.by_topic.get(message.topic()) {
-            for route in routes.clone() {
-                self.plain(route, message, sorted, inbox);
+        if let Some(routes) = self.by_topic.get(message.topic()).map(Arc::clone) {
+            for route in routes.iter() {
+                self.plain(*route, message, sorted, inbox);
             }
         } else if self.nodes.concerns(message.topic()) {
             self.nodes.sort(message, &mut self.meters, sorted, inbox);
