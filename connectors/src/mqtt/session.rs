@@ -56,10 +56,11 @@ pub(super) struct Message {
     /// The broker says that it may have sent it before.
     pub(super) dup: bool,
     pub(super) arrived: Instant,
-    packet_id: u16,
-    qos: QoS,
+    /// The broker's number of the message until it is acknowledged.
+    pub(super) packet_id: u16,
+    pub(super) qos: QoS,
     /// The room it takes; given back when it is dropped.
-    _room: Option<OwnedSemaphorePermit>,
+    pub(super) _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Message {
@@ -81,11 +82,6 @@ impl Message {
             qos: QoS::AtLeastOnce,
             _room: None,
         }
-    }
-
-    /// The broker's number of the message until it is acknowledged.
-    pub(super) const fn packet_id(&self) -> u16 {
-        self.packet_id
     }
 }
 

@@ -107,7 +107,7 @@ impl Sorter {
     }
 
     pub(super) fn sort(&mut self, message: &Message, sorted: &mut Sorted, inbox: &dyn Inbox) {
-        if message.dup && self.taken.get(&message.packet_id()) == Some(&print(message)) {
+        if message.dup && self.taken.get(&message.packet_id) == Some(&print(message)) {
             sorted.count(None, MessageOutcome::Duplicate);
             return;
         }
@@ -126,7 +126,7 @@ impl Sorter {
     /// What was sorted is durable: it is counted, and known again when it is sent again.
     pub(super) fn settled(&mut self, group: &[Message], sorted: &Sorted, inbox: &dyn Inbox) {
         for message in group {
-            self.taken.insert(message.packet_id(), print(message));
+            self.taken.insert(message.packet_id, print(message));
         }
         for ((meter, outcome), count) in &sorted.tally {
             let meter = meter.and_then(|meter| self.meters.get(meter)).map(|meter| meter.id.clone());
