@@ -33,6 +33,7 @@ case "$what" in
         want_headers
         want mosquitto mosquitto
         want mosquitto_pub mosquitto-clients
+        want openssl openssl
         want pdfinfo poppler-utils
         want qpdf qpdf
         want xmllint libxml2-utils
@@ -83,7 +84,7 @@ has cargo || [ -x "$HOME/.cargo/bin/cargo" ] || fail "cargo is missing; install 
 
 [ "$what" = test ] || exit 0
 
-# The independent Modbus peers, at the versions that the file pins.
+# The independent Modbus and Sparkplug peers, at the versions that the file pins.
 requirements=tests/field/requirements.txt
 if [ -f "$requirements" ] && ! cmp -s "$requirements" target/venv/requirements.txt; then
     say "installing the Python packages of $requirements into target/venv"

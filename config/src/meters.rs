@@ -280,7 +280,7 @@ impl MeterForm {
                 Interface::Registers(registers(limits, self.measures, self.examples)?)
             }
             (None, Some(mqtt)) if self.measures.is_empty() => {
-                Interface::Payloads(payloads(mqtt, self.fields, self.examples)?)
+                Interface::Payloads(Box::new(payloads(mqtt, self.fields, self.examples)?))
             }
             _ => {
                 return Err((

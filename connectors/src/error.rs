@@ -87,7 +87,11 @@ pub enum LinkError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("the broker {address} denied the connection ({why}); check client_id, username and password")]
-    Denied { address: String, why: &'static str },
+    Denied { address: String, why: String },
+    #[error("no secure connection to {address}: {why}")]
+    Tls { address: String, why: String },
+    #[error("file {file} of link `{link}` {says}; mend it and let the daemon read it")]
+    TlsFile { link: String, file: String, says: String },
     #[error("the connection to the broker {address} was lost")]
     BrokerLost {
         address: String,
@@ -95,11 +99,10 @@ pub enum LinkError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error(
-        "the broker {address} sent what is not MQTT 3.1.1, or a packet of more than {limit} bytes; limit message sizes at the broker"
+        "the broker {address} sent what is not MQTT, or too large; check the port, or limit message sizes at the broker"
     )]
     BrokerProtocol {
         address: String,
-        limit: usize,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -138,6 +141,8 @@ impl LinkError {
             Self::Protocol { .. } | Self::BrokerProtocol { .. } => "link.protocol",
             Self::SunSpec { .. } => "link.sunspec",
             Self::Denied { .. } => "link.denied",
+            Self::Tls { .. } => "link.tls",
+            Self::TlsFile { .. } => "link.tls.file",
             Self::Secret { .. } => "link.secret",
             Self::Inbox { .. } => "link.inbox",
             Self::NoSuchMeter { .. } => "link.meter.unknown",

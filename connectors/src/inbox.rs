@@ -30,12 +30,27 @@ pub enum InboxError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
     pub origin: Origin,
+    /// The link it came over, and the meter it would be of.
+    pub link: String,
+    pub meter: Option<MeterId>,
     /// Topic or file it came from.
     pub place: String,
     /// At most [`QUARANTINE_BYTES_MAX`] of it.
     pub payload: Vec<u8>,
+    /// Bytes of the payload as it came.
+    pub length: usize,
     pub reason: String,
     /// When it arrived.
+    pub at: Instant,
+}
+
+/// Something that a link must still know after a restart, such as the names that a device gave its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    pub link: String,
+    pub key: String,
+    /// Empty to forget it.
+    pub value: Vec<u8>,
     pub at: Instant,
 }
 
@@ -87,11 +102,15 @@ impl ReadingOutcome {
 }
 
 /// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MessageOutcome {
     Accepted,
     /// The broker sent it again after a connection was lost; harmless, since readings are idempotent.
     Duplicate,
+    /// A word about whether the meter is there.
+    Presence,
+    /// Of another kind than the meter's readings, on a topic that it shares.
+    Unrelated,
     /// An old value the broker had kept; never a new reading.
     Retained,
     Quarantined,
@@ -105,6 +124,8 @@ impl MessageOutcome {
         match self {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
+            Self::Presence => "presence",
+            Self::Unrelated => "unrelated",
             Self::Retained => "retained",
             Self::Quarantined => "quarantined",
             Self::Unclaimed => "unclaimed",
@@ -131,6 +152,7 @@ pub enum SourceEvent {
         link: String,
         meter: Option<MeterId>,
         outcome: MessageOutcome,
+        count: u64,
     },
     /// A session was given up and another one will be, or was, opened.
     SessionRebuilt {
@@ -161,6 +183,22 @@ pub trait Inbox: Send + Sync + 'static {
     /// # Errors
     /// The payload is not durable and may be given again.
     fn quarantine(&self, message: Quarantined) -> BoxFuture<'_, Result<(), InboxError>>;
+
+    /// Resolves with `Ok` once it is durable. An inbox that keeps nothing forgets it at once.
+    ///
+    /// # Errors
+    /// It is not durable and may be given again.
+    fn remember(&self, _remembered: Remembered) -> BoxFuture<'_, Result<(), InboxError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Everything that is remembered of a link.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn recall(&self, _link: &str) -> BoxFuture<'_, Result<Vec<Remembered>, InboxError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
 
     /// A fact that a person may need to act on. Must not block.
     fn report(&self, finding: Finding);

@@ -14,17 +14,7 @@ pub fn read<T: DeserializeOwned>(
     table: &toml::Table,
     known: &[&str],
 ) -> Result<T, Vec<Finding>> {
-    let unknown: Vec<Finding> = table
-        .keys()
-        .filter(|key| !known.contains(&key.as_str()))
-        .map(|key| {
-            let nearest = nearest(key, known);
-            let says = format!("key `{key}` is not known; did you mean `{nearest}`?");
-            Finding::new("settings.key.unknown", Severity::Blocks, subject, says, "")
-                .with("key", key)
-                .with("nearest", nearest)
-        })
-        .collect();
+    let unknown = unknown(subject, table, known);
     if !unknown.is_empty() {
         return Err(unknown);
     }
@@ -32,6 +22,20 @@ pub fn read<T: DeserializeOwned>(
         let says = format!("{}; compare with the manual", error.message().trim().replace('\n', " "));
         vec![invalid(subject, says)]
     })
+}
+
+/// One finding for each key that is not among the known ones.
+pub(crate) fn unknown(subject: &str, table: &toml::Table, known: &[&str]) -> Vec<Finding> {
+    let unknown = table.keys().filter(|key| !known.contains(&key.as_str()));
+    unknown
+        .map(|key| {
+            let nearest = nearest(key, known);
+            let says = format!("key `{key}` is not known; did you mean `{nearest}`?");
+            Finding::new("settings.key.unknown", Severity::Blocks, subject, says, "")
+                .with("key", key)
+                .with("nearest", nearest)
+        })
+        .collect()
 }
 
 /// A setting that has a wrong value.

@@ -21,7 +21,7 @@ mod testing;
 pub use error::{LinkError, Target};
 pub use inbox::{
     BoxFuture, Clock, Inbox, InboxError, MessageOutcome, PollOutcome, Quarantined, ReadingOutcome,
-    SourceEvent, Stop, StopHandle,
+    Remembered, SourceEvent, Stop, StopHandle,
 };
 pub use link::{
     Link, LinkSettings, LinkSpec, MeterSettings, MeterSpec, Probe, ProbeLine, parse_link, parse_meter,

@@ -10,9 +10,9 @@ use model::{Channel, Finding, MeterId, Severity, Value};
 use profile::{Decoded, MeterModel};
 
 use crate::error::LinkError;
-use crate::inbox::{Clock, Inbox, Stop};
+use crate::inbox::{Clock, Inbox, Remembered, Stop};
 use crate::keys::invalid;
-use crate::{modbus, mqtt};
+use crate::{keys, modbus, mqtt};
 
 /// Names of all connectors, as settings use them.
 pub const CONNECTORS: &[&str] = &[modbus::TCP, modbus::RTU, modbus::RTU_OVER_TCP, mqtt::NAME];
@@ -149,6 +149,17 @@ impl Link {
         match &self.kind {
             Kind::Modbus(link) => link.probe(meter, clock).await,
             Kind::Mqtt(link) => link.probe(meter, clock, PROBE_WAIT).await,
+        }
+    }
+}
+
+impl Link {
+    /// What reads kept payloads of this link again; `None` for a link whose payloads are not kept.
+    #[must_use]
+    pub fn replayer(&self, remembered: &[Remembered]) -> Option<mqtt::Replayer> {
+        match &self.kind {
+            Kind::Modbus(_) => None,
+            Kind::Mqtt(link) => Some(link.replayer(remembered)),
         }
     }
 }
@@ -300,24 +311,40 @@ fn subscribers(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<mqtt::
                 continue;
             }
         };
-        if let Some(other) = taken.insert(settings.topic.clone(), &meter.id) {
-            let says = format!("meter `{other}` has the same topic {}; give each its own", settings.topic);
-            findings.push(invalid(&format!("meter:{}", meter.id), says));
-            continue;
-        }
         let Some(model) = meter.model.payloads() else {
             findings.push(wrong_model(meter, mqtt::NAME));
             continue;
         };
-        if !mqtt::topic_matches(&model.topic, &settings.topic) {
+        let subject = format!("meter:{}", meter.id);
+        let unknown = keys::unknown(&subject, &meter.table, &model.keys());
+        if !unknown.is_empty() {
+            findings.extend(unknown);
+            continue;
+        }
+        let subscriber = match mqtt::Subscriber::new(meter, &settings) {
+            None => continue,
+            Some(Err(error)) => {
+                findings.push(invalid(&subject, error.to_string()));
+                continue;
+            }
+            Some(Ok(subscriber)) => subscriber,
+        };
+        let places = subscriber.places();
+        if let Some((place, other)) = places.iter().find_map(|place| Some((place, taken.get(place)?))) {
+            findings
+                .push(invalid(&subject, format!("meter `{other}` has the same {place}; give each its own")));
+            continue;
+        }
+        taken.extend(places.into_iter().map(|place| (place, &meter.id)));
+        let topic = settings.values.get("topic").map_or("", String::as_str);
+        if !topic.is_empty() && !mqtt::topic_matches(&model.topic, topic) {
             let says = format!(
-                "topic {} does not look like {} of model `{}`; check it",
-                settings.topic, model.topic, meter.model.id
+                "topic {topic} does not look like {} of model `{}`; check it",
+                model.topic, meter.model.id
             );
-            let subject = format!("meter:{}", meter.id);
             findings.push(Finding::new("settings.topic.unusual", Severity::Caution, subject, says, ""));
         }
-        subscribers.extend(mqtt::Subscriber::new(meter, settings));
+        subscribers.push(subscriber);
     }
     subscribers
 }

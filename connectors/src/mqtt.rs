@@ -1,15 +1,21 @@
-//! MQTT 3.1.1: settings, and the link that subscribes to the topics of its meters.
+//! MQTT 3.1.1 and 5: settings, and the link that subscribes to the topics of its meters.
 //!
 //! Must never: acknowledge a message before what it said is durable, or count a retained one as new.
 
+mod failure;
+mod nodes;
+mod replay;
 mod run;
 mod session;
 mod sort;
+mod tls;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Finding, MeterId};
+use profile::{BindError, Bound, When};
 use serde::Deserialize;
 
 use crate::error::LinkError;
@@ -18,11 +24,16 @@ use crate::keys::{self, invalid};
 use crate::link::{MeterSpec, Probe, ProbeLine};
 use crate::modbus::is_host_and_port;
 
+pub use replay::{Kept, Replayer};
+pub use tls::TlsSettings;
+
 /// The connector's name in settings.
 pub const NAME: &str = "mqtt";
 
 const LINK_KEYS: &[&str] = &[
     "address",
+    "version",
+    "tls",
     "client_id",
     "username",
     "password_file",
@@ -31,7 +42,16 @@ const LINK_KEYS: &[&str] = &[
     "connect_timeout_s",
     "backoff_max_s",
 ];
-const METER_KEYS: &[&str] = &["topic"];
+
+/// The version of the protocol.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum Version {
+    #[default]
+    #[serde(rename = "3.1.1")]
+    V311,
+    #[serde(rename = "5")]
+    V5,
+}
 
 /// Settings of a link to a broker.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -39,6 +59,10 @@ const METER_KEYS: &[&str] = &["topic"];
 pub struct Settings {
     /// Host and port of the broker, for example `127.0.0.1:1883`.
     pub address: String,
+    #[serde(default)]
+    pub version: Version,
+    /// Without it the connection is neither secret nor sure of whom it talks to.
+    pub tls: Option<TlsSettings>,
     /// Fixed, and of this daemon only: the broker keeps what is missed under this name.
     pub client_id: String,
     pub username: Option<String>,
@@ -67,12 +91,10 @@ const fn default_backoff_max_s() -> u64 {
     60
 }
 
-/// Settings of a meter.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Settings of a meter: its topic and what else its model asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TopicSettings {
-    /// The one topic its messages come on, without wildcards.
-    pub topic: String,
+    pub values: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -105,6 +127,9 @@ impl Settings {
         if self.username.is_none() && (self.password_file.is_some() || self.password_env.is_some()) {
             bad("there is a password but no username; add it".to_owned());
         }
+        if let Some(says) = self.tls.as_ref().and_then(TlsSettings::check) {
+            bad(says.to_owned());
+        }
         for (key, value, from, to) in [
             ("keep_alive_s", self.keep_alive_s, 5, 3_600),
             ("connect_timeout_s", self.connect_timeout_s, 1, 60),
@@ -119,20 +144,22 @@ impl Settings {
 }
 
 impl TopicSettings {
-    /// Reads the connector's keys of a meter.
+    /// Reads the connector's keys of a meter. Which there may be, its model says: see [`Subscriber::new`].
     ///
     /// # Errors
     /// Everything that is wrong with them.
     pub fn parse(meter: &MeterId, table: &toml::Table) -> Result<Self, Vec<Finding>> {
         let subject = format!("meter:{meter}");
-        let settings: Self = keys::read(&subject, table, METER_KEYS)?;
-        let topic = &settings.topic;
-        if topic.is_empty() || topic.len() > 1024 || topic.contains(['+', '#', '\0']) {
-            let says =
-                format!("topic {topic:?} must be one whole topic without wildcards, at most 1024 bytes");
-            return Err(vec![invalid(&subject, says)]);
+        let mut values = BTreeMap::new();
+        let mut findings = Vec::new();
+        for (key, value) in table {
+            match value {
+                toml::Value::String(text) => drop(values.insert(key.clone(), text.clone())),
+                toml::Value::Integer(number) => drop(values.insert(key.clone(), number.to_string())),
+                _ => findings.push(invalid(&subject, format!("{key} must be a text or a whole number"))),
+            }
         }
-        Ok(settings)
+        if findings.is_empty() { Ok(Self { values }) } else { Err(findings) }
     }
 }
 
@@ -155,16 +182,23 @@ pub fn topic_matches(pattern: &str, topic: &str) -> bool {
 #[derive(Debug, Clone)]
 pub struct Subscriber {
     pub(crate) meter: MeterId,
-    pub(crate) topic: String,
-    pub(crate) model: Arc<profile::MeterModel>,
+    pub(crate) bound: Bound,
 }
 
 impl Subscriber {
     /// `None` when the model sends no messages.
-    #[must_use]
-    pub fn new(spec: &MeterSpec, settings: TopicSettings) -> Option<Self> {
-        spec.model.payloads()?;
-        Some(Self { meter: spec.id.clone(), topic: settings.topic, model: Arc::clone(&spec.model) })
+    ///
+    /// # Errors
+    /// The settings do not fit the model.
+    pub fn new(spec: &MeterSpec, settings: &TopicSettings) -> Option<Result<Self, BindError>> {
+        let model = spec.model.payloads()?;
+        let bound = model.bind(&settings.values);
+        Some(bound.map(|bound| Self { meter: spec.id.clone(), bound }))
+    }
+
+    /// What it reads, each in words: no two meters may read the same.
+    pub(crate) fn places(&self) -> Vec<String> {
+        self.bound.places()
     }
 }
 
@@ -206,37 +240,57 @@ impl Mqtt {
         let subscriber = subscriber
             .ok_or_else(|| LinkError::NoSuchMeter { link: self.id.clone(), meter: meter.clone() })?;
         let begun = tokio::time::Instant::now();
-        let message = session::first_message(&self.id, &self.settings, &subscriber.topic, wait).await?;
+        let topics = match &subscriber.bound.sparkplug {
+            Some(of) => vec![of.filter()],
+            None => subscriber.bound.messages.iter().map(|m| m.topic.clone()).collect(),
+        };
+        let messages = session::first_messages(&self.id, &self.settings, &topics, wait).await?;
         let mut probe = Probe {
             meter: meter.clone(),
-            at: format!("mqtt {}, topic {}", self.settings.address, subscriber.topic),
+            at: format!("mqtt {}, topic {}", self.settings.address, topics.join(" and ")),
             took: begun.elapsed(),
             lines: Vec::new(),
             notes: Vec::new(),
         };
-        let Some((payload, retained)) = message else {
+        if messages.is_empty() {
             let seconds = wait.as_secs();
             probe
                 .notes
                 .push(format!("the broker accepts the subscription, but no message came in {seconds} s"));
-            return Ok(probe);
-        };
-        if retained {
-            probe.notes.push("the message is an old one that the broker had retained".to_owned());
         }
-        let shown = String::from_utf8_lossy(&payload[..payload.len().min(1024)]).into_owned();
-        match subscriber.model.payloads().map(|model| model.decode(&payload, clock.now())) {
-            Some(Ok(message)) => {
-                probe.notes.push(format!("observed at {}; payload {shown}", message.observed_at));
-                let lines = message.values.iter().map(|(channel, v)| ProbeLine::new(*channel, "", *v));
-                probe.lines.extend(lines);
-            }
-            Some(Err(error)) => {
-                probe.notes.push(format!("not understood: {}; payload {shown}", sort::chain(&error)));
-            }
-            None => {}
+        for message in &messages {
+            show(&mut probe, subscriber, message, When::arriving(clock.now()));
         }
         Ok(probe)
+    }
+
+    /// The names under which a device's values were last told, for kept payloads, and the meters of the link.
+    #[must_use]
+    pub fn replayer(&self, remembered: &[crate::inbox::Remembered]) -> Replayer {
+        Replayer::new(&self.id, self.subscribers.clone(), remembered)
+    }
+}
+
+/// Shows one message of a probe.
+fn show(probe: &mut Probe, subscriber: &Subscriber, message: &session::Message, when: When) {
+    let topic = message.topic();
+    if message.retain {
+        probe.notes.push(format!("{topic}: the message is an old one that the broker had retained"));
+    }
+    let beginning = message.payload.get(..1024).unwrap_or(&message.payload);
+    match replay::decode(subscriber, None, topic, &message.payload, message.length, when) {
+        Ok(read) if read.is_empty() => probe.notes.push(format!("{topic}: no reading of this meter in it")),
+        Ok(read) => {
+            for said in read {
+                probe.notes.push(format!("{topic}: observed at {}", said.observed_at));
+                let lines = said.values.iter().map(|(channel, v)| ProbeLine::new(*channel, "", *v));
+                probe.lines.extend(lines);
+            }
+        }
+        Err(error) => {
+            let shown = String::from_utf8_lossy(beginning);
+            probe.notes.push(format!("{topic}: not understood: {}; payload {shown}", sort::chain(&error)));
+        }
     }
 }
 
@@ -260,10 +314,14 @@ mod tests {
         let bad = parse("address = \"localhost\"\nclient_id = \"\"\npassword_env = \"P\"").unwrap_err();
         assert_eq!(bad.len(), 3, "{bad:?}");
         let meter = MeterId::new("m").unwrap();
-        for topic in ["", "a/+", "#"] {
-            let table: toml::Table = format!("topic = \"{topic}\"").parse().unwrap();
-            assert!(TopicSettings::parse(&meter, &table).is_err(), "{topic:?}");
-        }
+        let table: toml::Table = "topic = \"a/b\"\nchannel = 1\nlist = []".parse().unwrap();
+        let said = TopicSettings::parse(&meter, &table).unwrap_err();
+        assert_eq!(said[0].says, "list must be a text or a whole number");
+        let half =
+            "address = \"h:1\"\nclient_id = \"c\"\ntls = { ca_file = \"ca\", client_key_file = \"k\" }";
+        assert_eq!(parse(half).unwrap_err(), ["tls has a client_key_file but no client_cert_file; add it"]);
+        let old = parse("address = \"h:1\"\nclient_id = \"c\"\nversion = \"3.1\"").unwrap_err();
+        assert!(old[0].contains("unknown variant `3.1`"), "{old:?}");
     }
 
     #[test]

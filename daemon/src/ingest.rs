@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use chrono::Datelike;
 use connectors::{
-    BoxFuture, Inbox, InboxError, MessageOutcome, PollOutcome, Quarantined, ReadingOutcome, SourceEvent,
+    BoxFuture, Inbox, InboxError, MessageOutcome, PollOutcome, Quarantined, ReadingOutcome, Remembered,
+    SourceEvent,
 };
 use model::{Finding, MeterId, Origin, Quality, Reading, Severity};
 use store::{StoreError, Tally};
@@ -86,7 +87,10 @@ impl Inbox for Ingest {
             let source = message.origin.code();
             let item = store::Quarantined {
                 origin: message.origin,
+                link: message.link,
+                meter: message.meter,
                 place: message.place,
+                length: message.length as u64,
                 payload: message.payload,
                 reason: message.reason,
                 at: message.at,
@@ -98,6 +102,28 @@ impl Inbox for Ingest {
                 }
                 Err(error) => Err(self.refused(&error)),
             }
+        })
+    }
+
+    fn remember(&self, remembered: Remembered) -> BoxFuture<'_, Result<(), InboxError>> {
+        Box::pin(async move {
+            let Remembered { link, key, value, at } = remembered;
+            let kept = self.0.store.remember(store::Remembered { link, key, value, at }).await;
+            kept.map_err(|error| self.refused(&error))
+        })
+    }
+
+    fn recall(&self, link: &str) -> BoxFuture<'_, Result<Vec<Remembered>, InboxError>> {
+        let (store, link) = (self.0.store.clone(), link.to_owned());
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || store.remembered(&link)).await;
+            let read = read.map_err(|error| InboxError::Refused { reason: error.to_string() })?;
+            let all = read.map_err(|error| self.refused(&error))?;
+            let of_store = |one: store::Remembered| {
+                let store::Remembered { link, key, value, at } = one;
+                Remembered { link, key, value, at }
+            };
+            Ok(all.into_iter().map(of_store).collect())
         })
     }
 
@@ -131,15 +157,19 @@ impl Inbox for Ingest {
                     self.lost(&meter, Tally::Dropped, count);
                 }
             },
-            SourceEvent::Message { meter, outcome, .. } => {
+            SourceEvent::Message { meter, outcome, count, .. } => {
                 if let (Some(meter), MessageOutcome::Quarantined) = (meter, outcome) {
-                    self.lost(&meter, Tally::Quarantined, 1);
+                    self.lost(&meter, Tally::Quarantined, count);
                 }
                 let source = Origin::Mqtt.code();
                 match outcome {
-                    MessageOutcome::Accepted | MessageOutcome::Duplicate | MessageOutcome::Quarantined => {}
-                    MessageOutcome::Retained => self.0.metrics.readings(source, Outcome::Retained, 1),
-                    MessageOutcome::Unclaimed => self.0.metrics.readings(source, Outcome::Unclaimed, 1),
+                    MessageOutcome::Accepted
+                    | MessageOutcome::Duplicate
+                    | MessageOutcome::Presence
+                    | MessageOutcome::Unrelated
+                    | MessageOutcome::Quarantined => {}
+                    MessageOutcome::Retained => self.0.metrics.readings(source, Outcome::Retained, count),
+                    MessageOutcome::Unclaimed => self.0.metrics.readings(source, Outcome::Unclaimed, count),
                 }
             }
             SourceEvent::Resolved { subject, code } => self.0.resolve(&subject, Some(code)),

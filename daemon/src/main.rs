@@ -82,6 +82,11 @@ enum Command {
     },
     /// Look around a Modbus bus: which units answer, which model each is; reads only
     Scan(commands::scan::ScanArgs),
+    /// Payloads that were not understood: see them, and read them again after a meter file was mended
+    Quarantine {
+        #[command(subcommand)]
+        what: QuarantineWhat,
+    },
     /// Bring in files: bills, readings, temperatures, a project; importing twice changes nothing
     Import {
         #[command(subcommand)]
@@ -129,6 +134,52 @@ struct CatalogArgs {
     /// For programs
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum QuarantineWhat {
+    /// One line for each payload, newest first
+    List {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Only those of this meter
+        #[arg(long, value_parser = parse_meter)]
+        meter: Option<MeterId>,
+        /// Most lines
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// One payload with its bytes
+    Show {
+        /// Its number, as `list` shows it
+        #[arg(long)]
+        id: i64,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Read payloads again: what is understood becomes readings, the rest stays with its new reason
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Only those of this meter
+    #[arg(long, value_parser = parse_meter)]
+    meter: Option<MeterId>,
+    /// Only this one
+    #[arg(long)]
+    id: Option<i64>,
+    /// Who replays, for the audit log
+    #[arg(long, default_value = "cli")]
+    author: String,
+    /// The clock of this machine was so many seconds behind when the payloads arrived
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
+    clock_was_behind_s: i64,
+    /// Read Sparkplug metrics that are known by alias alone with the names of the node's latest birth
+    #[arg(long)]
+    with_latest_births: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -300,6 +351,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
             commands::catalog::show(args.config.as_deref(), &id, args.json)
         }
         Command::Scan(args) => commands::scan::scan(&args),
+        Command::Quarantine { what } => commands::quarantine::quarantine(&what),
         Command::Import { what } => commands::import::import(&what),
         Command::Report(args) => commands::report::report(&args),
         Command::Demo(args) => commands::demo::demo(&args),

@@ -37,14 +37,27 @@ impl Broker {
     /// The same at a given address.
     #[must_use]
     pub fn start_at(folder: &Path, address: SocketAddr) -> Self {
+        Self::start_with(
+            folder,
+            address,
+            &format!("listener {} 127.0.0.1\nallow_anonymous true\n", address.port()),
+        )
+    }
+
+    /// The same with settings of one's own for listeners and access.
+    ///
+    /// # Panics
+    /// When Mosquitto is not installed or does not come up.
+    #[must_use]
+    pub fn start_with(folder: &Path, address: SocketAddr, access: &str) -> Self {
         let log = folder.join("mosquitto.log");
         let settings = folder.join("mosquitto.conf");
         // No bound on what waits for a session that is away: the default of 1000 would drop messages that the
         // publisher has an acknowledgement for, and the broker's loss would look like ours.
         let text = format!(
-            "listener {} 127.0.0.1\nallow_anonymous true\nuser root\npersistence false\n\
+            "{access}user root\npersistence true\npersistence_location {}/\n\
              max_queued_messages 0\nmax_inflight_messages 0\nlog_dest file {}\nlog_type all\n",
-            address.port(),
+            folder.display(),
             log.display()
         );
         std::fs::write(&settings, text).expect("the broker's settings can be written");
@@ -71,11 +84,26 @@ impl Broker {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// SIGTERM: what waits for its clients is written to the folder, and is there when it is started again.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(mut self) {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(told.is_ok_and(|s| s.success()), "SIGTERM could not be sent");
+        drop(self.child.wait());
+    }
+
     /// Waits until a client has subscribed; from then on the broker keeps messages for its session.
     pub fn await_subscriber(&self) {
+        self.await_subscriptions(1);
+    }
+
+    /// Waits until there have been so many subscriptions since the log began.
+    pub fn await_subscriptions(&self, count: usize) {
         wait::until("a subscription", READY, || {
             let log = self.log();
-            if log.contains("Received SUBSCRIBE from") { Ok(()) } else { Err(log) }
+            if log.matches("Received SUBSCRIBE from").count() >= count { Ok(()) } else { Err(log) }
         });
     }
 }

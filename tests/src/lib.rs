@@ -3,6 +3,7 @@
 //! Must never: reach into the daemon's inside. What a suite knows, it knows from files, sockets and exit codes.
 
 pub mod broker;
+pub mod certificates;
 pub mod daemon;
 pub mod http;
 pub mod journal;

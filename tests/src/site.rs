@@ -65,6 +65,14 @@ impl Site {
         self.add(&link, meter, "broker", "consuntivo-json", &own)
     }
 
+    /// Adds text to the settings, for what the other functions do not foresee.
+    #[must_use]
+    pub fn with_text(mut self, text: &str) -> Self {
+        self.settings.push_str(text);
+        self.write();
+        self
+    }
+
     /// Adds a Modbus TCP link named `link` with one SDM630 behind it, read every second.
     #[must_use]
     pub fn with_modbus_meter(self, address: SocketAddr, link: &str, meter: &str) -> Self {

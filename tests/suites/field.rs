@@ -142,8 +142,13 @@ impl Memory {
         let events = self.events.lock().unwrap();
         events
             .iter()
-            .filter(|e| matches!(e, SourceEvent::Message { outcome, .. } if *outcome == wanted))
-            .count()
+            .map(|e| match e {
+                SourceEvent::Message { outcome, count, .. } if *outcome == wanted => {
+                    usize::try_from(*count).unwrap()
+                }
+                _ => 0,
+            })
+            .sum()
     }
 
     fn await_totals(&self, totals: &[i64]) {

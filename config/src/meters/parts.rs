@@ -30,6 +30,7 @@ pub(super) struct ExampleForm {
     #[serde(default)]
     pub(super) holding: BTreeMap<String, String>,
     pub(super) payload: Option<String>,
+    pub(super) topic: Option<String>,
     pub(super) time: Option<String>,
     pub(super) expect: BTreeMap<String, String>,
 }

@@ -2,18 +2,41 @@
 //!
 //! Must never: accept two fields of one channel, or a limit above the decoder's own.
 
+use std::collections::BTreeMap;
+
 use model::Instant;
-use profile::{Field, PayloadExample, PayloadModel, TimeField, TimeForm};
+use profile::{Availability, Field, Form, PayloadExample, PayloadModel, TimeField, TimeForm};
 use serde::Deserialize;
 
 use super::parts::{ExampleForm, KeyError, RangeForm, channel, expected, one, one_of, scaled};
 
+/// A field without a topic of its own comes on the meter's.
+const OWN_TOPIC: &str = "{topic}";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MqttForm {
+    #[serde(default = "json")]
+    pub(super) form: String,
     pub(super) topic: String,
     pub(super) bytes_max: usize,
     pub(super) time: Option<TimeFieldForm>,
+    /// What happens to a message that has none of the fields.
+    #[serde(default = "quarantine")]
+    pub(super) unrelated: String,
+    #[serde(default)]
+    pub(super) settings: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) needs: Vec<String>,
+    pub(super) availability: Option<AvailabilityForm>,
+}
+
+fn json() -> String {
+    Form::Json.code().to_owned()
+}
+
+fn quarantine() -> String {
+    "quarantine".to_owned()
 }
 
 #[derive(Deserialize)]
@@ -21,6 +44,20 @@ pub(super) struct MqttForm {
 pub(super) struct TimeFieldForm {
     pub(super) path: String,
     pub(super) form: String,
+    #[serde(default)]
+    pub(super) zone: String,
+    #[serde(default)]
+    pub(super) optional: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AvailabilityForm {
+    pub(super) topic: String,
+    #[serde(default)]
+    pub(super) path: String,
+    pub(super) online: Vec<String>,
+    pub(super) offline: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +65,7 @@ pub(super) struct TimeFieldForm {
 pub(super) struct FieldForm {
     pub(super) quantity: String,
     pub(super) phase: Option<String>,
+    pub(super) topic: Option<String>,
     pub(super) path: String,
     pub(super) unit: String,
     #[serde(default = "one")]
@@ -46,48 +84,100 @@ pub(super) fn payloads(
     if form.bytes_max == 0 || form.bytes_max > max {
         return Err(("mqtt.bytes_max".to_owned(), format!("use 1 to {max}")));
     }
-    let time = form.time.map(|t| {
-        let all = || TimeForm::ALL.iter().map(|f| f.code()).collect();
-        Ok::<_, KeyError>(TimeField {
-            path: t.path,
-            form: one_of("mqtt.time.form", &t.form, TimeForm::parse, all)?,
-        })
-    });
+    let fields_max = profile::payload::FIELDS_MAX;
+    if fields.is_empty() || fields.len() > fields_max {
+        return Err(("field".to_owned(), format!("give 1 to {fields_max} [[field]] tables")));
+    }
     let fields: Vec<Field> =
         fields.into_iter().enumerate().map(|(i, form)| field(i, form)).collect::<Result<_, _>>()?;
-    if fields.is_empty() {
-        return Err(("field".to_owned(), "add at least one [[field]]".to_owned()));
-    }
     for (i, field) in fields.iter().enumerate() {
         if fields[..i].iter().any(|other| other.channel == field.channel) {
             return Err((format!("field[{}]", i + 1), format!("{} is given twice; keep one", field.channel)));
         }
     }
-    let examples = examples.iter().enumerate().map(|(i, form)| payload_example(i, form));
+    let body = one_of("mqtt.form", &form.form, Form::parse, || Form::ALL.iter().map(|f| f.code()).collect())?;
+    let ignores_unrelated = one_of(
+        "mqtt.unrelated",
+        &form.unrelated,
+        |word| ["quarantine", "ignore"].iter().position(|w| *w == word).map(|at| at == 1),
+        || vec!["quarantine", "ignore"],
+    )?;
+    let examples = examples.iter().enumerate().map(|(i, form)| payload_example(i, form, body, &fields));
+    let examples = examples.collect::<Result<_, _>>()?;
     Ok(PayloadModel {
+        form: body,
         topic: form.topic,
         bytes_max: form.bytes_max,
-        time: time.transpose()?,
+        time: form.time.map(time).transpose()?,
+        ignores_unrelated,
+        settings: form.settings,
+        needs: form.needs,
+        availability: form.availability.map(availability).transpose()?,
         fields,
-        examples: examples.collect::<Result<_, _>>()?,
+        examples,
     })
+}
+
+fn time(form: TimeFieldForm) -> Result<TimeField, KeyError> {
+    let all = || TimeForm::ALL.iter().map(|f| f.code()).collect();
+    let written = one_of("mqtt.time.form", &form.form, TimeForm::parse, all)?;
+    if (written == TimeForm::Local) == form.zone.is_empty() {
+        let says = "a time of the form local needs a `zone`, and no other form has one".to_owned();
+        return Err(("mqtt.time.zone".to_owned(), says));
+    }
+    Ok(TimeField { path: form.path, form: written, zone: form.zone, optional: form.optional })
+}
+
+fn availability(form: AvailabilityForm) -> Result<Availability, KeyError> {
+    if form.offline.is_empty() || form.online.is_empty() {
+        let says = "give the words of both `online` and `offline`".to_owned();
+        return Err(("mqtt.availability".to_owned(), says));
+    }
+    let AvailabilityForm { topic, path, online, offline } = form;
+    Ok(Availability { topic, path, online, offline })
 }
 
 fn field(index: usize, form: FieldForm) -> Result<Field, KeyError> {
     let key = format!("field[{}]", index + 1);
     let channel = channel(&key, &form.quantity, form.phase.as_deref())?;
     let (unit, scale, plausible) = scaled(&key, channel, &form.unit, form.scale, &form.plausible)?;
-    Ok(Field { channel, path: form.path, unit, scale, plausible, required: form.required })
+    let topic = form.topic.unwrap_or_else(|| OWN_TOPIC.to_owned());
+    Ok(Field { channel, topic, path: form.path, unit, scale, plausible, required: form.required })
 }
 
-fn payload_example(index: usize, form: &ExampleForm) -> Result<PayloadExample, KeyError> {
+fn payload_example(
+    index: usize,
+    form: &ExampleForm,
+    body: Form,
+    fields: &[Field],
+) -> Result<PayloadExample, KeyError> {
     let key = format!("example[{}]", index + 1);
-    let Some(payload) = form.payload.clone() else {
-        return Err((key, "give the `payload`".to_owned()));
+    let payload = match (&form.payload, body) {
+        (Some(text), Form::SparkplugB) => hexadecimal(text)
+            .ok_or_else(|| (format!("{key}.payload"), "write it in hexadecimal".to_owned()))?,
+        (Some(text), Form::Json | Form::Csv) => text.clone().into_bytes(),
+        (None, _) => return Err((key, "give the `payload`".to_owned())),
     };
     let time = form.time.as_deref().map(|text| {
         Instant::parse_rfc3339(text)
             .ok_or_else(|| (format!("{key}.time"), format!("{text:?} is not RFC 3339 with a zone")))
     });
-    Ok(PayloadExample { payload, observed_at: time.transpose()?, expect: expected(&key, &form.expect)? })
+    // Where all fields come on one topic, an example need not say which.
+    let only = fields.first().filter(|first| fields.iter().all(|f| f.topic == first.topic));
+    let topic = form.topic.clone().or_else(|| Some(only?.topic.clone()));
+    let topic = topic.ok_or_else(|| {
+        (format!("{key}.topic"), "say on which `topic` it comes, as a field does".to_owned())
+    })?;
+    let expect = expected(&key, &form.expect)?;
+    Ok(PayloadExample { topic, payload, observed_at: time.transpose()?, expect })
+}
+
+/// Bytes written in hexadecimal; spaces and line ends are for the reader.
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digits: String = text.split_whitespace().collect();
+    let pairs = digits.as_bytes().chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2 && !pair.contains('+'))?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    pairs.collect()
 }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use model::{Channel, Instant, Value};
 
 use crate::measure::{Decoded, Measure};
-use crate::payload::{PayloadError, PayloadModel};
+use crate::payload::{BindError, Form, PayloadError, PayloadModel, When};
 use crate::registers::{Layout, RegisterModel, RegisterRef};
+use crate::sparkplug::{Birth, Payload};
 use crate::sunspec::{ModelAt, ResolveError, Walk, WalkError};
 use crate::{Interface, MeterModel};
 
@@ -56,6 +57,10 @@ pub enum ExampleError {
         #[source]
         source: PayloadError,
     },
+    #[error("the settings of the file do not fit its topics and paths")]
+    Bind(#[source] BindError),
+    #[error("example {number} is on topic {topic}, of which no field comes: correct `topic`")]
+    Topic { number: usize, topic: String },
     #[error("example {number} gives no reading of {channel}: correct the path or the payload")]
     Absent { number: usize, channel: Channel },
     #[error("example {number} is of {read} where {expected} is expected: correct `time` or its path")]
@@ -176,19 +181,39 @@ pub(crate) fn words_of(measure: &Measure, registers: &BTreeMap<RegisterRef, u16>
 }
 
 fn prove_payloads(model: &PayloadModel) -> Result<(), ExampleError> {
+    let mut given: BTreeMap<String, String> =
+        model.needs.iter().map(|key| (key.clone(), "example".to_owned())).collect();
+    if model.form != Form::SparkplugB {
+        given.insert("topic".to_owned(), "example/meter".to_owned());
+    }
+    let bound = model.bind(&given).map_err(ExampleError::Bind)?;
     for (i, example) in model.examples.iter().enumerate() {
         let number = i + 1;
         // An example arrives when it says it was observed, so that its time can never be in the future.
         let arrived = example.observed_at.unwrap_or(Instant::from_seconds(1_750_000_000));
-        let message = model
-            .decode(example.payload.as_bytes(), arrived)
-            .map_err(|source| ExampleError::Payload { number, source })?;
-        if message.observed_at != arrived {
+        let refused = |source| ExampleError::Payload { number, source };
+        let messages = match &bound.sparkplug {
+            Some(meter) => {
+                let payload = Payload::parse(&example.payload)
+                    .map_err(|source| refused(PayloadError::NotSparkplug(source)))?;
+                let birth = Birth::of(&payload).map_err(refused)?;
+                meter.read(&payload, Some(&birth), When::arriving(arrived)).map_err(refused)?
+            }
+            None => {
+                let topic = model.fill(&given, &example.topic).map_err(ExampleError::Bind)?;
+                let message = bound.messages.iter().find(|m| m.topic == topic);
+                let message = message.ok_or(ExampleError::Topic { number, topic })?;
+                let read = message.decode(&example.payload, example.payload.len(), When::arriving(arrived));
+                read.map_err(refused)?.into_iter().collect()
+            }
+        };
+        if let Some(message) = messages.iter().find(|message| message.observed_at != arrived) {
             return Err(ExampleError::Time { number, read: message.observed_at, expected: arrived });
         }
         for expected in &example.expect {
             let channel = expected.channel;
-            let found = message.values.iter().find(|(c, _)| *c == channel);
+            let mut values = messages.iter().flat_map(|message| &message.values);
+            let found = values.find(|(c, _)| *c == channel);
             let (_, read) = found.ok_or(ExampleError::Absent { number, channel })?;
             compare(number, *expected, *read)?;
         }

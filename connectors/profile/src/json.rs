@@ -1,21 +1,55 @@
 //! A small JSON reader that keeps numbers as the text they were sent as, so that a total of
-//! 12345.678 kWh is exactly 12345678 Wh.
+//! 12345.678 kWh is exactly 12345678 Wh. Texts and numbers are borrowed from the payload.
 //!
 //! Must never: recurse or allocate beyond its limits, or accept what RFC 8259 does not.
 
+use std::borrow::Cow;
+
 /// Nesting allowed; no meter needs more.
 pub const DEPTH_MAX: usize = 16;
+/// Members up to which names are compared pair by pair, which costs no memory; beyond it they are sorted.
+const PAIRWISE_MAX: usize = 16;
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Json {
+pub enum Json<'a> {
     Null,
     Bool(bool),
     /// As sent; checked to have the form of a JSON number.
-    Number(String),
-    Text(String),
-    Array(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    Number(&'a str),
+    Text(Cow<'a, str>),
+    Array(Vec<Json<'a>>),
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+}
+
+/// A way into a JSON value, `ENERGY.Power[1]`, taken apart once; the empty one is the whole value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Path {
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    Member(String),
+    Item(usize),
+}
+
+impl Path {
+    /// `None` when an index is not closed or is no number.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut steps = Vec::new();
+        for step in text.split('.').filter(|s| !s.is_empty()) {
+            let (name, indices) = step.split_once('[').map_or((step, None), |(n, rest)| (n, Some(rest)));
+            if !name.is_empty() {
+                steps.push(Step::Member(name.to_owned()));
+            }
+            for index in indices.into_iter().flat_map(|i| i.split('[')) {
+                steps.push(Step::Item(index.strip_suffix(']')?.parse().ok()?));
+            }
+        }
+        Some(Self { steps })
+    }
 }
 
 /// Why a text is no JSON.
@@ -26,13 +60,13 @@ pub struct JsonError {
     pub what: &'static str,
 }
 
-impl Json {
+impl<'a> Json<'a> {
     /// Reads one JSON value and nothing after it.
     ///
     /// # Errors
     /// Where the text stops being JSON, and how. A key given twice is refused: which one is meant
     /// cannot be known.
-    pub fn parse(text: &str) -> Result<Self, JsonError> {
+    pub fn parse(text: &'a str) -> Result<Self, JsonError> {
         let mut reader = Reader { text, at: 0 };
         reader.space();
         let value = reader.value(0)?;
@@ -40,20 +74,18 @@ impl Json {
         if reader.at == text.len() { Ok(value) } else { Err(reader.error("text after the value")) }
     }
 
-    /// What lies at `ENERGY.Power[1]`; the empty path is the whole value.
+    /// What lies at a path.
     #[must_use]
-    pub fn at(&self, path: &str) -> Option<&Self> {
+    pub fn at(&self, path: &Path) -> Option<&Self> {
         let mut here = self;
-        for step in path.split('.').filter(|s| !s.is_empty()) {
-            let (key, indices) = step.split_once('[').map_or((step, ""), |(k, rest)| (k, rest));
-            if !key.is_empty() {
-                let Self::Object(members) = here else { return None };
-                here = members.iter().find(|(name, _)| name == key).map(|(_, v)| v)?;
-            }
-            for index in indices.split('[').filter(|s| !s.is_empty()) {
-                let Self::Array(items) = here else { return None };
-                here = items.get(index.strip_suffix(']')?.parse::<usize>().ok()?)?;
-            }
+        for step in &path.steps {
+            here = match (step, here) {
+                (Step::Member(name), Self::Object(members)) => {
+                    members.iter().find(|(other, _)| other == name).map(|(_, value)| value)?
+                }
+                (Step::Item(index), Self::Array(items)) => items.get(*index)?,
+                (Step::Member(_) | Step::Item(_), _) => return None,
+            };
         }
         Some(here)
     }
@@ -77,7 +109,7 @@ struct Reader<'a> {
     at: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     const fn error(&self, what: &'static str) -> JsonError {
         JsonError { at: self.at, what }
     }
@@ -98,7 +130,7 @@ impl Reader<'_> {
         found
     }
 
-    fn word(&mut self, word: &str, value: Json) -> Result<Json, JsonError> {
+    fn word(&mut self, word: &str, value: Json<'a>) -> Result<Json<'a>, JsonError> {
         if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
             Ok(value)
@@ -107,7 +139,7 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Json, JsonError> {
+    fn value(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
         if depth > DEPTH_MAX {
             return Err(self.error("nested too deeply"));
         }
@@ -124,9 +156,9 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json, JsonError> {
+    fn object(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
         self.at += 1;
-        let mut members: Vec<(String, Json)> = Vec::new();
+        let mut members: Vec<(Cow<'a, str>, Json<'a>)> = Vec::new();
         self.space();
         if self.eat(b'}') {
             return Ok(Json::Object(members));
@@ -137,7 +169,7 @@ impl Reader<'_> {
                 return Err(self.error("a name in quotes is missing"));
             }
             let name = self.string()?;
-            if members.iter().any(|(other, _)| *other == name) {
+            if members.len() < PAIRWISE_MAX && members.iter().any(|(other, _)| *other == name) {
                 return Err(self.error("a name is given twice"));
             }
             self.space();
@@ -149,7 +181,11 @@ impl Reader<'_> {
             members.push((name, value));
             self.space();
             if self.eat(b'}') {
-                return Ok(Json::Object(members));
+                return if repeats(&members) {
+                    Err(self.error("a name is given twice"))
+                } else {
+                    Ok(Json::Object(members))
+                };
             }
             if !self.eat(b',') {
                 return Err(self.error("',' or '}' is missing"));
@@ -157,7 +193,7 @@ impl Reader<'_> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Json, JsonError> {
+    fn array(&mut self, depth: usize) -> Result<Json<'a>, JsonError> {
         self.at += 1;
         let mut items = Vec::new();
         self.space();
@@ -185,7 +221,7 @@ impl Reader<'_> {
         if self.at > from { Ok(()) } else { Err(self.error("a digit is missing")) }
     }
 
-    fn number(&mut self) -> Result<Json, JsonError> {
+    fn number(&mut self) -> Result<Json<'a>, JsonError> {
         let from = self.at;
         self.eat(b'-');
         if !self.eat(b'0') {
@@ -198,29 +234,36 @@ impl Reader<'_> {
             let _signed = self.eat(b'+') || self.eat(b'-');
             self.digits()?;
         }
-        Ok(Json::Number(self.text[from..self.at].to_owned()))
+        Ok(Json::Number(&self.text[from..self.at]))
     }
 
-    fn string(&mut self) -> Result<String, JsonError> {
+    /// A text; borrowed up to its first escape, of which most have none.
+    fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         self.at += 1;
+        let text = self.text;
+        let bytes = text.as_bytes();
+        let mut from = self.at;
         let mut out = String::new();
         loop {
-            let rest = &self.text[self.at..];
-            let Some(c) = rest.chars().next() else { return Err(self.error("a quote is not closed")) };
-            match c {
-                '"' => {
+            match bytes.get(self.at) {
+                None => return Err(self.error("a quote is not closed")),
+                Some(b'"') => {
+                    let last = &text[from..self.at];
                     self.at += 1;
-                    return Ok(out);
+                    if out.is_empty() {
+                        return Ok(Cow::Borrowed(last));
+                    }
+                    out.push_str(last);
+                    return Ok(Cow::Owned(out));
                 }
-                '\\' => {
+                Some(b'\\') => {
+                    out.push_str(&text[from..self.at]);
                     self.at += 1;
                     out.push(self.escape()?);
+                    from = self.at;
                 }
-                c if c < ' ' => return Err(self.error("control character in a text")),
-                c => {
-                    self.at += c.len_utf8();
-                    out.push(c);
-                }
+                Some(0..=0x1F) => return Err(self.error("control character in a text")),
+                Some(_) => self.at += 1,
             }
         }
     }
@@ -273,21 +316,50 @@ impl Reader<'_> {
     }
 }
 
+/// Whether a name of an object is given twice. Those of a small object were compared on the way.
+fn repeats(members: &[(Cow<'_, str>, Json<'_>)]) -> bool {
+    if members.len() <= PAIRWISE_MAX {
+        return false;
+    }
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at<'j, 'a>(json: &'j Json<'a>, path: &str) -> Option<&'j Json<'a>> {
+        Path::parse(path).and_then(|path| json.at(&path))
+    }
+
+    #[test]
+    fn many_names_are_compared_without_comparing_every_pair() {
+        let object = |last: &str| {
+            let names: Vec<String> = (0..20_000).map(|i| format!("\"n{i}\":1")).collect();
+            format!("{{{},{last}:1}}", names.join(","))
+        };
+        let begun = std::time::Instant::now();
+        assert!(Json::parse(&object("\"n20000\"")).is_ok());
+        for twice in ["\"n0\"", "\"n19999\"", "\"\\u006e7\""] {
+            assert_eq!(Json::parse(&object(twice)).unwrap_err().what, "a name is given twice");
+        }
+        // Pair by pair it would be a thousand million comparisons.
+        assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    }
 
     #[test]
     fn numbers_keep_their_text_and_paths_find_them() {
         let json =
             Json::parse(r#"{"ENERGY":{"Total":12345.6780,"Power":[1,-2e-3]},"em:0":"\u00e8"}"#).unwrap();
-        assert_eq!(json.at("ENERGY.Total"), Some(&Json::Number("12345.6780".into())));
-        assert_eq!(json.at("ENERGY.Power[1]"), Some(&Json::Number("-2e-3".into())));
-        assert_eq!(json.at("em:0"), Some(&Json::Text("è".into())));
+        assert_eq!(at(&json, "ENERGY.Total"), Some(&Json::Number("12345.6780")));
+        assert_eq!(at(&json, "ENERGY.Power[1]"), Some(&Json::Number("-2e-3")));
+        assert_eq!(at(&json, "em:0"), Some(&Json::Text("è".into())));
         for nowhere in ["ENERGY.Power[2]", "ENERGY.Power[x]", "ENERGY.Total.x", "energy"] {
-            assert_eq!(json.at(nowhere), None, "{nowhere}");
+            assert_eq!(at(&json, nowhere), None, "{nowhere}");
         }
-        assert_eq!(Json::parse(" 12 ").unwrap().at(""), Some(&Json::Number("12".into())));
+        assert_eq!(at(&Json::parse(" 12 ").unwrap(), ""), Some(&Json::Number("12")));
     }
 
     #[test]
@@ -322,12 +394,12 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,64}") {
-            proptest::prop_assert!(Json::parse(&text).map_or(true, |json| json.at("") == Some(&json)));
+            proptest::prop_assert!(Json::parse(&text).map_or(true, |json| at(&json, "") == Some(&json)));
         }
 
         #[test]
         fn no_json_like_text_makes_it_panic(text in "[\\[\\]{}\":,\\\\u0-9a-f.eE+-]{0,48}", path in "\\PC{0,16}") {
-            let read = Json::parse(&text).map(|json| json.at(&path).map(Json::kind));
+            let read = Json::parse(&text).map(|json| at(&json, &path).map(Json::kind));
             proptest::prop_assert!(read.is_err() || read.is_ok_and(|kind| kind != Some("")));
         }
     }

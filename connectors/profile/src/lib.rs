@@ -13,6 +13,7 @@ pub mod measure;
 pub mod payload;
 pub mod plan;
 pub mod registers;
+pub mod sparkplug;
 pub mod sunspec;
 
 use model::ModelId;
@@ -23,7 +24,10 @@ pub use encoding::{Encoding, Number, WordOrder};
 pub use example::{ExampleError, Expected};
 pub use identify::{Check, Identification};
 pub use measure::{Decoded, Factor, FactorRule, Measure, Part, UnitCode, UnitRegister};
-pub use payload::{Field, Message, PayloadError, PayloadExample, PayloadModel, TimeField, TimeForm};
+pub use payload::{
+    Availability, BindError, Bound, BoundAvailability, BoundMessage, Field, Form, Message, PayloadError,
+    PayloadExample, PayloadModel, Presence, TimeField, TimeForm, When,
+};
 pub use plan::{Block, plan};
 pub use registers::{Layout, Limits, ModelError, Range, RegisterExample, RegisterModel, RegisterRef, Space};
 
@@ -77,7 +81,7 @@ pub enum Interface {
     /// Registers that are asked for (Modbus).
     Registers(RegisterModel),
     /// Messages that arrive (MQTT).
-    Payloads(PayloadModel),
+    Payloads(Box<PayloadModel>),
 }
 
 /// One meter model: one file of the catalogue.

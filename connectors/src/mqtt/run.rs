@@ -8,18 +8,20 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use model::{Finding, Instant, Severity};
-use rumqttc::Publish;
+use model::{Finding, Severity};
 
-use super::session::{Said, Session, options};
+use super::session::{Message, Said, Session, options};
 use super::sort::{Sorted, Sorter};
 use super::{Mqtt, Settings};
 use crate::backoff::Backoff;
 use crate::error::LinkError;
-use crate::inbox::{BoxFuture, Clock, Inbox, InboxError, SourceEvent, Stop};
+use crate::inbox::{BoxFuture, Clock, Inbox, InboxError, Remembered, SourceEvent, Stop};
 
 /// Messages made durable with one submission, at most.
-const GROUP_MAX: usize = 1_024;
+const GROUP_MAX: usize = super::session::UNACKED_MAX;
+
+/// Topics of earlier configurations that are taken back within one connection, at most.
+const UNSUBSCRIBED_MAX: usize = 1_000;
 
 /// How a connection ended.
 enum End {
@@ -39,6 +41,8 @@ struct Runner {
     told: Option<&'static str>,
     /// The journal refused, and has taken nothing since. That the broker is there does not mend it.
     refused: bool,
+    /// What was remembered before this start has been asked for.
+    recalled: bool,
 }
 
 pub(super) async fn run(link: Mqtt, inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>, mut stop: Stop) {
@@ -52,6 +56,7 @@ pub(super) async fn run(link: Mqtt, inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>
         up: None,
         told: None,
         refused: false,
+        recalled: false,
     };
     while !stop.is_stopped() {
         let error = match runner.connection(&mut stop).await {
@@ -107,7 +112,7 @@ impl Runner {
         };
         let mut session = Session::open(&self.settings, options, Arc::clone(&self.clock));
         let topics = self.sorter.topics();
-        let mut unsubscribed = BTreeSet::new();
+        let mut unsubscribed: BTreeSet<String> = BTreeSet::new();
         let mut held: Option<Said> = None;
         loop {
             let said = match held.take() {
@@ -122,14 +127,17 @@ impl Runner {
                 },
             };
             match said {
-                Some(Said::Connected) => {
+                Some(Said::Connected { resumed }) => {
+                    if let Err(error) = self.remember_or_forget(resumed).await {
+                        return End::Failed(error);
+                    }
                     if !topics.is_empty() && !session.subscribe(&topics) {
                         return End::Failed(self.lost("the event loop ended"));
                     }
                 }
                 Some(Said::Subscribed(granted)) => self.subscribed(&topics, &granted),
-                Some(Said::Message(first, arrived)) => {
-                    let mut group = vec![(first, arrived)];
+                Some(Said::Message(first)) => {
+                    let mut group = vec![first];
                     held = gather(&mut session, &mut group);
                     let sorted = match self.settle(&group).await {
                         Ok(sorted) => sorted,
@@ -137,10 +145,10 @@ impl Runner {
                     };
                     // At the first that cannot be sent it ends, since a later one would confirm a gap; what
                     // is not acknowledged comes again with the next connection.
-                    if !group.iter().all(|(message, _)| session.ack(message)) {
+                    if !group.iter().all(|message| session.ack(message)) {
                         return End::Failed(match held {
                             Some(Said::Failed(error)) => error,
-                            Some(Said::Connected | Said::Subscribed(_) | Said::Message(..)) | None => {
+                            Some(Said::Connected { .. } | Said::Subscribed(_) | Said::Message(_)) | None => {
                                 self.lost("the event loop ended")
                             }
                         });
@@ -149,7 +157,7 @@ impl Runner {
                         self.stored();
                     }
                     for topic in sorted.unclaimed {
-                        if unsubscribed.insert(topic.clone()) {
+                        if unsubscribed.len() < UNSUBSCRIBED_MAX && unsubscribed.insert(topic.clone()) {
                             let _sent = session.unsubscribe(&topic);
                         }
                     }
@@ -185,19 +193,47 @@ impl Runner {
         }
     }
 
-    /// Makes a group of messages durable, the readings first.
-    async fn settle(&mut self, group: &[(Publish, Instant)]) -> Result<Sorted, LinkError> {
-        let mut sorted = Sorted::default();
-        for (message, arrived) in group {
-            self.sorter.sort(message, *arrived, &mut sorted, &*self.inbox);
+    /// What a node told of its values holds only while the broker keeps everything for us: then what was
+    /// remembered before a restart is learned again, else all of it is forgotten, on disk as well.
+    async fn remember_or_forget(&mut self, resumed: bool) -> Result<(), LinkError> {
+        if self.sorter.nodes.is_empty() {
+            return Ok(());
         }
         let failed = |source| LinkError::Inbox { link: self.link.clone(), source };
-        sorted.stored = !(sorted.readings.is_empty() && sorted.quarantined.is_empty());
-        if !sorted.readings.is_empty() {
-            self.inbox.submit(std::mem::take(&mut sorted.readings)).await.map_err(failed)?;
+        let remembered =
+            if self.recalled { Vec::new() } else { self.inbox.recall(&self.link).await.map_err(failed)? };
+        let mut forgotten = Vec::new();
+        if resumed {
+            self.sorter.nodes.recall(&remembered);
+        } else {
+            let at = self.clock.now();
+            forgotten = self.sorter.nodes.forget(at);
+            forgotten.extend(remembered.into_iter().map(|one| Remembered { value: Vec::new(), at, ..one }));
         }
-        let quarantined = std::mem::take(&mut sorted.quarantined);
-        all(quarantined.into_iter().map(|m| self.inbox.quarantine(m)).collect()).await.map_err(failed)?;
+        let failed = |source| LinkError::Inbox { link: self.link.clone(), source };
+        all(forgotten.into_iter().map(|one| self.inbox.remember(one)).collect()).await.map_err(failed)?;
+        self.recalled = true;
+        Ok(())
+    }
+
+    /// Makes a group of messages durable, all of it at the same time. When any of it fails, none of the group
+    /// is acknowledged, and all of it comes again.
+    async fn settle(&mut self, group: &[Message]) -> Result<Sorted, LinkError> {
+        let mut sorted = Sorted::default();
+        for message in group {
+            self.sorter.sort(message, &mut sorted, &*self.inbox);
+        }
+        sorted.stored = !(sorted.readings.is_empty() && sorted.quarantined.is_empty());
+        let mut waiting: Vec<BoxFuture<'_, Result<(), InboxError>>> = Vec::new();
+        if !sorted.readings.is_empty() {
+            waiting.push(self.inbox.submit(std::mem::take(&mut sorted.readings)));
+        }
+        waiting.extend(std::mem::take(&mut sorted.quarantined).into_iter().map(|m| self.inbox.quarantine(m)));
+        let remembered = std::mem::take(&mut sorted.remembered);
+        waiting.extend(remembered.into_values().map(|one| self.inbox.remember(one)));
+        let failed = |source| LinkError::Inbox { link: self.link.clone(), source };
+        all(waiting).await.map_err(failed)?;
+        self.sorter.settled(group, &sorted, &*self.inbox);
         Ok(sorted)
     }
 }
@@ -222,11 +258,11 @@ async fn all(mut waiting: Vec<BoxFuture<'_, Result<(), InboxError>>>) -> Result<
 }
 
 /// Adds the messages that have arrived already; returns what was said that is no message.
-fn gather(session: &mut Session, group: &mut Vec<(Publish, Instant)>) -> Option<Said> {
+fn gather(session: &mut Session, group: &mut Vec<Message>) -> Option<Said> {
     while group.len() < GROUP_MAX {
         match session.next_now()? {
-            Said::Message(message, arrived) => group.push((message, arrived)),
-            other @ (Said::Connected | Said::Subscribed(_) | Said::Failed(_)) => return Some(other),
+            Said::Message(message) => group.push(message),
+            other @ (Said::Connected { .. } | Said::Subscribed(_) | Said::Failed(_)) => return Some(other),
         }
     }
     None
@@ -249,6 +285,7 @@ mod tests {
             up: None,
             told: None,
             refused: false,
+            recalled: false,
         }
     }
 

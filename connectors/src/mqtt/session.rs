@@ -1,68 +1,149 @@
-//! One connection to a broker: the library's event loop in a task of its own, and what it says as
-//! messages over a bounded channel.
+//! One connection to a broker, in either version of the protocol: the library's event loop in a task of its
+//! own, and what it says as messages over a bounded channel.
 //!
 //! Must never: reconnect by itself. The library keeps undelivered events over a reconnect, whose
 //! acknowledgements could then hit other messages; a connection that failed is dropped whole.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use model::Instant;
+use profile::payload::PAYLOAD_BYTES_MAX;
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet,
-    Publish, QoS, StateError, SubscribeReasonCode,
+    AsyncClient, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS, TlsConfiguration, Transport,
+    v5,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::Settings;
+use super::failure;
+use super::{Settings, Version, tls};
 use crate::error::LinkError;
-use crate::inbox::Clock;
+use crate::inbox::{Clock, QUARANTINE_BYTES_MAX};
 
 /// Messages received and not yet acknowledged, at most. Beyond it the socket is not read.
 pub(super) const UNACKED_MAX: usize = 2_048;
+/// Bytes of them, at most, but for one message that is larger by itself.
+const UNACKED_BYTES_MAX: u32 = 32 * 1024 * 1024;
+/// What a message takes besides its payload and topic, about.
+const MESSAGE_BYTES: usize = 256;
 /// Requests that may wait for the event loop: more than all acknowledgements that can be outstanding,
 /// so that handing one over never has to wait (waiting for a task that waits for us is a deadlock).
 const REQUESTS_MAX: usize = 4 * UNACKED_MAX;
-/// Largest packet read into memory.
-const PACKET_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest packet read with version 3.1.1: the largest there is. That version cannot tell the broker of a
+/// smaller limit, and a packet refused is sent again with every connection, for ever. What is beyond
+/// [`PAYLOAD_BYTES_MAX`] is cut as soon as it has arrived.
+const PACKET_BYTES_MAX: usize = 268_435_460;
+/// Largest packet that a broker of version 5 is told to send; it drops larger ones itself.
+const PACKET_BYTES_TOLD: u32 = 16 * 1024 * 1024;
 const SENT_BYTES_MAX: usize = 1024 * 1024;
 /// Longest wait for the farewell to leave.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// A wall clock that goes back by more than this was set back.
 const SET_BACK_MS: i64 = 1_000;
 
+/// A message, in either version.
+#[derive(Debug)]
+pub(super) struct Message {
+    /// Its bytes need not be text.
+    pub(super) topic: Bytes,
+    /// All of it, or its beginning when it is longer than any meter may send.
+    pub(super) payload: Bytes,
+    /// Bytes of the payload as it came.
+    pub(super) length: usize,
+    pub(super) retain: bool,
+    /// The broker says that it may have sent it before.
+    pub(super) dup: bool,
+    pub(super) arrived: Instant,
+    /// The broker's number of the message until it is acknowledged.
+    pub(super) packet_id: u16,
+    pub(super) qos: QoS,
+    /// The room it takes; given back when it is dropped.
+    pub(super) _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Message {
+    pub(super) fn topic(&self) -> &str {
+        std::str::from_utf8(&self.topic).unwrap_or_default()
+    }
+
+    /// A message as a test sends it.
+    #[cfg(test)]
+    pub(super) fn of(topic: &str, payload: &[u8], arrived: Instant, packet_id: u16) -> Self {
+        Self {
+            topic: Bytes::copy_from_slice(topic.as_bytes()),
+            payload: Bytes::copy_from_slice(payload),
+            length: payload.len(),
+            retain: false,
+            dup: false,
+            arrived,
+            packet_id,
+            qos: QoS::AtLeastOnce,
+            _room: None,
+        }
+    }
+}
+
 /// What a connection says.
 #[derive(Debug)]
 pub(super) enum Said {
-    Connected,
+    /// And whether the broker still had our session, so that nothing was missed.
+    Connected {
+        resumed: bool,
+    },
     /// Per topic, in the order asked for: whether the broker granted the subscription.
     Subscribed(Vec<bool>),
-    Message(Publish, Instant),
+    Message(Message),
     Failed(LinkError),
 }
 
+/// The library's handle for requests.
+enum Client {
+    V4(AsyncClient),
+    V5(v5::AsyncClient),
+}
+
 pub(super) struct Session {
-    client: AsyncClient,
+    client: Client,
     said: mpsc::Receiver<Said>,
     /// Aborts the event loop's task when dropped.
     task: JoinSet<()>,
 }
 
+/// How to connect; made anew each time, so that a mended secret or a renewed certificate is found.
+pub(super) enum Options {
+    V4(Box<MqttOptions>),
+    V5(Box<v5::MqttOptions>),
+}
+
 impl Session {
-    pub(super) fn open(settings: &Settings, options: MqttOptions, clock: Arc<dyn Clock>) -> Self {
-        let (client, mut event_loop) = AsyncClient::new(options, REQUESTS_MAX);
-        let mut network = event_loop.network_options();
-        network.set_connection_timeout(settings.connect_timeout_s);
-        network.set_tcp_nodelay(true);
-        event_loop.set_network_options(network);
+    pub(super) fn open(settings: &Settings, options: Options, clock: Arc<dyn Clock>) -> Self {
         let (tx, said) = mpsc::channel(UNACKED_MAX);
-        let address = settings.address.clone();
-        let timeout_s = settings.connect_timeout_s;
+        let mouth = Mouth {
+            tx,
+            room: Arc::new(Semaphore::new(UNACKED_BYTES_MAX as usize)),
+            address: settings.address.clone(),
+            timeout_s: settings.connect_timeout_s,
+            clock,
+        };
         let mut task = JoinSet::new();
-        task.spawn(async move { poll(event_loop, tx, &address, timeout_s, &*clock).await });
+        let client = match options {
+            Options::V4(options) => {
+                let (client, mut event_loop) = AsyncClient::new(*options, REQUESTS_MAX);
+                let mut network = event_loop.network_options();
+                network.set_connection_timeout(settings.connect_timeout_s);
+                network.set_tcp_nodelay(true);
+                event_loop.set_network_options(network);
+                task.spawn(poll_v4(event_loop, mouth));
+                Client::V4(client)
+            }
+            Options::V5(options) => {
+                let (client, event_loop) = v5::AsyncClient::new(*options, REQUESTS_MAX);
+                task.spawn(poll_v5(event_loop, mouth));
+                Client::V5(client)
+            }
+        };
         Self { client, said, task }
     }
 
@@ -77,23 +158,57 @@ impl Session {
 
     /// Asks for the topics. `false` when the event loop is gone.
     pub(super) fn subscribe(&self, topics: &[String]) -> bool {
-        let filters = topics.iter().map(|t| rumqttc::SubscribeFilter::new(t.clone(), QoS::AtLeastOnce));
-        self.client.try_subscribe_many(filters).is_ok()
+        match &self.client {
+            Client::V4(client) => {
+                let filters =
+                    topics.iter().map(|t| rumqttc::SubscribeFilter::new(t.clone(), QoS::AtLeastOnce));
+                client.try_subscribe_many(filters).is_ok()
+            }
+            Client::V5(client) => {
+                let qos = v5::mqttbytes::QoS::AtLeastOnce;
+                let filters = topics.iter().map(|t| v5::mqttbytes::v5::Filter::new(t.clone(), qos));
+                client.try_subscribe_many(filters).is_ok()
+            }
+        }
     }
 
     /// Takes back a subscription of an earlier run. `false` when the event loop is gone.
     pub(super) fn unsubscribe(&self, topic: &str) -> bool {
-        self.client.try_unsubscribe(topic).is_ok()
+        match &self.client {
+            Client::V4(client) => client.try_unsubscribe(topic).is_ok(),
+            Client::V5(client) => client.try_unsubscribe(topic).is_ok(),
+        }
     }
 
     /// Acknowledges a message. `false` when the event loop is gone: the broker will send it again.
-    pub(super) fn ack(&self, message: &Publish) -> bool {
-        self.client.try_ack(message).is_ok()
+    pub(super) fn ack(&self, message: &Message) -> bool {
+        // Only number and quality of service of a message go into its acknowledgement.
+        match &self.client {
+            Client::V4(client) => {
+                let mut publish = Publish::new("", message.qos, Bytes::new());
+                publish.pkid = message.packet_id;
+                client.try_ack(&publish).is_ok()
+            }
+            Client::V5(client) => {
+                let qos = match message.qos {
+                    QoS::AtMostOnce => v5::mqttbytes::QoS::AtMostOnce,
+                    QoS::AtLeastOnce => v5::mqttbytes::QoS::AtLeastOnce,
+                    QoS::ExactlyOnce => v5::mqttbytes::QoS::ExactlyOnce,
+                };
+                let mut publish = v5::mqttbytes::v5::Publish::new("", qos, Bytes::new(), None);
+                publish.pkid = message.packet_id;
+                client.try_ack(&publish).is_ok()
+            }
+        }
     }
 
     /// Sends what is acknowledged and says good-bye; what is not acknowledged the broker keeps.
     pub(super) async fn close(mut self) {
-        if self.client.try_disconnect().is_err() {
+        let told = match &self.client {
+            Client::V4(client) => client.try_disconnect().is_ok(),
+            Client::V5(client) => client.try_disconnect().is_ok(),
+        };
+        if !told {
             return;
         }
         let drained = async {
@@ -129,28 +244,63 @@ impl Arrivals {
     }
 }
 
-/// The event loop: forwards what arrives, one message a place in the channel.
-async fn poll(
-    mut event_loop: EventLoop,
+/// Where an event loop says things, within the bounds of the channel.
+struct Mouth {
     tx: mpsc::Sender<Said>,
-    address: &str,
+    room: Arc<Semaphore>,
+    address: String,
     timeout_s: u64,
-    clock: &dyn Clock,
-) {
+    clock: Arc<dyn Clock>,
+}
+
+impl Mouth {
+    /// Room in bytes for one message; `None` when nobody listens any more.
+    async fn room(&self, length: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(length).unwrap_or(u32::MAX).min(UNACKED_BYTES_MAX);
+        Arc::clone(&self.room).acquire_many_owned(bytes).await.ok()
+    }
+}
+
+/// The payload, or a copy of its beginning when it is larger than any meter's may be: a slice of it would
+/// keep the whole packet in memory.
+fn cut(payload: Bytes) -> (Bytes, usize) {
+    let length = payload.len();
+    if length <= PAYLOAD_BYTES_MAX {
+        (payload, length)
+    } else {
+        (Bytes::copy_from_slice(payload.get(..QUARANTINE_BYTES_MAX).unwrap_or_default()), length)
+    }
+}
+
+/// The event loop of version 3.1.1: forwards what arrives, one message a place in the channel.
+async fn poll_v4(mut event_loop: EventLoop, mouth: Mouth) {
     let mut arrivals = Arrivals::default();
     let mut connected = false;
     loop {
-        let Ok(place) = tx.reserve().await else { return };
+        let Ok(place) = mouth.tx.reserve().await else { return };
         match event_loop.poll().await {
             Ok(Event::Incoming(packet)) => match packet {
                 Packet::Publish(message) => {
-                    place.send(Said::Message(message, arrivals.next(clock.now())));
+                    let arrived = arrivals.next(mouth.clock.now());
+                    let (payload, length) = cut(message.payload);
+                    let room = mouth.room(payload.len() + message.topic.len() + MESSAGE_BYTES).await;
+                    place.send(Said::Message(Message {
+                        topic: Bytes::from(message.topic),
+                        payload,
+                        length,
+                        retain: message.retain,
+                        dup: message.dup,
+                        arrived,
+                        packet_id: message.pkid,
+                        qos: message.qos,
+                        _room: room,
+                    }));
                 }
-                Packet::ConnAck(_) => {
+                Packet::ConnAck(ack) => {
                     connected = true;
-                    place.send(Said::Connected);
+                    place.send(Said::Connected { resumed: ack.session_present });
                 }
-                Packet::SubAck(ack) => place.send(Said::Subscribed(granted(&ack.return_codes))),
+                Packet::SubAck(ack) => place.send(Said::Subscribed(failure::granted_v4(&ack.return_codes))),
                 Packet::Connect(_)
                 | Packet::PubAck(_)
                 | Packet::PubRec(_)
@@ -166,83 +316,124 @@ async fn poll(
             Ok(Event::Outgoing(Outgoing::Disconnect)) => return,
             Ok(Event::Outgoing(_)) => {}
             Err(error) => {
-                place.send(Said::Failed(failure(error, address, timeout_s, connected)));
+                place.send(Said::Failed(failure::of_v4(error, &mouth.address, mouth.timeout_s, connected)));
                 return;
             }
         }
     }
 }
 
-fn granted(codes: &[SubscribeReasonCode]) -> Vec<bool> {
-    codes.iter().map(|code| matches!(code, SubscribeReasonCode::Success(_))).collect()
-}
+/// The same for version 5.
+async fn poll_v5(mut event_loop: v5::EventLoop, mouth: Mouth) {
+    use v5::mqttbytes::v5::Packet;
 
-/// The library's error in our words.
-fn failure(error: ConnectionError, address: &str, timeout_s: u64, connected: bool) -> LinkError {
-    let address = address.to_owned();
-    match error {
-        ConnectionError::Io(source) if source.kind() == io::ErrorKind::ConnectionRefused => {
-            LinkError::Refused { address, source }
-        }
-        ConnectionError::Io(source) if !connected => LinkError::Unreachable { address, source },
-        ConnectionError::Io(source) => LinkError::BrokerLost { address, source: Box::new(source) },
-        ConnectionError::NetworkTimeout => {
-            LinkError::ConnectTimeout { address, timeout_ms: timeout_s.saturating_mul(1000) }
-        }
-        ConnectionError::FlushTimeout => {
-            LinkError::BrokerLost { address, source: Box::new(ConnectionError::FlushTimeout) }
-        }
-        ConnectionError::ConnectionRefused(code) => LinkError::Denied { address, why: denial(code) },
-        ConnectionError::MqttState(state) => match state {
-            StateError::Io(_) | StateError::AwaitPingResp | StateError::ConnectionAborted => {
-                LinkError::BrokerLost { address, source: Box::new(state) }
+    let mut arrivals = Arrivals::default();
+    let mut connected = false;
+    loop {
+        let Ok(place) = mouth.tx.reserve().await else { return };
+        match event_loop.poll().await {
+            Ok(v5::Event::Incoming(packet)) => match packet {
+                Packet::Publish(message) => {
+                    let arrived = arrivals.next(mouth.clock.now());
+                    let (payload, length) = cut(message.payload);
+                    let room = mouth.room(payload.len() + message.topic.len() + MESSAGE_BYTES).await;
+                    let qos = match message.qos {
+                        v5::mqttbytes::QoS::AtMostOnce => QoS::AtMostOnce,
+                        v5::mqttbytes::QoS::AtLeastOnce => QoS::AtLeastOnce,
+                        v5::mqttbytes::QoS::ExactlyOnce => QoS::ExactlyOnce,
+                    };
+                    place.send(Said::Message(Message {
+                        topic: message.topic,
+                        payload,
+                        length,
+                        retain: message.retain,
+                        dup: message.dup,
+                        arrived,
+                        packet_id: message.pkid,
+                        qos,
+                        _room: room,
+                    }));
+                }
+                Packet::ConnAck(ack) => {
+                    connected = true;
+                    place.send(Said::Connected { resumed: ack.session_present });
+                }
+                Packet::SubAck(ack) => place.send(Said::Subscribed(failure::granted_v5(&ack.return_codes))),
+                Packet::Connect(..)
+                | Packet::PubAck(_)
+                | Packet::PubRec(_)
+                | Packet::PubRel(_)
+                | Packet::PubComp(_)
+                | Packet::Subscribe(_)
+                | Packet::Unsubscribe(_)
+                | Packet::UnsubAck(_)
+                | Packet::PingReq(_)
+                | Packet::PingResp(_)
+                | Packet::Disconnect(_)
+                | Packet::Auth(_) => {}
+            },
+            Ok(v5::Event::Outgoing(Outgoing::Disconnect)) => return,
+            Ok(v5::Event::Outgoing(_)) => {}
+            Err(error) => {
+                place.send(Said::Failed(failure::of_v5(error, &mouth.address, mouth.timeout_s, connected)));
+                return;
             }
-            StateError::InvalidState
-            | StateError::Unsolicited(_)
-            | StateError::WrongPacket
-            | StateError::CollisionTimeout
-            | StateError::EmptySubscription
-            | StateError::Deserialization(_) => {
-                LinkError::BrokerProtocol { address, limit: PACKET_BYTES_MAX, source: Box::new(state) }
-            }
-        },
-        error
-        @ (ConnectionError::Tls(_) | ConnectionError::NotConnAck(_) | ConnectionError::RequestsDone) => {
-            LinkError::BrokerProtocol { address, limit: PACKET_BYTES_MAX, source: Box::new(error) }
         }
     }
 }
 
-/// MQTT 3.1.1, table 3.1.
-const fn denial(code: ConnectReturnCode) -> &'static str {
-    match code {
-        ConnectReturnCode::Success => "without a reason",
-        ConnectReturnCode::RefusedProtocolVersion => "it does not speak MQTT 3.1.1",
-        ConnectReturnCode::BadClientId => "it does not accept the client id",
-        ConnectReturnCode::ServiceUnavailable => "it is not available",
-        ConnectReturnCode::BadUserNamePassword => "username or password is wrong",
-        ConnectReturnCode::NotAuthorized => "this client is not authorised",
-    }
-}
-
-/// Options of a connection; the password is read anew each time, so that a mended secret is found.
+/// Options of a connection; password and certificates are read anew each time.
 pub(super) fn options(
     link: &str,
     settings: &Settings,
     client_id: &str,
     clean: bool,
-) -> Result<MqttOptions, LinkError> {
+) -> Result<Options, LinkError> {
     let (host, port) = settings.address.rsplit_once(':').unwrap_or((&settings.address, "1883"));
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let mut options = MqttOptions::new(client_id, host, port.parse().unwrap_or(1883));
-    options.set_clean_session(clean);
-    options.set_manual_acks(true);
-    options.set_keep_alive(Duration::from_secs(settings.keep_alive_s));
-    options.set_max_packet_size(PACKET_BYTES_MAX, SENT_BYTES_MAX);
-    if let Some(username) = &settings.username {
-        options.set_credentials(username, password(link, settings)?);
-    }
-    Ok(options)
+    let port = port.parse().unwrap_or(1883);
+    let keep_alive = Duration::from_secs(settings.keep_alive_s);
+    let transport = match &settings.tls {
+        None => Transport::Tcp,
+        Some(tls) => Transport::tls_with_config(TlsConfiguration::Rustls(tls::client_config(link, tls)?)),
+    };
+    let credentials = match &settings.username {
+        None => None,
+        Some(username) => Some((username.clone(), password(link, settings)?)),
+    };
+    Ok(match settings.version {
+        Version::V311 => {
+            let mut options = MqttOptions::new(client_id, host, port);
+            options.set_clean_session(clean);
+            options.set_manual_acks(true);
+            options.set_keep_alive(keep_alive);
+            options.set_max_packet_size(PACKET_BYTES_MAX, SENT_BYTES_MAX);
+            options.set_transport(transport);
+            if let Some((username, password)) = credentials {
+                options.set_credentials(username, password);
+            }
+            Options::V4(Box::new(options))
+        }
+        Version::V5 => {
+            let mut options = v5::MqttOptions::new(client_id, host, port);
+            options.set_clean_start(clean);
+            options.set_manual_acks(true);
+            options.set_keep_alive(keep_alive);
+            options.set_connection_timeout(settings.connect_timeout_s);
+            options.set_transport(transport);
+            // As with version 3.1.1, whose sessions do not expire: the broker keeps what we miss until we return.
+            options.set_session_expiry_interval(Some(if clean { 0 } else { u32::MAX }));
+            options.set_receive_maximum(Some(u16::try_from(UNACKED_MAX).unwrap_or(u16::MAX)));
+            options.set_max_packet_size(Some(PACKET_BYTES_TOLD));
+            let mut network = options.network_options();
+            network.set_tcp_nodelay(true);
+            options.set_network_options(network);
+            if let Some((username, password)) = credentials {
+                options.set_credentials(username, password);
+            }
+            Options::V5(Box::new(options))
+        }
+    })
 }
 
 fn password(link: &str, settings: &Settings) -> Result<String, LinkError> {
@@ -263,37 +454,45 @@ fn password(link: &str, settings: &Settings) -> Result<String, LinkError> {
     }
 }
 
-/// The first message on a topic within `wait`, and whether it was a retained one.
-pub(super) async fn first_message(
+/// Messages of the topics for a while, or until there is one of each, under a client id of its own.
+pub(super) async fn first_messages(
     link: &str,
     settings: &Settings,
-    topic: &str,
+    topics: &[String],
     wait: Duration,
-) -> Result<Option<(Bytes, bool)>, LinkError> {
+) -> Result<Vec<Message>, LinkError> {
     let client_id = format!("{}-probe-{}", settings.client_id, std::process::id());
     let options = options(link, settings, &client_id, true)?;
     let mut session = Session::open(settings, options, Arc::new(Epoch));
     let limit = Duration::from_secs(settings.connect_timeout_s).saturating_add(wait);
+    let mut messages: Vec<Message> = Vec::new();
     let asked = async {
         while let Some(said) = session.next().await {
             match said {
-                Said::Connected => {
-                    let _sent = session.subscribe(&[topic.to_owned()]);
+                Said::Connected { .. } => {
+                    let _sent = session.subscribe(topics);
                 }
                 Said::Subscribed(granted) if granted.contains(&false) => {
-                    let why = "it does not grant the subscription";
+                    let why = "it does not grant the subscription".to_owned();
                     return Err(LinkError::Denied { address: settings.address.clone(), why });
                 }
                 Said::Subscribed(_) => {}
-                Said::Message(message, _) => return Ok(Some((message.payload, message.retain))),
+                Said::Message(message) => {
+                    // A fresh message stands in for a retained one of the same topic.
+                    messages.retain(|other| other.topic != message.topic);
+                    messages.push(message);
+                    if messages.len() == topics.len() && messages.iter().all(|m| !m.retain) {
+                        return Ok(());
+                    }
+                }
                 Said::Failed(error) => return Err(error),
             }
         }
-        Ok(None)
+        Ok(())
     };
-    let outcome = tokio::time::timeout(limit, asked).await.unwrap_or(Ok(None));
+    let outcome = tokio::time::timeout(limit, asked).await.unwrap_or(Ok(()));
     session.close().await;
-    outcome
+    outcome.map(|()| messages)
 }
 
 /// A probe stores nothing, so its messages need no arrival time.
@@ -318,5 +517,13 @@ mod tests {
         // A burst of more messages than milliseconds stays distinct.
         let burst: Vec<i64> = (0..3_000).map(|_| next(2_000_000)).collect();
         assert!(burst.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn of_a_giant_only_the_beginning_stays_in_memory() {
+        let (kept, length) = cut(Bytes::from(vec![7; PAYLOAD_BYTES_MAX + 1]));
+        assert_eq!((kept.len(), length), (QUARANTINE_BYTES_MAX, PAYLOAD_BYTES_MAX + 1));
+        let (kept, length) = cut(Bytes::from_static(b"12"));
+        assert_eq!((kept.len(), length), (2, 2));
     }
 }

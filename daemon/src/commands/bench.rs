@@ -18,6 +18,7 @@ use model::{
 use store::{CommitObserver, Store, StoreOptions};
 
 use crate::clock::SystemClock;
+use crate::commands::bench_mqtt;
 use crate::commands::import::{import_bills_into, import_project_into, import_temperatures_into};
 use crate::commands::run::block_on;
 use crate::demo::{Demo, FieldPorts};
@@ -48,6 +49,7 @@ pub(crate) fn bench(dir: &Path) -> Result<Exit, Failure> {
     let done = block_on(async {
         ingest(&dir.join("sweeps"), 10).await?;
         ingest(&dir.join("singles"), 1).await?;
+        bench_mqtt::mqtt(&dir.join("mqtt")).await?;
         months();
         report(&dir.join("report")).await?;
         memory(&dir.join("memory")).await

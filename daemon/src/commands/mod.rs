@@ -3,11 +3,13 @@
 //! Must never: share state between commands; what two need stands in the modules above.
 
 pub(crate) mod bench;
+pub(crate) mod bench_mqtt;
 pub(crate) mod catalog;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod probe;
+pub(crate) mod quarantine;
 pub(crate) mod read;
 pub(crate) mod report;
 pub(crate) mod run;

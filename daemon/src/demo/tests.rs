@@ -325,7 +325,10 @@ fn a_published_message_is_understood_by_its_model() {
         let model =
             demo.models.get(&model::ModelId::new(model).unwrap()).unwrap().payloads().unwrap().clone();
         let text = payload(&Published { meter: meter.clone(), model: model.clone() }, now);
-        let message = model.decode(text.as_bytes(), now).unwrap();
+        let given = [("topic".to_owned(), super::publisher::topic(id.as_str()))].into();
+        let bound = model.bind(&given).unwrap();
+        let message = bound.messages[0].decode(text.as_bytes(), text.len(), profile::When::arriving(now));
+        let message = message.unwrap().unwrap();
         let whole = Instant::from_seconds(now.millis() / 1000);
         assert_eq!(message.observed_at, whole, "{id}");
         let total = message.values.iter().find(|(channel, _)| *channel == meter.channel()).map(|(_, v)| *v);

@@ -206,13 +206,22 @@ impl Store {
     /// Keeps a payload that is no reading; answers when it is on disk. The oldest beyond the
     /// quarantine's bounds are dropped and counted in [`StoreStats::quarantine_dropped`].
     pub async fn quarantine(&self, mut item: Quarantined) -> Result<(), StoreError> {
-        let shared = &self.inner.shared;
-        let room = (item.payload.len() / PAYLOAD_BYTES_PER_ROOM + 1)
-            .min(shared.options.commit_readings_max as usize) as u32;
+        let room = item.payload.len() / PAYLOAD_BYTES_PER_ROOM + 1;
         item.payload.shrink_to_fit();
+        self.ask(room, |room, reply| Job::Quarantine { item, room, reply }).await
+    }
+
+    /// Waits for room, gives the writer a job that goes into a commit with others, and waits for its answer.
+    pub(crate) async fn ask(
+        &self,
+        room: usize,
+        job: impl FnOnce(u32, oneshot::Sender<Result<(), StoreError>>) -> Job,
+    ) -> Result<(), StoreError> {
+        let shared = &self.inner.shared;
+        let room = room.min(shared.options.commit_readings_max as usize) as u32;
         shared.room.acquire_many(room).await.map_err(|_| shared.closed())?.forget();
         let (reply, answer) = oneshot::channel();
-        self.inner.jobs.send(Job::Quarantine { item, room, reply }).map_err(|_| shared.closed())?;
+        self.inner.jobs.send(job(room, reply)).map_err(|_| shared.closed())?;
         answer.await.unwrap_or_else(|_| Err(shared.closed()))
     }
 

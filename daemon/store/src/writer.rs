@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::codes;
 use crate::error::{Fault, StoreError};
+use crate::memory::{self, Remembered};
 use crate::options::StoreOptions;
 use crate::quarantine::{self, Occupancy, Quarantined};
 use crate::schema::{self, Opener};
@@ -46,6 +47,11 @@ pub(crate) enum Job {
     Append(Append),
     Quarantine {
         item: Quarantined,
+        room: u32,
+        reply: Reply<()>,
+    },
+    Remember {
+        item: Remembered,
         room: u32,
         reply: Reply<()>,
     },
@@ -92,6 +98,7 @@ struct Row {
 struct Group {
     appends: Vec<Append>,
     items: Vec<(Quarantined, Reply<()>)>,
+    memories: Vec<(Remembered, Reply<()>)>,
     readings: usize,
     /// Permits of the queue to give back.
     room: usize,
@@ -109,6 +116,10 @@ impl Group {
             Job::Quarantine { item, room, reply } => {
                 self.room += room as usize;
                 self.items.push((item, reply));
+            }
+            Job::Remember { item, room, reply } => {
+                self.room += room as usize;
+                self.memories.push((item, reply));
             }
             other @ (Job::Task(_) | Job::Close) => return Some(other),
         }
@@ -146,7 +157,7 @@ impl Writer {
             match job {
                 Job::Close => break,
                 Job::Task(task) => task(&mut self),
-                job @ (Job::Append(_) | Job::Quarantine { .. }) => {
+                job @ (Job::Append(_) | Job::Quarantine { .. } | Job::Remember { .. }) => {
                     let group;
                     (group, carried) = self.gather(job, jobs);
                     self.commit(group);
@@ -189,7 +200,8 @@ impl Writer {
                 for (Append { reply, .. }, appended) in group.appends.into_iter().zip(settled.appends) {
                     reply.send(Ok(appended)).ok();
                 }
-                for (_, reply) in group.items {
+                let others = group.items.into_iter().map(|(_, reply)| reply);
+                for reply in others.chain(group.memories.into_iter().map(|(_, reply)| reply)) {
                     reply.send(Ok(())).ok();
                 }
                 if let Some(observer) = &shared.options.observer
@@ -203,7 +215,8 @@ impl Writer {
                 for Append { reply, .. } in group.appends {
                     reply.send(Err(error.clone())).ok();
                 }
-                for (_, reply) in group.items {
+                let others = group.items.into_iter().map(|(_, reply)| reply);
+                for reply in others.chain(group.memories.into_iter().map(|(_, reply)| reply)) {
                     reply.send(Err(error.clone())).ok();
                 }
             }
@@ -332,6 +345,9 @@ fn settle(
     if shared.opener == Opener::Shared && appends.iter().any(|a| a.new + a.conflicting > 0) {
         conn.prepare_cached("UPDATE counter SET value = value + 1 WHERE name = 'shared_commits'")?
             .execute([])?;
+    }
+    for (item, _) in &group.memories {
+        memory::remember(conn, item)?;
     }
     let quarantine = if group.items.is_empty() {
         None

@@ -80,3 +80,17 @@ CREATE TABLE tally_until (
     meter TEXT NOT NULL PRIMARY KEY,
     at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Payloads in quarantine know their link and meter.
+ALTER TABLE quarantine ADD COLUMN link TEXT NOT NULL DEFAULT '';
+-- NULL: kept before meters were noted.
+ALTER TABLE quarantine ADD COLUMN meter TEXT;
+
+-- What a link learned and needs after a restart, such as the names a device gave its values. No reading.
+CREATE TABLE link_memory (
+    link TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (link, key)
+) STRICT, WITHOUT ROWID;

@@ -10,7 +10,7 @@ use model::{
     BaseUnit, BillQuality, BilledPeriod, DailyTemperature, FiledInterval, FiledTotal, Instant,
     MeanDefinition, MeterId, Month, Origin, StationId, TemperatureSource,
 };
-use store::{JOURNAL_FILE, Quarantined, SCHEMA_VERSION, Store, StoreOptions, Tallies, Tally};
+use store::{JOURNAL_FILE, Quarantined, Remembered, SCHEMA_VERSION, Store, StoreOptions, Tallies, Tally};
 
 use crate::support::{all, energy, gauge, note, stranger, total, values, voltage};
 
@@ -64,8 +64,11 @@ fn fill(store: &Store) {
     store.put_record("project", "school", "a = 1", "energy office", Instant::default()).unwrap();
     let item = Quarantined {
         origin: Origin::Mqtt,
+        link: "broker".to_owned(),
+        meter: Some(MeterId::new("boiler-1").unwrap()),
         place: "topic".to_owned(),
         payload: vec![1, 2],
+        length: 2,
         reason: "no number".to_owned(),
         at: Instant::default(),
     };
@@ -73,6 +76,13 @@ fn fill(store: &Store) {
     let (meter, month) = (MeterId::new("boiler-1").unwrap(), Month { year: 1970, number: 1 });
     let until = BTreeMap::from([(meter.clone(), Instant::from_seconds(60))]);
     store.add_tallies(Tallies::from([((meter, month, Tally::Expected), 60)]), until).unwrap();
+    let known = Remembered {
+        link: "broker".to_owned(),
+        key: "birth/plant/node".to_owned(),
+        value: vec![8, 1],
+        at: Instant::default(),
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(store.remember(known)).unwrap();
 }
 
 #[test]
@@ -107,6 +117,7 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         let tallied = usize::from(version >= 2);
         assert_eq!(store.tallies(Month { year: 1970, number: 1 }).unwrap().len(), tallied);
         assert_eq!(store.tallied_until().unwrap().len(), tallied);
+        assert_eq!(store.remembered("broker").unwrap().len(), usize::from(2 <= version));
     }
 }
 
