@@ -48,6 +48,9 @@ pub const SPARE_MILLIS_MAX: i64 = 15 * 60 * 1000;
 /// How long the range before a fall is remembered, in milliseconds: a day. Glitches are shorter, exchanges last.
 pub const RETURN_MILLIS_MAX: i64 = 24 * 3600 * 1000;
 
+/// How many ranges may be remembered at a time.
+const LEFT_MAX: usize = 4;
+
 /// How long an impossible range must behave like a counter before measuring goes on from it, in milliseconds: a day.
 pub const SETTLE_MILLIS_MIN: i64 = 24 * 3600 * 1000;
 
@@ -80,8 +83,8 @@ pub enum Turn {
     None,
     /// The range before this interval was left for another and may come back: remember what is booked from here on.
     Left,
-    /// The range that was left is back, and what was booked since is void.
-    Returned,
+    /// A range that was left is back, and what was booked since is void: that of so many ranges.
+    Returned(usize),
 }
 
 /// What a total is worth.
@@ -155,6 +158,8 @@ struct Left {
 #[derive(Debug, Clone)]
 pub struct Counter {
     limits: Limits,
+    /// A gap longer than this may hide a whole turn of the register.
+    turn_millis: i64,
     spare: f64,
     base: Option<Mark>,
     /// The base's total as it was read.
@@ -170,7 +175,8 @@ pub struct Counter {
     /// Whether nothing but a plain rise is going on.
     plain: bool,
     doubt: Doubt,
-    left: Option<Left>,
+    /// Ranges that may come back, oldest first; at most [`LEFT_MAX`].
+    left: Vec<Left>,
     scale: Scale,
     /// A person confirmed the scale.
     scale_settled: bool,
@@ -181,13 +187,15 @@ impl Counter {
     #[must_use]
     pub fn new(settings: CounterSettings) -> Self {
         let known = settings.ceiling_per_milli.is_finite() && 0.0 < settings.ceiling_per_milli;
+        let limits = Limits {
+            millis_per_unit: if known { 1.0 / settings.ceiling_per_milli } else { 0.0 },
+            modulus: settings.wraps_at.filter(|&m| 0 < m).unwrap_or(i64::MAX),
+            resolution: settings.resolution.max(1),
+            gap_after_millis: settings.gap_after_millis,
+        };
         Self {
-            limits: Limits {
-                millis_per_unit: if known { 1.0 / settings.ceiling_per_milli } else { 0.0 },
-                modulus: settings.wraps_at.filter(|&m| 0 < m).unwrap_or(i64::MAX),
-                resolution: settings.resolution.max(1),
-                gap_after_millis: settings.gap_after_millis,
-            },
+            turn_millis: limits.turn_millis(),
+            limits,
             spare: SPARE_MILLIS_MAX as f64,
             base: None,
             base_read: 0,
@@ -198,7 +206,7 @@ impl Counter {
             seen: i64::MIN,
             plain: true,
             doubt: Doubt::None,
-            left: None,
+            left: Vec::new(),
             scale: Scale::ONE,
             scale_settled: false,
             log: Log::default(),
@@ -228,10 +236,10 @@ impl Counter {
         self.log.take_forgotten()
     }
 
-    /// Whether a range was left that may come back.
+    /// How many ranges were left that may come back.
     #[must_use]
-    pub fn may_return(&self) -> bool {
-        self.left.is_some()
+    pub fn ranges_left(&self) -> usize {
+        self.left.len()
     }
 
     /// Takes the next total. Totals come in order of time.
@@ -261,7 +269,7 @@ impl Counter {
         }
         let amount = total - base.total;
         let spare = self.spare + (at - base.at) as f64 - amount as f64 * self.limits.millis_per_unit;
-        if spare < 0.0 {
+        if spare < 0.0 || self.turn_millis < at - base.at {
             return None;
         }
         if amount != 0 {
@@ -302,7 +310,7 @@ impl Counter {
 
     /// Whether the next total may take the short way.
     fn look_around(&mut self) {
-        self.plain = self.doubt == Doubt::None && self.left.is_none() && self.scale == Scale::ONE;
+        self.plain = self.doubt == Doubt::None && self.left.is_empty() && self.scale == Scale::ONE;
     }
 
     fn judge(&mut self, base: Mark, now: Mark, read: i64) -> Counted {
@@ -314,14 +322,13 @@ impl Counter {
             return self.follow_rise(base, run.next(now), now, read);
         }
         if base.total <= now.total && self.plausible(base, now) {
+            if self.may_have_turned(base, now) {
+                return self.lose_count(base, now, read);
+            }
             return self.follow(base, now, read);
         }
-        if let Some(left) = self.left
-            && left.mark.total <= now.total
-            && (left.above || now.total < base.total)
-            && self.could_carry(left.mark, now)
-        {
-            return self.come_back(left, now, read);
+        if let Some(index) = self.left.iter().rposition(|left| self.is_back(*left, base, now)) {
+            return self.come_back(index, now, read);
         }
         if let Doubt::Ignored(since) = self.doubt {
             if now.at - since <= RETURN_MILLIS_MAX {
@@ -377,10 +384,10 @@ impl Counter {
         let mut interval = sharp(base.at, now.at, amount, step);
         if 0 < amount {
             // More than the time since the last reading carries: a coarse step, used since the register last moved.
-            if spare < 0.0 && self.left.is_none() {
+            if spare < 0.0 && self.left.is_empty() {
                 interval.accrued_from = Instant::from_millis(self.still_since.min(base.at));
             }
-            if self.left.is_none() {
+            if self.left.is_empty() {
                 self.note_standstill(base, now, read);
             }
             self.least_rise = self.least_rise.min(amount);
@@ -399,9 +406,7 @@ impl Counter {
         self.base = Some(now);
         self.base_read = read;
         self.doubt = Doubt::None;
-        if self.left.is_some_and(|left| RETURN_MILLIS_MAX < now.at - left.mark.at) {
-            self.left = None;
-        }
+        self.forget_ranges(now);
         plain(interval)
     }
 
@@ -418,16 +423,35 @@ impl Counter {
         self.log.settle(verdict(Explanation::Standstill, Confidence::Likely, base.at, read, &span), false);
     }
 
-    /// The range that was left is back: everything since was a glitch.
-    fn come_back(&mut self, left: Left, now: Mark, read: i64) -> Counted {
-        let interval = sharp(left.mark.at, now.at, now.total - left.mark.total, Step::Recovered);
-        if let Some(at) = left.decided_at {
+    /// Whether a total that does not follow the present range follows one that was left.
+    fn is_back(&self, left: Left, base: Mark, now: Mark) -> bool {
+        // A range that was overtaken cannot be told from one that is back.
+        let apart = if left.above { base.total < left.mark.total } else { now.total < base.total };
+        apart && left.mark.total <= now.total && self.could_carry(left.mark, now)
+    }
+
+    /// A range that was left is back: everything since was a glitch.
+    fn come_back(&mut self, index: usize, now: Mark, read: i64) -> Counted {
+        let Left { mark, decided_at, .. } = self.left[index];
+        let interval = sharp(mark.at, now.at, now.total - mark.total, Step::Recovered);
+        if let Some(at) = decided_at {
             self.log.cut_after(at);
             let verdict = verdict(self.log.noise(), Confidence::Certain, now.at, read, &interval);
             self.log.amend(at, verdict);
         }
+        let older = self.left[..index].to_vec();
+        let turn = Turn::Returned(self.left.len() - index);
         self.ground(now, read);
-        Counted { interval, turn: Turn::Returned, doubtful_before: None }
+        self.left = older;
+        self.forget_ranges(now);
+        Counted { interval, turn, doubtful_before: None }
+    }
+
+    /// Forgets the oldest ranges, which cannot come back any more.
+    fn forget_ranges(&mut self, now: Mark) {
+        if self.left.first().is_some_and(|left| RETURN_MILLIS_MAX < now.at - left.mark.at) {
+            self.left.retain(|left| now.at - left.mark.at <= RETURN_MILLIS_MAX);
+        }
     }
 
     /// Goes on from a total without a look back.
@@ -437,20 +461,22 @@ impl Counter {
         self.still_since = now.at;
         self.origin = now;
         self.doubt = Doubt::None;
-        self.left = None;
+        self.left.clear();
     }
 
     /// Goes on from a total of another range, and remembers the one that is left.
     fn leave(&mut self, base: Mark, first: Mark, now: Mark, read: i64) -> Turn {
-        // An older range that is still remembered is the one that may come back.
-        let older = self.left.take().filter(|l| now.at - l.mark.at <= RETURN_MILLIS_MAX);
-        let turn = if older.is_some() { Turn::None } else { Turn::Left };
+        let mut left = std::mem::take(&mut self.left);
+        if LEFT_MAX <= left.len() {
+            left.remove(0);
+        }
+        left.push(Left { mark: base, above: first.total < base.total, decided_at: self.log.last_at() });
         self.ground(now, read);
         self.origin = first;
         self.still_since = first.at;
-        let above = first.total < base.total;
-        self.left = Some(older.unwrap_or(Left { mark: base, above, decided_at: self.log.last_at() }));
-        turn
+        self.left = left;
+        self.forget_ranges(now);
+        Turn::Left
     }
 
     /// An amount that the connection could have carried in a span without drawing on its store; else nothing.

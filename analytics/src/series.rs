@@ -131,7 +131,8 @@ pub struct Accumulator {
     slacks: Slacks,
     notes: Notes,
     acts: Acts,
-    undo: Option<Box<Undo>>,
+    /// One for each range that may come back, oldest first.
+    undo: Vec<Undo>,
     /// By how much the next interval may be false because the total before it was corrected by a person.
     corrected_by: i64,
     readings: u64,
@@ -163,7 +164,7 @@ impl Accumulator {
             slacks: Slacks::default(),
             notes: Notes::default(),
             acts: Acts::new(acts),
-            undo: None,
+            undo: Vec::new(),
             corrected_by: 0,
             readings: 0,
             first_at: None,
@@ -243,7 +244,7 @@ impl Accumulator {
             }
             Exchanged::Applied { parts, left_out } => {
                 self.acts.end_exchange(left_out);
-                self.undo = None;
+                self.undo.clear();
                 for part in parts.into_iter().flatten() {
                     self.book(part);
                 }
@@ -256,11 +257,12 @@ impl Accumulator {
     fn take(&mut self, counted: Counted) {
         match counted.turn {
             Turn::None => {}
-            Turn::Left => self.undo = Some(Box::new(self.remember())),
-            Turn::Returned => self.go_back(),
+            Turn::Left => self.undo.push(self.remember()),
+            Turn::Returned(ranges) => self.go_back(ranges),
         }
-        if !self.counter.may_return() {
-            self.undo = None;
+        // Ranges are forgotten oldest first.
+        while self.counter.ranges_left() < self.undo.len() {
+            self.undo.remove(0);
         }
         if let Some(forgotten) = self.counter.take_forgotten() {
             self.notes.forget(&forgotten, self.settings.zone);
@@ -289,9 +291,10 @@ impl Accumulator {
         }
     }
 
-    /// Takes back what was booked since a range was left.
-    fn go_back(&mut self) {
-        let Some(undo) = self.undo.take() else { return };
+    /// Takes back what was booked since the last so many ranges were left.
+    fn go_back(&mut self, ranges: usize) {
+        let keep = self.undo.len().saturating_sub(ranges);
+        let Some(undo) = self.undo.drain(keep..).next() else { return };
         self.days.truncate(undo.days);
         if let (Some(day), Some(last)) = (self.days.last_mut(), undo.last) {
             *day = last;
@@ -307,14 +310,25 @@ impl Accumulator {
         let edited = raw.abs_diff(total).min(i64::MAX as u64) as i64;
         let most = unmeasured_at_most(self.settings.ceiling_per_milli, since.max(1)).unwrap_or(i64::MAX);
         self.corrected_by = edited.min(most);
-        self.slacks.add(at.month(self.settings.zone), self.corrected_by, self.corrected_by);
+        self.bound_ends(before.map_or(at, |(from, _)| from), at, self.corrected_by);
         self.cursor.to = i64::MIN;
+    }
+
+    /// Energy up to this amount may be missing from, or too much in, the months in which a span begins and ends.
+    fn bound_ends(&mut self, from: Instant, to: Instant, by: i64) {
+        let zone = self.settings.zone;
+        // A span that ends with a month lies in that month.
+        let (first, last) = (from.month(zone), to.plus_millis(-1).month(zone));
+        self.slacks.add(first, by, by);
+        if first < last {
+            self.slacks.add(last, by, by);
+        }
     }
 
     fn book(&mut self, interval: Interval) {
         let by = std::mem::take(&mut self.corrected_by);
         if 0 < by {
-            self.slacks.add(interval.to.month(self.settings.zone), by, by);
+            self.bound_ends(interval.from, interval.to, by);
         }
         let (from, to) = (interval.from.millis(), interval.to.millis());
         let accrued_from = interval.accrued_from.millis().min(from);

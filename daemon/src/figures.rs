@@ -15,6 +15,7 @@ use model::{
 };
 use store::Store;
 
+use crate::acts;
 use crate::book;
 use crate::exit::Failure;
 use crate::installation::Installation;
@@ -141,7 +142,9 @@ fn meter_input(
 ) -> anyhow::Result<MeterInput> {
     let end = day_start(until, project.zone);
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
-    let series = book::build(store, &key, installation.series_settings(project, meter), Some(end))?;
+    let acts = acts::of_series(store, &key)?;
+    let settings = installation.series_settings(project, meter);
+    let series = book::build(store, &key, settings, &acts::dated(&acts), Some(end))?;
     let supply_point = meter.supply_point.as_deref().unwrap_or(meter.id.as_str());
     // A POD's bills are of what was drawn, also where the same POD feeds in.
     let bills = match meter.direction {
@@ -153,6 +156,10 @@ fn meter_input(
         months: series.snapshot(end),
         bills,
         findings: series.findings(&format!("meter:{}", meter.id)),
+        decisions: series.decisions(),
+        still: series.still_months(),
+        refused_acts: series.refused_acts().to_vec(),
+        acts,
         readings: series.readings(),
         first_reading_at: series.first_at(),
         last_reading_at: series.last_at(),

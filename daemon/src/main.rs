@@ -3,6 +3,7 @@
 //!
 //! Must never: contain arithmetic about energy; that is `analytics`.
 
+mod acts;
 mod backend;
 mod book;
 mod clock;
@@ -58,6 +59,16 @@ enum Command {
     Import {
         #[command(subcommand)]
         what: ImportWhat,
+    },
+    /// Breaks of the meters' totals, how they are explained, and a person's word on them
+    Counter {
+        #[command(subcommand)]
+        what: commands::counter::What,
+    },
+    /// What people know about a meter: an exchange, a wrong reading
+    Meter {
+        #[command(subcommand)]
+        what: commands::meter::What,
     },
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
@@ -184,6 +195,8 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Check { config, project } => commands::check::check(&config.config, &project),
         Command::Probe { meter, config } => commands::probe::probe(&config.config, &meter),
         Command::Import { what } => commands::import::import(&what),
+        Command::Counter { what } => commands::counter::counter(&what),
+        Command::Meter { what } => commands::meter::meter(&what),
         Command::Report(args) => commands::report::report(&args),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) => commands::bench::bench(&args.dir),

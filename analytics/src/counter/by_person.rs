@@ -50,7 +50,8 @@ impl Counter {
             (_, Some(now)) if self.follows(base, now) => None,
             (Explanation::Reset | Explanation::StepBack | Explanation::Exchange, Some(now)) => {
                 self.ground(now, read);
-                Some(plain(nothing(base.at, now.at, Step::Reset)))
+                // The time up to it stays uncovered: what was used in it nobody read.
+                Some(plain(nothing(now.at, now.at, Step::Reset)))
             }
             (Explanation::Wrap, Some(now)) => self.wrap_by_person(base, now, read),
             (Explanation::CaughtUp, Some(now)) => self.catch_up_by_person(base, now, read),
@@ -58,7 +59,7 @@ impl Counter {
             (Explanation::Standstill | Explanation::Open, Some(_)) => None,
         }?;
         self.seen = at;
-        self.note(at, before, read, explanation, &counted.interval);
+        self.note(Mark { at: base.at, total: before }, at, read, explanation, &counted.interval);
         self.look_around();
         Some(Push::Counted(counted))
     }
@@ -73,14 +74,17 @@ impl Counter {
     }
 
     fn follows(&self, base: Mark, now: Mark) -> bool {
-        base.total <= now.total && now.total < self.limits.modulus && self.plausible(base, now)
+        let plausible = base.total <= now.total && self.plausible(base, now);
+        plausible && now.total < self.limits.modulus && !self.may_have_turned(base, now)
     }
 
-    /// Enters what a person decided. `before` is the total before as it was read.
-    fn note(&mut self, at: i64, before: i64, read: i64, explanation: Explanation, interval: &Interval) {
-        // A break that began before stands as it is: nobody explained it.
-        self.log.abandon();
-        self.log.open(at, interval.from.millis(), before, read);
+    /// Enters what a person decided. `before` is the last accepted total as it was read.
+    fn note(&mut self, before: Mark, at: i64, read: i64, explanation: Explanation, interval: &Interval) {
+        // A break that began before stands as it is, since nobody explained it; an exchange explains it.
+        if explanation != Explanation::Exchange {
+            self.log.abandon();
+        }
+        self.log.open(at, before.at, before.total, read);
         let verdict = Verdict {
             explanation,
             confidence: Confidence::Certain,
@@ -119,6 +123,9 @@ impl Counter {
         }
         let mut interval = sharp(base.at, now.at, now.total - base.total, Step::CaughtUp);
         interval.accrued_from = Instant::from_millis(still.at);
+        if self.may_have_turned(base, now) {
+            interval.high = self.limits.most_in(now.at - base.at, self.step());
+        }
         self.ground(now, read);
         Some(plain(interval))
     }
@@ -161,7 +168,7 @@ impl Counter {
         let base = self.base.unwrap_or(Mark { at: boundary, total: read });
         let booked = [old, new].iter().flatten().map(|i| i.amount).sum();
         let span = sharp(base.at, at, booked, Step::Exchanged);
-        self.note(at, self.base_read, read, Explanation::Exchange, &span);
+        self.note(Mark { at: base.at, total: self.base_read }, at, read, Explanation::Exchange, &span);
         self.scale = Scale::ONE;
         self.ground(now, read);
         self.least_rise = i64::MAX;

@@ -181,6 +181,28 @@ impl Counter {
         believed.then_some(around)
     }
 
+    /// Whether the register may have gone round once more, unseen, before it showed a total that is not lower.
+    pub(super) fn may_have_turned(&self, base: Mark, now: Mark) -> bool {
+        if self.turn_millis >= now.at - base.at || self.scale != Scale::ONE {
+            return false;
+        }
+        let again = (now.total - base.total).saturating_add(self.limits.modulus);
+        again <= self.limits.most_in(now.at - base.at, self.step())
+    }
+
+    /// A gap so long that nobody can tell how often the register went round in it: what was used is left to the time
+    /// that is not covered.
+    pub(super) fn lose_count(&mut self, base: Mark, now: Mark, read: i64) -> Counted {
+        let most = self.limits.most_in(now.at - base.at, self.step());
+        let risen = now.total - base.total;
+        self.log.open(now.at, base.at, self.base_read, read);
+        let alternatives =
+            vec![Alternative { explanation: Explanation::CaughtUp, low: risen, high: most }];
+        self.conclude(Explanation::Wrap, Confidence::NeedsPerson, now, read, [0, 0, most], alternatives);
+        self.ground(now, read);
+        plain(nothing(now.at, now.at, Step::Reset))
+    }
+
     /// A wrap that needs no second opinion: no gap in which it could have happened twice or a reset been missed, and
     /// so close to the register's end that a reset there would be chance.
     pub(super) fn wrap_at_once(&mut self, base: Mark, now: Mark, read: i64) -> Option<Counted> {

@@ -26,6 +26,16 @@ impl Limits {
         self.modulus != i64::MAX
     }
 
+    /// A span shorter than this cannot hide a whole turn of the register, whatever its step; `i64::MAX` when none can.
+    pub(super) fn turn_millis(&self) -> i64 {
+        if !self.knows_ceiling() || !self.wraps() {
+            return i64::MAX;
+        }
+        // Half a turn leaves room for the store and for coarse steps; the slow way then looks exactly.
+        let half = (self.modulus / 2) as f64 * self.millis_per_unit;
+        (half as i64).saturating_sub(SPARE_MILLIS_MAX).max(self.gap_after_millis)
+    }
+
     /// The most that can be counted in a span that begins with a full store, with one step of the register.
     pub(super) fn most_in(&self, millis: i64, step: i64) -> i64 {
         if !self.knows_ceiling() {

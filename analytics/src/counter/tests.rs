@@ -25,7 +25,7 @@ fn sentence(counter: &mut Counter, at_minute: i64, total: i64) -> String {
             | Step::CaughtUp
             | Step::Rescaled
             | Step::Exchanged => {
-                let back = if turn == Turn::Returned { " since it left" } else { "" };
+                let back = if matches!(turn, Turn::Returned(_)) { " since it left" } else { "" };
                 format!("{} {}{back}", i.step.code(), i.amount)
             }
         },
@@ -191,7 +191,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 #[derive(Default)]
 struct Sum {
     sum: i64,
-    when_left: i64,
+    when_left: Vec<i64>,
 }
 
 impl Sum {
@@ -199,8 +199,12 @@ impl Sum {
         let Push::Counted(counted) = push else { return };
         match counted.turn {
             Turn::None => {}
-            Turn::Left => self.when_left = self.sum,
-            Turn::Returned => self.sum = self.when_left,
+            Turn::Left => self.when_left.push(self.sum),
+            Turn::Returned(ranges) => {
+                for _ in 0..ranges {
+                    self.sum = self.when_left.pop().expect("as many were left");
+                }
+            }
         }
         self.sum += counted.interval.amount;
     }

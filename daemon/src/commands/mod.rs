@@ -4,8 +4,10 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod counter;
 pub(crate) mod demo;
 pub(crate) mod import;
+pub(crate) mod meter;
 pub(crate) mod probe;
 pub(crate) mod report;
 pub(crate) mod run;
