@@ -236,6 +236,13 @@ impl Counter {
         self.log.take_forgotten()
     }
 
+    /// Since when the register counts in a coarser unit than before, and its step in the former one.
+    #[must_use]
+    pub fn coarser(&self) -> Option<(Instant, i64)> {
+        let step = self.scale.widen(self.limits.resolution);
+        (self.limits.resolution < step).then_some((Instant::from_millis(self.origin.at), step))
+    }
+
     /// How many ranges were left that may come back.
     #[must_use]
     pub fn ranges_left(&self) -> usize {
@@ -481,7 +488,11 @@ impl Counter {
 
     /// An amount that the connection could have carried in a span without drawing on its store; else nothing.
     fn if_carried(&self, amount: i64, millis: i64) -> i64 {
-        if amount <= self.limits.most_in(millis - SPARE_MILLIS_MAX, self.limits.resolution) { amount } else { 0 }
+        if amount <= self.limits.most_in(millis - SPARE_MILLIS_MAX, self.limits.resolution) {
+            amount
+        } else {
+            0
+        }
     }
 
     /// In another unit than at the beginning, and nobody has confirmed it: the face value is a bound.

@@ -10,7 +10,9 @@ use model::{
     MonthlySeries, Step, Zone,
 };
 
-use crate::counter::{Counted, Counter, CounterSettings, Decision, Exchanged, Push, STANDSTILL_MILLIS_MIN, Turn};
+use crate::counter::{
+    Counted, Counter, CounterSettings, Decision, Exchanged, Push, STANDSTILL_MILLIS_MIN, Turn,
+};
 
 mod acts;
 mod notes;
@@ -332,7 +334,8 @@ impl Accumulator {
         }
         let (from, to) = (interval.from.millis(), interval.to.millis());
         let accrued_from = interval.accrued_from.millis().min(from);
-        let gap = self.settings.gap_after_millis < to - from;
+        // One that stood still was read all the time.
+        let gap = self.settings.gap_after_millis < to - from && interval.step != Step::CaughtUp;
         let estimated = self.settings.gap_after_millis < to - accrued_from;
         let zone = self.settings.zone;
         let mut splitter = split::Splitter::new(interval.amount, to - accrued_from);
@@ -419,7 +422,12 @@ impl Accumulator {
         let amount: i64 = days.iter().fold(0, |sum, d| sum.saturating_add(d.amount));
         let covered: i64 = days.iter().map(|d| d.covered_millis).sum();
         let estimated: i64 = days.iter().fold(0, |sum, d| sum.saturating_add(d.estimated));
-        let (less, more) = self.slacks.of(month);
+        let (mut less, mut more) = self.slacks.of(month);
+        // A register in a coarser unit hides up to a step at each end.
+        if let Some((_, step)) = self.counter.coarser().filter(|(since, _)| *since < to) {
+            less = less.saturating_add(step);
+            more = more.saturating_add(step);
+        }
         let (low, high) = (amount.saturating_sub(less).max(0), amount.saturating_add(more));
         let length = to.millis() - from.millis();
         let missing = (until.millis().min(to.millis()) - from.millis() - covered).max(0);

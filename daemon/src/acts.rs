@@ -33,9 +33,16 @@ struct Body {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum What {
-    Explained { explanation: String },
-    Exchanged { closing: Option<i64>, opening: Option<i64> },
-    Corrected { total: i64 },
+    Explained {
+        explanation: String,
+    },
+    Exchanged {
+        closing: Option<i64>,
+        opening: Option<i64>,
+    },
+    Corrected {
+        total: i64,
+    },
     /// Taken back: the totals speak for themselves again.
     Withdrawn,
 }
@@ -169,4 +176,61 @@ fn read(record: &Record) -> anyhow::Result<(Option<MeterAct>, Vec<Explanation>)>
         recorded_at: record.at,
     };
     Ok((Some(act), rejected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::StoreOptions;
+
+    fn series() -> SeriesKey {
+        SeriesKey {
+            meter: MeterId::new("boiler-1").unwrap(),
+            channel: Channel::total(Quantity::ActiveEnergyImport),
+        }
+    }
+
+    fn said(series: &SeriesKey, act: Act) -> Said<'_> {
+        let dated = DatedAct { at: Instant::from_seconds(1_750_000_000), act };
+        Said { series, dated, author: "a", reason: "because", rejected: &[Explanation::Wrap] }
+    }
+
+    #[test]
+    fn acts_are_kept_replaced_and_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let (series, now) = (series(), Instant::from_seconds(1_760_000_000));
+        let all_of = |store: &Store| dated(&of_series(store, &series).unwrap());
+        let explained = said(&series, Act::Explained(Explanation::Reset));
+        record(&store, &explained, now).unwrap();
+        let exchanged = said(&series, Act::Exchanged { closing: Some(5), opening: None });
+        record(&store, &exchanged, now).unwrap();
+        record(&store, &said(&series, Act::Corrected { total: 7 }), now).unwrap();
+        assert_eq!(all_of(&store).len(), 3);
+        assert_eq!(rejected(&store, &series, explained.dated.at).unwrap(), [Explanation::Wrap]);
+        // A second word on the same matter takes the place of the first.
+        record(&store, &said(&series, Act::Explained(Explanation::StepBack)), now).unwrap();
+        assert_eq!(all_of(&store).len(), 3);
+        assert!(
+            all_of(&store)
+                .contains(&DatedAct { act: Act::Explained(Explanation::StepBack), ..explained.dated })
+        );
+        assert_eq!(withdraw(&store, &series, explained.dated.at, ("b", "wrong"), now).unwrap(), 3);
+        assert_eq!(all_of(&store), []);
+        assert_eq!(withdraw(&store, &series, explained.dated.at, ("b", "wrong"), now).unwrap(), 0);
+        store.verify_audit().unwrap();
+    }
+
+    #[test]
+    fn an_act_without_a_name_or_a_reason_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let (series, now) = (series(), Instant::from_seconds(1_760_000_000));
+        let good = said(&series, Act::Explained(Explanation::Reset));
+        let long = "x".repeat(WORDS_MAX + 1);
+        for (author, reason) in [("", "r"), ("a", ""), ("a", long.as_str())] {
+            assert!(record(&store, &Said { author, reason, ..good.clone() }, now).is_err());
+        }
+        assert!(all(&store).unwrap().is_empty());
+    }
 }

@@ -9,7 +9,9 @@ use std::sync::Mutex;
 
 use analytics::series::{Accumulator, Pushed, SeriesSettings};
 use chrono::NaiveDate;
-use model::{Channel, DatedAct, Instant, MeterAct, MeterId, Project, Quality, Reading, SeriesKey, Step, Value};
+use model::{
+    Channel, DatedAct, Instant, MeterAct, MeterId, Project, Quality, Reading, SeriesKey, Step, Value,
+};
 use store::{Store, StoreError};
 
 use crate::installation::Installation;
@@ -133,8 +135,7 @@ impl Book {
     pub(crate) fn mend(&self, store: &Store) -> Result<usize, StoreError> {
         let stale = std::mem::take(&mut lock(&self.pages).stale);
         for key in &stale {
-            let known =
-                lock(&self.pages).series.get(key).map(|acc| (*acc.settings(), acc.acts().to_vec()));
+            let known = lock(&self.pages).series.get(key).map(|acc| (*acc.settings(), acc.acts().to_vec()));
             let Some((settings, acts)) = known else { continue };
             if let Err(error) = self.make(store, key, settings, &acts) {
                 // Making one again that was made already does no harm.

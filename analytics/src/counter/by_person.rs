@@ -35,7 +35,12 @@ pub(crate) enum Exchanged {
 impl Counter {
     /// Takes a total that begins a break as a person explained it. `None`, and nothing changed, when the totals or the
     /// connection do not allow it: then it is to be pushed as any other.
-    pub(crate) fn push_explained(&mut self, at: Instant, read: i64, explanation: Explanation) -> Option<Push> {
+    pub(crate) fn push_explained(
+        &mut self,
+        at: Instant,
+        read: i64,
+        explanation: Explanation,
+    ) -> Option<Push> {
         let base = self.base?;
         let at = at.millis();
         if let Some(refused) = self.refused(at) {

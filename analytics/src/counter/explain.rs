@@ -123,21 +123,14 @@ impl Counter {
 
     /// The best explanation of a fall to `first`, between which and the base at most `most` can have been used.
     fn between(&self, base: Mark, first: Mark, most: i64) -> Between {
-        let unknown = |explanation, confidence| Between {
-            explanation,
-            confidence,
-            booked: None,
-            doubtful_before: 0,
-        };
+        let unknown =
+            |explanation, confidence| Between { explanation, confidence, booked: None, doubtful_before: 0 };
         if let Some(around) = self.wrapped(base, first, most) {
             let several = around.saturating_add(self.limits.modulus) <= most && self.limits.knows_ceiling();
             return if several {
                 unknown(Explanation::Wrap, Confidence::NeedsPerson)
             } else {
-                Between {
-                    booked: Some(around),
-                    ..unknown(Explanation::Wrap, Confidence::Likely)
-                }
+                Between { booked: Some(around), ..unknown(Explanation::Wrap, Confidence::Likely) }
             };
         }
         let fall = base.total - first.total;
@@ -196,8 +189,7 @@ impl Counter {
         let most = self.limits.most_in(now.at - base.at, self.step());
         let risen = now.total - base.total;
         self.log.open(now.at, base.at, self.base_read, read);
-        let alternatives =
-            vec![Alternative { explanation: Explanation::CaughtUp, low: risen, high: most }];
+        let alternatives = vec![Alternative { explanation: Explanation::CaughtUp, low: risen, high: most }];
         self.conclude(Explanation::Wrap, Confidence::NeedsPerson, now, read, [0, 0, most], alternatives);
         self.ground(now, read);
         plain(nothing(now.at, now.at, Step::Reset))
@@ -292,8 +284,7 @@ impl Counter {
         amounts: [i64; 3],
         alternatives: Vec<Alternative>,
     ) {
-        let verdict =
-            Verdict { explanation, confidence, to: now.at, after: read, amounts, alternatives };
+        let verdict = Verdict { explanation, confidence, to: now.at, after: read, amounts, alternatives };
         self.log.settle(verdict, false);
     }
 }

@@ -11,7 +11,12 @@ use super::*;
 const CEILING: f64 = 60.0 / 60_000.0;
 
 fn settings(wraps_at: Option<i64>) -> CounterSettings {
-    CounterSettings { ceiling_per_milli: CEILING, wraps_at, resolution: 1, gap_after_millis: SPARE_MILLIS_MAX }
+    CounterSettings {
+        ceiling_per_milli: CEILING,
+        wraps_at,
+        resolution: 1,
+        gap_after_millis: SPARE_MILLIS_MAX,
+    }
 }
 
 fn sentence(counter: &mut Counter, at_minute: i64, total: i64) -> String {

@@ -4,8 +4,8 @@
 
 use chrono::NaiveDate;
 use model::{
-    Act, BilledPeriod, Building, DailyTemperature, Digest, Instant, MeterAct, MeterFacts, MonthValue, Project,
-    Provenance,
+    Act, BilledPeriod, Building, DailyTemperature, Digest, Instant, MeterAct, MeterFacts, MonthValue,
+    Project, Provenance,
 };
 use sha2::{Digest as _, Sha256};
 

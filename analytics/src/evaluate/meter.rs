@@ -140,7 +140,8 @@ pub(super) fn assess(
 /// What of the meter's record touches a figure.
 fn record(context: &Context<'_>, known: &MeterInput) -> MeterRecord {
     let zone = context.input.project.zone;
-    let used = |from: Instant, to: Instant| context.is_used(from.month(zone)) || context.is_used(to.month(zone));
+    let used =
+        |from: Instant, to: Instant| context.is_used(from.month(zone)) || context.is_used(to.month(zone));
     let mut acts: Vec<MeterAct> =
         known.acts.iter().filter(|a| used(a.dated.at, a.dated.at)).cloned().collect();
     acts.sort_by_key(|a| (a.dated, a.recorded_at));
@@ -236,8 +237,7 @@ impl Row {
         let (from, to) = (month.first_day(), month.end_day());
         let definition = DegreeDayDefinition::to_base(0.0);
         let temperature_days = context.temperatures.heating(definition, from, to).days;
-        let months::Chosen { source, value, .. } =
-            months::choose(known.months.get(month), billed.get(month));
+        let months::Chosen { source, value, .. } = months::choose(known.months.get(month), billed.get(month));
         let unit = facts.carrier.base_unit();
         let show = |amount: i64| unit.to_display(amount);
         let mut shown = MeterMonth {

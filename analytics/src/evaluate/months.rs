@@ -26,7 +26,8 @@ pub(super) struct Chosen {
 /// them is wrong and nobody knows which: the bounds reach over both, the higher amount counts, and a finding says so.
 /// An estimated bill, or one that covers a part of the month, never mends a gap; it stands in where it covers more.
 pub(super) fn choose(own: Option<&MonthValue>, billed: Option<&MonthValue>) -> Chosen {
-    let plain = |source, value: Option<&MonthValue>| Chosen { source, value: value.copied(), contradicted: false };
+    let plain =
+        |source, value: Option<&MonthValue>| Chosen { source, value: value.copied(), contradicted: false };
     match (own, billed) {
         (None, None) => plain(MonthSource::Missing, None),
         (Some(own), None) => plain(MonthSource::Meter, Some(own)),

@@ -113,9 +113,8 @@ fn acts(context: &Context<'_>, meter: &MeterYear) -> Block {
 
 fn words(context: &Context<'_>, meter: &MeterYear, act: &MeterAct) -> String {
     let unit = meter_unit(&meter.meter);
-    let maybe = |total: Option<i64>| {
-        total.map_or_else(|| context.t("record.unknown"), |t| energy(context, meter, t))
-    };
+    let maybe =
+        |total: Option<i64>| total.map_or_else(|| context.t("record.unknown"), |t| energy(context, meter, t));
     match act.dated.act {
         Act::Explained(e) => context.fill("record.explained", &[("explanation", &explanation(context, e))]),
         Act::Exchanged { closing, opening } => context.fill(

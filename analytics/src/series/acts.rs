@@ -85,9 +85,7 @@ impl Acts {
     pub(super) fn exchange(&self) -> Option<Exchange> {
         let dated = self.exchange?;
         match dated.act {
-            Act::Exchanged { closing, opening } => {
-                Some(Exchange { at: dated.at.millis(), closing, opening })
-            }
+            Act::Exchanged { closing, opening } => Some(Exchange { at: dated.at.millis(), closing, opening }),
             Act::Explained(_) | Act::Corrected { .. } => None,
         }
     }

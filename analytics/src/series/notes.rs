@@ -154,9 +154,9 @@ impl Tally {
             "counter.unit_change" => {
                 "the register counts in another unit than before; its totals were converted".to_owned()
             }
-            "counter.caught_up" => format!(
-                "the total stood still {count} times and then showed at once what was used meanwhile"
-            ),
+            "counter.caught_up" => {
+                format!("the total stood still {count} times and then showed at once what was used meanwhile")
+            }
             _ => format!("the meter was exchanged {count} times"),
         };
         let finding = Finding::new(code, self.severity, about, says, COUNTER_RULE).with("count", count);

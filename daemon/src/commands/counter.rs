@@ -137,12 +137,7 @@ impl Counted {
         Ok(!self.series(&acts)?.refused_acts().contains(&act))
     }
 
-    pub(crate) fn record(
-        &self,
-        dated: DatedAct,
-        by: &By,
-        rejected: &[Explanation],
-    ) -> Result<(), Failure> {
+    pub(crate) fn record(&self, dated: DatedAct, by: &By, rejected: &[Explanation]) -> Result<(), Failure> {
         let said = Said { series: &self.key, dated, author: &by.author, reason: &by.reason, rejected };
         acts::record(&self.store, &said, clock::now())
     }
@@ -177,9 +172,7 @@ fn list(config: &ConfigArg, meter: Option<&MeterId>, open: bool) -> Result<Exit,
         }
     }
     match meter {
-        Some(id) if !known => {
-            Err(Failure::bad_input(format!("no imported project counts on a meter {id}")))
-        }
+        Some(id) if !known => Err(Failure::bad_input(format!("no imported project counts on a meter {id}"))),
         Some(_) | None => {
             if shown == 0 {
                 println!("nothing to show: every total follows from the one before");
@@ -204,9 +197,9 @@ fn print(counted: &Counted, d: &Decision) {
 
 /// `METER@INSTANT`.
 fn parse_decision(text: &str) -> Result<(MeterId, Instant), Failure> {
-    let parts = text.split_once('@').and_then(|(meter, at)| {
-        Some((MeterId::new(meter).ok()?, Instant::parse_rfc3339(at)?))
-    });
+    let parts = text
+        .split_once('@')
+        .and_then(|(meter, at)| Some((MeterId::new(meter).ok()?, Instant::parse_rfc3339(at)?)));
     parts.ok_or_else(|| {
         Failure::bad_input(format!(
             "{text:?} names no decision; write it as `consuntivo counter list` prints it: METER@2025-03-01T10:00:00Z"

@@ -150,7 +150,9 @@ fn parse_instant(text: &str, zone: Zone) -> Result<Instant, Failure> {
 fn parse_total(text: &str, series: &SeriesKey) -> Result<i64, Failure> {
     let quantity = series.channel.quantity;
     let wrong = |why: &str| {
-        Failure::bad_input(format!("{text:?} is no total of {quantity}: {why}; write it like \"12345.6 kWh\""))
+        Failure::bad_input(format!(
+            "{text:?} is no total of {quantity}: {why}; write it like \"12345.6 kWh\""
+        ))
     };
     let (number, unit) =
         text.trim().split_once(char::is_whitespace).ok_or_else(|| wrong("it has no unit"))?;

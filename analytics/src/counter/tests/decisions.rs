@@ -60,9 +60,24 @@ fn single_events_get_their_name() {
             &["2880: wrap needs-person, 30 in 30..173731"],
         ),
         ("reset", &[(0, 90_000), (1, 3), (2, 5)], None, &["1: reset likely, 2 in 2..963"]),
-        ("elsewhere", &[(0, 90_000), (1, 40_000), (2, 40_005)], None, &["1: reset needs-person, 5 in 5..966"]),
-        ("power cut", &[(0, 90_000), (2, 89_750), (3, 89_760)], None, &["2: step-back certain, 10 in 10..1031"]),
-        ("0.3 %", &[(0, 900_000), (2, 897_400), (3, 897_410)], None, &["2: step-back likely, 10 in 10..1031"]),
+        (
+            "elsewhere",
+            &[(0, 90_000), (1, 40_000), (2, 40_005)],
+            None,
+            &["1: reset needs-person, 5 in 5..966"],
+        ),
+        (
+            "power cut",
+            &[(0, 90_000), (2, 89_750), (3, 89_760)],
+            None,
+            &["2: step-back certain, 10 in 10..1031"],
+        ),
+        (
+            "0.3 %",
+            &[(0, 900_000), (2, 897_400), (3, 897_410)],
+            None,
+            &["2: step-back likely, 10 in 10..1031"],
+        ),
         (
             "the glitch that came back",
             &[(0, 9_000), (1, 3), (2, 5), (3, 9_020)],
@@ -233,7 +248,10 @@ fn an_exchange_takes_closing_and_opening() {
         exchanged(Some(90_300), Some(5), 20),
         "first | advance 100 | held | [Some(200), Some(70)] false | advance 20"
     );
-    assert_eq!(exchanged(None, Some(5), 20), "first | advance 100 | held | [None, Some(70)] false | advance 20");
+    assert_eq!(
+        exchanged(None, Some(5), 20),
+        "first | advance 100 | held | [None, Some(70)] false | advance 20"
+    );
     assert_eq!(exchanged(None, None, 20), "first | advance 100 | held | [None, None] false | advance 20");
     // More than ten minutes carry, or less than was read: left out, and said.
     assert_eq!(

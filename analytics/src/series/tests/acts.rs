@@ -50,17 +50,14 @@ fn an_exchange_with_both_totals_is_exact() {
     let june = value(&a);
     assert_eq!((june.amount, june.low, june.high, june.coverage_ratio), (JUNE, JUNE, Some(JUNE), 1.0));
     assert!(a.refused_acts().is_empty());
-    let codes: Vec<_> =
-        a.findings("m").into_iter().map(|f| (f.finding.code, f.finding.severity)).collect();
+    let codes: Vec<_> = a.findings("m").into_iter().map(|f| (f.finding.code, f.finding.severity)).collect();
     assert_eq!(codes, [("counter.exchanged", Severity::Note)]);
 }
 
 #[test]
 fn an_exchange_half_known_is_bounded_by_the_ceiling() {
-    let opening = june(
-        exchanged,
-        &[act("2025-06-10T10:00:00Z", Act::Exchanged { closing: None, opening: Some(40) })],
-    );
+    let opening =
+        june(exchanged, &[act("2025-06-10T10:00:00Z", Act::Exchanged { closing: None, opening: Some(40) })]);
     let nothing = june(exchanged, &[]);
     let ten_minutes = (100_000.0_f64 / 6.0).ceil() as i64;
     for a in [&opening, &nothing] {
@@ -76,10 +73,7 @@ fn an_exchange_half_known_is_bounded_by_the_ceiling() {
 #[test]
 fn an_exchange_that_the_readings_do_not_bear_out_is_refused() {
     let closing = Some(2_000_000_000);
-    let a = june(
-        exchanged,
-        &[act("2025-06-10T10:00:00Z", Act::Exchanged { closing, opening: Some(40) })],
-    );
+    let a = june(exchanged, &[act("2025-06-10T10:00:00Z", Act::Exchanged { closing, opening: Some(40) })]);
     assert_eq!(a.refused_acts().len(), 1, "the closing total is beyond what the connection carries");
     assert!(value(&a).amount < JUNE && JUNE <= value(&a).high.unwrap());
     let b = june(
@@ -127,8 +121,7 @@ fn a_decision_accepted_is_no_finding_any_more() {
     let open = june(reset, &[]);
     let decision = open.decisions()[0].clone();
     assert!(decision.is_open());
-    let accepted =
-        june(reset, &[DatedAct { at: decision.at, act: Act::Explained(decision.explanation) }]);
+    let accepted = june(reset, &[DatedAct { at: decision.at, act: Act::Explained(decision.explanation) }]);
     assert!(accepted.findings("m").is_empty(), "{:?}", accepted.findings("m"));
     assert_eq!(accepted.decisions().len(), 1);
     assert!(accepted.decisions()[0].by_person);
