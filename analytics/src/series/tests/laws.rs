@@ -101,11 +101,9 @@ fn faults() -> impl Strategy<Value = Vec<Fault>> {
         // A fall that hides in the rise of a gap, or behind a garbled reading, is seen by nobody.
         let falls: Vec<usize> = (0..READINGS).filter(|&i| matches!(faults[i], Fault::Falls(_))).collect();
         for fall in falls {
-            for i in fall - 3..fall + 4 {
-                if i != fall {
-                    faults[i] = Fault::None;
-                }
-            }
+            let own = faults[fall];
+            faults[fall - 3..fall + 4].fill(Fault::None);
+            faults[fall] = own;
         }
         faults
     })
