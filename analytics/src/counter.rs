@@ -1,4 +1,5 @@
-//! The counter's state machine: cumulative totals in, energy intervals out, with the step that explains each.
+//! The counter's state machine: cumulative totals in, energy intervals out, with the step that explains each and the
+//! decision, with its evidence, wherever the totals do not follow.
 //!
 //! Must never: book energy that no two agreeing totals carry, move its ground on a total that went backwards,
 //! or let an impossible claim become possible by waiting.
@@ -8,21 +9,38 @@
 //! - *Ceiling.* A rise is believed while the connection could have carried it: ceiling × time since the last
 //!   accepted total, plus a store of unused time of at most [`SPARE_MILLIS_MAX`], plus one step of the register.
 //!   The store absorbs what is not energy: arrival times that jitter, messages a broker held back and delivers
-//!   in one burst, registers that count in coarse steps. It is a store, so it is used up: over any run the sum
-//!   stays within ceiling × (time + 15 min) + one register step.
+//!   in one burst. It is a store, so it is used up: over any run the sum stays within ceiling × (time + 15 min) +
+//!   one register step. The step is what the meter's file says or, after [`LEARN_RISES_MIN`] rises, the least of
+//!   them: no register can count in larger steps than the smallest it made.
+//! - *Standing still.* A register in coarse steps, or a device that repeats an old total, shows at once what was used
+//!   since it last moved. Such a rise is believed when the connection could have carried it since then and later
+//!   totals go on from it ([`Step::CaughtUp`]); its energy lies somewhere since then.
 //! - *Fall.* Nothing is booked ([`Step::Held`]). If the next total fits the old range the fall was noise
-//!   ([`Step::Recovered`]). If the low range itself rises, the counter was reset or exchanged ([`Step::Reset`]):
-//!   the energy between the last good total and the first low one is unknown and is not booked.
+//!   ([`Step::Recovered`]). If the low range itself rises, the falls module of this file's folder explains it: wrap,
+//!   step back after a power cut, reset, another unit.
 //! - *Return.* A glitch may rise while low and so pass for a reset. The range that was left is remembered for
-//!   [`RETURN_MILLIS_MAX`]; when the totals come back to it, it is taken up again, and what was booked in
-//!   the false range is taken off the energy that follows.
+//!   [`RETURN_MILLIS_MAX`]; when the totals come back to it, it is taken up again ([`Turn::Returned`]): whoever
+//!   books must take back what was booked since.
 //! - *Impossible rise.* Nothing is booked. Totals that follow the high range stay impossible however much time
 //!   passes, because the waiting time is not what makes them true. A total back in the old range ends it
 //!   ([`Step::Recovered`]). If the high range behaves like a counter for a day and three rises, it is taken as the
 //!   new ground ([`Step::Reset`]) so that measuring goes on: its own energy counts, the jump never does, and the
 //!   finding stays open until a person closes it.
 
-use model::{Instant, Interval, Step};
+use model::{Confidence, Explanation, Instant, Interval, Step};
+
+mod by_person;
+mod decision;
+mod explain;
+mod limits;
+mod scale;
+
+pub(crate) use by_person::{EXCHANGE_MILLIS_MAX, Exchange, Exchanged};
+pub use decision::{Alternative, DECISIONS_MAX, Decision};
+
+use decision::{Log, Verdict};
+use limits::Limits;
+use scale::Scale;
 
 /// Most unused time at the ceiling that later totals may draw on, in milliseconds: 15 minutes.
 pub const SPARE_MILLIS_MAX: i64 = 15 * 60 * 1000;
@@ -30,11 +48,20 @@ pub const SPARE_MILLIS_MAX: i64 = 15 * 60 * 1000;
 /// How long the range before a fall is remembered, in milliseconds: a day. Glitches are shorter, exchanges last.
 pub const RETURN_MILLIS_MAX: i64 = 24 * 3600 * 1000;
 
+/// How many ranges may be remembered at a time.
+const LEFT_MAX: usize = 4;
+
 /// How long an impossible range must behave like a counter before measuring goes on from it, in milliseconds: a day.
 pub const SETTLE_MILLIS_MIN: i64 = 24 * 3600 * 1000;
 
 /// How many times an impossible range must rise before measuring goes on from it.
 pub const SETTLE_RISES_MIN: u32 = 3;
+
+/// How many rises a register must have made before the least of them is taken for its step.
+pub const LEARN_RISES_MIN: u32 = 8;
+
+/// How long a total must not move before that is noted, in milliseconds: a week. Buildings close at weekends.
+pub const STANDSTILL_MILLIS_MIN: i64 = 7 * 24 * 3600 * 1000;
 
 /// What is known of a counter beforehand.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,13 +73,34 @@ pub struct CounterSettings {
     pub wraps_at: Option<i64>,
     /// The step in which the register counts, in smallest units; 1 when not known.
     pub resolution: i64,
+    /// Totals further apart than this leave a gap, in which a register may have wrapped unseen.
+    pub gap_after_millis: i64,
+}
+
+/// Whether a range of totals was left or taken up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    None,
+    /// The range before this interval was left for another and may come back: remember what is booked from here on.
+    Left,
+    /// A range that was left is back, and what was booked since is void: that of so many ranges.
+    Returned(usize),
+}
+
+/// What a total is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// For steps that book nothing the amount is zero and the interval tells which span is in doubt.
+    pub interval: Interval,
+    pub turn: Turn,
+    /// Energy booked before that may not have been used, because the total of this instant may have been too high.
+    pub doubtful_before: Option<(Instant, i64)>,
 }
 
 /// What became of one total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Push {
-    /// Taken. For steps that book nothing the amount is zero and the interval tells which span is in doubt.
-    Counted(Interval),
+    Counted(Counted),
     /// Another total of an instant already seen (the same meter read by two ways): the first one stands.
     Repeated,
     /// Older than the last one: nothing changed, the caller must rebuild in order of time.
@@ -65,89 +113,157 @@ struct Mark {
     total: i64,
 }
 
+/// Totals of another range than the accepted one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    first: Mark,
+    last: i64,
+    rises: u32,
+}
+
+impl Run {
+    fn begin(first: Mark) -> Self {
+        Self { first, last: first.total, rises: 0 }
+    }
+
+    fn next(self, now: Mark) -> Self {
+        let rises = self.rises.saturating_add(u32::from(self.last < now.total));
+        Self { last: now.total, rises, ..self }
+    }
+}
+
 /// Another range than the accepted one, not believed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doubt {
     None,
     /// A total no register of this meter can show.
     Noise,
-    Fell(Mark),
-    Rose {
-        first: Mark,
-        last: i64,
-        rises: u32,
-    },
+    /// Totals that a person declared false, since this instant.
+    Ignored(i64),
+    Fell(Run),
+    Rose(Run),
 }
 
-/// The range before a fall that was taken for a reset, and what was booked since.
+/// The range before a fall that was taken for another event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Left {
     mark: Mark,
-    booked: i64,
+    /// Whether it lies above the range that it was left for.
+    above: bool,
+    /// The decision that left it.
+    decided_at: Option<i64>,
 }
 
 /// One cumulative register and what is believed of it.
 #[derive(Debug, Clone)]
 pub struct Counter {
-    /// Milliseconds at the ceiling that one unit takes; 0 when no ceiling is known.
-    millis_per_unit: f64,
-    /// How far a register step may overdraw the store, in milliseconds; not positive.
-    spare_floor: f64,
+    limits: Limits,
+    /// A gap longer than this may hide a whole turn of the register.
+    turn_millis: i64,
     spare: f64,
-    /// First total that the register cannot show.
-    modulus: i64,
     base: Option<Mark>,
+    /// The base's total as it was read.
+    base_read: i64,
+    /// When the accepted total was last seen to move.
+    still_since: i64,
+    /// The least rise accepted, and how many there were.
+    least_rise: i64,
+    rises: u32,
+    /// Where the present range began.
+    origin: Mark,
     seen: i64,
-    /// Whether anything but a plain rise is going on.
+    /// Whether nothing but a plain rise is going on.
     plain: bool,
     doubt: Doubt,
-    left: Option<Left>,
-    /// Energy booked in a range that turned out false, to be taken off what follows.
-    overbooked: i64,
+    /// Ranges that may come back, oldest first; at most [`LEFT_MAX`].
+    left: Vec<Left>,
+    scale: Scale,
+    /// A person confirmed the scale.
+    scale_settled: bool,
+    log: Log,
 }
 
 impl Counter {
     #[must_use]
     pub fn new(settings: CounterSettings) -> Self {
         let known = settings.ceiling_per_milli.is_finite() && 0.0 < settings.ceiling_per_milli;
-        let millis_per_unit = if known { 1.0 / settings.ceiling_per_milli } else { 0.0 };
-        Self {
-            millis_per_unit,
-            spare_floor: -(settings.resolution.max(1) as f64) * millis_per_unit,
-            spare: SPARE_MILLIS_MAX as f64,
+        let limits = Limits {
+            millis_per_unit: if known { 1.0 / settings.ceiling_per_milli } else { 0.0 },
             modulus: settings.wraps_at.filter(|&m| 0 < m).unwrap_or(i64::MAX),
+            resolution: settings.resolution.max(1),
+            gap_after_millis: settings.gap_after_millis,
+        };
+        Self {
+            turn_millis: limits.turn_millis(),
+            limits,
+            spare: SPARE_MILLIS_MAX as f64,
             base: None,
+            base_read: 0,
+            still_since: i64::MIN,
+            least_rise: i64::MAX,
+            rises: 0,
+            origin: Mark { at: 0, total: 0 },
             seen: i64::MIN,
             plain: true,
             doubt: Doubt::None,
-            left: None,
-            overbooked: 0,
+            left: Vec::new(),
+            scale: Scale::ONE,
+            scale_settled: false,
+            log: Log::default(),
         }
     }
 
-    /// The last accepted total and its instant.
+    /// The last accepted total and its instant, in the unit that the series began with.
     #[must_use]
     pub fn accepted(&self) -> Option<(Instant, i64)> {
         self.base.map(|b| (Instant::from_millis(b.at), b.total))
     }
 
-    /// Energy booked in a false range that later totals have not made up for yet, in smallest units.
+    /// Since when the accepted total has not moved.
     #[must_use]
-    pub fn overbooked(&self) -> i64 {
-        self.overbooked
+    pub fn still_since(&self) -> Option<Instant> {
+        self.base.map(|_| Instant::from_millis(self.still_since))
+    }
+
+    /// Every break of the totals so far, ascending; at most [`DECISIONS_MAX`].
+    #[must_use]
+    pub fn decisions(&self) -> &[Decision] {
+        self.log.decisions()
+    }
+
+    /// A decision that had to make room since this was last asked.
+    pub fn take_forgotten(&mut self) -> Option<Decision> {
+        self.log.take_forgotten()
+    }
+
+    /// Since when the register counts in a coarser unit than before, and its step in the former one.
+    #[must_use]
+    pub fn coarser(&self) -> Option<(Instant, i64)> {
+        let step = self.scale.widen(self.limits.resolution);
+        (self.limits.resolution < step).then_some((Instant::from_millis(self.origin.at), step))
+    }
+
+    /// How many ranges were left that may come back.
+    #[must_use]
+    pub fn ranges_left(&self) -> usize {
+        self.left.len()
     }
 
     /// Takes the next total. Totals come in order of time.
     pub fn push(&mut self, at: Instant, total: i64) -> Push {
         let at = at.millis();
         if let Some((from, amount)) = self.advance(at, total) {
-            return counted(from, at, amount, Step::Advance);
+            return Push::Counted(plain(sharp(from, at, amount, Step::Advance)));
         }
-        if at <= self.seen {
-            return if at == self.seen { Push::Repeated } else { Push::OutOfOrder };
+        if let Some(refused) = self.refused(at) {
+            return refused;
         }
         self.seen = at;
-        self.push_unusual(Mark { at, total })
+        Push::Counted(self.push_unusual(at, total))
+    }
+
+    fn refused(&self, at: i64) -> Option<Push> {
+        (at <= self.seen).then_some(if at == self.seen { Push::Repeated } else { Push::OutOfOrder })
     }
 
     /// The way of nearly every total: a plain rise that the connection can carry. Gives the instant of the total
@@ -155,157 +271,277 @@ impl Counter {
     #[inline(always)]
     pub(crate) fn advance(&mut self, at: i64, total: i64) -> Option<(i64, i64)> {
         let base = self.base?;
-        if !self.plain || at <= self.seen || total < base.total || self.modulus <= total {
+        if !self.plain || at <= self.seen || total < base.total || self.limits.modulus <= total {
             return None;
         }
         let amount = total - base.total;
-        let spare = self.spare + (at - base.at) as f64 - amount as f64 * self.millis_per_unit;
-        if spare < self.spare_floor {
+        let spare = self.spare + (at - base.at) as f64 - amount as f64 * self.limits.millis_per_unit;
+        if spare < 0.0 || self.turn_millis < at - base.at {
             return None;
+        }
+        if amount != 0 {
+            if STANDSTILL_MILLIS_MIN < at - self.still_since {
+                return None;
+            }
+            self.still_since = at;
+            self.least_rise = self.least_rise.min(amount);
+            self.rises = self.rises.saturating_add(1);
         }
         self.spare = spare.min(SPARE_MILLIS_MAX as f64);
         self.base = Some(Mark { at, total });
+        self.base_read = total;
         self.seen = at;
         Some((base.at, amount))
     }
 
-    fn push_unusual(&mut self, now: Mark) -> Push {
-        let in_range = 0 <= now.total && now.total < self.modulus;
-        let Some(base) = self.base else {
-            if !in_range {
-                return counted(now.at, now.at, 0, Step::Impossible);
+    fn push_unusual(&mut self, at: i64, read: i64) -> Counted {
+        let in_range = 0 <= read && read < self.limits.modulus;
+        let scaled = self.scale.apply(read).filter(|_| in_range);
+        let counted = match (self.base, scaled) {
+            (None, None) => plain(nothing(at, at, Step::Impossible)),
+            (None, Some(total)) => {
+                self.ground(Mark { at, total }, read);
+                plain(nothing(at, at, Step::First))
             }
-            self.base = Some(now);
-            return counted(now.at, now.at, 0, Step::First);
+            (Some(base), None) => {
+                self.doubt = Doubt::Noise;
+                self.log.open(at, base.at, self.base_read, read);
+                self.log.follow(at, read);
+                plain(nothing(base.at, at, Step::Impossible))
+            }
+            (Some(base), Some(total)) => self.judge(base, Mark { at, total }, read),
         };
-        let push = if in_range {
-            self.judge(base, now)
-        } else {
-            self.doubt = Doubt::Noise;
-            counted(base.at, now.at, 0, Step::Impossible)
-        };
-        self.plain = self.doubt == Doubt::None && self.left.is_none() && self.overbooked == 0;
-        push
+        self.look_around();
+        counted
     }
 
-    fn judge(&mut self, base: Mark, now: Mark) -> Push {
+    /// Whether the next total may take the short way.
+    fn look_around(&mut self) {
+        self.plain = self.doubt == Doubt::None && self.left.is_empty() && self.scale == Scale::ONE;
+    }
+
+    fn judge(&mut self, base: Mark, now: Mark, read: i64) -> Counted {
         // Before the old range: what follows an impossible range stays impossible, however long it lasts.
-        if let Doubt::Rose { first, last, rises } = self.doubt
-            && last <= now.total
-            && self.could_carry(first, now)
+        if let Doubt::Rose(run) = self.doubt
+            && run.last <= now.total
+            && (self.could_carry(run.first, now) || self.carries_in_other_unit(base, run, now))
         {
-            return self.follow_rise(base, first, rises + u32::from(last < now.total), now);
+            return self.follow_rise(base, run.next(now), now, read);
         }
-        if base.total <= now.total && self.plausible(base, now, now.total - base.total) {
-            let step = if self.doubt == Doubt::None { Step::Advance } else { Step::Recovered };
-            return self.accept(base, now, now.total - base.total, step);
+        if base.total <= now.total && self.plausible(base, now) {
+            if self.may_have_turned(base, now) {
+                return self.lose_count(base, now, read);
+            }
+            return self.follow(base, now, read);
         }
-        if let Some(left) = self.left
-            && left.mark.total <= now.total
-            && self.could_carry(left.mark, now)
-        {
-            return self.come_back(base, left, now);
+        if let Some(index) = self.left.iter().rposition(|left| self.is_back(*left, base, now)) {
+            return self.come_back(index, now, read);
         }
+        if let Doubt::Ignored(since) = self.doubt {
+            if now.at - since <= RETURN_MILLIS_MAX {
+                let step = if now.total < base.total { Step::Held } else { Step::Impossible };
+                return plain(nothing(base.at, now.at, step));
+            }
+            self.doubt = Doubt::None;
+        }
+        self.log.open(now.at, base.at, self.base_read, read);
+        self.log.follow(now.at, read);
         if base.total <= now.total {
-            self.doubt = Doubt::Rose { first: now, last: now.total, rises: 0 };
-            return counted(base.at, now.at, 0, Step::Impossible);
+            self.doubt = Doubt::Rose(Run::begin(now));
+            return plain(nothing(base.at, now.at, Step::Impossible));
         }
-        if let Some(amount) = self.wrapped(base, now) {
-            self.leave(base, amount);
-            return self.accept(base, now, amount, Step::Wrapped);
+        if let Some(counted) = self.wrap_at_once(base, now, read) {
+            return counted;
         }
         match self.doubt {
-            Doubt::Fell(low) if low.total < now.total && self.could_carry(low, now) => {
-                let amount = now.total - low.total;
-                self.leave(base, amount);
-                self.ground(now);
-                counted(low.at, now.at, amount, Step::Reset)
+            Doubt::Fell(run) if run.last <= now.total && self.could_carry(run.first, now) => {
+                self.follow_fall(base, run.next(now), now, read)
             }
-            Doubt::Fell(low) if low.total == now.total => counted(base.at, now.at, 0, Step::Held),
-            Doubt::None | Doubt::Noise | Doubt::Fell(_) | Doubt::Rose { .. } => {
-                self.doubt = Doubt::Fell(now);
-                counted(base.at, now.at, 0, Step::Held)
+            Doubt::None | Doubt::Noise | Doubt::Ignored(_) | Doubt::Fell(_) | Doubt::Rose(_) => {
+                self.doubt = Doubt::Fell(Run::begin(now));
+                plain(nothing(base.at, now.at, Step::Held))
             }
         }
     }
 
-    /// Whether a run from `from` to `to` stays within what the connection can carry.
+    /// The step in which the register counts, as far as it is known or was learned.
+    fn step(&self) -> i64 {
+        let known = self.scale.widen(self.limits.resolution);
+        if LEARN_RISES_MIN <= self.rises { known.max(self.least_rise) } else { known }
+    }
+
     fn could_carry(&self, from: Mark, to: Mark) -> bool {
-        let needed = (to.total - from.total) as f64 * self.millis_per_unit;
-        needed <= (to.at - from.at + SPARE_MILLIS_MAX) as f64 - self.spare_floor
+        self.limits.could_carry(from, to, self.step())
     }
 
-    fn plausible(&self, base: Mark, now: Mark, amount: i64) -> bool {
-        self.spare_floor <= self.spare + (now.at - base.at) as f64 - amount as f64 * self.millis_per_unit
+    fn spare_after(&self, base: Mark, now: Mark) -> f64 {
+        let amount = now.total.saturating_sub(base.total) as f64;
+        self.spare + (now.at - base.at) as f64 - amount * self.limits.millis_per_unit
     }
 
-    fn accept(&mut self, base: Mark, now: Mark, amount: i64, step: Step) -> Push {
-        let spare = self.spare + (now.at - base.at) as f64 - amount as f64 * self.millis_per_unit;
+    fn plausible(&self, base: Mark, now: Mark) -> bool {
+        -(self.step() as f64) * self.limits.millis_per_unit <= self.spare_after(base, now)
+    }
+
+    /// Takes a total that follows the accepted range.
+    fn follow(&mut self, base: Mark, now: Mark, read: i64) -> Counted {
+        let amount = now.total - base.total;
+        let spare = self.spare_after(base, now);
+        let step = if self.doubt == Doubt::None { Step::Advance } else { Step::Recovered };
+        let mut interval = sharp(base.at, now.at, amount, step);
+        if 0 < amount {
+            // More than the time since the last reading carries: a coarse step, used since the register last moved.
+            if spare < 0.0 && self.left.is_empty() {
+                interval.accrued_from = Instant::from_millis(self.still_since.min(base.at));
+            }
+            if self.left.is_empty() {
+                self.note_standstill(base, now, read);
+            }
+            self.least_rise = self.least_rise.min(amount);
+            self.rises = self.rises.saturating_add(1);
+            self.still_since = now.at;
+        }
+        if self.scale != Scale::ONE {
+            self.bound_by_face(&mut interval, now, read);
+            self.log.extend(Explanation::UnitChange, now.at);
+        }
+        if self.log.is_running() {
+            let verdict = verdict(self.log.noise(), Confidence::Certain, now.at, read, &interval);
+            self.log.settle(verdict, false);
+        }
         self.spare = spare.min(SPARE_MILLIS_MAX as f64);
         self.base = Some(now);
+        self.base_read = read;
         self.doubt = Doubt::None;
-        let taken_off = amount.min(self.overbooked);
-        self.overbooked -= taken_off;
-        if step != Step::Wrapped
-            && let Some(left) = &mut self.left
-        {
-            left.booked = left.booked.saturating_add(amount);
-            if RETURN_MILLIS_MAX < now.at - left.mark.at {
-                self.left = None;
-            }
-        }
-        counted(base.at, now.at, amount - taken_off, step)
+        self.forget_ranges(now);
+        plain(interval)
     }
 
-    /// Remembers the range that is being left, unless an older one is still remembered.
-    fn leave(&mut self, base: Mark, booked: i64) {
-        match &mut self.left {
-            Some(left) => left.booked = left.booked.saturating_add(booked),
-            None => self.left = Some(Left { mark: base, booked }),
+    fn note_standstill(&mut self, base: Mark, now: Mark, read: i64) {
+        if now.at - self.still_since <= STANDSTILL_MILLIS_MIN || self.log.is_running() {
+            return;
+        }
+        // A gap in the readings is a gap; standing still is what readings show.
+        if base.at - self.still_since <= STANDSTILL_MILLIS_MIN {
+            return;
+        }
+        let span = sharp(self.still_since, base.at, 0, Step::Advance);
+        self.log.open(self.still_since, self.still_since, self.base_read, self.base_read);
+        self.log.settle(verdict(Explanation::Standstill, Confidence::Likely, base.at, read, &span), false);
+    }
+
+    /// Whether a total that does not follow the present range follows one that was left.
+    fn is_back(&self, left: Left, base: Mark, now: Mark) -> bool {
+        // A range that was overtaken cannot be told from one that is back.
+        let apart = if left.above { base.total < left.mark.total } else { now.total < base.total };
+        apart && left.mark.total <= now.total && self.could_carry(left.mark, now)
+    }
+
+    /// A range that was left is back: everything since was a glitch.
+    fn come_back(&mut self, index: usize, now: Mark, read: i64) -> Counted {
+        let Left { mark, decided_at, .. } = self.left[index];
+        let interval = sharp(mark.at, now.at, now.total - mark.total, Step::Recovered);
+        if let Some(at) = decided_at {
+            self.log.cut_after(at);
+            let verdict = verdict(self.log.noise(), Confidence::Certain, now.at, read, &interval);
+            self.log.amend(at, verdict);
+        }
+        let older = self.left[..index].to_vec();
+        let turn = Turn::Returned(self.left.len() - index);
+        self.ground(now, read);
+        self.left = older;
+        self.forget_ranges(now);
+        Counted { interval, turn, doubtful_before: None }
+    }
+
+    /// Forgets the oldest ranges, which cannot come back any more.
+    fn forget_ranges(&mut self, now: Mark) {
+        if self.left.first().is_some_and(|left| RETURN_MILLIS_MAX < now.at - left.mark.at) {
+            self.left.retain(|left| now.at - left.mark.at <= RETURN_MILLIS_MAX);
         }
     }
 
-    fn ground(&mut self, now: Mark) {
+    /// Goes on from a total without a look back.
+    fn ground(&mut self, now: Mark, read: i64) {
         self.base = Some(now);
+        self.base_read = read;
+        self.still_since = now.at;
+        self.origin = now;
         self.doubt = Doubt::None;
+        self.left.clear();
     }
 
-    fn come_back(&mut self, base: Mark, left: Left, now: Mark) -> Push {
-        let amount = now.total - left.mark.total;
-        self.left = None;
-        self.ground(now);
-        self.overbooked = self.overbooked.saturating_add((left.booked - amount).max(0));
-        counted(base.at, now.at, (amount - left.booked).max(0), Step::Recovered)
-    }
-
-    fn follow_rise(&mut self, base: Mark, first: Mark, rises: u32, now: Mark) -> Push {
-        if rises < SETTLE_RISES_MIN || now.at - first.at < SETTLE_MILLIS_MIN {
-            self.doubt = Doubt::Rose { first, last: now.total, rises };
-            return counted(base.at, now.at, 0, Step::Impossible);
+    /// Goes on from a total of another range, and remembers the one that is left.
+    fn leave(&mut self, base: Mark, first: Mark, now: Mark, read: i64) -> Turn {
+        let mut left = std::mem::take(&mut self.left);
+        if LEFT_MAX <= left.len() {
+            left.remove(0);
         }
-        self.left = None;
-        self.ground(now);
-        counted(first.at, now.at, now.total - first.total, Step::Reset)
+        left.push(Left { mark: base, above: first.total < base.total, decided_at: self.log.last_at() });
+        self.ground(now, read);
+        self.origin = first;
+        self.still_since = first.at;
+        self.left = left;
+        self.forget_ranges(now);
+        Turn::Left
     }
 
-    /// The energy of a register that passed its modulus, when the connection could have carried it.
-    fn wrapped(&self, base: Mark, now: Mark) -> Option<i64> {
-        if self.modulus == i64::MAX || self.modulus <= base.total {
-            return None;
-        }
-        let amount = (self.modulus - base.total).checked_add(now.total)?;
-        let believed = if self.millis_per_unit == 0.0 {
-            // Without a ceiling only a fall from the top tenth to the bottom tenth is a wrap.
-            self.modulus - self.modulus / 10 <= base.total && now.total <= self.modulus / 10
+    /// An amount that the connection could have carried in a span without drawing on its store; else nothing.
+    fn if_carried(&self, amount: i64, millis: i64) -> i64 {
+        if amount <= self.limits.most_in(millis - SPARE_MILLIS_MAX, self.limits.resolution) {
+            amount
         } else {
-            self.plausible(base, now, amount)
-        };
-        believed.then_some(amount)
+            0
+        }
+    }
+
+    /// In another unit than at the beginning, and nobody has confirmed it: the face value is a bound.
+    fn bound_by_face(&self, interval: &mut Interval, now: Mark, read: i64) {
+        if self.scale_settled {
+            return;
+        }
+        let face = (read - self.base_read).max(0);
+        interval.low = interval.amount.min(face);
+        interval.high = interval.amount.max(self.if_carried(face, now.at - interval.from.millis()));
     }
 }
 
-const fn counted(from: i64, to: i64, amount: i64, step: Step) -> Push {
-    Push::Counted(Interval { from: Instant::from_millis(from), to: Instant::from_millis(to), amount, step })
+const fn sharp(from: i64, to: i64, amount: i64, step: Step) -> Interval {
+    let from = Instant::from_millis(from);
+    Interval {
+        from,
+        to: Instant::from_millis(to),
+        accrued_from: from,
+        amount,
+        low: amount,
+        high: amount,
+        step,
+    }
+}
+
+const fn nothing(from: i64, to: i64, step: Step) -> Interval {
+    sharp(from, to, 0, step)
+}
+
+const fn plain(interval: Interval) -> Counted {
+    Counted { interval, turn: Turn::None, doubtful_before: None }
+}
+
+fn verdict(
+    explanation: Explanation,
+    confidence: Confidence,
+    to: i64,
+    after: i64,
+    interval: &Interval,
+) -> Verdict {
+    Verdict {
+        explanation,
+        confidence,
+        to,
+        after,
+        amounts: [interval.amount, interval.low, interval.high],
+        alternatives: Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use model::{
-    BilledPeriod, DailyTemperature, Digest, Finding, Instant, MeterId, MonthlySeries, Project, Severity,
-    StationId,
+    BilledPeriod, DailyTemperature, DatedAct, Digest, Finding, Instant, MeterAct, MeterId, Month,
+    MonthlySeries, Project, Severity, StationId,
 };
 
+use crate::counter::Decision;
 use crate::factors::FactorSet;
 use crate::kpi;
 use crate::places::{Place, ZoneRules};
@@ -18,7 +19,7 @@ use crate::scheme::Scheme;
 use crate::series::DatedFinding;
 
 /// Version of the computing rules; changes whenever the same inputs may give another figure.
-pub const RULES: &str = "1";
+pub const RULES: &str = "2";
 
 /// Share of a period's time that must be measured for it to be used: 0.9, CalTRACK 2.0 §2.2.1.2 and §2.2.3.2.
 pub const COVERAGE_MIN: f64 = 0.9;
@@ -55,6 +56,15 @@ pub struct MeterInput {
     pub bills: Vec<BilledPeriod>,
     /// What its counter did: [`crate::series::Accumulator::findings`]. Months that are not used are left out.
     pub findings: Vec<DatedFinding>,
+    /// How breaks of its totals are explained: [`crate::series::Accumulator::decisions`].
+    pub decisions: Vec<Decision>,
+    /// Milliseconds of each month in which its total stood still, where nobody confirmed that nothing was used:
+    /// [`crate::series::Accumulator::still_months`].
+    pub still: Vec<(Month, i64)>,
+    /// What people decided about it, and what of that the readings do not bear out:
+    /// [`crate::series::Accumulator::refused_acts`].
+    pub acts: Vec<MeterAct>,
+    pub refused_acts: Vec<DatedAct>,
     /// How many readings `months` was made of, and from when to when.
     pub readings: u64,
     pub first_reading_at: Option<Instant>,
@@ -70,6 +80,10 @@ impl MeterInput {
             months: MonthlySeries::empty(unit),
             bills: Vec::new(),
             findings: Vec::new(),
+            decisions: Vec::new(),
+            still: Vec::new(),
+            acts: Vec::new(),
+            refused_acts: Vec::new(),
             readings: 0,
             first_reading_at: None,
             last_reading_at: None,
@@ -77,8 +91,10 @@ impl MeterInput {
     }
 }
 
+mod acts;
 mod digest;
 pub(crate) mod meter;
+mod months;
 mod weather;
 
 /// All figures of the year. Never fails: what cannot be said is `None` and has a finding.

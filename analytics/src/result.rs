@@ -5,8 +5,11 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use model::{BuildingId, Finding, MeanDefinition, MeterFacts, Month, Project, Provenance, TemperatureSource};
+use model::{
+    BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, Month, Project, Provenance, TemperatureSource,
+};
 
+use crate::counter::Decision;
 use crate::degree_days::fill::Filling;
 use crate::factors::FactorSet;
 use crate::places::Place;
@@ -99,6 +102,16 @@ pub struct MeterYear {
     pub months: Vec<MeterMonth>,
     pub baseline: Baseline,
     pub totals: MeterTotals,
+    pub record: MeterRecord,
+}
+
+/// What happened to a meter's totals in the months that count, and what people decided about it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MeterRecord {
+    /// Ascending.
+    pub decisions: Vec<Decision>,
+    /// In order of the instants they are about.
+    pub acts: Vec<MeterAct>,
 }
 
 /// One civil month of one meter. Energies in the carrier's display unit (kWh, Smc, kg).

@@ -5,14 +5,23 @@
 
 use chrono::NaiveDate;
 use model::time::day_start;
-use model::{BaseUnit, Finding, Instant, Interval, MeterFacts, Month, MonthValue, MonthlySeries, Step, Zone};
+use model::{
+    BaseUnit, Confidence, DatedAct, Explanation, Finding, Instant, Interval, MeterFacts, Month, MonthValue,
+    MonthlySeries, Step, Zone,
+};
 
-use crate::counter::{Counter, CounterSettings, Push};
+use crate::counter::{
+    Counted, Counter, CounterSettings, Decision, Exchanged, Push, STANDSTILL_MILLIS_MIN, Turn,
+};
 
+mod acts;
 mod notes;
+mod slack;
 pub mod split;
 
+use acts::Acts;
 use notes::Notes;
+use slack::Slacks;
 
 /// Shortest interval that counts as a gap, in milliseconds: 15 minutes.
 pub const GAP_MILLIS_MIN: i64 = 15 * 60 * 1000;
@@ -89,20 +98,28 @@ pub struct DatedFinding {
     pub finding: Finding,
 }
 
-/// The part of an interval that lies in one of the several months it touches.
-#[derive(Debug, Clone, Copy)]
-struct Crossing {
-    month: Month,
-    part: i64,
-    whole: i64,
-}
-
 /// The day in which the last interval ended, with its bounds.
 #[derive(Debug, Clone, Copy)]
 struct Cursor {
     index: usize,
     from: i64,
     to: i64,
+}
+
+/// The part of an interval that lies in one month.
+#[derive(Debug, Clone, Copy, Default)]
+struct MonthPart {
+    amount: i64,
+    millis: i64,
+}
+
+/// What was there when a range of totals was left that may come back.
+#[derive(Debug, Clone)]
+struct Undo {
+    days: usize,
+    last: Option<DayValue>,
+    slacks: Slacks,
+    notes: Notes,
 }
 
 /// Makes days and months of totals as they come. A push costs a few nanoseconds and allocates once a day.
@@ -113,8 +130,13 @@ pub struct Accumulator {
     /// Ascending, without duplicates; days without covered time are absent.
     days: Vec<DayValue>,
     cursor: Cursor,
-    crossings: Vec<Crossing>,
+    slacks: Slacks,
     notes: Notes,
+    acts: Acts,
+    /// One for each range that may come back, oldest first.
+    undo: Vec<Undo>,
+    /// By how much the next interval may be false because the total before it was corrected by a person.
+    corrected_by: i64,
     readings: u64,
     first_at: Option<Instant>,
     last: Option<(Instant, i64)>,
@@ -123,10 +145,17 @@ pub struct Accumulator {
 impl Accumulator {
     #[must_use]
     pub fn new(settings: SeriesSettings) -> Self {
+        Self::with_acts(settings, &[])
+    }
+
+    /// With what people decided about the series, in any order.
+    #[must_use]
+    pub fn with_acts(settings: SeriesSettings, acts: &[DatedAct]) -> Self {
         let counter = Counter::new(CounterSettings {
             ceiling_per_milli: settings.ceiling_per_milli,
             wraps_at: settings.wraps_at,
             resolution: settings.resolution,
+            gap_after_millis: settings.gap_after_millis,
         });
         Self {
             settings,
@@ -134,8 +163,11 @@ impl Accumulator {
             days: Vec::new(),
             // An empty span: the first interval takes the slow way and sets it.
             cursor: Cursor { index: 0, from: i64::MAX, to: i64::MIN },
-            crossings: Vec::new(),
+            slacks: Slacks::default(),
             notes: Notes::default(),
+            acts: Acts::new(acts),
+            undo: Vec::new(),
+            corrected_by: 0,
             readings: 0,
             first_at: None,
             last: None,
@@ -152,13 +184,14 @@ impl Accumulator {
         {
             self.readings += 1;
             self.last = Some((at, total));
-            self.notes.calm();
             if self.cursor.from <= from && to - from <= self.settings.gap_after_millis {
                 let day = &mut self.days[self.cursor.index];
                 day.amount = day.amount.saturating_add(amount);
                 day.covered_millis += to - from;
             } else {
-                self.book(Interval { from: Instant::from_millis(from), to: at, amount, step: Step::Advance });
+                let from = Instant::from_millis(from);
+                let (low, high, accrued_from) = (amount, amount, from);
+                self.book(Interval { from, to: at, accrued_from, amount, low, high, step: Step::Advance });
             }
             return Pushed::Counted(Step::Advance);
         }
@@ -169,92 +202,179 @@ impl Accumulator {
         if at.millis() < INSTANT_MIN || INSTANT_MAX <= at.millis() {
             return Pushed::OutOfRange;
         }
-        let owed = self.counter.overbooked();
-        let interval = match self.counter.push(at, total) {
-            Push::Counted(interval) => interval,
+        let due = self.acts.due(at);
+        let raw = total;
+        let total = due.corrected.unwrap_or(raw);
+        if let Some(step) = self.try_exchange(at, total) {
+            self.note_reading(at, raw);
+            return Pushed::Counted(step);
+        }
+        let before = self.counter.accepted();
+        let explained = due.explained.and_then(|explanation| {
+            let pushed = self.counter.push_explained(at, total, explanation);
+            if pushed.is_none() {
+                self.acts.refuse(at);
+            }
+            pushed
+        });
+        let counted = match explained.unwrap_or_else(|| self.counter.push(at, total)) {
+            Push::Counted(counted) => counted,
             Push::Repeated => return Pushed::Repeated,
             Push::OutOfOrder => return Pushed::OutOfOrder,
         };
-        if self.counter.overbooked() < owed {
-            self.take_off(interval, owed - self.counter.overbooked());
+        self.note_reading(at, raw);
+        self.take(counted);
+        if due.corrected.is_some() {
+            self.bound_correction(before, at, raw, total);
         }
-        self.readings += 1;
-        self.last = Some((at, total));
-        if interval.step == Step::Advance {
-            self.notes.calm();
-            self.book(interval);
-        } else {
-            self.push_unusual(at, interval);
-        }
-        Pushed::Counted(interval.step)
+        Pushed::Counted(counted.interval.step)
     }
 
-    fn push_unusual(&mut self, at: Instant, interval: Interval) {
-        if self.first_at.is_none() {
-            self.first_at = Some(at);
+    fn note_reading(&mut self, at: Instant, total: i64) {
+        self.readings += 1;
+        self.first_at = self.first_at.or(Some(at));
+        self.last = Some((at, total));
+    }
+
+    fn try_exchange(&mut self, at: Instant, total: i64) -> Option<Step> {
+        let exchange = self.acts.exchange()?;
+        match self.counter.exchange(exchange, at, total) {
+            Exchanged::Waits => None,
+            Exchanged::Refused => {
+                self.acts.end_exchange(true);
+                None
+            }
+            Exchanged::Applied { parts, left_out } => {
+                self.acts.end_exchange(left_out);
+                self.undo.clear();
+                for part in parts.into_iter().flatten() {
+                    self.book(part);
+                }
+                self.cursor.to = i64::MIN;
+                Some(Step::Exchanged)
+            }
         }
-        self.notes.step(at.month(self.settings.zone), interval);
-        match interval.step {
+    }
+
+    fn take(&mut self, counted: Counted) {
+        match counted.turn {
+            Turn::None => {}
+            Turn::Left => self.undo.push(self.remember()),
+            Turn::Returned(ranges) => self.go_back(ranges),
+        }
+        // Ranges are forgotten oldest first.
+        while self.counter.ranges_left() < self.undo.len() {
+            self.undo.remove(0);
+        }
+        if let Some(forgotten) = self.counter.take_forgotten() {
+            self.notes.forget(&forgotten, self.settings.zone);
+        }
+        if let Some((at, amount)) = counted.doubtful_before {
+            self.slacks.add(at.month(self.settings.zone), amount, 0);
+        }
+        match counted.interval.step {
             Step::First | Step::Held | Step::Impossible => {}
-            Step::Advance | Step::Wrapped | Step::Recovered | Step::Reset => self.book(interval),
+            Step::Advance
+            | Step::Wrapped
+            | Step::Recovered
+            | Step::Reset
+            | Step::CaughtUp
+            | Step::Rescaled
+            | Step::Exchanged => self.book(counted.interval),
+        }
+    }
+
+    fn remember(&self) -> Undo {
+        Undo {
+            days: self.days.len(),
+            last: self.days.last().copied(),
+            slacks: self.slacks.clone(),
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// Takes back what was booked since the last so many ranges were left.
+    fn go_back(&mut self, ranges: usize) {
+        let keep = self.undo.len().saturating_sub(ranges);
+        let Some(undo) = self.undo.drain(keep..).next() else { return };
+        self.days.truncate(undo.days);
+        if let (Some(day), Some(last)) = (self.days.last_mut(), undo.last) {
+            *day = last;
+        }
+        self.slacks = undo.slacks;
+        self.notes = undo.notes;
+    }
+
+    /// An edited reading never becomes a saving: both sides of it may be off by what the edit took or gave, as far as
+    /// the connection could have carried it.
+    fn bound_correction(&mut self, before: Option<(Instant, i64)>, at: Instant, raw: i64, total: i64) {
+        let since = before.map_or(0, |(from, _)| at.millis() - from.millis());
+        let edited = raw.abs_diff(total).min(i64::MAX as u64) as i64;
+        let most = unmeasured_at_most(self.settings.ceiling_per_milli, since.max(1)).unwrap_or(i64::MAX);
+        self.corrected_by = edited.min(most);
+        self.bound_ends(before.map_or(at, |(from, _)| from), at, self.corrected_by);
+        self.cursor.to = i64::MIN;
+    }
+
+    /// Energy up to this amount may be missing from, or too much in, the months in which a span begins and ends.
+    fn bound_ends(&mut self, from: Instant, to: Instant, by: i64) {
+        let zone = self.settings.zone;
+        // A span that ends with a month lies in that month.
+        let (first, last) = (from.month(zone), to.plus_millis(-1).month(zone));
+        self.slacks.add(first, by, by);
+        if first < last {
+            self.slacks.add(last, by, by);
         }
     }
 
     fn book(&mut self, interval: Interval) {
-        let gap = self.settings.gap_after_millis < interval.to.millis() - interval.from.millis();
-        self.book_across(interval, gap);
-    }
-
-    fn book_across(&mut self, interval: Interval, gap: bool) {
-        let zone = self.settings.zone;
-        let (from, to) = (interval.from.millis(), interval.to.millis());
-        if gap {
-            self.notes.gap(interval.to.month(zone), interval);
+        let by = std::mem::take(&mut self.corrected_by);
+        if 0 < by {
+            self.bound_ends(interval.from, interval.to, by);
         }
-        let mut splitter = split::Splitter::new(interval.amount, to - from);
-        let first_month = interval.from.month(zone);
-        let mut day = interval.from.day(zone);
-        let mut begin = from;
-        let mut in_month = 0;
+        let (from, to) = (interval.from.millis(), interval.to.millis());
+        let accrued_from = interval.accrued_from.millis().min(from);
+        // One that stood still was read all the time.
+        let gap = self.settings.gap_after_millis < to - from && interval.step != Step::CaughtUp;
+        let estimated = self.settings.gap_after_millis < to - accrued_from;
+        let zone = self.settings.zone;
+        let mut splitter = split::Splitter::new(interval.amount, to - accrued_from);
+        let mut day = interval.accrued_from.day(zone);
+        let (mut begin, mut month) = (accrued_from, MonthPart::default());
         let mut crosses = false;
         loop {
             let (day_from, day_to) = (day_start(day, zone).millis(), next_start(day, zone));
             let end = day_to.min(to);
-            let part = splitter.part_until(end - from);
-            let covered = if to - from <= COVERED_MILLIS_MAX { end - begin } else { 0 };
-            self.add(day, covered, part, gap);
-            in_month += part;
+            let part = splitter.part_until(end - accrued_from);
+            let between = (end - begin.max(from)).max(0);
+            let covered = if to - from <= COVERED_MILLIS_MAX { between } else { 0 };
+            self.add(day, covered, part, estimated);
+            month.amount += part;
+            month.millis += between;
             self.cursor.from = day_from;
-            self.cursor.to = day_to;
+            self.cursor.to = day_to.min(self.acts.quiet_until());
             let Some(next) = day.succ_opt().filter(|_| end < to) else { break };
             if Month::of(next) != Month::of(day) {
                 crosses = true;
-                self.cross(Month::of(day), &mut in_month, interval.amount);
+                self.end_month(Month::of(day), std::mem::take(&mut month), &interval, gap, true);
             }
             day = next;
             begin = end;
         }
+        self.end_month(Month::of(day), month, &interval, gap, crosses);
+    }
+
+    /// Bounds of the part of an interval that lies in one month. Of an interval that crosses a month's boundary, all
+    /// or nothing may lie in each.
+    fn end_month(&mut self, month: Month, part: MonthPart, interval: &Interval, gap: bool, crosses: bool) {
+        if gap {
+            self.notes.gap(month, part.millis, part.amount);
+        }
         if crosses {
-            debug_assert!(first_month < Month::of(day));
-            self.cross(Month::of(day), &mut in_month, interval.amount);
+            self.slacks.add(month, part.amount, interval.high - part.amount);
+        } else if interval.low != interval.high {
+            self.slacks.add(month, interval.amount - interval.low, interval.high - interval.amount);
         }
-    }
-
-    /// Energy that was not booked because a false range had booked it before, in a month it may not belong to: no
-    /// month's upper bound may lose it.
-    fn take_off(&mut self, interval: Interval, amount: i64) {
-        let month = interval.to.month(self.settings.zone);
-        match self.crossings.last_mut() {
-            Some(last) if last.month == month && last.part == 0 => {
-                last.whole = last.whole.saturating_add(amount)
-            }
-            _ => self.crossings.push(Crossing { month, part: 0, whole: amount }),
-        }
-    }
-
-    fn cross(&mut self, month: Month, part: &mut i64, whole: i64) {
-        self.crossings.push(Crossing { month, part: *part, whole });
-        *part = 0;
     }
 
     /// Adds to a day, which becomes the cursor's.
@@ -302,11 +422,13 @@ impl Accumulator {
         let amount: i64 = days.iter().fold(0, |sum, d| sum.saturating_add(d.amount));
         let covered: i64 = days.iter().map(|d| d.covered_millis).sum();
         let estimated: i64 = days.iter().fold(0, |sum, d| sum.saturating_add(d.estimated));
-        let (mut low, mut high) = (amount, amount);
-        for crossing in self.crossings.iter().filter(|c| c.month == month) {
-            low -= crossing.part;
-            high = high.saturating_add(crossing.whole - crossing.part);
+        let (mut less, mut more) = self.slacks.of(month);
+        // A register in a coarser unit hides up to a step at each end.
+        if let Some((_, step)) = self.counter.coarser().filter(|(since, _)| *since < to) {
+            less = less.saturating_add(step);
+            more = more.saturating_add(step);
         }
+        let (low, high) = (amount.saturating_sub(less).max(0), amount.saturating_add(more));
         let length = to.millis() - from.millis();
         let missing = (until.millis().min(to.millis()) - from.millis() - covered).max(0);
         MonthValue {
@@ -343,7 +465,77 @@ impl Accumulator {
     /// the month. Bounded by the number of months.
     #[must_use]
     pub fn findings(&self, subject: &str) -> Vec<DatedFinding> {
-        self.notes.findings(subject, self.settings.unit)
+        let (unit, zone) = (self.settings.unit, self.settings.zone);
+        self.notes.findings(&self.decisions(), subject, unit, zone)
+    }
+
+    /// Every break of the totals and how it is explained, ascending. The last one may be that the total stands still.
+    #[must_use]
+    pub fn decisions(&self) -> Vec<Decision> {
+        let mut all = self.counter.decisions().to_vec();
+        all.extend(self.standing());
+        for decision in all.iter_mut().filter(|d| d.explanation == Explanation::Standstill) {
+            decision.by_person = self.acts.confirms_standstill(decision.at);
+        }
+        all.sort_by_key(|d| d.at);
+        all
+    }
+
+    fn standing(&self) -> Option<Decision> {
+        let (at, from) = (self.counter.accepted()?.0, self.counter.still_since()?);
+        let (_, total) = self.last?;
+        (STANDSTILL_MILLIS_MIN < at.millis() - from.millis()).then_some(Decision {
+            at: from,
+            explanation: Explanation::Standstill,
+            confidence: Confidence::Likely,
+            from,
+            to: at,
+            before: total,
+            seen: total,
+            after: total,
+            booked: 0,
+            low: 0,
+            high: 0,
+            alternatives: Vec::new(),
+            by_person: false,
+        })
+    }
+
+    /// Months in which the total stood still for more than a week, with how long it did, where no person confirmed
+    /// that nothing was used. Ascending.
+    #[must_use]
+    pub fn still_months(&self) -> Vec<(Month, i64)> {
+        let mut out: Vec<(Month, i64)> = Vec::new();
+        let decisions = self.decisions();
+        let still = decisions.iter().filter(|d| d.explanation == Explanation::Standstill && !d.by_person);
+        for decision in still {
+            let mut month = decision.from.month(self.settings.zone);
+            loop {
+                let (begin, end) = month.bounds(self.settings.zone);
+                let millis = end.min(decision.to).millis() - begin.max(decision.from).millis();
+                match out.last_mut() {
+                    Some(last) if last.0 == month => last.1 += millis,
+                    Some(_) | None => out.push((month, millis)),
+                }
+                if decision.to <= end {
+                    break;
+                }
+                month = month.next();
+            }
+        }
+        out
+    }
+
+    /// What people decided about this series.
+    #[must_use]
+    pub fn acts(&self) -> &[DatedAct] {
+        self.acts.all()
+    }
+
+    /// Acts that the readings or the connection do not bear out.
+    #[must_use]
+    pub fn refused_acts(&self) -> &[DatedAct] {
+        self.acts.refused()
     }
 
     #[must_use]

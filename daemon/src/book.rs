@@ -9,7 +9,9 @@ use std::sync::Mutex;
 
 use analytics::series::{Accumulator, Pushed, SeriesSettings};
 use chrono::NaiveDate;
-use model::{Channel, Instant, MeterId, Project, Quality, Reading, SeriesKey, Step, Value};
+use model::{
+    Channel, DatedAct, Instant, MeterAct, MeterId, Project, Quality, Reading, SeriesKey, Step, Value,
+};
 use store::{Store, StoreError};
 
 use crate::installation::Installation;
@@ -53,17 +55,25 @@ pub(crate) fn wanted_series(
 }
 
 impl Book {
-    /// Makes the wanted series that are new or whose settings changed, from the journal; forgets the others.
+    /// Makes the wanted series that are new, or whose settings or people's acts changed, from the journal; forgets
+    /// the others.
     pub(crate) fn follow(
         &self,
         store: &Store,
         wanted: Vec<(SeriesKey, SeriesSettings)>,
+        acts: &[MeterAct],
     ) -> Result<(), StoreError> {
         let keys: BTreeSet<SeriesKey> = wanted.iter().map(|(key, _)| key.clone()).collect();
         for (key, settings) in wanted {
-            let same = lock(&self.pages).series.get(&key).is_some_and(|acc| *acc.settings() == settings);
+            let mut own: Vec<DatedAct> = acts.iter().filter(|a| a.series == key).map(|a| a.dated).collect();
+            own.sort();
+            let same = lock(&self.pages).series.get(&key).is_some_and(|acc| {
+                let mut known = acc.acts().to_vec();
+                known.sort();
+                *acc.settings() == settings && known == own
+            });
             if !same {
-                self.make(store, &key, settings)?;
+                self.make(store, &key, settings, &own)?;
             }
         }
         lock(&self.pages).series.retain(|key, _| keys.contains(key));
@@ -72,8 +82,14 @@ impl Book {
 
     /// Makes one series from the journal and puts it in place of the one there was. What is committed while the
     /// journal is read is caught up under the lock: readings are on disk before they are taken.
-    fn make(&self, store: &Store, key: &SeriesKey, settings: SeriesSettings) -> Result<(), StoreError> {
-        let mut made = build(store, key, settings, None)?;
+    fn make(
+        &self,
+        store: &Store,
+        key: &SeriesKey,
+        settings: SeriesSettings,
+        acts: &[DatedAct],
+    ) -> Result<(), StoreError> {
+        let mut made = build(store, key, settings, acts, None)?;
         let mut pages = lock(&self.pages);
         extend(store, key, &mut made, None)?;
         pages.series.insert(key.clone(), made);
@@ -119,10 +135,9 @@ impl Book {
     pub(crate) fn mend(&self, store: &Store) -> Result<usize, StoreError> {
         let stale = std::mem::take(&mut lock(&self.pages).stale);
         for key in &stale {
-            let Some(settings) = lock(&self.pages).series.get(key).map(|acc| *acc.settings()) else {
-                continue;
-            };
-            if let Err(error) = self.make(store, key, settings) {
+            let known = lock(&self.pages).series.get(key).map(|acc| (*acc.settings(), acc.acts().to_vec()));
+            let Some((settings, acts)) = known else { continue };
+            if let Err(error) = self.make(store, key, settings, &acts) {
                 // Making one again that was made already does no harm.
                 lock(&self.pages).stale.extend(stale.iter().cloned());
                 return Err(error);
@@ -179,9 +194,10 @@ pub(crate) fn build(
     store: &Store,
     key: &SeriesKey,
     settings: SeriesSettings,
+    acts: &[DatedAct],
     until: Option<Instant>,
 ) -> Result<Accumulator, StoreError> {
-    let mut accumulator = Accumulator::new(settings);
+    let mut accumulator = Accumulator::with_acts(settings, acts);
     extend(store, key, &mut accumulator, until)?;
     Ok(accumulator)
 }
@@ -201,7 +217,15 @@ fn extend(
             && let Value::Total(total) = reading.value
         {
             closes = match accumulator.push(reading.observed_at, total) {
-                Pushed::Counted(Step::Advance | Step::Wrapped | Step::Recovered | Step::Reset) => true,
+                Pushed::Counted(
+                    Step::Advance
+                    | Step::Wrapped
+                    | Step::Recovered
+                    | Step::Reset
+                    | Step::CaughtUp
+                    | Step::Rescaled
+                    | Step::Exchanged,
+                ) => true,
                 Pushed::Counted(Step::First | Step::Held | Step::Impossible)
                 | Pushed::Repeated
                 | Pushed::OutOfOrder

@@ -18,6 +18,7 @@ use model::{
 };
 use store::Store;
 
+use crate::acts;
 use crate::book;
 use crate::exit::Failure;
 use crate::filed;
@@ -170,8 +171,9 @@ fn meter_input(
 ) -> anyhow::Result<MeterInput> {
     let end = day_start(until, project.zone);
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
+    let acts = acts::of_series(store, &key)?;
     let settings = installation.series_settings(project, meter);
-    let series = book::build(store, &key, settings, Some(end))?;
+    let series = book::build(store, &key, settings, &acts::dated(&acts), Some(end))?;
     let filed = filed::of_meter(store, meter, &settings, until, end)?;
     let supply_point = meter.supply_point.as_deref().unwrap_or(meter.id.as_str());
     // A POD's bills are of what was drawn, also where the same POD feeds in.
@@ -186,6 +188,10 @@ fn meter_input(
         months: analytics::filed::prefer(series.snapshot(end), filed.months),
         bills: analytics::filed::beside_bills(bills, filed.periods),
         findings,
+        decisions: series.decisions(),
+        still: series.still_months(),
+        refused_acts: series.refused_acts().to_vec(),
+        acts,
         readings: series.readings() + filed.values,
         first_reading_at: series.first_at().into_iter().chain(filed.first_at).min(),
         last_reading_at: series.last_at().into_iter().chain(filed.last_at).max(),

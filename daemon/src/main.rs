@@ -3,6 +3,7 @@
 //!
 //! Must never: contain arithmetic about energy; that is `analytics`.
 
+mod acts;
 mod backend;
 mod book;
 mod clock;
@@ -91,6 +92,16 @@ enum Command {
     Import {
         #[command(subcommand)]
         what: ImportWhat,
+    },
+    /// Breaks of the meters' totals, how they are explained, and a person's word on them
+    Counter {
+        #[command(subcommand)]
+        what: commands::counter::What,
+    },
+    /// What people know about a meter: an exchange, a wrong reading
+    Meter {
+        #[command(subcommand)]
+        what: commands::meter::What,
     },
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
@@ -353,6 +364,8 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Scan(args) => commands::scan::scan(&args),
         Command::Quarantine { what } => commands::quarantine::quarantine(&what),
         Command::Import { what } => commands::import::import(&what),
+        Command::Counter { what } => commands::counter::counter(&what),
+        Command::Meter { what } => commands::meter::meter(&what),
         Command::Report(args) => commands::report::report(&args),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) => commands::bench::bench(&args.dir),

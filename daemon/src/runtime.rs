@@ -16,6 +16,7 @@ use model::{Finding, MeterId, Month, Project, ProjectId, Severity};
 use store::{Store, StoreError, Tallies};
 use tokio::sync::broadcast;
 
+use crate::acts;
 use crate::book::{self, Book};
 use crate::figures;
 use crate::installation::Installation;
@@ -231,7 +232,7 @@ impl Runtime {
                 |project: &Arc<Project>| ProjectFigures { project: Arc::clone(project), years: Vec::new() };
             *lock(&self.figures) = projects.iter().map(bare).collect();
         }
-        self.book.follow(&self.store, wanted)?;
+        self.book.follow(&self.store, wanted, &acts::all(&self.store)?)?;
         let all = projects.into_iter().map(|project| self.compute(project, None)).collect();
         *lock(&self.figures) = all;
         Ok(())

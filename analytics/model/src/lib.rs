@@ -4,6 +4,7 @@
 //! Must never: do I/O, read a clock, be async, derive serde, log. Files, database and wire each
 //! own their form and convert at their edge.
 
+pub mod acts;
 pub mod filed;
 pub mod finding;
 pub mod ids;
@@ -15,6 +16,7 @@ pub mod reading;
 pub mod series;
 pub mod time;
 
+pub use acts::{Act, Confidence, DatedAct, Explanation, MeterAct};
 pub use filed::{FiledInterval, FiledTotal};
 pub use finding::{Finding, Severity};
 pub use ids::{BuildingId, FactorSetId, IdError, MeterId, ModelId, ProjectId, SchemeId, StationId};

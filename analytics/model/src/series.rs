@@ -19,9 +19,15 @@ pub enum Step {
     Held,
     /// The fall was noise: measured from before it.
     Recovered,
-    /// Two rising totals agree on a lower range: the counter was reset or exchanged. The energy
-    /// between the last good total and the reset is unknown.
+    /// Later totals agree on another range: the counter was reset, stepped back or was exchanged. The energy
+    /// between the last good total and the new range is unknown.
     Reset,
+    /// Stood still and showed at once what was used meanwhile.
+    CaughtUp,
+    /// Counts in another unit than before; measured in the former one.
+    Rescaled,
+    /// Exchanged by a person's word, with what is known of the closing and opening totals.
+    Exchanged,
     /// Claims more than the connection can carry: not booked, a person must decide.
     Impossible,
 }
@@ -36,6 +42,9 @@ impl Step {
             Self::Held => "held",
             Self::Recovered => "recovered",
             Self::Reset => "reset",
+            Self::CaughtUp => "caught_up",
+            Self::Rescaled => "rescaled",
+            Self::Exchanged => "exchanged",
             Self::Impossible => "impossible",
         }
     }
@@ -46,8 +55,13 @@ impl Step {
 pub struct Interval {
     pub from: Instant,
     pub to: Instant,
+    /// Since when the energy was used: before `from` where the register moves more rarely than it is read.
+    pub accrued_from: Instant,
     /// In the smallest unit of the quantity; never negative.
     pub amount: i64,
+    /// Between which the truth lies; both the amount where the totals leave no doubt.
+    pub low: i64,
+    pub high: i64,
     pub step: Step,
 }
 

@@ -4,7 +4,8 @@
 
 use chrono::NaiveDate;
 use model::{
-    BilledPeriod, Building, DailyTemperature, Digest, Instant, MeterFacts, MonthValue, Project, Provenance,
+    Act, BilledPeriod, Building, DailyTemperature, Digest, Instant, MeterAct, MeterFacts, MonthValue,
+    Project, Provenance,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -198,6 +199,17 @@ fn meter(c: &mut Canon, m: &MeterInput) {
     }
     let mut findings: Vec<_> = m.findings.iter().collect();
     findings.sort_by(|a, b| (a.month, &a.finding).cmp(&(b.month, &b.finding)));
+    c.count(m.still.len());
+    for (month, millis) in &m.still {
+        c.text(&month.to_string());
+        c.whole(*millis);
+    }
+    let mut acts: Vec<_> = m.acts.iter().collect();
+    acts.sort_by_key(|a| (a.dated, a.recorded_at));
+    c.count(acts.len());
+    for a in acts {
+        act(c, a);
+    }
     c.count(findings.len());
     for f in findings {
         c.text(f.finding.code);
@@ -205,6 +217,24 @@ fn meter(c: &mut Canon, m: &MeterInput) {
         c.text(&f.finding.subject);
         c.text(&f.finding.says);
     }
+}
+
+fn act(c: &mut Canon, a: &MeterAct) {
+    c.whole(a.dated.at.millis());
+    match a.dated.act {
+        Act::Explained(explanation) => c.text(explanation.code()),
+        Act::Exchanged { closing, opening } => {
+            c.text("exchanged");
+            c.maybe(closing, Canon::whole);
+            c.maybe(opening, Canon::whole);
+        }
+        Act::Corrected { total } => {
+            c.text("corrected");
+            c.whole(total);
+        }
+    }
+    c.text(&a.author);
+    c.text(&a.reason);
 }
 
 fn month(c: &mut Canon, v: &MonthValue) {

@@ -4,16 +4,16 @@
 
 use chrono::NaiveDate;
 use model::{
-    BuildingId, Carrier, Direction, Finding, MeterFacts, MeterId, MeterRole, Month, MonthValue,
-    MonthlySeries, Severity,
+    BuildingId, Carrier, Direction, Finding, Instant, MeterAct, MeterFacts, MeterId, MeterRole, Month,
+    MonthValue, MonthlySeries, Severity,
 };
 
-use super::{COVERAGE_MIN, MeterInput, YearInput};
+use super::{COVERAGE_MIN, MeterInput, YearInput, months};
 use crate::baseline::{self, FitPeriod, Fitted};
 use crate::bills::{self, SettledBills};
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::normalise::{Adjusted, adjust};
-use crate::result::{Baseline, MeterMonth, MeterTotals, MeterYear, MonthSource};
+use crate::result::{Baseline, MeterMonth, MeterRecord, MeterTotals, MeterYear, MonthSource};
 
 /// What all meters of a year share.
 #[derive(Debug)]
@@ -97,18 +97,27 @@ pub(super) fn assess(
     let mut findings = Vec::new();
     let empty = MeterInput::empty(facts.id.clone(), unit);
     let known = known.unwrap_or(&empty);
+    let zone = context.input.project.zone;
     let settled = bills::settle(&known.bills, unit, &subject);
-    let dated = known.findings.iter().chain(&settled.findings);
+    let from_bills = if facts.role == MeterRole::Sub {
+        // The bills are of the whole supply point, the meter is of a part of it.
+        MonthlySeries::empty(unit)
+    } else {
+        bills::months(&settled.periods, unit, zone, facts.ceiling_per_milli())
+    };
+    let contradictions = months::contradictions(&known.months, &from_bills, &subject);
+    let acts = super::acts::findings(known, zone, &subject);
+    let dated = known.findings.iter().chain(&settled.findings).chain(&contradictions).chain(&acts);
     findings.extend(dated.filter(|f| context.is_used(f.month)).map(|f| f.finding.clone()));
-    let from_bills =
-        bills::months(&settled.periods, unit, context.input.project.zone, facts.ceiling_per_milli());
-    let reference = reference(context, facts, known, &settled, &subject, &mut findings);
+    let evidence = Evidence { known, settled: &settled, from_bills: &from_bills };
+    let reference = reference(context, facts, &evidence, &subject, &mut findings);
     let mut rows: Vec<Row> = Month::all_of(context.input.year)
         .into_iter()
-        .map(|month| Row::of(context, facts, month, &known.months, &from_bills))
+        .map(|month| Row::of(context, facts, month, known, &from_bills))
         .collect();
     for row in &mut rows {
         row.compare(context, &reference);
+        row.bound_standstill(facts);
     }
     report_withheld(context, facts, &rows, &subject, &mut findings);
     let assessment = sum_up(facts, &reference, &rows, &findings);
@@ -116,6 +125,7 @@ pub(super) fn assess(
         building: building.clone(),
         meter: facts.clone(),
         totals: totals(context, &rows, &assessment),
+        record: record(context, known),
         months: rows.into_iter().map(|r| r.shown).collect(),
         baseline: match reference {
             Reference::Model(fitted) => Baseline::Fitted(fitted.model),
@@ -127,11 +137,29 @@ pub(super) fn assess(
     (year, assessment, findings)
 }
 
+/// What of the meter's record touches a figure.
+fn record(context: &Context<'_>, known: &MeterInput) -> MeterRecord {
+    let zone = context.input.project.zone;
+    let used =
+        |from: Instant, to: Instant| context.is_used(from.month(zone)) || context.is_used(to.month(zone));
+    let mut acts: Vec<MeterAct> =
+        known.acts.iter().filter(|a| used(a.dated.at, a.dated.at)).cloned().collect();
+    acts.sort_by_key(|a| (a.dated, a.recorded_at));
+    let decisions = known.decisions.iter().filter(|d| used(d.from, d.to)).cloned().collect();
+    MeterRecord { decisions, acts }
+}
+
+/// What is known of a meter's energy.
+struct Evidence<'a> {
+    known: &'a MeterInput,
+    settled: &'a SettledBills,
+    from_bills: &'a MonthlySeries,
+}
+
 fn reference(
     context: &Context<'_>,
     facts: &MeterFacts,
-    known: &MeterInput,
-    settled: &SettledBills,
+    evidence: &Evidence<'_>,
     subject: &str,
     findings: &mut Vec<Finding>,
 ) -> Reference {
@@ -139,7 +167,7 @@ fn reference(
         (Direction::Export | Direction::Production, _) | (_, MeterRole::Sub) => Reference::None,
         (Direction::Import, MeterRole::New) => Reference::Zero,
         (Direction::Import, MeterRole::Compared) => {
-            let periods = fit_periods(facts, known, settled);
+            let periods = fit_periods(facts, evidence);
             let (fitted, said) =
                 baseline::fit(&periods, context.temperatures, context.baseline_bounds(), subject);
             findings.extend(said);
@@ -150,14 +178,17 @@ fn reference(
 
 /// What a counter may do that leaves a month's energy in doubt even at its lower bound: too high a baseline would
 /// flatter every year after it.
-const DOUBTFUL: [&str; 3] = ["counter.reset", "counter.wrapped", "counter.impossible"];
+const DOUBTFUL: [&str; 4] =
+    ["counter.reset", "counter.wrap_doubtful", "counter.impossible", "counter.unit_change"];
 
-/// Measured months, and bills as their own periods where no measured month stands. Both at their lower bound. Months
-/// in which the counter is in doubt count as not measured.
-fn fit_periods(facts: &MeterFacts, known: &MeterInput, settled: &SettledBills) -> Vec<FitPeriod> {
-    let months = &known.months;
-    let doubtful =
-        |month: Month| known.findings.iter().any(|f| f.month == month && DOUBTFUL.contains(&f.finding.code));
+/// Measured months, mended by read bills where they have gaps, and bills as their own periods where no measured month
+/// stands. Both at their lower bound. Months in which the counter is in doubt count as not measured; what is certain,
+/// or was decided by a person, is no doubt.
+fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> Vec<FitPeriod> {
+    let Evidence { known, settled, from_bills } = evidence;
+    let months = &months::mended(&known.months, from_bills);
+    let is_doubt = |f: &Finding| Severity::Note < f.severity && DOUBTFUL.contains(&f.code);
+    let doubtful = |month: Month| known.findings.iter().any(|f| f.month == month && is_doubt(&f.finding));
     let unit = facts.carrier.base_unit();
     let mut periods: Vec<FitPeriod> = Vec::new();
     let bill = |p: &bills::UsePeriod| FitPeriod {
@@ -191,6 +222,8 @@ struct Row {
     adjusted: Option<Adjusted>,
     /// Whether the month could be compared or counted.
     complete: bool,
+    /// Share of the month in which the total stood still for longer than a building is closed.
+    still_ratio: f64,
 }
 
 impl Row {
@@ -198,13 +231,13 @@ impl Row {
         context: &Context<'_>,
         facts: &MeterFacts,
         month: Month,
-        own: &MonthlySeries,
+        known: &MeterInput,
         billed: &MonthlySeries,
     ) -> Self {
         let (from, to) = (month.first_day(), month.end_day());
         let definition = DegreeDayDefinition::to_base(0.0);
         let weather = context.temperatures.heating(definition, from, to);
-        let (source, value) = choose(own.get(month), billed.get(month));
+        let months::Chosen { source, value, .. } = months::choose(known.months.get(month), billed.get(month));
         let unit = facts.carrier.base_unit();
         let show = |amount: i64| unit.to_display(amount);
         let mut shown = MeterMonth {
@@ -225,7 +258,23 @@ impl Row {
         };
         fill(&mut shown);
         let complete = COVERAGE_MIN <= shown.coverage_ratio && shown.measured_high.is_some();
-        Self { shown, adjusted: None, complete }
+        let (begin, end) = month.bounds(context.input.project.zone);
+        let still = known.still.iter().find(|(m, _)| *m == month).map_or(0, |(_, millis)| *millis);
+        let length = (end.millis() - begin.millis()) as f64;
+        let still_ratio = if source == MonthSource::Meter { still as f64 / length } else { 0.0 };
+        Self { shown, adjusted: None, complete, still_ratio }
+    }
+
+    /// A total that stands still means that nothing was used, or that a device repeats its last total. Until a person
+    /// says which, the time may have used what the baseline would have.
+    fn bound_standstill(&mut self, facts: &MeterFacts) {
+        if facts.direction != Direction::Import || facts.role == MeterRole::Sub {
+            return;
+        }
+        if let (Some(adjusted), Some(high)) = (self.adjusted, self.shown.measured_high) {
+            let hidden = adjusted.energy.max(0.0) * self.still_ratio.min(1.0);
+            self.shown.measured_high = Some(high + hidden);
+        }
     }
 
     /// Sets the adjusted baseline, and the avoided energy where the month may be compared.
@@ -251,21 +300,6 @@ impl Row {
     }
 }
 
-/// Totals of the meter win over bills where they cover enough, else whichever covers more.
-fn choose<'a>(
-    own: Option<&'a MonthValue>,
-    billed: Option<&'a MonthValue>,
-) -> (MonthSource, Option<&'a MonthValue>) {
-    match (own, billed) {
-        (Some(o), Some(b)) if o.coverage_ratio < COVERAGE_MIN && o.coverage_ratio < b.coverage_ratio => {
-            (MonthSource::Bills, Some(b))
-        }
-        (Some(o), _) => (MonthSource::Meter, Some(o)),
-        (None, Some(b)) => (MonthSource::Bills, Some(b)),
-        (None, None) => (MonthSource::Missing, None),
-    }
-}
-
 /// A month that is measured enough but not wholly: the hours without totals are taken to have used what the others
 /// did, and the part counts as estimated. Left at zero they would be a saving.
 fn fill(shown: &mut MeterMonth) {
@@ -280,22 +314,24 @@ fn fill(shown: &mut MeterMonth) {
     shown.estimated_ratio = (estimated / whole).clamp(0.0, 1.0);
 }
 
-/// Findings about reporting months that are withheld or weakened.
-/// A total that stood still for a whole month in which the baseline would have used energy. Zero is a value; but a
+/// A total that stood still for more than a week in which the baseline would have used energy. Zero is a value; but a
 /// device that repeats its last total looks the same, so a person must look.
 fn flat(facts: &MeterFacts, row: &Row, about: &str) -> Option<Finding> {
     let expected = row.adjusted.as_ref()?.energy;
-    let still = row.shown.source == MonthSource::Meter && row.shown.measured == Some(0.0) && 0.0 < expected;
+    let still = 0.0 < row.still_ratio && 0.0 < expected;
     if !still || facts.direction != Direction::Import || facts.role == MeterRole::Sub {
         return None;
     }
-    let says =
-        "the total did not move all month: either nothing was used, or the device repeats an old total";
+    let days = (f64::from(row.shown.month.days()) * row.still_ratio).round();
+    let says = format!(
+        "the total did not move for {days} days: either nothing was used, or the device repeats an old total"
+    );
     let rule = "conservative direction: zero is a value only when the meter is known to work";
     let finding = Finding::new("series.flat", Severity::Caution, about, says, rule);
-    Some(finding.with("month", row.shown.month))
+    Some(finding.with("month", row.shown.month).with("days", days))
 }
 
+/// Findings about reporting months that are withheld or weakened.
 fn report_withheld(
     context: &Context<'_>,
     facts: &MeterFacts,

@@ -18,6 +18,7 @@ mod emissions;
 mod findings;
 mod monitoring;
 mod monthly;
+mod record;
 mod savings;
 mod summary;
 mod weather;
@@ -49,6 +50,7 @@ const SECTIONS: &[fn(&Context<'_>) -> Section] = &[
     findings::section,
     closing::section,
     annex::months,
+    record::section,
     annex::factors,
     annex::provenance,
 ];

@@ -1,200 +1,187 @@
-//! What happened to a counter, kept per month so that a chattering meter cannot fill the memory.
+//! What happened to a counter, told per month so that a chattering meter cannot fill the memory.
 //!
 //! Must never: grow with the number of readings, or forget an impossible claim that was not taken back.
 
-use model::{BaseUnit, Finding, Interval, Month, Severity, Step};
+use std::collections::BTreeMap;
+
+use model::{BaseUnit, Confidence, Explanation, Finding, Month, Severity, Zone};
 
 use super::DatedFinding;
+use crate::counter::Decision;
 
-/// The events of one month.
-#[derive(Debug, Clone)]
-struct MonthNotes {
+/// The readings missing in one month.
+#[derive(Debug, Clone, Copy)]
+struct Gaps {
     month: Month,
-    held: u32,
-    held_recovered: u32,
-    impossible: u32,
-    impossible_recovered: u32,
-    resets: u32,
-    wraps: u32,
-    gaps: u32,
-    gap_millis: i64,
-    gap_amount: i64,
+    count: u32,
+    millis: i64,
+    amount: i64,
 }
 
-/// Events of a series by month, ascending as they came.
+/// How often one thing happened in a month, and how bad the worst of it is.
+#[derive(Debug, Clone, Copy)]
+struct Tally {
+    count: u32,
+    recovered: u32,
+    severity: Severity,
+}
+
+type Tallies = BTreeMap<(Month, &'static str), Tally>;
+
+/// Gaps by month, and decisions that are only counted.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Notes {
-    months: Vec<MonthNotes>,
-    /// Where the fall and the impossible rise that are still in doubt began: indices into `months`.
-    held_in: Option<usize>,
-    impossible_in: Option<usize>,
+    /// Ascending as they came.
+    gaps: Vec<Gaps>,
+    forgotten: Tallies,
 }
 
 impl Notes {
-    /// A plain rise.
-    #[inline]
-    pub(super) fn calm(&mut self) {
-        if self.held_in.is_some() || self.impossible_in.is_some() {
-            self.held_in = None;
-            self.impossible_in = None;
+    /// The part of a gap that lies in one month.
+    pub(super) fn gap(&mut self, month: Month, millis: i64, amount: i64) {
+        if self.gaps.last().is_none_or(|g| g.month != month) {
+            self.gaps.push(Gaps { month, count: 0, millis: 0, amount: 0 });
+        }
+        if let Some(gaps) = self.gaps.last_mut() {
+            gaps.count += 1;
+            gaps.millis += millis;
+            gaps.amount = gaps.amount.saturating_add(amount);
         }
     }
 
-    pub(super) fn step(&mut self, month: Month, interval: Interval) {
-        match interval.step {
-            Step::Advance => self.calm(),
-            Step::First | Step::Recovered => self.taken_back(),
-            Step::Held => {
-                if self.held_in.is_none() {
-                    let index = self.index(month);
-                    self.held_in = Some(index);
-                    self.months[index].held += 1;
-                }
-            }
-            Step::Impossible => {
-                if self.impossible_in.is_none() {
-                    let index = self.index(month);
-                    self.impossible_in = Some(index);
-                    self.months[index].impossible += 1;
-                }
-            }
-            Step::Wrapped => {
-                self.taken_back();
-                self.at(month).wraps += 1;
-            }
-            Step::Reset => {
-                self.calm();
-                self.at(month).resets += 1;
-            }
+    /// Counts a decision that is kept no longer.
+    pub(super) fn forget(&mut self, decision: &Decision, zone: Zone) {
+        tally(&mut self.forgotten, decision, zone);
+    }
+
+    pub(super) fn findings(
+        &self,
+        decisions: &[Decision],
+        subject: &str,
+        unit: BaseUnit,
+        zone: Zone,
+    ) -> Vec<DatedFinding> {
+        let mut tallies = self.forgotten.clone();
+        for decision in decisions {
+            tally(&mut tallies, decision, zone);
         }
-    }
-
-    pub(super) fn gap(&mut self, month: Month, interval: Interval) {
-        let notes = self.at(month);
-        notes.gaps += 1;
-        notes.gap_millis += interval.to.millis() - interval.from.millis();
-        notes.gap_amount = notes.gap_amount.saturating_add(interval.amount);
-    }
-
-    /// Later totals showed that what is in doubt was noise.
-    fn taken_back(&mut self) {
-        if let Some(index) = self.held_in.take() {
-            self.months[index].held_recovered += 1;
-        }
-        if let Some(index) = self.impossible_in.take() {
-            self.months[index].impossible_recovered += 1;
-        }
-    }
-
-    fn at(&mut self, month: Month) -> &mut MonthNotes {
-        let index = self.index(month);
-        &mut self.months[index]
-    }
-
-    /// Readings come in order of time, so the month is the last one or a new one.
-    fn index(&mut self, month: Month) -> usize {
-        if self.months.last().is_none_or(|m| m.month != month) {
-            self.months.push(MonthNotes {
+        let mut out: Vec<DatedFinding> = tallies
+            .into_iter()
+            .map(|((month, code), tally)| DatedFinding {
                 month,
-                held: 0,
-                held_recovered: 0,
-                impossible: 0,
-                impossible_recovered: 0,
-                resets: 0,
-                wraps: 0,
-                gaps: 0,
-                gap_millis: 0,
-                gap_amount: 0,
-            });
-        }
-        self.months.len() - 1
-    }
-
-    pub(super) fn findings(&self, subject: &str, unit: BaseUnit) -> Vec<DatedFinding> {
-        let mut out = Vec::new();
-        for notes in &self.months {
-            let about = format!("{subject} {}", notes.month);
-            let list = [
-                notes.held_finding(&about),
-                notes.impossible_finding(&about),
-                notes.reset_finding(&about),
-                notes.wrapped_finding(&about),
-                notes.gap_finding(&about, unit),
-            ];
-            out.extend(
-                list.into_iter().flatten().map(|finding| DatedFinding { month: notes.month, finding }),
-            );
-        }
+                finding: tally.finding(code, format!("{subject} {month}")),
+            })
+            .collect();
+        out.extend(self.gaps.iter().map(|gaps| DatedFinding {
+            month: gaps.month,
+            finding: gaps.finding(format!("{subject} {}", gaps.month), unit),
+        }));
         out
     }
 }
 
+fn tally(tallies: &mut Tallies, decision: &Decision, zone: Zone) {
+    let Some((code, severity, noise)) = told_as(decision) else { return };
+    let first = decision.at.month(zone);
+    // In another unit, every month since is in doubt; everything else belongs to the month in which it began.
+    let last = if code == "counter.unit_change" { decision.to.month(zone) } else { first };
+    let mut add = |month, code, severity: Severity, noise: bool| {
+        let tally = tallies.entry((month, code)).or_insert(Tally { count: 0, recovered: 0, severity });
+        tally.count += 1;
+        tally.recovered += u32::from(noise);
+        tally.severity = tally.severity.max(severity);
+    };
+    let mut month = first;
+    while month <= last {
+        add(month, code, severity, noise);
+        month = month.next();
+    }
+    // Measuring goes on from a range that nobody can explain: the claim stays.
+    if decision.explanation == Explanation::Reset && decision.before < decision.seen {
+        add(first, "counter.impossible", Severity::Blocks, false);
+    }
+}
+
+/// The finding's code, its weight, and whether it was noise that later totals took back. What a person decided is no
+/// finding any more; it stands in the annex.
+fn told_as(decision: &Decision) -> Option<(&'static str, Severity, bool)> {
+    let certain = decision.confidence == Confidence::Certain;
+    let unless_certain = if certain { Severity::Note } else { Severity::Caution };
+    if decision.by_person && decision.explanation != Explanation::Exchange {
+        return None;
+    }
+    Some(match decision.explanation {
+        Explanation::Dip => ("counter.held", Severity::Note, true),
+        Explanation::Spike => ("counter.impossible", Severity::Note, true),
+        Explanation::Wrap if certain => ("counter.wrapped", Severity::Note, false),
+        Explanation::Wrap => ("counter.wrap_doubtful", Severity::Caution, false),
+        Explanation::Reset => ("counter.reset", Severity::Caution, false),
+        Explanation::StepBack => ("counter.step_back", unless_certain, false),
+        Explanation::Exchange => ("counter.exchanged", Severity::Note, false),
+        Explanation::UnitChange => ("counter.unit_change", unless_certain, false),
+        Explanation::CaughtUp => ("counter.caught_up", Severity::Note, false),
+        // Told with the baseline beside it, which says whether anything should have moved.
+        Explanation::Standstill => return None,
+        Explanation::Open if decision.seen < decision.before => ("counter.held", Severity::Caution, false),
+        Explanation::Open => ("counter.impossible", Severity::Blocks, false),
+    })
+}
+
 const COUNTER_RULE: &str = "conservative direction: a total that does not follow is never booked";
 
-impl MonthNotes {
-    fn held_finding(&self, about: &str) -> Option<Finding> {
-        let (count, back) = (self.held, self.held_recovered);
-        let severity = if count == back { Severity::Note } else { Severity::Caution };
-        let says =
-            format!("the total went backwards {count} times, {back} of them noise; nothing was booked");
-        (0 < count).then(|| {
-            Finding::new("counter.held", severity, about, says, COUNTER_RULE)
-                .with("count", count)
-                .with("recovered", back)
-        })
+impl Tally {
+    fn finding(&self, code: &'static str, about: String) -> Finding {
+        let (count, back) = (self.count, self.recovered);
+        let says = match code {
+            "counter.held" => {
+                format!("the total went backwards {count} times, {back} of them noise; nothing was booked")
+            }
+            "counter.impossible" => format!(
+                "the total rose {count} times by more than the connection can carry, {back} of them taken back by later totals; nothing was booked"
+            ),
+            "counter.reset" => format!(
+                "the counter began again from another total {count} times; the energy in between is unknown"
+            ),
+            "counter.wrapped" => {
+                format!("the register passed its largest value {count} times and began again")
+            }
+            "counter.wrap_doubtful" => format!(
+                "the register may have passed its largest value {count} times in a gap; how often, or whether it was reset, is unknown"
+            ),
+            "counter.step_back" => format!(
+                "the total stepped back a little {count} times, as after a power cut; nothing was counted twice"
+            ),
+            "counter.unit_change" => {
+                "the register counts in another unit than before; its totals were converted".to_owned()
+            }
+            "counter.caught_up" => {
+                format!("the total stood still {count} times and then showed at once what was used meanwhile")
+            }
+            _ => format!("the meter was exchanged {count} times"),
+        };
+        let finding = Finding::new(code, self.severity, about, says, COUNTER_RULE).with("count", count);
+        if matches!(code, "counter.held" | "counter.impossible") {
+            finding.with("recovered", back)
+        } else {
+            finding
+        }
     }
+}
 
-    fn impossible_finding(&self, about: &str) -> Option<Finding> {
-        let (count, back) = (self.impossible, self.impossible_recovered);
-        let severity = if count == back { Severity::Caution } else { Severity::Blocks };
-        let says = format!(
-            "the total rose {count} times by more than the connection can carry, {back} of them taken back by later totals; nothing was booked"
-        );
-        (0 < count).then(|| {
-            Finding::new("counter.impossible", severity, about, says, COUNTER_RULE)
-                .with("count", count)
-                .with("recovered", back)
-        })
-    }
-
-    fn reset_finding(&self, about: &str) -> Option<Finding> {
-        let count = self.resets;
-        let says = format!(
-            "the counter began again from another total {count} times; the energy in between is unknown"
-        );
-        (0 < count).then(|| {
-            Finding::new("counter.reset", Severity::Caution, about, says, COUNTER_RULE).with("count", count)
-        })
-    }
-
-    fn wrapped_finding(&self, about: &str) -> Option<Finding> {
-        let count = self.wraps;
-        let says = format!("the register passed its largest value {count} times and began again");
-        (0 < count).then(|| {
-            Finding::new("counter.wrapped", Severity::Note, about, says, COUNTER_RULE).with("count", count)
-        })
-    }
-
-    fn gap_finding(&self, about: &str, unit: BaseUnit) -> Option<Finding> {
-        let hours = self.gap_millis as f64 / 3_600_000.0;
-        let energy = unit.to_display(self.gap_amount);
+impl Gaps {
+    fn finding(&self, about: String, unit: BaseUnit) -> Finding {
+        let hours = self.millis as f64 / 3_600_000.0;
+        let energy = unit.to_display(self.amount);
         let symbol = unit.display().symbol();
         let says = format!(
             "{} gaps between readings, {hours:.1} h in all; {energy:.3} {symbol} were used in them at unknown times",
-            self.gaps
+            self.count
         );
-        (0 < self.gaps).then(|| {
-            Finding::new(
-                "series.gap",
-                Severity::Note,
-                about,
-                says,
-                "coverage and gaps are shown with every month",
-            )
-            .with("count", self.gaps)
+        let rule = "coverage and gaps are shown with every month";
+        Finding::new("series.gap", Severity::Note, about, says, rule)
+            .with("count", self.count)
             .with("hours", format!("{hours:.1}"))
             .with("energy", format!("{energy:.3}"))
             .with("unit", symbol)
-        })
     }
 }

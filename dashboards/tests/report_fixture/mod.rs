@@ -175,6 +175,7 @@ fn gas() -> MeterYear {
         ..missing(11)
     };
     MeterYear {
+        record: analytics::result::MeterRecord::default(),
         building: BuildingId::new("scuola-nord").expect("an id"),
         meter: meter(
             "gas-1",
@@ -213,6 +214,7 @@ fn power() -> MeterYear {
     months[1].source = MonthSource::Bills;
     months[1].estimated_ratio = 1.0;
     MeterYear {
+        record: analytics::result::MeterRecord::default(),
         building: BuildingId::new("scuola-nord").expect("an id"),
         meter: meter(
             "power-1",
@@ -263,6 +265,7 @@ fn other(
         .map(|n| month(n, scale * f64::from([2, 3, 5, 7, 9, 10, 11, 10, 7, 5, 3, 2][n as usize - 1])))
         .collect();
     MeterYear {
+        record: analytics::result::MeterRecord::default(),
         building: BuildingId::new(building).expect("an id"),
         meter: meter(id, name, carrier, direction, role),
         months,
@@ -274,6 +277,7 @@ fn other(
 /// A meter that could not be compared and has nothing measured at all.
 fn silent() -> MeterYear {
     MeterYear {
+        record: analytics::result::MeterRecord::default(),
         building: BuildingId::new("palestra").expect("an id"),
         meter: meter(
             "heat-1",

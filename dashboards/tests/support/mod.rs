@@ -396,6 +396,7 @@ fn meter_year(building: &BuildingId, facts: &MeterFacts, year: i32) -> MeterYear
     let sum = |value: fn(&MeterMonth) -> Option<f64>| compared.iter().filter_map(|m| value(m)).sum::<f64>();
     let avoided = sum(|m| m.avoided);
     MeterYear {
+        record: analytics::result::MeterRecord::default(),
         building: building.clone(),
         meter: facts.clone(),
         baseline: Baseline::Fitted(BaselineModel {

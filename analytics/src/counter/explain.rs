@@ -1,0 +1,300 @@
+//! Another range of totals explained: why it fell or rose, what of it is energy, and which other explanations the
+//! totals allow.
+//!
+//! Must never: take one wrap for the truth where several fit, or book what only one of several explanations carries
+//! without its bounds.
+
+use model::{Confidence, Explanation, Instant, Interval, Step};
+
+use super::decision::{Alternative, Verdict};
+use super::scale::{self, Scale};
+use super::{Counted, Counter, Doubt, Mark, Run, SETTLE_MILLIS_MIN, SETTLE_RISES_MIN, Turn};
+use super::{nothing, plain, sharp};
+
+/// How long a counter may go without storing its totals, in milliseconds: 5 minutes, as Janitza's manuals state for
+/// their power analysers.
+const STORED_EVERY_MILLIS: i64 = 5 * 60 * 1000;
+
+/// A fall of at most this part of the total is a step back and no reset: 0.3 %.
+const STEP_BACK_PARTS: i64 = 333;
+
+/// A wrap is certain when a reset would have had to hit this part of the register's range by chance: one in fifty.
+const WRAP_PARTS: i64 = 50;
+
+/// How long a range must be followed before another unit explains it, in milliseconds: an hour.
+const UNIT_MILLIS_MIN: i64 = 3_600 * 1000;
+
+/// Energy between the last good total and the first of another range, as one explanation has it.
+struct Between {
+    explanation: Explanation,
+    confidence: Confidence,
+    /// `None`: unknown, and left to the time that is not covered.
+    booked: Option<i64>,
+    doubtful_before: i64,
+}
+
+impl Counter {
+    pub(super) fn follow_rise(&mut self, base: Mark, run: Run, now: Mark, read: i64) -> Counted {
+        self.doubt = Doubt::Rose(run);
+        self.log.follow(now.at, read);
+        let still = Mark { at: self.still_since, total: base.total };
+        if still.at < base.at && self.could_carry(still, run.first) {
+            if run.rises == 0 {
+                return plain(nothing(base.at, now.at, Step::Impossible));
+            }
+            return self.catch_up(base, run, now, read);
+        }
+        if let Some(counted) = self.other_unit(base, run, now, read) {
+            return counted;
+        }
+        if run.rises < SETTLE_RISES_MIN || now.at - run.first.at < SETTLE_MILLIS_MIN {
+            return plain(nothing(base.at, now.at, Step::Impossible));
+        }
+        let interval = sharp(run.first.at, now.at, now.total - run.first.total, Step::Reset);
+        let claimed = now.total - base.total;
+        let alternatives = vec![
+            Alternative { explanation: Explanation::Spike, low: 0, high: 0 },
+            Alternative { explanation: Explanation::CaughtUp, low: claimed, high: claimed },
+        ];
+        let amounts = [interval.amount, interval.low, interval.high];
+        self.conclude(Explanation::Reset, Confidence::NeedsPerson, now, read, amounts, alternatives);
+        self.ground(now, read);
+        self.origin = run.first;
+        plain(interval)
+    }
+
+    /// The register stood still and then went on from where it should be.
+    fn catch_up(&mut self, base: Mark, run: Run, now: Mark, read: i64) -> Counted {
+        let amount = now.total - base.total;
+        let own = now.total - run.first.total;
+        let mut interval = sharp(base.at, now.at, amount, Step::CaughtUp);
+        interval.accrued_from = Instant::from_millis(self.still_since);
+        interval.low = own;
+        let alternatives =
+            vec![Alternative { explanation: Explanation::Reset, low: own, high: interval.high }];
+        let amounts = [amount, own, amount];
+        self.conclude(Explanation::CaughtUp, Confidence::Likely, now, read, amounts, alternatives);
+        let turn = self.leave(base, run.first, now, read);
+        self.least_rise = self.least_rise.min(run.first.total - base.total);
+        self.rises = self.rises.saturating_add(1).saturating_add(run.rises);
+        self.still_since = now.at;
+        Counted { interval, turn, doubtful_before: None }
+    }
+
+    pub(super) fn follow_fall(&mut self, base: Mark, run: Run, now: Mark, read: i64) -> Counted {
+        self.doubt = Doubt::Fell(run);
+        if run.rises == 0 {
+            return plain(nothing(base.at, now.at, Step::Held));
+        }
+        let candidate = scale::factor(&self.limits, base, run.first, self.limits.resolution);
+        if candidate.is_some() {
+            if let Some(counted) = self.other_unit(base, run, now, read) {
+                return counted;
+            }
+            if !unit_is_due(run, now) {
+                return plain(nothing(base.at, now.at, Step::Held));
+            }
+        }
+        self.settle_fall(base, run, now, read)
+    }
+
+    fn settle_fall(&mut self, base: Mark, run: Run, now: Mark, read: i64) -> Counted {
+        let most = self.limits.most_in(run.first.at - base.at, self.step());
+        let own = now.total - run.first.total;
+        let between = self.between(base, run.first, most);
+        let interval = match between.booked {
+            Some(booked) => Interval {
+                low: own,
+                high: most.max(booked).saturating_add(own),
+                ..sharp(base.at, now.at, booked.saturating_add(own), Step::Wrapped)
+            },
+            None => sharp(run.first.at, now.at, own, Step::Reset),
+        };
+        let alternatives = self.alternatives(&between, base, run.first, most);
+        // What is not booked lies in time that is not covered, and is bounded there.
+        let high = if between.booked.is_some() { interval.high } else { most.saturating_add(own) };
+        let amounts = [interval.amount, interval.low, high];
+        self.conclude(between.explanation, between.confidence, now, read, amounts, alternatives);
+        let turn = self.leave(base, run.first, now, read);
+        let doubtful_before =
+            (0 < between.doubtful_before).then_some((Instant::from_millis(base.at), between.doubtful_before));
+        Counted { interval, turn, doubtful_before }
+    }
+
+    /// The best explanation of a fall to `first`, between which and the base at most `most` can have been used.
+    fn between(&self, base: Mark, first: Mark, most: i64) -> Between {
+        let unknown =
+            |explanation, confidence| Between { explanation, confidence, booked: None, doubtful_before: 0 };
+        if let Some(around) = self.wrapped(base, first, most) {
+            let several = around.saturating_add(self.limits.modulus) <= most && self.limits.knows_ceiling();
+            return if several {
+                unknown(Explanation::Wrap, Confidence::NeedsPerson)
+            } else {
+                Between { booked: Some(around), ..unknown(Explanation::Wrap, Confidence::Likely) }
+            };
+        }
+        let fall = base.total - first.total;
+        let stored = self.limits.most_in(STORED_EVERY_MILLIS - super::SPARE_MILLIS_MAX, self.step());
+        let by_minutes = self.limits.knows_ceiling() && fall <= stored;
+        if by_minutes || fall <= base.total / STEP_BACK_PARTS {
+            let confidence = if by_minutes { Confidence::Certain } else { Confidence::Likely };
+            // Perhaps the last totals before were too high instead.
+            return Between { doubtful_before: fall, ..unknown(Explanation::StepBack, confidence) };
+        }
+        // From zero, as after a command; from anywhere else it is another meter, or nobody knows what.
+        let confidence = if first.total <= most { Confidence::Likely } else { Confidence::NeedsPerson };
+        unknown(Explanation::Reset, confidence)
+    }
+
+    fn alternatives(&self, chosen: &Between, base: Mark, first: Mark, most: i64) -> Vec<Alternative> {
+        let mut all = Vec::new();
+        if let Some(around) = self.wrapped(base, first, most) {
+            all.push(Alternative { explanation: Explanation::Wrap, low: around, high: most.max(around) });
+        }
+        all.push(Alternative { explanation: Explanation::Reset, low: 0, high: most });
+        all.push(Alternative { explanation: Explanation::Exchange, low: 0, high: most });
+        all.push(Alternative { explanation: Explanation::Dip, low: 0, high: most });
+        all.retain(|a| a.explanation != chosen.explanation);
+        all
+    }
+
+    /// The energy of a register that passed its largest value once, when that can be.
+    pub(super) fn wrapped(&self, base: Mark, first: Mark, most: i64) -> Option<i64> {
+        if self.scale != Scale::ONE {
+            return None;
+        }
+        let around = self.limits.once_around(base, first)?;
+        let modulus = self.limits.modulus;
+        let believed = if self.limits.knows_ceiling() {
+            around <= most
+        } else {
+            // Without a ceiling only a fall from the top tenth to the bottom tenth is a wrap.
+            modulus - modulus / 10 <= base.total && first.total <= modulus / 10
+        };
+        believed.then_some(around)
+    }
+
+    /// Whether the register may have gone round once more, unseen, before it showed a total that is not lower.
+    pub(super) fn may_have_turned(&self, base: Mark, now: Mark) -> bool {
+        if self.turn_millis >= now.at - base.at || self.scale != Scale::ONE {
+            return false;
+        }
+        let again = (now.total - base.total).saturating_add(self.limits.modulus);
+        again <= self.limits.most_in(now.at - base.at, self.step())
+    }
+
+    /// A gap so long that nobody can tell how often the register went round in it: what was used is left to the time
+    /// that is not covered.
+    pub(super) fn lose_count(&mut self, base: Mark, now: Mark, read: i64) -> Counted {
+        let most = self.limits.most_in(now.at - base.at, self.step());
+        let risen = now.total - base.total;
+        self.log.open(now.at, base.at, self.base_read, read);
+        let alternatives = vec![Alternative { explanation: Explanation::CaughtUp, low: risen, high: most }];
+        self.conclude(Explanation::Wrap, Confidence::NeedsPerson, now, read, [0, 0, most], alternatives);
+        self.ground(now, read);
+        plain(nothing(now.at, now.at, Step::Reset))
+    }
+
+    /// A wrap that needs no second opinion: no gap in which it could have happened twice or a reset been missed, and
+    /// so close to the register's end that a reset there would be chance.
+    pub(super) fn wrap_at_once(&mut self, base: Mark, now: Mark, read: i64) -> Option<Counted> {
+        if self.limits.gap_after_millis < now.at - base.at {
+            return None;
+        }
+        let around = self.wrapped(base, now, self.limits.most_in(now.at - base.at, self.step()))?;
+        if self.limits.knows_ceiling() && self.limits.modulus / WRAP_PARTS < around {
+            return None;
+        }
+        let spare = self.spare + (now.at - base.at) as f64 - around as f64 * self.limits.millis_per_unit;
+        if spare < -(self.step() as f64) * self.limits.millis_per_unit {
+            return None;
+        }
+        let interval = sharp(base.at, now.at, around, Step::Wrapped);
+        self.conclude(Explanation::Wrap, Confidence::Certain, now, read, [around; 3], Vec::new());
+        let turn = self.leave(base, now, now, read);
+        self.spare = spare.min(super::SPARE_MILLIS_MAX as f64);
+        Some(Counted { interval, turn, doubtful_before: None })
+    }
+
+    /// The range counts in another unit: its totals follow from the base, and its rate from the rate before, by one
+    /// and the same factor.
+    fn other_unit(&mut self, base: Mark, run: Run, now: Mark, read: i64) -> Option<Counted> {
+        if !unit_is_due(run, now) {
+            return None;
+        }
+        let factor = scale::factor(&self.limits, base, run.first, self.limits.resolution)?;
+        if let Some(before) = rate(self.origin, base)
+            && let Some(after) = rate(run.first, now)
+            && !factor.explains_rates(before, after)
+        {
+            return None;
+        }
+        let own = now.total - run.first.total;
+        let counted = self.rescale(base, now, read, factor, own)?;
+        let interval = counted.interval;
+        let most = self.limits.most_in(now.at - base.at, self.step());
+        let alternatives = vec![Alternative { explanation: Explanation::Reset, low: own, high: most }];
+        let back = self.scale == Scale::ONE;
+        let confidence = if back { Confidence::Certain } else { Confidence::Likely };
+        let amounts = [interval.amount, interval.low, interval.high];
+        self.conclude(Explanation::UnitChange, confidence, now, read, amounts, alternatives);
+        Some(counted)
+    }
+
+    /// Goes on in another unit. `own` is what the new range rose at its face value.
+    pub(super) fn rescale(
+        &mut self,
+        base: Mark,
+        now: Mark,
+        read: i64,
+        factor: Scale,
+        own: i64,
+    ) -> Option<Counted> {
+        let scale = self.scale.then(factor)?;
+        let total = factor.apply(now.total)?;
+        let mut interval = sharp(base.at, now.at, (total - base.total).max(0), Step::Rescaled);
+        if scale != Scale::ONE {
+            interval.low = interval.amount.min(own);
+            interval.high = interval.amount.max(self.if_carried(own, now.at - base.at));
+        }
+        self.scale = scale;
+        self.scale_settled = false;
+        self.ground(Mark { total, ..now }, read);
+        self.least_rise = i64::MAX;
+        self.rises = 0;
+        Some(Counted { interval, turn: Turn::None, doubtful_before: None })
+    }
+
+    /// Whether a range that rises faster than the connection carries does not in the unit that its first total speaks
+    /// for.
+    pub(super) fn carries_in_other_unit(&self, base: Mark, run: Run, now: Mark) -> bool {
+        let scaled = |scale: Scale, mark: Mark| Some(Mark { total: scale.apply(mark.total)?, ..mark });
+        scale::factor(&self.limits, base, run.first, self.limits.resolution).is_some_and(|factor| {
+            let ends = scaled(factor, run.first).zip(scaled(factor, now));
+            ends.is_some_and(|(first, now)| self.could_carry(first, now))
+        })
+    }
+
+    fn conclude(
+        &mut self,
+        explanation: Explanation,
+        confidence: Confidence,
+        now: Mark,
+        read: i64,
+        amounts: [i64; 3],
+        alternatives: Vec<Alternative>,
+    ) {
+        let verdict = Verdict { explanation, confidence, to: now.at, after: read, amounts, alternatives };
+        self.log.settle(verdict, false);
+    }
+}
+
+fn unit_is_due(run: Run, now: Mark) -> bool {
+    SETTLE_RISES_MIN <= run.rises && UNIT_MILLIS_MIN <= now.at - run.first.at
+}
+
+/// Units per millisecond between two marks an hour or more apart; `None` when they are closer or nothing moved.
+fn rate(from: Mark, to: Mark) -> Option<f64> {
+    let (millis, amount) = (to.at - from.at, to.total - from.total);
+    (UNIT_MILLIS_MIN <= millis && 0 < amount).then(|| amount as f64 / millis as f64)
+}

@@ -1,0 +1,299 @@
+//! `consuntivo counter`: the breaks of the meters' totals, how they are explained, and a person's word on them.
+//!
+//! Must never: record a word that the readings or the connection do not bear out.
+
+use std::sync::Arc;
+
+use analytics::counter::Decision;
+use analytics::series::{Accumulator, SeriesSettings};
+use clap::{Args, Subcommand};
+use model::{Act, DatedAct, Explanation, Instant, MeterFacts, MeterId, Project, SeriesKey, Zone};
+use store::Store;
+
+use crate::acts::{self, Said};
+use crate::exit::{Exit, Failure};
+use crate::installation::Installation;
+use crate::{ConfigArg, book, clock, figures};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// List every break with its explanation, what was booked, and the alternatives
+    List {
+        /// Only this meter
+        #[arg(long)]
+        meter: Option<MeterId>,
+        /// Only what a person should look at
+        #[arg(long)]
+        open: bool,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Accept an explanation: it is final, and no finding of the report any more
+    Accept(Word),
+    /// Reject an explanation: the next alternative takes its place
+    Reject(Word),
+    /// Take a person's word back: the totals speak for themselves again
+    Reopen {
+        /// As `counter list` prints it: METER@INSTANT
+        decision: String,
+        #[command(flatten)]
+        by: By,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Word {
+    /// As `counter list` prints it: METER@INSTANT
+    decision: String,
+    /// The explanation that is true
+    #[arg(long = "as", value_name = "EXPLANATION", value_parser = parse_explanation)]
+    explanation: Option<Explanation>,
+    #[command(flatten)]
+    by: By,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+/// Who says so, and why.
+#[derive(Debug, Args)]
+pub(crate) struct By {
+    /// Who says so; printed in the report
+    #[arg(long)]
+    pub(crate) author: String,
+    /// Why; printed in the report
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+fn parse_explanation(text: &str) -> Result<Explanation, String> {
+    Explanation::parse(text).filter(|e| *e != Explanation::Open).ok_or_else(|| {
+        let known: Vec<&str> =
+            Explanation::ALL.iter().filter(|e| **e != Explanation::Open).map(|e| e.code()).collect();
+        format!("use one of {}", known.join(", "))
+    })
+}
+
+pub(crate) fn counter(what: &What) -> Result<Exit, Failure> {
+    match what {
+        What::List { meter, open, config } => list(config, meter.as_ref(), *open),
+        What::Accept(word) => accept(word),
+        What::Reject(word) => reject(word),
+        What::Reopen { decision, by, config } => reopen(decision, by, config),
+    }
+}
+
+/// A meter that a project counts on, with the store that holds its readings.
+pub(crate) struct Counted {
+    pub(crate) store: Store,
+    pub(crate) key: SeriesKey,
+    pub(crate) facts: MeterFacts,
+    pub(crate) zone: Zone,
+    settings: SeriesSettings,
+}
+
+impl Counted {
+    pub(crate) fn open(config: &ConfigArg, meter: &MeterId) -> Result<Self, Failure> {
+        let installation = Installation::load(&config.config)?;
+        let store = installation.open_shared_store()?;
+        let (projects, findings) = figures::projects(&store, &installation.catalog)?;
+        for finding in findings {
+            eprintln!("{finding}");
+        }
+        let found = projects.iter().find_map(|p| {
+            p.meters().find(|(_, m)| m.id == *meter).map(|(_, facts)| (Arc::clone(p), facts.clone()))
+        });
+        let (project, facts) = found.ok_or_else(|| {
+            Failure::bad_input(format!(
+                "no imported project counts on a meter {meter}; its name stands in the project file"
+            ))
+        })?;
+        Ok(Self::of(store, &installation, &project, facts))
+    }
+
+    fn of(store: Store, installation: &Installation, project: &Project, facts: MeterFacts) -> Self {
+        let key = SeriesKey { meter: facts.id.clone(), channel: facts.total_channel() };
+        let settings = installation.series_settings(project, &facts);
+        Self { store, key, facts, zone: project.zone, settings }
+    }
+
+    /// The series with these acts.
+    pub(crate) fn series(&self, acts: &[DatedAct]) -> Result<Accumulator, Failure> {
+        Ok(book::build(&self.store, &self.key, self.settings, acts, None)?)
+    }
+
+    pub(crate) fn acts(&self) -> Result<Vec<DatedAct>, Failure> {
+        Ok(acts::dated(&acts::of_series(&self.store, &self.key)?))
+    }
+
+    /// Whether an act beside those in force would have an effect.
+    pub(crate) fn bears_out(&self, act: DatedAct) -> Result<bool, Failure> {
+        let mut acts = self.acts()?;
+        acts.retain(|other| {
+            other.at != act.at || std::mem::discriminant(&other.act) != std::mem::discriminant(&act.act)
+        });
+        acts.push(act);
+        Ok(!self.series(&acts)?.refused_acts().contains(&act))
+    }
+
+    pub(crate) fn record(&self, dated: DatedAct, by: &By, rejected: &[Explanation]) -> Result<(), Failure> {
+        let said = Said { series: &self.key, dated, author: &by.author, reason: &by.reason, rejected };
+        acts::record(&self.store, &said, clock::now())
+    }
+
+    /// An amount in the unit that people read, with its unit.
+    pub(crate) fn show(&self, amount: i64) -> String {
+        let unit = self.facts.carrier.base_unit();
+        format!("{:.3} {}", unit.to_display(amount), unit.display().symbol())
+    }
+}
+
+fn list(config: &ConfigArg, meter: Option<&MeterId>, open: bool) -> Result<Exit, Failure> {
+    let installation = Installation::load(&config.config)?;
+    let store = installation.open_shared_store()?;
+    let (projects, findings) = figures::projects(&store, &installation.catalog)?;
+    for finding in findings {
+        eprintln!("{finding}");
+    }
+    let (mut known, mut shown) = (false, 0);
+    for project in &projects {
+        for (_, facts) in project.meters().filter(|(_, m)| meter.is_none_or(|id| m.id == *id)) {
+            known = true;
+            let counted = Counted::of(store.clone(), &installation, project, facts.clone());
+            let series = counted.series(&counted.acts()?)?;
+            for decision in series.decisions().iter().filter(|d| !open || d.is_open()) {
+                shown += 1;
+                print(&counted, decision);
+            }
+            for act in series.refused_acts() {
+                println!("{}@{}  recorded act without effect", counted.key.meter, act.at);
+            }
+        }
+    }
+    match meter {
+        Some(id) if !known => Err(Failure::bad_input(format!("no imported project counts on a meter {id}"))),
+        Some(_) | None => {
+            if shown == 0 {
+                println!("nothing to show: every total follows from the one before");
+            }
+            Ok(Exit::OK)
+        }
+    }
+}
+
+fn print(counted: &Counted, d: &Decision) {
+    let show = |amount| counted.show(amount);
+    let state = if d.by_person { "by a person" } else { d.confidence.code() };
+    println!("{}@{}  {} ({state})", counted.key.meter, d.at, d.explanation.code());
+    println!("    totals    {} -> {} -> {}", show(d.before), show(d.seen), show(d.after));
+    println!("    span      {} to {}", d.from, d.to);
+    println!("    booked    {}, between {} and {}", show(d.booked), show(d.low), show(d.high));
+    for other in &d.alternatives {
+        let (low, high) = (show(other.low), show(other.high));
+        println!("    or        {}: between {low} and {high}", other.explanation.code());
+    }
+}
+
+/// `METER@INSTANT`.
+fn parse_decision(text: &str) -> Result<(MeterId, Instant), Failure> {
+    let parts = text
+        .split_once('@')
+        .and_then(|(meter, at)| Some((MeterId::new(meter).ok()?, Instant::parse_rfc3339(at)?)));
+    parts.ok_or_else(|| {
+        Failure::bad_input(format!(
+            "{text:?} names no decision; write it as `consuntivo counter list` prints it: METER@2025-03-01T10:00:00Z"
+        ))
+    })
+}
+
+/// The decision as the totals alone have it, without a person's word on it.
+fn of_machine(counted: &Counted, at: Instant) -> Result<Decision, Failure> {
+    let mut acts = counted.acts()?;
+    acts.retain(|a| a.at != at || !matches!(a.act, Act::Explained(_)));
+    let found = counted.series(&acts)?.decisions().into_iter().find(|d| d.at == at);
+    found.ok_or_else(|| {
+        Failure::bad_input(format!(
+            "no break of {} begins with a reading at {at}; see `consuntivo counter list --meter {}`",
+            counted.key.meter, counted.key.meter
+        ))
+    })
+}
+
+fn accept(word: &Word) -> Result<Exit, Failure> {
+    let (meter, at) = parse_decision(&word.decision)?;
+    let counted = Counted::open(&word.config, &meter)?;
+    let decision = of_machine(&counted, at)?;
+    let explanation = word.explanation.unwrap_or(decision.explanation);
+    if explanation == Explanation::Open {
+        return Err(Failure::bad_input(format!(
+            "{} is not explained yet; say what it was with --as (reset, exchange, spike, ...)",
+            word.decision
+        )));
+    }
+    let act = DatedAct { at, act: Act::Explained(explanation) };
+    if !counted.bears_out(act)? {
+        return Err(not_possible(&decision, &word.decision, explanation));
+    }
+    let rejected = acts::rejected(&counted.store, &counted.key, at)?;
+    counted.record(act, &word.by, &rejected)?;
+    println!("{}  {} (by {})", word.decision, explanation.code(), word.by.author);
+    Ok(Exit::OK)
+}
+
+fn not_possible(decision: &Decision, name: &str, explanation: Explanation) -> Failure {
+    let mut possible = vec![decision.explanation.code()];
+    possible.extend(decision.alternatives.iter().map(|a| a.explanation.code()));
+    possible.retain(|code| *code != explanation.code() && *code != Explanation::Open.code());
+    let possible = if possible.is_empty() { "spike, dip or reset".to_owned() } else { possible.join(", ") };
+    Failure::bad_input(format!(
+        "{name} cannot be {}: the readings or the connection do not allow it; what they allow: {possible}",
+        explanation.code()
+    ))
+}
+
+fn reject(word: &Word) -> Result<Exit, Failure> {
+    let (meter, at) = parse_decision(&word.decision)?;
+    let counted = Counted::open(&word.config, &meter)?;
+    let decision = of_machine(&counted, at)?;
+    let said = counted.acts()?.into_iter().find_map(|a| match a.act {
+        Act::Explained(explanation) if a.at == at => Some(explanation),
+        Act::Explained(_) | Act::Exchanged { .. } | Act::Corrected { .. } => None,
+    });
+    let mut rejected = acts::rejected(&counted.store, &counted.key, at)?;
+    rejected.push(said.unwrap_or(decision.explanation));
+    rejected.sort();
+    rejected.dedup();
+    let candidates: Vec<Explanation> = match word.explanation {
+        Some(explanation) => vec![explanation],
+        None => decision.alternatives.iter().map(|a| a.explanation).collect(),
+    };
+    for explanation in candidates.into_iter().filter(|e| !rejected.contains(e)) {
+        let act = DatedAct { at, act: Act::Explained(explanation) };
+        if counted.bears_out(act)? {
+            counted.record(act, &word.by, &rejected)?;
+            println!("{}  {} (by {})", word.decision, explanation.code(), word.by.author);
+            return Ok(Exit::OK);
+        }
+    }
+    Err(Failure::bad_input(format!(
+        "no other explanation of {} is left that its readings allow; say what it was with accept --as",
+        word.decision
+    )))
+}
+
+fn reopen(decision: &str, by: &By, config: &ConfigArg) -> Result<Exit, Failure> {
+    let (meter, at) = parse_decision(decision)?;
+    let counted = Counted::open(config, &meter)?;
+    withdraw(&counted, at, by, decision)
+}
+
+/// Takes back what people recorded about an instant.
+pub(crate) fn withdraw(counted: &Counted, at: Instant, by: &By, name: &str) -> Result<Exit, Failure> {
+    let word = (by.author.as_str(), by.reason.as_str());
+    if acts::withdraw(&counted.store, &counted.key, at, word, clock::now())? == 0 {
+        return Err(Failure::bad_input(format!("nobody recorded anything about {name}")));
+    }
+    println!("{name}  taken back; every version is kept");
+    Ok(Exit::OK)
+}

@@ -1,0 +1,201 @@
+//! `consuntivo meter`: what people know about a meter and no register says: that it was exchanged, that a reading is
+//! wrong.
+//!
+//! Must never: change a reading. What a person says is kept beside it, with author and reason.
+
+use chrono::NaiveDateTime;
+use clap::{Args, Subcommand};
+use model::time::local_to_instant;
+use model::{Act, DatedAct, Instant, MeterId, SeriesKey, Unit, Value, Zone};
+
+use crate::commands::counter::{By, Counted, withdraw};
+use crate::exit::{Exit, Failure};
+use crate::{ConfigArg, acts};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// Record that the meter was exchanged; what is not known is left out and bounded by the connection
+    Exchange {
+        meter: MeterId,
+        /// The last total of the old meter, with its unit: "12345.6 kWh"
+        #[arg(long, value_name = "TOTAL")]
+        closing: Option<String>,
+        /// The first total of the new meter, with its unit: "0.0 kWh"
+        #[arg(long, value_name = "TOTAL")]
+        opening: Option<String>,
+        #[command(flatten)]
+        word: Word,
+    },
+    /// List the exchanges recorded of a meter
+    Exchanges {
+        meter: MeterId,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Record the true total of one wrong reading; the reading itself is kept
+    Correct {
+        meter: MeterId,
+        /// The true total, with its unit: "12345.6 kWh"
+        #[arg(long, value_name = "TOTAL")]
+        value: String,
+        #[command(flatten)]
+        word: Word,
+    },
+    /// Take back what was recorded about an instant of a meter
+    Withdraw {
+        meter: MeterId,
+        #[command(flatten)]
+        word: Word,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Word {
+    /// When: "2025-06-10 10:00" in the building's time, or with its offset as RFC 3339
+    #[arg(long, value_name = "INSTANT")]
+    at: String,
+    #[command(flatten)]
+    by: By,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+pub(crate) fn meter(what: &What) -> Result<Exit, Failure> {
+    match what {
+        What::Exchange { meter, closing, opening, word } => {
+            exchange(meter, closing.as_deref(), opening.as_deref(), word)
+        }
+        What::Exchanges { meter, config } => exchanges(meter, config),
+        What::Correct { meter, value, word } => correct(meter, value, word),
+        What::Withdraw { meter, word } => {
+            let counted = Counted::open(&word.config, meter)?;
+            let at = parse_instant(&word.at, counted.zone)?;
+            withdraw(&counted, at, &word.by, &format!("{meter}@{at}"))
+        }
+    }
+}
+
+fn exchange(
+    meter: &MeterId,
+    closing: Option<&str>,
+    opening: Option<&str>,
+    word: &Word,
+) -> Result<Exit, Failure> {
+    let counted = Counted::open(&word.config, meter)?;
+    let at = parse_instant(&word.at, counted.zone)?;
+    let total = |text: Option<&str>| text.map(|t| parse_total(t, &counted.key)).transpose();
+    let (closing, opening) = (total(closing)?, total(opening)?);
+    let act = DatedAct { at, act: Act::Exchanged { closing, opening } };
+    if !counted.bears_out(act)? {
+        return Err(Failure::bad_input(format!(
+            "the readings of {meter} around {at} do not bear this exchange out: its totals must follow from the last reading before and lead to the first one after, within what the connection carries; mend --closing, --opening or --at"
+        )));
+    }
+    counted.record(act, &word.by, &[])?;
+    print_exchange(&counted, at, closing, opening);
+    Ok(Exit::OK)
+}
+
+fn print_exchange(counted: &Counted, at: Instant, closing: Option<i64>, opening: Option<i64>) {
+    let show = |total: Option<i64>| total.map_or_else(|| "unknown".to_owned(), |t| counted.show(t));
+    println!("{}@{at}  exchange: closing {}, opening {}", counted.key.meter, show(closing), show(opening));
+}
+
+fn exchanges(meter: &MeterId, config: &ConfigArg) -> Result<Exit, Failure> {
+    let counted = Counted::open(config, meter)?;
+    for act in acts::of_series(&counted.store, &counted.key)? {
+        if let Act::Exchanged { closing, opening } = act.dated.act {
+            print_exchange(&counted, act.dated.at, closing, opening);
+            println!("    by {} on {}: {}", act.author, act.recorded_at, act.reason);
+        }
+    }
+    Ok(Exit::OK)
+}
+
+fn correct(meter: &MeterId, value: &str, word: &Word) -> Result<Exit, Failure> {
+    let counted = Counted::open(&word.config, meter)?;
+    let at = parse_instant(&word.at, counted.zone)?;
+    let total = parse_total(value, &counted.key)?;
+    let mut was = None;
+    counted.store.for_each_reading(&counted.key, Some(at), Some(at.plus_millis(1)), &mut |reading| {
+        if let Value::Total(total) = reading.value {
+            was = Some(total);
+        }
+        std::ops::ControlFlow::Break(())
+    })?;
+    let Some(was) = was else {
+        return Err(Failure::bad_input(format!(
+            "{meter} has no reading at {at}; a correction is of one reading, at its instant"
+        )));
+    };
+    counted.record(DatedAct { at, act: Act::Corrected { total } }, &word.by, &[])?;
+    println!("{meter}@{at}  {} read, {} counted", counted.show(was), counted.show(total));
+    Ok(Exit::OK)
+}
+
+/// `2025-06-10 10:00`, with seconds or not, in the building's time; or RFC 3339.
+fn parse_instant(text: &str, zone: Zone) -> Result<Instant, Failure> {
+    let forms = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
+    let civil = || forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    Instant::parse_rfc3339(text).or_else(|| civil().map(|local| local_to_instant(local, zone))).ok_or_else(
+        || {
+            Failure::bad_input(format!(
+                "{text:?} is no instant; write \"2025-06-10 10:00\" in the building's time, or 2025-06-10T10:00:00+02:00"
+            ))
+        },
+    )
+}
+
+/// A number and a unit of the meter's quantity, in its smallest unit.
+fn parse_total(text: &str, series: &SeriesKey) -> Result<i64, Failure> {
+    let quantity = series.channel.quantity;
+    let wrong = |why: &str| {
+        Failure::bad_input(format!(
+            "{text:?} is no total of {quantity}: {why}; write it like \"12345.6 kWh\""
+        ))
+    };
+    let (number, unit) =
+        text.trim().split_once(char::is_whitespace).ok_or_else(|| wrong("it has no unit"))?;
+    let number: f64 = number.parse().map_err(|_| wrong("its number cannot be read"))?;
+    let factor = Unit::parse(unit.trim())
+        .and_then(|unit| unit.factor_to(quantity))
+        .ok_or_else(|| wrong("its unit does not measure that"))?;
+    let total = (number * factor).round();
+    // 2^53: beyond it a float does not count in ones.
+    if !(0.0..9_007_199_254_740_992.0).contains(&total) {
+        return Err(wrong("it is negative or too large"));
+    }
+    Ok(total as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Channel, Quantity};
+
+    fn series(quantity: Quantity) -> SeriesKey {
+        SeriesKey { meter: MeterId::new("m").unwrap(), channel: Channel::total(quantity) }
+    }
+
+    #[test]
+    fn totals_have_a_unit_of_their_quantity() {
+        let of = |text: &str, quantity| parse_total(text, &series(quantity)).ok();
+        let energy = Quantity::ActiveEnergyImport;
+        assert_eq!(of("12345.6 kWh", energy), Some(12_345_600));
+        assert_eq!(of(" 0  Wh", energy), Some(0));
+        assert_eq!(of("1.5 MWh", energy), Some(1_500_000));
+        assert_eq!(of("12 Smc", Quantity::GasStandardVolume), Some(12_000));
+        for wrong in ["12345.6", "kWh", "12,5 kWh", "-1 kWh", "1e30 MWh", "NaN kWh", "5 Smc"] {
+            assert_eq!(of(wrong, energy), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn instants_are_civil_unless_they_have_an_offset() {
+        let of = |text: &str| parse_instant(text, chrono_tz::Europe::Rome).ok().map(|t| t.to_string());
+        assert_eq!(of("2025-06-10 10:00").as_deref(), Some("2025-06-10T08:00:00Z"));
+        assert_eq!(of("2025-06-10T10:00:30").as_deref(), Some("2025-06-10T08:00:30Z"));
+        assert_eq!(of("2025-06-10T10:00:00Z").as_deref(), Some("2025-06-10T10:00:00Z"));
+        assert_eq!(of("10/06/2025"), None);
+    }
+}
