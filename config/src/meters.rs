@@ -3,6 +3,7 @@
 //! Must never: load a file with an unknown key, a unit that does not measure its quantity, or an
 //! example that does not come out.
 
+mod mbus;
 mod parts;
 mod payloads;
 mod registers;
@@ -15,6 +16,7 @@ use model::ModelId;
 use profile::{Evidence, EvidenceLevel, Interface, MeterModel};
 use serde::Deserialize;
 
+use mbus::{MBusForm, RecordForm, telegrams};
 use parts::{ExampleForm, KeyError, one_of};
 use payloads::{FieldForm, MqttForm, payloads};
 use registers::{LimitsForm, MeasureForm, registers};
@@ -46,6 +48,12 @@ pub enum MeterFileError {
         file: String,
         #[source]
         source: profile::ModelError,
+    },
+    #[error("{file}: the records cannot be used")]
+    Records {
+        file: String,
+        #[source]
+        source: profile::MBusModelError,
     },
     #[error("{file}: the examples do not prove the file")]
     Example {
@@ -168,8 +176,14 @@ pub fn parse_meter(file: &str, text: &str) -> Result<MeterModel, MeterFileError>
     })?;
     let model =
         form.model().map_err(|(key, says)| MeterFileError::Key { file: file.to_owned(), key, says })?;
-    if let Interface::Registers(registers) = &model.interface {
-        registers.check().map_err(|source| MeterFileError::Model { file: file.to_owned(), source })?;
+    match &model.interface {
+        Interface::Registers(registers) => {
+            registers.check().map_err(|source| MeterFileError::Model { file: file.to_owned(), source })?;
+        }
+        Interface::MBus(telegrams) => {
+            telegrams.check().map_err(|source| MeterFileError::Records { file: file.to_owned(), source })?;
+        }
+        Interface::Payloads(_) => {}
     }
     model.prove().map_err(|source| MeterFileError::Example { file: file.to_owned(), source })?;
     Ok(model)
@@ -188,10 +202,13 @@ struct MeterForm {
     evidence: EvidenceForm,
     modbus: Option<LimitsForm>,
     mqtt: Option<MqttForm>,
+    mbus: Option<MBusForm>,
     #[serde(default, rename = "measure")]
     measures: Vec<MeasureForm>,
     #[serde(default, rename = "field")]
     fields: Vec<FieldForm>,
+    #[serde(default, rename = "record")]
+    records: Vec<RecordForm>,
     #[serde(default, rename = "example")]
     examples: Vec<ExampleForm>,
 }
@@ -209,17 +226,20 @@ impl MeterForm {
         let level = one_of("evidence.level", &self.evidence.level, EvidenceLevel::parse, || {
             EvidenceLevel::ALL.iter().map(|l| l.code()).collect()
         })?;
-        let interface = match (self.modbus, self.mqtt) {
-            (Some(limits), None) if self.fields.is_empty() => {
+        let interface = match (self.modbus, self.mqtt, self.mbus) {
+            (Some(limits), None, None) if self.fields.is_empty() && self.records.is_empty() => {
                 Interface::Registers(registers(&limits, self.measures, self.examples)?)
             }
-            (None, Some(mqtt)) if self.measures.is_empty() => {
+            (None, Some(mqtt), None) if self.measures.is_empty() && self.records.is_empty() => {
                 Interface::Payloads(payloads(mqtt, self.fields, self.examples)?)
+            }
+            (None, None, Some(mbus)) if self.measures.is_empty() && self.fields.is_empty() => {
+                Interface::MBus(telegrams(&mbus, &self.records, &self.examples)?)
             }
             _ => {
                 return Err((
                     "modbus".to_owned(),
-                    "give either [modbus] with [[measure]], or [mqtt] with [[field]]".to_owned(),
+                    "give [modbus] with [[measure]], [mqtt] with [[field]], or [mbus] with [[record]]".to_owned(),
                 ));
             }
         };

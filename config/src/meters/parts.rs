@@ -30,6 +30,8 @@ pub(super) struct ExampleForm {
     #[serde(default)]
     pub(super) holding: BTreeMap<String, String>,
     pub(super) payload: Option<String>,
+    #[serde(default)]
+    pub(super) telegrams: Vec<String>,
     pub(super) time: Option<String>,
     pub(super) expect: BTreeMap<String, String>,
 }

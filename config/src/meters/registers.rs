@@ -91,8 +91,8 @@ fn measure(index: usize, form: &MeasureForm) -> Result<Measure, KeyError> {
 
 fn register_example(index: usize, form: &ExampleForm) -> Result<RegisterExample, KeyError> {
     let key = format!("example[{}]", index + 1);
-    if form.payload.is_some() || form.time.is_some() {
-        return Err((key, "a meter with registers has no `payload` and no `time`".to_owned()));
+    if form.payload.is_some() || form.time.is_some() || !form.telegrams.is_empty() {
+        return Err((key, "a meter with registers has no `payload`, `time` or `telegrams`".to_owned()));
     }
     let mut registers = BTreeMap::new();
     for (space, words) in [(Space::Input, &form.input), (Space::Holding, &form.holding)] {

@@ -123,9 +123,12 @@ impl fmt::Display for Decimal {
 
 /// The unit's factor as an exact ratio of integers.
 fn ratio(unit: Unit, factor: f64) -> Option<(i128, i128)> {
-    if unit == Unit::Gigajoule {
-        // 1 GJ = 10^9 / 3600 Wh, which no decimal and no float says exactly.
-        return Some((2_500_000, 9));
+    // A joule is 1/3600 Wh, which no decimal and no float says exactly.
+    match unit {
+        Unit::Megajoule => return Some((2_500, 9)),
+        Unit::Gigajoule => return Some((2_500_000, 9)),
+        Unit::Gigacalorie => return Some((10_460_000, 9)),
+        _ => {}
     }
     let whole = factor as i64;
     ((whole as f64) == factor && whole > 0).then_some((i128::from(whole), 1))

@@ -7,6 +7,7 @@ pub mod decimal;
 pub mod encoding;
 pub mod example;
 pub mod json;
+pub mod mbus;
 pub mod payload;
 pub mod plan;
 pub mod registers;
@@ -16,6 +17,7 @@ use model::ModelId;
 pub use decimal::Decimal;
 pub use encoding::{Encoding, Number, WordOrder};
 pub use example::{ExampleError, Expected};
+pub use mbus::{MBusExample, MBusModel, MBusModelError, RecordFunction, RecordKey, RecordKind, RecordMeasure};
 pub use payload::{Field, Message, PayloadError, PayloadExample, PayloadModel, TimeField, TimeForm};
 pub use plan::{Block, plan};
 pub use registers::{
@@ -66,6 +68,8 @@ pub enum Interface {
     Registers(RegisterModel),
     /// Messages that arrive (MQTT).
     Payloads(PayloadModel),
+    /// Telegrams that are asked for (wired M-Bus).
+    MBus(MBusModel),
 }
 
 /// One meter model: one file of the catalogue.
@@ -88,7 +92,7 @@ impl MeterModel {
     pub fn registers(&self) -> Option<&RegisterModel> {
         match &self.interface {
             Interface::Registers(model) => Some(model),
-            Interface::Payloads(_) => None,
+            Interface::Payloads(_) | Interface::MBus(_) => None,
         }
     }
 
@@ -97,7 +101,16 @@ impl MeterModel {
     pub fn payloads(&self) -> Option<&PayloadModel> {
         match &self.interface {
             Interface::Payloads(model) => Some(model),
-            Interface::Registers(_) => None,
+            Interface::Registers(_) | Interface::MBus(_) => None,
+        }
+    }
+
+    /// The telegram side, for an M-Bus meter.
+    #[must_use]
+    pub fn mbus(&self) -> Option<&MBusModel> {
+        match &self.interface {
+            Interface::MBus(model) => Some(model),
+            Interface::Registers(_) | Interface::Payloads(_) => None,
         }
     }
 
@@ -107,6 +120,7 @@ impl MeterModel {
         match &self.interface {
             Interface::Registers(m) => m.measures.iter().map(|measure| measure.channel).collect(),
             Interface::Payloads(m) => m.fields.iter().map(|field| field.channel).collect(),
+            Interface::MBus(m) => m.measures.iter().map(|measure| measure.channel).collect(),
         }
     }
 
