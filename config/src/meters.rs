@@ -239,7 +239,8 @@ impl MeterForm {
             _ => {
                 return Err((
                     "modbus".to_owned(),
-                    "give [modbus] with [[measure]], [mqtt] with [[field]], or [mbus] with [[record]]".to_owned(),
+                    "give [modbus] with [[measure]], [mqtt] with [[field]], or [mbus] with [[record]]"
+                        .to_owned(),
                 ));
             }
         };

@@ -9,6 +9,7 @@ use model::{Finding, MeterId, Severity};
 use profile::Space;
 
 use crate::inbox::InboxError;
+use crate::mbus::MBusError;
 
 /// The meter, and the registers of it, that an attempt was about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +102,8 @@ pub enum LinkError {
         #[source]
         source: InboxError,
     },
+    #[error(transparent)]
+    MBus(#[from] MBusError),
     #[error("link `{link}` has no meter `{meter}`; name one of its meters")]
     NoSuchMeter { link: String, meter: MeterId },
 }
@@ -120,6 +123,7 @@ impl LinkError {
             Self::Denied { .. } => "link.denied",
             Self::Secret { .. } => "link.secret",
             Self::Inbox { .. } => "link.inbox",
+            Self::MBus(error) => error.code(),
             Self::NoSuchMeter { .. } => "link.meter.unknown",
         }
     }

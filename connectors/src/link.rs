@@ -12,10 +12,10 @@ use profile::{Decoded, MeterModel};
 use crate::error::LinkError;
 use crate::inbox::{Clock, Inbox, Stop};
 use crate::keys::invalid;
-use crate::{modbus, mqtt};
+use crate::{mbus, modbus, mqtt};
 
 /// Names of all connectors, as settings use them.
-pub const CONNECTORS: &[&str] = &[modbus::NAME, mqtt::NAME];
+pub const CONNECTORS: &[&str] = &[modbus::NAME, mqtt::NAME, mbus::NAME];
 
 /// How long a probe waits for a message that is pushed.
 pub const PROBE_WAIT: Duration = Duration::from_secs(10);
@@ -46,6 +46,7 @@ pub struct MeterSpec {
 pub enum LinkSettings {
     Modbus(modbus::Settings),
     Mqtt(mqtt::Settings),
+    MBus(mbus::Settings),
 }
 
 /// Settings of a meter, as its connector reads them.
@@ -53,6 +54,7 @@ pub enum LinkSettings {
 pub enum MeterSettings {
     Modbus(modbus::UnitSettings),
     Mqtt(mqtt::TopicSettings),
+    MBus(mbus::SlaveSettings),
 }
 
 impl LinkSettings {
@@ -62,6 +64,7 @@ impl LinkSettings {
         match self {
             Self::Modbus(s) => format!("{} address {}", modbus::NAME, s.address),
             Self::Mqtt(s) => format!("{} address {} and client_id {}", mqtt::NAME, s.address, s.client_id),
+            Self::MBus(s) => format!("{} converter {}", mbus::NAME, s.place()),
         }
     }
 }
@@ -74,6 +77,7 @@ pub fn parse_link(id: &str, connector: &str, table: &toml::Table) -> Result<Link
     match connector {
         modbus::NAME => modbus::Settings::parse(id, table).map(LinkSettings::Modbus),
         mqtt::NAME => mqtt::Settings::parse(id, table).map(LinkSettings::Mqtt),
+        mbus::NAME => mbus::Settings::parse(id, table).map(LinkSettings::MBus),
         other => Err(vec![invalid(
             &format!("link:{id}"),
             format!("connector {other:?} is not known; use one of {}", CONNECTORS.join(", ")),
@@ -93,6 +97,7 @@ pub fn parse_meter(
     match connector {
         modbus::NAME => modbus::UnitSettings::parse(id, table).map(MeterSettings::Modbus),
         mqtt::NAME => mqtt::TopicSettings::parse(id, table).map(MeterSettings::Mqtt),
+        mbus::NAME => mbus::SlaveSettings::parse(id, table).map(MeterSettings::MBus),
         other => Err(vec![invalid(
             &format!("meter:{id}"),
             format!("connector {other:?} is not known; use one of {}", CONNECTORS.join(", ")),
@@ -111,6 +116,7 @@ pub struct Link {
 enum Kind {
     Modbus(modbus::Modbus),
     Mqtt(mqtt::Mqtt),
+    MBus(mbus::MBus),
 }
 
 impl Link {
@@ -125,6 +131,7 @@ impl Link {
         match &self.kind {
             Kind::Modbus(link) => link.meters().cloned().collect(),
             Kind::Mqtt(link) => link.meters().cloned().collect(),
+            Kind::MBus(link) => link.meters().cloned().collect(),
         }
     }
 
@@ -133,6 +140,7 @@ impl Link {
         match self.kind {
             Kind::Modbus(link) => link.run(inbox, clock, stop).await,
             Kind::Mqtt(link) => link.run(inbox, clock, stop).await,
+            Kind::MBus(link) => link.run(inbox, clock, stop).await,
         }
     }
 
@@ -144,6 +152,7 @@ impl Link {
         match &self.kind {
             Kind::Modbus(link) => link.probe(meter, clock).await,
             Kind::Mqtt(link) => link.probe(meter, clock, PROBE_WAIT).await,
+            Kind::MBus(link) => link.probe(meter, clock).await,
         }
     }
 }
@@ -242,13 +251,17 @@ pub fn plan_links(links: Vec<LinkSpec>, meters: Vec<MeterSpec>) -> (Vec<Link>, V
                 let subscribers = subscribers(&own, &mut findings);
                 Kind::Mqtt(mqtt::Mqtt::new(link.id.clone(), settings, subscribers))
             }
+            LinkSettings::MBus(settings) => {
+                let slaves = mbus::slaves(&own, &mut findings);
+                Kind::MBus(mbus::MBus::new(link.id.clone(), settings, slaves))
+            }
         };
         planned.push(Link { id: link.id, kind });
     }
     (planned, findings)
 }
 
-fn wrong_model(meter: &MeterSpec, connector: &str) -> Finding {
+pub(crate) fn wrong_model(meter: &MeterSpec, connector: &str) -> Finding {
     let says = format!("model `{}` does not speak {connector}; choose another model or link", meter.model.id);
     invalid(&format!("meter:{}", meter.id), says)
 }

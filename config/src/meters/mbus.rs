@@ -63,14 +63,15 @@ fn record(index: usize, form: &RecordForm) -> Result<RecordMeasure, KeyError> {
     let channel = channel(&key, &form.quantity, form.phase.as_deref())?;
     let kinds = || RecordKind::ALL.iter().map(|k| k.code()).collect();
     let (unit, _, plausible) = scaled(&key, channel, &form.unit, 1.0, &form.plausible)?;
-    let step = match form.step.map(|step| Decimal::from_f64(step).and_then(|d| d.value(unit, channel.quantity))) {
-        None => 1,
-        Some(Some(Value::Total(step))) if 1 <= step => step,
-        Some(_) => {
-            let says = "give the coarsest step in which the total counts, above 0".to_owned();
-            return Err((format!("{key}.step"), says));
-        }
-    };
+    let step =
+        match form.step.map(|step| Decimal::from_f64(step).and_then(|d| d.value(unit, channel.quantity))) {
+            None => 1,
+            Some(Some(Value::Total(step))) if 1 <= step => step,
+            Some(_) => {
+                let says = "give the coarsest step in which the total counts, above 0".to_owned();
+                return Err((format!("{key}.step"), says));
+            }
+        };
     let functions = || vec!["instantaneous", "maximum", "minimum"];
     Ok(RecordMeasure {
         channel,
@@ -125,8 +126,5 @@ fn example(index: usize, form: &ExampleForm) -> Result<MBusExample, KeyError> {
         return Err((key, format!("give 1 to {TELEGRAMS_MAX} `telegrams`")));
     }
     let telegrams = form.telegrams.iter().map(|hex| bytes(&format!("{key}.telegrams"), hex));
-    Ok(MBusExample {
-        telegrams: telegrams.collect::<Result<_, _>>()?,
-        expect: expected(&key, &form.expect)?,
-    })
+    Ok(MBusExample { telegrams: telegrams.collect::<Result<_, _>>()?, expect: expected(&key, &form.expect)? })
 }

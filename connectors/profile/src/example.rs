@@ -50,7 +50,9 @@ pub enum ExampleError {
         #[source]
         source: TelegramError,
     },
-    #[error("example {number}: telegram {telegram} comes from a meter in error ({says}): give one of a sound meter")]
+    #[error(
+        "example {number}: telegram {telegram} comes from a meter in error ({says}): give one of a sound meter"
+    )]
     State { number: usize, telegram: usize, says: &'static str },
     #[error("example {number} gives no reading of {channel}: correct the path or the payload")]
     Absent { number: usize, channel: Channel },

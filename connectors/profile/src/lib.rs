@@ -17,7 +17,9 @@ use model::ModelId;
 pub use decimal::Decimal;
 pub use encoding::{Encoding, Number, WordOrder};
 pub use example::{ExampleError, Expected};
-pub use mbus::{MBusExample, MBusModel, MBusModelError, RecordFunction, RecordKey, RecordKind, RecordMeasure};
+pub use mbus::{
+    MBusExample, MBusModel, MBusModelError, RecordFunction, RecordKey, RecordKind, RecordMeasure,
+};
 pub use payload::{Field, Message, PayloadError, PayloadExample, PayloadModel, TimeField, TimeForm};
 pub use plan::{Block, plan};
 pub use registers::{

@@ -131,6 +131,7 @@ impl Bus {
                         | LinkError::BrokerProtocol { .. }
                         | LinkError::Secret { .. }
                         | LinkError::Inbox { .. }
+                        | LinkError::MBus(_)
                         | LinkError::NoSuchMeter { .. } => (true, false),
                     };
                     if !keeps_session {

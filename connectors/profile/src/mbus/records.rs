@@ -8,9 +8,7 @@
 
 use m_bus_application_layer::data_information::{DataFieldCoding, FunctionField};
 use m_bus_application_layer::data_record::DataRecordHeader;
-use m_bus_application_layer::value_information::{
-    Unit as WireUnit, UnitName, ValueInformation, ValueLabel,
-};
+use m_bus_application_layer::value_information::{Unit as WireUnit, UnitName, ValueInformation, ValueLabel};
 use model::{Quantity, Unit};
 
 use crate::decimal::Decimal;
@@ -164,9 +162,7 @@ pub enum Rest {
     /// The meter has another telegram to give.
     MoreFollow,
     /// A record could not be read, and so nothing behind it either.
-    Unreadable {
-        at: usize,
-    },
+    Unreadable { at: usize },
 }
 
 /// Reads the records of a telegram's body. Those of no known kind are left out.
@@ -212,7 +208,8 @@ fn record(data: &[u8], dif: u8) -> Option<(Option<Record>, usize)> {
     let known = processed.data_information.as_ref().zip(processed.value_information.as_ref());
     let block = header.raw_data_record_header.value_information_block.as_ref();
     let Some(((information, value), block)) = known.zip(block) else { return Some((None, size)) };
-    let chain: Vec<u8> = block.value_information_extension.iter().flat_map(|e| e.iter()).map(|e| e.data).collect();
+    let chain: Vec<u8> =
+        block.value_information_extension.iter().flat_map(|e| e.iter()).map(|e| e.data).collect();
     let own = usize::from(matches!(block.value_information.data, 0xFB | 0xFD));
     let (extensions, faulty) = qualifiers(chain.get(own..).unwrap_or_default());
     let record = number(dif, raw).zip(meaning(value)).map(|(number, (kind, unit, scale))| Record {

@@ -113,7 +113,10 @@ fn tariffs_storages_and_the_makers_own_extensions_are_told_apart() {
     assert!(lines.contains(&"return_temperature max 0/1/0/ 50.7 °C".to_owned()), "{lines:?}");
     assert!(lines.contains(&"flow_temperature max 0/1/0/6f 41065374.6 °C".to_owned()), "{lines:?}");
     let (lines, _) = told(&bytes(CYBLE_WATER));
-    assert_eq!(lines, ["volume now 0/0/0/ 453.5 m3", "volume now 0/0/0/7f 0 m3", "volume now 1/0/0/ 453.5 m3"]);
+    assert_eq!(
+        lines,
+        ["volume now 0/0/0/ 453.5 m3", "volume now 0/0/0/7f 0 m3", "volume now 1/0/0/ 453.5 m3"]
+    );
 }
 
 #[test]
@@ -232,8 +235,7 @@ fn a_channel_takes_its_own_record_or_none() {
     let one = |body: &[u8]| model(vec![heat(0, 0)]).pick(&records(body).0).remove(0);
     let energy = |wh: i64| Decoded::Value(Value::Total(wh));
     // Kilowatt hours; the same of tariff 1; forward flow only; then 7 kWh again; at last another total.
-    let (own, tariff, forward) =
-        ([0x02, 0x06, 7, 0], [0x82, 0x10, 0x06, 9, 0], [0x02, 0x86, 0x3B, 9, 0]);
+    let (own, tariff, forward) = ([0x02, 0x06, 7, 0], [0x82, 0x10, 0x06, 9, 0], [0x02, 0x86, 0x3B, 9, 0]);
     assert_eq!(one(&own).decoded, energy(7_000));
     assert_eq!(one(&[&tariff[..], &forward, &own].concat()).decoded, energy(7_000));
     assert_eq!(one(&[&tariff[..], &forward].concat()).decoded, Decoded::Missing);
