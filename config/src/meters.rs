@@ -3,23 +3,26 @@
 //! Must never: load a file with an unknown key, a unit that does not measure its quantity, or an
 //! example that does not come out.
 
+mod dumps;
+mod identify;
 mod mbus;
 mod parts;
 mod payloads;
 mod registers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::ModelId;
+use model::{Channel, MeterId, ModelId};
 use profile::{Evidence, EvidenceLevel, Interface, MeterModel};
 use serde::Deserialize;
 
+use identify::{IdentifyForm, identifications};
 use mbus::{MBusForm, RecordForm, telegrams};
 use parts::{ExampleForm, KeyError, one_of};
 use payloads::{FieldForm, MqttForm, payloads};
-use registers::{LimitsForm, MeasureForm, registers};
+use registers::{MeasureForm, ModbusForm, registers};
 
 /// Largest meter file that is read.
 pub const METER_FILE_BYTES_MAX: u64 = 1_048_576;
@@ -61,6 +64,14 @@ pub enum MeterFileError {
         #[source]
         source: profile::ExampleError,
     },
+    #[error("{file}: no meter model {id} in the catalogue; correct `model`")]
+    UnknownModel { file: String, id: ModelId },
+    #[error("{file}: this dump of a real meter contradicts the meter's file")]
+    Dump {
+        file: String,
+        #[source]
+        source: profile::DumpError,
+    },
     #[error("{file}: the id {id} is also claimed by {other}; rename one of them")]
     Twice { file: String, other: String, id: ModelId },
 }
@@ -73,6 +84,8 @@ pub struct Meters {
     replaced: BTreeMap<ModelId, ModelId>,
     /// Which file a model came from.
     files: BTreeMap<ModelId, String>,
+    /// Totals that a dump of a real meter has proved: of every meter of the model, or of one.
+    proved: BTreeMap<ModelId, BTreeSet<(Option<MeterId>, Channel)>>,
 }
 
 impl Meters {
@@ -85,6 +98,45 @@ impl Meters {
     /// All models, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<MeterModel>> {
         self.models.values()
+    }
+
+    /// Whether readings of a meter's channel may enter a report: not those of an experimental model, unless a dump in
+    /// the installation's catalogue has proved them. A model that is not known proves nothing.
+    #[must_use]
+    pub fn is_proved(&self, id: &ModelId, meter: &MeterId, channel: Channel) -> bool {
+        let Some(model) = self.get(id) else { return false };
+        let of = model.evidence.each_meter.then(|| meter.clone());
+        model.evidence.level != EvidenceLevel::Experimental
+            || self.proved.get(&model.id).is_some_and(|proved| proved.contains(&(of, channel)))
+    }
+
+    /// Takes a dump as evidence. A model of which every total is proved has been read on a bench.
+    fn prove(&mut self, file: &str, text: &str) -> Result<(), MeterFileError> {
+        let form = dumps::parse(text).map_err(|error| form_error(file, text, &error))?;
+        let at_key = |(key, says)| MeterFileError::Key { file: file.to_owned(), key, says };
+        let form = form.map_err(at_key)?;
+        let Some(model) = self.get(&form.model) else {
+            return Err(MeterFileError::UnknownModel { file: file.to_owned(), id: form.model });
+        };
+        let mut model = MeterModel::clone(model);
+        let meter = form.meter.filter(|_| model.evidence.each_meter);
+        if model.evidence.each_meter && meter.is_none() {
+            let says = format!("units of {} are set in each meter; give the id of the one dumped", model.id);
+            return Err(at_key(("meter".to_owned(), says)));
+        }
+        let source = |source| MeterFileError::Dump { file: file.to_owned(), source };
+        let proved = self.proved.entry(model.id.clone()).or_default();
+        proved.extend(form.dump.prove(&model).map_err(source)?.into_iter().map(|c| (meter.clone(), c)));
+        model.evidence.sources.push(form.source);
+        if dumps::totals(&model).into_iter().all(|channel| proved.contains(&(None, channel))) {
+            model.evidence.level = model.evidence.level.max(EvidenceLevel::Bench);
+        }
+        self.models.insert(model.id.clone(), Arc::new(model));
+        Ok(())
+    }
+
+    fn add_file(&mut self, file: &str, text: &str) -> Result<(), MeterFileError> {
+        self.add(file, parse_meter(file, text)?)
     }
 
     fn add(&mut self, file: &str, model: MeterModel) -> Result<(), MeterFileError> {
@@ -104,11 +156,12 @@ impl Meters {
     }
 }
 
-/// The meters that come with the program and, with a folder, the `*.toml` files in it.
+/// The meters that come with the program and, with an installation's catalogue folder, the files `meters/*.toml` in
+/// it, proved by the dumps of real meters `dumps/*.toml`.
 ///
 /// # Errors
 /// Every file that cannot be used, each with its reason.
-pub fn load_meters(folder: Option<&Path>) -> Result<Meters, Vec<MeterFileError>> {
+pub fn load_meters(catalog_dir: Option<&Path>) -> Result<Meters, Vec<MeterFileError>> {
     let mut meters = Meters::default();
     let mut errors = Vec::new();
     for (file, text) in embedded() {
@@ -116,14 +169,16 @@ pub fn load_meters(folder: Option<&Path>) -> Result<Meters, Vec<MeterFileError>>
             errors.push(error);
         }
     }
-    if let Some(folder) = folder {
-        match files_in(folder) {
+    for (name, use_file) in [("meters", Meters::add_file as UseFile), ("dumps", Meters::prove)] {
+        let Some(folder) = catalog_dir.map(|dir| dir.join(name)).filter(|folder| folder.is_dir()) else {
+            continue;
+        };
+        match files_in(&folder) {
             Err(error) => errors.push(error),
             Ok(files) => {
                 for path in files {
                     let file = path.display().to_string();
-                    let model = read(&path).and_then(|text| parse_meter(&file, &text));
-                    if let Err(error) = model.and_then(|model| meters.add(&file, model)) {
+                    if let Err(error) = read(&path).and_then(|text| use_file(&mut meters, &file, &text)) {
                         errors.push(error);
                     }
                 }
@@ -132,6 +187,9 @@ pub fn load_meters(folder: Option<&Path>) -> Result<Meters, Vec<MeterFileError>>
     }
     if errors.is_empty() { Ok(meters) } else { Err(errors) }
 }
+
+/// What is done with a file: its name in errors, and its text.
+type UseFile = fn(&mut Meters, &str, &str) -> Result<(), MeterFileError>;
 
 /// The meter files that come with the program, by name.
 fn embedded() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -169,11 +227,7 @@ fn read(path: &Path) -> Result<String, MeterFileError> {
 /// # Errors
 /// The first thing that is wrong with it.
 pub fn parse_meter(file: &str, text: &str) -> Result<MeterModel, MeterFileError> {
-    let form: MeterForm = toml::from_str(text).map_err(|error| MeterFileError::Form {
-        file: file.to_owned(),
-        line: error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1),
-        says: format!("{}; compare with a file of the catalogue", error.message().replace('\n', " ")),
-    })?;
+    let form: MeterForm = toml::from_str(text).map_err(|error| form_error(file, text, &error))?;
     let model =
         form.model().map_err(|(key, says)| MeterFileError::Key { file: file.to_owned(), key, says })?;
     match &model.interface {
@@ -189,6 +243,14 @@ pub fn parse_meter(file: &str, text: &str) -> Result<MeterModel, MeterFileError>
     Ok(model)
 }
 
+fn form_error(file: &str, text: &str, error: &toml::de::Error) -> MeterFileError {
+    MeterFileError::Form {
+        file: file.to_owned(),
+        line: error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1),
+        says: format!("{}; compare with a file of the catalogue", error.message().replace('\n', " ")),
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MeterForm {
@@ -200,13 +262,15 @@ struct MeterForm {
     #[serde(default)]
     caveats: Vec<String>,
     evidence: EvidenceForm,
-    modbus: Option<LimitsForm>,
+    modbus: Option<ModbusForm>,
     mqtt: Option<MqttForm>,
     mbus: Option<MBusForm>,
     #[serde(default, rename = "measure")]
     measures: Vec<MeasureForm>,
     #[serde(default, rename = "field")]
     fields: Vec<FieldForm>,
+    #[serde(default)]
+    identify: Vec<IdentifyForm>,
     #[serde(default, rename = "record")]
     records: Vec<RecordForm>,
     #[serde(default, rename = "example")]
@@ -218,6 +282,8 @@ struct MeterForm {
 struct EvidenceForm {
     level: String,
     sources: Vec<String>,
+    #[serde(default)]
+    each_meter: bool,
 }
 
 impl MeterForm {
@@ -228,7 +294,7 @@ impl MeterForm {
         })?;
         let interface = match (self.modbus, self.mqtt, self.mbus) {
             (Some(limits), None, None) if self.fields.is_empty() && self.records.is_empty() => {
-                Interface::Registers(registers(&limits, self.measures, self.examples)?)
+                Interface::Registers(registers(limits, self.measures, self.examples)?)
             }
             (None, Some(mqtt), None) if self.measures.is_empty() && self.records.is_empty() => {
                 Interface::Payloads(payloads(mqtt, self.fields, self.examples)?)
@@ -249,8 +315,13 @@ impl MeterForm {
             replaces: self.replaces.iter().map(|old| id("replaces", old)).collect::<Result<_, _>>()?,
             maker: self.maker,
             name: self.name,
-            evidence: Evidence { level, sources: self.evidence.sources },
+            evidence: Evidence {
+                level,
+                sources: self.evidence.sources,
+                each_meter: self.evidence.each_meter,
+            },
             caveats: self.caveats,
+            identify: identifications(self.identify)?,
             interface,
         })
     }

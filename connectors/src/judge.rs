@@ -58,6 +58,8 @@ impl Judge {
                 Decoded::Sentinel { .. }
                 | Decoded::NotANumber { .. }
                 | Decoded::Overflow { .. }
+                | Decoded::UnknownUnit { .. }
+                | Decoded::NoFactor { .. }
                 | Decoded::Missing => {
                     without += 1;
                     self.judge(channel, decoded, inbox);
@@ -107,6 +109,14 @@ impl Judge {
             Decoded::Overflow { bits } => {
                 ("value.overflow", format!("{channel} reads {bits:#x}, too large to be kept"))
             }
+            Decoded::UnknownUnit { code } => (
+                "value.unit_unknown",
+                format!("{channel} has a unit of code {code}, which the meter's file does not know"),
+            ),
+            Decoded::NoFactor { bits } => (
+                "value.factor_missing",
+                format!("{channel} is multiplied by a register that reads {bits:#x}, which is no factor"),
+            ),
             Decoded::Missing => ("value.missing", format!("{channel} was not in the answer")),
         };
         if self.bad.insert((channel, code)) {

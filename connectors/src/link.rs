@@ -204,6 +204,8 @@ impl ProbeLine {
             Decoded::Sentinel { .. } => "no value (the meter says so)".to_owned(),
             Decoded::NotANumber { .. } => "no finite number".to_owned(),
             Decoded::Overflow { .. } => "too large to be kept".to_owned(),
+            Decoded::UnknownUnit { code } => format!("no value: the unit's code {code} is not known"),
+            Decoded::NoFactor { .. } => "no value: its scale register holds no factor".to_owned(),
             Decoded::Missing => "not in the answer".to_owned(),
         };
         Self { channel, raw: raw.to_owned(), reads }

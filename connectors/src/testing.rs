@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use model::{Channel, Finding, Instant, MeterId, ModelId, Phase, Quantity, Reading, Unit};
 use profile::{
-    Decimal, Encoding, Evidence, EvidenceLevel, Interface, Limits, Measure, MeterModel, Number, Range,
+    Encoding, Evidence, EvidenceLevel, Interface, Layout, Limits, Measure, MeterModel, Number, Range,
     RegisterModel, RegisterRef, Space, WordOrder,
 };
 
@@ -97,15 +97,11 @@ impl Inbox for TestInbox {
 }
 
 fn measure(address: u16, quantity: Quantity, unit: Unit) -> Measure {
-    Measure {
-        channel: Channel { quantity, phase: Phase::Total },
-        register: RegisterRef { space: Space::Input, address },
-        encoding: Encoding { number: Number::U32, order: WordOrder::Abcd },
-        unit,
-        scale: Decimal::ONE,
-        sentinels: vec![0xFFFF_FFFF],
-        plausible: Range { from: 0.0, to: 1e8 },
-    }
+    let channel = Channel { quantity, phase: Phase::Total };
+    let register = RegisterRef { space: Space::Input, address };
+    let encoding = Encoding { number: Number::U32, order: WordOrder::Abcd };
+    let measure = Measure::new(channel, register, encoding, unit, Range { from: 0.0, to: 1e8 });
+    Measure { sentinels: vec![0xFFFF_FFFF], ..measure }
 }
 
 /// Energy in Wh at input 0-1, power in W at input 100-101: two requests.
@@ -115,10 +111,12 @@ pub(crate) fn two_blocks() -> Arc<MeterModel> {
         replaces: vec![],
         maker: "test".into(),
         name: "test".into(),
-        evidence: Evidence { level: EvidenceLevel::Bench, sources: vec![] },
+        evidence: Evidence { level: EvidenceLevel::Bench, sources: vec![], each_meter: false },
         caveats: vec![],
+        identify: vec![],
         interface: Interface::Registers(RegisterModel {
-            limits: Limits { registers_per_request: 10, widest_gap: 4, pause_ms: 0 },
+            layout: Layout::Fixed,
+            limits: Limits { registers_per_request: 10, widest_gap: 4, pause_ms: 0, timeout_ms: None },
             measures: vec![
                 measure(0, Quantity::ActiveEnergyImport, Unit::WattHour),
                 measure(100, Quantity::ActivePower, Unit::Watt),

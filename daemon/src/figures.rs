@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use analytics::evaluate::{MeterInput, YearInput, evaluate};
 use analytics::result::ProjectYear;
+use analytics::series::DatedFinding;
 use anyhow::Context;
 use chrono::{Datelike, NaiveDate};
 use config::Catalog;
@@ -105,7 +106,12 @@ pub(crate) fn project_year(
         .context("the catalogue has no digest for the scheme and factor set")?;
     let mut meters = Vec::new();
     for (_, meter) in project.meters() {
-        meters.push(meter_input(store, installation, project, meter, until)?);
+        let mut input = meter_input(store, installation, project, meter, until)?;
+        // A finding of the year stands in its first month.
+        if let (Some(finding), Some(month)) = (installation.unproved(meter), Month::all_of(year).first()) {
+            input.findings.push(DatedFinding { month: *month, finding });
+        }
+        meters.push(input);
     }
     let temperatures = store.temperatures(&project.station, project.dates.baseline_from, until)?;
     Ok(evaluate(&YearInput {

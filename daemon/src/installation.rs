@@ -9,8 +9,7 @@ use analytics::series::SeriesSettings;
 use config::meters::Meters;
 use config::{Catalog, MeterSettings, Settings};
 use connectors::{Link, LinkSpec, MeterSpec};
-use model::{Finding, MeterFacts, MeterId, Project};
-use profile::Number;
+use model::{Finding, MeterFacts, MeterId, Project, Severity};
 use store::{Store, StoreOptions};
 
 use crate::exit::{Exit, Failure};
@@ -35,13 +34,11 @@ impl Installation {
         let bad = |error: config::ConfigError| Failure::new(Exit::BAD_INPUT, error);
         let (settings, findings) = config::load(path).map_err(bad)?;
         let catalog = Catalog::load(settings.installation.catalog_dir.as_deref()).map_err(bad)?;
-        let meters_dir = settings.installation.catalog_dir.as_deref().map(|dir| dir.join("meters"));
-        let models = config::meters::load_meters(meters_dir.as_deref().filter(|dir| dir.is_dir())).map_err(
-            |errors| {
-                let lines: Vec<String> = errors.iter().map(|error| format!("  {error}")).collect();
-                Failure::bad_input(format!("the catalogue of meters cannot be used:\n{}", lines.join("\n")))
-            },
-        )?;
+        let catalog_dir = settings.installation.catalog_dir.as_deref();
+        let models = config::meters::load_meters(catalog_dir).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(|error| format!("  {error}")).collect();
+            Failure::bad_input(format!("the catalogue of meters cannot be used:\n{}", lines.join("\n")))
+        })?;
         let mut known: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
         known.extend(
             settings
@@ -89,13 +86,24 @@ impl Installation {
         let model = self.models.get(&self.settings.meter(&meter.id)?.model)?;
         let channel = meter.total_channel();
         let measure = model.registers()?.measures.iter().find(|m| m.channel == channel)?;
-        match measure.encoding.number {
-            Number::F32 | Number::F64 => None,
-            Number::U16 | Number::I16 | Number::U32 | Number::I32 | Number::U64 | Number::I64 => {
-                let step = measure.scale.to_f64() * measure.unit.factor_to(channel.quantity)?;
-                Some((step.abs().ceil() as i64).max(1))
-            }
+        measure.resolution()
+    }
+
+    /// Why the readings of a project's meter may enter no report, where its model is experimental and no dump of a
+    /// real meter has proved it.
+    pub(crate) fn unproved(&self, meter: &MeterFacts) -> Option<Finding> {
+        let model = &self.settings.meter(&meter.id)?.model;
+        if self.models.is_proved(model, &meter.id, meter.total_channel()) {
+            return None;
         }
+        let says = format!(
+            "its model {model} is experimental: its readings count in no report until a register dump of the real \
+             meter proves {}",
+            meter.total_channel()
+        );
+        let rule = "conservative direction: a register map of uncertain origin proves no saving";
+        let subject = format!("meter:{}", meter.id);
+        Some(Finding::new("meter.experimental", Severity::Blocks, subject, says, rule).with("model", model))
     }
 
     pub(crate) fn every_seconds(&self, meter: &MeterId) -> u32 {

@@ -56,6 +56,12 @@ pub(super) fn channel(key: &str, quantity: &str, phase: Option<&str>) -> Result<
     Ok(Channel { quantity, phase })
 }
 
+/// `voltage.l1`, or `active_power` for the whole meter.
+pub(super) fn channel_named(key: &str, name: &str) -> Result<Channel, KeyError> {
+    let (quantity, phase) = name.split_once('.').map_or((name, None), |(q, p)| (q, Some(p)));
+    channel(key, quantity, phase)
+}
+
 /// The parts that measures of registers and fields of payloads share.
 pub(super) fn scaled(
     key: &str,
@@ -85,8 +91,7 @@ pub(super) fn scaled(
 pub(super) fn expected(key: &str, expect: &BTreeMap<String, String>) -> Result<Vec<Expected>, KeyError> {
     let one = |(name, text): (&String, &String)| {
         let at = format!("{key}.expect.{name}");
-        let (quantity, phase) = name.split_once('.').map_or((name.as_str(), None), |(q, p)| (q, Some(p)));
-        let channel = channel(&at, quantity, phase)?;
+        let channel = channel_named(&at, name)?;
         let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
         let value = Decimal::parse(number)
             .zip(Unit::parse(unit))

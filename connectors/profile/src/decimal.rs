@@ -82,6 +82,29 @@ impl Decimal {
         })
     }
 
+    /// `self + other`; `None` beyond the range.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let exponent = self.exponent.min(other.exponent);
+        let lift = |d: Self| {
+            let power = u32::try_from(d.exponent.checked_sub(exponent)?).ok()?;
+            d.mantissa.checked_mul(10_i128.checked_pow(power)?)
+        };
+        Some(Self { mantissa: lift(self)?.checked_add(lift(other)?)?, exponent })
+    }
+
+    /// `10^power`; `None` beyond 30 digits.
+    #[must_use]
+    pub fn power_of_ten(power: i32) -> Option<Self> {
+        (power.abs() <= EXPONENT_MAX).then_some(Self { mantissa: 1, exponent: power })
+    }
+
+    /// Whether it is above 0.
+    #[must_use]
+    pub const fn is_positive(self) -> bool {
+        0 < self.mantissa
+    }
+
     /// The number times `numerator / denominator` as the nearest integer, halves away from zero;
     /// `None` when it does not fit.
     fn scaled(self, numerator: i128, denominator: i128) -> Option<i64> {

@@ -13,11 +13,40 @@ pub enum Number {
     I64,
     F32,
     F64,
+    /// An accumulator of SunSpec: unsigned, and 0 means that the device has none.
+    Acc32,
+    Acc64,
+    /// Packed decimal digits, four a register.
+    Bcd16,
+    Bcd32,
+    Bcd48,
+    Bcd64,
+    /// Four decimal digits a register, each register a binary number of -9999 to 9999.
+    Mod10k32,
+    Mod10k48,
+    Mod10k64,
 }
 
 impl Number {
-    pub const ALL: [Self; 8] =
-        [Self::U16, Self::I16, Self::U32, Self::I32, Self::U64, Self::I64, Self::F32, Self::F64];
+    pub const ALL: [Self; 17] = [
+        Self::U16,
+        Self::I16,
+        Self::U32,
+        Self::I32,
+        Self::U64,
+        Self::I64,
+        Self::F32,
+        Self::F64,
+        Self::Acc32,
+        Self::Acc64,
+        Self::Bcd16,
+        Self::Bcd32,
+        Self::Bcd48,
+        Self::Bcd64,
+        Self::Mod10k32,
+        Self::Mod10k48,
+        Self::Mod10k64,
+    ];
 
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -30,6 +59,15 @@ impl Number {
             Self::I64 => "i64",
             Self::F32 => "f32",
             Self::F64 => "f64",
+            Self::Acc32 => "acc32",
+            Self::Acc64 => "acc64",
+            Self::Bcd16 => "bcd16",
+            Self::Bcd32 => "bcd32",
+            Self::Bcd48 => "bcd48",
+            Self::Bcd64 => "bcd64",
+            Self::Mod10k32 => "mod10k32",
+            Self::Mod10k48 => "mod10k48",
+            Self::Mod10k64 => "mod10k64",
         }
     }
 
@@ -42,9 +80,33 @@ impl Number {
     #[must_use]
     pub const fn words(self) -> u16 {
         match self {
-            Self::U16 | Self::I16 => 1,
-            Self::U32 | Self::I32 | Self::F32 => 2,
-            Self::U64 | Self::I64 | Self::F64 => 4,
+            Self::U16 | Self::I16 | Self::Bcd16 => 1,
+            Self::U32 | Self::I32 | Self::F32 | Self::Acc32 | Self::Bcd32 | Self::Mod10k32 => 2,
+            Self::Bcd48 | Self::Mod10k48 => 3,
+            Self::U64 | Self::I64 | Self::F64 | Self::Acc64 | Self::Bcd64 | Self::Mod10k64 => 4,
+        }
+    }
+
+    /// Whether these bits are the type's own sign for "there is none".
+    #[must_use]
+    pub const fn is_absent(self, bits: u64) -> bool {
+        matches!(self, Self::Acc32 | Self::Acc64) && bits == 0
+    }
+
+    /// The count at which a register of this type begins again at 0; `None` where it does not, or where
+    /// that is not known.
+    #[must_use]
+    pub const fn modulus(self) -> Option<i128> {
+        match self {
+            Self::U16 => Some(1 << 16),
+            Self::U32 | Self::Acc32 => Some(1 << 32),
+            Self::U64 | Self::Acc64 => Some(1 << 64),
+            Self::Bcd16 => Some(10_000),
+            Self::Bcd32 | Self::Mod10k32 => Some(100_000_000),
+            Self::Bcd48 | Self::Mod10k48 => Some(1_000_000_000_000),
+            Self::Bcd64 | Self::Mod10k64 => Some(10_000_000_000_000_000),
+            // What a signed register or a float does at its end is the maker's choice.
+            Self::I16 | Self::I32 | Self::I64 | Self::F32 | Self::F64 => None,
         }
     }
 }
@@ -102,6 +164,8 @@ pub struct Encoding {
 pub enum Raw {
     Integer(i128),
     Float(f64),
+    /// Decimal digits were wanted and there are others.
+    NotDigits,
 }
 
 impl Encoding {
@@ -125,12 +189,49 @@ impl Encoding {
     #[must_use]
     pub fn number(self, bits: u64) -> Raw {
         match self.number {
-            Number::U16 | Number::U32 | Number::U64 => Raw::Integer(i128::from(bits)),
+            Number::U16 | Number::U32 | Number::U64 | Number::Acc32 | Number::Acc64 => {
+                Raw::Integer(i128::from(bits))
+            }
             Number::I16 => Raw::Integer(i128::from(bits as u16 as i16)),
             Number::I32 => Raw::Integer(i128::from(bits as u32 as i32)),
             Number::I64 => Raw::Integer(i128::from(bits as i64)),
             Number::F32 => Raw::Float(f64::from(f32::from_bits(bits as u32))),
             Number::F64 => Raw::Float(f64::from_bits(bits)),
+            Number::Bcd16 | Number::Bcd32 | Number::Bcd48 | Number::Bcd64 => {
+                digits(bits, 4 * self.number.words(), 4, 10, |digit| i128::from(digit))
+            }
+            Number::Mod10k32 | Number::Mod10k48 | Number::Mod10k64 => {
+                digits(bits, self.number.words(), 16, 10_000, |group| i128::from(group as u16 as i16))
+            }
+        }
+    }
+
+    /// The bits of a number: the inverse of [`Self::number`]. `None` when the type cannot hold it.
+    #[must_use]
+    pub fn bits_of(self, raw: Raw) -> Option<u64> {
+        let integer = match (self.number, raw) {
+            (_, Raw::NotDigits) => return None,
+            (Number::F32, Raw::Float(n)) => return Some(u64::from((n as f32).to_bits())),
+            (Number::F64, Raw::Float(n)) => return Some(n.to_bits()),
+            (Number::F32, Raw::Integer(n)) => return Some(u64::from((n as f32).to_bits())),
+            (Number::F64, Raw::Integer(n)) => return Some((n as f64).to_bits()),
+            (_, Raw::Float(_)) => return None,
+            (_, Raw::Integer(n)) => n,
+        };
+        match self.number {
+            Number::F32 | Number::F64 => None,
+            Number::U16 => u16::try_from(integer).ok().map(u64::from),
+            Number::I16 => i16::try_from(integer).ok().map(|n| u64::from(n as u16)),
+            Number::U32 | Number::Acc32 => u32::try_from(integer).ok().map(u64::from),
+            Number::I32 => i32::try_from(integer).ok().map(|n| u64::from(n as u32)),
+            Number::U64 | Number::Acc64 => u64::try_from(integer).ok(),
+            Number::I64 => i64::try_from(integer).ok().map(|n| n as u64),
+            Number::Bcd16 | Number::Bcd32 | Number::Bcd48 | Number::Bcd64 => {
+                bits_of_digits(integer, 4 * self.number.words(), 4, 10)
+            }
+            Number::Mod10k32 | Number::Mod10k48 | Number::Mod10k64 => {
+                bits_of_digits(integer, self.number.words(), 16, 10_000)
+            }
         }
     }
 
@@ -149,42 +250,28 @@ impl Encoding {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_four_orders_of_one_number() {
-        let bits = |order, words: &[u16]| Encoding { number: Number::U32, order }.bits(words);
-        assert_eq!(bits(WordOrder::Abcd, &[0x1122, 0x3344]), Some(0x1122_3344));
-        assert_eq!(bits(WordOrder::Cdab, &[0x3344, 0x1122]), Some(0x1122_3344));
-        assert_eq!(bits(WordOrder::Badc, &[0x2211, 0x4433]), Some(0x1122_3344));
-        assert_eq!(bits(WordOrder::Dcba, &[0x4433, 0x2211]), Some(0x1122_3344));
-        assert_eq!(bits(WordOrder::Abcd, &[0x1122]), None);
-    }
-
-    #[test]
-    fn signs_and_floats() {
-        let read = |number, words: &[u16]| {
-            let e = Encoding { number, order: WordOrder::Abcd };
-            e.bits(words).map(|b| e.number(b))
-        };
-        assert_eq!(read(Number::I16, &[0xFFFF]), Some(Raw::Integer(-1)));
-        assert_eq!(read(Number::U16, &[0xFFFF]), Some(Raw::Integer(65_535)));
-        assert_eq!(read(Number::I32, &[0xFFFF, 0xFFFE]), Some(Raw::Integer(-2)));
-        assert_eq!(read(Number::I64, &[0xFFFF, 0xFFFF, 0xFFFF, 0xFFFD]), Some(Raw::Integer(-3)));
-        assert_eq!(read(Number::U64, &[0x8000, 0, 0, 0]), Some(Raw::Integer(1 << 63)));
-        assert_eq!(read(Number::F32, &[0x4640, 0xE666]), Some(Raw::Float(f64::from(12345.6_f32))));
-        assert_eq!(read(Number::F64, &[0x40C8, 0x1CCC, 0xCCCC, 0xCCCD]), Some(Raw::Float(12345.6)));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn words_and_bits_are_inverse(bits: u64, n in 0_usize..8, o in 0_usize..4) {
-            let e = Encoding { number: Number::ALL[n], order: WordOrder::ALL[o] };
-            let width = 16 * u32::from(e.number.words());
-            let bits = if width == 64 { bits } else { bits & ((1 << width) - 1) };
-            proptest::prop_assert_eq!(e.bits(&e.words(bits)), Some(bits));
+/// A number of `count` digits of base `base`, each `width` bits wide, most significant first.
+fn digits(bits: u64, count: u16, width: u32, base: i128, digit: impl Fn(u64) -> i128) -> Raw {
+    let mut number = 0;
+    for i in (0..u32::from(count)).rev() {
+        let digit = digit((bits >> (width * i)) & ((1 << width) - 1));
+        if digit <= -base || base <= digit {
+            return Raw::NotDigits;
         }
+        number = number * base + digit;
     }
+    Raw::Integer(number)
 }
+
+fn bits_of_digits(mut number: i128, count: u16, width: u32, base: i128) -> Option<u64> {
+    let mut bits = 0;
+    for i in 0..u32::from(count) {
+        bits |= u64::try_from(number.checked_rem(base)?).ok()? << (width * i);
+        number /= base;
+    }
+    (number == 0).then_some(bits)
+}
+
+#[cfg(test)]
+#[path = "encoding_tests.rs"]
+mod tests;

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use model::{Channel, Instant, Value};
 
 use crate::mbus::{MBusModel, Telegram, TelegramError, records};
+use crate::measure::{Decoded, Measure};
 use crate::payload::{PayloadError, PayloadModel};
-use crate::registers::{Decoded, RegisterModel};
+use crate::registers::{Layout, RegisterModel, RegisterRef};
+use crate::sunspec::{ModelAt, ResolveError, Walk, WalkError};
 use crate::{Interface, MeterModel};
 
 /// One reading an example must give.
@@ -37,6 +39,18 @@ pub enum ExampleError {
         "example {number}: {channel} reads {read:?} where {expected:?} is expected: correct the register, type, order, scale or unit"
     )]
     Differs { number: usize, channel: Channel, read: Decoded, expected: Value },
+    #[error("example {number}: its registers are not those of a SunSpec device")]
+    Walk {
+        number: usize,
+        #[source]
+        source: WalkError,
+    },
+    #[error("example {number}: the map does not fit its SunSpec models")]
+    Resolve {
+        number: usize,
+        #[source]
+        source: ResolveError,
+    },
     #[error("example {number} is refused")]
     Payload {
         number: usize,
@@ -84,26 +98,95 @@ pub(crate) fn prove(model: &MeterModel) -> Result<(), ExampleError> {
 fn prove_registers(model: &RegisterModel) -> Result<(), ExampleError> {
     for (i, example) in model.examples.iter().enumerate() {
         let number = i + 1;
-        let mut seen: BTreeMap<u64, Channel> = BTreeMap::new();
+        let model = place(model, &example.registers).map_err(|e| e.of_example(number))?;
+        let mut seen: BTreeMap<Vec<u64>, Channel> = BTreeMap::new();
         for expected in &example.expect {
             let channel = expected.channel;
             let Some(measure) = model.measures.iter().find(|m| m.channel == channel) else {
                 return Err(ExampleError::Unknown { number, channel });
             };
-            let (first, last) = measure.span();
-            let mut words = Vec::new();
-            for address in first..=last {
-                let register = crate::RegisterRef { address, ..measure.register };
-                let word = example.registers.get(&register);
-                words.push(*word.ok_or(ExampleError::Register { number, channel, address })?);
-            }
-            if let Some(other) = measure.encoding.bits(&words).and_then(|bits| seen.insert(bits, channel)) {
+            let words = words_of(measure, &example.registers).map_err(|address| ExampleError::Register {
+                number,
+                channel,
+                address,
+            })?;
+            if let Some(other) = seen.insert(measure.bits(&words), channel) {
                 return Err(ExampleError::Same { number, one: other, other: channel });
             }
             compare(number, *expected, measure.decode(&words))?;
         }
     }
     Ok(())
+}
+
+/// Why a SunSpec map cannot be placed into given registers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PlaceError {
+    Walk(WalkError),
+    Resolve(ResolveError),
+}
+
+impl std::fmt::Display for PlaceError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Walk(error) => error.fmt(f),
+            Self::Resolve(error) => error.fmt(f),
+        }
+    }
+}
+
+impl PlaceError {
+    fn of_example(self, number: usize) -> ExampleError {
+        match self {
+            Self::Walk(source) => ExampleError::Walk { number, source },
+            Self::Resolve(source) => ExampleError::Resolve { number, source },
+        }
+    }
+}
+
+/// The map as a device with these registers has it.
+pub(crate) fn place(
+    model: &RegisterModel,
+    registers: &BTreeMap<RegisterRef, u16>,
+) -> Result<RegisterModel, PlaceError> {
+    let chain = match model.layout {
+        Layout::Fixed => Vec::new(),
+        Layout::SunSpec { .. } => walk(registers).map_err(PlaceError::Walk)?,
+    };
+    model.resolve(&chain).map_err(PlaceError::Resolve)
+}
+
+fn walk(registers: &BTreeMap<RegisterRef, u16>) -> Result<Vec<ModelAt>, WalkError> {
+    let mut walk = Walk::new();
+    while let Some((first, count)) = walk.next() {
+        let word = |i| {
+            let address = first.address.checked_add(i)?;
+            registers.get(&RegisterRef { address, ..first }).copied()
+        };
+        let words: Option<Vec<u16>> = (0..count).map(word).collect();
+        walk.feed(words.as_deref());
+    }
+    walk.result()
+}
+
+/// The words of a measure's span; registers that none of its pieces use need not be given.
+///
+/// # Errors
+/// The address of a register that is missing.
+pub(crate) fn words_of(measure: &Measure, registers: &BTreeMap<RegisterRef, u16>) -> Result<Vec<u16>, u16> {
+    let (first, last) = measure.span();
+    let used = |address| {
+        measure
+            .pieces()
+            .any(|(r, words)| r.address <= address && address <= r.address.saturating_add(words - 1))
+    };
+    (first..=last)
+        .map(|address| match registers.get(&RegisterRef { address, ..measure.register }) {
+            Some(word) => Ok(*word),
+            None if used(address) => Err(address),
+            None => Ok(0),
+        })
+        .collect()
 }
 
 fn prove_payloads(model: &PayloadModel) -> Result<(), ExampleError> {

@@ -4,31 +4,39 @@
 //! arguments; values, or the reason why there is none, go out.
 
 pub mod decimal;
+pub mod dump;
 pub mod encoding;
 pub mod example;
+pub mod identify;
 pub mod json;
 pub mod mbus;
+pub mod measure;
 pub mod payload;
 pub mod plan;
 pub mod registers;
+pub mod sunspec;
 
 use model::ModelId;
 
 pub use decimal::Decimal;
+pub use dump::{Dump, DumpError, Shown};
 pub use encoding::{Encoding, Number, WordOrder};
 pub use example::{ExampleError, Expected};
+pub use identify::{Check, Identification};
+pub use measure::{Decoded, Factor, FactorRule, Measure, Part, UnitCode, UnitRegister};
 pub use mbus::{
     MBusExample, MBusModel, MBusModelError, RecordFunction, RecordKey, RecordKind, RecordMeasure,
 };
 pub use payload::{Field, Message, PayloadError, PayloadExample, PayloadModel, TimeField, TimeForm};
 pub use plan::{Block, plan};
-pub use registers::{
-    Decoded, Limits, Measure, ModelError, Range, RegisterExample, RegisterModel, RegisterRef, Space,
-};
+pub use registers::{Layout, Limits, ModelError, Range, RegisterExample, RegisterModel, RegisterRef, Space};
 
 /// How well the file of a meter is known to be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EvidenceLevel {
+    /// Written from one uncertain source: usable, but its readings are refused for a report until registers of a
+    /// real meter have proved them.
+    Experimental,
     /// Written from the maker's paper or agreeing community sources; never seen with a real meter.
     Datasheet,
     /// Read from a real meter on a table.
@@ -38,11 +46,12 @@ pub enum EvidenceLevel {
 }
 
 impl EvidenceLevel {
-    pub const ALL: [Self; 3] = [Self::Datasheet, Self::Bench, Self::Field];
+    pub const ALL: [Self; 4] = [Self::Experimental, Self::Datasheet, Self::Bench, Self::Field];
 
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Experimental => "experimental",
             Self::Datasheet => "datasheet",
             Self::Bench => "bench",
             Self::Field => "field",
@@ -61,6 +70,9 @@ pub struct Evidence {
     pub level: EvidenceLevel,
     /// Manuals and public sources, one a line.
     pub sources: Vec<String>,
+    /// Whether a dump of one meter says nothing of others of this model, since their units are set one by one and no
+    /// register says them.
+    pub each_meter: bool,
 }
 
 /// By which means a meter speaks.
@@ -85,6 +97,9 @@ pub struct MeterModel {
     pub evidence: Evidence,
     /// What a person who installs this meter must know, one sentence each.
     pub caveats: Vec<String>,
+    /// The ways in which a device shows that it is of this model: any one of them suffices. Empty where the maker
+    /// gives none.
+    pub identify: Vec<Identification>,
     pub interface: Interface,
 }
 

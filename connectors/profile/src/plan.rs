@@ -1,9 +1,10 @@
 //! Merges registers into few requests. A pure function of the map and of what the device tolerates.
 //!
-//! Must never: exceed the device's limit, or split one number over two requests, since its halves
-//! could then be of two different moments.
+//! Must never: exceed the device's limit, or split one value over two requests, since its pieces (halves of a
+//! number, digit groups, tariffs, scale and unit registers) could then be of two different moments.
 
-use crate::registers::{Limits, Measure, REGISTERS_PER_REQUEST_MAX, Space};
+use crate::measure::Measure;
+use crate::registers::{Limits, REGISTERS_PER_REQUEST_MAX, Space};
 
 /// One request, and the measures its answer holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,12 @@ impl Block {
     pub fn last(&self) -> u16 {
         self.address.saturating_add(self.count.saturating_sub(1))
     }
+
+    /// The words of the block's answer from the measure's first register on; `None` when the answer ends before.
+    #[must_use]
+    pub fn words_of<'w>(&self, measure: &Measure, words: &'w [u16]) -> Option<&'w [u16]> {
+        words.get(usize::from(measure.span().0.checked_sub(self.address)?)..)
+    }
 }
 
 /// The fewest requests that cover all measures: taking registers in rising order, a request is
@@ -31,7 +38,7 @@ pub fn plan(measures: &[Measure], limits: Limits) -> Vec<Block> {
     let limit = u32::from(limits.registers_per_request.clamp(1, REGISTERS_PER_REQUEST_MAX));
     let gap = u32::from(limits.widest_gap);
     let mut order: Vec<usize> = (0..measures.len()).collect();
-    order.sort_by_key(|&i| (measures[i].register, measures[i].encoding.number.words(), i));
+    order.sort_by_key(|&i| (measures[i].register.space, measures[i].span(), i));
 
     let mut blocks: Vec<Block> = Vec::new();
     for i in order {
@@ -63,11 +70,8 @@ mod tests {
 
     use super::*;
     use crate::encoding::Number;
-    use crate::registers::{RegisterRef, tests::measure};
-
-    fn limits(registers_per_request: u16, widest_gap: u16) -> Limits {
-        Limits { registers_per_request, widest_gap, pause_ms: 0 }
-    }
+    use crate::measure::tests::measure;
+    use crate::registers::{RegisterRef, tests::limits};
 
     fn spans(blocks: &[Block]) -> Vec<(u16, u16)> {
         blocks.iter().map(|b| (b.address, b.count)).collect()
@@ -94,7 +98,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_measure_is_whole_in_one_block_within_the_limit(
-            map in proptest::collection::vec((0_u16..400, 0_usize..8, any::<bool>()), 1..60),
+            map in proptest::collection::vec((0_u16..400, 0_usize..17, any::<bool>()), 1..60),
             limit in 4_u16..=125, gap in 0_u16..40,
         ) {
             let measures: Vec<Measure> = map.iter().map(|&(address, n, holding)| {

@@ -1,16 +1,16 @@
-//! Meters with registers: their measures, what they tolerate, and what a block of words says.
+//! Meters with registers: where their measures lie, what they tolerate, and what a block of words says.
 //!
-//! Must never: return a value that the file calls a sentinel, or a gauge that is not finite.
+//! Must never: take an offset for an address, or accept a value whose parts cannot be read in one request.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use model::{Channel, Unit, Value};
 
-use crate::decimal::{Decimal, float_value};
-use crate::encoding::{Encoding, Raw};
 use crate::example::Expected;
+pub use crate::measure::{Decoded, Measure};
 use crate::plan::Block;
+use crate::sunspec::{ModelAt, ResolveError};
 
 /// Most registers one Modbus request may ask for (Modbus application protocol V1.1b3, 6.3).
 pub const REGISTERS_PER_REQUEST_MAX: u16 = 125;
@@ -41,11 +41,12 @@ impl Space {
     }
 }
 
-/// Where a measure lies.
+/// Where a number lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegisterRef {
     pub space: Space,
-    /// As sent on the wire: counted from 0, without the 30001 or 40001 of manuals.
+    /// As sent on the wire: counted from 0, without the 30001 or 40001 of manuals. In a map of
+    /// [`Layout::SunSpec`]: counted from the model's header.
     pub address: u16,
 }
 
@@ -70,20 +71,6 @@ impl fmt::Display for Range {
     }
 }
 
-/// One line of a register map.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Measure {
-    pub channel: Channel,
-    pub register: RegisterRef,
-    pub encoding: Encoding,
-    /// The unit of the register once multiplied by `scale`.
-    pub unit: Unit,
-    pub scale: Decimal,
-    /// Bit patterns that mean "no value", after the words were put in order.
-    pub sentinels: Vec<u64>,
-    pub plausible: Range,
-}
-
 /// What the device tolerates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -93,11 +80,24 @@ pub struct Limits {
     pub widest_gap: u16,
     /// Silence the device needs between two requests.
     pub pause_ms: u16,
+    /// How long the device may take to answer, where it needs longer than the link allows.
+    pub timeout_ms: Option<u16>,
+}
+
+/// What the addresses of a map count from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layout {
+    /// From the beginning of the register space.
+    Fixed,
+    /// From the header of the first SunSpec model in the device's chain that has one of these ids: the map is
+    /// used after [`crate::sunspec::Walk`] has found it and [`RegisterModel::resolve`] has placed it.
+    SunSpec { models: Vec<u16> },
 }
 
 /// Example registers with the readings they must give.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RegisterExample {
+    /// As the device has them: for SunSpec with the whole chain.
     pub registers: BTreeMap<RegisterRef, u16>,
     pub expect: Vec<Expected>,
 }
@@ -105,6 +105,7 @@ pub struct RegisterExample {
 /// A meter that is asked for registers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RegisterModel {
+    pub layout: Layout,
     pub limits: Limits,
     pub measures: Vec<Measure>,
     pub examples: Vec<RegisterExample>,
@@ -120,17 +121,27 @@ pub enum ModelError {
     #[error("registers_per_request is {given}: use 1 to {REGISTERS_PER_REQUEST_MAX}")]
     Limit { given: u16 },
     #[error(
-        "{channel} takes {words} registers but only {limit} may be asked for at once: raise registers_per_request"
+        "{channel} takes {words} registers from its first to its last but only {limit} may be asked for at once: raise registers_per_request"
     )]
     TooWide { channel: Channel, words: u16, limit: u16 },
     #[error("{channel} begins at {address} and runs beyond register 65535: correct its address")]
     BeyondEnd { channel: Channel, address: u16 },
+    #[error("{channel} is read from both register spaces, which no single request can do: correct a `space`")]
+    TwoSpaces { channel: Channel },
+    #[error(
+        "the registers of {channel} are {hole} apart but only {widest_gap} unused ones may be read along: raise widest_gap"
+    )]
+    Hole { channel: Channel, hole: u16, widest_gap: u16 },
     #[error("{channel} is given twice: keep one")]
     Twice { channel: Channel },
     #[error("{channel} cannot be in {unit}: use a unit of {}", channel.quantity.unit())]
     Unit { channel: Channel, unit: Unit },
     #[error("the plausible range of {channel} is empty: put the smaller number in `from`")]
     Range { channel: Channel },
+    #[error("wraps_at of {channel} is no amount above 0: correct or remove it")]
+    Modulus { channel: Channel },
+    #[error("no SunSpec model is named: give the ids of the models that hold these registers")]
+    NoModels,
 }
 
 impl RegisterModel {
@@ -149,8 +160,11 @@ impl RegisterModel {
         if limit == 0 || limit > REGISTERS_PER_REQUEST_MAX {
             return Err(ModelError::Limit { given: limit });
         }
+        if self.layout == (Layout::SunSpec { models: Vec::new() }) {
+            return Err(ModelError::NoModels);
+        }
         for (i, measure) in self.measures.iter().enumerate() {
-            measure.check(limit)?;
+            measure.check(self.limits)?;
             if self.measures[..i].iter().any(|other| other.channel == measure.channel) {
                 return Err(ModelError::Twice { channel: measure.channel });
             }
@@ -158,7 +172,16 @@ impl RegisterModel {
         Ok(())
     }
 
-    /// The requests of one sweep.
+    /// The map with absolute addresses, on a device whose chain of SunSpec models was found to be `chain`. A map of
+    /// fixed addresses comes back as it is.
+    ///
+    /// # Errors
+    /// The device has no such model, or one too short for these measures.
+    pub fn resolve(&self, chain: &[ModelAt]) -> Result<Self, ResolveError> {
+        crate::sunspec::resolve(self, chain)
+    }
+
+    /// The requests of one sweep. Of a map of [`Layout::SunSpec`]: after [`Self::resolve`].
     #[must_use]
     pub fn plan(&self) -> Vec<Block> {
         crate::plan::plan(&self.measures, self.limits)
@@ -170,130 +193,33 @@ impl RegisterModel {
         let measures = block.measures.iter().filter_map(|&i| self.measures.get(i));
         measures
             .map(|measure| {
-                let offset = usize::from(measure.register.address - block.address);
-                let decoded = words.get(offset..).map_or(Decoded::Missing, |words| measure.decode(words));
-                (measure.channel, decoded)
+                (
+                    measure.channel,
+                    block.words_of(measure, words).map_or(Decoded::Missing, |w| measure.decode(w)),
+                )
             })
             .collect()
     }
 }
 
-/// What the registers of one measure say.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Decoded {
-    Value(Value),
-    /// A number, but outside what the meter can mean: kept, never used.
-    Implausible(Value, Range),
-    /// The device's own sign for "no value".
-    Sentinel {
-        bits: u64,
-    },
-    /// NaN or infinite.
-    NotANumber {
-        bits: u64,
-    },
-    /// A number too large to be kept.
-    Overflow {
-        bits: u64,
-    },
-    /// The answer was shorter than asked for.
-    Missing,
-}
-
-impl Decoded {
-    /// Places `value` inside or outside the range.
-    #[must_use]
-    pub fn of(value: Value, plausible: Range) -> Self {
-        if plausible.holds(value) { Self::Value(value) } else { Self::Implausible(value, plausible) }
-    }
-}
-
-impl Measure {
-    fn check(&self, limit: u16) -> Result<(), ModelError> {
-        let channel = self.channel;
-        let words = self.encoding.number.words();
-        if words > limit {
-            return Err(ModelError::TooWide { channel, words, limit });
-        }
-        if self.register.address.checked_add(words - 1).is_none() {
-            return Err(ModelError::BeyondEnd { channel, address: self.register.address });
-        }
-        if self.unit.factor_to(channel.quantity).is_none() {
-            return Err(ModelError::Unit { channel, unit: self.unit });
-        }
-        if self.plausible.from < self.plausible.to { Ok(()) } else { Err(ModelError::Range { channel }) }
-    }
-
-    /// What the words beginning at this measure's register say.
-    #[must_use]
-    pub fn decode(&self, words: &[u16]) -> Decoded {
-        let Some(bits) = self.encoding.bits(words) else { return Decoded::Missing };
-        if self.sentinels.contains(&bits) {
-            return Decoded::Sentinel { bits };
-        }
-        let quantity = self.channel.quantity;
-        let value = match self.encoding.number(bits) {
-            Raw::Float(number) if !number.is_finite() => return Decoded::NotANumber { bits },
-            Raw::Float(number) => float_value(number, self.scale, self.unit, quantity),
-            Raw::Integer(number) => {
-                Decimal::integer(number).times(self.scale).and_then(|d| d.value(self.unit, quantity))
-            }
-        };
-        value.map_or(Decoded::Overflow { bits }, |value| Decoded::of(value, self.plausible))
-    }
-
-    /// The registers it takes, first and last.
-    #[must_use]
-    pub fn span(&self) -> (u16, u16) {
-        (self.register.address, self.register.address.saturating_add(self.encoding.number.words() - 1))
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use model::{Phase, Quantity};
-
     use super::*;
-    use crate::encoding::{Number, WordOrder};
+    use crate::encoding::Number;
+    use crate::measure::tests::measure;
 
-    pub(crate) fn measure(address: u16, number: Number) -> Measure {
-        Measure {
-            channel: Channel { quantity: Quantity::ActiveEnergyImport, phase: Phase::Total },
-            register: RegisterRef { space: Space::Input, address },
-            encoding: Encoding { number, order: WordOrder::Abcd },
-            unit: Unit::KilowattHour,
-            scale: Decimal::ONE,
-            sentinels: Vec::new(),
-            plausible: Range { from: 0.0, to: 1e12 },
-        }
-    }
-
-    #[test]
-    fn an_integer_register_of_tenths_is_exact() {
-        let m = Measure { scale: Decimal::from_f64(0.1).unwrap(), ..measure(0, Number::I32) };
-        assert_eq!(m.decode(&[0, 3]), Decoded::Value(Value::Total(300)));
-        assert_eq!(m.decode(&[0x0000, 0x0001]), Decoded::Value(Value::Total(100)));
-        assert_eq!(m.decode(&[0xFFFF, 0xFFFF]), Decoded::Implausible(Value::Total(-100), m.plausible));
-        assert_eq!(m.decode(&[1]), Decoded::Missing);
-    }
-
-    #[test]
-    fn sentinels_and_nan_are_no_values() {
-        let m = Measure { sentinels: vec![0x7FFF_FFFF], ..measure(0, Number::I32) };
-        assert_eq!(m.decode(&[0x7FFF, 0xFFFF]), Decoded::Sentinel { bits: 0x7FFF_FFFF });
-        let m = measure(0, Number::F32);
-        assert_eq!(m.decode(&[0x7FC0, 0]), Decoded::NotANumber { bits: 0x7FC0_0000 });
-        assert_eq!(m.decode(&[0x7F80, 0]), Decoded::NotANumber { bits: 0x7F80_0000 });
-        let m = measure(0, Number::F64);
-        assert!(matches!(m.decode(&[0x7FEF, 0xFFFF, 0xFFFF, 0xFFFF]), Decoded::Overflow { .. }));
-        let m = measure(0, Number::U64);
-        assert!(matches!(m.decode(&[0xFFFF; 4]), Decoded::Overflow { .. }));
+    pub(crate) fn limits(registers_per_request: u16, widest_gap: u16) -> Limits {
+        Limits { registers_per_request, widest_gap, pause_ms: 0, timeout_ms: None }
     }
 
     #[test]
     fn a_map_that_cannot_work_is_refused() {
-        let limits = Limits { registers_per_request: 2, widest_gap: 0, pause_ms: 0 };
-        let model = |measures| RegisterModel { limits, measures, examples: vec![] };
+        let model = |measures| RegisterModel {
+            layout: Layout::Fixed,
+            limits: limits(2, 0),
+            measures,
+            examples: vec![],
+        };
         assert_eq!(model(vec![]).check(), Err(ModelError::Empty));
         assert!(matches!(
             model(vec![measure(0, Number::U64)]).check(),

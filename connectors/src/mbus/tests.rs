@@ -217,8 +217,9 @@ fn heat_meter() -> Arc<MeterModel> {
         replaces: vec![],
         maker: "test".into(),
         name: "test".into(),
-        evidence: Evidence { level: EvidenceLevel::Bench, sources: vec![] },
+        evidence: Evidence { level: EvidenceLevel::Bench, sources: vec![], each_meter: false },
         caveats: vec![],
+        identify: vec![],
         interface: Interface::MBus(MBusModel {
             battery: true,
             telegrams: 3,

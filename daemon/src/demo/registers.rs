@@ -110,16 +110,11 @@ pub(crate) fn encode(measure: &Measure, value: f64) -> Vec<u16> {
         Kind::Total => (in_register + 1e-6).floor(),
         Kind::Gauge => in_register.round(),
     };
-    let bits = match measure.encoding.number {
-        Number::U16 => u64::from(whole as u16),
-        Number::I16 => u64::from(whole as i16 as u16),
-        Number::U32 => u64::from(whole as u32),
-        Number::I32 => u64::from(whole as i32 as u32),
-        Number::U64 => whole as u64,
-        Number::I64 => whole as i64 as u64,
-        Number::F32 => u64::from((in_register as f32).to_bits()),
-        Number::F64 => in_register.to_bits(),
+    let raw = match measure.encoding.number {
+        Number::F32 | Number::F64 => Raw::Float(in_register),
+        _ => Raw::Integer(whole as i128),
     };
+    let bits = measure.encoding.bits_of(raw).unwrap_or_default();
     measure.encoding.words(bits)
 }
 
@@ -128,9 +123,10 @@ pub(crate) fn encode(measure: &Measure, value: f64) -> Vec<u16> {
 pub(crate) fn as_read(measure: &Measure, index: i64) -> i64 {
     let words = encode(measure, index as f64);
     let factor = measure.unit.factor_to(measure.channel.quantity).unwrap_or(1.0) * measure.scale.to_f64();
-    let read = measure.encoding.bits(&words).map(|bits| match measure.encoding.number(bits) {
-        Raw::Integer(number) => number as f64 * factor,
-        Raw::Float(number) => number * factor,
+    let read = measure.encoding.bits(&words).and_then(|bits| match measure.encoding.number(bits) {
+        Raw::Integer(number) => Some(number as f64 * factor),
+        Raw::Float(number) => Some(number * factor),
+        Raw::NotDigits => None,
     });
     read.map_or(index, |read| read.round() as i64)
 }
