@@ -10,6 +10,7 @@ pub mod counter;
 pub mod degree_days;
 pub mod evaluate;
 pub mod factors;
+pub mod gas;
 mod kpi;
 pub mod normalise;
 pub mod report;

@@ -5,9 +5,13 @@
 
 use chrono::NaiveDate;
 use model::time::day_start;
-use model::{BaseUnit, Finding, Instant, Interval, MeterFacts, Month, MonthValue, MonthlySeries, Step, Zone};
+use model::{
+    BaseUnit, Finding, GasCoefficient, Instant, Interval, MeterFacts, Month, MonthValue, MonthlySeries, Step,
+    Zone,
+};
 
 use crate::counter::{Counter, CounterSettings, Push};
+use crate::gas::standard_months;
 
 mod notes;
 pub mod split;
@@ -38,6 +42,9 @@ pub struct SeriesSettings {
     pub resolution: i64,
     /// An interval longer than this is catch-up energy: it counts, but its place in time is estimated.
     pub gap_after_millis: i64,
+    /// With it the totals, and all of the settings, are litres of gas at the meter's conditions; days and months are
+    /// given in litres at standard conditions.
+    pub gas: Option<GasCoefficient>,
 }
 
 impl SeriesSettings {
@@ -45,10 +52,12 @@ impl SeriesSettings {
     /// 15 minutes.
     #[must_use]
     pub fn of(meter: &MeterFacts, zone: Zone, every_seconds: u32) -> Self {
+        let gas = meter.gas.map(|gas| gas.coefficient);
         Self {
             unit: meter.carrier.base_unit(),
             zone,
-            ceiling_per_milli: meter.ceiling_per_milli(),
+            ceiling_per_milli: meter.ceiling_per_milli() / gas.map_or(1.0, GasCoefficient::to_f64),
+            gas,
             wraps_at: meter.wraps_at,
             resolution: 1,
             gap_after_millis: (i64::from(every_seconds) * 3_000).max(GAP_MILLIS_MIN),
@@ -294,7 +303,11 @@ impl Accumulator {
             months.push(self.month_value(month, &self.days[start..end], until));
             start = end;
         }
-        MonthlySeries { unit: self.settings.unit, months }
+        let series = MonthlySeries { unit: self.settings.unit, months };
+        match self.settings.gas {
+            Some(coefficient) => standard_months(series, coefficient),
+            None => series,
+        }
     }
 
     fn month_value(&self, month: Month, days: &[DayValue], until: Instant) -> MonthValue {
@@ -324,7 +337,7 @@ impl Accumulator {
         }
     }
 
-    /// Every civil day with covered time, ascending.
+    /// Every civil day with covered time, ascending; of gas at the meter's conditions, as the totals are.
     #[must_use]
     pub fn days(&self) -> &[DayValue] {
         &self.days
@@ -333,10 +346,11 @@ impl Accumulator {
     /// Energy of a civil day so far, in the smallest unit; zero for a day without readings.
     #[must_use]
     pub fn today(&self, day: NaiveDate) -> i64 {
-        match self.days.last() {
+        let amount = match self.days.last() {
             Some(last) if last.day == day => last.amount,
             _ => self.days.binary_search_by_key(&day, |d| d.day).map_or(0, |i| self.days[i].amount),
-        }
+        };
+        self.settings.gas.map_or(amount, |coefficient| coefficient.standard_litres(amount))
     }
 
     /// What the counter did and where readings are missing, per month, with `subject` (`meter:boiler-1`) before

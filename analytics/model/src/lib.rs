@@ -5,6 +5,7 @@
 //! own their form and convert at their edge.
 
 pub mod finding;
+pub mod gas;
 pub mod ids;
 pub mod money;
 pub mod project;
@@ -15,6 +16,7 @@ pub mod series;
 pub mod time;
 
 pub use finding::{Finding, Severity};
+pub use gas::{GasBasis, GasCoefficient, GasConversion};
 pub use ids::{BuildingId, FactorSetId, IdError, MeterId, ModelId, ProjectId, SchemeId, StationId};
 pub use money::Euro;
 pub use project::{

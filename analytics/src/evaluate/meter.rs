@@ -4,7 +4,7 @@
 
 use chrono::NaiveDate;
 use model::{
-    BuildingId, Carrier, Direction, Finding, MeterFacts, MeterId, MeterRole, Month, MonthValue,
+    BuildingId, Carrier, Direction, Finding, GasBasis, MeterFacts, MeterId, MeterRole, Month, MonthValue,
     MonthlySeries, Severity,
 };
 
@@ -100,6 +100,7 @@ pub(super) fn assess(
     let settled = bills::settle(&known.bills, unit, &subject);
     let dated = known.findings.iter().chain(&settled.findings);
     findings.extend(dated.filter(|f| context.is_used(f.month)).map(|f| f.finding.clone()));
+    findings.extend(converted(facts, known, &subject));
     let from_bills =
         bills::months(&settled.periods, unit, context.input.project.zone, facts.ceiling_per_milli());
     let reference = reference(context, facts, known, &settled, &subject, &mut findings);
@@ -125,6 +126,33 @@ pub(super) fn assess(
         },
     };
     (year, assessment, findings)
+}
+
+/// Says with which coefficient the meter's volume became standard volume.
+fn converted(facts: &MeterFacts, known: &MeterInput, subject: &str) -> Option<Finding> {
+    let gas = facts.gas.filter(|_| 0 < known.readings)?;
+    let rule = "conversion coefficient C of gas meters without corrector (low pressure)";
+    let (code, says) = match gas.basis {
+        GasBasis::Stated => {
+            let says = format!("volume at the meter times C = {}, as stated in the project", gas.coefficient);
+            ("gas.stated", says)
+        }
+        GasBasis::Place { altitude_m, degree_days, zone } => {
+            let says = format!(
+                "volume at the meter times C = {}, from {altitude_m} m, {degree_days} degree days, zone {zone}",
+                gas.coefficient
+            );
+            ("gas.converted", says)
+        }
+    };
+    let finding =
+        Finding::new(code, Severity::Note, subject, says, rule).with("coefficient", gas.coefficient);
+    Some(match gas.basis {
+        GasBasis::Stated => finding,
+        GasBasis::Place { altitude_m, degree_days, zone } => {
+            finding.with("altitude_m", altitude_m).with("degree_days", degree_days).with("zone", zone)
+        }
+    })
 }
 
 fn reference(

@@ -73,6 +73,7 @@ fn facts(id: &str, carrier: Carrier, direction: Direction, role: MeterRole) -> M
         supply_point: None,
         ceiling_per_hour: 40.0,
         wraps_at: None,
+        gas: None,
         serial: None,
         accuracy_class: None,
     }
