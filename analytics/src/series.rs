@@ -6,8 +6,8 @@
 use chrono::NaiveDate;
 use model::time::day_start;
 use model::{
-    BaseUnit, Finding, GasCoefficient, Instant, Interval, MeterFacts, Month, MonthValue, MonthlySeries, Step,
-    Zone,
+    BaseUnit, Finding, GasCoefficient, Instant, Interval, MeterFacts, Month, MonthValue, MonthlySeries,
+    Severity, Step, Zone,
 };
 
 use crate::counter::{Counter, CounterSettings, Push};
@@ -62,6 +62,33 @@ impl SeriesSettings {
             resolution: 1,
             gap_after_millis: (i64::from(every_seconds) * 3_000).max(GAP_MILLIS_MIN),
         }
+    }
+}
+
+/// Shortest time in which a register may come round, in seconds: a day, or ten readings.
+const WRAP_SECONDS_MIN: f64 = 86_400.0;
+const WRAP_READINGS_MIN: f64 = 10.0;
+
+impl SeriesSettings {
+    /// A finding where the register can come round within a day or ten readings at what the connection carries: a gap
+    /// longer than that hides how often it did. The counter sees one wrap between two totals and no more.
+    #[must_use]
+    pub fn fast_wrap(&self, every_seconds: u32, subject: &str) -> Option<Finding> {
+        let modulus = self.wraps_at?;
+        if self.ceiling_per_milli <= 0.0 {
+            return None;
+        }
+        let seconds = modulus as f64 / self.ceiling_per_milli / 1_000.0;
+        let least = WRAP_SECONDS_MIN.max(WRAP_READINGS_MIN * f64::from(every_seconds));
+        let hours = format!("{:.1}", seconds / 3_600.0);
+        (seconds < least).then(|| {
+            let says = format!(
+                "at the connection's ceiling the register begins again after {hours} h; a longer gap hides how \
+                 often it did, so read it more often, or use a counter with a wider register"
+            );
+            let rule = "conservative direction: a wrap that nobody saw is energy that is missing";
+            Finding::new("series.wrap.fast", Severity::Caution, subject, says, rule).with("hours", hours)
+        })
     }
 }
 

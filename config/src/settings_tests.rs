@@ -152,6 +152,39 @@ fn each_bad_value_has_its_message() {
 }
 
 #[test]
+fn what_an_input_counts_is_said_with_its_weight_or_refused() {
+    let meter = |model: &str, pulse: &str| {
+        format!("{MINIMAL}[[link]]\nid = \"l\"\nconnector = \"modbus-tcp\"\n[[meter]]\nid = \"m\"\nlink = \"l\"\nmodel = \"{model}\"\nevery_s = 60\n{pulse}")
+    };
+    let models = crate::meters::load_meters(None).unwrap();
+    let gas = "pulse = { input = 2, quantity = \"gas_volume\", weight = \"0.01 m3\" }\n";
+    let (settings, _) = parse(&meter("hardwario-gauger", gas)).unwrap();
+    assert_eq!(settings.pulse_problems(&models), []);
+    let model = settings.model_of(&settings.meters[0], &models).unwrap();
+    let channel = model::Channel::total(model::Quantity::GasVolume);
+    assert_eq!(model.channels(), [channel]);
+    assert_eq!((model.wraps_at(channel), model.resolution(channel)), (Some(655_360), Some(10)));
+    for (pulse, expected) in [
+        ("pulse = { input = 2, quantity = \"gas_volume\" }\n", "`meter[1].pulse.weight`: is missing"),
+        ("pulse = { input = 2, quantity = \"gas_volume\", weight = \"0.01 kWh\" }\n", "expected what one pulse is worth in a unit of l"),
+        ("pulse = { input = 2, quantity = \"active_power\", weight = \"1 W\" }\n", "expected a total such as"),
+    ] {
+        let found = problems(&meter("hardwario-gauger", pulse));
+        assert!(found[0].contains(expected), "{found:?}");
+    }
+    for (name, pulse, expected) in [
+        ("hardwario-gauger", "", "counts pulses of whatever is wired to it"),
+        ("eastron-sdm630", gas, "the model has no pulse inputs"),
+        ("hardwario-gauger", &gas.replace("= 2", "= 3"), "the model has no input 3; it has 1, 2"),
+        ("hardwario-gauger", &gas.replace("0.01 m3", "0.3 l"), "does not begin again at a whole l"),
+    ] {
+        let (settings, _) = parse(&meter(name, pulse)).unwrap();
+        let found = settings.pulse_problems(&models);
+        assert!(found[0].to_string().contains(expected), "{found:?}");
+    }
+}
+
+#[test]
 fn every_problem_of_a_meter_is_listed() {
     let link = "[[link]]\nid = \"panel\"\nconnector = \"modbus-tcp\"\n";
     let meter = "[[meter]]\nid = \"M 1\"\nlink = \"panle\"\nmodel = \"x\"\nevery_s = 0\n";

@@ -37,6 +37,8 @@ pub struct MeterSpec {
     pub link: String,
     pub model: Arc<MeterModel>,
     pub every_s: u32,
+    /// The input it is read from, of a device that counts for several meters.
+    pub input: Option<u8>,
     /// The connector's own keys.
     pub table: toml::Table,
 }
@@ -269,7 +271,7 @@ pub(crate) fn wrong_model(meter: &MeterSpec, connector: &str) -> Finding {
 }
 
 fn units(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<modbus::Unit> {
-    let mut taken: BTreeMap<u8, &MeterId> = BTreeMap::new();
+    let mut taken: BTreeMap<(u8, Option<u8>), &MeterId> = BTreeMap::new();
     let mut units = Vec::new();
     for meter in meters {
         let settings = match modbus::UnitSettings::parse(&meter.id, &meter.table) {
@@ -279,8 +281,13 @@ fn units(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<modbus::Unit
                 continue;
             }
         };
-        // One unit read as two meters would count its energy twice.
-        if let Some(other) = taken.insert(settings.unit, &meter.id) {
+        // One unit read as two meters would count its energy twice, unless they are two inputs of a pulse counter.
+        let shared = taken.iter().find(|((unit, input), _)| {
+            *unit == settings.unit && (*input == meter.input || input.is_none() || meter.input.is_none())
+        });
+        let other = shared.map(|(_, other)| *other);
+        taken.insert((settings.unit, meter.input), &meter.id);
+        if let Some(other) = other {
             let says = format!("meter `{other}` has the same unit {}; give each its own", settings.unit);
             findings.push(invalid(&format!("meter:{}", meter.id), says));
             continue;

@@ -146,11 +146,13 @@ impl Runtime {
     /// Reads projects again and computes every year's figures. Blocks on the disk.
     pub(crate) fn refresh(&self) -> anyhow::Result<()> {
         let (projects, unreadable) = figures::projects(&self.store, &self.installation.catalog)?;
-        lock(&self.findings)
-            .retain(|(code, _), _| !matches!(*code, "project.unreadable" | "meter.experimental"));
+        lock(&self.findings).retain(|(code, _), _| {
+            !matches!(*code, "project.unreadable" | "meter.experimental" | "series.wrap.fast")
+        });
         let unproved = projects.iter().flat_map(|project| project.meters());
         let unproved = unproved.filter_map(|(_, meter)| self.installation.unproved(meter));
-        for finding in unreadable.into_iter().chain(unproved) {
+        let series = projects.iter().flat_map(|project| self.installation.series_findings(project));
+        for finding in unreadable.into_iter().chain(unproved).chain(series) {
             self.report(finding);
         }
         let wanted = book::wanted_series(&projects, &self.installation);

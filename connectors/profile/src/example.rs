@@ -79,6 +79,8 @@ pub(crate) fn prove(model: &MeterModel) -> Result<(), ExampleError> {
         Interface::Registers(registers) => prove_registers(registers)?,
         Interface::Payloads(payloads) => prove_payloads(payloads)?,
         Interface::MBus(telegrams) => prove_telegrams(telegrams)?,
+        // `PulseModel::check` proves their examples, which are of pulses.
+        Interface::Pulses(_) => {}
     }
     let covered: Vec<Channel> = match &model.interface {
         Interface::Registers(m) => {
@@ -87,6 +89,7 @@ pub(crate) fn prove(model: &MeterModel) -> Result<(), ExampleError> {
         Interface::Payloads(m) => {
             m.examples.iter().flat_map(|e| e.expect.iter().map(|x| x.channel)).collect()
         }
+        Interface::Pulses(_) => Vec::new(),
         Interface::MBus(m) => m.examples.iter().flat_map(|e| e.expect.iter().map(|x| x.channel)).collect(),
     };
     match model.channels().into_iter().find(|c| !covered.contains(c)) {
