@@ -47,6 +47,7 @@ fn the_default_file_names_every_key() {
         "link",
         "model",
         "every_s",
+        "pulse",
     ] {
         let named = DEFAULT_SETTINGS.lines().any(|l| {
             l.trim_start_matches(['#', ':', ' ']).strip_prefix(key).is_some_and(|r| r.starts_with(" = "))
@@ -65,7 +66,8 @@ fn the_examples_of_the_default_file_are_settings() {
     assert_eq!((meter.link.as_str(), meter.every_s), ("main-panel", 60));
     assert_eq!(meter.table["unit"].as_integer(), Some(3));
     assert_eq!(meter.table.len(), 1);
-    assert_eq!(settings.unknown_models(&["eastron-sdm630", "consuntivo-json"]), []);
+    assert_eq!(settings.unknown_models(&["eastron-sdm630", "consuntivo-json", "mbus-heat-meter", "hardwario-gauger"]), []);
+    assert_eq!(settings.pulse_problems(&crate::meters::load_meters(None).unwrap()), []);
     let unknown = settings.unknown_models(&["eastron-sdm120"]);
     assert!(unknown[0].to_string().ends_with("did you mean `eastron-sdm120`?"), "{unknown:?}");
 }

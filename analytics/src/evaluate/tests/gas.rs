@@ -37,14 +37,17 @@ fn a_register_at_the_meters_conditions_gives_a_year_of_standard_cubic_metres() {
     let told = case.year();
     let months = &mut case.meters[0].months.months;
     months.retain(|m| m.month.year == 2023);
-    months.extend(series.snapshot(day_start(case.until, ROME)).months.into_iter().filter(|m| m.month.year == 2025));
+    months.extend(
+        series.snapshot(day_start(case.until, ROME)).months.into_iter().filter(|m| m.month.year == 2025),
+    );
     case.meters[0].findings = series.findings("meter:gas");
     case.project.buildings[0].meters[0] = facts;
     let year = case.year();
-    // The corrector of the told case and the coefficient of this one measure the same gas.
+    // The corrector of the told case and the coefficient of this one measure the same gas; the days of 23 and 25
+    // hours differ a little, the coefficient is 1.75 %.
     for (own, other) in only(&year).months.iter().zip(&only(&told).months) {
         let (own, other) = (own.measured.unwrap(), other.measured.unwrap());
-        assert!((own - other).abs() < 0.05 + 1e-4 * other, "{own} {other}");
+        assert!((own - other).abs() < 5e-3 * other, "{own} {other}");
     }
     let note = year.findings.iter().find(|f| f.code == "gas.converted").unwrap();
     assert_eq!(note.severity, Severity::Note);
@@ -75,7 +78,8 @@ fn a_stated_coefficient_is_named_as_such_and_a_fast_wrap_is_told() {
     // 65 536 pulses of 10 litres at 25 Smc/h: 26.7 h. At 40 Smc/h less than a day.
     facts.wraps_at = Some(655_360);
     facts.ceiling_per_hour = 25.0;
-    let wraps = |facts: &MeterFacts, every| SeriesSettings::of(facts, ROME, every).fast_wrap(every, "meter:gas");
+    let wraps =
+        |facts: &MeterFacts, every| SeriesSettings::of(facts, ROME, every).fast_wrap(every, "meter:gas");
     assert_eq!(wraps(&facts, 900), None);
     assert_eq!(wraps(&facts, 14_400).unwrap().code, "series.wrap.fast");
     facts.ceiling_per_hour = 40.0;
