@@ -71,7 +71,8 @@ fn the_plans_keep_the_limits_and_are_listed() {
     let mut plans = String::new();
     for model in load_meters(None).unwrap().iter() {
         let Some(registers) = model.registers() else { continue };
-        let plan = registers.plan();
+        // Of SunSpec: by offsets from the model's header.
+        let plan = profile::plan(&registers.measures, registers.limits);
         let milliseconds: f64 = plan.iter().map(|block| request_ms(block.count)).sum();
         let blocks: Vec<String> = plan
             .iter()
@@ -192,7 +193,8 @@ fn listing(meters: &Meters, page: &mut String) {
             if let Some(timeout_ms) = limits.timeout_ms {
                 write!(tolerates, ", up to {timeout_ms} ms to answer").unwrap();
             }
-            writeln!(page, "- {} requests a round; {tolerates}", registers.plan().len()).unwrap();
+            let requests = profile::plan(&registers.measures, registers.limits).len();
+            writeln!(page, "- requests a round: {requests}; {tolerates}").unwrap();
             let wraps = registers.measures.iter().filter(|m| m.channel.quantity.kind() == Kind::Total);
             let wraps = wraps.filter_map(|m| Some((m.channel, m.wraps_at()?)));
             // Beyond what any connection carries in a century, a wrap is of no concern.
@@ -216,7 +218,7 @@ fn listing(meters: &Meters, page: &mut String) {
 #[test]
 fn the_page_of_meters_is_that_of_the_catalogue() {
     let meters = load_meters(None).unwrap();
-    let head = include_str!("meters_page.md");
+    let head = include_str!("meters_page.txt");
     let mut page = String::from(head.trim_end());
     page.push('\n');
     listing(&meters, &mut page);
@@ -406,23 +408,4 @@ fn a_value_that_no_single_request_can_bring_is_refused() {
     );
     let hole = text.replacen("plus = [{ address = 805 }]", "plus = [{ address = 825 }]", 1);
     assert!(says(&hole).contains("the registers of active_energy_import are 20 apart"), "{}", says(&hole));
-}
-
-#[test]
-fn time_load() {
-    for _ in 0..3 {
-        let begun = std::time::Instant::now();
-        let all = load_meters(None).unwrap();
-        let whole = begun.elapsed();
-        let begun = std::time::Instant::now();
-        for model in all.iter() {
-            model.prove().unwrap();
-        }
-        let prove = begun.elapsed();
-        let begun = std::time::Instant::now();
-        for (_, text) in embedded() {
-            toml::from_str::<MeterForm>(text).unwrap();
-        }
-        eprintln!("load {whole:?} prove {prove:?} toml {:?}", begun.elapsed());
-    }
 }

@@ -164,3 +164,69 @@ fn meter_input(
         last_reading_at: series.last_at(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use store::StoreOptions;
+
+    use super::*;
+
+    const SETTINGS: &str = r#"
+[installation]
+id = "prova"
+name = "Prova"
+data_dir = "data"
+catalog_dir = "catalog"
+
+[[link]]
+id = "bus"
+connector = "modbus-tcp"
+address = "127.0.0.1:502"
+
+[[meter]]
+id = "municipio-elettrico"
+link = "bus"
+model = "lovato-dmg700"
+every_s = 60
+unit = 1
+"#;
+
+    const DUMP: &str = r#"
+model = "lovato-dmg700"
+serial = "4711"
+read_on = "2026-02-03"
+[input]
+6687 = "0012d680"
+[display]
+active_energy_import = "12345.6 kWh"
+"#;
+
+    /// The year 2024 of the example project in the installation of `folder`.
+    fn year(folder: &Path) -> ProjectYear {
+        let installation = Installation::load(&folder.join("consuntivo.toml")).unwrap();
+        let store = Store::open(&folder.join("data"), StoreOptions::default()).unwrap();
+        let text = include_str!("../../config/examples/project.toml");
+        let (project, _) = config::parse_project(text, &installation.catalog).unwrap();
+        let until = NaiveDate::from_ymd_opt(2025, 1, 1).unwrap();
+        project_year(&store, &installation, &Arc::new(project), 2024, until).unwrap()
+    }
+
+    #[test]
+    fn an_experimental_model_withholds_figures_until_a_dump_proves_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("consuntivo.toml"), SETTINGS).unwrap();
+        std::fs::create_dir_all(folder.path().join("catalog/dumps")).unwrap();
+        let says = |year: &ProjectYear| {
+            let mut of = year.findings.iter().filter(|f| f.code == "meter.experimental");
+            let found = of.next().map(|f| (f.severity, f.subject.clone()));
+            let because = year.kpis.iter().any(|k| k.because.iter().any(|b| b == "meter.experimental"));
+            (found, because)
+        };
+        let blocks = (Severity::Blocks, "meter:municipio-elettrico".to_owned());
+        assert_eq!(says(&year(folder.path())), (Some(blocks), true));
+        std::fs::write(folder.path().join("catalog/dumps/quadro.toml"), DUMP).unwrap();
+        assert_eq!(says(&year(folder.path())), (None, false));
+    }
+}

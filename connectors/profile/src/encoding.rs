@@ -198,7 +198,7 @@ impl Encoding {
             Number::F32 => Raw::Float(f64::from(f32::from_bits(bits as u32))),
             Number::F64 => Raw::Float(f64::from_bits(bits)),
             Number::Bcd16 | Number::Bcd32 | Number::Bcd48 | Number::Bcd64 => {
-                digits(bits, 4 * self.number.words(), 4, 10, |digit| i128::from(digit))
+                digits(bits, 4 * self.number.words(), 4, 10, i128::from)
             }
             Number::Mod10k32 | Number::Mod10k48 | Number::Mod10k64 => {
                 digits(bits, self.number.words(), 16, 10_000, |group| i128::from(group as u16 as i16))

@@ -181,10 +181,14 @@ impl RegisterModel {
         crate::sunspec::resolve(self, chain)
     }
 
-    /// The requests of one sweep. Of a map of [`Layout::SunSpec`]: after [`Self::resolve`].
+    /// The requests of one sweep. None for a map of [`Layout::SunSpec`] before [`Self::resolve`] has placed it: its
+    /// offsets are no addresses.
     #[must_use]
     pub fn plan(&self) -> Vec<Block> {
-        crate::plan::plan(&self.measures, self.limits)
+        match self.layout {
+            Layout::Fixed => crate::plan::plan(&self.measures, self.limits),
+            Layout::SunSpec { .. } => Vec::new(),
+        }
     }
 
     /// What the words of a block say, one entry a measure, in the order of `block.measures`.

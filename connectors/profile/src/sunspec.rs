@@ -241,6 +241,7 @@ mod tests {
         ];
         let placed = map.resolve(&chain).unwrap();
         assert_eq!((placed.measures[0].register.address, placed.layout.clone()), (40_116, Layout::Fixed));
+        assert_eq!((map.plan(), placed.plan().len()), (vec![], 1), "an offset is never asked for");
         assert_eq!(placed.resolve(&chain).unwrap(), placed);
         assert!(matches!(map.resolve(&chain[..1]), Err(ResolveError::Absent { .. })));
         let short = [ModelAt { id: 203, address: 40_070, length: 45 }];

@@ -74,6 +74,10 @@ pub(crate) fn value_of(meter: &Meter, channel: Channel, now: Instant) -> f64 {
         Quantity::ActiveEnergyExport if meter.flow == Flow::Import => total(Flow::Export),
         Quantity::ActiveEnergyImport => index,
         Quantity::ActiveEnergyExport if counts_exchange => index,
+        Quantity::ActiveEnergyImportPlusExport => {
+            let of = |quantity| value_of(meter, Channel { quantity, ..channel }, now);
+            of(Quantity::ActiveEnergyImport) + of(Quantity::ActiveEnergyExport)
+        }
         Quantity::ReactiveEnergyImport if meter.flow == Flow::Import => index * reactive_per_active,
         Quantity::ActivePower => power_w,
         Quantity::ApparentPower => power_w.abs() / POWER_FACTOR,

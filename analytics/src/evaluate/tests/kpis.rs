@@ -56,6 +56,21 @@ fn a_factor_the_set_lacks_blocks_only_what_needs_it() {
 }
 
 #[test]
+fn a_meter_that_proves_nothing_withholds_every_kpi_it_enters() {
+    let mut case = Case::gas(0.88);
+    let finding = Finding::new("meter.experimental", Severity::Blocks, "meter:gas", "unproved", "");
+    let month = Month { year: 2025, number: 1 };
+    case.meters[0].findings.push(crate::series::DatedFinding { month, finding });
+    let year = case.year();
+    for code in ["4.c.2", "final", "euro", "co2", "nox"] {
+        let kpi = result(&year, code);
+        assert_eq!((kpi.achieved, kpi.verdict), (None, Verdict::Undetermined), "{code}");
+        assert!(kpi.because.contains(&"meter.experimental".to_owned()), "{kpi:?}");
+    }
+    assert!(codes(&year).contains(&"meter.experimental"));
+}
+
+#[test]
 fn a_unit_that_does_not_fit_is_refused() {
     let mut case = Case::gas(0.88);
     case.scheme.kpis[0].unit = KpiUnit::Tonne;
