@@ -2,8 +2,8 @@
 
 Usage: mbus_peer.py decode            reads frames in hexadecimal, one a line, and writes for each a line of JSON:
                                       [[type, unit, function, storage number, value], ...]
-       mbus_peer.py meter HEX NUMBER  opens a pseudo-terminal, prints its path, and is the meter NUMBER (eight digits, also
-                                      at primary address 5) with the telegram HEX, until it is killed
+       mbus_peer.py meter HEX ADDRESS opens a pseudo-terminal, prints its path, and is a meter with the telegram HEX that
+                                      pyMeterBus would select by ADDRESS (sixteen hexadecimal digits), until it is killed
 
 Must never: import anything of the program under test.
 """
@@ -33,7 +33,19 @@ def whole(pending):
     return length if length is not None and length <= len(pending) else None
 
 
-def meter(telegram, number):
+class Sink:
+    """Keeps what pyMeterBus's own master would send."""
+
+    def __init__(self):
+        self.sent = b""
+
+    def write(self, sent):
+        self.sent += bytes(sent)
+
+
+def meter(telegram, address):
+    sink = Sink()
+    meterbus.send_select_frame(sink, address)
     ours, theirs = pty.openpty()
     tty.setraw(ours)
     tty.setraw(theirs)
@@ -43,26 +55,19 @@ def meter(telegram, number):
         pending += os.read(ours, 256)
         while pending and (length := whole(pending)):
             request, pending = pending[:length], pending[length:]
+            if request[0] == 0x68:
+                assert request == sink.sent, f"{request.hex()} is not the selection {sink.sent.hex()}"
+                selected = True
+                os.write(ours, b"\xe5")
+                continue
             # Raises on a wrong checksum, length or stop.
             frame = meterbus.load(request)
-            control, address = request[1:3] if request[0] == 0x10 else request[4:6]
-            if isinstance(frame, meterbus.TelegramLong):
-                assert (control, address, request[6]) == (0x53, 0xFD, 0x52), request.hex()
-                wanted = request[7:11][::-1].hex()
-                selected = all(want in ("f", have) for want, have in zip(wanted, number))
-                if selected:
-                    os.write(ours, b"\xe5")
-                continue
             assert isinstance(frame, meterbus.TelegramShort), request.hex()
-            called = address == 5 or (address == 0xFD and selected)
-            if control == 0x40:
-                selected = False
-                if called:
-                    os.write(ours, b"\xe5")
-            else:
-                assert control in (0x5B, 0x7B), request.hex()
-                if called:
-                    os.write(ours, telegram)
+            control, called = request[1], request[2] == 0xFD and selected
+            assert control in (0x40, 0x5B, 0x7B), request.hex()
+            if called:
+                os.write(ours, b"\xe5" if control == 0x40 else telegram)
+            selected = selected and control != 0x40
 
 
 if sys.argv[1] == "decode":

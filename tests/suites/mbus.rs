@@ -179,17 +179,16 @@ impl Clock for Standing {
 }
 
 #[test]
-fn a_meter_on_a_serial_line_is_read_by_both_addresses() {
+fn a_meter_on_a_serial_line_is_selected_as_another_master_selects_it() {
     let telegram = published().into_iter().find(|(name, _)| name == "kamstrup_multical_601").unwrap().1;
     let models = config::meters::load_meters(None).unwrap();
     let model = Arc::clone(models.get(&ModelId::new("mbus-heat-meter").unwrap()).unwrap());
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    for (address, at) in [
-        // The telegram says that its meter is at 17, which a meter called by number need not be.
-        ("secondary = \"06855817\"", "secondary 06855817"),
-        ("secondary = \"0685????\"\nmaker = \"KAM\"\nmedium = 4", "secondary 0685FFFF"),
+    for (address, selection, at) in [
+        ("secondary = \"06855817\"", "06855817FFFFFFFF", "secondary 06855817"),
+        ("secondary = \"0685????\"\nmaker = \"KAM\"\nmedium = 4", "0685FFFF2D2CFF04", "secondary 0685FFFF"),
     ] {
-        let mut meter = peer(&["meter", &telegram, "06855817"]);
+        let mut meter = peer(&["meter", &telegram, selection]);
         let mut device = String::new();
         BufReader::new(meter.stdout.take().unwrap()).read_line(&mut device).unwrap();
         let device = device.trim();

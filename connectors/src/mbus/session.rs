@@ -27,7 +27,8 @@ const DRAIN_BYTES_MAX: usize = 4_096;
 pub(super) enum Request {
     /// SND_NKE: a meter begins its answers anew; at [`SELECTED`], whoever was selected is so no more.
     Reset { address: u8 },
-    /// SND_UD with control information 52h, which selects and carries no data.
+    /// SND_UD with control information 52h, which selects and carries no data; its frame count bit is set, as the first
+    /// one after a reset has it.
     Select(Secondary),
     /// REQ_UD2: the next telegram, or with the same bit as before the last one again.
     Ask { address: u8, frame_count_bit: bool },
@@ -43,7 +44,7 @@ impl Request {
             Self::Ask { address, frame_count_bit: false } => short(0x5B, address),
             Self::Ask { address, frame_count_bit: true } => short(0x7B, address),
             Self::Select(secondary) => {
-                let counted = [&[0x53, SELECTED, 0x52][..], &secondary.bytes()].concat();
+                let counted = [&[0x73, SELECTED, 0x52][..], &secondary.bytes()].concat();
                 let sum = checksum(&counted);
                 [&[0x68, 0x0B, 0x0B, 0x68][..], &counted, &[sum, STOP]].concat()
             }

@@ -145,7 +145,7 @@ async fn serve(field: Arc<Field>, wire: DuplexStream) {
         let mut answers: Vec<(u64, Vec<u8>)> = Vec::new();
         let (control, address) = if frame[0] == 0x10 { (frame[1], frame[2]) } else { (frame[4], frame[5]) };
         let who = match control {
-            0x53 => {
+            0x73 => {
                 selected = (0..meters.len()).filter(|i| meters[*i].is_selected_by(&frame[7..15])).collect();
                 selected.clone()
             }
@@ -159,7 +159,7 @@ async fn serve(field: Arc<Field>, wire: DuplexStream) {
                 _ => 0,
             };
             match control {
-                0x40 | 0x53 => {
+                0x40 | 0x73 => {
                     given[i] = (0, None);
                     answers.push((delay, vec![0xE5]));
                 }
@@ -291,7 +291,7 @@ fn is_harmless(frame: &[u8]) -> bool {
         [0x10, 0x40 | 0x5B | 0x7B, address, sum, 0x16] => {
             (*address <= 250 || *address == 0xFD) && *sum == frame[1].wrapping_add(*address)
         }
-        [0x68, 0x0B, 0x0B, 0x68, 0x53, 0xFD, 0x52, rest @ ..] => {
+        [0x68, 0x0B, 0x0B, 0x68, 0x73, 0xFD, 0x52, rest @ ..] => {
             rest.len() == 10 && rest[9] == 0x16 && rest[8] == checksum(&frame[4..15])
         }
         _ => false,
@@ -608,11 +608,11 @@ fn only_the_session_writes_and_only_requests() {
     let session = include_str!("session.rs");
     assert_eq!(session.matches(".write_all(").count(), 1);
     assert!(session.contains("let sent = request.bytes();") && session.contains(".write_all(&sent)"));
-    // Control fields of EN 13757-2: 40 resets the link, 53 selects here, 5B and 7B ask. No other is written.
+    // Control fields of EN 13757-2: 40 resets the link, 73 selects here, 5B and 7B ask. No other is written.
     let controls: Vec<&str> =
         session.match_indices("short(0x").map(|(i, _)| &session[i + 6..i + 10]).collect();
     assert_eq!(controls, ["0x40", "0x5B", "0x7B"]);
-    assert_eq!(session.matches("[0x53, SELECTED, 0x52]").count(), 1);
+    assert_eq!(session.matches("[0x73, SELECTED, 0x52]").count(), 1);
     for other in [
         include_str!("../mbus.rs"),
         include_str!("run.rs"),
