@@ -184,18 +184,27 @@ fn a_gas_meter_says_how_its_volume_becomes_standard() {
     let torino = read("{ altitude_m = 239, degree_days = 2617, zone = \"E\" }");
     assert_eq!(torino.coefficient.to_string(), "1.017506");
     for (text, expected) in [
-        ("{ }", "does not say the coefficient; give `coefficient`, or `altitude_m`, `degree_days` and `zone`"),
+        (
+            "{ }",
+            "does not say the coefficient; give `coefficient`, or `altitude_m`, `degree_days` and `zone`",
+        ),
         ("{ coefficient = 1.0175, zone = \"E\" }", "does not say the coefficient"),
         ("{ coefficient = 1.01750641 }", "expected the coefficient C of the bill"),
         ("{ coefficient = 0.2 }", "expected the coefficient C of the bill"),
-        ("{ altitude_m = 20, degree_days = 568, zone = \"A\" }", "the rule gives no days for climatic zone A"),
+        (
+            "{ altitude_m = 20, degree_days = 568, zone = \"A\" }",
+            "the rule gives no days for climatic zone A",
+        ),
         ("{ altitude_m = 20, degree_days = 568, zone = \"G\" }", "expected a climatic zone"),
         ("{ coeficient = 1.0 }", "is not a known key; did you mean `coefficient`?"),
     ] {
         let problems = gas(text).unwrap_err();
         assert!(problems.iter().any(|p| p.contains(expected)), "{text}: {problems:?}");
     }
-    let wrong = parse(&changed("carrier = \"grid_electricity\"", "carrier = \"grid_electricity\"\ngas = { coefficient = 1.0 }"));
+    let wrong = parse(&changed(
+        "carrier = \"grid_electricity\"",
+        "carrier = \"grid_electricity\"\ngas = { coefficient = 1.0 }",
+    ));
     assert!(wrong.unwrap_err()[0].contains("grid_electricity has no gas coefficient"));
 }
 

@@ -66,7 +66,15 @@ fn the_examples_of_the_default_file_are_settings() {
     assert_eq!((meter.link.as_str(), meter.every_s), ("main-panel", 60));
     assert_eq!(meter.table["unit"].as_integer(), Some(3));
     assert_eq!(meter.table.len(), 1);
-    assert_eq!(settings.unknown_models(&["eastron-sdm630", "consuntivo-json", "mbus-heat-meter", "hardwario-gauger"]), []);
+    assert_eq!(
+        settings.unknown_models(&[
+            "eastron-sdm630",
+            "consuntivo-json",
+            "mbus-heat-meter",
+            "hardwario-gauger"
+        ]),
+        []
+    );
     assert_eq!(settings.pulse_problems(&crate::meters::load_meters(None).unwrap()), []);
     let unknown = settings.unknown_models(&["eastron-sdm120"]);
     assert!(unknown[0].to_string().ends_with("did you mean `eastron-sdm120`?"), "{unknown:?}");
@@ -156,7 +164,9 @@ fn each_bad_value_has_its_message() {
 #[test]
 fn what_an_input_counts_is_said_with_its_weight_or_refused() {
     let meter = |model: &str, pulse: &str| {
-        format!("{MINIMAL}[[link]]\nid = \"l\"\nconnector = \"modbus-tcp\"\n[[meter]]\nid = \"m\"\nlink = \"l\"\nmodel = \"{model}\"\nevery_s = 60\n{pulse}")
+        format!(
+            "{MINIMAL}[[link]]\nid = \"l\"\nconnector = \"modbus-tcp\"\n[[meter]]\nid = \"m\"\nlink = \"l\"\nmodel = \"{model}\"\nevery_s = 60\n{pulse}"
+        )
     };
     let models = crate::meters::load_meters(None).unwrap();
     let gas = "pulse = { input = 2, quantity = \"gas_volume\", weight = \"0.01 m3\" }\n";
@@ -168,8 +178,14 @@ fn what_an_input_counts_is_said_with_its_weight_or_refused() {
     assert_eq!((model.wraps_at(channel), model.resolution(channel)), (Some(655_360), Some(10)));
     for (pulse, expected) in [
         ("pulse = { input = 2, quantity = \"gas_volume\" }\n", "`meter[1].pulse.weight`: is missing"),
-        ("pulse = { input = 2, quantity = \"gas_volume\", weight = \"0.01 kWh\" }\n", "expected what one pulse is worth in a unit of l"),
-        ("pulse = { input = 2, quantity = \"active_power\", weight = \"1 W\" }\n", "expected a total such as"),
+        (
+            "pulse = { input = 2, quantity = \"gas_volume\", weight = \"0.01 kWh\" }\n",
+            "expected what one pulse is worth in a unit of l",
+        ),
+        (
+            "pulse = { input = 2, quantity = \"active_power\", weight = \"1 W\" }\n",
+            "expected a total such as",
+        ),
     ] {
         let found = problems(&meter("hardwario-gauger", pulse));
         assert!(found[0].contains(expected), "{found:?}");

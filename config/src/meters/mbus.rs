@@ -112,7 +112,7 @@ fn bytes(key: &str, hex: &str) -> Result<Vec<u8>, KeyError> {
         .filter(|c| !c.is_whitespace())
         .map(|c| c.to_digit(16))
         .collect::<Option<_>>()
-        .filter(|digits: &Vec<u32>| digits.len() % 2 == 0)
+        .filter(|digits: &Vec<u32>| digits.len().is_multiple_of(2))
         .ok_or_else(|| (key.to_owned(), "write bytes as pairs of hexadecimal digits".to_owned()))?;
     Ok(digits.chunks_exact(2).map(|pair| ((pair[0] << 4) | pair[1]) as u8).collect())
 }

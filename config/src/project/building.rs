@@ -140,10 +140,7 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>) -> Option<MeterRead> {
         |n| 0.0 < n && n <= 1e6,
     );
     let wraps_at = table.integer_optional("wraps_at", 1_000..=i64::MAX / 4);
-    let gas = match table.table_optional("gas") {
-        Some(table) => Some(read_gas(source, &table)),
-        None => None,
-    };
+    let gas = table.table_optional("gas").map(|table| read_gas(source, &table));
     let serial = table.text_optional("serial", "the meter's serial number");
     let accuracy_class = table.text_optional("accuracy_class", "the class written on the meter");
     table.finish();
