@@ -12,6 +12,7 @@ pub mod degree_days;
 pub mod evaluate;
 pub mod factors;
 pub mod filed;
+pub mod gas;
 mod kpi;
 pub mod normalise;
 pub mod places;

@@ -6,13 +6,14 @@
 use chrono::NaiveDate;
 use model::time::day_start;
 use model::{
-    BaseUnit, Confidence, DatedAct, Explanation, Finding, Instant, Interval, MeterFacts, Month, MonthValue,
-    MonthlySeries, Step, Zone,
+    BaseUnit, Confidence, DatedAct, Explanation, Finding, GasCoefficient, Instant, Interval, MeterFacts,
+    Month, MonthValue, MonthlySeries, Step, Zone,
 };
 
 use crate::counter::{
     Counted, Counter, CounterSettings, Decision, Exchanged, Push, STANDSTILL_MILLIS_MIN, Turn,
 };
+use crate::gas::standard_months;
 
 mod acts;
 mod notes;
@@ -47,6 +48,9 @@ pub struct SeriesSettings {
     pub resolution: i64,
     /// An interval longer than this is catch-up energy: it counts, but its place in time is estimated.
     pub gap_after_millis: i64,
+    /// With it the totals, and all of the settings, are litres of gas at the meter's conditions; days and months are
+    /// given in litres at standard conditions.
+    pub gas: Option<GasCoefficient>,
 }
 
 impl SeriesSettings {
@@ -54,14 +58,43 @@ impl SeriesSettings {
     /// 15 minutes.
     #[must_use]
     pub fn of(meter: &MeterFacts, zone: Zone, every_seconds: u32) -> Self {
+        let gas = meter.gas.map(|gas| gas.coefficient);
         Self {
             unit: meter.carrier.base_unit(),
             zone,
-            ceiling_per_milli: meter.ceiling_per_milli(),
+            ceiling_per_milli: meter.ceiling_per_milli() / gas.map_or(1.0, GasCoefficient::to_f64),
+            gas,
             wraps_at: meter.wraps_at,
             resolution: 1,
             gap_after_millis: (i64::from(every_seconds) * 3_000).max(GAP_MILLIS_MIN),
         }
+    }
+}
+
+/// Shortest time in which a register may come round, in seconds: a day, or ten readings.
+const WRAP_SECONDS_MIN: f64 = 86_400.0;
+const WRAP_READINGS_MIN: f64 = 10.0;
+
+impl SeriesSettings {
+    /// A finding where the register can come round within a day or ten readings at what the connection carries: a gap
+    /// longer than that hides how often it did. The counter sees one wrap between two totals and no more.
+    #[must_use]
+    pub fn fast_wrap(&self, every_seconds: u32, subject: &str) -> Option<Finding> {
+        let modulus = self.wraps_at?;
+        if self.ceiling_per_milli <= 0.0 {
+            return None;
+        }
+        let seconds = modulus as f64 / self.ceiling_per_milli / 1_000.0;
+        let least = WRAP_SECONDS_MIN.max(WRAP_READINGS_MIN * f64::from(every_seconds));
+        let hours = format!("{:.1}", seconds / 3_600.0);
+        (seconds < least).then(|| {
+            let says = format!(
+                "at the connection's ceiling the register begins again after {hours} h; a longer gap hides how \
+                 often it did, so read it more often, or use a counter with a wider register"
+            );
+            let rule = "conservative direction: a wrap that nobody saw is energy that is missing";
+            Finding::new("series.wrap.fast", Severity::Caution, subject, says, rule).with("hours", hours)
+        })
     }
 }
 
@@ -414,7 +447,11 @@ impl Accumulator {
             months.push(self.month_value(month, &self.days[start..end], until));
             start = end;
         }
-        MonthlySeries { unit: self.settings.unit, months }
+        let series = MonthlySeries { unit: self.settings.unit, months };
+        match self.settings.gas {
+            Some(coefficient) => standard_months(series, coefficient),
+            None => series,
+        }
     }
 
     fn month_value(&self, month: Month, days: &[DayValue], until: Instant) -> MonthValue {
@@ -446,7 +483,7 @@ impl Accumulator {
         }
     }
 
-    /// Every civil day with covered time, ascending.
+    /// Every civil day with covered time, ascending; of gas at the meter's conditions, as the totals are.
     #[must_use]
     pub fn days(&self) -> &[DayValue] {
         &self.days
@@ -455,10 +492,11 @@ impl Accumulator {
     /// Energy of a civil day so far, in the smallest unit; zero for a day without readings.
     #[must_use]
     pub fn today(&self, day: NaiveDate) -> i64 {
-        match self.days.last() {
+        let amount = match self.days.last() {
             Some(last) if last.day == day => last.amount,
             _ => self.days.binary_search_by_key(&day, |d| d.day).map_or(0, |i| self.days[i].amount),
-        }
+        };
+        self.settings.gas.map_or(amount, |coefficient| coefficient.standard_litres(amount))
     }
 
     /// What the counter did and where readings are missing, per month, with `subject` (`meter:boiler-1`) before

@@ -5,8 +5,10 @@
 
 mod dumps;
 mod identify;
+mod mbus;
 mod parts;
 mod payloads;
+mod pulses;
 mod registers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +20,10 @@ use profile::{Evidence, EvidenceLevel, Interface, MeterModel};
 use serde::Deserialize;
 
 use identify::{IdentifyForm, identifications};
+use mbus::{MBusForm, RecordForm, telegrams};
 use parts::{ExampleForm, KeyError, one_of};
 use payloads::{FieldForm, MqttForm, payloads};
+use pulses::{InputForm, pulse_key, pulses};
 use registers::{MeasureForm, ModbusForm, registers};
 
 /// Largest meter file that is read.
@@ -49,6 +53,18 @@ pub enum MeterFileError {
         file: String,
         #[source]
         source: profile::ModelError,
+    },
+    #[error("{file}: the records cannot be used")]
+    Records {
+        file: String,
+        #[source]
+        source: profile::MBusModelError,
+    },
+    #[error("{file}: the inputs cannot be used")]
+    Pulses {
+        file: String,
+        #[source]
+        source: profile::PulseError,
     },
     #[error("{file}: the examples do not prove the file")]
     Example {
@@ -117,10 +133,16 @@ impl Meters {
             return Err(at_key(("meter".to_owned(), says)));
         }
         let source = |source| MeterFileError::Dump { file: file.to_owned(), source };
+        // What a pulse counter was told to count is part of the proof.
+        let dumped = match &form.pulse {
+            Some(pulse) => model.counting(pulse).map_err(|error| at_key(pulse_key(error)))?,
+            None => model.clone(),
+        };
         let proved = self.proved.entry(model.id.clone()).or_default();
-        proved.extend(form.dump.prove(&model).map_err(source)?.into_iter().map(|c| (meter.clone(), c)));
+        proved.extend(form.dump.prove(&dumped).map_err(source)?.into_iter().map(|c| (meter.clone(), c)));
         model.evidence.sources.push(form.source);
-        if dumps::totals(&model).into_iter().all(|channel| proved.contains(&(None, channel))) {
+        let mut totals = dumps::totals(&model).into_iter().peekable();
+        if totals.peek().is_some() && totals.all(|channel| proved.contains(&(None, channel))) {
             model.evidence.level = model.evidence.level.max(EvidenceLevel::Bench);
         }
         self.models.insert(model.id.clone(), Arc::new(model));
@@ -222,8 +244,17 @@ pub fn parse_meter(file: &str, text: &str) -> Result<MeterModel, MeterFileError>
     let form: MeterForm = toml::from_str(text).map_err(|error| form_error(file, text, &error))?;
     let model =
         form.model().map_err(|(key, says)| MeterFileError::Key { file: file.to_owned(), key, says })?;
-    if let Interface::Registers(registers) = &model.interface {
-        registers.check().map_err(|source| MeterFileError::Model { file: file.to_owned(), source })?;
+    match &model.interface {
+        Interface::Registers(registers) => {
+            registers.check().map_err(|source| MeterFileError::Model { file: file.to_owned(), source })?;
+        }
+        Interface::MBus(telegrams) => {
+            telegrams.check().map_err(|source| MeterFileError::Records { file: file.to_owned(), source })?;
+        }
+        Interface::Pulses(pulses) => {
+            pulses.check().map_err(|source| MeterFileError::Pulses { file: file.to_owned(), source })?;
+        }
+        Interface::Payloads(_) => {}
     }
     model.prove().map_err(|source| MeterFileError::Example { file: file.to_owned(), source })?;
     Ok(model)
@@ -250,12 +281,17 @@ struct MeterForm {
     evidence: EvidenceForm,
     modbus: Option<ModbusForm>,
     mqtt: Option<MqttForm>,
+    mbus: Option<MBusForm>,
     #[serde(default, rename = "measure")]
     measures: Vec<MeasureForm>,
     #[serde(default, rename = "field")]
     fields: Vec<FieldForm>,
     #[serde(default)]
     identify: Vec<IdentifyForm>,
+    #[serde(default, rename = "record")]
+    records: Vec<RecordForm>,
+    #[serde(default, rename = "input")]
+    inputs: Vec<InputForm>,
     #[serde(default, rename = "example")]
     examples: Vec<ExampleForm>,
 }
@@ -275,17 +311,35 @@ impl MeterForm {
         let level = one_of("evidence.level", &self.evidence.level, EvidenceLevel::parse, || {
             EvidenceLevel::ALL.iter().map(|l| l.code()).collect()
         })?;
-        let interface = match (self.modbus, self.mqtt) {
-            (Some(limits), None) if self.fields.is_empty() => {
+        let interface = match (self.modbus, self.mqtt, self.mbus) {
+            (Some(limits), None, None)
+                if !self.inputs.is_empty()
+                    && self.measures.is_empty()
+                    && self.fields.is_empty()
+                    && self.records.is_empty() =>
+            {
+                Interface::Pulses(pulses(&limits, &self.inputs, &self.examples)?)
+            }
+            (Some(limits), None, None)
+                if self.fields.is_empty() && self.records.is_empty() && self.inputs.is_empty() =>
+            {
                 Interface::Registers(registers(limits, self.measures, self.examples)?)
             }
-            (None, Some(mqtt)) if self.measures.is_empty() => {
+            (None, Some(mqtt), None)
+                if self.measures.is_empty() && self.records.is_empty() && self.inputs.is_empty() =>
+            {
                 Interface::Payloads(Box::new(payloads(mqtt, self.fields, self.examples)?))
+            }
+            (None, None, Some(mbus))
+                if self.measures.is_empty() && self.fields.is_empty() && self.inputs.is_empty() =>
+            {
+                Interface::MBus(telegrams(&mbus, &self.records, &self.examples)?)
             }
             _ => {
                 return Err((
                     "modbus".to_owned(),
-                    "give either [modbus] with [[measure]], or [mqtt] with [[field]]".to_owned(),
+                    "give [modbus] with [[measure]] or [[input]], [mqtt] with [[field]], or [mbus] with [[record]]"
+                        .to_owned(),
                 ));
             }
         };

@@ -158,6 +158,8 @@ fn listing(meters: &Meters, page: &mut String) {
         let interface = match &model.interface {
             Interface::Registers(_) => "Modbus",
             Interface::Payloads(_) => "MQTT",
+            Interface::MBus(_) => "M-Bus",
+            Interface::Pulses(_) => "Modbus, pulse inputs",
         };
         writeln!(page, "\n### {} {}\n", model.maker, model.name).unwrap();
         writeln!(page, "`{}` · {interface} · {}\n", model.id, model.evidence.level.code()).unwrap();
@@ -173,7 +175,15 @@ fn listing(meters: &Meters, page: &mut String) {
             ["total"] => quantity.code().to_owned(),
             phases => format!("{} ({})", quantity.code(), phases.join(", ")),
         });
-        writeln!(page, "- reads {}", quantities.collect::<Vec<_>>().join(", ")).unwrap();
+        match model.pulses() {
+            None => writeln!(page, "- reads {}", quantities.collect::<Vec<_>>().join(", ")).unwrap(),
+            Some(pulses) => {
+                let inputs =
+                    pulses.inputs.iter().map(|i| format!("{} ({})", i.number, i.encoding.number.code()));
+                let inputs = inputs.collect::<Vec<_>>().join(", ");
+                writeln!(page, "- counts pulses at inputs {inputs}").unwrap();
+            }
+        }
         if let Some(registers) = model.registers() {
             let limits = registers.limits;
             let mut tolerates = format!("at most {} registers a request", limits.registers_per_request);

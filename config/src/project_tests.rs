@@ -176,6 +176,41 @@ fn each_wrong_value_has_its_message() {
 }
 
 #[test]
+fn a_gas_meter_says_how_its_volume_becomes_standard() {
+    let gas = |text: &str| {
+        let at = "carrier = \"natural_gas\"";
+        parse(&changed(at, &format!("{at}\ngas = {text}")))
+    };
+    let read = |text: &str| gas(text).unwrap().0.buildings[0].meters[1].gas.unwrap();
+    assert_eq!(read("{ coefficient = 1.0175 }").coefficient.millionths(), 1_017_500);
+    let torino = read("{ altitude_m = 239, degree_days = 2617, zone = \"E\" }");
+    assert_eq!(torino.coefficient.to_string(), "1.017506");
+    for (text, expected) in [
+        (
+            "{ }",
+            "does not say the coefficient; give `coefficient`, or `altitude_m`, `degree_days` and `zone`",
+        ),
+        ("{ coefficient = 1.0175, zone = \"E\" }", "does not say the coefficient"),
+        ("{ coefficient = 1.01750641 }", "expected the coefficient C of the bill"),
+        ("{ coefficient = 0.2 }", "expected the coefficient C of the bill"),
+        (
+            "{ altitude_m = 20, degree_days = 568, zone = \"A\" }",
+            "the rule gives no days for climatic zone A",
+        ),
+        ("{ altitude_m = 20, degree_days = 568, zone = \"G\" }", "expected a climatic zone"),
+        ("{ coeficient = 1.0 }", "is not a known key; did you mean `coefficient`?"),
+    ] {
+        let problems = gas(text).unwrap_err();
+        assert!(problems.iter().any(|p| p.contains(expected)), "{text}: {problems:?}");
+    }
+    let wrong = parse(&changed(
+        "carrier = \"grid_electricity\"",
+        "carrier = \"grid_electricity\"\ngas = { coefficient = 1.0 }",
+    ));
+    assert!(wrong.unwrap_err()[0].contains("grid_electricity has no gas coefficient"));
+}
+
+#[test]
 fn a_wrong_unit_of_a_known_kpi_and_a_wrong_cup_are_told_at_once() {
     let text = changed("unit = \"MWh\"", "unit = \"GWh\"")
         .replace("C11G06000000001", "C11G0600000000X")

@@ -6,10 +6,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use model::{Finding, MeterId, ModelId, Severity, StationId, Zone};
+use model::{Finding, Kind, MeterId, ModelId, Quantity, Severity, StationId, Zone};
+use profile::{MeterModel, PulseUse};
 
 use crate::error::ConfigError;
+use crate::meters::Meters;
 use crate::reader::{At, Problem, Retired, RetiredUse, Source, Table, list, nearest};
 
 mod weather;
@@ -98,6 +101,8 @@ pub struct MeterSettings {
     pub model: ModelId,
     /// Reading period in seconds, aligned to the wall clock; for links that push, the period expected.
     pub every_s: u32,
+    /// What an input of a pulse counter counts.
+    pub pulse: Option<PulseUse>,
     /// Every other key, for the connector.
     pub table: toml::Table,
     /// Line of the file on which the meter begins.
@@ -119,6 +124,34 @@ impl Settings {
     #[must_use]
     pub fn weather(&self, station: &StationId) -> Option<&WeatherSettings> {
         self.weather.iter().find(|w| w.station == *station)
+    }
+
+    /// The model of a meter as this installation uses it: a pulse counter counts what its input was told to.
+    #[must_use]
+    pub fn model_of(&self, meter: &MeterSettings, models: &Meters) -> Option<Arc<MeterModel>> {
+        let model = models.get(&meter.model)?;
+        match &meter.pulse {
+            Some(pulse) => model.counting(pulse).ok().map(Arc::new),
+            None => Some(Arc::clone(model)),
+        }
+    }
+
+    /// A problem for every meter that counts pulses without being told what, or the other way round.
+    #[must_use]
+    pub fn pulse_problems(&self, models: &Meters) -> Vec<Problem> {
+        let problem = |(i, meter): (usize, &MeterSettings)| {
+            let model = models.get(&meter.model)?;
+            let (says, next) = match (&meter.pulse, model.pulses()) {
+                (Some(pulse), _) => (model.counting(pulse).err()?.to_string(), "correct `pulse`".to_owned()),
+                (None, Some(_)) => (
+                    format!("model {:?} counts pulses of whatever is wired to it", model.id.as_str()),
+                    "add pulse = { input = 1, quantity = \"…\", weight = \"…\" }".to_owned(),
+                ),
+                (None, None) => return None,
+            };
+            Some(Problem { line: meter.line, key: format!("meter[{}].pulse", i + 1), says, next })
+        };
+        self.meters.iter().enumerate().filter_map(problem).collect()
     }
 
     /// A problem for every meter whose model is not among `known`.
@@ -282,15 +315,41 @@ fn read_meter(table: &Table<'_, '_>) -> Option<MeterRead> {
     let link = table.parsed("link", "the id of a [[link]]", plain_id);
     let model = table.parsed("model", "the id of a meter model of the catalogue", |t| ModelId::new(t).ok());
     let every_s = table.integer("every_s", 1..=EVERY_SECONDS_MAX);
+    let pulse = table.table_optional("pulse").map(|pulse| read_pulse(&pulse));
     let meter = MeterSettings {
         id: id?,
         link: link?,
         model: model?,
         every_s: u32::try_from(every_s?).ok()?,
+        pulse: match pulse {
+            Some(pulse) => Some(pulse?),
+            None => None,
+        },
         table: table.rest(),
         line: table.line(),
     };
     Some(MeterRead { meter, id_at: table.at("id"), link_at: table.at("link") })
+}
+
+/// `pulse = { input = 1, quantity = "gas_volume", weight = "0.01 m3" }`: without a weight nothing is counted.
+fn read_pulse(table: &Table<'_, '_>) -> Option<PulseUse> {
+    let input = table.integer("input", 1..=255).and_then(|input| u8::try_from(input).ok());
+    let quantity = table.parsed("quantity", "a total such as \"gas_volume\"", |code| {
+        Quantity::parse(code).filter(|quantity| quantity.kind() == Kind::Total)
+    });
+    let pulse = match (input, quantity) {
+        (Some(input), Some(quantity)) => {
+            let unit = quantity.unit();
+            let expected = format!("what one pulse is worth in a unit of {unit}, such as \"10 {unit}\"");
+            table.parsed("weight", &expected, |weight| PulseUse::parse(input, quantity, weight).ok())
+        }
+        _ => {
+            table.text("weight", "what one pulse is worth, such as \"0.01 m3\"")?;
+            None
+        }
+    };
+    table.finish();
+    pulse
 }
 
 /// The same grammar as the ids of the model.

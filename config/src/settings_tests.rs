@@ -57,6 +57,7 @@ fn the_default_file_names_every_key() {
         "link",
         "model",
         "every_s",
+        "pulse",
     ] {
         let named = DEFAULT_SETTINGS.lines().any(|l| {
             l.trim_start_matches(['#', ':', ' ']).strip_prefix(key).is_some_and(|r| r.starts_with(" = "))
@@ -75,7 +76,16 @@ fn the_examples_of_the_default_file_are_settings() {
     assert_eq!((meter.link.as_str(), meter.every_s), ("main-panel", 60));
     assert_eq!(meter.table["unit"].as_integer(), Some(3));
     assert_eq!(meter.table.len(), 1);
-    assert_eq!(settings.unknown_models(&["eastron-sdm630", "consuntivo-json"]), []);
+    assert_eq!(
+        settings.unknown_models(&[
+            "eastron-sdm630",
+            "consuntivo-json",
+            "mbus-heat-meter",
+            "hardwario-gauger"
+        ]),
+        []
+    );
+    assert_eq!(settings.pulse_problems(&crate::meters::load_meters(None).unwrap()), []);
     let [roof, valley, airport] = settings.weather.as_slice() else { panic!("{:?}", settings.weather) };
     let meter = MeterId::new("town-hall-heat").unwrap();
     assert_eq!(roof.source, WeatherSource::Sensor { meter, hours_min: 22 });
@@ -189,6 +199,47 @@ fn each_bad_value_has_its_message() {
         ),
     ] {
         assert_eq!(problems(&text), [expected], "{text}");
+    }
+}
+
+#[test]
+fn what_an_input_counts_is_said_with_its_weight_or_refused() {
+    let meter = |model: &str, pulse: &str| {
+        format!(
+            "{MINIMAL}[[link]]\nid = \"l\"\nconnector = \"modbus-tcp\"\n[[meter]]\nid = \"m\"\nlink = \"l\"\nmodel = \"{model}\"\nevery_s = 60\n{pulse}"
+        )
+    };
+    let models = crate::meters::load_meters(None).unwrap();
+    let gas = "pulse = { input = 2, quantity = \"gas_volume\", weight = \"0.01 m3\" }\n";
+    let (settings, _) = parse(&meter("hardwario-gauger", gas)).unwrap();
+    assert_eq!(settings.pulse_problems(&models), []);
+    let model = settings.model_of(&settings.meters[0], &models).unwrap();
+    let channel = model::Channel::total(model::Quantity::GasVolume);
+    assert_eq!(model.channels(), [channel]);
+    assert_eq!((model.wraps_at(channel), model.resolution(channel)), (Some(655_360), Some(10)));
+    for (pulse, expected) in [
+        ("pulse = { input = 2, quantity = \"gas_volume\" }\n", "`meter[1].pulse.weight`: is missing"),
+        (
+            "pulse = { input = 2, quantity = \"gas_volume\", weight = \"0.01 kWh\" }\n",
+            "expected what one pulse is worth in a unit of l",
+        ),
+        (
+            "pulse = { input = 2, quantity = \"active_power\", weight = \"1 W\" }\n",
+            "expected a total such as",
+        ),
+    ] {
+        let found = problems(&meter("hardwario-gauger", pulse));
+        assert!(found[0].contains(expected), "{found:?}");
+    }
+    for (name, pulse, expected) in [
+        ("hardwario-gauger", "", "counts pulses of whatever is wired to it"),
+        ("eastron-sdm630", gas, "the model has no pulse inputs"),
+        ("hardwario-gauger", &gas.replace("= 2", "= 3"), "the model has no input 3; it has 1, 2"),
+        ("hardwario-gauger", &gas.replace("0.01 m3", "0.3 l"), "does not begin again at a whole l"),
+    ] {
+        let (settings, _) = parse(&meter(name, pulse)).unwrap();
+        let found = settings.pulse_problems(&models);
+        assert!(found[0].to_string().contains(expected), "{found:?}");
     }
 }
 

@@ -8,6 +8,7 @@ use std::io;
 use model::{Finding, MeterId, Severity};
 
 use crate::inbox::InboxError;
+use crate::mbus::MBusError;
 
 /// The meter, and what of it, that an attempt was about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +122,8 @@ pub enum LinkError {
         #[source]
         source: InboxError,
     },
+    #[error(transparent)]
+    MBus(#[from] MBusError),
     #[error("link `{link}` has no meter `{meter}`; name one of its meters")]
     NoSuchMeter { link: String, meter: MeterId },
 }
@@ -145,6 +148,7 @@ impl LinkError {
             Self::TlsFile { .. } => "link.tls.file",
             Self::Secret { .. } => "link.secret",
             Self::Inbox { .. } => "link.inbox",
+            Self::MBus(error) => error.code(),
             Self::NoSuchMeter { .. } => "link.meter.unknown",
         }
     }

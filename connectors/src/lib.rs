@@ -8,12 +8,14 @@ pub mod files;
 pub mod inbox;
 pub mod keys;
 pub mod link;
+pub mod mbus;
 pub mod modbus;
 pub mod mqtt;
 pub mod weather;
 pub mod wire;
 
 mod backoff;
+mod grid;
 mod judge;
 #[cfg(test)]
 mod testing;

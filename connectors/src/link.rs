@@ -12,10 +12,10 @@ use profile::{Decoded, MeterModel};
 use crate::error::LinkError;
 use crate::inbox::{Clock, Inbox, Remembered, Stop};
 use crate::keys::invalid;
-use crate::{keys, modbus, mqtt};
+use crate::{keys, mbus, modbus, mqtt};
 
 /// Names of all connectors, as settings use them.
-pub const CONNECTORS: &[&str] = &[modbus::TCP, modbus::RTU, modbus::RTU_OVER_TCP, mqtt::NAME];
+pub const CONNECTORS: &[&str] = &[modbus::TCP, modbus::RTU, modbus::RTU_OVER_TCP, mqtt::NAME, mbus::NAME];
 
 /// How long a probe waits for a message that is pushed.
 pub const PROBE_WAIT: Duration = Duration::from_secs(10);
@@ -37,6 +37,8 @@ pub struct MeterSpec {
     pub link: String,
     pub model: Arc<MeterModel>,
     pub every_s: u32,
+    /// The input it is read from, of a device that counts for several meters.
+    pub input: Option<u8>,
     /// The connector's own keys.
     pub table: toml::Table,
 }
@@ -46,6 +48,7 @@ pub struct MeterSpec {
 pub enum LinkSettings {
     Modbus(modbus::Settings),
     Mqtt(mqtt::Settings),
+    MBus(mbus::Settings),
 }
 
 /// Settings of a meter, as its connector reads them.
@@ -53,6 +56,7 @@ pub enum LinkSettings {
 pub enum MeterSettings {
     Modbus(modbus::UnitSettings),
     Mqtt(mqtt::TopicSettings),
+    MBus(mbus::SlaveSettings),
 }
 
 impl LinkSettings {
@@ -63,6 +67,7 @@ impl LinkSettings {
             // The same gateway cannot be two things, whatever the framing.
             Self::Modbus(s) => format!("modbus address {}", s.way.address()),
             Self::Mqtt(s) => format!("{} address {} and client_id {}", mqtt::NAME, s.address, s.client_id),
+            Self::MBus(s) => format!("{} converter {}", mbus::NAME, s.place()),
         }
     }
 }
@@ -77,6 +82,7 @@ pub fn parse_link(id: &str, connector: &str, table: &toml::Table) -> Result<Link
             modbus::Settings::parse(id, connector, table).map(LinkSettings::Modbus)
         }
         mqtt::NAME => mqtt::Settings::parse(id, table).map(LinkSettings::Mqtt),
+        mbus::NAME => mbus::Settings::parse(id, table).map(LinkSettings::MBus),
         other => Err(vec![invalid(
             &format!("link:{id}"),
             format!("connector {other:?} is not known; use one of {}", CONNECTORS.join(", ")),
@@ -98,6 +104,7 @@ pub fn parse_meter(
             modbus::UnitSettings::parse(id, table).map(MeterSettings::Modbus)
         }
         mqtt::NAME => mqtt::TopicSettings::parse(id, table).map(MeterSettings::Mqtt),
+        mbus::NAME => mbus::SlaveSettings::parse(id, table).map(MeterSettings::MBus),
         other => Err(vec![invalid(
             &format!("meter:{id}"),
             format!("connector {other:?} is not known; use one of {}", CONNECTORS.join(", ")),
@@ -116,6 +123,7 @@ pub struct Link {
 enum Kind {
     Modbus(modbus::Modbus),
     Mqtt(mqtt::Mqtt),
+    MBus(mbus::MBus),
 }
 
 impl Link {
@@ -130,6 +138,7 @@ impl Link {
         match &self.kind {
             Kind::Modbus(link) => link.meters().cloned().collect(),
             Kind::Mqtt(link) => link.meters().cloned().collect(),
+            Kind::MBus(link) => link.meters().cloned().collect(),
         }
     }
 
@@ -138,6 +147,7 @@ impl Link {
         match self.kind {
             Kind::Modbus(link) => link.run(inbox, clock, stop).await,
             Kind::Mqtt(link) => link.run(inbox, clock, stop).await,
+            Kind::MBus(link) => link.run(inbox, clock, stop).await,
         }
     }
 
@@ -149,6 +159,7 @@ impl Link {
         match &self.kind {
             Kind::Modbus(link) => link.probe(meter, clock).await,
             Kind::Mqtt(link) => link.probe(meter, clock, PROBE_WAIT).await,
+            Kind::MBus(link) => link.probe(meter, clock).await,
         }
     }
 }
@@ -260,19 +271,23 @@ pub fn plan_links(links: Vec<LinkSpec>, meters: Vec<MeterSpec>) -> (Vec<Link>, V
                 let subscribers = subscribers(&own, &mut findings);
                 Kind::Mqtt(mqtt::Mqtt::new(link.id.clone(), settings, subscribers))
             }
+            LinkSettings::MBus(settings) => {
+                let slaves = mbus::slaves(&own, &mut findings);
+                Kind::MBus(mbus::MBus::new(link.id.clone(), settings, slaves))
+            }
         };
         planned.push(Link { id: link.id, kind });
     }
     (planned, findings)
 }
 
-fn wrong_model(meter: &MeterSpec, connector: &str) -> Finding {
+pub(crate) fn wrong_model(meter: &MeterSpec, connector: &str) -> Finding {
     let says = format!("model `{}` does not speak {connector}; choose another model or link", meter.model.id);
     invalid(&format!("meter:{}", meter.id), says)
 }
 
 fn units(meters: &[&MeterSpec], link: &modbus::Settings, findings: &mut Vec<Finding>) -> Vec<modbus::Unit> {
-    let mut taken: BTreeMap<u8, &MeterId> = BTreeMap::new();
+    let mut taken: BTreeMap<(u8, Option<u8>), &MeterId> = BTreeMap::new();
     let mut units = Vec::new();
     for meter in meters {
         let settings = match modbus::UnitSettings::parse(&meter.id, &meter.table) {
@@ -286,8 +301,13 @@ fn units(meters: &[&MeterSpec], link: &modbus::Settings, findings: &mut Vec<Find
             findings.push(invalid(&format!("meter:{}", meter.id), says));
             continue;
         }
-        // One unit read as two meters would count its energy twice.
-        if let Some(other) = taken.insert(settings.unit, &meter.id) {
+        // One unit read as two meters would count its energy twice, unless they are two inputs of a pulse counter.
+        let shared = taken.iter().find(|((unit, input), _)| {
+            *unit == settings.unit && (*input == meter.input || input.is_none() || meter.input.is_none())
+        });
+        let other = shared.map(|(_, other)| *other);
+        taken.insert((settings.unit, meter.input), &meter.id);
+        if let Some(other) = other {
             let says = format!("meter `{other}` has the same unit {}; give each its own", settings.unit);
             findings.push(invalid(&format!("meter:{}", meter.id), says));
             continue;

@@ -45,7 +45,7 @@ fn what_is_wrong_is_left_out_and_named_and_the_rest_is_planned() {
             "settings.invalid meter:d: unit 250 is reserved; use 1 to 247, or 255",
             "settings.invalid link:same: link `good` has the same modbus address 10.0.0.5:502; put the meters under one link",
             "settings.key.unknown link:typo: key `timeout` is not known; did you mean `timeout_ms`?",
-            "settings.invalid link:alien: connector \"bacnet\" is not known; use one of modbus-tcp, modbus-rtu, modbus-rtu-over-tcp, mqtt",
+            "settings.invalid link:alien: connector \"bacnet\" is not known; use one of modbus-tcp, modbus-rtu, modbus-rtu-over-tcp, mqtt, mbus",
             "settings.link.unused link:idle: no meter uses this link; add one or remove the link",
             "settings.invalid meter:f: model `two-blocks` does not speak mqtt; choose another model or link",
         ]

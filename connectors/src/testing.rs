@@ -151,6 +151,7 @@ pub(crate) fn spec(id: &str, link: &str, model: &Arc<MeterModel>, every_s: u32, 
         link: link.into(),
         model: Arc::clone(model),
         every_s,
+        input: None,
         table: table.parse().unwrap(),
     }
 }

@@ -94,7 +94,8 @@ impl Installation {
                 .filter(|id| models.get(id).is_some())
                 .map(|id| id.as_str()),
         );
-        let problems = settings.unknown_models(&known);
+        let mut problems = settings.unknown_models(&known);
+        problems.extend(settings.pulse_problems(&models));
         if !problems.is_empty() {
             return Err(LoadError::File(ConfigError::Problems { path: path.to_owned(), problems }));
         }
@@ -115,8 +116,9 @@ impl Installation {
             Some(MeterSpec {
                 id: meter.id.clone(),
                 link: meter.link.clone(),
-                model: Arc::clone(self.models.get(&meter.model)?),
+                model: self.settings.model_of(meter, &self.models)?,
                 every_s: meter.every_s,
+                input: meter.pulse.map(|pulse| pulse.input),
                 table: meter.table.clone(),
             })
         });
@@ -139,7 +141,7 @@ impl Installation {
             let shape = MeterShape {
                 settings: connectors::parse_meter(&id, &settings.connector, &meter.table).ok()?,
                 every_s: meter.every_s,
-                model: Arc::clone(self.models.get(&meter.model)?),
+                model: self.settings.model_of(meter, &self.models)?,
             };
             meters.insert(id, shape);
         }
@@ -150,24 +152,33 @@ impl Installation {
     /// The channel by which a meter's readings are counted in the loss budget: the first total of all phases in its
     /// model's file, or its first channel where the model has no such total.
     pub(crate) fn main_channel(&self, meter: &MeterSettings) -> Option<Channel> {
-        let channels = self.models.get(&meter.model)?.channels();
+        let channels = self.settings.model_of(meter, &self.models)?.channels();
         let total = |c: &&Channel| c.phase == Phase::Total && c.quantity.kind() == Kind::Total;
         channels.iter().find(total).or(channels.first()).copied()
     }
 
-    /// How the series of a project's meter is made: its limits, its reading period, and the step of its register.
+    /// How the series of a project's meter is made: its limits, its reading period, the step of its register and
+    /// where it begins again. What the project says of the latter stands; else what its model says.
     pub(crate) fn series_settings(&self, project: &Project, meter: &MeterFacts) -> SeriesSettings {
         let mut settings = SeriesSettings::of(meter, project.zone, self.every_seconds(&meter.id));
-        settings.resolution = self.resolution(meter).unwrap_or(settings.resolution);
+        let model = self.settings.meter(&meter.id).and_then(|m| self.settings.model_of(m, &self.models));
+        if let Some(model) = model {
+            let channel = meter.total_channel();
+            settings.resolution = model.resolution(channel).unwrap_or(settings.resolution);
+            settings.wraps_at = settings.wraps_at.or_else(|| model.wraps_at(channel));
+        }
         settings
     }
 
-    /// The step in which the meter's register counts, in smallest units; `None` when its model does not say.
-    fn resolution(&self, meter: &MeterFacts) -> Option<i64> {
-        let model = self.models.get(&self.settings.meter(&meter.id)?.model)?;
-        let channel = meter.total_channel();
-        let measure = model.registers()?.measures.iter().find(|m| m.channel == channel)?;
-        measure.resolution()
+    /// What a person must know of a project's meters as they are read here.
+    pub(crate) fn series_findings(&self, project: &Project) -> Vec<Finding> {
+        let read_here = project.meters().filter(|(_, meter)| self.settings.meter(&meter.id).is_some());
+        read_here
+            .filter_map(|(_, meter)| {
+                let settings = self.series_settings(project, meter);
+                settings.fast_wrap(self.every_seconds(&meter.id), &format!("meter:{}", meter.id))
+            })
+            .collect()
     }
 
     /// Why the readings of a project's meter may enter no report, where its model is experimental and no dump of a

@@ -219,10 +219,13 @@ impl Runtime {
     pub(crate) fn refresh(&self) -> anyhow::Result<()> {
         let installation = self.installation();
         let (projects, unreadable) = figures::projects(&self.store, &installation.catalog)?;
-        self.resolve_codes(|code| matches!(code, "project.unreadable" | "meter.experimental"));
+        self.resolve_codes(|code| {
+            matches!(code, "project.unreadable" | "meter.experimental" | "series.wrap.fast")
+        });
         let unproved = projects.iter().flat_map(|project| project.meters());
         let unproved = unproved.filter_map(|(_, meter)| installation.unproved(meter));
-        for finding in unreadable.into_iter().chain(unproved) {
+        let series = projects.iter().flat_map(|project| installation.series_findings(project));
+        for finding in unreadable.into_iter().chain(unproved).chain(series) {
             self.report(finding);
         }
         let wanted = book::wanted_series(&projects, &installation);

@@ -215,6 +215,7 @@ fn meter(id: &str, model: &str, table: &str) -> MeterSpec {
         link: "l".into(),
         model,
         every_s: 1,
+        input: None,
         table: table.parse().unwrap(),
     }
 }

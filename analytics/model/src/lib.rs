@@ -7,6 +7,7 @@
 pub mod acts;
 pub mod filed;
 pub mod finding;
+pub mod gas;
 pub mod ids;
 pub mod money;
 pub mod project;
@@ -19,6 +20,7 @@ pub mod time;
 pub use acts::{Act, Confidence, DatedAct, Explanation, MeterAct};
 pub use filed::{FiledInterval, FiledTotal};
 pub use finding::{Finding, Severity};
+pub use gas::{GasBasis, GasCoefficient, GasConversion};
 pub use ids::{BuildingId, FactorSetId, IdError, MeterId, ModelId, ProjectId, SchemeId, StationId};
 pub use money::Euro;
 pub use project::{

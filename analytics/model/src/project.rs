@@ -4,6 +4,7 @@
 
 use chrono::NaiveDate;
 
+use crate::gas::GasConversion;
 use crate::ids::{BuildingId, FactorSetId, MeterId, ProjectId, SchemeId, StationId};
 use crate::money::Euro;
 use crate::quantity::{Carrier, Channel, Quantity};
@@ -158,6 +159,8 @@ pub struct MeterFacts {
     pub ceiling_per_hour: f64,
     /// The total at which the register begins again, in the smallest unit; `None` when it does not within the plant's life.
     pub wraps_at: Option<i64>,
+    /// Of a gas meter that counts at its own conditions; `None` where a corrector's register is read.
+    pub gas: Option<GasConversion>,
     pub serial: Option<String>,
     /// MID class or accuracy class as written on the meter: `B`, `1`.
     pub accuracy_class: Option<String>,
@@ -169,12 +172,14 @@ impl MeterFacts {
     pub fn total_channel(&self) -> Channel {
         let quantity = match (self.carrier.total_quantity(), self.direction) {
             (Quantity::ActiveEnergyImport, Direction::Export) => Quantity::ActiveEnergyExport,
+            (Quantity::GasStandardVolume, _) if self.gas.is_some() => Quantity::GasVolume,
             (quantity, _) => quantity,
         };
         Channel::total(quantity)
     }
 
-    /// The ceiling in smallest units per millisecond.
+    /// The ceiling in smallest units of the carrier per millisecond: of gas at standard conditions, also where the
+    /// meter counts at its own.
     #[must_use]
     pub fn ceiling_per_milli(&self) -> f64 {
         self.ceiling_per_hour * 1000.0 / 3_600_000.0

@@ -175,6 +175,11 @@ fn facts(c: &mut Canon, m: &MeterFacts) {
     c.maybe(m.supply_point.as_deref(), Canon::text);
     c.real(m.ceiling_per_hour);
     c.maybe(m.wraps_at, Canon::whole);
+    // Only where it is: digests of projects without gas meters stay what they were.
+    if let Some(gas) = m.gas {
+        c.text("gas");
+        c.whole(gas.coefficient.millionths());
+    }
     c.maybe(m.serial.as_deref(), Canon::text);
     c.maybe(m.accuracy_class.as_deref(), Canon::text);
 }

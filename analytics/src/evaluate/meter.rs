@@ -4,8 +4,8 @@
 
 use chrono::NaiveDate;
 use model::{
-    BuildingId, Carrier, Direction, Finding, Instant, MeterAct, MeterFacts, MeterId, MeterRole, Month,
-    MonthValue, MonthlySeries, Severity,
+    BuildingId, Carrier, Direction, Finding, GasBasis, Instant, MeterAct, MeterFacts, MeterId, MeterRole,
+    Month, MonthValue, MonthlySeries, Severity,
 };
 
 use super::{COVERAGE_MIN, MeterInput, YearInput, months};
@@ -109,6 +109,7 @@ pub(super) fn assess(
     let acts = super::acts::findings(known, zone, &subject);
     let dated = known.findings.iter().chain(&settled.findings).chain(&contradictions).chain(&acts);
     findings.extend(dated.filter(|f| context.is_used(f.month)).map(|f| f.finding.clone()));
+    findings.extend(converted(facts, known, &subject));
     let evidence = Evidence { known, settled: &settled, from_bills: &from_bills };
     let reference = reference(context, facts, &evidence, &subject, &mut findings);
     let mut rows: Vec<Row> = Month::all_of(context.input.year)
@@ -135,6 +136,33 @@ pub(super) fn assess(
         },
     };
     (year, assessment, findings)
+}
+
+/// Says with which coefficient the meter's volume became standard volume.
+fn converted(facts: &MeterFacts, known: &MeterInput, subject: &str) -> Option<Finding> {
+    let gas = facts.gas.filter(|_| 0 < known.readings)?;
+    let rule = "conversion coefficient C of gas meters without corrector (low pressure)";
+    let (code, says) = match gas.basis {
+        GasBasis::Stated => {
+            let says = format!("volume at the meter times C = {}, as stated in the project", gas.coefficient);
+            ("gas.stated", says)
+        }
+        GasBasis::Place { altitude_m, degree_days, zone } => {
+            let says = format!(
+                "volume at the meter times C = {}, from {altitude_m} m, {degree_days} degree days, zone {zone}",
+                gas.coefficient
+            );
+            ("gas.converted", says)
+        }
+    };
+    let finding =
+        Finding::new(code, Severity::Note, subject, says, rule).with("coefficient", gas.coefficient);
+    Some(match gas.basis {
+        GasBasis::Stated => finding,
+        GasBasis::Place { altitude_m, degree_days, zone } => {
+            finding.with("altitude_m", altitude_m).with("degree_days", degree_days).with("zone", zone)
+        }
+    })
 }
 
 /// What of the meter's record touches a figure.

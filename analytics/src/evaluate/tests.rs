@@ -4,6 +4,7 @@
 
 mod conservative;
 mod counters;
+mod gas;
 mod kpis;
 mod months;
 mod weather;
@@ -75,6 +76,7 @@ fn facts(id: &str, carrier: Carrier, direction: Direction, role: MeterRole) -> M
         supply_point: None,
         ceiling_per_hour: 40.0,
         wraps_at: None,
+        gas: None,
         serial: None,
         accuracy_class: None,
     }

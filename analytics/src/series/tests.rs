@@ -11,6 +11,7 @@ const ROME: Zone = Zone::Europe__Rome;
 
 fn settings() -> SeriesSettings {
     SeriesSettings {
+        gas: None,
         unit: BaseUnit::WattHour,
         zone: ROME,
         // 100 kW.

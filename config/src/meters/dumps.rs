@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use model::{Channel, Kind, MeterId, ModelId};
-use profile::{Dump, MeterModel, Shown};
+use profile::{Dump, MeterModel, PulseUse, Shown};
 use serde::Deserialize;
 
 use super::parts::{KeyError, channel_named};
+use super::pulses::PulseForm;
 use super::registers::words;
 
 #[derive(Deserialize)]
@@ -18,6 +19,8 @@ struct DumpForm {
     model: String,
     /// The installation's id of the meter, where its model's units are set in each meter.
     meter: Option<String>,
+    /// What the input of a pulse counter counts, as the installation says it.
+    pulse: Option<PulseForm>,
     serial: String,
     read_on: String,
     #[serde(default)]
@@ -35,6 +38,7 @@ pub(super) struct DumpFile {
     /// Of which meter it is, and of which day.
     pub(super) source: String,
     pub(super) dump: Dump,
+    pub(super) pulse: Option<PulseUse>,
 }
 
 /// Reads one dump.
@@ -66,9 +70,11 @@ impl DumpForm {
         if shown.is_empty() {
             return Err(("display".to_owned(), "give what the display showed".to_owned()));
         }
+        let pulse = self.pulse.as_ref().map(PulseForm::used).transpose()?;
         Ok(DumpFile {
             model,
             meter,
+            pulse,
             source: format!(
                 "register dump of the meter with serial number {}, read on {day}",
                 self.serial.trim()

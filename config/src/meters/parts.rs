@@ -31,6 +31,8 @@ pub(super) struct ExampleForm {
     pub(super) holding: BTreeMap<String, String>,
     pub(super) payload: Option<String>,
     pub(super) topic: Option<String>,
+    #[serde(default)]
+    pub(super) telegrams: Vec<String>,
     pub(super) time: Option<String>,
     pub(super) expect: BTreeMap<String, String>,
 }

@@ -211,8 +211,11 @@ fn sentinels(key: &str, hexes: &[String]) -> Result<Vec<u64>, KeyError> {
 
 fn register_example(index: usize, form: &ExampleForm) -> Result<RegisterExample, KeyError> {
     let key = format!("example[{}]", index + 1);
-    if form.payload.is_some() || form.topic.is_some() || form.time.is_some() {
-        return Err((key, "a meter with registers has no `payload`, no `topic` and no `time`".to_owned()));
+    if form.payload.is_some() || form.topic.is_some() || form.time.is_some() || !form.telegrams.is_empty() {
+        return Err((
+            key,
+            "a meter with registers has no `payload`, `topic`, `time` or `telegrams`".to_owned(),
+        ));
     }
     let registers = words(&key, &form.input, &form.holding)?;
     Ok(RegisterExample { registers, expect: expected(&key, &form.expect)? })

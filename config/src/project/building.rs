@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use analytics::places::plain_name;
 use model::{
-    BaseUnit, Building, BuildingId, Carrier, Direction, Finding, MeterFacts, MeterId, MeterRole, Project,
-    Severity, Use,
+    BaseUnit, Building, BuildingId, Carrier, Direction, Finding, GasBasis, GasCoefficient, GasConversion,
+    MeterFacts, MeterId, MeterRole, Project, Severity, Use,
 };
 
 use super::codes;
@@ -142,11 +142,13 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>) -> Option<MeterRead> {
         |n| 0.0 < n && n <= 1e6,
     );
     let wraps_at = table.integer_optional("wraps_at", 1_000..=i64::MAX / 4);
+    let gas = table.table_optional("gas").map(|table| read_gas(source, &table));
     let serial = table.text_optional("serial", "the meter's serial number");
     let accuracy_class = table.text_optional("accuracy_class", "the class written on the meter");
     table.finish();
     let (carrier, direction) = (carrier?, direction?);
     check_direction(source, table, carrier, direction);
+    check_gas(source, table, carrier, gas.is_some());
     let meter = MeterFacts {
         id: id?,
         name: name?,
@@ -156,10 +158,62 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>) -> Option<MeterRead> {
         supply_point,
         ceiling_per_hour: ceiling?,
         wraps_at,
+        gas: match gas {
+            Some(gas) => Some(gas?),
+            None => None,
+        },
         serial,
         accuracy_class,
     };
     Some(MeterRead { meter, id_at: table.at("id"), supply_at: table.at("supply_point"), line: table.line() })
+}
+
+/// How the volume at a gas meter becomes standard volume: a coefficient, or the place that gives it.
+fn read_gas(source: &Source<'_>, table: &Table<'_, '_>) -> Option<GasConversion> {
+    let expected = "the coefficient C of the bill, 0.5 to 2 with at most six decimals";
+    let coefficient = table.number_optional("coefficient", expected, |c| stated_coefficient(c).is_some());
+    let altitude_m = table.integer_optional("altitude_m", -50..=3_000);
+    let degree_days = table.integer_optional("degree_days", 1..=6_000);
+    let zone = table.parsed_optional("zone", "a climatic zone, \"B\" to \"F\"", |t| match t.as_bytes() {
+        [letter @ b'A'..=b'F'] => Some(char::from(*letter)),
+        _ => None,
+    });
+    table.finish();
+    match (coefficient, altitude_m, degree_days, zone) {
+        (Some(stated), None, None, None) => {
+            Some(GasConversion { coefficient: stated_coefficient(stated)?, basis: GasBasis::Stated })
+        }
+        (None, Some(altitude_m), Some(degree_days), Some(zone)) => {
+            let place = (i32::try_from(altitude_m).ok()?, u32::try_from(degree_days).ok()?);
+            match analytics::gas::of_place(place.0, place.1, zone) {
+                Ok(conversion) => Some(conversion),
+                Err(error) => {
+                    source.report_at(&table.at("zone"), error.to_string(), "or give `coefficient`");
+                    None
+                }
+            }
+        }
+        _ => {
+            let next = "give `coefficient`, or `altitude_m`, `degree_days` and `zone`";
+            source.report_at(&table.at("coefficient"), "does not say the coefficient", next);
+            None
+        }
+    }
+}
+
+fn stated_coefficient(number: f64) -> Option<GasCoefficient> {
+    let millionths = (number * 1e6).round();
+    let exact = (number * 1e6 - millionths).abs() < 1e-3;
+    // The range is checked before the cast, so it cannot cut anything off.
+    (exact && 0.0 < millionths && millionths < 1e9)
+        .then(|| GasCoefficient::from_millionths(millionths as i64))?
+}
+
+fn check_gas(source: &Source<'_>, table: &Table<'_, '_>, carrier: Carrier, gas: bool) {
+    if gas && carrier != Carrier::NaturalGas {
+        let says = format!("{carrier} has no gas coefficient");
+        source.report_at(&table.at("gas"), says, "leave `gas` out");
+    }
 }
 
 fn check_direction(source: &Source<'_>, table: &Table<'_, '_>, carrier: Carrier, direction: Direction) {

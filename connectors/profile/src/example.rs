@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use model::{Channel, Instant, Value};
 
+use crate::mbus::{MBusModel, Telegram, TelegramError, records};
 use crate::measure::{Decoded, Measure};
 use crate::payload::{BindError, Form, PayloadError, PayloadModel, When};
 use crate::registers::{Layout, RegisterModel, RegisterRef};
@@ -32,7 +33,7 @@ pub enum ExampleError {
     #[error("example {number} lacks register {address} of {channel}: give all of its words")]
     Register { number: usize, channel: Channel, address: u16 },
     #[error(
-        "example {number} has the same registers for {one} and {other}: make them differ, or a wrong address passes"
+        "example {number} has the same registers or values for {one} and {other}: make them differ, or a wrong address passes"
     )]
     Same { number: usize, one: Channel, other: Channel },
     #[error(
@@ -61,6 +62,17 @@ pub enum ExampleError {
     Bind(#[source] BindError),
     #[error("example {number} is on topic {topic}, of which no field comes: correct `topic`")]
     Topic { number: usize, topic: String },
+    #[error("example {number}: telegram {telegram} is refused")]
+    Telegram {
+        number: usize,
+        telegram: usize,
+        #[source]
+        source: TelegramError,
+    },
+    #[error(
+        "example {number}: telegram {telegram} comes from a meter in error ({says}): give one of a sound meter"
+    )]
+    State { number: usize, telegram: usize, says: &'static str },
     #[error("example {number} gives no reading of {channel}: correct the path or the payload")]
     Absent { number: usize, channel: Channel },
     #[error("example {number} is of {read} where {expected} is expected: correct `time` or its path")]
@@ -71,6 +83,9 @@ pub(crate) fn prove(model: &MeterModel) -> Result<(), ExampleError> {
     match &model.interface {
         Interface::Registers(registers) => prove_registers(registers)?,
         Interface::Payloads(payloads) => prove_payloads(payloads)?,
+        Interface::MBus(telegrams) => prove_telegrams(telegrams)?,
+        // `PulseModel::check` proves their examples, which are of pulses.
+        Interface::Pulses(_) => {}
     }
     let covered: Vec<Channel> = match &model.interface {
         Interface::Registers(m) => {
@@ -79,6 +94,8 @@ pub(crate) fn prove(model: &MeterModel) -> Result<(), ExampleError> {
         Interface::Payloads(m) => {
             m.examples.iter().flat_map(|e| e.expect.iter().map(|x| x.channel)).collect()
         }
+        Interface::Pulses(_) => Vec::new(),
+        Interface::MBus(m) => m.examples.iter().flat_map(|e| e.expect.iter().map(|x| x.channel)).collect(),
     };
     match model.channels().into_iter().find(|c| !covered.contains(c)) {
         Some(channel) => Err(ExampleError::Uncovered { channel }),
@@ -216,6 +233,39 @@ fn prove_payloads(model: &PayloadModel) -> Result<(), ExampleError> {
             let found = values.find(|(c, _)| *c == channel);
             let (_, read) = found.ok_or(ExampleError::Absent { number, channel })?;
             compare(number, *expected, *read)?;
+        }
+    }
+    Ok(())
+}
+
+fn prove_telegrams(model: &MBusModel) -> Result<(), ExampleError> {
+    for (i, example) in model.examples.iter().enumerate() {
+        let number = i + 1;
+        let mut all = Vec::new();
+        for (j, frame) in example.telegrams.iter().enumerate() {
+            let telegram = j + 1;
+            let read = Telegram::parse(frame);
+            let read = read.map_err(|source| ExampleError::Telegram { number, telegram, source })?;
+            if let Some(says) = read.status.trouble() {
+                return Err(ExampleError::State { number, telegram, says });
+            }
+            all.extend(records(read.body).0);
+        }
+        let picked = model.pick(&all);
+        let mut seen: Vec<(&'static str, Value, Channel)> = Vec::new();
+        for expected in &example.expect {
+            let channel = expected.channel;
+            let Some(measure) = model.measures.iter().find(|m| m.channel == channel) else {
+                return Err(ExampleError::Unknown { number, channel });
+            };
+            let kind = measure.key.kind.code();
+            let same = seen.iter().find(|(k, value, _)| *k == kind && *value == expected.value);
+            if let Some(&(_, _, one)) = same {
+                return Err(ExampleError::Same { number, one, other: channel });
+            }
+            seen.push((kind, expected.value, channel));
+            let found = picked.iter().find(|p| p.channel == channel);
+            compare(number, *expected, found.ok_or(ExampleError::Absent { number, channel })?.decoded)?;
         }
     }
     Ok(())

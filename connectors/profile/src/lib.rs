@@ -9,9 +9,11 @@ pub mod encoding;
 pub mod example;
 pub mod identify;
 pub mod json;
+pub mod mbus;
 pub mod measure;
 pub mod payload;
 pub mod plan;
+pub mod pulse;
 pub mod registers;
 pub mod sparkplug;
 pub mod sunspec;
@@ -23,12 +25,16 @@ pub use dump::{Dump, DumpError, Shown};
 pub use encoding::{Encoding, Number, WordOrder};
 pub use example::{ExampleError, Expected};
 pub use identify::{Check, Identification};
+pub use mbus::{
+    MBusExample, MBusModel, MBusModelError, RecordFunction, RecordKey, RecordKind, RecordMeasure,
+};
 pub use measure::{Decoded, Factor, FactorRule, Measure, Part, UnitCode, UnitRegister};
 pub use payload::{
     Availability, BindError, Bound, BoundAvailability, BoundMessage, Field, Form, Message, PayloadError,
     PayloadExample, PayloadModel, Presence, TimeField, TimeForm, When,
 };
 pub use plan::{Block, plan};
+pub use pulse::{PulseError, PulseExample, PulseInput, PulseModel, PulseUse};
 pub use registers::{Layout, Limits, ModelError, Range, RegisterExample, RegisterModel, RegisterRef, Space};
 
 /// How well the file of a meter is known to be right.
@@ -82,6 +88,10 @@ pub enum Interface {
     Registers(RegisterModel),
     /// Messages that arrive (MQTT).
     Payloads(Box<PayloadModel>),
+    /// Telegrams that are asked for (wired M-Bus).
+    MBus(MBusModel),
+    /// Registers that count the pulses of meters the file does not know.
+    Pulses(PulseModel),
 }
 
 /// One meter model: one file of the catalogue.
@@ -107,7 +117,7 @@ impl MeterModel {
     pub fn registers(&self) -> Option<&RegisterModel> {
         match &self.interface {
             Interface::Registers(model) => Some(model),
-            Interface::Payloads(_) => None,
+            Interface::Payloads(_) | Interface::MBus(_) | Interface::Pulses(_) => None,
         }
     }
 
@@ -116,16 +126,57 @@ impl MeterModel {
     pub fn payloads(&self) -> Option<&PayloadModel> {
         match &self.interface {
             Interface::Payloads(model) => Some(model),
-            Interface::Registers(_) => None,
+            Interface::Registers(_) | Interface::MBus(_) | Interface::Pulses(_) => None,
         }
     }
 
-    /// Every channel the meter can report, in the order of its file.
+    /// The telegram side, for an M-Bus meter.
+    #[must_use]
+    pub fn mbus(&self) -> Option<&MBusModel> {
+        match &self.interface {
+            Interface::MBus(model) => Some(model),
+            Interface::Registers(_) | Interface::Payloads(_) | Interface::Pulses(_) => None,
+        }
+    }
+
+    /// The inputs, for a pulse counter that was not told yet what it counts.
+    #[must_use]
+    pub fn pulses(&self) -> Option<&PulseModel> {
+        match &self.interface {
+            Interface::Pulses(model) => Some(model),
+            Interface::Registers(_) | Interface::Payloads(_) | Interface::MBus(_) => None,
+        }
+    }
+
+    /// Every channel the meter can report, in the order of its file. A pulse counter has none before
+    /// [`Self::counting`].
     #[must_use]
     pub fn channels(&self) -> Vec<model::Channel> {
         match &self.interface {
             Interface::Registers(m) => m.measures.iter().map(|measure| measure.channel).collect(),
             Interface::Payloads(m) => m.fields.iter().map(|field| field.channel).collect(),
+            Interface::MBus(m) => m.measures.iter().map(|measure| measure.channel).collect(),
+            Interface::Pulses(_) => Vec::new(),
+        }
+    }
+
+    /// The step in which the register of a total counts, in smallest units; `None` where the file does not say it.
+    #[must_use]
+    pub fn resolution(&self, channel: model::Channel) -> Option<i64> {
+        match &self.interface {
+            Interface::Registers(m) => m.measures.iter().find(|m| m.channel == channel)?.resolution(),
+            Interface::MBus(m) => Some(m.measures.iter().find(|m| m.channel == channel)?.step),
+            Interface::Payloads(_) | Interface::Pulses(_) => None,
+        }
+    }
+
+    /// The count in smallest units at which the register of a total begins again; `None` where the file does not
+    /// say it.
+    #[must_use]
+    pub fn wraps_at(&self, channel: model::Channel) -> Option<i64> {
+        match &self.interface {
+            Interface::Registers(m) => m.measures.iter().find(|m| m.channel == channel)?.wraps_at(),
+            Interface::MBus(_) | Interface::Payloads(_) | Interface::Pulses(_) => None,
         }
     }
 

@@ -104,6 +104,8 @@ fn readings<'m>(
             Decoded::Sentinel { .. }
             | Decoded::NotANumber { .. }
             | Decoded::Overflow { .. }
+            | Decoded::UnknownUnit { .. }
+            | Decoded::NoFactor { .. }
             | Decoded::Missing => return None,
         };
         Some(Reading {

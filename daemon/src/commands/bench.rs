@@ -173,6 +173,7 @@ fn percentile(durations: &mut [Duration], percent: usize) -> String {
 /// Days and months of 100 counters over five years of minutes, from totals made on the way.
 fn months() {
     let settings = SeriesSettings {
+        gas: None,
         unit: BaseUnit::WattHour,
         zone: ZONE,
         ceiling_per_milli: 100_000.0 / 3_600_000.0,

@@ -15,9 +15,10 @@ pub(crate) fn check(config: &Path, projects: &[PathBuf]) -> Result<Exit, Failure
     let mut findings: Vec<Finding> = installation.findings.clone();
     findings.extend(link_findings);
     for file in projects {
-        let (_, found) = config::load_project(file, &installation.catalog)
+        let (project, found) = config::load_project(file, &installation.catalog)
             .map_err(|error| Failure::new(Exit::BAD_INPUT, error))?;
         findings.extend(found);
+        findings.extend(installation.series_findings(&project));
         println!("{}: a usable project file", file.display());
     }
     for finding in &findings {

@@ -79,6 +79,7 @@ fn meter(id: &str, name: &str, carrier: Carrier, direction: Direction, role: Met
         },
         ceiling_per_hour: 30.0,
         wraps_at: None,
+        gas: None,
         serial: Some(format!("SN-{id}-004711")),
         accuracy_class: Some("B".to_owned()),
     }

@@ -247,6 +247,7 @@ fn project(name: &str, title: &str, building: &str) -> Project {
         supply_point: Some("IT001E00000001".into()),
         ceiling_per_hour: 60.0,
         wraps_at: None,
+        gas: None,
         serial: None,
         accuracy_class: Some("B".into()),
     };
