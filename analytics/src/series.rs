@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use model::time::day_start;
 use model::{
     BaseUnit, Confidence, DatedAct, Explanation, Finding, GasCoefficient, Instant, Interval, MeterFacts,
-    Month, MonthValue, MonthlySeries, Step, Zone,
+    Month, MonthValue, MonthlySeries, Severity, Step, Zone,
 };
 
 use crate::counter::{

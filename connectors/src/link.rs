@@ -162,14 +162,12 @@ impl Link {
             Kind::MBus(link) => link.probe(meter, clock).await,
         }
     }
-}
 
-impl Link {
     /// What reads kept payloads of this link again; `None` for a link whose payloads are not kept.
     #[must_use]
     pub fn replayer(&self, remembered: &[Remembered]) -> Option<mqtt::Replayer> {
         match &self.kind {
-            Kind::Modbus(_) => None,
+            Kind::Modbus(_) | Kind::MBus(_) => None,
             Kind::Mqtt(link) => Some(link.replayer(remembered)),
         }
     }
