@@ -63,6 +63,13 @@ fn total(row: &Row<'_>, first: usize, series: SeriesKey) -> Result<FiledTotal, F
     })
 }
 
+fn overlap(new: &FiledInterval, other: (i64, i64)) -> StoreError {
+    let [begin, end] = [other.0, other.1].map(Instant::from_millis);
+    let what = format!("the interval of {} from {} to {}", new.series.meter, new.from, new.to);
+    let says = format!("it overlaps the one from {begin} to {end}, so energy would count twice");
+    StoreError::refused(what, says)
+}
+
 impl ImportRow for FiledInterval {
     const KIND: &'static str = "intervals";
     type Key = Key;
@@ -134,10 +141,7 @@ impl ImportRow for FiledInterval {
         if let Some(row) = rows.next()? {
             let other: (i64, i64) = (row.get(0)?, row.get(1)?);
             if from < other.1 {
-                let [begin, end] = [other.0, other.1].map(Instant::from_millis);
-                let what = format!("the interval of {} from {} to {}", self.series.meter, self.from, self.to);
-                let says = format!("it overlaps the one from {begin} to {end}, so energy would count twice");
-                return Err(StoreError::refused(what, says).into());
+                return Err(overlap(self, other).into());
             }
         }
         conn.prepare_cached(
@@ -150,6 +154,10 @@ impl ImportRow for FiledInterval {
 
     fn retire(&self, conn: &Connection, replaced_by: i64) -> Result<(), Fault> {
         let key = (series::find(conn, &self.series)?, self.from.millis());
+        // A month is not set right by its first quarter of an hour.
+        if let Some(standing) = self.find(conn)?.filter(|standing| standing.to != self.to) {
+            return Err(overlap(self, (standing.from.millis(), standing.to.millis())).into());
+        }
         conn.prepare_cached(
             "INSERT INTO filed_interval_replaced (series, from_ms, to_ms, amount, received_ms, import, replaced_by)
              SELECT series, from_ms, to_ms, amount, received_ms, import, ?3 FROM filed_interval
@@ -260,12 +268,12 @@ impl ImportRow for FiledTotal {
 }
 
 impl Store {
-    /// Enters intervals, all or none. An interval that begins with one already there replaces it when it was received
-    /// at the same time or later, and the former one is kept.
+    /// Enters intervals, all or none. An interval already there with another amount is replaced when the new one was
+    /// received at the same time or later, and the former one is kept.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] for an interval that can never be right, that overlaps one with another beginning, or
-    /// that the import states twice in two ways; the database's own.
+    /// [`StoreError::Refused`] for an interval that can never be right, that overlaps one with other ends, or that the
+    /// import states twice in two ways; the database's own.
     pub fn put_intervals(
         &self,
         intervals: &[FiledInterval],
