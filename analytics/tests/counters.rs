@@ -67,6 +67,7 @@ fn read_case(path: &Path) -> Case {
     let number = |key: &str| keys.get(key).map(|v| v.parse::<i64>().unwrap());
     let every = number("every_s").unwrap();
     let settings = SeriesSettings {
+        gas: None,
         unit: BaseUnit::WattHour,
         zone: ROME,
         ceiling_per_milli: number("ceiling_kw").unwrap() as f64 / 3_600.0,

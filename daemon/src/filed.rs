@@ -37,7 +37,7 @@ pub(crate) fn of_meter(
 ) -> Result<Filed, StoreError> {
     let key = |channel| SeriesKey { meter: meter.id.clone(), channel };
     // What files state in the carrier's own unit; the meter's register may count in another.
-    let settings = SeriesSettings { ceiling_per_milli: meter.ceiling_per_milli(), ..*settings };
+    let settings = SeriesSettings { ceiling_per_milli: meter.ceiling_per_milli(), gas: None, ..*settings };
     let own = key(own_channel(meter));
     let intervals = store.intervals(&own, end)?;
     let mut filed = Filed {
@@ -51,7 +51,8 @@ pub(crate) fn of_meter(
     filed.add_totals(meter, &settings, until, closed_by(store.totals(&own, LATEST)?, end), Some(1.0));
     if meter.carrier == Carrier::NaturalGas {
         let raw = store.totals(&key(Channel::total(Quantity::GasVolume)), LATEST)?;
-        filed.add_totals(meter, &settings, until, closed_by(raw, end), gas_factor(meter));
+        let factor = meter.gas.map(|gas| gas.coefficient.to_f64());
+        filed.add_totals(meter, &settings, until, closed_by(raw, end), factor);
     }
     Ok(filed)
 }
@@ -66,12 +67,6 @@ pub(crate) fn own_channel(meter: &MeterFacts) -> Channel {
 
 /// Later than any total.
 const LATEST: Instant = Instant::from_millis(i64::MAX);
-
-/// How many standard cubic metres a cubic metre at this meter is, where that is known. A project file says nothing of it
-/// so far.
-fn gas_factor(_meter: &MeterFacts) -> Option<f64> {
-    None
-}
 
 /// The totals up to `end` and those after it that close the last period.
 fn closed_by(mut totals: Vec<FiledTotal>, end: Instant) -> Vec<FiledTotal> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use dashboards::routes::{Options, router};
 use dashboards::serve::serve;
-use support::{Fake, texts};
+use support::Fake;
 use tokio::net::TcpListener;
 
 #[tokio::main]

@@ -103,6 +103,7 @@ fn meter(id: &str, model: &str, unit: u8) -> MeterSpec {
         link: "l".into(),
         model: Arc::clone(meters.get(&ModelId::new(model).unwrap()).unwrap()),
         every_s: 1,
+        input: None,
         table: format!("unit = {unit}").parse().unwrap(),
     }
 }

@@ -8,7 +8,6 @@ use analytics::text::placeholders;
 use config::Catalog;
 use connectors::{InboxError, LinkError, Target};
 use model::MeterId;
-use profile::Space;
 
 /// One of each kind.
 fn errors() -> Vec<LinkError> {
@@ -17,11 +16,9 @@ fn errors() -> Vec<LinkError> {
     let target = || {
         Box::new(Target {
             meter: meter.clone(),
-            address: address(),
+            place: "modbus tcp 10.0.0.5:502".to_owned(),
             unit: 7,
-            space: Space::Input,
-            first: 72,
-            last: 75,
+            asked: "input registers 72-75".to_owned(),
         })
     };
     let io = || io::Error::from(io::ErrorKind::ConnectionReset);

@@ -12,6 +12,7 @@ const QUARTER: i64 = 900_000;
 
 fn settings(ceiling_per_hour: f64) -> SeriesSettings {
     SeriesSettings {
+        gas: None,
         unit: BaseUnit::WattHour,
         zone: ROME,
         ceiling_per_milli: ceiling_per_hour / 3_600.0,

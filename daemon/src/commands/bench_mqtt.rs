@@ -53,8 +53,14 @@ async fn one(dir: &Path, version: &str) -> Result<(), Failure> {
     let link = links.pop().context("the benchmark's link is not usable")?;
     let metrics = Arc::new(Metrics::new().map_err(anyhow::Error::from)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let runtime =
-        Runtime::new(installation, store.clone(), metrics, Arc::clone(&clock), dir.join("reports"), false);
+    let runtime = Runtime::new(
+        installation,
+        store.clone(),
+        metrics,
+        Arc::clone(&clock),
+        Some(dir.join("reports")),
+        false,
+    )?;
     let inbox: Arc<dyn Inbox> = Arc::new(Ingest(Arc::new(runtime)));
     let five = version == "5";
     let script = tokio::task::spawn_blocking(move || script(&listener, five));

@@ -130,8 +130,15 @@ impl Daemon {
         let archive = archive(&weather, &service).unwrap();
         let metrics = Arc::new(Metrics::new().unwrap());
         let reports = folder.join("reports");
-        let runtime =
-            Runtime::new(installation, store, metrics, Arc::clone(&clock) as Arc<dyn Clock>, reports, false);
+        let runtime = Runtime::new(
+            installation,
+            store,
+            metrics,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Some(reports),
+            false,
+        )
+        .unwrap();
         Self { runtime: Arc::new(runtime), weather, service, archive, clock }
     }
 
