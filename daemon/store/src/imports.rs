@@ -444,6 +444,10 @@ impl ImportRow for DailyTemperature {
     }
 
     fn was_replaced(&self, conn: &Connection, source_sha256: &Digest) -> Result<bool, Fault> {
+        // What a service or a sensor says last counts, also when it said so before.
+        if self.source != TemperatureSource::File {
+            return Ok(false);
+        }
         let found = conn
             .prepare_cached(
                 "SELECT 1 FROM temperature_replaced r JOIN import i ON i.id = r.import

@@ -165,23 +165,24 @@ fn upgrade_with(
         },
         _ => None,
     };
-    for (number, sql) in (1..).zip(migrations) {
-        migrate(conn, number, sql).map_err(|f| f.at(path, "upgrade the schema"))?;
-    }
+    migrate(conn, migrations).map_err(|f| f.at(path, "upgrade the schema"))?;
     drop(lock);
     Ok(())
 }
 
-/// One step in one transaction; nothing when another process has done it meanwhile.
-fn migrate(conn: &mut Connection, number: i64, sql: &str) -> Result<(), Fault> {
-    let step = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if version(&step)? >= number {
-        return Ok(());
+/// All steps in one transaction, so that nobody sees a schema between two versions; nothing when another process
+/// has done it meanwhile.
+fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), Fault> {
+    let steps = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&steps)?;
+    for (number, sql) in (1..).zip(migrations) {
+        if found < number {
+            steps.execute_batch(sql)?;
+            steps.pragma_update(None, "application_id", APPLICATION_ID)?;
+            steps.pragma_update(None, "user_version", number)?;
+        }
     }
-    step.execute_batch(sql)?;
-    step.pragma_update(None, "application_id", APPLICATION_ID)?;
-    step.pragma_update(None, "user_version", number)?;
-    step.commit()?;
+    steps.commit()?;
     Ok(())
 }
 

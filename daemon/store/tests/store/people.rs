@@ -119,8 +119,9 @@ fn a_revised_temperature_replaces_with_its_definition_and_the_former_is_kept() {
     let all = [&first, &revised, &redefined, &imported];
     for (n, day) in all.into_iter().enumerate() {
         let wanted = if n == 0 { count(1, 0, 0) } else { count(0, 0, 1) };
-        assert_eq!(store.put_temperatures(std::slice::from_ref(day), &note("s")).unwrap(), wanted);
-        assert_eq!(store.put_temperatures(std::slice::from_ref(day), &note("s")).unwrap(), count(0, 1, 0));
+        let note = note(&format!("answer-{n}"));
+        assert_eq!(store.put_temperatures(std::slice::from_ref(day), &note).unwrap(), wanted);
+        assert_eq!(store.put_temperatures(std::slice::from_ref(day), &note).unwrap(), count(0, 1, 0));
     }
     let station = &first.station;
     let standing = store.temperatures(station, day("2024-01-01"), day("2024-01-02")).unwrap();

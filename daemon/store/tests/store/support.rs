@@ -80,9 +80,13 @@ pub(crate) fn stranger(directory: &Path) -> rusqlite::Connection {
 }
 
 pub(crate) fn note(source: &str) -> ImportNote {
+    let mut sha256 = [7; 32];
+    for (i, byte) in source.bytes().enumerate() {
+        sha256[i % 32] ^= byte;
+    }
     ImportNote {
         source_name: source.to_owned(),
-        source_sha256: Digest([7; 32]),
+        source_sha256: Digest(sha256),
         author: "energy office".to_owned(),
         at: Instant::from_seconds(1_760_000_000),
     }
