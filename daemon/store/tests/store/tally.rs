@@ -20,9 +20,10 @@ fn counts(store: &Store) -> Vec<(String, &'static str, u64)> {
 async fn readings_are_counted_once_with_what_became_of_them() {
     let (dir, store) = opened();
     let series = energy("boiler-1");
-    let on_time = Some(Counted { month: MAY, late: false, usable: true });
-    let late = Some(Counted { late: true, ..on_time.unwrap() });
-    let unusable = Some(Counted { usable: false, ..on_time.unwrap() });
+    let counted = Counted { month: MAY, late: false, usable: true };
+    let on_time = Some(counted);
+    let late = Some(Counted { late: true, ..counted });
+    let unusable = Some(Counted { usable: false, ..counted });
     let batch = vec![
         total(&series, 0, 1),
         total(&series, 60, 2),
