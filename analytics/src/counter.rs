@@ -119,16 +119,19 @@ struct Run {
     first: Mark,
     last: i64,
     rises: u32,
+    /// Whether the first total was shown again: what is garbled is not.
+    repeated: bool,
 }
 
 impl Run {
     fn begin(first: Mark) -> Self {
-        Self { first, last: first.total, rises: 0 }
+        Self { first, last: first.total, rises: 0, repeated: false }
     }
 
     fn next(self, now: Mark) -> Self {
         let rises = self.rises.saturating_add(u32::from(self.last < now.total));
-        Self { last: now.total, rises, ..self }
+        let repeated = self.repeated || now.total == self.first.total;
+        Self { last: now.total, rises, repeated, ..self }
     }
 }
 

@@ -37,6 +37,7 @@ const SDM630: &[(&str, f64)] = &[
     ("active_energy_export", 988650.0),
     ("reactive_energy_import", 4322500.0),
     ("reactive_energy_export", 124250.0),
+    ("active_energy_import_plus_export", 13335250.0),
     ("active_energy_import.l1", 4001250.0),
     ("active_energy_import.l2", 4101500.0),
     ("active_energy_import.l3", 4245750.0),

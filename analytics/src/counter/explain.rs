@@ -108,11 +108,18 @@ impl Counter {
                 high: most.max(booked).saturating_add(own),
                 ..sharp(base.at, now.at, booked.saturating_add(own), Step::Wrapped)
             },
+            // A single low total may have been garbled and the fall have come after it: then nothing of its rise was
+            // used, or as much as the time carries.
+            None if !run.repeated && self.limits.knows_ceiling() => Interval {
+                low: 0,
+                high: own.max(self.limits.most_in(now.at - run.first.at, self.step())),
+                ..sharp(run.first.at, now.at, own, Step::Reset)
+            },
             None => sharp(run.first.at, now.at, own, Step::Reset),
         };
         let alternatives = self.alternatives(&between, base, run.first, most);
         // What is not booked lies in time that is not covered, and is bounded there.
-        let high = if between.booked.is_some() { interval.high } else { most.saturating_add(own) };
+        let high = if between.booked.is_some() { interval.high } else { most.saturating_add(interval.high) };
         let amounts = [interval.amount, interval.low, high];
         self.conclude(between.explanation, between.confidence, now, read, amounts, alternatives);
         let turn = self.leave(base, run.first, now, read);

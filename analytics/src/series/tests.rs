@@ -121,7 +121,10 @@ fn a_reset_loses_only_what_no_two_totals_carry() {
     assert_eq!(june.amount, 144_000 + 200);
     // The ten minutes between the last good total and the first low one.
     let hidden = (100_000.0_f64 / 6.0).ceil() as i64;
-    assert_eq!(june.high, Some(june.amount + hidden));
+    // And those after it, should that one have been garbled: with the store of fifteen minutes and the learned step.
+    let after = (100_000.0_f64 / 6.0 + 25_000.0) as i64 + 100 - 100;
+    assert_eq!(june.high, Some(june.amount + hidden + after));
+    assert_eq!(june.low, june.amount - 100);
     let findings = a.findings("meter:x");
     assert_eq!((findings.len(), findings[0].finding.code), (1, "counter.reset"));
     assert_eq!(findings[0].finding.severity, Severity::Caution);

@@ -52,7 +52,8 @@ fn a_register_at_the_meters_conditions_gives_a_year_of_standard_cubic_metres() {
     let note = year.findings.iter().find(|f| f.code == "gas.converted").unwrap();
     assert_eq!(note.severity, Severity::Note);
     assert!(note.says.contains("C = 1.017506, from 239 m, 2617 degree days, zone E"), "{}", note.says);
-    let codes: std::collections::BTreeSet<_> = year.findings.iter().map(|f| (f.code, f.says.as_str())).collect();
+    let codes: std::collections::BTreeSet<_> =
+        year.findings.iter().map(|f| (f.code, f.says.as_str())).collect();
     assert!(year.findings.iter().any(|f| f.code == "counter.wrapped"), "the raw register wraps: {codes:?}");
     assert_ne!(year.provenance.inputs, told.provenance.inputs);
 }
