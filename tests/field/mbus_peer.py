@@ -19,7 +19,8 @@ import meterbus
 
 def decode():
     for line in sys.stdin:
-        body = meterbus.load(bytes.fromhex(line)).body.bodyPayload
+        # Not `load`: it takes a long frame of 0x44 bytes for a wireless one.
+        body = meterbus.TelegramLong.parse(bytes.fromhex(line)).body.bodyPayload
         rows = []
         for record in body.records:
             told = record.interpreted
