@@ -37,6 +37,7 @@ case "$what" in
         want pdfinfo poppler-utils
         want qpdf qpdf
         want xmllint libxml2-utils
+        want soffice libreoffice-calc-nogui
         want sqlite3 sqlite3
         want chromium chromium
         want prlimit util-linux

@@ -255,6 +255,14 @@ enum ImportWhat {
     },
     /// A project file (TOML)
     Project(ImportArgs),
+    /// Monthly measurements as a structured file of this program has them (XLSX, CSV, XML or JSON)
+    Structured {
+        /// Let the file correct months and bills of earlier imports, and why; for the audit log
+        #[arg(long, value_name = "REASON")]
+        replace: Option<String>,
+        #[command(flatten)]
+        args: ImportArgs,
+    },
 }
 
 #[derive(Debug, Args)]

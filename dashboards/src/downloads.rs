@@ -121,6 +121,12 @@ pub(crate) async fn schema() -> Response {
     (headers, crate::structured::SCHEMA_JSON).into_response()
 }
 
+/// `GET /schema/structured-file-1.xsd`.
+pub(crate) async fn schema_xml() -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/xml")];
+    (headers, crate::structured::SCHEMA_XSD).into_response()
+}
+
 /// `GET /metrics`: Prometheus text format 0.0.4.
 pub(crate) async fn metrics(State(site): State<Arc<Site>>) -> Response {
     let headers: [(HeaderName, &str); 2] = [

@@ -9,7 +9,7 @@ use analytics::text::Texts;
 use typeset::Attachment;
 
 use crate::pdf::pdf;
-use crate::structured::{MIME_CSV, MIME_JSON, MIME_XLSX, csv, json, xlsx};
+use crate::structured::{MIME_CSV, MIME_JSON, MIME_XLSX, MIME_XML, csv, csv_plain, json, xlsx, xml};
 
 /// A finished file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,8 @@ pub enum RenderError {
     Xlsx(String),
 }
 
-/// The annual report of a project's year in the language of `texts`: PDF first, then XLSX, CSV and JSON.
+/// The annual report of a project's year in the language of `texts`: PDF first, then the structured file as XLSX, CSV,
+/// plain CSV, XML and JSON.
 ///
 /// # Errors
 /// When a file breaks a limit of its format.
@@ -55,9 +56,11 @@ pub fn annual_report_with(
     let data_name = |ending: &str| format!("misure-mensili-{number}.{ending}");
     let json_bytes = json(&file)?;
     let csv_bytes = csv(&file)?;
+    let xml_bytes = xml(&file);
     let attachments = [
         ("json", MIME_JSON, "report.structured.attachment_json", &json_bytes),
         ("csv", MIME_CSV, "report.structured.attachment_csv", &csv_bytes),
+        ("xml", MIME_XML, "report.structured.attachment_xml", &xml_bytes),
     ]
     .map(|(ending, mime, description, bytes)| Attachment {
         name: data_name(ending),
@@ -76,6 +79,12 @@ pub fn annual_report_with(
         RenderedFile { name, mime: "application/pdf", bytes },
         RenderedFile { name: data_name("xlsx"), mime: MIME_XLSX, bytes: xlsx(&file, texts)? },
         RenderedFile { name: data_name("csv"), mime: MIME_CSV, bytes: csv_bytes },
+        RenderedFile {
+            name: format!("misure-mensili-{number}-plain.csv"),
+            mime: MIME_CSV,
+            bytes: csv_plain(&file)?,
+        },
+        RenderedFile { name: data_name("xml"), mime: MIME_XML, bytes: xml_bytes },
         RenderedFile { name: data_name("json"), mime: MIME_JSON, bytes: json_bytes },
     ])
 }

@@ -84,6 +84,7 @@ pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
         .route("/findings", get(pages::findings::page))
         .route("/reports/{project}/{year}/{name}", get(downloads::report))
         .route("/schema/structured-file-1.schema.json", get(downloads::schema))
+        .route("/schema/structured-file-1.xsd", get(downloads::schema_xml))
         .route("/live", get(live::live))
         .route("/api/v1/portfolio", get(api::portfolio))
         .route("/api/v1/projects/{id}/years/{year}", get(api::project_year))

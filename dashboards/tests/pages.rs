@@ -423,6 +423,9 @@ async fn the_api_says_null_for_what_is_not_known() {
     let schema = server.get("/schema/structured-file-1.schema.json").await;
     assert_eq!(schema.header("content-type"), Some("application/schema+json"));
     assert!(serde_json::from_slice::<serde_json::Value>(&schema.body).unwrap()["$schema"].is_string());
+    let schema = server.get("/schema/structured-file-1.xsd").await;
+    assert_eq!(schema.header("content-type"), Some("application/xml"));
+    assert!(schema.body.starts_with(b"<?xml"));
 }
 
 /// Every key that templates and page code name stands in both languages, and the two have the same keys.

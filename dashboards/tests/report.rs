@@ -209,7 +209,8 @@ fn the_xlsx_has_typed_cells_and_a_legend() {
     assert_eq!(legend[(1, 0)], Data::String("cup".to_owned()));
     assert_eq!(legend[(1, 3)], Data::String("Codice unico di progetto".to_owned()));
     let project = book.worksheet_range("Progetto").expect("the sheet");
-    assert_eq!(project[(2, 1)], Data::Float(2025.0));
+    assert_eq!(project[(9, 1)], Data::Float(2025.0));
+    assert_eq!(project[(9, 2)], Data::String("year".to_owned()));
 }
 
 fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
@@ -240,7 +241,14 @@ fn the_files_are_the_same_every_time() {
         let pdf = if language == "it" { "relazione-annuale-2025.pdf" } else { "annual-report-2025.pdf" };
         assert_eq!(
             names,
-            [pdf, "misure-mensili-2025.xlsx", "misure-mensili-2025.csv", "misure-mensili-2025.json"]
+            [
+                pdf,
+                "misure-mensili-2025.xlsx",
+                "misure-mensili-2025.csv",
+                "misure-mensili-2025-plain.csv",
+                "misure-mensili-2025.xml",
+                "misure-mensili-2025.json"
+            ]
         );
     }
 }
@@ -294,9 +302,9 @@ fn the_pdf_is_sound_tagged_and_carries_the_structured_file() {
     }
 
     let list = run("pdfdetach", &["-list", "r.pdf"], folder.path());
-    assert!(list.starts_with("2 embedded files"), "{list}");
+    assert!(list.starts_with("3 embedded files"), "{list}");
     run("pdfdetach", &["-saveall", "r.pdf"], folder.path());
-    for ending in [".json", ".csv"] {
+    for ending in [".json", "2025.csv", ".xml"] {
         let file = file(&files, ending);
         let inside = std::fs::read(folder.path().join(&file.name)).expect("attached");
         assert_eq!(inside, file.bytes, "{ending}");

@@ -96,6 +96,35 @@ fn a_load_curve_becomes_its_month() {
     assert!(by_pod.contains("2880 read, 0 new, 2880 already there, 0 replaced"), "{by_pod}");
 }
 
+/// What one installation wrote, another one reads: the same month to the last digit, in every form of the file.
+#[test]
+fn a_structured_file_gives_its_months_back() {
+    let from = site();
+    done(&from.run(&["import", "load-curve", &case("september.csv"), "--meter", "luce"]));
+    row(&from, "luce", 9);
+    for ending in ["misure-mensili-2024.xlsx", "2024.csv", "-plain.csv", ".xml", ".json"] {
+        let to = site();
+        let file = fs::read_dir(from.path().join("out"))
+            .expect("the report was written")
+            .filter_map(Result::ok)
+            .find(|entry| entry.file_name().to_string_lossy().ends_with(ending))
+            .unwrap_or_else(|| panic!("no {ending}"));
+        let file = file.path().display().to_string();
+        let text = done(&to.run(&["import", "structured", &file]));
+        assert!(text.contains("months: "), "{text}");
+        let again = done(&to.run(&["import", "structured", &file]));
+        assert!(again.contains(" 0 new, 1 already there, 0 replaced"), "{ending}: {again}");
+        let september = row(&to, "luce", 9);
+        near(&september["measured"], 269.281);
+        assert_eq!(september["source"], "bills");
+        assert!(row(&to, "luce", 10)["measured"].is_null(), "a month without a measurement is not zero");
+    }
+    let empty = Site::new();
+    let file = from.path().join("out/misure-mensili-2024.xml").display().to_string();
+    let text = refused(&empty.run(&["import", "structured", &file]));
+    assert!(text.contains("no imported project has this meter and supply point"), "{text}");
+}
+
 #[test]
 fn a_rectified_curve_replaces_and_the_former_file_does_not_undo_it() {
     let site = site();

@@ -102,6 +102,8 @@ pub enum Direction {
 }
 
 impl Direction {
+    pub const ALL: [Self; 3] = [Self::Import, Self::Export, Self::Production];
+
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -113,7 +115,7 @@ impl Direction {
 
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
-        [Self::Import, Self::Export, Self::Production].into_iter().find(|d| d.code() == code)
+        Self::ALL.into_iter().find(|d| d.code() == code)
     }
 }
 
@@ -129,6 +131,8 @@ pub enum MeterRole {
 }
 
 impl MeterRole {
+    pub const ALL: [Self; 3] = [Self::Compared, Self::New, Self::Sub];
+
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -140,7 +144,7 @@ impl MeterRole {
 
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
-        [Self::Compared, Self::New, Self::Sub].into_iter().find(|r| r.code() == code)
+        Self::ALL.into_iter().find(|r| r.code() == code)
     }
 }
 

@@ -1,6 +1,8 @@
-//! The *file strutturato* of monthly measurements as rows: the one model that XLSX, CSV and JSON are written from.
+//! The *file strutturato* of monthly measurements as rows: the one model that XLSX, CSV, XML and JSON are written from and read back to.
 //!
 //! Must never: hold a missing value as zero, or give two files different roundings of the same figure.
+
+use std::borrow::Cow;
 
 use chrono::NaiveDate;
 use model::{BuildingId, Carrier, Direction, FactorSetId, MeterId, MeterRole, Month, ProjectId, SchemeId};
@@ -79,7 +81,7 @@ pub struct MonthRow {
     pub adjusted_baseline: Option<f64>,
     pub avoided: Option<f64>,
     /// Codes of the findings about this meter and month, ascending, each once.
-    pub findings: Vec<&'static str>,
+    pub findings: Vec<Cow<'static, str>>,
 }
 
 impl MonthRow {
@@ -181,8 +183,8 @@ fn percent(ratio: f64) -> f64 {
     if ratio.is_finite() { (ratio * 10_000.0).round() / 100.0 + 0.0 } else { 0.0 }
 }
 
-fn findings(year: &ProjectYear, meter: &MeterYear, month: &MeterMonth) -> Vec<&'static str> {
-    let mut codes: Vec<&'static str> = year
+fn findings(year: &ProjectYear, meter: &MeterYear, month: &MeterMonth) -> Vec<Cow<'static, str>> {
+    let mut codes: Vec<Cow<'static, str>> = year
         .findings
         .iter()
         .filter(|f| concerns(f, &meter.meter))
@@ -190,7 +192,7 @@ fn findings(year: &ProjectYear, meter: &MeterYear, month: &MeterMonth) -> Vec<&'
             let mut months = f.subject.split_whitespace().filter_map(parse_month).peekable();
             months.peek().is_none() || months.any(|m| m == month.month)
         })
-        .map(|f| f.code)
+        .map(|f| Cow::Borrowed(f.code))
         .collect();
     codes.sort_unstable();
     codes.dedup();

@@ -4,6 +4,7 @@
 
 mod ape;
 mod filed;
+mod structured;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,6 +46,7 @@ pub(crate) fn import(what: &ImportWhat) -> Result<Exit, Failure> {
         }),
         ImportWhat::Temperatures { station, args } => import_temperatures(station, args),
         ImportWhat::Project(args) => import_project(args),
+        ImportWhat::Structured { replace, args } => structured::import(args, replace.as_deref()),
     }
 }
 
@@ -130,16 +132,28 @@ fn bills_into(store: &Store, catalog: &Catalog, bills: &BillsFile<'_>, at: Insta
     let (projects, findings) = figures::projects(store, catalog)?;
     print_findings(&findings);
     let carrier_of = |supply_point: &str| carrier_of(&projects, supply_point);
-    let mut report = read_bills(&bytes, &carrier_of).map_err(|error| unusable(bills.file, error))?;
+    let report = read_bills(&bytes, &carrier_of).map_err(|error| unusable(bills.file, error))?;
+    put_bills(store, bills, &bytes, report, "bills", at)
+}
+
+/// Enters what a file says of supply points; `what` names it to the person.
+fn put_bills(
+    store: &Store,
+    bills: &BillsFile<'_>,
+    bytes: &[u8],
+    mut report: ImportReport<OnLine<BilledPeriod>>,
+    what: &str,
+    at: Instant,
+) -> Result<(), Failure> {
     refuse_standing(store, &mut report, bills.replace.is_some())?;
     judge(bills.file, &report, bills.strictness)?;
     let rows: Vec<BilledPeriod> = report.accepted.into_iter().map(|on| on.value).collect();
-    let note = note(bills.file, &bytes, bills.author, at);
+    let note = note(bills.file, bytes, bills.author, at);
     let count = match bills.replace {
         None => store.put_bills(&rows, &note)?,
         Some(reason) => store.put_bills_replacing(&rows, &note, reason)?,
     };
-    print_count("bills", report.read, count);
+    print_count(what, report.read, count);
     Ok(())
 }
 

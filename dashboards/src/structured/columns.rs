@@ -1,4 +1,4 @@
-//! The columns of the flat files: name in the CSV and XLSX, name in the JSON, and the value of a row.
+//! The columns of the files: Italian name, English name, and the value of a row; the header's fields likewise.
 //!
 //! Must never: change a name or a meaning without another schema version.
 
@@ -21,14 +21,37 @@ pub(super) enum Kind {
     Number,
 }
 
+impl Cell {
+    /// As it stands in a file whose decimal sign is a point; `None` for an empty one.
+    pub(super) fn plain(&self) -> Option<String> {
+        match self {
+            Self::Empty => None,
+            Self::Text(text) => Some(text.clone()),
+            Self::Integer(value) => Some(value.to_string()),
+            // The shortest decimal that gives the same number back; never with an exponent.
+            Self::Number(value) => Some(value.to_string()),
+        }
+    }
+}
+
 /// One column, in file order.
 pub(super) struct Column {
-    /// Head in CSV and XLSX: Italian whatever the reader's language, so that files of all years join.
+    /// Head in the office's CSV and XLSX, element in the XML: Italian whatever the reader's language, so that files of
+    /// all years join.
     pub(super) head: &'static str,
-    /// Name in the JSON and key of the meaning in the texts.
+    /// Name in the JSON and the plain CSV, and key of the meaning in the texts.
     pub(super) name: &'static str,
     pub(super) kind: Kind,
     pub(super) value: fn(&Header, &MonthRow) -> Cell,
+}
+
+/// One field of the header, in file order.
+pub(super) struct Field {
+    /// Element in the XML.
+    pub(super) head: &'static str,
+    /// Name in the JSON, key of the label in the texts.
+    pub(super) name: &'static str,
+    pub(super) value: fn(&Header) -> String,
 }
 
 fn text(value: &str) -> Cell {
@@ -42,6 +65,8 @@ fn optional(value: Option<&str>) -> Cell {
 fn number(value: Option<f64>) -> Cell {
     value.map_or(Cell::Empty, Cell::Number)
 }
+
+pub(super) const SOURCES: [MonthSource; 3] = [MonthSource::Meter, MonthSource::Bills, MonthSource::Missing];
 
 pub(super) const fn source_code(source: MonthSource) -> &'static str {
     match source {
@@ -86,4 +111,30 @@ pub(super) const COLUMNS: &[Column] = columns! {
     "riferimento_aggiustato" "adjusted_baseline" Number |_, r| number(r.adjusted_baseline);
     "risparmio" "avoided" Number |_, r| number(r.avoided);
     "rilievi" "findings" Text |_, r| text(&r.findings.join(" "));
+};
+
+macro_rules! fields {
+    ($($head:literal $name:literal $value:expr;)*) => {
+        &[$(Field { head: $head, name: $name, value: $value }),*]
+    };
+}
+
+/// Truth values are `true` and `false`, dates are ISO 8601.
+pub(super) const FIELDS: &[Field] = fields! {
+    "codice_progetto" "project" |h| h.project.to_string();
+    "titolo" "title" |h| h.title.clone();
+    "cup" "cup" |h| h.cup.clone();
+    "codice_bando" "scheme" |h| h.scheme.to_string();
+    "bando" "scheme_title" |h| h.scheme_title.clone();
+    "beneficiario" "beneficiary" |h| h.beneficiary.clone();
+    "codice_fiscale" "beneficiary_tax_code" |h| h.beneficiary_tax_code.clone();
+    "anno" "year" |h| h.year.to_string();
+    "fino_al_escluso" "until" |h| h.until.to_string();
+    "completo" "complete" |h| h.complete.to_string();
+    "stazione_meteo" "station" |h| h.station.clone();
+    "insieme_fattori" "factor_set" |h| h.factor_set.to_string();
+    "fonte_fattori" "factor_source" |h| h.factor_source.clone();
+    "impronta_dati" "inputs_digest" |h| h.inputs_digest.clone();
+    "impronta_catalogo" "catalog_digest" |h| h.catalog_digest.clone();
+    "regole" "rules" |h| h.rules.clone();
 };

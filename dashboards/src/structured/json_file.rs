@@ -62,7 +62,7 @@ struct Row<'a> {
     degree_day_base_c: Option<f64>,
     adjusted_baseline: Option<f64>,
     avoided: Option<f64>,
-    findings: &'a [&'static str],
+    findings: &'a [std::borrow::Cow<'static, str>],
 }
 
 /// The file as JSON, indented, with a closing line end.

@@ -9,7 +9,7 @@ use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
 };
 
-use super::columns::{COLUMNS, Cell, Kind};
+use super::columns::{COLUMNS, Cell, FIELDS, Kind};
 use crate::render::RenderError;
 
 /// The workbook. Heads are those of the CSV; the legend explains them in the language of `texts`.
@@ -47,6 +47,9 @@ fn build(file: &StructuredFile, texts: &Texts) -> Result<Vec<u8>, XlsxError> {
     legend(sheet, texts, &head)?;
     workbook.save_to_buffer()
 }
+
+/// Of the schema's version among the fields of the header.
+pub(super) const VERSION_NAME: &str = "schema_version";
 
 /// At most three decimals, none where there are none.
 const NUMBER_FORMAT: &str = "#,##0.###";
@@ -94,39 +97,23 @@ fn project(
     texts: &Texts,
     head: &Format,
 ) -> Result<(), XlsxError> {
-    let complete = if header.complete { "yes" } else { "no" };
-    let complete = texts.get(&format!("report.structured.project.{complete}")).to_owned();
-    let until = header.until.format("%d/%m/%Y").to_string();
-    sheet.write_string_with_format(0, 0, texts.get("report.structured.field"), head)?;
-    sheet.write_string_with_format(0, 1, texts.get("report.structured.value"), head)?;
-    sheet.set_column_width(0, 28)?;
-    sheet.set_column_width(1, 80)?;
+    for (column, (name, width)) in (0_u16..).zip([("field", 28), ("value", 80), ("json_name", 24)]) {
+        sheet.write_string_with_format(0, column, texts.get(&format!("report.structured.{name}")), head)?;
+        sheet.set_column_width(column, width)?;
+    }
     let label = |name: &str| texts.get(&format!("report.structured.project.{name}")).to_owned();
-    sheet.write_string(1, 0, label("schema_version"))?;
+    sheet.write_string(1, 0, label(VERSION_NAME))?;
     sheet.write_number(1, 1, schema_version)?;
-    sheet.write_string(2, 0, label("year"))?;
-    sheet.write_number(2, 1, header.year)?;
-    let rest: [(&str, &str); 15] = [
-        ("complete", &complete),
-        ("until", &until),
-        ("project", header.project.as_str()),
-        ("title", &header.title),
-        ("cup", &header.cup),
-        ("scheme", header.scheme.as_str()),
-        ("scheme_title", &header.scheme_title),
-        ("beneficiary", &header.beneficiary),
-        ("beneficiary_tax_code", &header.beneficiary_tax_code),
-        ("station", &header.station),
-        ("factor_set", header.factor_set.as_str()),
-        ("factor_source", &header.factor_source),
-        ("rules", &header.rules),
-        ("inputs_digest", &header.inputs_digest),
-        ("catalog_digest", &header.catalog_digest),
-    ];
+    sheet.write_string(1, 2, VERSION_NAME)?;
     let left = Format::new().set_align(FormatAlign::Left).set_text_wrap();
-    for (row, (name, value)) in (3_u32..).zip(rest) {
-        sheet.write_string(row, 0, label(name))?;
-        sheet.write_string_with_format(row, 1, value, &left)?;
+    for (row, field) in (2_u32..).zip(FIELDS) {
+        sheet.write_string(row, 0, label(field.name))?;
+        if field.name == "year" {
+            sheet.write_number_with_format(row, 1, header.year, &left)?;
+        } else {
+            sheet.write_string_with_format(row, 1, (field.value)(header), &left)?;
+        }
+        sheet.write_string(row, 2, field.name)?;
     }
     Ok(())
 }
@@ -141,16 +128,10 @@ fn legend(sheet: &mut Worksheet, texts: &Texts, head: &Format) -> Result<(), Xls
     }
     let wrap = Format::new().set_text_wrap();
     let mut row = 1_u32;
-    for column in COLUMNS {
-        let kind = match column.kind {
-            Kind::Text => "type_text",
-            Kind::Integer => "type_integer",
-            Kind::Number => "type_number",
-        };
-        sheet.write_string(row, 0, column.head)?;
-        sheet.write_string(row, 1, column.name)?;
-        sheet.write_string(row, 2, text(kind))?;
-        sheet.write_string_with_format(row, 3, text(&format!("meaning.{}", column.name)), &wrap)?;
+    for line in super::legend(texts) {
+        for (column, cell) in (0_u16..).zip(line) {
+            sheet.write_string_with_format(row, column, cell, &wrap)?;
+        }
         row += 1;
     }
     sheet.write_string(row + 1, 0, text("empty_note"))?;

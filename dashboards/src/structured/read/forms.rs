@@ -1,0 +1,325 @@
+//! The forms of a structured file taken apart into named cells.
+//!
+//! Must never: look at what a cell means, guess a column that no head names, or expand an entity of an XML file.
+
+use std::io::Cursor;
+
+use calamine::{Data, Reader as _, Xlsx};
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use super::super::columns::{COLUMNS, Cell, FIELDS};
+use super::super::csv_file::{BYTE_ORDER_MARK, as_meant};
+use super::super::{NAMESPACE, xlsx_file};
+use super::{Cells, Form, ROWS_MAX, Raw, ReadError};
+
+/// Which of a column's two names a form uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Italian,
+    English,
+}
+
+pub(super) fn raw(bytes: &[u8]) -> Result<Raw, ReadError> {
+    if bytes.starts_with(b"PK\x03\x04") {
+        return workbook(bytes);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        ReadError::file(format!("the file is no UTF-8 text from byte {} on", e.valid_up_to()))
+    })?;
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    match text.trim_start().chars().next() {
+        Some('<') => document(text),
+        Some('{') => object(text),
+        Some(_) => table(text),
+        None => Err(ReadError::file("the file is empty")),
+    }
+}
+
+fn column(name: &str, names: Names) -> Option<&'static str> {
+    let found = COLUMNS.iter().find(|c| match names {
+        Names::Italian => c.head == name,
+        Names::English => c.name == name,
+    });
+    found.map(|c| c.name)
+}
+
+/// The columns that the heads name, in file order; every column must be there.
+fn heads<'h>(heads: impl Iterator<Item = &'h str>, names: Names) -> Result<Vec<&'static str>, ReadError> {
+    let mut found = Vec::with_capacity(COLUMNS.len());
+    for head in heads {
+        let name = column(head, names)
+            .ok_or_else(|| ReadError::file(format!("the column {head:?} is none of a structured file")))?;
+        if found.contains(&name) {
+            return Err(ReadError::file(format!("the column {head:?} stands twice")));
+        }
+        found.push(name);
+    }
+    match COLUMNS.iter().find(|c| !found.contains(&c.name)) {
+        Some(lacking) => {
+            Err(ReadError::file(format!("the column {:?} ({}) is missing", lacking.head, lacking.name)))
+        }
+        None => Ok(found),
+    }
+}
+
+fn too_many(rows: usize) -> Result<(), ReadError> {
+    if rows < ROWS_MAX {
+        Ok(())
+    } else {
+        Err(ReadError::file(format!("the file has more than {ROWS_MAX} measurements")))
+    }
+}
+
+fn table(text: &str) -> Result<Raw, ReadError> {
+    let first = text.lines().next().unwrap_or_default();
+    let (names, delimiter) =
+        if first.contains(';') { (Names::Italian, b';') } else { (Names::English, b',') };
+    let failed = |e: csv::Error| ReadError::file(format!("the file is no CSV: {e}"));
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
+    let columns = heads(reader.headers().map_err(failed)?.iter(), names)?;
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        too_many(rows.len())?;
+        let record = record.map_err(failed)?;
+        let cells = columns.iter().zip(record.iter()).filter(|(_, value)| !value.is_empty());
+        rows.push(cells.map(|(name, value)| (*name, csv_cell(name, value, names))).collect());
+    }
+    let form = if names == Names::Italian { Form::Csv } else { Form::CsvPlain };
+    Ok(Raw { form, version: None, header: None, rows })
+}
+
+fn csv_cell(name: &str, value: &str, names: Names) -> Cell {
+    use super::super::columns::Kind;
+    let kind = COLUMNS.iter().find(|c| c.name == name).map(|c| c.kind);
+    Cell::Text(match (names, kind) {
+        (Names::English, _) => value.to_owned(),
+        (Names::Italian, Some(Kind::Text) | None) => as_meant(value).to_owned(),
+        // A point is no decimal sign here: "1.234" is neither 1234 nor 1,234 for sure.
+        (Names::Italian, Some(Kind::Number | Kind::Integer)) if value.contains('.') => {
+            format!("{value} (decimal point)")
+        }
+        (Names::Italian, Some(Kind::Number | Kind::Integer)) => value.replacen(',', ".", 1),
+    })
+}
+
+fn object(text: &str) -> Result<Raw, ReadError> {
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|e| ReadError::file(format!("the file is no JSON: {e}")))?;
+    let list = value["rows"].as_array().ok_or_else(|| ReadError::file("the file has no list named rows"))?;
+    let version = value["schema_version"].as_i64();
+    let project = value["project"].as_object().ok_or_else(|| ReadError::file("the file has no project"))?;
+    let mut header = Cells::new();
+    for field in FIELDS {
+        header.extend(project.get(field.name).and_then(json_cell).map(|cell| (field.name, cell)));
+    }
+    let mut rows = Vec::new();
+    for item in list {
+        too_many(rows.len())?;
+        let mut cells = Cells::new();
+        for column in COLUMNS {
+            cells.extend(json_cell(&item[column.name]).map(|cell| (column.name, cell)));
+        }
+        // Said once for the whole file in this form.
+        for name in ["project", "cup"] {
+            cells.extend(header.get(name).map(|cell| (name, cell.clone())));
+        }
+        rows.push(cells);
+    }
+    Ok(Raw { form: Form::Json, version: version.or(Some(0)), header: Some(header), rows })
+}
+
+fn json_cell(value: &serde_json::Value) -> Option<Cell> {
+    match value {
+        serde_json::Value::Null | serde_json::Value::Object(_) => None,
+        serde_json::Value::Bool(value) => Some(Cell::Text(value.to_string())),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(integer) => Some(Cell::Integer(integer)),
+            None => number.as_f64().map(Cell::Number),
+        },
+        serde_json::Value::String(text) if text.is_empty() => None,
+        serde_json::Value::String(text) => Some(Cell::Text(text.clone())),
+        serde_json::Value::Array(items) if items.is_empty() => None,
+        serde_json::Value::Array(items) => {
+            Some(Cell::Text(items.iter().filter_map(|i| i.as_str()).collect::<Vec<_>>().join(" ")))
+        }
+    }
+}
+
+/// Where the reading of an XML file has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Nothing,
+    Root,
+    Project,
+    Row,
+}
+
+/// Elements by their names; attributes other than the version, comments and processing instructions are passed over.
+fn document(text: &str) -> Result<Raw, ReadError> {
+    let mut reader = Reader::from_str(text);
+    let mut raw = Raw { form: Form::Xml, version: Some(0), header: None, rows: Vec::new() };
+    let mut within = Within::Nothing;
+    let mut cells = Cells::new();
+    let mut value: Option<(&'static str, String)> = None;
+    loop {
+        let position = reader.buffer_position();
+        let broken = |says: String| {
+            ReadError::file(format!("the file is no structured file near byte {position}: {says}"))
+        };
+        match reader.read_event().map_err(|e| broken(e.to_string()))? {
+            Event::Start(start) => {
+                let name = local_name(start.name().as_ref()).to_owned();
+                (within, value) = match (within, name.as_str()) {
+                    (Within::Nothing, "misure_mensili") => {
+                        raw.version = Some(
+                            version(&start)
+                                .ok_or_else(|| broken("its version or namespace is missing".into()))?,
+                        );
+                        (Within::Root, None)
+                    }
+                    (Within::Root, "progetto") => (Within::Project, None),
+                    (Within::Root, "misura") => (Within::Row, None),
+                    (Within::Project | Within::Row, name) if value.is_none() => {
+                        let known = known(within, name)
+                            .ok_or_else(|| broken(format!("the element {name:?} is unknown")))?;
+                        if cells.contains_key(known) {
+                            return Err(broken(format!("the element {name:?} stands twice")));
+                        }
+                        (within, Some((known, String::new())))
+                    }
+                    (_, name) => return Err(broken(format!("the element {name:?} does not belong here"))),
+                };
+            }
+            Event::Text(found) => {
+                if let Some((_, text)) = &mut value {
+                    text.push_str(&found);
+                }
+            }
+            Event::CData(found) => {
+                if let Some((_, text)) = &mut value {
+                    text.push_str(&found);
+                }
+            }
+            Event::GeneralRef(reference) => {
+                let character =
+                    character(&reference).ok_or_else(|| broken("an entity is not expanded".into()))?;
+                if let Some((_, text)) = &mut value {
+                    text.push(character);
+                }
+            }
+            Event::End(_) => match (value.take(), within) {
+                (Some((name, text)), _) if !text.is_empty() => {
+                    cells.insert(name, Cell::Text(text));
+                }
+                (Some(_), _) | (None, Within::Nothing) => {}
+                (None, Within::Project) => {
+                    raw.header = Some(std::mem::take(&mut cells));
+                    within = Within::Root;
+                }
+                (None, Within::Row) => {
+                    too_many(raw.rows.len())?;
+                    raw.rows.push(std::mem::take(&mut cells));
+                    within = Within::Root;
+                }
+                (None, Within::Root) => within = Within::Nothing,
+            },
+            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+            Event::DocType(_) => {
+                return Err(broken("it has a document type, which no structured file has".into()));
+            }
+            Event::Eof => break,
+        }
+    }
+    if raw.header.is_none() {
+        return Err(ReadError::file("the file has no element progetto"));
+    }
+    Ok(raw)
+}
+
+fn known(within: Within, name: &str) -> Option<&'static str> {
+    match within {
+        Within::Project => FIELDS.iter().find(|f| f.head == name).map(|f| f.name),
+        Within::Row => column(name, Names::Italian),
+        Within::Nothing | Within::Root => None,
+    }
+}
+
+fn local_name(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
+}
+
+/// The version that the root element states, if the file is in the namespace of the structured file.
+fn version(start: &quick_xml::events::BytesStart<'_>) -> Option<i64> {
+    let mut version = None;
+    let mut ours = false;
+    for attribute in start.attributes().flatten() {
+        match attribute.key.as_ref() {
+            "versione" => version = attribute.value.parse().ok(),
+            name if name.starts_with("xmlns") => ours |= attribute.value == NAMESPACE,
+            _ => {}
+        }
+    }
+    version.filter(|_| ours)
+}
+
+/// The five predefined entities and character references; nothing else is expanded.
+fn character(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
+    if let Ok(Some(character)) = reference.resolve_char_ref() {
+        return Some(character);
+    }
+    match reference.as_ref() {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => None,
+    }
+}
+
+/// The first sheet holds the measurements, the second the header with each field's English name in its third column.
+fn workbook(bytes: &[u8]) -> Result<Raw, ReadError> {
+    let failed = |e: calamine::XlsxError| ReadError::file(format!("the workbook cannot be read: {e}"));
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(failed)?;
+    let sheets = book.sheet_names();
+    let [months, project, ..] = sheets.as_slice() else {
+        return Err(ReadError::file("the workbook has not the sheets of a structured file"));
+    };
+    let months = book.worksheet_range(months).map_err(failed)?;
+    let mut lines = months.rows();
+    let first: Vec<String> = lines.next().unwrap_or_default().iter().map(ToString::to_string).collect();
+    let columns = heads(first.iter().map(String::as_str), Names::Italian)?;
+    let mut rows = Vec::new();
+    for line in lines {
+        too_many(rows.len())?;
+        let cells = columns.iter().zip(line).filter_map(|(name, cell)| Some((*name, sheet_cell(cell)?)));
+        rows.push(cells.collect());
+    }
+    let mut header = Cells::new();
+    let mut version = None;
+    for line in book.worksheet_range(project).map_err(failed)?.rows() {
+        let [_, value, name, ..] = line else { continue };
+        let name = name.to_string();
+        if name == xlsx_file::VERSION_NAME {
+            version = sheet_cell(value).and_then(|cell| cell.plain()).and_then(|v| v.parse().ok());
+        }
+        let field = FIELDS.iter().find(|f| f.name == name);
+        header.extend(field.and_then(|f| Some((f.name, sheet_cell(value)?))));
+    }
+    Ok(Raw { form: Form::Xlsx, version: version.or(Some(0)), header: Some(header), rows })
+}
+
+fn sheet_cell(cell: &Data) -> Option<Cell> {
+    match cell {
+        Data::Float(value) => Some(Cell::Number(*value)),
+        Data::Int(value) => Some(Cell::Integer(*value)),
+        Data::String(text) if !text.is_empty() => Some(Cell::Text(text.clone())),
+        Data::Bool(value) => Some(Cell::Text(value.to_string())),
+        // A formula's error or a date is none of the file's own values; it is refused where a value must be.
+        Data::DateTime(_) | Data::DateTimeIso(_) | Data::DurationIso(_) | Data::Error(_) => {
+            Some(Cell::Text(cell.to_string()))
+        }
+        Data::String(_) | Data::Empty => None,
+    }
+}
