@@ -8,6 +8,7 @@ mod backend;
 mod book;
 mod clock;
 mod commands;
+mod commissioning;
 mod demo;
 mod exit;
 mod figures;
@@ -105,6 +106,8 @@ enum Command {
     },
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
+    /// Write the report on the monitoring system, which goes with the first annual report
+    SystemReport(SystemReportArgs),
     /// Run the demonstration portfolio on simulated meters
     Demo(DemoArgs),
     /// Print measurements of this machine: durable ingest, months, report, size on disk
@@ -298,6 +301,23 @@ struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+struct SystemReportArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[arg(long, value_parser = parse_project)]
+    project: ProjectId,
+    /// Folder for the file (default: with the reports of the project's first year)
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Language of the report (default: the installation's)
+    #[arg(long, value_parser = config::catalog::LANGUAGES)]
+    language: Option<String>,
+    /// Count data before this day, which becomes the report's (default: today)
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    until: Option<NaiveDate>,
+}
+
+#[derive(Debug, Args)]
 struct DemoArgs {
     /// Where the demonstration keeps its files
     #[arg(long, default_value = "demo-data")]
@@ -375,6 +395,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Counter { what } => commands::counter::counter(&what),
         Command::Meter { what } => commands::meter::meter(&what),
         Command::Report(args) => commands::report::report(&args),
+        Command::SystemReport(args) => commands::system_report::system_report(&args),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) => commands::bench::bench(&args.dir),
     }

@@ -15,4 +15,4 @@ pub mod routes;
 pub mod serve;
 pub mod structured;
 
-pub use render::{RenderError, RenderedFile, annual_report, annual_report_with};
+pub use render::{RenderError, RenderedFile, annual_report, annual_report_with, system_report};

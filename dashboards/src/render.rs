@@ -3,6 +3,7 @@
 //! Must never: read a clock or the disk. Same figures, same texts: same bytes.
 
 use analytics::report::structured::structured;
+use analytics::report::system::{SystemFacts, system};
 use analytics::report::{AnnualOptions, annual};
 use analytics::result::ProjectYear;
 use analytics::text::Texts;
@@ -87,4 +88,18 @@ pub fn annual_report_with(
         RenderedFile { name: data_name("xml"), mime: MIME_XML, bytes: xml_bytes },
         RenderedFile { name: data_name("json"), mime: MIME_JSON, bytes: json_bytes },
     ])
+}
+
+/// The report on the monitoring system in the language of `texts`.
+///
+/// # Errors
+/// When it breaks a limit of the format.
+pub fn system_report(facts: &SystemFacts, texts: &Texts) -> Result<RenderedFile, RenderError> {
+    let code = format!("CUP {}", facts.project.cup);
+    let bytes = pdf(&system(facts, texts), &code, texts, Vec::new())?;
+    let name = match texts.language() {
+        "en" => "monitoring-system.pdf",
+        _ => "sistema-di-monitoraggio.pdf",
+    };
+    Ok(RenderedFile { name: name.to_owned(), mime: "application/pdf", bytes })
 }

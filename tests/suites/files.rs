@@ -96,6 +96,32 @@ fn a_load_curve_becomes_its_month() {
     assert!(by_pod.contains("2880 read, 0 new, 2880 already there, 0 replaced"), "{by_pod}");
 }
 
+/// The report of the first year says of a meter whose values come from files that nothing reads it.
+#[test]
+fn the_monitoring_system_is_described_as_it_is_configured() {
+    let site = site();
+    done(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "luce"]));
+    let out = site.path().join("sistema").display().to_string();
+    let report = ["system-report", "--project", "curva", "--until", "2024-10-01", "--out", &out];
+    let said = done(&site.run(&report));
+    let path = said
+        .lines()
+        .find(|l| l.ends_with("sistema-di-monitoraggio.pdf"))
+        .expect("the file is named")
+        .to_owned();
+    let first = fs::read(&path).expect("the report was written");
+    done(&site.run(&report));
+    assert_eq!(fs::read(&path).expect("the report was written"), first, "same day, same bytes");
+    let text = std::process::Command::new("pdftotext")
+        .args(["-layout", &path, "-"])
+        .output()
+        .expect("pdftotext runs");
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    for words in ["01/10/2024", "distributore", "Nessun contatore è letto dal sistema"] {
+        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    }
+}
+
 /// What one installation wrote, another one reads: the same month to the last digit, in every form of the file.
 #[test]
 fn a_structured_file_gives_its_months_back() {

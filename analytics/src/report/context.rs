@@ -1,11 +1,13 @@
-//! What every section is written from: the year's figures, the texts, the way of writing numbers.
+//! What every section of the annual report is written from: the year's figures and the words.
 //!
 //! Must never: compute a figure. Looking up, choosing and wording only.
 
-use model::{Carrier, Direction, Finding, MeterFacts, Month, Severity};
+use std::ops::Deref;
 
-use super::document::{Align, Block, Section, Table};
-use super::format::{Format, KPI_DECIMALS, unit_symbol};
+use model::{Finding, MeterFacts, Month, Severity};
+
+use super::format::{KPI_DECIMALS, unit_symbol};
+use super::words::Words;
 use crate::result::{KpiResult, MeterYear, ProjectYear};
 use crate::text::Texts;
 
@@ -14,52 +16,21 @@ const REASONS_MAX: usize = 4;
 
 pub(super) struct Context<'a> {
     pub(super) year: &'a ProjectYear,
-    pub(super) texts: &'a Texts,
-    pub(super) format: Format<'a>,
+    words: Words<'a>,
+}
+
+/// A section says most of what it says in words alone.
+impl<'a> Deref for Context<'a> {
+    type Target = Words<'a>;
+
+    fn deref(&self) -> &Words<'a> {
+        &self.words
+    }
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(year: &'a ProjectYear, texts: &'a Texts) -> Self {
-        Self { year, texts, format: Format::new(texts) }
-    }
-
-    /// The text `report.<key>`.
-    pub(super) fn t(&self, key: &str) -> String {
-        self.texts.get(&format!("report.{key}")).to_owned()
-    }
-
-    /// The text `report.<key>` with its values.
-    pub(super) fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
-        self.texts.fill(&format!("report.{key}"), values)
-    }
-
-    pub(super) fn paragraph(&self, key: &str) -> Block {
-        Block::Paragraph(self.t(key))
-    }
-
-    pub(super) fn section(&self, key: &str, blocks: Vec<Block>) -> Section {
-        Section { title: self.t(&format!("section.{key}")), annex: false, blocks }
-    }
-
-    pub(super) fn annex(&self, key: &str, blocks: Vec<Block>) -> Section {
-        Section { title: self.t(&format!("section.{key}")), annex: true, blocks }
-    }
-
-    /// Column heads from `report.column.<key>`.
-    pub(super) fn columns(&self, keys: &[(&str, Align)]) -> Vec<(String, Align)> {
-        keys.iter().map(|(key, align)| (self.t(&format!("column.{key}")), *align)).collect()
-    }
-
-    pub(super) fn table(&self, caption: String, keys: &[(&str, Align)], rows: Vec<Vec<String>>) -> Block {
-        Block::Table(Table { caption, columns: self.columns(keys), rows, total: None })
-    }
-
-    pub(super) fn carrier(&self, carrier: Carrier) -> String {
-        self.t(&format!("carrier.{}", carrier.code()))
-    }
-
-    pub(super) fn direction(&self, direction: Direction) -> String {
-        self.t(&format!("direction.{}", direction.code()))
+        Self { year, words: Words::new(texts) }
     }
 
     pub(super) fn building_name(&self, meter: &MeterYear) -> String {

@@ -80,6 +80,9 @@ pub enum ChartKind {
     },
     /// Points and an optional straight line from `x_min` to `x_max`.
     Scatter { x_label: String, y_label: String, groups: Vec<NamedPoints>, line: Option<NamedLine> },
+    /// Boxes in columns, left to right, with an arrow for each of `arrows`: (column, box) to (column, box). Arrows
+    /// lead from a column to the next one.
+    Flow { columns: Vec<FlowColumn>, arrows: Vec<FlowArrow> },
     /// A row per meter, a cell per month: share measured, 0 to 1; `None` where not due.
     Coverage { labels: Vec<String>, rows: Vec<NamedValues> },
 }
@@ -100,4 +103,23 @@ pub struct NamedPoints {
 pub struct NamedLine {
     pub name: String,
     pub points: Vec<(f64, f64)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlowColumn {
+    pub title: String,
+    pub boxes: Vec<FlowBox>,
+}
+
+/// A box with its name and what is said of it in a smaller line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlowBox {
+    pub name: String,
+    pub note: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowArrow {
+    pub from: (usize, usize),
+    pub to: (usize, usize),
 }

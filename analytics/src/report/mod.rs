@@ -8,6 +8,7 @@
 pub mod document;
 pub mod format;
 pub mod structured;
+pub mod system;
 
 mod annex;
 mod baseline;
@@ -22,6 +23,7 @@ mod record;
 mod savings;
 mod summary;
 mod weather;
+mod words;
 
 use chrono::{Days, NaiveDate};
 

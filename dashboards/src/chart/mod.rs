@@ -5,6 +5,7 @@
 
 mod columns;
 mod coverage;
+mod flow;
 mod scale;
 mod scatter;
 mod svg;
@@ -38,6 +39,7 @@ pub fn svg(chart: &Chart, style: &ChartStyle) -> String {
             scatter::draw(style, x_label, y_label, groups, line.as_ref())
         }
         ChartKind::Coverage { labels, rows } => coverage::draw(style, labels, rows),
+        ChartKind::Flow { columns, arrows } => flow::draw(style, columns, arrows),
     };
     drawing.finish(style, &chart.caption, &chart.alternative)
 }

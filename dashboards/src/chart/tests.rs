@@ -2,7 +2,9 @@
 //!
 //! Must never: compare whole drawings; a test says which one thing it is about.
 
-use analytics::report::document::{Chart, ChartKind, NamedLine, NamedPoints, NamedValues};
+use analytics::report::document::{
+    Chart, ChartKind, FlowArrow, FlowBox, FlowColumn, NamedLine, NamedPoints, NamedValues,
+};
 use analytics::report::format::Numbers;
 
 use super::{ChartStyle, svg};
@@ -99,4 +101,26 @@ fn coverage_is_rounded_down_and_not_due_is_empty() {
     let out = svg(&chart(kind), &style());
     assert!(out.contains(">99</text>") && out.contains(">0</text>") && out.contains(">100</text>"));
     assert_eq!(count(&out, "<rect x="), 3);
+}
+
+#[test]
+fn a_flow_draws_its_boxes_and_only_arrows_between_them() {
+    let column = |title: &str, names: &[&str]| FlowColumn {
+        title: title.to_owned(),
+        boxes: names.iter().map(|n| FlowBox { name: (*n).to_owned(), note: "nota".to_owned() }).collect(),
+    };
+    let columns = vec![
+        column("Contatori", &["Caldaia della scuola elementare Nord di Borgo", "<b>"]),
+        column("Rete", &["bus"]),
+    ];
+    let arrow = |from, to| FlowArrow { from, to };
+    let arrows =
+        vec![arrow((0, 0), (1, 0)), arrow((0, 1), (1, 0)), arrow((0, 2), (1, 0)), arrow((1, 0), (2, 0))];
+    let out = svg(&chart(ChartKind::Flow { columns, arrows }), &style());
+    assert_eq!(count(&out, "<rect "), 3);
+    assert_eq!(count(&out, "stroke=\"#555555\""), 2 * 3, "two arrows of three strokes");
+    assert!(out.contains(">&lt;b&gt;</text>"));
+    assert_eq!(count(&out, "</text>"), 2 + 3 + 3, "titles, notes and names: {out}");
+    let none = svg(&chart(ChartKind::Flow { columns: Vec::new(), arrows: Vec::new() }), &style());
+    assert!(!none.contains("NaN") && !none.contains("inf"));
 }

@@ -155,75 +155,35 @@ enum Within {
     Row,
 }
 
+/// An XML file as far as it is read.
+struct Document {
+    raw: Raw,
+    within: Within,
+    cells: Cells,
+    /// The element whose text is being read.
+    value: Option<(&'static str, String)>,
+}
+
 /// Elements by their names; attributes other than the version, comments and processing instructions are passed over.
 fn document(text: &str) -> Result<Raw, ReadError> {
     let mut reader = Reader::from_str(text);
-    let mut raw = Raw { form: Form::Xml, version: Some(0), header: None, rows: Vec::new() };
-    let mut within = Within::Nothing;
-    let mut cells = Cells::new();
-    let mut value: Option<(&'static str, String)> = None;
+    let raw = Raw { form: Form::Xml, version: Some(0), header: None, rows: Vec::new() };
+    let mut document = Document { raw, within: Within::Nothing, cells: Cells::new(), value: None };
     loop {
         let position = reader.buffer_position();
         let broken = |says: String| {
             ReadError::file(format!("the file is no structured file near byte {position}: {says}"))
         };
         match reader.read_event().map_err(|e| broken(e.to_string()))? {
-            Event::Start(start) => {
-                let name = local_name(start.name().as_ref()).to_owned();
-                (within, value) = match (within, name.as_str()) {
-                    (Within::Nothing, "misure_mensili") => {
-                        raw.version = Some(
-                            version(&start)
-                                .ok_or_else(|| broken("its version or namespace is missing".into()))?,
-                        );
-                        (Within::Root, None)
-                    }
-                    (Within::Root, "progetto") => (Within::Project, None),
-                    (Within::Root, "misura") => (Within::Row, None),
-                    (Within::Project | Within::Row, name) if value.is_none() => {
-                        let known = known(within, name)
-                            .ok_or_else(|| broken(format!("the element {name:?} is unknown")))?;
-                        if cells.contains_key(known) {
-                            return Err(broken(format!("the element {name:?} stands twice")));
-                        }
-                        (within, Some((known, String::new())))
-                    }
-                    (_, name) => return Err(broken(format!("the element {name:?} does not belong here"))),
-                };
-            }
-            Event::Text(found) => {
-                if let Some((_, text)) = &mut value {
-                    text.push_str(&found);
-                }
-            }
-            Event::CData(found) => {
-                if let Some((_, text)) = &mut value {
-                    text.push_str(&found);
-                }
-            }
+            Event::Start(start) => document.start(&start).map_err(broken)?,
+            Event::Text(found) => document.text(&found),
+            Event::CData(found) => document.text(&found),
             Event::GeneralRef(reference) => {
                 let character =
                     character(&reference).ok_or_else(|| broken("an entity is not expanded".into()))?;
-                if let Some((_, text)) = &mut value {
-                    text.push(character);
-                }
+                document.text(character.encode_utf8(&mut [0; 4]));
             }
-            Event::End(_) => match (value.take(), within) {
-                (Some((name, text)), _) if !text.is_empty() => {
-                    cells.insert(name, Cell::Text(text));
-                }
-                (Some(_), _) | (None, Within::Nothing) => {}
-                (None, Within::Project) => {
-                    raw.header = Some(std::mem::take(&mut cells));
-                    within = Within::Root;
-                }
-                (None, Within::Row) => {
-                    too_many(raw.rows.len())?;
-                    raw.rows.push(std::mem::take(&mut cells));
-                    within = Within::Root;
-                }
-                (None, Within::Root) => within = Within::Nothing,
-            },
+            Event::End(_) => document.end()?,
             Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::DocType(_) => {
                 return Err(broken("it has a document type, which no structured file has".into()));
@@ -231,10 +191,62 @@ fn document(text: &str) -> Result<Raw, ReadError> {
             Event::Eof => break,
         }
     }
-    if raw.header.is_none() {
-        return Err(ReadError::file("the file has no element progetto"));
+    match document.raw.header {
+        Some(_) => Ok(document.raw),
+        None => Err(ReadError::file("the file has no element progetto")),
     }
-    Ok(raw)
+}
+
+impl Document {
+    fn start(&mut self, start: &quick_xml::events::BytesStart<'_>) -> Result<(), String> {
+        let name = local_name(start.name().as_ref()).to_owned();
+        match (self.within, name.as_str()) {
+            (Within::Nothing, "misure_mensili") => {
+                let version = version(start).ok_or("its version or namespace is missing")?;
+                self.raw.version = Some(version);
+                self.within = Within::Root;
+            }
+            (Within::Root, "progetto") => self.within = Within::Project,
+            (Within::Root, "misura") => self.within = Within::Row,
+            (Within::Project | Within::Row, name) if self.value.is_none() => {
+                let known =
+                    known(self.within, name).ok_or_else(|| format!("the element {name:?} is unknown"))?;
+                if self.cells.contains_key(known) {
+                    return Err(format!("the element {name:?} stands twice"));
+                }
+                self.value = Some((known, String::new()));
+            }
+            (_, name) => return Err(format!("the element {name:?} does not belong here")),
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, more: &str) {
+        if let Some((_, text)) = &mut self.value {
+            text.push_str(more);
+        }
+    }
+
+    fn end(&mut self) -> Result<(), ReadError> {
+        match (self.value.take(), self.within) {
+            (Some((name, text)), _) => {
+                if !text.is_empty() {
+                    self.cells.insert(name, Cell::Text(text));
+                }
+            }
+            (None, Within::Project) => {
+                self.raw.header = Some(std::mem::take(&mut self.cells));
+                self.within = Within::Root;
+            }
+            (None, Within::Row) => {
+                too_many(self.raw.rows.len())?;
+                self.raw.rows.push(std::mem::take(&mut self.cells));
+                self.within = Within::Root;
+            }
+            (None, Within::Root | Within::Nothing) => self.within = Within::Nothing,
+        }
+        Ok(())
+    }
 }
 
 fn known(within: Within, name: &str) -> Option<&'static str> {
