@@ -8,7 +8,8 @@
 //! it; nothing that the script does ends the link.
 //!
 //! What the framing of RTU cannot tell is left out of the judgement, by a count of its own: noise that makes a frame
-//! with a right check sum. A burst of up to 16 bits never does (CRC-16), and meters answer in the order of asking.
+//! with a right check sum. A burst of up to 16 bits never does (CRC-16). Meters answer in the order of asking, and a
+//! question once, or twice at once.
 //!
 //! Must never: use the link's own framing to make or find frames.
 
@@ -58,11 +59,11 @@ struct Field {
     out: Option<mpsc::UnboundedSender<Chunk>>,
 }
 
-/// Bytes, and where a true frame begins in them.
+/// Bytes, and where true frames begin in them.
 #[derive(Debug, Clone, Default)]
 struct Chunk {
     bytes: Vec<u8>,
-    frame_at: Option<usize>,
+    frames: Vec<usize>,
 }
 
 impl Field {
@@ -135,7 +136,7 @@ async fn meters(mut far: DuplexStream, mut due: mpsc::UnboundedReceiver<Chunk>, 
                 {
                     let mut field = field.lock().expect("nobody panics with it");
                     let begin = field.sent.len();
-                    field.frames.extend(chunk.frame_at.map(|at| begin + at));
+                    field.frames.extend(chunk.frames.iter().map(|at| begin + at));
                     field.sent.extend(&chunk.bytes);
                 }
                 if far.write_all(&chunk.bytes).await.is_err() {
@@ -193,8 +194,8 @@ fn word(unit: u8, register: u16, number: u16) -> u16 {
 /// The disturbed answer in pieces, and after how many milliseconds it begins.
 fn disturb(what: u8, more: u8, request: &[u8; 8], frame: Vec<u8>, field: &mut Field) -> (u64, Vec<Chunk>) {
     let prompt = 5 + u64::from(what / 16);
-    let whole = |bytes: &[u8]| Chunk { bytes: bytes.to_vec(), frame_at: Some(0) };
-    let other = |bytes: &[u8]| Chunk { bytes: bytes.to_vec(), frame_at: None };
+    let whole = |bytes: &[u8]| Chunk { bytes: bytes.to_vec(), frames: vec![0] };
+    let other = |bytes: &[u8]| Chunk { bytes: bytes.to_vec(), frames: Vec::new() };
     let unit = request[0];
     match what % 16 {
         1 => (u64::from(more) * LATE_MAX_MS / 255, vec![whole(&frame)]),
@@ -223,8 +224,8 @@ fn disturb(what: u8, more: u8, request: &[u8; 8], frame: Vec<u8>, field: &mut Fi
         8 => (prompt, vec![other(request), whole(&frame)]),
         9 => {
             let noise: Vec<u8> = (0..more % 12).map(|_| field.choose()).collect();
-            let frame_at = Some(noise.len());
-            (prompt, vec![Chunk { bytes: [noise, frame].concat(), frame_at }])
+            let frames = vec![noise.len()];
+            (prompt, vec![Chunk { bytes: [noise, frame].concat(), frames }])
         }
         10 => {
             let (first, second) = frame.split_at(usize::from(more) % frame.len());
@@ -233,7 +234,8 @@ fn disturb(what: u8, more: u8, request: &[u8; 8], frame: Vec<u8>, field: &mut Fi
         }
         // The connection is closed.
         11 => (prompt, vec![Chunk::default()]),
-        12 => (prompt, vec![whole(&frame), whole(&frame)]),
+        // At once; a copy that comes after the next question could be its answer, for all that RTU tells.
+        12 => (prompt, vec![Chunk { bytes: [&frame[..], &frame].concat(), frames: vec![0, frame.len()] }]),
         // The gateway gives up, and the answer comes after all.
         13 => (prompt + u64::from(more) * 20, vec![whole(&framed(vec![unit, 0x84, 0x0B])), whole(&frame)]),
         _ => (prompt, vec![whole(&frame)]),
