@@ -35,7 +35,7 @@ pub fn gas(data: &[u8]) {
         let received = total.received.expect("the file says when it was received");
         // A total is of the first instant after its day.
         assert!(total.at.plus_millis(-1).day(Zone::Europe__Rome) <= received, "{on:?}");
-        assert!(seen.insert((on.value.point.clone(), total.at)), "{on:?} is stated twice");
+        assert!(seen.insert((on.value.point.to_string(), total.at)), "{on:?} is stated twice");
     }
 }
 
@@ -49,13 +49,13 @@ pub fn electricity(data: &[u8]) {
         match on.value.value {
             Stated::Total(total) => {
                 assert!((0..=TOTAL_MAX).contains(&total.total), "{on:?}");
-                assert!(totals.insert((on.value.point.clone(), total.at)), "{on:?} is stated twice");
+                assert!(totals.insert((on.value.point.to_string(), total.at)), "{on:?} is stated twice");
             }
             Stated::Interval(interval) => {
                 assert_eq!(interval.to.millis() - interval.from.millis(), QUARTER_MILLIS);
                 assert_eq!(interval.from.millis() % QUARTER_MILLIS, 0, "{interval:?} is not aligned");
                 assert!((0..=10_000).contains(&interval.amount), "{on:?}");
-                assert!(quarters.insert((on.value.point.clone(), interval.from)), "{on:?} counts twice");
+                assert!(quarters.insert((on.value.point.to_string(), interval.from)), "{on:?} counts twice");
             }
         }
     }

@@ -23,8 +23,7 @@ const CEILING_KWH: f64 = 40.0;
 
 /// The findings of files of quarter-hours and readings.
 pub fn assert_findings(findings: &[Finding], more: &[&str]) {
-    let known =
-        ["import.days.missing", "import.values.missing", "import.clock_change", "import.repeated"];
+    let known = ["import.days.missing", "import.values.missing", "import.clock_change", "import.repeated"];
     for finding in findings {
         assert!(known.contains(&finding.code) || more.contains(&finding.code), "{finding}");
     }

@@ -101,8 +101,10 @@ fn reference(encoding: Encoding, words: &[u16]) -> Option<f64> {
         bytes.reverse();
     }
     let flat: Vec<u8> = bytes.concat();
-    let unsigned = flat.iter().fold(0_u128, |n, byte| n * 256 + u128::from(*byte)) as f64;
-    let signed = if flat[0] < 128 { unsigned } else { unsigned - 256_f64.powi(flat.len() as i32) };
+    let unsigned = flat.iter().fold(0_i128, |n, byte| n * 256 + i128::from(*byte));
+    // Before it becomes a float: the difference of two large floats would have no digits left.
+    let signed = (if flat[0] < 128 { unsigned } else { unsigned - (1 << (8 * flat.len())) }) as f64;
+    let unsigned = unsigned as f64;
     match encoding.number {
         Number::U16 | Number::U32 | Number::U64 => Some(unsigned),
         Number::Acc32 | Number::Acc64 => Some(unsigned).filter(|n| *n != 0.0),

@@ -144,9 +144,8 @@ fn every_target_is_listed_has_its_file_and_its_program() {
     let names: BTreeSet<String> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
     assert!(TARGETS.iter().map(|target| target.name).eq(REPLAYED.iter().copied()));
     let files = fs::read_dir(folder().join("fuzz_targets")).expect("the folder of targets");
-    let files: BTreeSet<String> = files
-        .map(|entry| entry.expect("a file").file_name().to_string_lossy().replace(".rs", ""))
-        .collect();
+    let files: BTreeSet<String> =
+        files.map(|entry| entry.expect("a file").file_name().to_string_lossy().replace(".rs", "")).collect();
     assert_eq!(files, names);
     let manifest = fs::read_to_string(folder().join("Cargo.toml")).expect("the manifest");
     let programs: BTreeSet<String> = manifest

@@ -23,8 +23,8 @@ use connectors::wire::{Dial, Wire};
 use connectors::{BoxFuture, Clock, Inbox, InboxError, MeterSpec, Quarantined, SourceEvent, Stop};
 use model::{Channel, Finding, Instant, MeterId, ModelId, Phase, Quantity, Reading, Value};
 use profile::{
-    Decimal, Encoding, Evidence, EvidenceLevel, Interface, Layout, Limits, Measure, MeterModel, Number, Range,
-    RegisterModel, RegisterRef, Space, WordOrder,
+    Decimal, Encoding, Evidence, EvidenceLevel, Interface, Layout, Limits, Measure, MeterModel, Number,
+    Range, RegisterModel, RegisterRef, Space, WordOrder,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
@@ -188,7 +188,7 @@ fn answer(request: [u8; 8], shared: &Arc<Mutex<Field>>) {
 
 /// A word that says what it answers: of two, the first says the request, the second unit and register.
 fn word(unit: u8, register: u16, number: u16) -> u16 {
-    if register % 2 == 0 { number } else { u16::from(unit) << 8 | register }
+    if register.is_multiple_of(2) { number } else { u16::from(unit) << 8 | register }
 }
 
 /// The disturbed answer in pieces, and after how many milliseconds it begins.

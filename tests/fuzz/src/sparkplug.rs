@@ -9,8 +9,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use profile::sparkplug::{Birth, METRICS_MAX, NAME_BYTES_MAX, Payload, SparkplugMeter};
 use model::Channel;
+use profile::sparkplug::{Birth, METRICS_MAX, NAME_BYTES_MAX, Payload, SparkplugMeter};
 use profile::{Form, MeterModel, PayloadModel, Range, When};
 
 use crate::input::Input;

@@ -16,9 +16,8 @@ use crate::input::Input;
 use crate::laws::models;
 use crate::registers::map;
 
-static MAPS: LazyLock<Vec<Arc<MeterModel>>> = LazyLock::new(|| {
-    models(|m| m.registers().is_some_and(|r| matches!(r.layout, Layout::SunSpec { .. })))
-});
+static MAPS: LazyLock<Vec<Arc<MeterModel>>> =
+    LazyLock::new(|| models(|m| m.registers().is_some_and(|r| matches!(r.layout, Layout::SunSpec { .. }))));
 
 /// What a device answers to one read: a refusal, the mark, a short answer, a likely header or any words.
 fn answer(input: &mut Input<'_>, wanted: &[u16]) -> Option<Vec<u16>> {

@@ -31,9 +31,7 @@ fn assert_values(values: &Values) {
             list.iter().all(|(_, value)| value.is_finite()),
             list.iter().all(|(at, _)| (1900..2200).contains(&at.utc().year())),
         ),
-        Values::Daily(list) => {
-            (list.len(), list.iter().all(|(_, value)| value.is_finite()), true)
-        }
+        Values::Daily(list) => (list.len(), list.iter().all(|(_, value)| value.is_finite()), true),
     };
     assert!(count <= VALUES_MAX && finite && years, "{values:?}");
 }
