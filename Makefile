@@ -3,6 +3,7 @@
 #
 #   make demo    build and start the demonstration on http://127.0.0.1:8480
 #   make test    everything that cargo test runs, with the real peers
+#   make fuzz    every decoder and importer against any bytes: docs/fuzzing.md; needs a C++ compiler and cargo-fuzz
 #   make bench   the figures of docs/benchmarks.md, from a release build
 #   make clean   remove what was built and the demonstration's data
 
@@ -14,7 +15,7 @@ CARGO := $(shell command -v cargo 2>/dev/null || { test -x "$$HOME/.cargo/bin/ca
 export PATH := $(dir $(CARGO)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench clean
+.PHONY: help demo test bench fuzz clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -34,6 +35,20 @@ bench:
 	$(CARGO) build --release --locked -p daemon
 	rm -rf target/bench-data
 	target/release/consuntivo bench --dir target/bench-data
+
+# So many inputs of each target; `make fuzz FUZZ_RUNS=10000000 FUZZ_TARGETS="json mbus"` for a long run of two.
+FUZZ_RUNS := 100000
+FUZZ_BYTES := 4096
+FUZZ_TARGETS = $(basename $(notdir $(wildcard tests/fuzz/fuzz_targets/*.rs)))
+FUZZ := $(CARGO) fuzz run --fuzz-dir tests/fuzz --sanitizer none
+
+# On a stable compiler there is no address sanitizer; the product has no unsafe code of its own.
+fuzz:
+	@$(CARGO) fuzz --version || { echo "cargo install cargo-fuzz --version 0.13.2 --locked"; exit 1; }
+	cp Cargo.lock tests/fuzz/Cargo.lock
+	$(CARGO) test --locked -p tests --test fuzz -- --ignored write_the_corpus
+	for target in $(FUZZ_TARGETS); do \
+	    $(FUZZ) $$target -- -runs=$(FUZZ_RUNS) -max_len=$(FUZZ_BYTES) -print_final_stats=1 || exit 1; done
 
 clean:
 	$(CARGO) clean

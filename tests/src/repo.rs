@@ -6,8 +6,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold nothing written by a person.
-const MADE: [&str; 8] =
-    ["target", "node_modules", "demo-data", "bench-data", "data", ".git", ".venv", "__pycache__"];
+const MADE: [&str; 10] = [
+    "target",
+    "node_modules",
+    "demo-data",
+    "bench-data",
+    "data",
+    ".git",
+    ".venv",
+    "__pycache__",
+    // What fuzzing finds and begins with.
+    "artifacts",
+    "corpus",
+];
 
 /// Most files the repository may have before the walk is surely somewhere else.
 const FILES_MAX: usize = 5_000;

@@ -10,11 +10,28 @@ use tests::repo;
 /// Packages in `Cargo.lock`. Raise it by a decision, in the change that needs it.
 const LOCK_BUDGET: usize = 540;
 
+/// A workspace of its own, with versions of its own: libFuzzer must not be needed to build or test the product.
+const FUZZ: &str = "tests/fuzz/Cargo.toml";
+
+fn manifest(file: &str) -> toml::Table {
+    let text = repo::text(file).unwrap_or_else(|| panic!("{file} is no text"));
+    text.parse().unwrap_or_else(|error| panic!("{file} is no TOML: {error}"))
+}
+
+/// Names and what is said of them, without the crates of the repository.
+fn from_outside(table: &toml::Value) -> BTreeMap<String, toml::Value> {
+    let table = table.as_table().expect("a table").clone();
+    table.into_iter().filter(|(_, value)| value.get("path").is_none()).collect()
+}
+
 fn workspace_dependencies() -> Vec<String> {
-    let text = repo::text("Cargo.toml").expect("Cargo.toml is text");
-    let manifest: toml::Table = text.parse().expect("Cargo.toml is TOML");
-    let table = manifest["workspace"]["dependencies"].as_table().expect("a table").clone();
-    table.into_iter().filter(|(_, value)| value.get("path").is_none()).map(|(name, _)| name).collect()
+    let mut all = from_outside(&manifest("Cargo.toml")["workspace"]["dependencies"]);
+    all.extend(from_outside(&manifest(FUZZ)["dependencies"]));
+    all.into_keys().collect()
+}
+
+fn version(value: &toml::Value) -> &str {
+    value.get("version").unwrap_or(value).as_str().expect("a version")
 }
 
 /// The rows `| `name` | …` of the document with how often each stands there.
@@ -58,8 +75,8 @@ fn every_dependency_has_one_line_that_says_what_it_saves() {
 /// Versions stand in one place: the members only say `workspace = true`.
 #[test]
 fn members_name_no_version_of_their_own() {
-    for file in repo::files().iter().filter(|f| f.ends_with("/Cargo.toml")) {
-        let manifest: toml::Table = repo::text(file).expect("text").parse().expect("TOML");
+    for file in repo::files().iter().filter(|f| f.ends_with("/Cargo.toml") && *f != FUZZ) {
+        let manifest = manifest(file);
         for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
             let Some(table) = manifest.get(kind).and_then(toml::Value::as_table) else { continue };
             for (name, value) in table {
@@ -68,6 +85,25 @@ fn members_name_no_version_of_their_own() {
             }
         }
     }
+}
+
+/// What is fuzzed is what is built: the fuzz crate takes the same versions, and only libFuzzer besides.
+#[test]
+fn the_fuzz_crate_takes_the_versions_of_the_workspace() {
+    let root = manifest("Cargo.toml");
+    let excluded = root["workspace"]["exclude"].as_array().expect("a list");
+    assert!(excluded.iter().any(|folder| folder.as_str() == Some("tests/fuzz")));
+    let known = from_outside(&root["workspace"]["dependencies"]);
+    let mut own = Vec::new();
+    for (name, value) in from_outside(&manifest(FUZZ)["dependencies"]) {
+        match known.get(&name) {
+            Some(wanted) => assert_eq!(version(&value), version(wanted), "{FUZZ}: {name}"),
+            None => own.push(name),
+        }
+    }
+    assert_eq!(own, ["libfuzzer-sys"]);
+    let lock = repo::text("Cargo.lock").expect("Cargo.lock is text");
+    assert!(!lock.contains("\"libfuzzer-sys\""), "the product needs libFuzzer");
 }
 
 fn tree(arguments: &[&str]) -> String {

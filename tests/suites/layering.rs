@@ -19,6 +19,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("dashboards", &["model", "analytics", "store", "typeset"]),
     ("daemon", &["model", "analytics", "profile", "connectors", "config", "store", "dashboards"]),
     ("tests", &["model", "analytics", "profile", "connectors", "config", "store", "dashboards"]),
+    // Not a member: its workspace is its own.
+    ("fuzz", &["model", "profile", "connectors", "config"]),
 ];
 
 /// Crates that compute: no runtime, no files of their own form, no sockets, no database.
@@ -61,7 +63,7 @@ fn edges_of_the_workspace() -> (Vec<String>, Vec<(String, String)>) {
     let metadata: serde_json::Value = serde_json::from_str(&text).expect("cargo metadata writes JSON");
     let packages = metadata["packages"].as_array().expect("packages is a list");
     let name = |value: &serde_json::Value| value["name"].as_str().unwrap_or_default().to_owned();
-    let members: Vec<String> = packages.iter().map(name).collect();
+    let mut members: Vec<String> = packages.iter().map(name).collect();
     let mut edges = Vec::new();
     for package in packages {
         for dependency in package["dependencies"].as_array().expect("dependencies is a list") {
@@ -71,6 +73,12 @@ fn edges_of_the_workspace() -> (Vec<String>, Vec<(String, String)>) {
             }
         }
     }
+    let text = repo::text("tests/fuzz/Cargo.toml").expect("the manifest of the fuzz crate is text");
+    let fuzz: toml::Table = text.parse().expect("the manifest of the fuzz crate is TOML");
+    let uses = fuzz["dependencies"].as_table().expect("a table").iter();
+    let inside = uses.filter(|(_, value)| value.get("path").is_some()).map(|(name, _)| name.clone());
+    edges.extend(inside.map(|name| ("fuzz".to_owned(), name)));
+    members.push("fuzz".to_owned());
     (members, edges)
 }
 

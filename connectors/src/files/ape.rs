@@ -196,6 +196,12 @@ fn leaves(text: &str) -> Result<Vec<Leaf>, FileError> {
                     content.push_str(&part);
                 }
             }
+            // As much a part of the content as plain text: without it `1<![CDATA[0]]>5` would be 15.
+            Event::CData(part) => {
+                if content.len() <= TEXT_MAX * 4 {
+                    content.push_str(&part);
+                }
+            }
             Event::GeneralRef(entity) => {
                 let name = entity.to_string();
                 let known = match (entity.resolve_char_ref(), name.as_str()) {
@@ -214,7 +220,7 @@ fn leaves(text: &str) -> Result<Vec<Leaf>, FileError> {
             }
             Event::Eof if path.is_empty() => return Ok(found),
             Event::Eof => return Err(bad(format!("the file ends within <{}>", path.join("/")))),
-            Event::CData(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::Empty(_) => {}
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::Empty(_) => {}
         }
     }
 }

@@ -87,6 +87,8 @@ fn what_could_harm_is_refused() {
     assert!(error("").contains("no certificate"));
     let known = read_ape(b"<ape><codiceIdentificativo>A&amp;B&#65;</codiceIdentificativo></ape>").unwrap();
     assert_eq!(known.code.as_deref(), Some("A&BA"));
+    let parts = read_ape(b"<ape><epglnren>1<![CDATA[0]]>5</epglnren></ape>").unwrap();
+    assert_eq!(parts.primary_nonrenewable_kwh_m2, Some(105.0), "a part in CDATA counts as the rest does");
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 //!
 //! Must never: unpack more than it has room for, read a formula's text, or take an empty cell for a zero.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read, Write};
 
 use calamine::{DataRef, Reader, Xlsx};
 
@@ -35,7 +35,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<SheetRow>, FileError> {
         return Err(FileError::TooLarge { bytes: bytes.len() });
     }
     let unreadable = |why: String| FileError::Workbook { why };
-    check_size(bytes)?;
+    check_parts(bytes)?;
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|e| unreadable(e.to_string()))?;
     let name = book.sheet_names().first().cloned().ok_or_else(|| unreadable("it has no sheet".to_owned()))?;
     let mut cells = book.worksheet_cells_reader(&name).map_err(|e| unreadable(e.to_string()))?;
@@ -73,8 +73,79 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<SheetRow>, FileError> {
     Ok(rows)
 }
 
-/// Unpacks every part into nothing, counting: what the archive says of its sizes may be a lie.
-fn check_size(bytes: &[u8]) -> Result<(), FileError> {
+/// Letters and digits of a cell's name at most: columns end at XFD, rows at 1048576.
+const NAME_LETTERS_MAX: usize = 3;
+const NAME_DIGITS_MAX: usize = 7;
+
+/// Takes every byte of a part, in pieces, and notes whether an attribute `r` or `ref` names a cell that no sheet has.
+/// The library computes with such names without a bound: it would panic, or take the cell for another one.
+#[derive(Debug, Default)]
+struct Names {
+    state: NamesState,
+    letters: usize,
+    digits: usize,
+    beyond: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum NamesState {
+    /// In text, between two tags.
+    #[default]
+    Text,
+    /// In a tag.
+    Elsewhere,
+    /// In a tag, after a blank.
+    Blank,
+    /// So many bytes of `ref`: 1 is `r`.
+    Key(usize),
+    /// After the equals sign.
+    Value,
+    /// Within these quotes.
+    Quoted(u8),
+}
+
+impl Names {
+    fn take(&mut self, byte: u8) {
+        use NamesState::{Blank, Elsewhere, Key, Quoted, Text, Value};
+        self.state = match (self.state, byte) {
+            (Quoted(quote), _) if byte == quote => Elsewhere,
+            (Quoted(quote), _) => {
+                self.letters = if byte.is_ascii_alphabetic() { self.letters + 1 } else { 0 };
+                self.digits = if byte.is_ascii_digit() { self.digits + 1 } else { 0 };
+                self.beyond |= NAME_LETTERS_MAX < self.letters || NAME_DIGITS_MAX < self.digits;
+                Quoted(quote)
+            }
+            (_, b'>') => Text,
+            (Text, b'<') => Elsewhere,
+            (Text, _) => Text,
+            (Value, b'"' | b'\'') => {
+                (self.letters, self.digits) = (0, 0);
+                Quoted(byte)
+            }
+            (Key(1 | 3), b'=') => Value,
+            (state @ (Key(1 | 3) | Value), b' ' | b'\t' | b'\r' | b'\n') => state,
+            (Blank, b'r') => Key(1),
+            (Key(1), b'e') => Key(2),
+            (Key(2), b'f') => Key(3),
+            (_, b' ' | b'\t' | b'\r' | b'\n') => Blank,
+            _ => Elsewhere,
+        };
+    }
+}
+
+impl Write for Names {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        bytes.iter().for_each(|&byte| self.take(byte));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Unpacks every part and keeps nothing, counting: what the archive says of its sizes may be a lie.
+fn check_parts(bytes: &[u8]) -> Result<(), FileError> {
     let unreadable = |why: String| FileError::Workbook { why };
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| unreadable(e.to_string()))?;
     if PARTS_MAX < archive.len() {
@@ -83,11 +154,15 @@ fn check_size(bytes: &[u8]) -> Result<(), FileError> {
     let mut room = UNPACKED_BYTES_MAX;
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(|e| unreadable(e.to_string()))?;
-        let unpacked = std::io::copy(&mut part.take(room + 1), &mut std::io::sink())
-            .map_err(|e| unreadable(e.to_string()))?;
+        let mut names = Names::default();
+        let unpacked =
+            io::copy(&mut part.take(room + 1), &mut names).map_err(|e| unreadable(e.to_string()))?;
         room = room.checked_sub(unpacked).ok_or_else(|| {
             unreadable(format!("it unpacks to more than {UNPACKED_BYTES_MAX} bytes; save it as CSV"))
         })?;
+        if names.beyond {
+            return Err(unreadable("it names a cell beyond column XFD or row 1048576".to_owned()));
+        }
     }
     Ok(())
 }
