@@ -42,6 +42,8 @@ use decision::{Log, Verdict};
 use limits::Limits;
 use scale::Scale;
 
+use crate::checkpoint::{Kept, kept};
+
 /// Most unused time at the ceiling that later totals may draw on, in milliseconds: 15 minutes.
 pub const SPARE_MILLIS_MAX: i64 = 15 * 60 * 1000;
 
@@ -113,6 +115,8 @@ struct Mark {
     total: i64,
 }
 
+kept!(Mark { at, total });
+
 /// Totals of another range than the accepted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Run {
@@ -122,6 +126,8 @@ struct Run {
     /// Whether the first total was shown again: what is garbled is not.
     repeated: bool,
 }
+
+kept!(Run { first, last, rises, repeated });
 
 impl Run {
     fn begin(first: Mark) -> Self {
@@ -147,6 +153,34 @@ enum Doubt {
     Rose(Run),
 }
 
+impl Kept for Doubt {
+    fn keep(&self, out: &mut Vec<u8>) {
+        let (kind, since, run) = match *self {
+            Self::None => (0_u32, None, None),
+            Self::Noise => (1, None, None),
+            Self::Ignored(since) => (2, Some(since), None),
+            Self::Fell(run) => (3, None, Some(run)),
+            Self::Rose(run) => (4, None, Some(run)),
+        };
+        kind.keep(out);
+        since.keep(out);
+        run.keep(out);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        let kind = u32::take(bytes)?;
+        let (since, run): (Option<i64>, Option<Run>) = (Kept::take(bytes)?, Kept::take(bytes)?);
+        match (kind, since, run) {
+            (0, None, None) => Some(Self::None),
+            (1, None, None) => Some(Self::Noise),
+            (2, Some(since), None) => Some(Self::Ignored(since)),
+            (3, None, Some(run)) => Some(Self::Fell(run)),
+            (4, None, Some(run)) => Some(Self::Rose(run)),
+            _ => None,
+        }
+    }
+}
+
 /// The range before a fall that was taken for another event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Left {
@@ -156,6 +190,8 @@ struct Left {
     /// The decision that left it.
     decided_at: Option<i64>,
 }
+
+kept!(Left { mark, above, decided_at });
 
 /// One cumulative register and what is believed of it.
 #[derive(Debug, Clone)]
@@ -214,6 +250,70 @@ impl Counter {
             scale_settled: false,
             log: Log::default(),
         }
+    }
+
+    /// What it believes, without its settings.
+    pub(crate) fn keep(&self, out: &mut Vec<u8>) {
+        let Self {
+            // Both follow from the settings.
+            limits: _,
+            turn_millis: _,
+            spare,
+            base,
+            base_read,
+            still_since,
+            least_rise,
+            rises,
+            origin,
+            seen,
+            plain,
+            doubt,
+            left,
+            scale,
+            scale_settled,
+            log,
+        } = self;
+        spare.keep(out);
+        (*base, *base_read).keep(out);
+        (*still_since, *least_rise).keep(out);
+        (*rises, *origin).keep(out);
+        (*seen, *plain).keep(out);
+        doubt.keep(out);
+        left.keep(out);
+        (*scale, *scale_settled).keep(out);
+        log.keep(out);
+    }
+
+    /// A counter of these settings as it was kept.
+    pub(crate) fn resume(settings: CounterSettings, bytes: &mut &[u8]) -> Option<Self> {
+        let spare = f64::take(bytes)?;
+        let (base, base_read) = Kept::take(bytes)?;
+        let (still_since, least_rise) = Kept::take(bytes)?;
+        let (rises, origin) = Kept::take(bytes)?;
+        let (seen, plain) = Kept::take(bytes)?;
+        let doubt = Doubt::take(bytes)?;
+        let left = Vec::take(bytes)?;
+        let (scale, scale_settled) = Kept::take(bytes)?;
+        let log = Log::take(bytes)?;
+        let Self { limits, turn_millis, .. } = Self::new(settings);
+        Some(Self {
+            limits,
+            turn_millis,
+            spare,
+            base,
+            base_read,
+            still_since,
+            least_rise,
+            rises,
+            origin,
+            seen,
+            plain,
+            doubt,
+            left,
+            scale,
+            scale_settled,
+            log,
+        })
     }
 
     /// The last accepted total and its instant, in the unit that the series began with.

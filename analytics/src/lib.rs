@@ -7,6 +7,7 @@
 pub mod baseline;
 pub mod bills;
 pub mod certificate;
+mod checkpoint;
 pub mod commissioning;
 pub mod counter;
 pub mod degree_days;

@@ -10,17 +10,22 @@ use model::{
     Month, MonthValue, MonthlySeries, Severity, Step, Zone,
 };
 
+use crate::checkpoint::{Kept, kept};
 use crate::counter::{
     Counted, Counter, CounterSettings, Decision, Exchanged, Push, STANDSTILL_MILLIS_MIN, Turn,
 };
 use crate::gas::standard_months;
 
 mod acts;
+mod hours;
 mod notes;
 mod slack;
 pub mod split;
 
 use acts::Acts;
+pub use hours::HourValue;
+use hours::Hours;
+pub(crate) use notes::CODES;
 use notes::Notes;
 use slack::Slacks;
 
@@ -124,6 +129,8 @@ pub struct DayValue {
     pub estimated: i64,
 }
 
+kept!(DayValue { day, amount, covered_millis, estimated });
+
 /// A finding and the month it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatedFinding {
@@ -139,6 +146,8 @@ struct Cursor {
     to: i64,
 }
 
+kept!(Cursor { index, from, to });
+
 /// The part of an interval that lies in one month.
 #[derive(Debug, Clone, Copy, Default)]
 struct MonthPart {
@@ -153,7 +162,10 @@ struct Undo {
     last: Option<DayValue>,
     slacks: Slacks,
     notes: Notes,
+    hours: Option<Hours>,
 }
+
+kept!(Undo { days, last, slacks, notes, hours });
 
 /// Makes days and months of totals as they come. A push costs a few nanoseconds and allocates once a day.
 #[derive(Debug, Clone)]
@@ -165,6 +177,8 @@ pub struct Accumulator {
     cursor: Cursor,
     slacks: Slacks,
     notes: Notes,
+    /// Only where somebody asked for them: they cost every push the slow way.
+    hours: Option<Hours>,
     acts: Acts,
     /// One for each range that may come back, oldest first.
     undo: Vec<Undo>,
@@ -184,12 +198,7 @@ impl Accumulator {
     /// With what people decided about the series, in any order.
     #[must_use]
     pub fn with_acts(settings: SeriesSettings, acts: &[DatedAct]) -> Self {
-        let counter = Counter::new(CounterSettings {
-            ceiling_per_milli: settings.ceiling_per_milli,
-            wraps_at: settings.wraps_at,
-            resolution: settings.resolution,
-            gap_after_millis: settings.gap_after_millis,
-        });
+        let counter = Counter::new(counter_settings(&settings));
         Self {
             settings,
             counter,
@@ -198,6 +207,7 @@ impl Accumulator {
             cursor: Cursor { index: 0, from: i64::MAX, to: i64::MIN },
             slacks: Slacks::default(),
             notes: Notes::default(),
+            hours: None,
             acts: Acts::new(acts),
             undo: Vec::new(),
             corrected_by: 0,
@@ -205,6 +215,87 @@ impl Accumulator {
             first_at: None,
             last: None,
         }
+    }
+
+    /// Keeps the energy of hours too, from the next total on.
+    #[must_use]
+    pub fn with_hours(mut self) -> Self {
+        self.hours = Some(Hours::default());
+        self.cursor.to = i64::MIN;
+        self
+    }
+
+    /// Every hour with covered time since [`Self::with_hours`], ascending; of gas at the meter's conditions, as the totals
+    /// are. An hour's energy in which a false range of totals was booked is right again once it was left.
+    #[must_use]
+    pub fn hours(&self) -> &[HourValue] {
+        self.hours.as_ref().map_or(&[], Hours::all)
+    }
+
+    /// Everything it knows but its settings and acts, so that it need not be made again from its readings. To be used
+    /// with the same settings, the same acts and the same version of the computing rules only.
+    #[must_use]
+    pub fn checkpoint(&self) -> Vec<u8> {
+        let Self {
+            settings: _,
+            counter,
+            days,
+            cursor,
+            slacks,
+            notes,
+            hours,
+            acts,
+            undo,
+            corrected_by,
+            readings,
+            first_at,
+            last,
+        } = self;
+        let mut out = Vec::with_capacity(days.len() * 14 + 512);
+        counter.keep(&mut out);
+        days.keep(&mut out);
+        cursor.keep(&mut out);
+        slacks.keep(&mut out);
+        notes.keep(&mut out);
+        hours.keep(&mut out);
+        acts.keep(&mut out);
+        undo.keep(&mut out);
+        corrected_by.keep(&mut out);
+        readings.keep(&mut out);
+        first_at.keep(&mut out);
+        last.keep(&mut out);
+        out
+    }
+
+    /// The accumulator of a [`Self::checkpoint`]. `None` when the bytes are none.
+    #[must_use]
+    pub fn resume(settings: SeriesSettings, acts: &[DatedAct], mut bytes: &[u8]) -> Option<Self> {
+        let rest = &mut bytes;
+        let counter = Counter::resume(counter_settings(&settings), rest)?;
+        let (days, cursor): (Vec<DayValue>, Cursor) = Kept::take(rest)?;
+        let (slacks, notes) = Kept::take(rest)?;
+        let hours = Kept::take(rest)?;
+        let acts = Acts::resume(acts, rest)?;
+        let (undo, corrected_by) = Kept::take(rest)?;
+        let (readings, first_at) = Kept::take(rest)?;
+        let last = Kept::take(rest)?;
+        // A day that the cursor names is there.
+        let named = cursor.to == i64::MIN || cursor.index < days.len();
+        (rest.is_empty() && named).then_some(Self {
+            settings,
+            counter,
+            days,
+            cursor,
+            slacks,
+            notes,
+            hours,
+            acts,
+            undo,
+            corrected_by,
+            readings,
+            first_at,
+            last,
+        })
     }
 
     /// Takes the next total. Readings come in order of time; of equal instants the first one stands.
@@ -323,6 +414,7 @@ impl Accumulator {
             last: self.days.last().copied(),
             slacks: self.slacks.clone(),
             notes: self.notes.clone(),
+            hours: self.hours.clone(),
         }
     }
 
@@ -336,6 +428,8 @@ impl Accumulator {
         }
         self.slacks = undo.slacks;
         self.notes = undo.notes;
+        // Hours that were asked for meanwhile are not those of the range that was left.
+        self.hours = undo.hours.or_else(|| self.hours.take().map(|_| Hours::default()));
     }
 
     /// An edited reading never becomes a saving: both sides of it may be off by what the edit took or gave, as far as
@@ -395,6 +489,11 @@ impl Accumulator {
             begin = end;
         }
         self.end_month(Month::of(day), month, &interval, gap, crosses);
+        if let Some(hours) = &mut self.hours {
+            let covered = to - from <= COVERED_MILLIS_MAX;
+            hours.book(&interval, accrued_from, covered, estimated);
+            self.cursor.to = i64::MIN;
+        }
     }
 
     /// Bounds of the part of an interval that lies in one month. Of an interval that crosses a month's boundary, all
@@ -601,6 +700,15 @@ impl Accumulator {
     #[must_use]
     pub fn last_total(&self) -> Option<i64> {
         self.last.map(|(_, total)| total)
+    }
+}
+
+fn counter_settings(settings: &SeriesSettings) -> CounterSettings {
+    CounterSettings {
+        ceiling_per_milli: settings.ceiling_per_milli,
+        wraps_at: settings.wraps_at,
+        resolution: settings.resolution,
+        gap_after_millis: settings.gap_after_millis,
     }
 }
 

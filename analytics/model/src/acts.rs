@@ -87,6 +87,11 @@ impl Confidence {
             Self::NeedsPerson => "needs-person",
         }
     }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        [Self::Certain, Self::Likely, Self::NeedsPerson].into_iter().find(|c| c.code() == code)
+    }
 }
 
 /// What a person decided about one instant of a series of totals.

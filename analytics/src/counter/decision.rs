@@ -5,6 +5,8 @@
 
 use model::{Confidence, Explanation, Instant};
 
+use crate::checkpoint::kept;
+
 /// Most decisions kept of one series. Beyond it the oldest certain ones are only counted.
 pub const DECISIONS_MAX: usize = 500;
 
@@ -15,6 +17,8 @@ pub struct Alternative {
     pub low: i64,
     pub high: i64,
 }
+
+kept!(Alternative { explanation, low, high });
 
 /// One break of a series of totals and how it is explained. Derived again from the readings each time; the series and
 /// `at` name it.
@@ -40,6 +44,22 @@ pub struct Decision {
     /// A person decided it.
     pub by_person: bool,
 }
+
+kept!(Decision {
+    at,
+    explanation,
+    confidence,
+    from,
+    to,
+    before,
+    seen,
+    after,
+    booked,
+    low,
+    high,
+    alternatives,
+    by_person,
+});
 
 impl Decision {
     /// Whether a person should look at it.
@@ -69,6 +89,8 @@ pub(super) struct Log {
     /// The certain decision that had to make room since it was last asked for.
     forgotten: Option<Decision>,
 }
+
+kept!(Log { decisions, running, forgotten });
 
 impl Log {
     pub(super) fn decisions(&self) -> &[Decision] {

@@ -4,6 +4,7 @@
 
 use super::Mark;
 use super::limits::Limits;
+use crate::checkpoint::kept;
 
 /// Factors between the units that makers offer: Wh, kWh, MWh and their decimals.
 const FACTORS: [i64; 3] = [1_000, 100, 10];
@@ -17,6 +18,8 @@ pub(super) struct Scale {
     times: i64,
     over: i64,
 }
+
+kept!(Scale { times, over });
 
 impl Scale {
     pub(super) const ONE: Self = Self { times: 1, over: 1 };

@@ -4,6 +4,7 @@
 
 use model::{Act, DatedAct, Explanation, Instant};
 
+use crate::checkpoint::Kept;
 use crate::counter::{EXCHANGE_MILLIS_MAX, Exchange};
 
 /// What is due at one reading.
@@ -39,6 +40,23 @@ impl Acts {
         let mut all = acts.to_vec();
         all.sort_by_key(|a| (due_at(a), *a));
         Self { all, ..Self::default() }
+    }
+
+    /// How far they were followed, without the acts themselves.
+    pub(super) fn keep(&self, out: &mut Vec<u8>) {
+        let Self { all: _, next, exchange, standstills, refused } = self;
+        next.keep(out);
+        exchange.keep(out);
+        standstills.keep(out);
+        refused.keep(out);
+    }
+
+    /// The same acts, followed as far as was kept.
+    pub(super) fn resume(acts: &[DatedAct], bytes: &mut &[u8]) -> Option<Self> {
+        let all = Self::new(acts).all;
+        let next = usize::take(bytes)?;
+        let (exchange, standstills, refused) = (Kept::take(bytes)?, Vec::take(bytes)?, Vec::take(bytes)?);
+        (next <= all.len()).then_some(Self { all, next, exchange, standstills, refused })
     }
 
     pub(super) fn all(&self) -> &[DatedAct] {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use model::{BaseUnit, Confidence, Explanation, Finding, Month, Severity, Zone};
 
 use super::DatedFinding;
+use crate::checkpoint::kept;
 use crate::counter::Decision;
 
 /// The readings missing in one month.
@@ -18,6 +19,8 @@ struct Gaps {
     amount: i64,
 }
 
+kept!(Gaps { month, count, millis, amount });
+
 /// How often one thing happened in a month, and how bad the worst of it is.
 #[derive(Debug, Clone, Copy)]
 struct Tally {
@@ -25,6 +28,8 @@ struct Tally {
     recovered: u32,
     severity: Severity,
 }
+
+kept!(Tally { count, recovered, severity });
 
 type Tallies = BTreeMap<(Month, &'static str), Tally>;
 
@@ -35,6 +40,8 @@ pub(super) struct Notes {
     gaps: Vec<Gaps>,
     forgotten: Tallies,
 }
+
+kept!(Notes { gaps, forgotten });
 
 impl Notes {
     /// The part of a gap that lies in one month.
@@ -101,6 +108,19 @@ fn tally(tallies: &mut Tallies, decision: &Decision, zone: Zone) {
         add(first, "counter.impossible", Severity::Blocks, false);
     }
 }
+
+/// Every code that [`told_as`] gives, and what a reset adds.
+pub(crate) const CODES: [&str; 9] = [
+    "counter.caught_up",
+    "counter.exchanged",
+    "counter.held",
+    "counter.impossible",
+    "counter.reset",
+    "counter.step_back",
+    "counter.unit_change",
+    "counter.wrap_doubtful",
+    "counter.wrapped",
+];
 
 /// The finding's code, its weight, and whether it was noise that later totals took back. What a person decided is no
 /// finding any more; it stands in the annex.

@@ -4,6 +4,8 @@
 
 use model::Month;
 
+use crate::checkpoint::{Kept, kept};
+
 #[derive(Debug, Clone, Copy)]
 struct Slack {
     month: Month,
@@ -11,9 +13,21 @@ struct Slack {
     more: i64,
 }
 
+kept!(Slack { month, less, more });
+
 /// One entry a month, ascending: bounded by the months, however often a register moves over midnight.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Slacks(Vec<Slack>);
+
+impl Kept for Slacks {
+    fn keep(&self, out: &mut Vec<u8>) {
+        self.0.keep(out);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        Vec::take(bytes).map(Self)
+    }
+}
 
 impl Slacks {
     pub(super) fn add(&mut self, month: Month, less: i64, more: i64) {

@@ -206,6 +206,68 @@ proptest! {
         }
     }
 
+    /// A series that is kept and taken up again, wherever it is cut, is the one that was never kept; its hours add up to
+    /// its days.
+    #[test]
+    fn a_checkpoint_changes_nothing(
+        story in prop::collection::vec((0_u8..40, 1_i64..7_200, 0_i64..3_000), 2..120),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        act in any::<prop::sample::Index>(),
+        hours: bool,
+    ) {
+        let settings = SeriesSettings { wraps_at: Some(1_000_000), ..settings() };
+        let (mut t, mut total) = (at("2025-06-29T20:00:00Z"), 990_000_i64);
+        let mut readings = Vec::new();
+        for (kind, seconds, amount) in story {
+            t = t.plus_seconds(seconds);
+            let seen = match kind {
+                // Noise, resets, exchanges for another range, another unit, outages.
+                0 => 0,
+                1 => total + 400_000,
+                2 => { total = amount; total }
+                3 => { total = 500_000 + amount; total }
+                4 => total / 10,
+                5 => { t = t.plus_seconds(9 * 86_400); total += amount; total }
+                _ => { total += amount; total }
+            };
+            if 1_000_000 <= total { total -= 1_000_000; }
+            readings.push((t, seen.rem_euclid(1_000_000)));
+        }
+        let (when, value) = readings[act.index(readings.len())];
+        let acts = [
+            DatedAct { at: when, act: model::Act::Corrected { total: value / 2 } },
+            DatedAct { at: when.plus_seconds(60), act: model::Act::Exchanged { closing: Some(value), opening: None } },
+            DatedAct { at: t, act: model::Act::Explained(Explanation::Reset) },
+        ];
+        let begin = || {
+            let a = Accumulator::with_acts(settings, &acts);
+            if hours { a.with_hours() } else { a }
+        };
+        let mut whole = begin();
+        readings.iter().for_each(|r| { whole.push(r.0, r.1); });
+        let mut kept = begin();
+        let cuts: Vec<usize> = cuts.iter().map(|c| c.index(readings.len())).collect();
+        for (i, r) in readings.iter().enumerate() {
+            kept.push(r.0, r.1);
+            if cuts.contains(&i) {
+                let bytes = kept.checkpoint();
+                let again = Accumulator::resume(settings, &acts, &bytes);
+                prop_assert!(again.is_some());
+                if let Some(again) = again { kept = again; }
+                // Half of it is none.
+                prop_assert!(Accumulator::resume(settings, &acts, &bytes[..bytes.len() / 2]).is_none());
+            }
+        }
+        prop_assert_eq!(format!("{whole:?}"), format!("{kept:?}"));
+        if hours {
+            let sum = |f: fn(&HourValue) -> i64| whole.hours().iter().map(f).sum::<i64>();
+            let days = |f: fn(&DayValue) -> i64| whole.days().iter().map(f).sum::<i64>();
+            prop_assert_eq!(sum(|h| h.amount), days(|d| d.amount));
+            prop_assert_eq!(sum(|h| h.covered_millis), days(|d| d.covered_millis));
+            prop_assert_eq!(sum(|h| h.estimated), days(|d| d.estimated));
+        }
+    }
+
     /// Leaving readings out never raises a month's lower bound, lowers its upper bound or adds energy.
     #[test]
     fn fewer_readings_never_sharpen(
@@ -294,4 +356,26 @@ fn half_a_year_between_two_totals_is_not_measured_time() {
     let months = a.snapshot(at("2025-07-01T00:00:00Z")).months;
     assert!(months.iter().all(|m| m.coverage_ratio == 0.0), "{months:?}");
     assert_eq!(months.iter().map(|m| m.amount).sum::<i64>(), 1_000_000, "its energy is kept");
+}
+
+#[test]
+fn hours_have_the_energy_of_their_time() {
+    let mut a = Accumulator::new(settings()).with_hours();
+    run(&mut a, at("2025-03-30T00:10:00Z"), at("2025-03-30T03:40:00Z"), 10, 100);
+    let seen: Vec<_> = a.hours().iter().map(|h| (h.from, h.amount, h.covered_millis)).collect();
+    let hour = |text: &str, amount| (at(text), amount, amount * 6_000);
+    assert_eq!(
+        seen,
+        [
+            hour("2025-03-30T00:00:00Z", 500),
+            hour("2025-03-30T01:00:00Z", 600),
+            hour("2025-03-30T02:00:00Z", 600),
+            hour("2025-03-30T03:00:00Z", 400)
+        ]
+    );
+    // A gap of two and a half hours: its energy lies in four hours, estimated, and nothing is lost.
+    a.push(at("2025-03-30T06:10:00Z"), a.last_total().unwrap() + 1_001);
+    let gap: Vec<_> = a.hours()[3..].iter().map(|h| (h.amount, h.estimated)).collect();
+    assert_eq!(gap.iter().map(|g| g.1).sum::<i64>(), 1_001);
+    assert_eq!(gap.len(), 4);
 }
