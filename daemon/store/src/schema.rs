@@ -20,7 +20,7 @@ pub const JOURNAL_FILE: &str = "journal.sqlite3";
 /// The newest schema this version knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// `CNSV`: the file says who it is.
 const APPLICATION_ID: i64 = 0x434E_5356;
@@ -38,8 +38,8 @@ pub(crate) enum Opener {
     Shared,
 }
 
-/// Creates the directory (for its owner alone) and returns the database's path in it.
-pub(crate) fn prepare_directory(directory: &Path) -> Result<PathBuf, StoreError> {
+/// Creates the directory, for its owner alone.
+pub(crate) fn prepare_folder(directory: &Path) -> Result<(), StoreError> {
     let files =
         |attempt, source| StoreError::Files { path: directory.to_owned(), attempt, source: Arc::new(source) };
     if !directory.is_dir() {
@@ -52,6 +52,14 @@ pub(crate) fn prepare_directory(directory: &Path) -> Result<PathBuf, StoreError>
             Err(e) => return Err(files("create the store directory", e)),
         }
     }
+    Ok(())
+}
+
+/// Creates the directory and the database file in it, and returns the file's path.
+pub(crate) fn prepare_directory(directory: &Path) -> Result<PathBuf, StoreError> {
+    prepare_folder(directory)?;
+    let files =
+        |attempt, source| StoreError::Files { path: directory.to_owned(), attempt, source: Arc::new(source) };
     let path = directory.join(JOURNAL_FILE);
     // Only ever created here, never opened: closing a second descriptor of a database in use would
     // free SQLite's locks on it (POSIX advisory locks belong to the process).
@@ -165,23 +173,24 @@ fn upgrade_with(
         },
         _ => None,
     };
-    for (number, sql) in (1..).zip(migrations) {
-        migrate(conn, number, sql).map_err(|f| f.at(path, "upgrade the schema"))?;
-    }
+    migrate(conn, migrations).map_err(|f| f.at(path, "upgrade the schema"))?;
     drop(lock);
     Ok(())
 }
 
-/// One step in one transaction; nothing when another process has done it meanwhile.
-fn migrate(conn: &mut Connection, number: i64, sql: &str) -> Result<(), Fault> {
-    let step = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if version(&step)? >= number {
-        return Ok(());
+/// All steps in one transaction, so that nobody sees a schema between two versions; nothing when another process
+/// has done it meanwhile.
+fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), Fault> {
+    let steps = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&steps)?;
+    for (number, sql) in (1..).zip(migrations) {
+        if found < number {
+            steps.execute_batch(sql)?;
+            steps.pragma_update(None, "application_id", APPLICATION_ID)?;
+            steps.pragma_update(None, "user_version", number)?;
+        }
     }
-    step.execute_batch(sql)?;
-    step.pragma_update(None, "application_id", APPLICATION_ID)?;
-    step.pragma_update(None, "user_version", number)?;
-    step.commit()?;
+    steps.commit()?;
     Ok(())
 }
 
@@ -207,7 +216,12 @@ fn version(conn: &Connection) -> Result<i64, Fault> {
 mod tests {
     use super::*;
 
-    const NEXT: &[&str] = &[MIGRATIONS[0], "CREATE TABLE later (x INTEGER) STRICT;"];
+    const KNOWN: i64 = SCHEMA_VERSION;
+    const LATER: &str = "CREATE TABLE later (x INTEGER) STRICT;";
+
+    fn and(step: &'static str) -> Vec<&'static str> {
+        MIGRATIONS.iter().copied().chain([step]).collect()
+    }
 
     fn opened(directory: &Path) -> (PathBuf, Connection) {
         let path = prepare_directory(directory).unwrap();
@@ -220,10 +234,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut conn) = opened(dir.path());
         upgrade(&mut conn, &path, Opener::Daemon).unwrap();
-        upgrade_with(&mut conn, &path, Opener::Daemon, NEXT).unwrap();
+        upgrade_with(&mut conn, &path, Opener::Daemon, &and(LATER)).unwrap();
         assert_eq!(conn.query_row("SELECT count(*) FROM later", [], |r| r.get(0)), Ok(0));
         let error = upgrade(&mut conn, &path, Opener::Daemon).unwrap_err();
-        assert!(matches!(error, StoreError::NewerSchema { found: 2, known: 1, .. }), "{error}");
+        assert!(
+            matches!(error, StoreError::NewerSchema { found, known: KNOWN, .. } if found == KNOWN + 1),
+            "{error}"
+        );
     }
 
     #[test]
@@ -232,18 +249,21 @@ mod tests {
         let (path, mut conn) = opened(dir.path());
         upgrade(&mut conn, &path, Opener::Shared).unwrap();
         let lock = DaemonLock::take(dir.path()).unwrap();
-        let error = upgrade_with(&mut conn, &path, Opener::Shared, NEXT).unwrap_err();
-        assert!(matches!(error, StoreError::UpgradeBlocked { found: 1, known: 2, .. }), "{error}");
+        let error = upgrade_with(&mut conn, &path, Opener::Shared, &and(LATER)).unwrap_err();
+        assert!(
+            matches!(error, StoreError::UpgradeBlocked { found: KNOWN, known, .. } if known == KNOWN + 1),
+            "{error}"
+        );
         drop(lock);
-        upgrade_with(&mut conn, &path, Opener::Shared, NEXT).unwrap();
+        upgrade_with(&mut conn, &path, Opener::Shared, &and(LATER)).unwrap();
     }
 
     #[test]
     fn a_failing_step_leaves_the_former_schema() {
         let dir = tempfile::tempdir().unwrap();
         let (path, mut conn) = opened(dir.path());
-        let broken = &[MIGRATIONS[0], "CREATE TABLE later (x INTEGER) STRICT; SELECT nonsense;"];
-        assert!(upgrade_with(&mut conn, &path, Opener::Daemon, broken).is_err());
+        let broken = and("CREATE TABLE later (x INTEGER) STRICT; SELECT nonsense;");
+        assert!(upgrade_with(&mut conn, &path, Opener::Daemon, &broken).is_err());
         upgrade(&mut conn, &path, Opener::Daemon).unwrap();
         assert_eq!(conn.query_row("SELECT count(*) FROM series", [], |r| r.get(0)), Ok(0));
     }

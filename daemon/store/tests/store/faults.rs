@@ -76,10 +76,7 @@ fn a_newer_file_is_refused_and_left_alone() {
         Store::open_shared(dir.path()).unwrap_err(),
     ] {
         let says = error.to_string();
-        assert!(
-            says.contains("newer version (schema 99, this one knows up to 1); run that version"),
-            "{says}"
-        );
+        assert!(says.contains("newer version (schema 99, this one knows up to "), "{says}");
     }
     assert_eq!(fs::read(dir.path().join(JOURNAL_FILE)).unwrap(), before);
 }
