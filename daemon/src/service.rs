@@ -98,12 +98,14 @@ impl Service {
         tracing::info!(address = %self.address, "ready");
 
         let tending = tokio::spawn(start_figures(Arc::clone(&runtime), stop.clone()));
+        let archiving = tokio::spawn(crate::archiving::keep(Arc::clone(&runtime), stop.clone()));
         stop.stopped().await;
         tracing::info!("stopping: meters first");
         end_links(links).await;
         runtime.store.clone().close();
         // Figures only read; what they were at is not worth waiting for.
         tending.abort();
+        archiving.abort();
         pages_stop.send(true).ok();
         if tokio::time::timeout(PAGES_STOP_MAX, pages).await.is_err() {
             tracing::warn!("some pages were still open at the end");

@@ -9,3 +9,4 @@ pub(crate) mod import;
 pub(crate) mod probe;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod store;

@@ -259,6 +259,18 @@ impl Store {
         Ok(found)
     }
 
+    /// The time of the earliest reading in the journal, of whichever series; what is archived does not count.
+    pub fn journal_first_at(&self) -> Result<Option<Instant>, StoreError> {
+        self.read("look for the earliest reading", |conn| {
+            let first: Option<i64> = conn.query_row(
+                "SELECT min((SELECT min(at_ms) FROM reading WHERE series = series.id)) FROM series",
+                [],
+                |row| row.get(0),
+            )?;
+            Ok(first.map(Instant::from_millis))
+        })
+    }
+
     /// When the series begins.
     pub fn first_at(&self, series: &SeriesKey) -> Result<Option<Instant>, StoreError> {
         Ok(self.first(series)?.map(|reading| reading.observed_at))
