@@ -20,6 +20,13 @@ pub enum StoreError {
         #[source]
         source: Arc<io::Error>,
     },
+    #[error("failed to {attempt} the archive file {path}; check the disk, or restore the file from a backup")]
+    Archive {
+        path: PathBuf,
+        attempt: &'static str,
+        #[source]
+        source: Arc<io::Error>,
+    },
     #[error(
         "another daemon{} works on {path}; stop it, or give this one a store directory of its own",
         .holder.map(|id| format!(" (process {id})")).unwrap_or_default()
@@ -60,7 +67,7 @@ impl StoreError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Files { source, .. } => matches!(
+            Self::Files { source, .. } | Self::Archive { source, .. } => matches!(
                 source.kind(),
                 io::ErrorKind::StorageFull
                     | io::ErrorKind::QuotaExceeded

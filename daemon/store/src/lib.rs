@@ -11,7 +11,9 @@
 //! Must never: interpret a value, read a clock for data, acknowledge what is not on disk, or change
 //! or drop a reading once acknowledged.
 
+mod archive;
 mod audit;
+mod backup;
 mod codes;
 mod error;
 mod filed;
@@ -30,7 +32,10 @@ mod tally;
 mod weather;
 mod writer;
 
+pub use archive::ARCHIVE_FOLDER;
+pub use archive::manifest::ArchivedMonth;
 pub use audit::{AuditBreak, AuditEntry, AuditHead};
+pub use backup::{BACKUP_LIST, Copied, Verified, restore, verify_backup};
 pub use error::StoreError;
 pub use imports::{ImportCount, ImportNote};
 pub use lock::LOCK_FILE;

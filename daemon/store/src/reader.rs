@@ -9,8 +9,10 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::{Instant, Origin, Quality, SeriesKey, Value};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::archive::manifest::{self, ArchivedMonth};
 use crate::codes;
 use crate::error::{Fault, StoreError};
 use crate::schema;
@@ -41,6 +43,13 @@ pub struct Conflict {
     pub kept: Value,
     /// What came later.
     pub later: StoredReading,
+}
+
+/// Which end of a series.
+#[derive(Debug, Clone, Copy)]
+enum Edge {
+    First,
+    Last,
 }
 
 /// A small pool: a connection is opened when none is free, up to the bound; beyond it callers wait.
@@ -117,47 +126,58 @@ impl Readers {
     }
 }
 
-impl Store {
-    /// Gives the readings of a series to `f` in order of (observed at, origin), from `from` on and
-    /// before `to`, until it breaks. Returns how many were given.
-    ///
-    /// Memory is bounded by one chunk. A reading that arrives meanwhile behind the place reached is
-    /// not given; the journal may be read again at any time.
-    pub fn for_each_reading(
-        &self,
+/// The journal's rows of a series, a chunk at a time.
+pub(crate) struct JournalRows<'s> {
+    store: &'s Store,
+    /// `None` for a series that the journal never had.
+    id: Option<i64>,
+    after: (i64, i64),
+    last_ms: i64,
+    chunk: Vec<StoredReading>,
+    next: usize,
+    ended: bool,
+}
+
+impl<'s> JournalRows<'s> {
+    pub(crate) fn new(
+        store: &'s Store,
         series: &SeriesKey,
-        from: Option<Instant>,
-        to: Option<Instant>,
-        f: &mut dyn FnMut(&StoredReading) -> ControlFlow<()>,
-    ) -> Result<u64, StoreError> {
-        let last_ms = match to.map(Instant::millis) {
-            None => i64::MAX,
-            Some(i64::MIN) => return Ok(0),
-            Some(ms) => ms - 1,
-        };
-        let Some(id) = self.read("find a series", |conn| series::find(conn, series))? else { return Ok(0) };
+        from_ms: i64,
+        last_ms: i64,
+    ) -> Result<Self, StoreError> {
+        let id = store.read("find a series", |conn| series::find(conn, series))?;
         // Origin codes begin at 0: -1 stands before all of them.
-        let mut after = (from.map_or(i64::MIN, Instant::millis), -1);
-        let mut chunk = Vec::new();
-        let mut given = 0;
-        loop {
-            chunk.clear();
-            self.read("read readings", |conn| fetch(conn, id, after, last_ms, &mut chunk))?;
-            for reading in &chunk {
-                given += 1;
-                if f(reading).is_break() {
-                    return Ok(given);
-                }
-            }
-            match chunk.last() {
-                Some(last) if chunk.len() == CHUNK_READINGS => {
-                    after = (last.observed_at.millis(), codes::origin_code(last.origin));
-                }
-                _ => return Ok(given),
-            }
-        }
+        let after = (from_ms, -1);
+        Ok(Self { store, id, after, last_ms, chunk: Vec::new(), next: 0, ended: id.is_none() })
     }
 
+    /// The row that comes next; it stays until [`Self::advance`].
+    pub(crate) fn peek(&mut self) -> Result<Option<StoredReading>, StoreError> {
+        if self.next == self.chunk.len() && !self.ended {
+            self.fill()?;
+        }
+        Ok(self.chunk.get(self.next).copied())
+    }
+
+    pub(crate) fn advance(&mut self) {
+        self.next = (self.next + 1).min(self.chunk.len());
+    }
+
+    fn fill(&mut self) -> Result<(), StoreError> {
+        let Some(id) = self.id else { return Ok(()) };
+        self.chunk.clear();
+        self.next = 0;
+        let Self { store, after, last_ms, chunk, .. } = self;
+        store.read("read readings", |conn| fetch(conn, id, *after, *last_ms, chunk))?;
+        self.ended = self.chunk.len() < CHUNK_READINGS;
+        if let Some(last) = self.chunk.last() {
+            self.after = (last.observed_at.millis(), codes::origin_code(last.origin));
+        }
+        Ok(())
+    }
+}
+
+impl Store {
     /// Every series that ever had a reading, in order.
     pub fn series(&self) -> Result<Vec<SeriesKey>, StoreError> {
         self.read("list the series", |conn| {
@@ -174,20 +194,81 @@ impl Store {
 
     /// The reading of a series observed last.
     pub fn latest(&self, series: &SeriesKey) -> Result<Option<StoredReading>, StoreError> {
-        self.edge(
+        let in_journal = self.edge(
             series,
             "SELECT at_ms, origin, quality, delay_ms, value FROM reading
              WHERE series = ?1 ORDER BY at_ms DESC, origin DESC LIMIT 1",
-        )
+        )?;
+        let after_ms = in_journal.map_or(i64::MIN, |r| r.observed_at.millis());
+        let months =
+            self.read("read the archive's manifest", |conn| manifest::current(conn, after_ms, i64::MAX))?;
+        for month in months.iter().rev() {
+            if let Some(archived) = self.archived_edge(month, series, Edge::Last)? {
+                return Ok(Some(
+                    in_journal.filter(|r| archived.observed_at < r.observed_at).unwrap_or(archived),
+                ));
+            }
+        }
+        Ok(in_journal)
     }
 
     /// The reading of a series observed first.
     pub fn first(&self, series: &SeriesKey) -> Result<Option<StoredReading>, StoreError> {
-        self.edge(
+        let in_journal = self.edge(
             series,
             "SELECT at_ms, origin, quality, delay_ms, value FROM reading
              WHERE series = ?1 ORDER BY at_ms, origin LIMIT 1",
-        )
+        )?;
+        let before_ms = in_journal.map_or(i64::MAX, |r| r.observed_at.millis());
+        let months =
+            self.read("read the archive's manifest", |conn| manifest::current(conn, i64::MIN, before_ms))?;
+        for month in &months {
+            if let Some(archived) = self.archived_edge(month, series, Edge::First)? {
+                return Ok(Some(
+                    in_journal.filter(|r| r.observed_at < archived.observed_at).unwrap_or(archived),
+                ));
+            }
+        }
+        Ok(in_journal)
+    }
+
+    fn archived_edge(
+        &self,
+        month: &ArchivedMonth,
+        series: &SeriesKey,
+        edge: Edge,
+    ) -> Result<Option<StoredReading>, StoreError> {
+        let file = self.archived(month)?;
+        let groups = file.groups(series);
+        let group = match edge {
+            Edge::First => groups.clone().next(),
+            Edge::Last => groups.clone().next_back(),
+        };
+        let Some(group) = group else { return Ok(None) };
+        let failed = |source| self.archive_failed(&month.name, "read", source);
+        let mut rows = file.rows(group).map_err(failed)?;
+        let mut batch = Vec::new();
+        let mut found = None;
+        while rows.next(&mut batch).map_err(failed)? {
+            match edge {
+                Edge::First => return Ok(batch.first().copied()),
+                Edge::Last => found = batch.last().copied(),
+            }
+            batch.clear();
+        }
+        Ok(found)
+    }
+
+    /// The time of the earliest reading in the journal, of whichever series; what is archived does not count.
+    pub fn journal_first_at(&self) -> Result<Option<Instant>, StoreError> {
+        self.read("look for the earliest reading", |conn| {
+            let first: Option<i64> = conn.query_row(
+                "SELECT min((SELECT min(at_ms) FROM reading WHERE series = series.id)) FROM series",
+                [],
+                |row| row.get(0),
+            )?;
+            Ok(first.map(Instant::from_millis))
+        })
     }
 
     /// When the series begins.
@@ -206,22 +287,47 @@ impl Store {
 
     /// Values that came under the identity of another reading, at most `limit`, in order of series and time.
     pub fn conflicts(&self, limit: u32) -> Result<Vec<Conflict>, StoreError> {
-        self.read("read conflicts", |conn| {
+        let found = self.read("read conflicts", |conn| {
             let mut select = conn.prepare_cached(
                 "SELECT c.at_ms, c.origin, c.quality, c.delay_ms, c.value, r.value, s.meter, s.quantity, s.phase
                  FROM conflict c
-                 JOIN reading r ON r.series = c.series AND r.at_ms = c.at_ms AND r.origin = c.origin
+                 LEFT JOIN reading r ON r.series = c.series AND r.at_ms = c.at_ms AND r.origin = c.origin
                  JOIN series s ON s.id = c.series
                  ORDER BY c.series, c.at_ms, c.origin, c.value LIMIT ?1",
             )?;
             let mut rows = select.query([limit])?;
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
-                let kept = codes::value(row.get_ref(5)?)?;
-                all.push(Conflict { series: series::key(row, 6)?, kept, later: stored(row, 0)? });
+                let kept = match row.get_ref(5)? {
+                    ValueRef::Null => None,
+                    value => Some(codes::value(value)?),
+                };
+                all.push((series::key(row, 6)?, kept, stored(row, 0)?));
             }
             Ok(all)
-        })
+        })?;
+        let mut all = Vec::with_capacity(found.len());
+        for (series, kept, later) in found {
+            let kept = match kept {
+                Some(kept) => Some(kept),
+                None => self.value_at(&series, &later)?,
+            };
+            all.extend(kept.map(|kept| Conflict { series, kept, later }));
+        }
+        Ok(all)
+    }
+
+    /// The value that stands under the identity of another reading, wherever it stands.
+    fn value_at(&self, series: &SeriesKey, other: &StoredReading) -> Result<Option<Value>, StoreError> {
+        let mut value = None;
+        let end = other.observed_at.plus_millis(1);
+        self.for_each_reading(series, Some(other.observed_at), Some(end), &mut |reading| {
+            if reading.origin == other.origin {
+                value = Some(reading.value);
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(value)
     }
 
     /// A number that grows whenever people's records, bills or temperatures change, or another process

@@ -20,7 +20,11 @@ pub const JOURNAL_FILE: &str = "journal.sqlite3";
 /// The newest schema this version knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// `CNSV`: the file says who it is.
 const APPLICATION_ID: i64 = 0x434E_5356;
@@ -38,8 +42,8 @@ pub(crate) enum Opener {
     Shared,
 }
 
-/// Creates the directory (for its owner alone) and returns the database's path in it.
-pub(crate) fn prepare_directory(directory: &Path) -> Result<PathBuf, StoreError> {
+/// Creates the directory, for its owner alone.
+pub(crate) fn prepare_folder(directory: &Path) -> Result<(), StoreError> {
     let files =
         |attempt, source| StoreError::Files { path: directory.to_owned(), attempt, source: Arc::new(source) };
     if !directory.is_dir() {
@@ -52,6 +56,14 @@ pub(crate) fn prepare_directory(directory: &Path) -> Result<PathBuf, StoreError>
             Err(e) => return Err(files("create the store directory", e)),
         }
     }
+    Ok(())
+}
+
+/// Creates the directory and the database file in it, and returns the file's path.
+pub(crate) fn prepare_directory(directory: &Path) -> Result<PathBuf, StoreError> {
+    prepare_folder(directory)?;
+    let files =
+        |attempt, source| StoreError::Files { path: directory.to_owned(), attempt, source: Arc::new(source) };
     let path = directory.join(JOURNAL_FILE);
     // Only ever created here, never opened: closing a second descriptor of a database in use would
     // free SQLite's locks on it (POSIX advisory locks belong to the process).

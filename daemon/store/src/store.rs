@@ -16,6 +16,7 @@ use model::{Reading, SeriesKey, Value};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::archive::OpenFiles;
 use crate::error::{Fault, StoreError};
 use crate::lock::DaemonLock;
 use crate::options::StoreOptions;
@@ -59,6 +60,7 @@ struct Inner {
     jobs: mpsc::Sender<Job>,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
+    open_files: OpenFiles,
     lock: Mutex<Option<DaemonLock>>,
 }
 
@@ -123,7 +125,14 @@ impl Store {
                 attempt: "start the writer of",
                 source: Arc::new(e),
             })?;
-        let inner = Inner { shared, jobs, thread: Mutex::new(Some(thread)), readers, lock: Mutex::new(lock) };
+        let inner = Inner {
+            shared,
+            jobs,
+            thread: Mutex::new(Some(thread)),
+            readers,
+            open_files: OpenFiles::default(),
+            lock: Mutex::new(lock),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -253,6 +262,19 @@ impl Store {
     /// other clones fail with [`StoreError::Closed`] from then on, but for reading.
     pub fn close(self) {
         self.inner.shut();
+    }
+
+    /// The folder that holds everything.
+    pub(crate) fn directory(&self) -> &Path {
+        self.inner.shared.path.parent().unwrap_or(Path::new(""))
+    }
+
+    pub(crate) fn opener(&self) -> Opener {
+        self.inner.shared.opener
+    }
+
+    pub(crate) fn open_files(&self) -> &OpenFiles {
+        &self.inner.open_files
     }
 
     /// The limits in force.

@@ -2,6 +2,8 @@
 //!
 //! Must never: reach into the crate, but for reading or spoiling the database file as a stranger would.
 
+mod archive;
+mod backup;
 mod faults;
 mod filed;
 mod journal;
