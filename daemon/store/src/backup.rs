@@ -102,12 +102,12 @@ impl Store {
             if there {
                 done.files_kept += 1;
             } else {
-                let copied = copy_file(&self.archive_place(&month.name), &target);
-                let (bytes, sha256) = copied.map_err(|e| self.archive_failed(&month.name, "copy", e))?;
+                let copied = copy_file(&self.archive().place(&month.name), &target);
+                let (bytes, sha256) = copied.map_err(|e| self.archive().failed(&month.name, "copy", e))?;
                 if sha256 != month.sha256 {
                     let source =
                         io::Error::new(io::ErrorKind::InvalidData, "its bytes are not those once written");
-                    return Err(self.archive_failed(&month.name, "copy", source));
+                    return Err(self.archive().failed(&month.name, "copy", source));
                 }
                 done.files_copied += 1;
                 done.bytes_copied += bytes;
@@ -331,9 +331,9 @@ impl Store {
         })?;
         let mut verified = Verified { audit_entries: self.audit_head()?.seq, ..Verified::default() };
         for month in self.archive_files()? {
-            let failed = |source| self.archive_failed(&month.name, "check", source);
-            let (_, found) = digest_of(&self.archive_place(&month.name)).map_err(failed)?;
-            let rows = self.archived(&month)?.rows_in_all();
+            let failed = |source| self.archive().failed(&month.name, "check", source);
+            let (_, found) = digest_of(&self.archive().place(&month.name)).map_err(failed)?;
+            let rows = self.archive().file(&month)?.rows_in_all();
             if found != month.sha256 || rows != month.readings {
                 let says = "its bytes or its number of readings are not those of the manifest";
                 return Err(failed(io::Error::new(io::ErrorKind::InvalidData, says)));

@@ -58,6 +58,11 @@ pub enum StoreError {
     /// The caller's data; the same data will be refused again.
     #[error("{subject} was refused: {says}")]
     Refused { subject: String, says: String },
+    #[error(
+        "the writer of {path} failed by a fault of this program and began anew; nothing of this was acknowledged; \
+         try again, and report the fault with the log"
+    )]
+    WriterFailed { path: PathBuf },
     #[error("the store {path} is closed; nothing was written; open it again")]
     Closed { path: PathBuf },
 }
@@ -87,6 +92,7 @@ impl StoreError {
                         | ErrorCode::FileLockingProtocolFailed
                 )
             ),
+            Self::WriterFailed { .. } => true,
             Self::InUse { .. }
             | Self::NewerSchema { .. }
             | Self::UpgradeBlocked { .. }

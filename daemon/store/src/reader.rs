@@ -9,18 +9,23 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::{Instant, Origin, Quality, SeriesKey, Value};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row as SqlRow};
 
 use crate::archive::manifest::{self, ArchivedMonth};
+use crate::chunks::{self, Header};
 use crate::codes;
 use crate::error::{Fault, StoreError};
+use crate::months::{month_of, month_start_ms};
+use crate::recent::Recent;
+use crate::row::{self, Row};
 use crate::schema;
 use crate::series;
 use crate::store::Store;
 
-/// Readings fetched at a time; 40 bytes each.
-const CHUNK_READINGS: usize = 8_192;
+/// Readings fetched at a time, and a chunk more; 40 bytes each.
+const PIECE_READINGS: usize = 8_192;
+/// Chunks looked at to find them.
+const HEADERS: i64 = 64;
 
 /// Statements kept prepared in each reading connection.
 const STATEMENTS: usize = 32;
@@ -126,16 +131,28 @@ impl Readers {
     }
 }
 
-/// The journal's rows of a series, a chunk at a time.
+/// The journal's rows of a series, a piece at a time.
 pub(crate) struct JournalRows<'s> {
     store: &'s Store,
     /// `None` for a series that the journal never had.
     id: Option<i64>,
-    after: (i64, i64),
+    is_total: bool,
+    /// Where the next piece begins.
+    from: (i64, u8),
     last_ms: i64,
-    chunk: Vec<StoredReading>,
+    piece: Vec<StoredReading>,
     next: usize,
     ended: bool,
+}
+
+/// What a piece is made of.
+struct Piece {
+    chunks: Vec<Header>,
+    recent: Vec<Row>,
+    /// The piece holds everything up to here.
+    end: (i64, u8),
+    /// Whether something may follow.
+    more: bool,
 }
 
 impl<'s> JournalRows<'s> {
@@ -146,35 +163,105 @@ impl<'s> JournalRows<'s> {
         last_ms: i64,
     ) -> Result<Self, StoreError> {
         let id = store.read("find a series", |conn| series::find(conn, series))?;
-        // Origin codes begin at 0: -1 stands before all of them.
-        let after = (from_ms, -1);
-        Ok(Self { store, id, after, last_ms, chunk: Vec::new(), next: 0, ended: id.is_none() })
+        Ok(Self {
+            store,
+            id,
+            is_total: row::is_total(series),
+            from: (from_ms, 0),
+            last_ms,
+            piece: Vec::new(),
+            next: 0,
+            ended: id.is_none() || last_ms < from_ms,
+        })
     }
 
     /// The row that comes next; it stays until [`Self::advance`].
     pub(crate) fn peek(&mut self) -> Result<Option<StoredReading>, StoreError> {
-        if self.next == self.chunk.len() && !self.ended {
+        while self.next == self.piece.len() && !self.ended {
             self.fill()?;
         }
-        Ok(self.chunk.get(self.next).copied())
+        Ok(self.piece.get(self.next).copied())
     }
 
     pub(crate) fn advance(&mut self) {
-        self.next = (self.next + 1).min(self.chunk.len());
+        self.next = (self.next + 1).min(self.piece.len());
     }
 
+    /// The next piece, in a short transaction of its own. It may be empty though more follows.
     fn fill(&mut self) -> Result<(), StoreError> {
         let Some(id) = self.id else { return Ok(()) };
-        self.chunk.clear();
+        let (from, last_ms, is_total) = (self.from, self.last_ms, self.is_total);
+        let (rows, end, more) = self.store.view(
+            "read readings",
+            |recent, conn| piece(recent, conn, id, from, last_ms),
+            |conn, piece| {
+                let mut rows = Vec::new();
+                let mut chunk = Vec::new();
+                for header in &piece.chunks {
+                    chunk.clear();
+                    chunks::load(conn, header.id, &mut chunk)?;
+                    let wanted = |row: &&Row| from <= row.identity() && row.identity() <= piece.end;
+                    rows.extend(chunk.iter().filter(wanted));
+                }
+                rows.extend(&piece.recent);
+                if !rows.is_sorted_by_key(Row::identity) {
+                    rows.sort_by_key(Row::identity);
+                }
+                let rows = rows.iter().map(|row| row.stored(is_total)).collect::<Result<Vec<_>, _>>()?;
+                Ok((rows, piece.end, piece.more))
+            },
+        )?;
+        self.piece = rows;
         self.next = 0;
-        let Self { store, after, last_ms, chunk, .. } = self;
-        store.read("read readings", |conn| fetch(conn, id, *after, *last_ms, chunk))?;
-        self.ended = self.chunk.len() < CHUNK_READINGS;
-        if let Some(last) = self.chunk.last() {
-            self.after = (last.observed_at.millis(), codes::origin_code(last.origin));
-        }
+        self.ended = !more;
+        self.from = match end.1.checked_add(1) {
+            Some(origin) => (end.0, origin),
+            // Beyond the last instant that there can be nothing follows.
+            None => (end.0.saturating_add(1), 0),
+        };
         Ok(())
     }
+}
+
+/// What the next piece is made of: some chunks, and the recent rows up to the first chunk that is left out.
+fn piece(
+    recent: &mut Recent,
+    conn: &Connection,
+    series: i64,
+    from: (i64, u8),
+    last_ms: i64,
+) -> Result<Piece, Fault> {
+    let mut limit = HEADERS;
+    let (chunks, next_ms) = loop {
+        let mut headers = chunks::headers(conn, series, from.0, last_ms, limit)?;
+        let mut sum = 0;
+        // Chunks that overlap at the beginning go together, however many there are.
+        let taken = headers.iter().take_while(|header| {
+            let wanted = sum < PIECE_READINGS as i64 || header.first_ms <= from.0;
+            sum += header.readings;
+            wanted
+        });
+        let taken = taken.count();
+        if taken < headers.len() {
+            let next_ms = headers[taken].first_ms;
+            headers.truncate(taken);
+            break (headers, Some(next_ms));
+        }
+        if (headers.len() as i64) < limit {
+            break (headers, None);
+        }
+        limit *= 2;
+    };
+    let mut end = next_ms.map_or((last_ms, u8::MAX), |ms| (ms - 1, u8::MAX));
+    let mut more = next_ms.is_some();
+    let mut rows = recent.known(series).map_or(&[][..], |series| series.between(from, end));
+    if let Some(cut) = rows.get(..PIECE_READINGS)
+        && let Some(last) = cut.last()
+        && cut.len() < rows.len()
+    {
+        (end, more, rows) = (last.identity(), true, cut);
+    }
+    Ok(Piece { chunks, recent: rows.to_vec(), end, more })
 }
 
 impl Store {
@@ -194,11 +281,7 @@ impl Store {
 
     /// The reading of a series observed last.
     pub fn latest(&self, series: &SeriesKey) -> Result<Option<StoredReading>, StoreError> {
-        let in_journal = self.edge(
-            series,
-            "SELECT at_ms, origin, quality, delay_ms, value FROM reading
-             WHERE series = ?1 ORDER BY at_ms DESC, origin DESC LIMIT 1",
-        )?;
+        let in_journal = self.journal_edge(series, Edge::Last)?;
         let after_ms = in_journal.map_or(i64::MIN, |r| r.observed_at.millis());
         let months =
             self.read("read the archive's manifest", |conn| manifest::current(conn, after_ms, i64::MAX))?;
@@ -214,11 +297,7 @@ impl Store {
 
     /// The reading of a series observed first.
     pub fn first(&self, series: &SeriesKey) -> Result<Option<StoredReading>, StoreError> {
-        let in_journal = self.edge(
-            series,
-            "SELECT at_ms, origin, quality, delay_ms, value FROM reading
-             WHERE series = ?1 ORDER BY at_ms, origin LIMIT 1",
-        )?;
+        let in_journal = self.journal_edge(series, Edge::First)?;
         let before_ms = in_journal.map_or(i64::MAX, |r| r.observed_at.millis());
         let months =
             self.read("read the archive's manifest", |conn| manifest::current(conn, i64::MIN, before_ms))?;
@@ -232,20 +311,47 @@ impl Store {
         Ok(in_journal)
     }
 
+    fn journal_edge(&self, key: &SeriesKey, edge: Edge) -> Result<Option<StoredReading>, StoreError> {
+        self.view(
+            "read the edge of a series",
+            |recent, conn| {
+                let Some(id) = series::find(conn, key)? else { return Ok(None) };
+                let rows = recent.known(id).map_or(&[][..], |series| series.rows());
+                let row = match edge {
+                    Edge::First => rows.first(),
+                    Edge::Last => rows.last(),
+                };
+                Ok(Some((id, row.copied())))
+            },
+            |conn, found| {
+                let Some((id, recent)) = found else { return Ok(None) };
+                let mut rows = Vec::from_iter(recent);
+                for chunk in edge_chunks(conn, id, edge)? {
+                    chunks::load(conn, chunk, &mut rows)?;
+                }
+                let row = match edge {
+                    Edge::First => rows.iter().min_by_key(|row| row.identity()),
+                    Edge::Last => rows.iter().max_by_key(|row| row.identity()),
+                };
+                row.map(|row| row.stored(row::is_total(key))).transpose()
+            },
+        )
+    }
+
     fn archived_edge(
         &self,
         month: &ArchivedMonth,
         series: &SeriesKey,
         edge: Edge,
     ) -> Result<Option<StoredReading>, StoreError> {
-        let file = self.archived(month)?;
+        let file = self.archive().file(month)?;
         let groups = file.groups(series);
         let group = match edge {
             Edge::First => groups.clone().next(),
             Edge::Last => groups.clone().next_back(),
         };
         let Some(group) = group else { return Ok(None) };
-        let failed = |source| self.archive_failed(&month.name, "read", source);
+        let failed = |source| self.archive().failed(&month.name, "read", source);
         let mut rows = file.rows(group).map_err(failed)?;
         let mut batch = Vec::new();
         let mut found = None;
@@ -261,14 +367,23 @@ impl Store {
 
     /// The time of the earliest reading in the journal, of whichever series; what is archived does not count.
     pub fn journal_first_at(&self) -> Result<Option<Instant>, StoreError> {
-        self.read("look for the earliest reading", |conn| {
-            let first: Option<i64> = conn.query_row(
-                "SELECT min((SELECT min(at_ms) FROM reading WHERE series = series.id)) FROM series",
-                [],
-                |row| row.get(0),
-            )?;
-            Ok(first.map(Instant::from_millis))
-        })
+        self.view(
+            "look for the earliest reading",
+            |recent, _| {
+                let ids = recent.with_rows();
+                let firsts =
+                    ids.into_iter().filter_map(|id| recent.series(id).rows().first().map(|r| r.at_ms));
+                Ok(firsts.min())
+            },
+            |conn, recent| {
+                let first: Option<i64> = conn.query_row(
+                    "SELECT min((SELECT min(first_ms) FROM chunk WHERE series = series.id)) FROM series",
+                    [],
+                    |row| row.get(0),
+                )?;
+                Ok(first.into_iter().chain(recent).min().map(Instant::from_millis))
+            },
+        )
     }
 
     /// When the series begins.
@@ -276,42 +391,24 @@ impl Store {
         Ok(self.first(series)?.map(|reading| reading.observed_at))
     }
 
-    fn edge(&self, key: &SeriesKey, sql: &str) -> Result<Option<StoredReading>, StoreError> {
-        self.read("read the edge of a series", |conn| {
-            let Some(id) = series::find(conn, key)? else { return Ok(None) };
-            let mut select = conn.prepare_cached(sql)?;
-            let found = select.query_row([id], |row| Ok(stored(row, 0))).optional()?;
-            found.transpose()
-        })
-    }
-
     /// Values that came under the identity of another reading, at most `limit`, in order of series and time.
     pub fn conflicts(&self, limit: u32) -> Result<Vec<Conflict>, StoreError> {
         let found = self.read("read conflicts", |conn| {
             let mut select = conn.prepare_cached(
-                "SELECT c.at_ms, c.origin, c.quality, c.delay_ms, c.value, r.value, s.meter, s.quantity, s.phase
-                 FROM conflict c
-                 LEFT JOIN reading r ON r.series = c.series AND r.at_ms = c.at_ms AND r.origin = c.origin
-                 JOIN series s ON s.id = c.series
+                "SELECT c.at_ms, c.origin, c.quality, c.delay_ms, c.value, s.meter, s.quantity, s.phase
+                 FROM conflict c JOIN series s ON s.id = c.series
                  ORDER BY c.series, c.at_ms, c.origin, c.value LIMIT ?1",
             )?;
             let mut rows = select.query([limit])?;
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
-                let kept = match row.get_ref(5)? {
-                    ValueRef::Null => None,
-                    value => Some(codes::value(value)?),
-                };
-                all.push((series::key(row, 6)?, kept, stored(row, 0)?));
+                all.push((series::key(row, 5)?, stored(row, 0)?));
             }
             Ok(all)
         })?;
         let mut all = Vec::with_capacity(found.len());
-        for (series, kept, later) in found {
-            let kept = match kept {
-                Some(kept) => Some(kept),
-                None => self.value_at(&series, &later)?,
-            };
+        for (series, later) in found {
+            let kept = self.value_at(&series, &later)?;
             all.extend(kept.map(|kept| Conflict { series, kept, later }));
         }
         Ok(all)
@@ -345,28 +442,30 @@ impl Store {
     }
 }
 
-/// One chunk in a short transaction of its own.
-fn fetch(
-    conn: &Connection,
-    series: i64,
-    after: (i64, i64),
-    last_ms: i64,
-    chunk: &mut Vec<StoredReading>,
-) -> Result<(), Fault> {
-    let mut select = conn.prepare_cached(
-        "SELECT at_ms, origin, quality, delay_ms, value FROM reading
-         WHERE series = ?1 AND (at_ms, origin) > (?2, ?3) AND at_ms <= ?4
-         ORDER BY at_ms, origin LIMIT ?5",
-    )?;
-    let mut rows = select.query((series, after.0, after.1, last_ms, CHUNK_READINGS as i64))?;
-    while let Some(row) = rows.next()? {
-        chunk.push(stored(row, 0)?);
+/// The chunks that may hold the first or the last reading of a series.
+fn edge_chunks(conn: &Connection, series: i64, edge: Edge) -> Result<Vec<i64>, Fault> {
+    let first_ms = |function: &str| -> Result<Option<i64>, Fault> {
+        let sql = format!("SELECT {function}(first_ms) FROM chunk WHERE series = ?1");
+        Ok(conn.prepare_cached(&sql)?.query_row([series], |row| row.get(0))?)
+    };
+    let found = match edge {
+        Edge::First => first_ms("min")?.map(|ms| chunks::headers(conn, series, ms, ms, i64::MAX)),
+        // The last reading stands in the last month that has any.
+        Edge::Last => first_ms("max")?.map(|ms| {
+            let month_ms = month_start_ms(month_of(ms));
+            chunks::headers(conn, series, month_ms, i64::MAX, i64::MAX)
+        }),
+    };
+    let mut headers = found.transpose()?.unwrap_or_default();
+    if let Edge::Last = edge {
+        let last_ms = headers.iter().map(|header| header.last_ms).max();
+        headers.retain(|header| Some(header.last_ms) == last_ms);
     }
-    Ok(())
+    Ok(headers.into_iter().map(|header| header.id).collect())
 }
 
 /// Reads the columns at_ms, origin, quality, delay_ms, value that begin at `first`.
-fn stored(row: &Row<'_>, first: usize) -> Result<StoredReading, Fault> {
+fn stored(row: &SqlRow<'_>, first: usize) -> Result<StoredReading, Fault> {
     let at_ms: i64 = row.get(first)?;
     let delay_ms: i64 = row.get(first + 3)?;
     let received_ms = at_ms

@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use crate::error::{Fault, StoreError};
 use crate::lock::DaemonLock;
 use crate::options::StoreOptions;
+use crate::upgrade;
 
 /// The database's name in the store directory.
 pub const JOURNAL_FILE: &str = "journal.sqlite3";
@@ -20,11 +21,28 @@ pub const JOURNAL_FILE: &str = "journal.sqlite3";
 /// The newest schema this version knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001.sql"),
-    include_str!("migrations/0002.sql"),
-    include_str!("migrations/0003.sql"),
+const MIGRATIONS: &[Migration] = &[
+    Migration::sql(include_str!("migrations/0001.sql")),
+    Migration::sql(include_str!("migrations/0002.sql")),
+    Migration::sql(include_str!("migrations/0003.sql")),
+    Migration { sql: include_str!("migrations/0004.sql"), then: Some(upgrade::rows_to_chunks) },
 ];
+
+/// One step from a schema to the next.
+#[derive(Debug, Clone, Copy)]
+struct Migration {
+    sql: &'static str,
+    /// What SQL cannot do, after it and in the same transaction.
+    then: Option<Step>,
+}
+
+type Step = fn(&Connection) -> Result<(), Fault>;
+
+impl Migration {
+    const fn sql(sql: &'static str) -> Self {
+        Self { sql, then: None }
+    }
+}
 
 /// `CNSV`: the file says who it is.
 const APPLICATION_ID: i64 = 0x434E_5356;
@@ -160,7 +178,7 @@ fn upgrade_with(
     conn: &mut Connection,
     path: &Path,
     opener: Opener,
-    migrations: &[&str],
+    migrations: &[Migration],
 ) -> Result<(), StoreError> {
     let known = migrations.len() as i64;
     let found = identify(conn, path, known).map_err(|f| f.at(path, "read the schema version"))?;
@@ -184,12 +202,15 @@ fn upgrade_with(
 
 /// All steps in one transaction, so that nobody sees a schema between two versions; nothing when another process
 /// has done it meanwhile.
-fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), Fault> {
+fn migrate(conn: &mut Connection, migrations: &[Migration]) -> Result<(), Fault> {
     let steps = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&steps)?;
-    for (number, sql) in (1..).zip(migrations) {
+    for (number, Migration { sql, then }) in (1..).zip(migrations) {
         if found < number {
             steps.execute_batch(sql)?;
+            if let Some(then) = then {
+                then(&steps)?;
+            }
             steps.pragma_update(None, "application_id", APPLICATION_ID)?;
             steps.pragma_update(None, "user_version", number)?;
         }
@@ -224,8 +245,8 @@ mod tests {
     use super::*;
 
     /// Today's migrations and one more.
-    fn next(step: &'static str) -> Vec<&'static str> {
-        MIGRATIONS.iter().copied().chain([step]).collect()
+    fn next(step: &'static str) -> Vec<Migration> {
+        MIGRATIONS.iter().copied().chain([Migration::sql(step)]).collect()
     }
 
     const LATER: &str = "CREATE TABLE later (x INTEGER) STRICT;";

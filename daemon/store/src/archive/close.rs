@@ -15,11 +15,14 @@ use sha2::{Digest as _, Sha256};
 use super::manifest::{self, ArchivedMonth};
 use super::read::ArchiveFile;
 use super::write::{ArchiveWriter, Written};
+use crate::chunks;
 use crate::codes;
 use crate::error::{Fault, StoreError};
 use crate::reader::StoredReading;
+use crate::row::{self, Row};
 use crate::schema::Opener;
 use crate::series;
+use crate::settle;
 use crate::store::Store;
 
 /// What of the journal a month's file holds or held; a digest of content, not of bytes.
@@ -76,8 +79,7 @@ impl Store {
             return Ok(None);
         }
         self.must_not_overlap(month, from, to)?;
-        let series = self.series_with_rows(from, to)?;
-        if series.is_empty() {
+        if !self.has_rows(from, to)? {
             return Ok(None);
         }
         let generation = newest.map_or(0, |n| n.generation).saturating_add(1);
@@ -108,6 +110,10 @@ impl Store {
     pub fn archive_drop(&self, entered_before: Instant, now: Instant) -> Result<u64, StoreError> {
         self.must_be_daemon("drop archived readings")?;
         let all = self.read("read the archive's manifest", manifest::every)?;
+        if all.iter().any(|e| e.dropped_at.is_none() && e.written_at < entered_before) {
+            // What came in late may stand in a file already, but in no chunk yet.
+            self.fold()?;
+        }
         let mut dropped = 0;
         for entry in &all {
             if entry.dropped_at.is_none() && entry.written_at < entered_before {
@@ -156,26 +162,44 @@ impl Store {
         }
     }
 
-    /// Series that have rows in the journal in the span.
-    fn series_with_rows(&self, from: Instant, to: Instant) -> Result<Vec<SeriesKey>, StoreError> {
-        self.read("look for readings to archive", |conn| {
-            let mut select = conn.prepare_cached(
-                "SELECT meter, quantity, phase FROM series WHERE EXISTS
-                 (SELECT 1 FROM reading WHERE series = series.id AND at_ms >= ?1 AND at_ms < ?2)",
-            )?;
-            let mut rows = select.query((from.millis(), to.millis()))?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                found.push(series::key(row, 0)?);
-            }
-            Ok(found)
-        })
+    /// Whether any series has readings in the journal in the span.
+    fn has_rows(&self, from: Instant, to: Instant) -> Result<bool, StoreError> {
+        let (from_ms, last_ms) = (from.millis(), to.millis().saturating_sub(1));
+        let span = ((from_ms, 0), (last_ms, u8::MAX));
+        self.view(
+            "look for readings to archive",
+            |recent, _| {
+                let ids = recent.with_rows();
+                Ok(ids.into_iter().any(|id| !recent.series(id).between(span.0, span.1).is_empty()))
+            },
+            |conn, recent| {
+                if recent {
+                    return Ok(true);
+                }
+                let mut select = conn.prepare_cached("SELECT id FROM series")?;
+                let ids = select.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+                for id in ids {
+                    for header in chunks::headers(conn, id, from_ms, last_ms, i64::MAX)? {
+                        // A chunk that spans more than the month need not have a reading in it.
+                        let sure = from_ms <= header.first_ms || header.last_ms <= last_ms;
+                        let mut rows = Vec::new();
+                        if !sure {
+                            chunks::load(conn, header.id, &mut rows)?;
+                        }
+                        if sure || rows.iter().any(|row| from_ms <= row.at_ms && row.at_ms <= last_ms) {
+                            return Ok(true);
+                        }
+                    }
+                }
+                Ok(false)
+            },
+        )
     }
 
     /// Writes every reading of the span, of whichever place it stands in, and reads the file back.
     fn write_file(&self, name: &str, from: Instant, to: Instant) -> Result<Written, StoreError> {
-        let place = self.archive_place(name);
-        let failed = |attempt| move |source| self.archive_failed(name, attempt, source);
+        let place = self.archive().place(name);
+        let failed = |attempt| move |source| self.archive().failed(name, attempt, source);
         if let Some(directory) = place.parent() {
             fs::create_dir_all(directory).map_err(failed("make the folder of"))?;
         }
@@ -183,7 +207,7 @@ impl Store {
         match fs::remove_file(&place) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(self.archive_failed(name, "clear the place of", error)),
+            Err(error) => return Err(self.archive().failed(name, "clear the place of", error)),
         }
         let mut writer = ArchiveWriter::create(&place).map_err(failed("create"))?;
         let mut content = Content::default();
@@ -206,12 +230,12 @@ impl Store {
         }
         fs::remove_file(&place).map_err(failed("remove the wrong"))?;
         let source = io::Error::new(io::ErrorKind::InvalidData, "what was read back is not what was written");
-        Err(self.archive_failed(name, "check", source))
+        Err(self.archive().failed(name, "check", source))
     }
 
     fn content_of(&self, name: &str) -> Result<([u8; 32], u64), StoreError> {
         let read = || -> io::Result<([u8; 32], u64)> {
-            let file = ArchiveFile::open(&self.archive_place(name))?;
+            let file = ArchiveFile::open(&self.archive().place(name))?;
             let mut content = Content::default();
             for key in file.series() {
                 let mut readings = Vec::new();
@@ -223,27 +247,27 @@ impl Store {
             }
             Ok(content.end())
         };
-        read().map_err(|source| self.archive_failed(name, "read back", source))
+        read().map_err(|source| self.archive().failed(name, "read back", source))
     }
 
-    /// Takes the rows that the month's file holds out of the journal, a batch a transaction.
+    /// Takes the rows that the month's file holds out of the journal, a series a transaction.
     fn drop_month(&self, entry: &ArchivedMonth) -> Result<u64, StoreError> {
-        let failed = |source| self.archive_failed(&entry.name, "read", source);
-        let file: Arc<ArchiveFile> = self.archived(entry)?;
-        // Only a reading that came after the first file can have an identity that the file already had.
-        let later = entry.generation > 1;
+        let failed = |source| self.archive().failed(&entry.name, "read", source);
+        let file: Arc<ArchiveFile> = self.archive().file(entry)?;
         let mut dropped = 0;
         for key in file.series() {
             let Some(id) = self.read("find a series", |conn| series::find(conn, &key))? else { continue };
+            let mut archived = Vec::new();
+            let mut batch = Vec::new();
             for group in file.groups(&key) {
                 let mut rows = file.rows(group).map_err(failed)?;
-                let mut batch = Vec::new();
                 while rows.next(&mut batch).map_err(failed)? {
-                    let rows = std::mem::take(&mut batch);
-                    dropped +=
-                        self.write("drop archived readings", move |conn| drop_rows(conn, id, &rows, later))?;
+                    archived.extend(batch.drain(..).map(|reading| Row::of(&reading)));
                 }
             }
+            let is_total = row::is_total(&key);
+            dropped +=
+                self.write("drop archived readings", move |conn| drop_rows(conn, id, is_total, &archived))?;
         }
         Ok(dropped)
     }
@@ -251,39 +275,42 @@ impl Store {
     fn remove_generation(&self, older: &ArchivedMonth) -> Result<(), StoreError> {
         let (month, generation) = (older.month.clone(), older.generation);
         self.write("forget an older generation", move |conn| manifest::forget(conn, &month, generation))?;
-        match fs::remove_file(self.archive_place(&older.name)) {
+        match fs::remove_file(self.archive().place(&older.name)) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(self.archive_failed(&older.name, "remove", error)),
+            Err(error) => Err(self.archive().failed(&older.name, "remove", error)),
         }
     }
 }
 
-/// Deletes these very rows. A late row among them, of another identity, stays; `later` rows of the same identity
-/// and another value are kept aside as conflicts, as they would have been beside a row of the journal.
-fn drop_rows(conn: &Connection, series: i64, rows: &[StoredReading], later: bool) -> Result<u64, Fault> {
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(0) };
-    let (from, to) = (first.observed_at.millis(), last.observed_at.millis());
-    let there: i64 = conn
-        .prepare_cached("SELECT count(*) FROM reading WHERE series = ?1 AND at_ms BETWEEN ?2 AND ?3")?
-        .query_row((series, from, to), |row| row.get(0))?;
-    if there == 0 {
-        return Ok(0);
-    }
-    let mut delete =
-        conn.prepare_cached("DELETE FROM reading WHERE series = ?1 AND at_ms = ?2 AND origin = ?3")?;
-    let mut keep_aside = conn.prepare_cached(
-        "INSERT OR IGNORE INTO conflict (series, at_ms, origin, value, quality, delay_ms)
-         SELECT series, at_ms, origin, value, quality, delay_ms FROM reading
-         WHERE series = ?1 AND at_ms = ?2 AND origin = ?3 AND value IS NOT ?4",
-    )?;
+/// Takes these very rows out of their chunks. A late row among them, of another identity, stays; one of the same
+/// identity and another value is kept aside as a conflict.
+fn drop_rows(conn: &Connection, series: i64, is_total: bool, archived: &[Row]) -> Result<u64, Fault> {
+    let (Some(first), Some(last)) = (archived.first(), archived.last()) else { return Ok(0) };
     let mut dropped = 0;
-    for row in rows {
-        if later {
-            let value = codes::value_to_sql(row.value);
-            keep_aside.execute((series, row.observed_at.millis(), codes::origin_code(row.origin), value))?;
+    for header in chunks::headers(conn, series, first.at_ms, last.at_ms, i64::MAX)? {
+        let mut rows = Vec::new();
+        chunks::load(conn, header.id, &mut rows)?;
+        let before = rows.len();
+        let mut others = Vec::new();
+        rows.retain(|row| match archived.binary_search_by_key(&row.identity(), Row::identity) {
+            Ok(at) => {
+                if archived[at].value(is_total) != row.value(is_total) {
+                    others.push(*row);
+                }
+                false
+            }
+            Err(_) => true,
+        });
+        if rows.len() == before {
+            continue;
         }
-        dropped += delete.execute((series, row.observed_at.millis(), codes::origin_code(row.origin)))?;
+        for row in others {
+            settle::keep_conflict(conn, series, &row, is_total)?;
+        }
+        chunks::remove(conn, header.id)?;
+        chunks::insert(conn, series, is_total, &rows)?;
+        dropped += (before - rows.len()) as u64;
     }
-    Ok(dropped as u64)
+    Ok(dropped)
 }

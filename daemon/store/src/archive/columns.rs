@@ -46,7 +46,7 @@ pub(super) fn schema() -> Result<TypePtr, ParquetError> {
 }
 
 /// Most decimal places of a gauge that is kept as an integer.
-pub(super) const SCALE_MAX: u8 = 6;
+pub(crate) const SCALE_MAX: u8 = 6;
 
 /// Above this a double no longer holds every integer, so a decimal read back could differ in its last bit.
 const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
@@ -54,7 +54,7 @@ const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 const POWERS: [f64; SCALE_MAX as usize + 1] = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
 
 /// The fewest decimal places with which every one of the values comes back bit for bit; `None` when there is none.
-pub(super) fn common_scale(values: impl Iterator<Item = f64>) -> Option<u8> {
+pub(crate) fn common_scale(values: impl Iterator<Item = f64>) -> Option<u8> {
     let mut scale = 0;
     for value in values {
         while scaled(value, scale).is_none() {
@@ -71,7 +71,7 @@ pub(super) fn common_scale(values: impl Iterator<Item = f64>) -> Option<u8> {
 ///
 /// A value that fits few places fits more places too, unless it grows too large for the longer one: the caller
 /// looks at every value with the scale that it settles on.
-pub(super) fn scaled(value: f64, scale: u8) -> Option<i64> {
+pub(crate) fn scaled(value: f64, scale: u8) -> Option<i64> {
     let power = *POWERS.get(usize::from(scale))?;
     let integer = (value * power).round();
     if INTEGER_MAX <= integer.abs() {
@@ -83,7 +83,7 @@ pub(super) fn scaled(value: f64, scale: u8) -> Option<i64> {
 }
 
 /// The number that a row stands for.
-pub(super) fn number(value: i64, scale: i32, exact: Option<f64>, is_total: bool) -> Option<Value> {
+pub(crate) fn number(value: i64, scale: i32, exact: Option<f64>, is_total: bool) -> Option<Value> {
     match (is_total, exact) {
         (true, _) => Some(Value::Total(value)),
         (false, Some(exact)) => Some(Value::Gauge(exact)),

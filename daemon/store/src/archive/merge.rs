@@ -52,7 +52,7 @@ impl Store {
             if merge.journal_before((month.from.millis(), -1), f)?.is_break() {
                 return Ok(merge.given);
             }
-            let file = self.archived(month)?;
+            let file = self.archive().file(month)?;
             if merge.month(self, month, &file, series, f)?.is_break() {
                 return Ok(merge.given);
             }
@@ -95,7 +95,7 @@ impl Merge<'_> {
         series: &SeriesKey,
         f: Take<'_>,
     ) -> Result<ControlFlow<()>, StoreError> {
-        let failed = |source| store.archive_failed(&month.name, "read", source);
+        let failed = |source| store.archive().failed(&month.name, "read", source);
         let mut batch = Vec::new();
         for group in file.groups(series) {
             let outside = file

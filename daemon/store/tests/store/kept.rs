@@ -99,9 +99,13 @@ fn fill(store: &Store) {
         at: Instant::default(),
     };
     tokio::runtime::Runtime::new().unwrap().block_on(store.remember(known)).unwrap();
+    assert_eq!(store.outbox_register("lake").unwrap(), 1);
+    store.fold().unwrap();
     let (from, to) = (Instant::default(), Instant::from_seconds(1_500));
     store.archive_month("1970-01", from, to, to).unwrap().unwrap();
     assert_eq!(store.archive_drop(to.plus_seconds(1), to).unwrap(), 26);
+    // In no chunk yet, and not accepted by the engine.
+    store.append_blocking(vec![total(&energy("boiler-2"), 60, 1), gauge(&volts, 60, 230.25)]).unwrap();
 }
 
 #[test]
@@ -115,7 +119,12 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
         assert_eq!(store.verify().unwrap().archived_readings, if version < 3 { 0 } else { 26 });
         assert_eq!(all(&store, &energy("boiler-1")).len(), 50);
-        assert_eq!(values(&all(&store, &voltage("boiler-1"))), [229.5]);
+        let blocks = 4 <= version;
+        let volts = if blocks { &[229.5, 230.25][..] } else { &[229.5] };
+        assert_eq!(values(&all(&store, &voltage("boiler-1"))), volts);
+        assert_eq!(all(&store, &energy("boiler-2")).len(), usize::from(blocks));
+        let waits = store.outbox_status("lake").unwrap().map(|status| status.pending_readings);
+        assert_eq!(waits, blocks.then_some(2));
         assert_eq!(store.conflicts(9).unwrap().len(), 1);
         assert_eq!(store.bills("IT001E00000001").unwrap()[0].amount, 90);
         assert_eq!(store.bills_replaced("IT001E00000001").unwrap()[0].amount, 100);

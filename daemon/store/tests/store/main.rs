@@ -9,6 +9,7 @@ mod filed;
 mod journal;
 mod kept;
 mod model_check;
+mod outbox;
 mod people;
 mod quarantine;
 mod support;
