@@ -210,6 +210,15 @@ impl Store {
         wait_for(self.append(readings))
     }
 
+    /// As [`Store::append_counted`], for threads without a runtime; blocks the thread.
+    pub fn append_counted_blocking(
+        &self,
+        readings: Vec<Reading>,
+        counted: Vec<Option<Counted>>,
+    ) -> Result<Appended, StoreError> {
+        wait_for(self.append_counted(readings, counted))
+    }
+
     /// Keeps a payload that is no reading; answers when it is on disk. The oldest beyond the
     /// quarantine's bounds are dropped and counted in [`StoreStats::quarantine_dropped`].
     pub async fn quarantine(&self, mut item: Quarantined) -> Result<(), StoreError> {

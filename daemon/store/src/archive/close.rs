@@ -25,6 +25,9 @@ use crate::series;
 use crate::settle;
 use crate::store::Store;
 
+/// Takes readings out of a series before it is written.
+pub(crate) type Sieving<'f> = &'f mut dyn FnMut(&SeriesKey, &mut Vec<StoredReading>);
+
 /// What of the journal a month's file holds or held; a digest of content, not of bytes.
 #[derive(Default)]
 struct Content {
@@ -83,9 +86,23 @@ impl Store {
             return Ok(None);
         }
         let generation = newest.map_or(0, |n| n.generation).saturating_add(1);
+        let entry = self.write_generation((month, generation), (from, to), now, &mut |_, _| {})?;
+        let new = entry.clone();
+        self.write("enter a month in the archive's manifest", move |conn| manifest::insert(conn, &new))?;
+        Ok(Some(entry))
+    }
+
+    /// Writes a month's file, of the readings that `sieve` leaves of each series. The manifest does not name it yet.
+    pub(crate) fn write_generation(
+        &self,
+        (month, generation): (&str, u32),
+        (from, to): (Instant, Instant),
+        now: Instant,
+        sieve: Sieving<'_>,
+    ) -> Result<ArchivedMonth, StoreError> {
         let name = format!("{month}.{generation}.parquet");
-        let written = self.write_file(&name, from, to)?;
-        let entry = ArchivedMonth {
+        let written = self.write_file(&name, from, to, sieve)?;
+        Ok(ArchivedMonth {
             month: month.to_owned(),
             generation,
             name,
@@ -96,10 +113,7 @@ impl Store {
             sha256: written.sha256,
             written_at: now,
             dropped_at: None,
-        };
-        let new = entry.clone();
-        self.write("enter a month in the archive's manifest", move |conn| manifest::insert(conn, &new))?;
-        Ok(Some(entry))
+        })
     }
 
     /// Drops the journal's copy of archived readings, and older generations' files, of the months entered before
@@ -139,7 +153,7 @@ impl Store {
         self.read("read the archive's manifest", manifest::every)
     }
 
-    fn must_be_daemon(&self, attempt: &'static str) -> Result<(), StoreError> {
+    pub(crate) fn must_be_daemon(&self, attempt: &'static str) -> Result<(), StoreError> {
         match self.opener() {
             Opener::Daemon => Ok(()),
             Opener::Shared => Err(StoreError::refused(
@@ -197,7 +211,13 @@ impl Store {
     }
 
     /// Writes every reading of the span, of whichever place it stands in, and reads the file back.
-    fn write_file(&self, name: &str, from: Instant, to: Instant) -> Result<Written, StoreError> {
+    fn write_file(
+        &self,
+        name: &str,
+        from: Instant,
+        to: Instant,
+        sieve: Sieving<'_>,
+    ) -> Result<Written, StoreError> {
         let place = self.archive().place(name);
         let failed = |attempt| move |source| self.archive().failed(name, attempt, source);
         if let Some(directory) = place.parent() {
@@ -217,6 +237,7 @@ impl Store {
                 readings.push(*reading);
                 ControlFlow::Continue(())
             })?;
+            sieve(&key, &mut readings);
             if !readings.is_empty() {
                 content.add(&key, &readings);
                 writer.series(&key, &readings).map_err(failed("write"))?;

@@ -84,7 +84,7 @@ pub(crate) fn newest(conn: &Connection, month: &str) -> Result<Option<ArchivedMo
     select.query_row([month], |row| Ok(entry(row))).optional()?.transpose()
 }
 
-pub(super) fn insert(conn: &Connection, new: &ArchivedMonth) -> Result<(), Fault> {
+pub(crate) fn insert(conn: &Connection, new: &ArchivedMonth) -> Result<(), Fault> {
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     conn.prepare_cached(
         "INSERT INTO archive_file (month, generation, name, from_ms, to_ms, readings, bytes, sha256, written_ms)

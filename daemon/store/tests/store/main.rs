@@ -12,5 +12,6 @@ mod model_check;
 mod outbox;
 mod people;
 mod quarantine;
+mod retention;
 mod support;
 mod tally;
