@@ -41,6 +41,7 @@ case "$what" in
         want sqlite3 sqlite3
         want chromium chromium
         want prlimit util-linux
+        want strace strace
         # A python3 of the system has venv in a package of its own; another python3 brings it along.
         if ! has python3; then
             missing="$missing python3 python3-venv"

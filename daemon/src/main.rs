@@ -4,6 +4,7 @@
 //! Must never: contain arithmetic about energy; that is `analytics`.
 
 mod acts;
+mod archiving;
 mod backend;
 mod book;
 mod clock;
@@ -108,6 +109,11 @@ enum Command {
     Report(ReportArgs),
     /// Write the report on the monitoring system, which goes with the first annual report
     SystemReport(SystemReportArgs),
+    /// Look after the store: figures, verification, backup, restoration
+    Store {
+        #[command(subcommand)]
+        what: StoreWhat,
+    },
     /// Run the demonstration portfolio on simulated meters
     Demo(DemoArgs),
     /// Print measurements of this machine: durable ingest, months, report, size on disk
@@ -281,6 +287,28 @@ struct ImportArgs {
     partial: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum StoreWhat {
+    /// Sizes, and the files of the archive
+    Stats(ConfigArg),
+    /// Check the journal, the audit log and every archive file
+    Verify(ConfigArg),
+    /// Copy the store into a folder while the daemon works; a second time copies only what is new
+    Backup {
+        folder: PathBuf,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Put a backup into the installation's data directory, which must hold no store
+    Restore {
+        folder: PathBuf,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Archive closed months now; the running daemon does it by itself
+    Archive(ConfigArg),
+}
+
 #[derive(Debug, Args)]
 struct ReportArgs {
     #[command(flatten)]
@@ -396,6 +424,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Meter { what } => commands::meter::meter(&what),
         Command::Report(args) => commands::report::report(&args),
         Command::SystemReport(args) => commands::system_report::system_report(&args),
+        Command::Store { what } => commands::store::store(&what),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) => commands::bench::bench(&args.dir),
     }

@@ -13,4 +13,5 @@ pub mod peers;
 pub mod random;
 pub mod repo;
 pub mod site;
+pub mod soak;
 pub mod wait;

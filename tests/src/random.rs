@@ -22,6 +22,12 @@ impl Random {
         Self { state: seed }
     }
 
+    /// From a seed that is known.
+    #[must_use]
+    pub const fn of(seed: u64) -> Self {
+        Self { state: seed }
+    }
+
     pub fn next_u64(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.state;

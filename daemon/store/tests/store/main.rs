@@ -2,12 +2,16 @@
 //!
 //! Must never: reach into the crate, but for reading or spoiling the database file as a stranger would.
 
+mod archive;
+mod backup;
 mod faults;
 mod filed;
 mod journal;
 mod kept;
 mod model_check;
+mod outbox;
 mod people;
 mod quarantine;
+mod retention;
 mod support;
 mod tally;
