@@ -23,7 +23,7 @@ mod slack;
 pub mod split;
 
 use acts::Acts;
-pub use hours::HourValue;
+pub use hours::{HourValue, pack as pack_hours, unpack as unpack_hours};
 use hours::Hours;
 pub(crate) use notes::CODES;
 use notes::Notes;
@@ -31,6 +31,10 @@ use slack::Slacks;
 
 /// Shortest interval that counts as a gap, in milliseconds: 15 minutes.
 pub const GAP_MILLIS_MIN: i64 = 15 * 60 * 1000;
+
+/// Number of the form of [`Accumulator::checkpoint`] and [`pack_hours`]: another one whenever a field comes, goes or changes
+/// its meaning.
+pub const CHECKPOINT_FORM: u32 = 1;
 
 /// Instants outside 2010-01-01 to 2200-01-01 are no readings of a building: a clock was never set.
 const INSTANT_MIN: i64 = 1_262_304_000_000;

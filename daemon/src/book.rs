@@ -4,17 +4,17 @@
 //! Must never: hold a value that cannot be computed again from the journal.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use analytics::series::{Accumulator, Pushed, SeriesSettings};
 use chrono::NaiveDate;
 use model::{
-    Channel, DatedAct, Instant, MeterAct, MeterId, Project, Quality, Reading, SeriesKey, Step, Value,
+    Channel, DatedAct, Instant, MeterAct, MeterId, Project, Quality, Reading, SeriesKey, Value,
 };
 use store::{Store, StoreError};
 
 use crate::installation::Installation;
+use crate::made;
 use crate::runtime::lock;
 
 /// Newest value of one channel.
@@ -89,9 +89,9 @@ impl Book {
         settings: SeriesSettings,
         acts: &[DatedAct],
     ) -> Result<(), StoreError> {
-        let mut made = build(store, key, settings, acts, None)?;
+        let mut made = made::series(store, key, settings, acts, None)?;
         let mut pages = lock(&self.pages);
-        extend(store, key, &mut made, None)?;
+        made::extend(store, key, &mut made)?;
         pages.series.insert(key.clone(), made);
         Ok(())
     }
@@ -182,65 +182,4 @@ impl Pages {
             }
         }
     }
-}
-
-/// Readings at or after the end looked at for the one that closes the last interval: an hour of bad ones at a second's
-/// step.
-const CLOSING_READINGS_MAX: u32 = 3_600;
-
-/// Makes one series from the journal, up to the first reading at or after `until` that closes the last interval, or to
-/// the end.
-pub(crate) fn build(
-    store: &Store,
-    key: &SeriesKey,
-    settings: SeriesSettings,
-    acts: &[DatedAct],
-    until: Option<Instant>,
-) -> Result<Accumulator, StoreError> {
-    let mut accumulator = Accumulator::with_acts(settings, acts);
-    extend(store, key, &mut accumulator, until)?;
-    Ok(accumulator)
-}
-
-/// Pushes what the journal holds from the accumulator's last instant on. The journal reads in order of time, so
-/// nothing is out of order here; a reading with an instant of another age changes nothing and stays in the journal.
-fn extend(
-    store: &Store,
-    key: &SeriesKey,
-    accumulator: &mut Accumulator,
-    until: Option<Instant>,
-) -> Result<(), StoreError> {
-    let mut after_end = 0;
-    store.for_each_reading(key, accumulator.last_at(), None, &mut |reading| {
-        let mut closes = false;
-        if reading.quality != Quality::Implausible
-            && let Value::Total(total) = reading.value
-        {
-            closes = match accumulator.push(reading.observed_at, total) {
-                Pushed::Counted(
-                    Step::Advance
-                    | Step::Wrapped
-                    | Step::Recovered
-                    | Step::Reset
-                    | Step::CaughtUp
-                    | Step::Rescaled
-                    | Step::Exchanged,
-                ) => true,
-                Pushed::Counted(Step::First | Step::Held | Step::Impossible)
-                | Pushed::Repeated
-                | Pushed::OutOfOrder
-                | Pushed::OutOfRange => false,
-            };
-        }
-        if until.is_none_or(|until| reading.observed_at < until) {
-            return ControlFlow::Continue(());
-        }
-        after_end += 1;
-        if closes || CLOSING_READINGS_MAX <= after_end {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    })?;
-    Ok(())
 }

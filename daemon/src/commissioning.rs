@@ -17,7 +17,7 @@ use model::{
 use store::{Store, Tallies, Tally};
 
 use crate::installation::Installation;
-use crate::{acts, book};
+use crate::{acts, made};
 
 /// How many days before the report are searched for one on which energy and power are both known.
 const DAYS_SEARCHED: u64 = 10;
@@ -111,7 +111,7 @@ fn of_meter(
     let end = day_start(until, project.zone);
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
     let acts = acts::dated(&acts::of_series(store, &key)?);
-    let series = book::build(store, &key, installation.series_settings(project, meter), &acts, Some(end))?;
+    let series = made::series(store, &key, installation.series_settings(project, meter), &acts, Some(end))?;
     // Months that reach beyond the report are not in it.
     let last = Month::of(until);
     let counted = |what: Tally| -> u64 {

@@ -19,10 +19,10 @@ use model::{
 use store::Store;
 
 use crate::acts;
-use crate::book;
 use crate::exit::Failure;
 use crate::filed;
 use crate::installation::Installation;
+use crate::made;
 
 /// The kind under which project files are kept in the store.
 pub(crate) const PROJECT_RECORD: &str = "project";
@@ -173,7 +173,7 @@ fn meter_input(
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
     let acts = acts::of_series(store, &key)?;
     let settings = installation.series_settings(project, meter);
-    let series = book::build(store, &key, settings, &acts::dated(&acts), Some(end))?;
+    let series = made::series(store, &key, settings, &acts::dated(&acts), Some(end))?;
     let filed = filed::of_meter(store, meter, &settings, until, end)?;
     let supply_point = meter.supply_point.as_deref().unwrap_or(meter.id.as_str());
     // A POD's bills are of what was drawn, also where the same POD feeds in.

@@ -26,6 +26,21 @@ pub struct HourValue {
 
 kept!(HourValue { from, amount, covered_millis, estimated });
 
+/// Hours as bytes, for whoever keeps them with the form's number.
+#[must_use]
+pub fn pack(hours: &[HourValue]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(hours.len() * 12);
+    hours.to_vec().keep(&mut out);
+    out
+}
+
+/// The hours of [`pack`]; `None` when the bytes are none.
+#[must_use]
+pub fn unpack(mut bytes: &[u8]) -> Option<Vec<HourValue>> {
+    let hours = Vec::take(&mut bytes)?;
+    bytes.is_empty().then_some(hours)
+}
+
 /// Ascending, without duplicates.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Hours(Vec<HourValue>);

@@ -13,7 +13,7 @@ use store::Store;
 use crate::acts::{self, Said};
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{ConfigArg, book, clock, figures};
+use crate::{ConfigArg, clock, figures, made};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
@@ -120,7 +120,7 @@ impl Counted {
 
     /// The series with these acts.
     pub(crate) fn series(&self, acts: &[DatedAct]) -> Result<Accumulator, Failure> {
-        Ok(book::build(&self.store, &self.key, self.settings, acts, None)?)
+        Ok(made::series(&self.store, &self.key, self.settings, acts, None)?)
     }
 
     pub(crate) fn acts(&self) -> Result<Vec<DatedAct>, Failure> {

@@ -9,7 +9,7 @@ use store::Store;
 use crate::archiving;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{ConfigArg, StoreWhat, clock};
+use crate::{ConfigArg, StoreWhat, clock, nightly};
 
 pub(crate) fn store(what: &StoreWhat) -> Result<Exit, Failure> {
     match what {
@@ -42,12 +42,23 @@ fn stats(arg: &ConfigArg) -> Result<Exit, Failure> {
 }
 
 fn verify(arg: &ConfigArg) -> Result<Exit, Failure> {
-    let store = Installation::load(&arg.config)?.open_shared_store()?;
+    let installation = Installation::load(&arg.config)?;
+    let store = installation.open_shared_store()?;
     let verified = store.verify()?;
     println!(
         "journal sound; {} audit entries in an unbroken chain; {} archive files with {} readings as written",
         verified.audit_entries, verified.archive_files, verified.archived_readings
     );
+    let compared = nightly::compare(&store, &installation)?;
+    println!(
+        "{} series made again of {} readings, {} of them differ from what was kept",
+        compared.series,
+        compared.readings,
+        compared.differing.len()
+    );
+    for key in &compared.differing {
+        eprintln!("{} {}: what was kept differed; it was dropped and will be made again", key.meter, key.channel);
+    }
     Ok(Exit::OK)
 }
 

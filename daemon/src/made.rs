@@ -1,0 +1,254 @@
+//! Series made with the help of what was made before: a checkpoint at a month's beginning, from which only later readings
+//! have to be read, and the hours of months that are over.
+//!
+//! Months here are those of UTC, by which the store numbers its changes. A checkpoint counts as long as no reading before
+//! its instant changed; readings that come late make it void, and the one before it takes its place.
+//!
+//! Must never: give another series than one made of all its readings, or fail because nothing could be kept.
+
+use std::ops::ControlFlow;
+
+use analytics::evaluate::RULES;
+use analytics::series::{
+    Accumulator, CHECKPOINT_FORM, HourValue, Pushed, SeriesSettings, pack_hours, unpack_hours,
+};
+use chrono::{DateTime, Datelike, NaiveDate};
+use model::{DatedAct, Digest, Instant, Month, Quality, SeriesKey, Step, Value};
+use store::{KeptResult, Store, StoreError, StoredReading};
+
+use crate::reports::sha256;
+
+const CHECKPOINT: &str = "checkpoint";
+const HOURS: &str = "hours";
+
+/// Readings at or after the end looked at for the one that closes the last interval: an hour of bad ones at a second's
+/// step.
+const CLOSING_READINGS_MAX: u32 = 3_600;
+/// A month's hours are kept once so much time has passed since its end; what comes later still is noticed.
+const SETTLED_MILLIS: i64 = 2 * 86_400_000;
+
+/// Who made a result: rules, forms, settings, acts.
+fn fingerprint(settings: &SeriesSettings, acts: &[DatedAct]) -> Digest {
+    sha256(format!("{RULES} {CHECKPOINT_FORM} {settings:?} {acts:?}").as_bytes())
+}
+
+/// The first instant of a month of UTC.
+fn month_begin(year: i32, number: u32) -> Option<Instant> {
+    let day = NaiveDate::from_ymd_opt(year, number, 1)?;
+    Some(Instant::from_millis(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()))
+}
+
+/// The month of UTC of an instant.
+fn month_of(at: Instant) -> Option<(i32, u32)> {
+    DateTime::from_timestamp_millis(at.millis()).map(|at| (at.year(), at.month()))
+}
+
+const fn next_month((year, number): (i32, u32)) -> (i32, u32) {
+    if number == 12 { (year + 1, 1) } else { (year, number + 1) }
+}
+
+/// Makes one series of the journal's readings, up to the first reading at or after `until` that closes the last interval,
+/// or to the end.
+pub(crate) fn series(
+    store: &Store,
+    key: &SeriesKey,
+    settings: SeriesSettings,
+    acts: &[DatedAct],
+    until: Option<Instant>,
+) -> Result<Accumulator, StoreError> {
+    let mark = store.change_mark()?;
+    let fingerprint = fingerprint(&settings, acts);
+    let Some(end) = end_of(store, key, until)? else { return Ok(Accumulator::with_acts(settings, acts)) };
+    let mut keeper = Keeper::begin(store, key, settings, acts, fingerprint, mark, end)?;
+    let mut closing = Closing::new(until);
+    store.for_each_reading(key, keeper.from, None, &mut |reading| {
+        keeper.before(reading.observed_at);
+        closing.take(&mut keeper.series, reading)
+    })?;
+    keeper.before(end);
+    keeper.end()
+}
+
+/// As [`series`], from all its readings and with nothing that was kept: to compare with it.
+pub(crate) fn series_anew(
+    store: &Store,
+    key: &SeriesKey,
+    settings: SeriesSettings,
+    acts: &[DatedAct],
+    until: Option<Instant>,
+) -> Result<Accumulator, StoreError> {
+    let mut series = Accumulator::with_acts(settings, acts);
+    let mut closing = Closing::new(until);
+    store.for_each_reading(key, None, None, &mut |reading| closing.take(&mut series, reading))?;
+    Ok(series)
+}
+
+/// Pushes what the journal holds from the accumulator's last instant on.
+pub(crate) fn extend(store: &Store, key: &SeriesKey, series: &mut Accumulator) -> Result<(), StoreError> {
+    let mut closing = Closing::new(None);
+    store.for_each_reading(key, series.last_at(), None, &mut |reading| closing.take(series, reading))?;
+    Ok(())
+}
+
+/// The hours of a civil month, of the meter's own totals: of gas at the meter's conditions.
+pub(crate) fn hours(
+    store: &Store,
+    key: &SeriesKey,
+    settings: SeriesSettings,
+    acts: &[DatedAct],
+    month: Month,
+) -> Result<Vec<HourValue>, StoreError> {
+    let (from, to) = month.bounds(settings.zone);
+    let fingerprint = fingerprint(&settings, acts);
+    let reach = to.millis() - from.millis() + SETTLED_MILLIS;
+    let kept = store.result(HOURS, key, &fingerprint, from, reach)?.filter(|kept| kept.at == from);
+    if let Some(hours) = kept.and_then(|kept| unpack_hours(&kept.body)) {
+        return Ok(hours);
+    }
+    let mark = store.change_mark()?;
+    let mut keeper = Keeper::begin(store, key, settings, acts, fingerprint, mark, from)?;
+    // Up to the month without hours, then with them.
+    let mut closing = Closing::new(Some(to));
+    let mut counting = false;
+    store.for_each_reading(key, keeper.from, None, &mut |reading| {
+        if !counting && from <= reading.observed_at {
+            counting = true;
+            keeper.series = std::mem::replace(&mut keeper.series, Accumulator::new(settings)).with_hours();
+        }
+        closing.take(&mut keeper.series, reading)
+    })?;
+    let hours: Vec<HourValue> =
+        keeper.series.hours().iter().filter(|h| from <= h.from && h.from < to).copied().collect();
+    let settled = store.latest(key)?.is_some_and(|last| to.plus_millis(SETTLED_MILLIS) <= last.observed_at);
+    if settled {
+        let body = pack_hours(&hours);
+        let (kind, series) = (HOURS, key.clone());
+        keep(store, vec![KeptResult { kind, series, at: from, fingerprint, mark, body }]);
+    }
+    Ok(hours)
+}
+
+/// What cannot be kept costs only time.
+fn keep(store: &Store, results: Vec<KeptResult>) {
+    if let Err(error) = store.keep_results(results) {
+        tracing::debug!(%error, "a result could not be kept; it is made again when it is wanted");
+    }
+}
+
+/// Up to where a series is made: the caller's end, as far as readings go. `None` for a series without readings.
+fn end_of(store: &Store, key: &SeriesKey, until: Option<Instant>) -> Result<Option<Instant>, StoreError> {
+    let last = store.latest(key)?.map(|reading| reading.observed_at);
+    Ok(last.map(|last| until.map_or(last, |until| until.min(last))))
+}
+
+/// Pushes readings until the one that closes the last interval.
+struct Closing {
+    until: Option<Instant>,
+    after_end: u32,
+}
+
+impl Closing {
+    fn new(until: Option<Instant>) -> Self {
+        Self { until, after_end: 0 }
+    }
+
+    fn take(&mut self, series: &mut Accumulator, reading: &StoredReading) -> ControlFlow<()> {
+        let mut closes = false;
+        if reading.quality != Quality::Implausible
+            && let Value::Total(total) = reading.value
+        {
+            closes = match series.push(reading.observed_at, total) {
+                Pushed::Counted(
+                    Step::Advance
+                    | Step::Wrapped
+                    | Step::Recovered
+                    | Step::Reset
+                    | Step::CaughtUp
+                    | Step::Rescaled
+                    | Step::Exchanged,
+                ) => true,
+                Pushed::Counted(Step::First | Step::Held | Step::Impossible)
+                | Pushed::Repeated
+                | Pushed::OutOfOrder
+                | Pushed::OutOfRange => false,
+            };
+        }
+        if self.until.is_none_or(|until| reading.observed_at < until) {
+            return ControlFlow::Continue(());
+        }
+        self.after_end += 1;
+        if closes || CLOSING_READINGS_MAX <= self.after_end {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+/// A series on its way, and the checkpoints it leaves behind.
+struct Keeper<'s> {
+    store: &'s Store,
+    key: &'s SeriesKey,
+    fingerprint: Digest,
+    mark: i64,
+    series: Accumulator,
+    /// Readings before this instant are in it already.
+    from: Option<Instant>,
+    /// The next month whose beginning may be passed, and the last one of interest.
+    next: Option<(i32, u32)>,
+    last: Option<(i32, u32)>,
+    made: Vec<KeptResult>,
+}
+
+impl<'s> Keeper<'s> {
+    /// From the newest checkpoint that still counts and lies not after the end, or from the beginning.
+    fn begin(
+        store: &'s Store,
+        key: &'s SeriesKey,
+        settings: SeriesSettings,
+        acts: &[DatedAct],
+        fingerprint: Digest,
+        mark: i64,
+        end: Instant,
+    ) -> Result<Self, StoreError> {
+        let kept = store.result(CHECKPOINT, key, &fingerprint, end, 0)?;
+        let resumed =
+            kept.and_then(|kept| Some((kept.at, Accumulator::resume(settings, acts, &kept.body)?)));
+        let (from, series) = match resumed {
+            Some((at, series)) => (Some(at), series),
+            None => (None, Accumulator::with_acts(settings, acts)),
+        };
+        let next = match from {
+            Some(at) => month_of(at).map(next_month),
+            None => store.first_at(key)?.and_then(month_of).map(next_month),
+        };
+        Ok(Self { store, key, fingerprint, mark, series, from, next, last: month_of(end), made: Vec::new() })
+    }
+
+    /// Leaves checkpoints at the months' beginnings up to `at` that are worth it.
+    fn before(&mut self, at: Instant) {
+        while let (Some(next), Some(last)) = (self.next, self.last)
+            && next <= last
+            && let Some(begin) = month_begin(next.0, next.1)
+            && begin <= at
+        {
+            self.next = Some(next_month(next));
+            // December's serves the year's report; the last two serve what goes on.
+            if next.1 == 12 || last <= next_month(next) {
+                self.made.push(KeptResult {
+                    kind: CHECKPOINT,
+                    series: self.key.clone(),
+                    at: begin,
+                    fingerprint: self.fingerprint,
+                    mark: self.mark,
+                    body: self.series.checkpoint(),
+                });
+            }
+        }
+    }
+
+    fn end(self) -> Result<Accumulator, StoreError> {
+        keep(self.store, self.made);
+        Ok(self.series)
+    }
+}
