@@ -313,6 +313,9 @@ struct BenchArgs {
     /// Folder for the benchmark's store; on the disk to be measured
     #[arg(long, default_value = "bench-data")]
     dir: PathBuf,
+    /// Only these sections (default: all)
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<commands::bench::Section>,
 }
 
 fn parse_meter(text: &str) -> Result<MeterId, model::IdError> {
@@ -368,6 +371,6 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Meter { what } => commands::meter::meter(&what),
         Command::Report(args) => commands::report::report(&args),
         Command::Demo(args) => commands::demo::demo(&args),
-        Command::Bench(args) => commands::bench::bench(&args.dir),
+        Command::Bench(args) => commands::bench::bench(&args.dir, &args.only),
     }
 }
