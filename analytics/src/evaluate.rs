@@ -14,7 +14,7 @@ use crate::counter::Decision;
 use crate::factors::FactorSet;
 use crate::kpi;
 use crate::places::{Place, ZoneRules};
-use crate::result::ProjectYear;
+use crate::result::{MonthReadings, ProjectYear};
 use crate::scheme::Scheme;
 use crate::series::DatedFinding;
 
@@ -69,6 +69,8 @@ pub struct MeterInput {
     pub readings: u64,
     pub first_reading_at: Option<Instant>,
     pub last_reading_at: Option<Instant>,
+    /// What became of the readings that were to come, ascending by month. Printed; no figure depends on it.
+    pub counts: Vec<MonthReadings>,
 }
 
 impl MeterInput {
@@ -87,6 +89,7 @@ impl MeterInput {
             readings: 0,
             first_reading_at: None,
             last_reading_at: None,
+            counts: Vec::new(),
         }
     }
 }

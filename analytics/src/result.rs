@@ -112,6 +112,24 @@ pub struct MeterRecord {
     pub decisions: Vec<Decision>,
     /// In order of the instants they are about.
     pub acts: Vec<MeterAct>,
+    /// Of the months of the year in which readings were to come, ascending.
+    pub readings: Vec<MonthReadings>,
+}
+
+/// What became of the readings of a meter that were to come in a month, and of those that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MonthReadings {
+    pub month: Month,
+    /// That its period asks for.
+    pub expected: u64,
+    /// New and usable, late ones included.
+    pub received: u64,
+    /// Of those received.
+    pub late: u64,
+    /// Kept aside and never used.
+    pub refused: u64,
+    /// Payloads that were not understood.
+    pub quarantined: u64,
 }
 
 /// One civil month of one meter. Energies in the carrier's display unit (kWh, Smc, kg).

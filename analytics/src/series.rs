@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use model::time::day_start;
 use model::{
     BaseUnit, Confidence, DatedAct, Explanation, Finding, GasCoefficient, Instant, Interval, MeterFacts,
-    Month, MonthValue, MonthlySeries, Severity, Step, Zone,
+    Month, MonthValue, MonthlySeries, Severity, Step, Unit, Zone,
 };
 
 use crate::checkpoint::{Kept, kept};
@@ -586,10 +586,20 @@ impl Accumulator {
         }
     }
 
-    /// Every civil day with covered time, ascending; of gas at the meter's conditions, as the totals are.
+    /// Every civil day with covered time, ascending, in the smallest unit of the carrier. Days of converted gas are
+    /// differences of the rounded running total, as its months are, so that they add up to these.
     #[must_use]
-    pub fn days(&self) -> &[DayValue] {
-        &self.days
+    pub fn days(&self) -> Vec<DayValue> {
+        let Some(coefficient) = self.settings.gas else { return self.days.clone() };
+        let mut running: i64 = 0;
+        let to_standard = |day: &DayValue| {
+            let before = coefficient.standard_litres(running);
+            running = running.saturating_add(day.amount);
+            let amount = coefficient.standard_litres(running).saturating_sub(before);
+            let estimated = coefficient.standard_litres(day.estimated).min(amount);
+            DayValue { amount, estimated, ..*day }
+        };
+        self.days.iter().map(to_standard).collect()
     }
 
     /// Energy of a civil day so far, in the smallest unit; zero for a day without readings.
@@ -606,7 +616,12 @@ impl Accumulator {
     /// the month. Bounded by the number of months.
     #[must_use]
     pub fn findings(&self, subject: &str) -> Vec<DatedFinding> {
-        let (unit, zone) = (self.settings.unit, self.settings.zone);
+        // What is told is of the register, whose cubic metres of gas are not yet standard ones.
+        let unit = match self.settings.gas {
+            Some(_) => Unit::CubicMetre,
+            None => self.settings.unit.display(),
+        };
+        let zone = self.settings.zone;
         self.notes.findings(&self.decisions(), subject, unit, zone)
     }
 

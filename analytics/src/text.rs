@@ -44,7 +44,7 @@ impl Texts {
         fill_template(self.get(key), values)
     }
 
-    /// A finding in this language: `finding.<code>` with its values, or its own English sentence when the
+    /// A finding in this language: `finding.<code>` with its values, `{kind}` as `kind.<code>.<kind>`, or its own English sentence when the
     /// catalogue has no such text or the finding lacks one of the values the text wants.
     #[must_use]
     pub fn finding(&self, finding: &Finding) -> String {
@@ -55,7 +55,13 @@ impl Texts {
         if !has_all {
             return finding.says.clone();
         }
-        let values: Vec<(&str, &str)> = finding.values.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        // The value `kind` names a text itself: what a code alone does not tell, in the reader's language.
+        let word = |name: &str, value: &str| match name {
+            "kind" => self.find(&format!("kind.{}.{value}", finding.code)),
+            _ => None,
+        };
+        let values: Vec<(&str, &str)> =
+            finding.values.iter().map(|(n, v)| (*n, word(n, v).unwrap_or(v))).collect();
         fill_template(template, &values)
     }
 

@@ -10,6 +10,7 @@ mod parts;
 mod payloads;
 mod pulses;
 mod registers;
+mod statuses;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use parts::{ExampleForm, KeyError, one_of};
 use payloads::{FieldForm, MqttForm, payloads};
 use pulses::{InputForm, pulse_key, pulses};
 use registers::{MeasureForm, ModbusForm, registers};
+use statuses::StatusForm;
 
 /// Largest meter file that is read.
 pub const METER_FILE_BYTES_MAX: u64 = 1_048_576;
@@ -284,6 +286,8 @@ struct MeterForm {
     mbus: Option<MBusForm>,
     #[serde(default, rename = "measure")]
     measures: Vec<MeasureForm>,
+    #[serde(default, rename = "status")]
+    statuses: Vec<StatusForm>,
     #[serde(default, rename = "field")]
     fields: Vec<FieldForm>,
     #[serde(default)]
@@ -311,6 +315,9 @@ impl MeterForm {
         let level = one_of("evidence.level", &self.evidence.level, EvidenceLevel::parse, || {
             EvidenceLevel::ALL.iter().map(|l| l.code()).collect()
         })?;
+        if !self.statuses.is_empty() && self.measures.is_empty() {
+            return Err(("status".to_owned(), "only meters with [[measure]] have a [[status]]".to_owned()));
+        }
         let interface = match (self.modbus, self.mqtt, self.mbus) {
             (Some(limits), None, None)
                 if !self.inputs.is_empty()
@@ -323,7 +330,7 @@ impl MeterForm {
             (Some(limits), None, None)
                 if self.fields.is_empty() && self.records.is_empty() && self.inputs.is_empty() =>
             {
-                Interface::Registers(registers(limits, self.measures, self.examples)?)
+                Interface::Registers(registers(limits, self.measures, &self.statuses, self.examples)?)
             }
             (None, Some(mqtt), None)
                 if self.measures.is_empty() && self.records.is_empty() && self.inputs.is_empty() =>

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use model::{Kind, Quantity};
-use profile::Decimal;
+use profile::{Decimal, Space};
 
 use super::*;
 
@@ -193,7 +193,8 @@ fn listing(meters: &Meters, page: &mut String) {
             if let Some(timeout_ms) = limits.timeout_ms {
                 write!(tolerates, ", up to {timeout_ms} ms to answer").unwrap();
             }
-            let requests = profile::plan(&registers.measures, registers.limits).len();
+            let states = registers.status_plan().len();
+            let requests = profile::plan(&registers.measures, registers.limits).len() + states;
             writeln!(page, "- requests a round: {requests}; {tolerates}").unwrap();
             let wraps = registers.measures.iter().filter(|m| m.channel.quantity.kind() == Kind::Total);
             let wraps = wraps.filter_map(|m| Some((m.channel, m.wraps_at()?)));
@@ -408,4 +409,35 @@ fn a_value_that_no_single_request_can_bring_is_refused() {
     );
     let hole = text.replacen("plus = [{ address = 805 }]", "plus = [{ address = 825 }]", 1);
     assert!(says(&hole).contains("the registers of active_energy_import are 20 apart"), "{}", says(&hole));
+}
+
+#[test]
+fn a_state_of_the_meter_is_part_of_its_file_and_of_its_examples() {
+    let status = "[[status]]\nregister = { space = \"discrete\", address = 3 }\ngood = \"0\"\nchannels = [\"active_energy_import\"]\n";
+    let with = |status: &str, state: &str| {
+        let states = format!("[[example]]\n[example.discrete]\n{state}\n");
+        let text = sdm630().replacen("[[example]]\n", &format!("{status}\n{states}"), 1);
+        parse_meter("x.toml", &text)
+    };
+    let model = with(status, "2 = \"101\"").unwrap();
+    let registers = model.registers().unwrap();
+    let plan = registers.status_plan();
+    assert_eq!((plan.len(), plan[0].space, plan[0].address, plan[0].count), (1, Space::Discrete, 3, 1));
+    let of_energy =
+        registers.measures.iter().filter(|m| !registers.statuses[0].channels.contains(&m.channel));
+    assert_eq!(of_energy.count(), registers.measures.len() - 1);
+    let said = |status: &str, state: &str| {
+        let error = with(status, state).unwrap_err();
+        let source = std::error::Error::source(&error).map(|s| format!(": {s}")).unwrap_or_default();
+        format!("{error}{source}")
+    };
+    assert!(said(status, "3 = \"1\"").contains("Withheld"), "an example under a fault proves nothing");
+    assert!(said(status, "4 = \"0\"").contains("Withheld"), "nor does one without the state");
+    assert!(said(status, "3 = \"2\"").contains("bits as digits 0 and 1"));
+    assert!(said(&status.replace("good = \"0\"", "good = \"2\""), "3 = \"0\"").contains("can never be good"));
+    assert!(said(&status.replace("discrete", "coils"), "3 = \"0\"").contains("use one of coil, discrete"));
+    let of_nothing = status.replace("active_energy_import", "gas_volume");
+    assert!(said(&of_nothing, "3 = \"0\"").contains("governs gas_volume, which the file does not read"));
+    let as_number = sdm630().replacen("space = \"input\"", "space = \"coil\"", 1);
+    assert!(says(&as_number).contains("use one of holding, input"));
 }

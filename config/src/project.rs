@@ -69,7 +69,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
     let beneficiary = root.table("beneficiary").and_then(|table| read_beneficiary(&table));
     let scheme = head.as_ref().and_then(|h| h.scheme);
     let dates = root.table("dates").and_then(|table| read_dates(source, &table));
-    let buildings = building::read_all(source, root);
+    let buildings = building::read_all(source, root, catalog);
     let declared: Vec<_> =
         root.tables("declared", DECLARED_MAX).iter().map(|t| read_declared(source, t, scheme)).collect();
     check_declared_once(source, root, &declared);

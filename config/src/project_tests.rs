@@ -188,7 +188,7 @@ fn a_gas_meter_says_how_its_volume_becomes_standard() {
     for (text, expected) in [
         (
             "{ }",
-            "does not say the coefficient; give `coefficient`, or `altitude_m`, `degree_days` and `zone`",
+            "does not say the coefficient; give `coefficient`, or `altitude_m`, and `degree_days` and `zone` too where",
         ),
         ("{ coefficient = 1.0175, zone = \"E\" }", "does not say the coefficient"),
         ("{ coefficient = 1.01750641 }", "expected the coefficient C of the bill"),

@@ -206,6 +206,15 @@ impl LinkError {
         if let Self::Short { got, wanted, .. } = self {
             values.extend([("got", got.to_string()), ("wanted", wanted.to_string())]);
         }
+        if let Self::MBus(MBusError::Timeout { target, timeout_ms }) = self {
+            values.extend([("unit", target.address.clone()), ("timeout_ms", timeout_ms.to_string())]);
+        }
+        if let Self::MBus(MBusError::Trouble { says, .. }) = self {
+            values.push(("kind", says.code().to_owned()));
+        }
+        if let Self::MBus(MBusError::Twice { identity, other, .. }) = self {
+            values.extend([("identity", identity.clone()), ("other", other.to_string())]);
+        }
         if let Self::NoSuchMeter { link, meter } = self {
             values.extend([("link", link.clone()), ("meter", meter.to_string())]);
         }

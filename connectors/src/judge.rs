@@ -23,8 +23,8 @@ pub(crate) struct Arrival {
 #[derive(Debug)]
 pub(crate) struct Judge {
     meter: MeterId,
-    /// Channels without a usable value, with the finding's code and sentence.
-    bad: BTreeMap<(Channel, &'static str), String>,
+    /// Channels without a usable value, with the finding's code, its sentence and what was read.
+    bad: BTreeMap<(Channel, &'static str), (String, String)>,
     failing: Option<&'static str>,
 }
 
@@ -61,6 +61,7 @@ impl Judge {
                 | Decoded::Overflow { .. }
                 | Decoded::UnknownUnit { .. }
                 | Decoded::NoFactor { .. }
+                | Decoded::Withheld { .. }
                 | Decoded::Missing => {
                     without += 1;
                     self.judge(channel, decoded, inbox);
@@ -92,6 +93,16 @@ impl Judge {
 
     /// Tells of a channel whose state changed.
     fn judge(&mut self, channel: Channel, decoded: Decoded, inbox: &dyn Inbox) {
+        let raw = match decoded {
+            Decoded::Value(value) | Decoded::Implausible(value, _) => value.as_f64().to_string(),
+            Decoded::Sentinel { bits }
+            | Decoded::NotANumber { bits }
+            | Decoded::Overflow { bits }
+            | Decoded::NoFactor { bits } => format!("{bits:#x}"),
+            Decoded::UnknownUnit { code } => code.to_string(),
+            Decoded::Withheld { by, .. } => format!("{} {}", by.space.code(), by.address),
+            Decoded::Missing => String::new(),
+        };
         let (code, says) = match decoded {
             Decoded::Value(_) => {
                 self.mended(channel, None, inbox);
@@ -119,17 +130,26 @@ impl Judge {
                 format!("{channel} is multiplied by a register that reads {bits:#x}, which is no factor"),
             ),
             Decoded::Missing => ("value.missing", format!("{channel} was not in the answer")),
+            Decoded::Withheld { by, read: true } => (
+                "value.withheld",
+                format!("{channel} is not used while {by} of the meter is not as its file says it must be"),
+            ),
+            Decoded::Withheld { by, read: false } => (
+                "value.withheld",
+                format!("{channel} is not used: {by}, by which the meter tells its state, was not read"),
+            ),
         };
         self.mended(channel, Some(code), inbox);
         if !self.bad.contains_key(&(channel, code)) {
-            self.tell(channel, code, &says, inbox);
-            self.bad.insert((channel, code), says);
+            self.tell(channel, code, (&says, &raw), inbox);
+            self.bad.insert((channel, code), (says, raw));
         }
     }
 
-    fn tell(&self, channel: Channel, code: &'static str, says: &str, inbox: &dyn Inbox) {
+    /// `says` is the sentence, `raw` what was read, in no language.
+    fn tell(&self, channel: Channel, code: &'static str, (says, raw): (&str, &str), inbox: &dyn Inbox) {
         let finding = Finding::new(code, Severity::Caution, self.subject(), says, "");
-        inbox.report(finding.with("channel", channel).with("says", says));
+        inbox.report(finding.with("channel", channel).with("raw", raw));
     }
 
     /// Takes back what was told of a channel, but for `still`. A finding stands for all channels of the meter that
@@ -140,7 +160,7 @@ impl Judge {
         for code in over.into_iter().filter(|code| still != Some(code)) {
             self.bad.remove(&(channel, code));
             match self.bad.iter().find(|((_, other), _)| *other == code) {
-                Some(((other, _), says)) => self.tell(*other, code, says, inbox),
+                Some(((other, _), (says, raw))) => self.tell(*other, code, (says, raw), inbox),
                 None => inbox.note(SourceEvent::Resolved { subject: self.subject(), code }),
             }
         }

@@ -38,11 +38,46 @@ pub(crate) fn unknown(subject: &str, table: &toml::Table, known: &[&str]) -> Vec
         .collect()
 }
 
+/// In which way a setting cannot be used; a reader's language has a text for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// A value is missing, or not one of those allowed.
+    Value,
+    /// It names something that is not there.
+    Reference,
+    /// The meter's model does not speak as the link does.
+    Model,
+    /// Two meters or links claim the same place.
+    Shared,
+}
+
+impl Wrong {
+    pub const ALL: [Self; 4] = [Self::Value, Self::Reference, Self::Model, Self::Shared];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Reference => "reference",
+            Self::Model => "model",
+            Self::Shared => "shared",
+        }
+    }
+}
+
 /// A setting that has a wrong value.
 #[must_use]
 pub fn invalid(subject: &str, says: impl Into<String>) -> Finding {
+    unusable(subject, Wrong::Value, says)
+}
+
+/// A setting that cannot be used.
+#[must_use]
+pub fn unusable(subject: &str, wrong: Wrong, says: impl Into<String>) -> Finding {
     let says = says.into();
-    Finding::new("settings.invalid", Severity::Blocks, subject, says.clone(), "").with("says", says)
+    Finding::new("settings.invalid", Severity::Blocks, subject, says.clone(), "")
+        .with("kind", wrong.code())
+        .with("says", says)
 }
 
 fn nearest<'k>(key: &str, known: &[&'k str]) -> &'k str {

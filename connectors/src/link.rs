@@ -1,6 +1,6 @@
 //! From opaque tables of settings to links that run. Adding a protocol is a variant here and a file beside.
 //!
-//! Must never: do I/O before `run` or `probe`, or let one bad meter keep the others from running.
+//! Must never: do I/O before `run` or `probe` unless asked to prove the files that settings name, or let one bad meter keep the others from running.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use profile::{Decoded, MeterModel};
 
 use crate::error::LinkError;
 use crate::inbox::{Clock, Inbox, Remembered, Stop};
-use crate::keys::invalid;
+use crate::keys::{Wrong, invalid, unusable};
 use crate::{keys, mbus, modbus, mqtt};
 
 /// Names of all connectors, as settings use them.
@@ -60,6 +60,26 @@ pub enum MeterSettings {
 }
 
 impl LinkSettings {
+    /// Files whose content a connection is made with: certificates and keys.
+    #[must_use]
+    pub fn named_files(&self) -> Vec<&str> {
+        match self {
+            Self::Modbus(_) | Self::MBus(_) => Vec::new(),
+            Self::Mqtt(settings) => settings.tls.as_ref().map(mqtt::TlsSettings::files).unwrap_or_default(),
+        }
+    }
+
+    /// Whether a connection could be made with these files as they are. Reads them.
+    ///
+    /// # Errors
+    /// The file that cannot be used, and why.
+    pub fn prove_files(&self, link: &str) -> Result<(), LinkError> {
+        match self {
+            Self::Modbus(_) | Self::MBus(_) => Ok(()),
+            Self::Mqtt(settings) => settings.tls.as_ref().map_or(Ok(()), |tls| tls.prove(link)),
+        }
+    }
+
     /// What no two links may share: a gateway often takes one connection only, and a broker takes a
     /// second client of the same id for the first one come back.
     fn place(&self) -> String {
@@ -83,8 +103,9 @@ pub fn parse_link(id: &str, connector: &str, table: &toml::Table) -> Result<Link
         }
         mqtt::NAME => mqtt::Settings::parse(id, table).map(LinkSettings::Mqtt),
         mbus::NAME => mbus::Settings::parse(id, table).map(LinkSettings::MBus),
-        other => Err(vec![invalid(
+        other => Err(vec![unusable(
             &format!("link:{id}"),
+            Wrong::Reference,
             format!("connector {other:?} is not known; use one of {}", CONNECTORS.join(", ")),
         )]),
     }
@@ -105,8 +126,9 @@ pub fn parse_meter(
         }
         mqtt::NAME => mqtt::TopicSettings::parse(id, table).map(MeterSettings::Mqtt),
         mbus::NAME => mbus::SlaveSettings::parse(id, table).map(MeterSettings::MBus),
-        other => Err(vec![invalid(
+        other => Err(vec![unusable(
             &format!("meter:{id}"),
+            Wrong::Reference,
             format!("connector {other:?} is not known; use one of {}", CONNECTORS.join(", ")),
         )]),
     }
@@ -223,6 +245,8 @@ impl ProbeLine {
             Decoded::UnknownUnit { code } => format!("no value: the unit's code {code} is not known"),
             Decoded::NoFactor { .. } => "no value: its scale register holds no factor".to_owned(),
             Decoded::Missing => "not in the answer".to_owned(),
+            Decoded::Withheld { by, read: true } => format!("withheld: {by} is not as the file wants it"),
+            Decoded::Withheld { by, read: false } => format!("withheld: {by} was not read"),
         };
         Self { channel, raw: raw.to_owned(), reads }
     }
@@ -236,7 +260,7 @@ pub fn plan_links(links: Vec<LinkSpec>, meters: Vec<MeterSpec>) -> (Vec<Link>, V
     let known: BTreeSet<String> = links.iter().map(|link| link.id.clone()).collect();
     for meter in meters.iter().filter(|meter| !known.contains(&meter.link)) {
         let says = format!("link `{}` does not exist; name one of the [[link]] tables", meter.link);
-        findings.push(invalid(&format!("meter:{}", meter.id), says));
+        findings.push(unusable(&format!("meter:{}", meter.id), Wrong::Reference, says));
     }
     let mut places: BTreeMap<String, String> = BTreeMap::new();
     for link in links {
@@ -250,7 +274,7 @@ pub fn plan_links(links: Vec<LinkSpec>, meters: Vec<MeterSpec>) -> (Vec<Link>, V
         let place = settings.place();
         if let Some(other) = places.insert(place.clone(), link.id.clone()) {
             let says = format!("link `{other}` has the same {place}; put the meters under one link");
-            findings.push(invalid(&format!("link:{}", link.id), says));
+            findings.push(unusable(&format!("link:{}", link.id), Wrong::Shared, says));
             continue;
         }
         let own: Vec<&MeterSpec> = meters.iter().filter(|meter| meter.link == link.id).collect();
@@ -281,7 +305,7 @@ pub fn plan_links(links: Vec<LinkSpec>, meters: Vec<MeterSpec>) -> (Vec<Link>, V
 
 pub(crate) fn wrong_model(meter: &MeterSpec, connector: &str) -> Finding {
     let says = format!("model `{}` does not speak {connector}; choose another model or link", meter.model.id);
-    invalid(&format!("meter:{}", meter.id), says)
+    unusable(&format!("meter:{}", meter.id), Wrong::Model, says)
 }
 
 fn units(meters: &[&MeterSpec], link: &modbus::Settings, findings: &mut Vec<Finding>) -> Vec<modbus::Unit> {
@@ -307,7 +331,7 @@ fn units(meters: &[&MeterSpec], link: &modbus::Settings, findings: &mut Vec<Find
         taken.insert((settings.unit, meter.input), &meter.id);
         if let Some(other) = other {
             let says = format!("meter `{other}` has the same unit {}; give each its own", settings.unit);
-            findings.push(invalid(&format!("meter:{}", meter.id), says));
+            findings.push(unusable(&format!("meter:{}", meter.id), Wrong::Shared, says));
             continue;
         }
         match modbus::Unit::new(meter, settings) {
@@ -349,8 +373,8 @@ fn subscribers(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<mqtt::
         };
         let places = subscriber.places();
         if let Some((place, other)) = places.iter().find_map(|place| Some((place, taken.get(place)?))) {
-            findings
-                .push(invalid(&subject, format!("meter `{other}` has the same {place}; give each its own")));
+            let says = format!("meter `{other}` has the same {place}; give each its own");
+            findings.push(unusable(&subject, Wrong::Shared, says));
             continue;
         }
         taken.extend(places.into_iter().map(|place| (place, &meter.id)));

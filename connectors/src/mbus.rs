@@ -22,7 +22,7 @@ pub use fault::{MBusError, MBusTarget};
 
 use crate::error::LinkError;
 use crate::inbox::{Clock, Inbox, Stop};
-use crate::keys::{self, invalid};
+use crate::keys::{self, Wrong, invalid, unusable};
 use crate::link::{MeterSpec, Probe, ProbeLine};
 use crate::modbus::is_host_and_port;
 use crate::wire::{Dial, Parity, SerialDial, TcpDial};
@@ -245,7 +245,7 @@ pub(crate) fn slaves(meters: &[&MeterSpec], findings: &mut Vec<Finding>) -> Vec<
                 "meter `{}` would answer to {} as well; give each an address of its own",
                 other.meter, settings.address
             );
-            findings.push(invalid(&subject, says));
+            findings.push(unusable(&subject, Wrong::Shared, says));
             continue;
         }
         let Some(slave) = Slave::new(meter, settings) else {

@@ -140,6 +140,7 @@ pub(crate) fn two_blocks() -> Arc<MeterModel> {
                 measure(0, Quantity::ActiveEnergyImport, Unit::WattHour),
                 measure(100, Quantity::ActivePower, Unit::Watt),
             ],
+            statuses: vec![],
             examples: vec![],
         }),
     })

@@ -118,9 +118,13 @@ pub(crate) fn withdraw(
 }
 
 fn put(store: &Store, said: &Said<'_>, kind: &str, what: What, at: Instant) -> Result<(), Failure> {
-    for (name, words) in [("--author", said.author), ("--reason", said.reason)] {
+    // The totals of an exchange say why it is on record.
+    let speaks = matches!(what, What::Exchanged { closing, opening } if closing.or(opening).is_some());
+    for (name, words, least) in
+        [("--author", said.author, 1), ("--reason", said.reason, usize::from(!speaks))]
+    {
         let length = words.chars().count();
-        if length == 0 || WORDS_MAX < length {
+        if length < least || WORDS_MAX < length {
             return Err(Failure::bad_input(format!(
                 "{name} has {length} characters; state it in 1 to {WORDS_MAX}"
             )));
@@ -232,5 +236,12 @@ mod tests {
             assert!(record(&store, &Said { author, reason, ..good.clone() }, now).is_err());
         }
         assert!(all(&store).unwrap().is_empty());
+        // An exchange speaks for itself with either of its totals, and not without.
+        let exchange =
+            |closing, opening| Said { reason: "", ..said(&series, Act::Exchanged { closing, opening }) };
+        assert!(record(&store, &exchange(None, None), now).is_err());
+        record(&store, &exchange(Some(5), None), now).unwrap();
+        record(&store, &exchange(None, Some(0)), now).unwrap();
+        assert_eq!(all(&store).unwrap().len(), 1);
     }
 }

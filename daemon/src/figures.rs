@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use analytics::evaluate::{MeterInput, YearInput, evaluate};
 use analytics::places::{Place, ZoneRules};
-use analytics::result::ProjectYear;
+use analytics::result::{MonthReadings, ProjectYear};
 use analytics::series::DatedFinding;
 use anyhow::Context;
 use chrono::{Datelike, NaiveDate};
@@ -16,7 +16,7 @@ use model::{
     BillQuality, BilledPeriod, Direction, Finding, MeterFacts, Month, Project, ProjectId, SeriesKey,
     Severity, StationId,
 };
-use store::Store;
+use store::{Store, Tallies, Tally};
 
 use crate::acts;
 use crate::exit::Failure;
@@ -109,8 +109,10 @@ pub(crate) fn project_year(
         .digest_of(&project.scheme, &project.factor_set)
         .context("the catalogue has no digest for the scheme and factor set")?;
     let mut meters = Vec::new();
+    let tallies = store.tallies(Month { year, number: 1 })?;
     for (_, meter) in project.meters() {
         let mut input = meter_input(store, installation, project, meter, until)?;
+        input.counts = counts(&tallies, meter, year);
         // A finding of the year stands in its first month.
         if let (Some(finding), Some(month)) = (installation.unproved(meter), Month::all_of(year).first()) {
             input.findings.push(DatedFinding { month: *month, finding });
@@ -134,6 +136,23 @@ pub(crate) fn project_year(
         places: places(catalog, project),
         catalog: digest,
     }))
+}
+
+/// What became of a meter's readings, by month of the year. What was counted since the last minute's end is not in it.
+fn counts(tallies: &Tallies, meter: &MeterFacts, year: i32) -> Vec<MonthReadings> {
+    let of = |month, what| tallies.get(&(meter.id.clone(), month, what)).copied().unwrap_or_default();
+    Month::all_of(year)
+        .into_iter()
+        .map(|month| MonthReadings {
+            month,
+            expected: of(month, Tally::Expected),
+            received: of(month, Tally::Received),
+            late: of(month, Tally::Late),
+            refused: of(month, Tally::Refused) + of(month, Tally::Dropped),
+            quarantined: of(month, Tally::Quarantined),
+        })
+        .filter(|counts| 0 < counts.expected + counts.received)
+        .collect()
 }
 
 /// The station that fills days which the project's station lacks.
@@ -195,6 +214,7 @@ fn meter_input(
         readings: series.readings() + filed.values,
         first_reading_at: series.first_at().into_iter().chain(filed.first_at).min(),
         last_reading_at: series.last_at().into_iter().chain(filed.last_at).max(),
+        counts: Vec::new(),
     })
 }
 

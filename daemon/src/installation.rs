@@ -14,6 +14,7 @@ use model::{
     Channel, Finding, Kind, MeanDefinition, MeterFacts, MeterId, Phase, Project, Severity, StationId,
 };
 use profile::MeterModel;
+use sha2::{Digest, Sha256};
 use store::{Store, StoreOptions};
 
 use crate::exit::{Exit, Failure};
@@ -21,6 +22,9 @@ use crate::exit::{Exit, Failure};
 /// The period assumed for meters that this installation does not read itself: a quarter of an hour, the step of
 /// distributors' load profiles.
 const EVERY_SECONDS_UNREAD: u32 = 900;
+
+/// Largest certificate or key file whose renewal is seen.
+const NAMED_FILE_BYTES_MAX: u64 = 1_048_576;
 
 /// Why the files cannot be used.
 #[derive(Debug)]
@@ -60,8 +64,13 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shape {
     settings: connectors::LinkSettings,
+    /// What the certificate and key files held when the installation was read.
+    files: Vec<FileDigest>,
     meters: BTreeMap<MeterId, MeterShape>,
 }
+
+/// SHA-256 of a file; `None` of one that cannot be read.
+type FileDigest = Option<[u8; 32]>;
 
 #[derive(Debug, Clone, PartialEq)]
 struct MeterShape {
@@ -78,6 +87,8 @@ pub(crate) struct Installation {
     pub(crate) models: Meters,
     /// What a person should look at although the files can be used.
     pub(crate) findings: Vec<Finding>,
+    /// Of each link, what the files hold that its settings only name.
+    named: BTreeMap<String, Vec<FileDigest>>,
 }
 
 impl Installation {
@@ -99,7 +110,13 @@ impl Installation {
         if !problems.is_empty() {
             return Err(LoadError::File(ConfigError::Problems { path: path.to_owned(), problems }));
         }
-        let mut installation = Self { settings, catalog: Arc::new(catalog), models, findings };
+        let mut installation = Self {
+            named: settings.links.iter().map(|link| (link.id.clone(), named_digests(link))).collect(),
+            settings,
+            catalog: Arc::new(catalog),
+            models,
+            findings,
+        };
         let weather = crate::weather::check(&installation);
         installation.findings.extend(weather);
         Ok(installation)
@@ -130,6 +147,21 @@ impl Installation {
         self.settings == other.settings
             && self.catalog.is_same(&other.catalog)
             && self.models.iter().eq(other.models.iter())
+            && self.named == other.named
+    }
+
+    /// Why a connection cannot be made with certificate or key files that changed since `former` was read.
+    pub(crate) fn unusable_renewals(&self, former: &Self) -> Vec<Finding> {
+        let renewed = self.settings.links.iter().filter(|link| {
+            let before = former.named.get(&link.id);
+            before.is_some() && before != self.named.get(&link.id)
+        });
+        renewed
+            .filter_map(|link| {
+                let settings = connectors::parse_link(&link.id, &link.connector, &link.table).ok()?;
+                Some(settings.prove_files(&link.id).err()?.finding(&format!("link:{}", link.id)))
+            })
+            .collect()
     }
 
     /// What a link of [`Self::links`] is made of.
@@ -146,7 +178,8 @@ impl Installation {
             meters.insert(id, shape);
         }
         let settings = connectors::parse_link(&settings.id, &settings.connector, &settings.table).ok()?;
-        Some(Shape { settings, meters })
+        let files = self.named.get(link.id()).cloned().unwrap_or_default();
+        Some(Shape { settings, files, meters })
     }
 
     /// The channel by which a meter's readings are counted in the loss budget: the first total of all phases in its
@@ -244,6 +277,19 @@ impl Installation {
     pub(crate) fn open_shared_store(&self) -> Result<Store, Failure> {
         Ok(Store::open_shared_with(&self.settings.installation.data_dir, self.store_options())?)
     }
+}
+
+/// What the files hold that a link's settings name.
+fn named_digests(link: &config::LinkSettings) -> Vec<FileDigest> {
+    let settings = connectors::parse_link(&link.id, &link.connector, &link.table);
+    // A link whose settings are wrong is told of by `links`.
+    settings.map_or_else(|_| Vec::new(), |s| s.named_files().into_iter().map(file_digest).collect())
+}
+
+fn file_digest(file: &str) -> FileDigest {
+    let small = std::fs::metadata(file).is_ok_and(|data| data.len() <= NAMED_FILE_BYTES_MAX);
+    let bytes = small.then(|| std::fs::read(file).ok()).flatten()?;
+    Some(Sha256::digest(bytes).into())
 }
 
 /// The catalogue that comes with the program, with an installation's own folder over it.

@@ -166,9 +166,10 @@ impl State {
         })
     }
 
-    /// Counts what was expected since the last time.
+    /// Counts what was expected since the last time: a reading is missing one period after its time, not at it.
     fn count_expected(&mut self, zone: Zone, now: Instant) {
         for (meter, source) in &mut self.sources {
+            let now = now.plus_millis(-(i64::from(source.every_s) * 1000));
             if now <= source.until {
                 // The clock was set back; what lies between is counted already.
                 if now.plus_millis(OUTAGE_MILLIS_MAX) < source.until {
@@ -245,6 +246,25 @@ mod tests {
     }
 
     #[test]
+    fn right_after_a_start_nothing_is_missing_and_nothing_is_forgotten_for_it() {
+        let meter = MeterId::new("m").unwrap();
+        let channel = Channel::total(model::Quantity::ActiveEnergyImport);
+        let begun = at("2025-03-01T00:00:30Z");
+        let expected = |steps: &[i64]| {
+            let mut state = State::default();
+            state.sources.insert(meter.clone(), Source { every_s: 60, channel, until: begun, newest: None });
+            steps.iter().for_each(|step| state.count_expected(ROME, begun.plus_seconds(*step)));
+            state.pending.values().sum::<u64>()
+        };
+        // The first reading is due at :01:00 and missing from :02:00 on.
+        assert_eq!(
+            [expected(&[31]), expected(&[89]), expected(&[90]), expected(&[31, 89, 95])],
+            [0, 0, 1, 1]
+        );
+        assert_eq!(expected(&[31, 1_000, 7_290]), 120);
+    }
+
+    #[test]
     fn a_reading_is_late_by_delay_or_by_a_later_one_before_it() {
         let meter = MeterId::new("m").unwrap();
         let channel = Channel::total(model::Quantity::ActiveEnergyImport);
@@ -272,6 +292,6 @@ mod tests {
         state.count_expected(ROME, begun.plus_seconds(590));
         state.count_expected(ROME, begun.plus_seconds(660));
         let month = Month { year: 2025, number: 3 };
-        assert_eq!(state.pending, Tallies::from([((meter, month, Tally::Expected), 11)]));
+        assert_eq!(state.pending, Tallies::from([((meter, month, Tally::Expected), 10)]));
     }
 }

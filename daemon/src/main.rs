@@ -371,6 +371,9 @@ struct BenchArgs {
     /// Folder for the benchmark's store; on the disk to be measured
     #[arg(long, default_value = "bench-data")]
     dir: PathBuf,
+    /// Only these sections (default: all)
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<commands::bench::Section>,
 }
 
 fn parse_meter(text: &str) -> Result<MeterId, model::IdError> {
@@ -428,6 +431,6 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::SystemReport(args) => commands::system_report::system_report(&args),
         Command::Store { what } => commands::store::store(&what),
         Command::Demo(args) => commands::demo::demo(&args),
-        Command::Bench(args) => commands::bench::bench(&args.dir),
+        Command::Bench(args) => commands::bench::bench(&args.dir, &args.only),
     }
 }

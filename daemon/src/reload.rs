@@ -82,7 +82,8 @@ fn judge(current: &Installation, path: &Path) -> Result<Judged, Vec<Finding>> {
     let (links, findings) = new.links();
     let (wrong, fine): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|finding| finding.severity == Severity::Blocks);
-    reasons.extend(wrong.iter().map(|finding| refusal_of_link(&new, finding)));
+    let wrong = wrong.into_iter().chain(new.unusable_renewals(current));
+    reasons.extend(wrong.map(|finding| refusal_of_link(&new, &finding)));
     if !reasons.is_empty() {
         return Err(reasons);
     }

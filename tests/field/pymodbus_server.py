@@ -6,7 +6,9 @@ parity, on one end of a line of pseudo-terminals). Prints the port, or the devic
 line once it listens, and serves until it is killed.
 
 A map is {"unit": 1, "registers": [{"address": 72, "type": "FLOAT32", "words": "big", "value": 12345.6}, ...]}:
-the numbers are put into words by pymodbus, not by the program under test. Registers between them read 0.
+the numbers are put into words by pymodbus, not by the program under test. Registers between them read 0. With
+"coils" and "discrete_inputs", lists of 0 and 1 from address 0 on, the device has four tables of its own, the numbers in
+both tables of registers.
 Must never: import anything of the program under test.
 """
 
@@ -33,7 +35,12 @@ def device(path):
         for offset, word in enumerate(encoded):
             words[register["address"] + offset] = word
     values = [words.get(address, 0) for address in range(max(words) + 1)]
-    return SimDevice(id=given["unit"], simdata=[SimData(0, values=values, datatype=DataType.REGISTERS)])
+    numbers = [SimData(0, values=values, datatype=DataType.REGISTERS)]
+    if "coils" not in given:
+        return SimDevice(id=given["unit"], simdata=numbers)
+    bits = [[SimData(0, values=[bit == 1 for bit in given[table]], datatype=DataType.BITS)]
+            for table in ("coils", "discrete_inputs")]
+    return SimDevice(id=given["unit"], simdata=(*bits, numbers, numbers))
 
 
 async def main():

@@ -167,6 +167,94 @@ fn two_servers_by_others_are_read_in_every_framing() {
     }
 }
 
+/// Energy that counts while coil 2 is 1 and discrete input 9 is 1, as in `tests/field/states.json`; energy fed in while
+/// discrete input 4 is 0, which it is not; and a voltage that always counts.
+const STATES: &str = r#"
+id = "states"
+maker = "test"
+name = "test"
+evidence = { level = "bench", sources = ["this test"] }
+[modbus]
+registers_per_request = 20
+widest_gap = 8
+[[measure]]
+quantity = "active_energy_import"
+register = { space = "input", address = 0, type = "u32", order = "ABCD" }
+unit = "Wh"
+plausible = { from = 0, to = 1000000 }
+[[measure]]
+quantity = "active_energy_export"
+register = { space = "input", address = 2, type = "u32", order = "ABCD" }
+unit = "Wh"
+plausible = { from = 0, to = 1000000 }
+[[measure]]
+quantity = "voltage"
+phase = "l1"
+register = { space = "holding", address = 4, type = "u16", order = "ABCD" }
+unit = "V"
+scale = 0.1
+plausible = { from = 0, to = 500 }
+[[status]]
+register = { space = "coil", address = 2 }
+good = "1"
+channels = ["active_energy_import"]
+[[status]]
+register = { space = "discrete", address = 9 }
+good = "1"
+channels = ["active_energy_import"]
+[[status]]
+register = { space = "discrete", address = 4 }
+good = "0"
+channels = ["active_energy_export"]
+[[example]]
+[example.input]
+0 = "00000007"
+2 = "00000008"
+[example.holding]
+4 = "0900"
+[example.coil]
+2 = "1"
+[example.discrete]
+4 = "0"
+9 = "1"
+[example.expect]
+active_energy_import = "7 Wh"
+active_energy_export = "8 Wh"
+"voltage.l1" = "230.4 V"
+"#;
+
+#[test]
+fn coils_and_discrete_inputs_withhold_what_the_meter_says_not_to_trust() {
+    for (way, connector) in
+        [("tcp:0", "modbus-tcp"), ("rtu-tcp:0", "modbus-rtu-over-tcp"), ("serial", "modbus-rtu")]
+    {
+        let server = FieldServer::start("pymodbus_server.py", way, &["states.json"]);
+        let place = match connector {
+            "modbus-rtu" => format!("device = \"{}\"", server.said),
+            _ => format!("address = \"{}\"", server.address()),
+        };
+        let model = Arc::new(config::meters::parse_meter("states.toml", STATES).unwrap());
+        let spec = LinkSpec { id: "l".into(), connector: connector.into(), table: place.parse().unwrap() };
+        let meter = MeterSpec { model, ..meter("states", "eastron-sdm630", 1) };
+        let (mut links, findings) = plan_links(vec![spec], vec![meter]);
+        assert!(findings.is_empty(), "{findings:?}");
+        let inbox = Arc::new(Memory::default());
+        run(links.remove(0), &inbox, || {
+            let sweeps = inbox.sweeps("states");
+            let told = inbox.findings.lock().unwrap().clone();
+            if 3 <= sweeps { Ok(()) } else { Err(format!("{way}: {sweeps} {told:?}")) }
+        });
+        inbox.check("states", &[("active_energy_import", 12_345.0), ("voltage.l1", 230.5)]);
+        let readings = inbox.readings.lock().unwrap();
+        let withheld = |r: &&Reading| r.series.channel.to_string() == "active_energy_export";
+        assert_eq!(readings.iter().filter(withheld).count(), 0, "{way}");
+        let told = inbox.findings.lock().unwrap();
+        let said: Vec<(&str, &str)> = told.iter().map(|f| (f.code, f.says.as_str())).collect();
+        let [("value.withheld", says)] = said[..] else { panic!("{way}: {said:?}") };
+        assert!(says.contains("active_energy_export is not used while discrete input 4"), "{says}");
+    }
+}
+
 /// Thirty meters on one line, of which one is dead, one late, one gives ten registers at once, and all of which are off
 /// for two seconds: the others are read on, and every total is one that this very meter gave in time.
 #[test]

@@ -239,6 +239,49 @@ fn gas_readings_are_kept_and_rectified() {
     );
 }
 
+/// The same readings with the place of the meter: their months are standard cubic metres, by the coefficient of Torino
+/// (239 m, 2617 degree days, zone E: C = 1.017506, the check value of the sources that docs/files.md names).
+#[test]
+fn gas_readings_become_months_of_standard_cubic_metres() {
+    const C: f64 = 1.017_506;
+    for (istat, gas) in [
+        ("001999", "{ altitude_m = 239, degree_days = 2617, zone = \"E\" }"),
+        // Of Torino the catalogue knows degree days and zone.
+        ("001272", "{ altitude_m = 239 }"),
+        ("001999", "{ coefficient = 1.017506 }"),
+    ] {
+        let site = Site::new();
+        let text = fs::read_to_string(case("project.toml")).expect("the case has its project");
+        let text = text
+            .replace("001999", istat)
+            .replace("\"natural_gas\"", &format!("\"natural_gas\"\ngas = {gas}"));
+        let project = write(&site, "progetto.toml", &text);
+        done(&site.run(&["import", "project", &project]));
+        let lines = [
+            gas_line("2024-08-31", "2024-09-05", "TML", 1_000),
+            gas_line("2024-09-30", "2024-10-05", "TML", 1_100),
+            gas_line("2024-10-31", "2024-11-05", "TML", 1_350),
+        ];
+        let file = write(&site, "gas.csv", &format!("{GAS}{}", lines.concat()));
+        done(&site.run(&["import", "arera-gas", &file]));
+        for (month, cubic_metres) in [(9, 100.0), (10, 250.0)] {
+            let row = row(&site, "gas", month);
+            // A total counts in litres.
+            let found = row["measured"].as_f64().unwrap_or_else(|| panic!("{gas}: {row}"));
+            assert!((found - cubic_metres * C).abs() <= 0.001, "{gas}: {found} in month {month}");
+            assert_eq!(row["unit"], "Smc", "{row}");
+        }
+        let rectified = gas_line("2024-09-30", "2024-12-01", "RML", 1_120);
+        let later = write(&site, "rettifica.csv", &format!("{GAS}{rectified}"));
+        done(&site.run(&["import", "arera-gas", &later]));
+        for (month, cubic_metres) in [(9, 120.0), (10, 230.0)] {
+            let found = row(&site, "gas", month)["measured"].as_f64().expect("a number");
+            assert!((found - cubic_metres * C).abs() <= 0.001, "{gas}: {found} in month {month}, rectified");
+        }
+        assert!(row(&site, "gas", 11)["measured"].is_null(), "no reading ends November");
+    }
+}
+
 #[test]
 fn a_portal_day_of_electricity_and_a_strange_supply_point() {
     let site = site();

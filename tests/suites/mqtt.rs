@@ -258,6 +258,49 @@ fn a_broker_with_certificates_and_passwords_is_read_and_every_failure_says_what_
     assert!(said.contains("the broker's certificate has expired"), "{said}");
 }
 
+/// Sends SIGHUP and waits for what the log says to it; `said` is how often it has answered before.
+fn reload(daemon: &Daemon, said: usize) -> String {
+    daemon.signal("HUP");
+    until("the answer to SIGHUP", LIMIT, || {
+        let log = daemon.log();
+        let answers: Vec<&str> = log
+            .lines()
+            .filter(|l| l.contains("settings reloaded") || l.contains("were not reloaded"))
+            .collect();
+        answers.get(said).map(|line| (*line).to_owned()).ok_or(log)
+    })
+}
+
+#[test]
+fn a_renewed_certificate_is_taken_with_a_reload_and_a_spoilt_one_is_not() {
+    let guarded = Guarded::new();
+    let broker = guarded.broker(&guarded.authority.sign("server", "localhost", 2));
+    let site = guarded.site("localhost", &guarded.authority, true, "secret", "5");
+    let daemon = site.start();
+    broker.await_subscriptions(1);
+    assert!(reload(&daemon, 0).contains("nothing has changed"));
+    // Renewed: the same names, another key and certificate.
+    let before = std::fs::read(&guarded.client.certificate).unwrap();
+    let renewed = guarded.authority.sign("client", "prova", 3);
+    assert_ne!(std::fs::read(&renewed.certificate).unwrap(), before);
+    let answer = reload(&daemon, 1);
+    assert!(answer.contains("restarted=[\"broker\"]"), "{answer}");
+    broker.await_subscriptions(2);
+    guarded.publish(&numbered::payload(1));
+    await_totals(&site, &daemon, "hall", &[numbered::expected(1)]);
+    // Half written: the connection that works is kept.
+    let whole = std::fs::read(&guarded.client.certificate).unwrap();
+    std::fs::write(&guarded.client.certificate, &whole[..whole.len() / 2]).unwrap();
+    let answer = reload(&daemon, 2);
+    assert!(answer.contains("were not reloaded"), "{answer}");
+    assert!(daemon.log().contains("client.pem"), "{}", daemon.log());
+    std::fs::write(&guarded.client.certificate, &whole).unwrap();
+    guarded.publish(&numbered::payload(2));
+    await_totals(&site, &daemon, "hall", &[numbered::expected(1), numbered::expected(2)]);
+    assert!(reload(&daemon, 3).contains("nothing has changed"));
+    assert!(daemon.stop().success());
+}
+
 #[test]
 fn a_certificate_file_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();

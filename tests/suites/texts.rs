@@ -6,8 +6,12 @@ use std::io;
 
 use analytics::text::placeholders;
 use config::Catalog;
+use connectors::keys::{Wrong, unusable};
+use connectors::mbus::{MBusError, MBusTarget};
 use connectors::{InboxError, LinkError, Target};
 use model::MeterId;
+use profile::PayloadError;
+use profile::mbus::Trouble;
 
 /// One of each kind.
 fn errors() -> Vec<LinkError> {
@@ -19,6 +23,13 @@ fn errors() -> Vec<LinkError> {
             place: "modbus tcp 10.0.0.5:502".to_owned(),
             unit: 7,
             asked: "input registers 72-75".to_owned(),
+        })
+    };
+    let slave = || {
+        Box::new(MBusTarget {
+            meter: meter.clone(),
+            at: "10.0.0.7:10001".to_owned(),
+            address: "primary 5".to_owned(),
         })
     };
     let io = || io::Error::from(io::ErrorKind::ConnectionReset);
@@ -34,6 +45,13 @@ fn errors() -> Vec<LinkError> {
         LinkError::BrokerLost { address: address(), source: Box::new(io()) },
         LinkError::Secret { link: "broker".to_owned(), from: "file x".to_owned(), source: Box::new(io()) },
         LinkError::Inbox { link: "broker".to_owned(), source: InboxError::Closed },
+        LinkError::MBus(MBusError::Timeout { target: slave(), timeout_ms: 1_000 }),
+        LinkError::MBus(MBusError::Trouble { target: slave(), says: Trouble::Permanent }),
+        LinkError::MBus(MBusError::Twice {
+            target: slave(),
+            identity: "12345678".to_owned(),
+            other: MeterId::new("altra").unwrap(),
+        }),
         LinkError::NoSuchMeter { link: "broker".to_owned(), meter },
     ]
 }
@@ -61,5 +79,27 @@ fn every_failure_of_a_link_has_its_sentence_in_every_language() {
     assert_eq!(
         italian.finding(&exception.finding("meter:caldaia")),
         "l’unità 7 ha rifiutato la richiesta con l’eccezione 2; confrontare il modello con il contatore"
+    );
+}
+
+/// What a code alone does not tell is a text too, never a word of the program.
+#[test]
+fn every_kind_of_a_finding_has_its_words_in_every_language() {
+    let catalog = Catalog::embedded().unwrap();
+    let settings = Wrong::ALL.map(|wrong| ("settings.invalid", wrong.code()));
+    let troubles = Trouble::ALL.map(|trouble| ("link.meter.error", trouble.code()));
+    let payloads = PayloadError::KINDS.map(|kind| ("payload.quarantined", kind));
+    for language in config::catalog::LANGUAGES {
+        let texts = catalog.texts(language);
+        for (code, kind) in settings.iter().chain(&troubles).chain(&payloads) {
+            assert!(texts.find(&format!("kind.{code}.{kind}")).is_some(), "{language}: {code} {kind}");
+        }
+    }
+    let italian = catalog.texts("it");
+    let twice = unusable("meter:a", Wrong::Shared, "meter `b` has the same unit 3; give each its own");
+    assert_eq!(
+        italian.finding(&twice),
+        "impostazione non utilizzabile: due contatori o collegamenti occupano lo stesso posto – meter `b` has the \
+         same unit 3; give each its own"
     );
 }

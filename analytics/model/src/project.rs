@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use crate::gas::GasConversion;
 use crate::ids::{BuildingId, FactorSetId, MeterId, ProjectId, SchemeId, StationId};
 use crate::money::Euro;
-use crate::quantity::{Carrier, Channel, Quantity};
+use crate::quantity::{Carrier, Channel, Quantity, Unit};
 use crate::time::Zone;
 
 /// Who received the grant.
@@ -180,6 +180,16 @@ impl MeterFacts {
             (quantity, _) => quantity,
         };
         Channel::total(quantity)
+    }
+
+    /// The unit in which people read the meter's own totals, a thousand of its smallest: of gas that is counted at the
+    /// meter's conditions cubic metres, not standard ones.
+    #[must_use]
+    pub fn register_unit(&self) -> Unit {
+        match self.total_channel().quantity {
+            Quantity::GasVolume => Unit::CubicMetre,
+            _ => self.carrier.base_unit().display(),
+        }
     }
 
     /// The ceiling in smallest units of the carrier per millisecond: of gas at standard conditions, also where the

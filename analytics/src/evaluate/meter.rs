@@ -174,7 +174,10 @@ fn record(context: &Context<'_>, known: &MeterInput) -> MeterRecord {
         known.acts.iter().filter(|a| used(a.dated.at, a.dated.at)).cloned().collect();
     acts.sort_by_key(|a| (a.dated, a.recorded_at));
     let decisions = known.decisions.iter().filter(|d| used(d.from, d.to)).cloned().collect();
-    MeterRecord { decisions, acts }
+    let (year, until) = (context.input.year, context.input.until);
+    let of_year = |month: Month| month.year == year && month.first_day() < until;
+    let readings = known.counts.iter().filter(|counts| of_year(counts.month)).copied().collect();
+    MeterRecord { decisions, acts, readings }
 }
 
 /// What is known of a meter's energy.

@@ -4,20 +4,25 @@
 
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section};
-use crate::result::{MeterYear, MonthSource};
+use crate::result::{MeterYear, MonthReadings, MonthSource};
 
 pub(super) fn section(context: &Context<'_>) -> Section {
     let year = context.year;
     if year.meters.is_empty() {
         return context.section("monitoring", Vec::new());
     }
-    let blocks = vec![
+    let mut blocks = vec![
         context.paragraph("monitoring.intro"),
         meters(context),
         coverage_table(context),
         Block::Chart(coverage_chart(context)),
         context.paragraph("monitoring.coverage_note"),
     ];
+    let counted: Vec<&MeterYear> = year.meters.iter().filter(|m| !m.record.readings.is_empty()).collect();
+    if !counted.is_empty() {
+        blocks.push(context.paragraph("monitoring.readings_note"));
+        blocks.extend(counted.into_iter().map(|meter| readings_table(context, meter)));
+    }
     context.section("monitoring", blocks)
 }
 
@@ -80,6 +85,42 @@ fn coverage_table(context: &Context<'_>) -> Block {
         ("coverage", Align::Right),
     ];
     context.table(context.t("monitoring.coverage_caption"), &columns, rows)
+}
+
+/// What became of a meter's readings, month by month.
+fn readings_table(context: &Context<'_>, meter: &MeterYear) -> Block {
+    let estimated = |counts: &MonthReadings| {
+        let month = meter.months.iter().find(|m| m.month == counts.month);
+        context.format.percent(month.filter(|m| m.measured.is_some()).map(|m| m.estimated_ratio))
+    };
+    let count = |n: u64| context.format.number(Some(n as f64), 0);
+    let rows = meter
+        .record
+        .readings
+        .iter()
+        .map(|counts| {
+            vec![
+                context.format.month(counts.month.number),
+                count(counts.expected),
+                count(counts.received),
+                count(counts.late),
+                count(counts.refused),
+                count(counts.quarantined),
+                estimated(counts),
+            ]
+        })
+        .collect();
+    let columns = [
+        ("month", Align::Left),
+        ("readings_expected", Align::Right),
+        ("readings_received", Align::Right),
+        ("readings_late", Align::Right),
+        ("readings_refused", Align::Right),
+        ("readings_quarantined", Align::Right),
+        ("estimated", Align::Right),
+    ];
+    let caption = context.fill("monitoring.readings_caption", &[("meter", meter.meter.name.as_str())]);
+    context.table(caption, &columns, rows)
 }
 
 /// The months that have begun before the day up to which data may exist.

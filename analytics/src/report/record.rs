@@ -4,7 +4,7 @@
 
 use model::{Act, Confidence, Explanation, MeterAct};
 
-use super::context::{Context, meter_unit};
+use super::context::Context;
 use super::document::{Align, Block, Section};
 use super::format::ENERGY_DECIMALS;
 use crate::counter::Decision;
@@ -58,13 +58,13 @@ fn explanation(context: &Context<'_>, explanation: Explanation) -> String {
     context.t(&format!("explanation.{}", explanation.code()))
 }
 
-fn energy(context: &Context<'_>, meter: &MeterYear, amount: i64) -> String {
-    let value = meter.meter.carrier.base_unit().to_display(amount);
-    context.format.number(Some(value), ENERGY_DECIMALS)
+/// A thousandth of an amount of the register: what people read in [`model::MeterFacts::register_unit`].
+fn energy(context: &Context<'_>, amount: i64) -> String {
+    context.format.number(Some(amount as f64 / 1000.0), ENERGY_DECIMALS)
 }
 
 fn decisions(context: &Context<'_>, meter: &MeterYear, told: &[&Decision]) -> Block {
-    let show = |amount| energy(context, meter, amount);
+    let show = |amount| energy(context, amount);
     let rows = told
         .iter()
         .map(|d| {
@@ -94,7 +94,7 @@ fn decisions(context: &Context<'_>, meter: &MeterYear, told: &[&Decision]) -> Bl
         ("before_and_after", Align::Right),
         ("booked", Align::Right),
     ];
-    let names = [("meter", meter.meter.name.as_str()), ("unit", meter_unit(&meter.meter))];
+    let names = [("meter", meter.meter.name.as_str()), ("unit", meter.meter.register_unit().symbol())];
     context.table(context.fill("record.decisions", &names), &columns, rows)
 }
 
@@ -103,7 +103,7 @@ fn acts(context: &Context<'_>, meter: &MeterYear) -> Block {
         .record
         .acts
         .iter()
-        .map(|a| vec![a.dated.at.to_string(), words(context, meter, a), a.author.clone(), a.reason.clone()])
+        .map(|a| vec![a.dated.at.to_string(), words(context, meter, a), a.author.clone(), reason(a)])
         .collect();
     let columns =
         [("instant", Align::Left), ("act", Align::Left), ("author", Align::Left), ("reason", Align::Left)];
@@ -111,10 +111,15 @@ fn acts(context: &Context<'_>, meter: &MeterYear) -> Block {
     context.table(caption, &columns, rows)
 }
 
+/// Why, as the person said it. An exchange with its totals on record needs no other reason.
+fn reason(act: &MeterAct) -> String {
+    if act.reason.is_empty() { "–".to_owned() } else { act.reason.clone() }
+}
+
 fn words(context: &Context<'_>, meter: &MeterYear, act: &MeterAct) -> String {
-    let unit = meter_unit(&meter.meter);
+    let unit = meter.meter.register_unit().symbol();
     let maybe =
-        |total: Option<i64>| total.map_or_else(|| context.t("record.unknown"), |t| energy(context, meter, t));
+        |total: Option<i64>| total.map_or_else(|| context.t("record.unknown"), |t| energy(context, t));
     match act.dated.act {
         Act::Explained(e) => context.fill("record.explained", &[("explanation", &explanation(context, e))]),
         Act::Exchanged { closing, opening } => context.fill(
@@ -122,7 +127,7 @@ fn words(context: &Context<'_>, meter: &MeterYear, act: &MeterAct) -> String {
             &[("closing", &maybe(closing)), ("opening", &maybe(opening)), ("unit", unit)],
         ),
         Act::Corrected { total } => {
-            context.fill("record.corrected", &[("value", &energy(context, meter, total)), ("unit", unit)])
+            context.fill("record.corrected", &[("value", &energy(context, total)), ("unit", unit)])
         }
     }
 }

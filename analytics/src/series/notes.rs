@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{BaseUnit, Confidence, Explanation, Finding, Month, Severity, Zone};
+use model::{Confidence, Explanation, Finding, Month, Severity, Unit, Zone};
 
 use super::DatedFinding;
 use crate::checkpoint::kept;
@@ -65,7 +65,7 @@ impl Notes {
         &self,
         decisions: &[Decision],
         subject: &str,
-        unit: BaseUnit,
+        unit: Unit,
         zone: Zone,
     ) -> Vec<DatedFinding> {
         let mut tallies = self.forgotten.clone();
@@ -189,10 +189,11 @@ impl Tally {
 }
 
 impl Gaps {
-    fn finding(&self, about: String, unit: BaseUnit) -> Finding {
+    /// `unit` is that of a thousand of the smallest.
+    fn finding(&self, about: String, unit: Unit) -> Finding {
         let hours = self.millis as f64 / 3_600_000.0;
-        let energy = unit.to_display(self.amount);
-        let symbol = unit.display().symbol();
+        let energy = self.amount as f64 / 1000.0;
+        let symbol = unit.symbol();
         let says = format!(
             "{} gaps between readings, {hours:.1} h in all; {energy:.3} {symbol} were used in them at unknown times",
             self.count

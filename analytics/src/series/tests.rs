@@ -53,7 +53,8 @@ fn days_of_23_and_25_hours_have_their_energy() {
     run(&mut a, at("2025-10-24T22:00:00Z"), at("2025-10-27T23:00:00Z"), 10, 100);
     for (date, hours) in [("2025-03-29", 24), ("2025-03-30", 23), ("2025-10-25", 24), ("2025-10-26", 25)] {
         assert_eq!(a.today(day(date)), hours * 600, "{date}");
-        let value = a.days().iter().find(|d| d.day == day(date)).unwrap();
+        let days = a.days();
+        let value = days.iter().find(|d| d.day == day(date)).unwrap();
         assert_eq!(value.covered_millis, hours * 3_600_000, "{date}");
     }
     assert_eq!(a.today(day("2024-01-01")), 0);
@@ -327,6 +328,21 @@ fn a_zero_after_an_outage_is_no_wrap_and_costs_nothing() {
     assert_eq!((february.amount, february.high), (28 * 96 * 100, Some(28 * 96 * 100)));
     let all: i64 = a.snapshot(t).months.iter().map(|m| m.amount).sum();
     assert_eq!(all, total - 100 - 89_999_900);
+}
+
+#[test]
+fn findings_of_gas_at_the_meter_are_in_its_own_cubic_metres() {
+    let told = |gas: Option<GasCoefficient>| {
+        let mut a = Accumulator::new(SeriesSettings { unit: BaseUnit::Litre, gas, ..settings() });
+        a.push(at("2025-06-10T10:00:00Z"), 1_000);
+        a.push(at("2025-06-10T14:00:00Z"), 3_000);
+        let gap = a.findings("meter:gas").into_iter().find(|f| f.finding.code == "series.gap").unwrap();
+        let value = |name| gap.finding.values.iter().find(|(n, _)| *n == name).unwrap().1.clone();
+        (value("energy"), value("unit"))
+    };
+    let coefficient = GasCoefficient::from_millionths(1_020_000);
+    assert_eq!(told(coefficient), ("2.000".to_owned(), "m3".to_owned()));
+    assert_eq!(told(None), ("2.000".to_owned(), "Smc".to_owned()));
 }
 
 #[test]

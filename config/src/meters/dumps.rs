@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use model::{Channel, Kind, MeterId, ModelId};
-use profile::{Dump, MeterModel, PulseUse, Shown};
+use profile::{Dump, MeterModel, PulseUse, Shown, Space};
 use serde::Deserialize;
 
 use super::parts::{KeyError, channel_named};
@@ -27,6 +27,10 @@ struct DumpForm {
     input: BTreeMap<String, String>,
     #[serde(default)]
     holding: BTreeMap<String, String>,
+    #[serde(default)]
+    coil: BTreeMap<String, String>,
+    #[serde(default)]
+    discrete: BTreeMap<String, String>,
     display: BTreeMap<String, String>,
 }
 
@@ -70,6 +74,12 @@ impl DumpForm {
         if shown.is_empty() {
             return Err(("display".to_owned(), "give what the display showed".to_owned()));
         }
+        let spaces = [
+            (Space::Input, &self.input),
+            (Space::Holding, &self.holding),
+            (Space::Coil, &self.coil),
+            (Space::Discrete, &self.discrete),
+        ];
         let pulse = self.pulse.as_ref().map(PulseForm::used).transpose()?;
         Ok(DumpFile {
             model,
@@ -79,7 +89,7 @@ impl DumpForm {
                 "register dump of the meter with serial number {}, read on {day}",
                 self.serial.trim()
             ),
-            dump: Dump { registers: words("dump", &self.input, &self.holding)?, shown },
+            dump: Dump { registers: words("dump", spaces)?, shown },
         })
     }
 }

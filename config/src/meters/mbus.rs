@@ -119,7 +119,10 @@ fn bytes(key: &str, hex: &str) -> Result<Vec<u8>, KeyError> {
 
 fn example(index: usize, form: &ExampleForm) -> Result<MBusExample, KeyError> {
     let key = format!("example[{}]", index + 1);
-    if form.payload.is_some() || form.time.is_some() || !form.input.is_empty() || !form.holding.is_empty() {
+    if form.payload.is_some()
+        || form.time.is_some()
+        || form.spaces().iter().any(|(_, places)| !places.is_empty())
+    {
         return Err((key, "an M-Bus meter has `telegrams` and no registers, `payload` or `time`".to_owned()));
     }
     if form.telegrams.is_empty() || usize::from(TELEGRAMS_MAX) < form.telegrams.len() {

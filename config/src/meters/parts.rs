@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use model::{Channel, Phase, Quantity, Unit};
-use profile::{Decimal, Expected, Range};
+use profile::{Decimal, Expected, Range, Space};
 use serde::Deserialize;
 
 /// A key and what is wrong with it.
@@ -29,12 +29,29 @@ pub(super) struct ExampleForm {
     pub(super) input: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) holding: BTreeMap<String, String>,
+    /// Digits 0 and 1, by the address of the first.
+    #[serde(default)]
+    pub(super) coil: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) discrete: BTreeMap<String, String>,
     pub(super) payload: Option<String>,
     pub(super) topic: Option<String>,
     #[serde(default)]
     pub(super) telegrams: Vec<String>,
     pub(super) time: Option<String>,
     pub(super) expect: BTreeMap<String, String>,
+}
+
+impl ExampleForm {
+    /// What each table of the device holds.
+    pub(super) const fn spaces(&self) -> [(Space, &BTreeMap<String, String>); 4] {
+        [
+            (Space::Input, &self.input),
+            (Space::Holding, &self.holding),
+            (Space::Coil, &self.coil),
+            (Space::Discrete, &self.discrete),
+        ]
+    }
 }
 
 /// A word out of a closed list.

@@ -74,8 +74,5 @@ fn example(index: usize, form: &ExampleForm) -> Result<PulseExample, KeyError> {
             (format!("{key}.expect.{name}"), says)
         })
     });
-    Ok(PulseExample {
-        registers: words(&key, &form.input, &form.holding)?,
-        expect: expect.collect::<Result<_, _>>()?,
-    })
+    Ok(PulseExample { registers: words(&key, form.spaces())?, expect: expect.collect::<Result<_, _>>()? })
 }

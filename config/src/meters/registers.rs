@@ -12,6 +12,7 @@ use profile::{
 use serde::Deserialize;
 
 use super::parts::{ExampleForm, KeyError, RangeForm, channel, expected, one, one_of, scaled};
+use super::statuses::StatusForm;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +95,7 @@ pub(super) struct UnitRegisterForm {
 pub(super) fn registers(
     form: ModbusForm,
     measures: Vec<MeasureForm>,
+    statuses: &[StatusForm],
     examples: Vec<ExampleForm>,
 ) -> Result<RegisterModel, KeyError> {
     let limits = Limits {
@@ -105,12 +107,19 @@ pub(super) fn registers(
     let layout = form.sunspec.map_or(Layout::Fixed, |models| Layout::SunSpec { models });
     let measures = measures.iter().enumerate().map(|(i, form)| measure(i, form)).collect::<Result<_, _>>()?;
     let examples = examples.iter().enumerate().map(|(i, form)| register_example(i, form));
-    Ok(RegisterModel { layout, limits, measures, examples: examples.collect::<Result<_, _>>()? })
+    Ok(RegisterModel {
+        layout,
+        limits,
+        measures,
+        statuses: super::statuses::statuses(statuses)?,
+        examples: examples.collect::<Result<_, _>>()?,
+    })
 }
 
 /// A space, an address, a type and an order, as `register = { … }` says them.
 pub(super) fn register(key: &str, form: &RegisterForm) -> Result<(RegisterRef, Encoding), KeyError> {
-    let space = one_of(&format!("{key}.space"), &form.space, Space::parse, || vec!["holding", "input"])?;
+    let of_words = |code: &str| Space::parse(code).filter(|space| !space.is_bits());
+    let space = one_of(&format!("{key}.space"), &form.space, of_words, || vec!["holding", "input"])?;
     let order = one_of(&format!("{key}.order"), &form.order, WordOrder::parse, || {
         WordOrder::ALL.iter().map(|o| o.code()).collect()
     })?;
@@ -217,28 +226,34 @@ fn register_example(index: usize, form: &ExampleForm) -> Result<RegisterExample,
             "a meter with registers has no `payload`, `topic`, `time` or `telegrams`".to_owned(),
         ));
     }
-    let registers = words(&key, &form.input, &form.holding)?;
+    let registers = words(&key, form.spaces())?;
     Ok(RegisterExample { registers, expect: expected(&key, &form.expect)? })
 }
 
-/// Registers as groups of four hexadecimal digits, by the address of the first.
+/// Registers as groups of four hexadecimal digits, bits as digits 0 and 1, by the address of the first.
 pub(super) fn words(
     key: &str,
-    input: &BTreeMap<String, String>,
-    holding: &BTreeMap<String, String>,
+    spaces: [(Space, &BTreeMap<String, String>); 4],
 ) -> Result<BTreeMap<RegisterRef, u16>, KeyError> {
     let mut registers = BTreeMap::new();
-    for (space, words) in [(Space::Input, input), (Space::Holding, holding)] {
+    for (space, words) in spaces {
+        let (digits, one_word): (usize, fn(u8) -> bool) = match space {
+            Space::Coil | Space::Discrete => (1, |b| matches!(b, b'0' | b'1')),
+            Space::Holding | Space::Input => (4, |b| b.is_ascii_hexdigit()),
+        };
         for (address, hex) in words {
             let at = format!("{key}.{}.{address}", space.code());
             let first: u16 = address
                 .parse()
                 .map_err(|_| (at.clone(), "the name is not a register address of 0 to 65535".to_owned()))?;
-            let bad = || (at.clone(), "write registers as groups of four hexadecimal digits".to_owned());
-            if hex.is_empty() || hex.len() % 4 != 0 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            let bad = || {
+                let says = "write registers as groups of four hexadecimal digits, bits as digits 0 and 1";
+                (at.clone(), says.to_owned())
+            };
+            if hex.is_empty() || hex.len() % digits != 0 || !hex.bytes().all(one_word) {
                 return Err(bad());
             }
-            for (i, chunk) in hex.as_bytes().chunks(4).enumerate() {
+            for (i, chunk) in hex.as_bytes().chunks(digits).enumerate() {
                 let word = std::str::from_utf8(chunk).ok().and_then(|w| u16::from_str_radix(w, 16).ok());
                 let address = u16::try_from(i).ok().and_then(|i| first.checked_add(i)).ok_or_else(bad)?;
                 if registers.insert(RegisterRef { space, address }, word.ok_or_else(bad)?).is_some() {

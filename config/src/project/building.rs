@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use analytics::places::plain_name;
+use analytics::places::{Place, plain_name};
 use model::{
     BaseUnit, Building, BuildingId, Carrier, Direction, Finding, GasBasis, GasCoefficient, GasConversion,
     MeterFacts, MeterId, MeterRole, Project, Severity, Use,
@@ -28,7 +28,11 @@ struct MeterRead {
     line: usize,
 }
 
-pub(super) fn read_all(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Vec<Building>> {
+pub(super) fn read_all(
+    source: &Source<'_>,
+    root: &Table<'_, '_>,
+    catalog: &Catalog,
+) -> Option<Vec<Building>> {
     let tables = root.tables("building", BUILDINGS_MAX);
     if tables.is_empty() {
         source.report_at(&root.at("building"), "is missing", "add at least one [[building]]");
@@ -38,7 +42,7 @@ pub(super) fn read_all(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Vec<
     let mut lines = BTreeMap::new();
     let mut complete = !tables.is_empty();
     for table in &tables {
-        let Some((building, read)) = read_building(source, table) else {
+        let Some((building, read)) = read_building(source, table, catalog) else {
             complete = false;
             continue;
         };
@@ -53,7 +57,11 @@ pub(super) fn read_all(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Vec<
     complete.then_some(buildings)
 }
 
-fn read_building(source: &Source<'_>, table: &Table<'_, '_>) -> Option<(Building, Vec<MeterRead>)> {
+fn read_building(
+    source: &Source<'_>,
+    table: &Table<'_, '_>,
+    catalog: &Catalog,
+) -> Option<(Building, Vec<MeterRead>)> {
     let id = table.parsed("id", "a building id", |t| BuildingId::new(t).ok());
     let name = table.text("name", "the building's name");
     let municipality = table.text("municipality", "the municipality's name");
@@ -71,7 +79,8 @@ fn read_building(source: &Source<'_>, table: &Table<'_, '_>) -> Option<(Building
     if tables.is_empty() {
         source.report_at(&table.at("meter"), "is missing", "add at least one [[building.meter]]");
     }
-    let meters: Vec<_> = tables.iter().map(|t| read_meter(source, t)).collect();
+    let place = istat.as_deref().and_then(|istat| catalog.place(istat));
+    let meters: Vec<_> = tables.iter().map(|t| read_meter(source, t, place)).collect();
     table.finish();
     let read = meters.into_iter().collect::<Option<Vec<_>>>();
     let building = Building {
@@ -121,7 +130,7 @@ fn check_uses(source: &Source<'_>, table: &Table<'_, '_>, uses: &[Option<Use>], 
     }
 }
 
-fn read_meter(source: &Source<'_>, table: &Table<'_, '_>) -> Option<MeterRead> {
+fn read_meter(source: &Source<'_>, table: &Table<'_, '_>, place: Option<&Place>) -> Option<MeterRead> {
     let id = table.parsed("id", "a meter id", |t| MeterId::new(t).ok());
     let name = table.text("name", "what the meter measures");
     let carrier = table.parsed("carrier", "an energy carrier such as \"natural_gas\"", Carrier::parse);
@@ -142,7 +151,7 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>) -> Option<MeterRead> {
         |n| 0.0 < n && n <= 1e6,
     );
     let wraps_at = table.integer_optional("wraps_at", 1_000..=i64::MAX / 4);
-    let gas = table.table_optional("gas").map(|table| read_gas(source, &table));
+    let gas = table.table_optional("gas").map(|table| read_gas(source, &table, place));
     let serial = table.text_optional("serial", "the meter's serial number");
     let accuracy_class = table.text_optional("accuracy_class", "the class written on the meter");
     table.finish();
@@ -168,8 +177,9 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>) -> Option<MeterRead> {
     Some(MeterRead { meter, id_at: table.at("id"), supply_at: table.at("supply_point"), line: table.line() })
 }
 
-/// How the volume at a gas meter becomes standard volume: a coefficient, or the place that gives it.
-fn read_gas(source: &Source<'_>, table: &Table<'_, '_>) -> Option<GasConversion> {
+/// How the volume at a gas meter becomes standard volume: a coefficient, or the place that gives it. Degree days and zone
+/// are those of the building's municipality in the catalogue's table, which has no altitudes, unless the file says them.
+fn read_gas(source: &Source<'_>, table: &Table<'_, '_>, place: Option<&Place>) -> Option<GasConversion> {
     let expected = "the coefficient C of the bill, 0.5 to 2 with at most six decimals";
     let coefficient = table.number_optional("coefficient", expected, |c| stated_coefficient(c).is_some());
     let altitude_m = table.integer_optional("altitude_m", -50..=3_000);
@@ -179,6 +189,12 @@ fn read_gas(source: &Source<'_>, table: &Table<'_, '_>) -> Option<GasConversion>
         _ => None,
     });
     table.finish();
+    let (degree_days, zone) = match (coefficient, degree_days, zone, place) {
+        (None, None, None, Some(place)) => {
+            (Some(i64::from(place.degree_days)), place.zone.letter().chars().next())
+        }
+        (_, degree_days, zone, _) => (degree_days, zone),
+    };
     match (coefficient, altitude_m, degree_days, zone) {
         (Some(stated), None, None, None) => {
             Some(GasConversion { coefficient: stated_coefficient(stated)?, basis: GasBasis::Stated })
@@ -194,7 +210,7 @@ fn read_gas(source: &Source<'_>, table: &Table<'_, '_>) -> Option<GasConversion>
             }
         }
         _ => {
-            let next = "give `coefficient`, or `altitude_m`, `degree_days` and `zone`";
+            let next = "give `coefficient`, or `altitude_m`, and `degree_days` and `zone` too where the catalogue's table lacks the municipality";
             source.report_at(&table.at("coefficient"), "does not say the coefficient", next);
             None
         }

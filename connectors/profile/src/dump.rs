@@ -94,7 +94,7 @@ impl Dump {
             let measure = measure.ok_or(DumpError::Unknown { channel })?;
             let words = words_of(measure, &self.registers)
                 .map_err(|address| DumpError::Register { channel, address })?;
-            match measure.decode(&words) {
+            match placed.trusted(channel, measure.decode(&words), &self.registers) {
                 Decoded::Value(Value::Total(total)) if shown.agrees(total) => {}
                 read => return Err(DumpError::Differs { channel, read, shown: shown.value }),
             }
@@ -128,6 +128,7 @@ mod tests {
             caveats: vec![],
             identify: vec![],
             interface: Interface::Registers(RegisterModel {
+                statuses: vec![],
                 layout: Layout::Fixed,
                 limits: limits(10, 0),
                 measures: vec![measure(0, Number::U32)],

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod pulse;
 pub mod registers;
 pub mod sparkplug;
+mod status;
 pub mod sunspec;
 
 use model::ModelId;
@@ -36,6 +37,7 @@ pub use payload::{
 pub use plan::{Block, plan};
 pub use pulse::{PulseError, PulseExample, PulseInput, PulseModel, PulseUse};
 pub use registers::{Layout, Limits, ModelError, Range, RegisterExample, RegisterModel, RegisterRef, Space};
+pub use status::Status;
 
 /// How well the file of a meter is known to be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

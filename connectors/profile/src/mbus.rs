@@ -10,7 +10,7 @@ mod tests;
 use model::{Channel, Quantity, Unit};
 
 pub use records::{Record, RecordFunction, RecordKind, RecordNumber, Rest, records};
-pub use telegram::{Identity, Status, Telegram, TelegramError};
+pub use telegram::{Identity, Status, Telegram, TelegramError, Trouble};
 
 use crate::decimal::{Decimal, float_value};
 use crate::example::Expected;

@@ -107,6 +107,11 @@ pub enum Decoded {
     },
     /// The answer was shorter than asked for.
     Missing,
+    /// There is a value, but the device's own state speaks against it, or was not `read`.
+    Withheld {
+        by: RegisterRef,
+        read: bool,
+    },
 }
 
 impl Decoded {
@@ -212,6 +217,9 @@ impl Measure {
         for (register, words) in self.pieces() {
             if register.address.checked_add(words - 1).is_none() {
                 return Err(ModelError::BeyondEnd { channel, address: register.address });
+            }
+            if register.space.is_bits() {
+                return Err(ModelError::BitSpace { channel });
             }
             if register.space != self.register.space {
                 return Err(ModelError::TwoSpaces { channel });

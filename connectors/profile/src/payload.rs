@@ -159,6 +159,29 @@ pub enum PayloadError {
     HostClockUnset { time: Instant },
 }
 
+impl PayloadError {
+    /// The kinds of [`Self::kind`].
+    pub const KINDS: [&'static str; 6] = ["length", "form", "field", "time", "clock", "names"];
+
+    /// What is wrong in a word: a reader's language has a text for each.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "length",
+            Self::NotText | Self::NotJson(_) | Self::NotSparkplug(_) => "form",
+            Self::Missing { .. } | Self::NotANumber { .. } | Self::OutOfRange { .. } | Self::NoValue => {
+                "field"
+            }
+            Self::NotATime { .. } | Self::TimeAhead { .. } | Self::TimeUnset { .. } => "time",
+            Self::HostClockUnset { .. } => "clock",
+            Self::UnknownAlias { .. }
+            | Self::AliasTwice { .. }
+            | Self::BirthWithoutName
+            | Self::MetricWithoutName => "names",
+        }
+    }
+}
+
 /// One topic of a meter, ready to decode.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoundMessage {

@@ -35,16 +35,21 @@ impl Block {
 /// closed only when the next one would break a limit.
 #[must_use]
 pub fn plan(measures: &[Measure], limits: Limits) -> Vec<Block> {
+    let spans: Vec<(Space, (u16, u16))> = measures.iter().map(|m| (m.register.space, m.span())).collect();
+    merged(&spans, limits)
+}
+
+/// The fewest requests that cover all spans, each of a first and a last register; in `measures` the indices of the
+/// spans.
+pub(crate) fn merged(spans: &[(Space, (u16, u16))], limits: Limits) -> Vec<Block> {
     let limit = u32::from(limits.registers_per_request.clamp(1, REGISTERS_PER_REQUEST_MAX));
     let gap = u32::from(limits.widest_gap);
-    let mut order: Vec<usize> = (0..measures.len()).collect();
-    order.sort_by_key(|&i| (measures[i].register.space, measures[i].span(), i));
+    let mut order: Vec<(usize, (Space, (u16, u16)))> = spans.iter().copied().enumerate().collect();
+    order.sort_by_key(|&(i, span)| (span, i));
 
     let mut blocks: Vec<Block> = Vec::new();
-    for i in order {
-        let measure = &measures[i];
-        let (first, last) = measure.span();
-        if let Some(block) = blocks.last_mut().filter(|b| b.space == measure.register.space) {
+    for (i, (space, (first, last))) in order {
+        if let Some(block) = blocks.last_mut().filter(|b| b.space == space) {
             let end = u32::from(block.address) + u32::from(block.count);
             let new_end = end.max(u32::from(last) + 1);
             let span = new_end - u32::from(block.address);
@@ -54,12 +59,7 @@ pub fn plan(measures: &[Measure], limits: Limits) -> Vec<Block> {
                 continue;
             }
         }
-        blocks.push(Block {
-            space: measure.register.space,
-            address: first,
-            count: last - first + 1,
-            measures: vec![i],
-        });
+        blocks.push(Block { space, address: first, count: last - first + 1, measures: vec![i] });
     }
     blocks
 }

@@ -186,6 +186,7 @@ impl PulseModel {
         let mut measure = Measure::new(channel, input.register, input.encoding, pulse.unit, plausible);
         measure.scale = pulse.weight;
         Ok(RegisterModel {
+            statuses: Vec::new(),
             layout: Layout::Fixed,
             limits: self.limits,
             measures: vec![measure],

@@ -10,16 +10,26 @@ use model::{Channel, Unit, Value};
 use crate::example::Expected;
 pub use crate::measure::{Decoded, Measure};
 use crate::plan::Block;
+use crate::status::Status;
 use crate::sunspec::{ModelAt, ResolveError};
 
 /// Most registers one Modbus request may ask for (Modbus application protocol V1.1b3, 6.3).
 pub const REGISTERS_PER_REQUEST_MAX: u16 = 125;
+/// Most coils or discrete inputs that are asked for in one request; the protocol allows 2000 (6.1, 6.2), which no
+/// meter needs.
+pub const BITS_PER_REQUEST_MAX: u16 = 256;
 /// Most measures a meter's file may have.
 pub const MEASURES_MAX: usize = 512;
+/// Most conditions a meter's file may set.
+pub const STATUSES_MAX: usize = 32;
 
-/// Which of the two tables of 16-bit registers.
+/// Which of the four tables of a device: two of single bits, two of 16-bit registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Space {
+    /// Single bits, read with function 1.
+    Coil,
+    /// Single bits, read with function 2.
+    Discrete,
     /// Read with function 3.
     Holding,
     /// Read with function 4.
@@ -27,9 +37,22 @@ pub enum Space {
 }
 
 impl Space {
+    pub const ALL: [Self; 4] = [Self::Coil, Self::Discrete, Self::Holding, Self::Input];
+
+    /// Whether its places hold one bit each; such a bit is kept as a word of 0 or 1.
+    #[must_use]
+    pub const fn is_bits(self) -> bool {
+        match self {
+            Self::Coil | Self::Discrete => true,
+            Self::Holding | Self::Input => false,
+        }
+    }
+
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Coil => "coil",
+            Self::Discrete => "discrete",
             Self::Holding => "holding",
             Self::Input => "input",
         }
@@ -37,7 +60,7 @@ impl Space {
 
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
-        [Self::Holding, Self::Input].into_iter().find(|s| s.code() == code)
+        Self::ALL.into_iter().find(|s| s.code() == code)
     }
 }
 
@@ -48,6 +71,18 @@ pub struct RegisterRef {
     /// As sent on the wire: counted from 0, without the 30001 or 40001 of manuals. In a map of
     /// [`Layout::SunSpec`]: counted from the model's header.
     pub address: u16,
+}
+
+impl fmt::Display for RegisterRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = match self.space {
+            Space::Coil => "coil",
+            Space::Discrete => "discrete input",
+            Space::Holding => "holding register",
+            Space::Input => "input register",
+        };
+        write!(f, "{of} {}", self.address)
+    }
 }
 
 /// Both ends included, in the unit in which the quantity is kept (Wh, litre, W, V, …).
@@ -108,6 +143,8 @@ pub struct RegisterModel {
     pub layout: Layout,
     pub limits: Limits,
     pub measures: Vec<Measure>,
+    /// What must hold for the values to be used.
+    pub statuses: Vec<Status>,
     pub examples: Vec<RegisterExample>,
 }
 
@@ -142,6 +179,18 @@ pub enum ModelError {
     Modulus { channel: Channel },
     #[error("no SunSpec model is named: give the ids of the models that hold these registers")]
     NoModels,
+    #[error("{channel} is a number, which no single bit holds: use space `holding` or `input`")]
+    BitSpace { channel: Channel },
+    #[error(
+        "the status at {address} can never be good: give a mask, and in `good` no bit outside it; coils and discrete inputs are 0 or 1"
+    )]
+    Status { address: u16 },
+    #[error("the status at {address} governs {channel}, which the file does not read: correct `channels`")]
+    StatusOfNothing { address: u16, channel: Channel },
+    #[error("the status at {address} stands in a map of SunSpec offsets, where it has no address: remove it")]
+    StatusInChain { address: u16 },
+    #[error("there are {count} statuses: at most {STATUSES_MAX} are allowed")]
+    TooManyStatuses { count: usize },
 }
 
 impl RegisterModel {
@@ -169,7 +218,10 @@ impl RegisterModel {
                 return Err(ModelError::Twice { channel: measure.channel });
             }
         }
-        Ok(())
+        if self.statuses.len() > STATUSES_MAX {
+            return Err(ModelError::TooManyStatuses { count: self.statuses.len() });
+        }
+        self.statuses.iter().try_for_each(|status| status.check(self))
     }
 
     /// The map with absolute addresses, on a device whose chain of SunSpec models was found to be `chain`. A map of
@@ -222,6 +274,7 @@ pub(crate) mod tests {
             layout: Layout::Fixed,
             limits: limits(2, 0),
             measures,
+            statuses: vec![],
             examples: vec![],
         };
         assert_eq!(model(vec![]).check(), Err(ModelError::Empty));

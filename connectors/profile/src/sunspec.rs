@@ -230,6 +230,7 @@ mod tests {
     #[test]
     fn a_map_is_placed_where_its_model_stands() {
         let map = RegisterModel {
+            statuses: vec![],
             layout: Layout::SunSpec { models: vec![201, 203] },
             limits: limits(100, 16),
             measures: vec![measure(46, Number::Acc32)],

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 use model::MeterId;
-use profile::mbus::TelegramError;
+use profile::mbus::{TelegramError, Trouble};
 
 /// The meter that an attempt was about, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub enum MBusError {
     #[error("another meter than {target} answered ({answered}); its answer was thrown away")]
     Foreign { target: Box<MBusTarget>, answered: String },
     #[error("{target} reports {says}, so none of its values is used; have it looked at")]
-    Trouble { target: Box<MBusTarget>, says: &'static str },
+    Trouble { target: Box<MBusTarget>, says: Trouble },
     #[error(
         "{target} is the same meter ({identity}) as `{other}`, so it is not read twice; correct one of their addresses"
     )]

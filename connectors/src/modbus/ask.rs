@@ -1,4 +1,4 @@
-//! The closed list of what may be asked of a device: registers (functions 3 and 4) and its identification
+//! The closed list of what may be asked of a device: bits and registers (functions 1 to 4) and its identification
 //! (function 43, type 14).
 //!
 //! Must never: gain a request that changes a device. Every byte that leaves for a meter is made from this list.
@@ -7,6 +7,8 @@ use profile::Space;
 
 use super::session::ReadError;
 
+const READ_COILS: u8 = 0x01;
+const READ_DISCRETE: u8 = 0x02;
 const READ_HOLDING: u8 = 0x03;
 const READ_INPUT: u8 = 0x04;
 const ENCAPSULATED: u8 = 0x2B;
@@ -19,7 +21,7 @@ const OBJECTS_MAX: usize = 64;
 /// What a device may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {
-    /// `count` registers of 16 bits from `address` on.
+    /// `count` registers of 16 bits, or single bits, from `address` on.
     Words { space: Space, address: u16, count: u16 },
     /// The objects of the level, from `first` on.
     Identity { level: IdentityLevel, first: u8 },
@@ -46,6 +48,7 @@ impl IdentityLevel {
 /// What it answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
+    /// Registers, or bits as words of 0 and 1.
     Words(Vec<u16>),
     Identity(Page),
 }
@@ -70,15 +73,21 @@ pub(super) struct Shape {
 impl Ask {
     pub(super) const fn function(self) -> u8 {
         match self {
+            Self::Words { space: Space::Coil, .. } => READ_COILS,
+            Self::Words { space: Space::Discrete, .. } => READ_DISCRETE,
             Self::Words { space: Space::Holding, .. } => READ_HOLDING,
             Self::Words { space: Space::Input, .. } => READ_INPUT,
             Self::Identity { .. } => ENCAPSULATED,
         }
     }
 
+    pub(super) const fn is_for_bits(self) -> bool {
+        matches!(self, Self::Words { space, .. } if space.is_bits())
+    }
+
     pub(super) fn shape(self) -> Shape {
         let bytes = match self {
-            Self::Words { count, .. } => u8::try_from(count.saturating_mul(2)).ok(),
+            Self::Words { space, count, .. } => data_bytes(space, usize::from(count)),
             Self::Identity { .. } => None,
         };
         Shape { function: self.function(), bytes }
@@ -98,6 +107,12 @@ impl Ask {
     /// What an answer of this shape holds.
     pub(super) fn answer(self, pdu: &[u8]) -> Result<Answer, ReadError> {
         match self {
+            Self::Words { space, count, .. } if space.is_bits() => {
+                let data = pdu.get(2..).unwrap_or_default();
+                // The first bit is the lowest of the first byte (Modbus application protocol V1.1b3, 6.1).
+                let bits = data.iter().flat_map(|byte| (0..8).map(move |bit| u16::from(byte >> bit & 1)));
+                Ok(Answer::Words(bits.take(usize::from(count)).collect()))
+            }
             Self::Words { .. } => {
                 let data = pdu.get(2..).unwrap_or_default();
                 Ok(Answer::Words(data.chunks_exact(2).map(|b| u16::from_be_bytes([b[0], b[1]])).collect()))
@@ -109,11 +124,16 @@ impl Ask {
     }
 }
 
+/// Bytes of data in the answer to a question for so many registers or bits; `None` where no answer can hold them.
+pub(super) fn data_bytes(space: Space, count: usize) -> Option<u8> {
+    u8::try_from(if space.is_bits() { count.div_ceil(8) } else { count.saturating_mul(2) }).ok()
+}
+
 impl Shape {
     /// The shape of an answer that is no refusal; `None` for what no question of ours brings.
     pub(super) fn of(pdu: &[u8]) -> Option<Self> {
         match *pdu {
-            [function @ (READ_HOLDING | READ_INPUT), bytes, ..] => {
+            [function @ (READ_COILS | READ_DISCRETE | READ_HOLDING | READ_INPUT), bytes, ..] => {
                 Some(Self { function, bytes: Some(bytes) })
             }
             [function @ ENCAPSULATED, ..] => Some(Self { function, bytes: None }),
@@ -162,6 +182,15 @@ mod tests {
             holding.answer(&[3, 6, 0x02, 0x2B, 0x00, 0x00, 0x00, 0x64]).unwrap(),
             Answer::Words(vec![0x022B, 0, 0x64])
         );
+        // 6.1 and 6.2: coils 20-38, discrete inputs 197-218.
+        let coils = Ask::Words { space: Space::Coil, address: 0x13, count: 0x13 };
+        assert_eq!(coils.pdu(), [0x01, 0x00, 0x13, 0x00, 0x13]);
+        let Ok(Answer::Words(bits)) = coils.answer(&[1, 3, 0xCD, 0x6B, 0x05]) else { panic!("no bits") };
+        assert_eq!(bits, [1, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1]);
+        assert_eq!(coils.shape(), Shape { function: 1, bytes: Some(3) });
+        let inputs = Ask::Words { space: Space::Discrete, address: 0xC4, count: 0x16 };
+        assert_eq!(inputs.pdu(), [0x02, 0x00, 0xC4, 0x00, 0x16]);
+        assert_eq!(Shape::of(&[2, 3, 0xAC, 0xDB, 0x35]), Some(inputs.shape()));
         let identity = Ask::Identity { level: IdentityLevel::Basic, first: 0 };
         assert_eq!(identity.pdu(), [0x2B, 0x0E, 0x01, 0x00]);
         let mut pdu = vec![0x2B, 0x0E, 0x01, 0x01, 0x00, 0x00, 0x02, 0x00, 0x03];

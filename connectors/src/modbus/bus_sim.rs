@@ -26,6 +26,8 @@ pub(super) struct Device {
     pub(super) words_max: u16,
     /// What its registers hold, where that is not [`value`]; it refuses all others.
     pub(super) holds: Option<BTreeMap<u16, u16>>,
+    /// Its discrete input `at` when it gets its n-th request; it refuses them where this gives nothing.
+    pub(super) inputs: Box<dyn Fn(u16, u32) -> Option<bool> + Send + Sync>,
 }
 
 impl Device {
@@ -34,11 +36,22 @@ impl Device {
     }
 
     pub(super) fn thinking(thinks: impl Fn(u32) -> Option<Duration> + Send + Sync + 'static) -> Self {
-        Self { thinks: Box::new(thinks), words_max: 125, holds: None }
+        Self { thinks: Box::new(thinks), words_max: 125, holds: None, inputs: Box::new(|_, _| None) }
     }
 
     pub(super) fn holding(words: impl IntoIterator<Item = (u16, u16)>) -> Self {
         Self { holds: Some(words.into_iter().collect()), ..Self::healthy() }
+    }
+
+    /// The answer to a question for discrete inputs.
+    fn bits(&self, address: u16, count: u16, number: u32) -> Option<Vec<u8>> {
+        let bits: Vec<bool> =
+            (address..address + count).map(|at| (self.inputs)(at, number)).collect::<Option<_>>()?;
+        let bytes =
+            bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit)));
+        let mut answer = vec![2, u8::try_from(bits.len().div_ceil(8)).unwrap()];
+        answer.extend(bytes);
+        Some(answer)
     }
 
     fn words(&self, unit: u8, address: u16, count: u16, number: u32) -> Option<Vec<u16>> {
@@ -170,7 +183,9 @@ impl Sim {
         state.served.push(Served { unit, address, count, number, at: now });
         let begin = state.busy.get(&unit).copied().unwrap_or(now).max(now) + (device.thinks)(number)?;
         state.busy.insert(unit, begin);
-        let answer = if !matches!(function, 3 | 4) {
+        let answer = if function == 2 {
+            device.bits(address, count, number).unwrap_or_else(|| vec![0x82, 2])
+        } else if !matches!(function, 3 | 4) {
             vec![function | 0x80, 1]
         } else if count > device.words_max {
             vec![function | 0x80, 3]
@@ -304,8 +319,8 @@ async fn connection(
     }
 }
 
-/// The next request as it was sent; `None` at the end. Anything but a read of registers or an identification has
-/// no place here.
+/// The next request as it was sent; `None` at the end. Anything but a read of bits, registers or an identification
+/// has no place here.
 pub(super) async fn next_request(front: Front, from: &mut (impl AsyncReadExt + Unpin)) -> Option<Vec<u8>> {
     let head = match front {
         Front::Tcp => 8,
@@ -314,9 +329,9 @@ pub(super) async fn next_request(front: Front, from: &mut (impl AsyncReadExt + U
     let mut frame = vec![0; head];
     from.read_exact(&mut frame).await.ok()?;
     let rest = match (front, frame[head - 1]) {
-        (Front::Tcp, 3 | 4) => 4,
+        (Front::Tcp, 1..=4) => 4,
         (Front::Tcp, 0x2B) => 3,
-        (Front::Transparent, 3 | 4) => 6,
+        (Front::Transparent, 1..=4) => 6,
         (Front::Transparent, 0x2B) => 5,
         (_, function) => panic!("function {function} was sent"),
     };

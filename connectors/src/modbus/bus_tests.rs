@@ -10,7 +10,7 @@ use std::time::Duration;
 use model::{Channel, MeterId, Phase, Quantity, Unit as Measured};
 use profile::sunspec;
 use profile::{
-    Check, Identification, Interface, Layout, Limits, MeterModel, RegisterModel, RegisterRef, Space,
+    Check, Identification, Interface, Layout, Limits, MeterModel, RegisterModel, RegisterRef, Space, Status,
 };
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,6 +50,7 @@ fn eight_totals() -> Arc<MeterModel> {
         layout: Layout::Fixed,
         limits: Limits { registers_per_request: 40, widest_gap: 4, pause_ms: 0, timeout_ms: None },
         measures: measures.collect(),
+        statuses: vec![],
         examples: vec![],
     });
     Arc::new(model)
@@ -323,13 +324,13 @@ impl Dial for Tap {
     }
 }
 
-/// Whether these bytes are requests of function 3, 4 or 43/14, one after the other, and nothing else.
+/// Whether these bytes are requests of function 1 to 4 or 43/14, one after the other, and nothing else.
 fn only_reads(front: Front, mut bytes: &[u8]) -> bool {
     while !bytes.is_empty() {
         let length = match (front, bytes) {
-            (Front::Tcp, [_, _, 0, 0, 0, 6, _, 3 | 4, ..]) => 12,
+            (Front::Tcp, [_, _, 0, 0, 0, 6, _, 1..=4, ..]) => 12,
             (Front::Tcp, [_, _, 0, 0, 0, 5, _, 0x2B, 0x0E, ..]) => 11,
-            (Front::Transparent, [_, 3 | 4, ..]) => 8,
+            (Front::Transparent, [_, 1..=4, ..]) => 8,
             (Front::Transparent, [_, 0x2B, 0x0E, ..]) => 7,
             _ => return false,
         };
@@ -350,6 +351,64 @@ fn sunspec() -> Arc<MeterModel> {
     Arc::new(model)
 }
 
+/// Energy that counts only while discrete input 3 is 0 and coil 0 is 1; power that always counts.
+fn with_states() -> Arc<MeterModel> {
+    let coil = RegisterRef { space: Space::Coil, address: 0 };
+    with_statuses(&[(FAULT, 0), (coil, 1)])
+}
+
+const FAULT: RegisterRef = RegisterRef { space: Space::Discrete, address: 3 };
+
+fn with_statuses(statuses: &[(RegisterRef, u16)]) -> Arc<MeterModel> {
+    let mut model = (*two_blocks()).clone();
+    let energy = Channel::total(Quantity::ActiveEnergyImport);
+    let status = |&(register, good)| Status { register, mask: 1, good, channels: vec![energy] };
+    let statuses = statuses.iter().map(status).collect();
+    let registers = RegisterModel { statuses, ..model.registers().unwrap().clone() };
+    model.interface = Interface::Registers(registers);
+    Arc::new(model)
+}
+
+#[test]
+fn a_total_counts_only_while_the_meter_says_that_it_is_sound() {
+    for front in GATEWAYS {
+        let (energies, powers, codes, resolved) = virtually(async {
+            // Three requests a round: energy, power, state. Rounds 3 and 4 are under a fault.
+            let fault = |at: u16, number: u32| (at < 16).then_some((7..=12).contains(&number) && at == 3);
+            let device = Device { inputs: Box::new(fault), ..Device::healthy() };
+            let sim = Sim::new(front, [(1, device)], None);
+            let run = bench(front, sim, &[(1, with_statuses(&[(FAULT, 0)]))], 10).run(58).await;
+            let readings = run.inbox.readings.lock().unwrap();
+            let of = |q: Quantity| readings.iter().filter(|r| r.series.channel.quantity == q).count();
+            let counts = (of(Quantity::ActiveEnergyImport), of(Quantity::ActivePower));
+            (counts.0, counts.1, run.inbox.codes(), run.inbox.resolved())
+        });
+        assert_eq!((energies, powers), (4, 6), "{front:?}");
+        assert_eq!(codes, ["value.withheld"]);
+        assert_eq!(resolved, [("meter:u1".to_owned(), "value.withheld")]);
+    }
+}
+
+#[test]
+fn a_state_that_is_refused_or_does_not_come_is_not_a_good_one() {
+    // Which request is not answered: the state's, or none, but the state is refused.
+    for (front, silent) in GATEWAYS.into_iter().flat_map(|front| [(front, true), (front, false)]) {
+        let (energies, codes) = virtually(async {
+            let thinks = move |number: u32| (!silent || number % 3 != 0).then_some(millis(20));
+            let device = Device { inputs: Box::new(|_, _| None), ..Device::thinking(thinks) };
+            let sim = Sim::new(front, [(1, device)], None);
+            let run = bench(front, sim, &[(1, with_statuses(&[(FAULT, 0)]))], 10).run(25).await;
+            let readings = run.inbox.readings.lock().unwrap();
+            let energies =
+                readings.iter().filter(|r| r.series.channel.quantity == Quantity::ActiveEnergyImport);
+            (energies.count(), run.inbox.codes())
+        });
+        assert_eq!(energies, 0, "{front:?} {silent}");
+        assert!(codes.contains(&"value.withheld"), "{codes:?}");
+        assert!(codes.contains(&if silent { "link.timeout" } else { "link.exception" }), "{codes:?}");
+    }
+}
+
 fn known_by(space: Space, address: u16, words: Vec<u16>) -> Arc<MeterModel> {
     let mut model = (*two_blocks()).clone();
     let by_register = Check::Registers { register: RegisterRef { space, address }, words };
@@ -367,7 +426,7 @@ proptest! {
     fn nothing_but_reads_is_ever_sent(
         tcp in any::<bool>(),
         says in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 1..8),
-        function in proptest::sample::select(vec![3_u8, 4, 0x2B, 0x83, 0x84, 0xAB]),
+        function in proptest::sample::select(vec![1_u8, 2, 3, 4, 0x2B, 0x81, 0x82, 0x83, 0x84, 0xAB]),
     ) {
         let front = GATEWAYS[usize::from(!tcp)];
         let mut says = says;
@@ -386,7 +445,7 @@ proptest! {
         let dial = Tap { dial: Babbler { front, says: Arc::new(says) }, sent: Arc::clone(&sent) };
         let dial: Arc<dyn Dial> = Arc::new(dial);
         virtually(async {
-            let units: Vec<Unit> = [(1, two_blocks()), (2, sunspec()), (3, eight_totals())]
+            let units: Vec<Unit> = [(1, two_blocks()), (2, sunspec()), (3, eight_totals()), (4, with_states())]
                 .iter()
                 .map(|(unit, model)| {
                     let name = format!("u{unit}");
@@ -394,7 +453,7 @@ proptest! {
                 })
                 .collect();
             let link = Modbus::over("l".into(), settings(front), units, Arc::clone(&dial));
-            for meter in ["u1", "u2"] {
+            for meter in ["u1", "u2", "u4"] {
                 let probed = link.probe(&MeterId::new(meter).unwrap(), &*TestClock::new()).await;
                 drop(probed);
             }

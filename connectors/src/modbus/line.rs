@@ -273,7 +273,8 @@ fn judge(unit: u8, mine: Option<Ask>, pdu: &[u8], owed: &mut Owed) -> Judged {
         }
         _ if owed.paid(unit, shape) => Judged::Late,
         Some(ask) if ask.function() == shape.function => {
-            let got = usize::from(shape.bytes.unwrap_or_default()) / 2;
+            let bytes = usize::from(shape.bytes.unwrap_or_default());
+            let got = if ask.is_for_bits() { bytes * 8 } else { bytes / 2 };
             Judged::Answer(Err(ReadError::Short { got }))
         }
         _ => Judged::Foreign,

@@ -1,4 +1,4 @@
-//! One connection to a gateway or line, able to read registers and identifications and to do nothing else.
+//! One connection to a gateway or line, able to read bits, registers and identifications and to do nothing else.
 //!
 //! Must never: gain a way to write; the library's client stays private, and what it sends is made from [`Ask`]
 //! alone. Over TCP a session that failed is dropped, never used again: the library takes the next answer that
@@ -14,13 +14,16 @@ use tokio_modbus::prelude::ReadCode;
 use tokio_modbus::slave::{Slave, SlaveContext};
 use tokio_modbus::{Error, ProtocolError, Request, Response};
 
-use super::ask::{Answer, Ask, IdentityLevel, Page, Shape};
+use super::ask::{Answer, Ask, IdentityLevel, Page, Shape, data_bytes};
 use super::line::{Line, Pace, Terms};
 use super::owed::Owed;
 use crate::wire::Dial;
 
 /// Questions of other shapes asked in a row to find out what is still owed.
 const FENCES_MAX: usize = 3;
+/// Longest answer to a question for bits that only settles what is owed. A device that has not so many refuses, which
+/// settles it as well.
+const FENCE_BYTES_MAX: u16 = 8;
 /// With this exception a gateway says that it gave up on a device, whose answer may still come.
 pub(super) const UNIT_SILENT: u8 = 0x0B;
 
@@ -127,7 +130,11 @@ impl Session {
         // connection to the next; not all do.
         match &answer {
             Ok(Answer::Words(words)) => {
-                let shape = Shape { bytes: u8::try_from(words.len() * 2).ok(), ..ask.shape() };
+                let bytes = match ask {
+                    Ask::Words { space, .. } => data_bytes(space, words.len()),
+                    Ask::Identity { .. } => None,
+                };
+                let shape = Shape { bytes, ..ask.shape() };
                 if shape != ask.shape() {
                     owed.paid(unit, shape);
                     return Err(ReadError::Short { got: words.len() });
@@ -153,6 +160,8 @@ impl Session {
 async fn call(context: &mut Context, unit: u8, ask: Ask, limit: Duration) -> Result<Answer, ReadError> {
     context.set_slave(Slave(unit));
     let request = match ask {
+        Ask::Words { space: Space::Coil, address, count } => Request::ReadCoils(address, count),
+        Ask::Words { space: Space::Discrete, address, count } => Request::ReadDiscreteInputs(address, count),
         Ask::Words { space: Space::Holding, address, count } => Request::ReadHoldingRegisters(address, count),
         Ask::Words { space: Space::Input, address, count } => Request::ReadInputRegisters(address, count),
         Ask::Identity { level, first } => Request::ReadDeviceIdentification(
@@ -178,6 +187,10 @@ async fn call(context: &mut Context, unit: u8, ask: Ask, limit: Duration) -> Res
         | (Ask::Words { space: Space::Input, .. }, Response::ReadInputRegisters(words)) => {
             Ok(Answer::Words(words))
         }
+        (Ask::Words { space: Space::Coil, count, .. }, Response::ReadCoils(bits))
+        | (Ask::Words { space: Space::Discrete, count, .. }, Response::ReadDiscreteInputs(bits)) => {
+            Ok(Answer::Words(bits_of(count, &bits)))
+        }
         (Ask::Identity { .. }, Response::ReadDeviceIdentification(answer)) => {
             let next = answer.more_follows.then_some(answer.next_object_id);
             let objects = answer.device_id_objects.into_iter().map(|o| (o.id, o.value.to_vec())).collect();
@@ -187,11 +200,27 @@ async fn call(context: &mut Context, unit: u8, ask: Ask, limit: Duration) -> Res
     }
 }
 
+/// The bits that were asked for. The library gives those that fill the last byte as well; of an answer of another
+/// length it gives all, so that it is seen to be one.
+fn bits_of(count: u16, bits: &[bool]) -> Vec<u16> {
+    let count = usize::from(count);
+    let wanted = if bits.len() == count.next_multiple_of(8) { count } else { bits.len() };
+    bits.iter().take(wanted).map(|bit| u16::from(*bit)).collect()
+}
+
 /// A question to the same registers whose answer cannot be mistaken for one that is owed. Pairs of registers come
 /// first, since many meters refuse half a number.
 fn fence(unit: u8, ask: Ask, words_max: u16, owed: &mut Owed) -> Option<Ask> {
     let Ask::Words { space, address, count } = ask else { return None };
     let room = u16::MAX - address;
+    if space.is_bits() {
+        // Answers are told apart by their bytes, each of eight bits.
+        let mut questions = (0..FENCE_BYTES_MAX)
+            .map(|bytes| bytes * 8 + 1)
+            .filter(|count| *count - 1 <= room)
+            .map(|count| Ask::Words { space, address, count });
+        return questions.find(|question| !owed.forbids(unit, question.shape(), Tick::now()));
+    }
     let fits = |n: &u16| *n != count && *n <= words_max && *n - 1 <= room;
     let pairs = || (1..=words_max / 2).map(|n| n * 2);
     let below = pairs().filter(|n| *n < count);

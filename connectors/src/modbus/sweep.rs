@@ -3,12 +3,13 @@
 //! Must never: use a session again after anything but an answer where answers are not told apart, or wait twice
 //! for a dead meter.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Channel, Instant};
-use profile::{Block, Decoded, Limits, Measure};
+use profile::{Block, Decoded, Limits, Measure, RegisterModel, RegisterRef, Space};
 use tokio::time::Instant as Tick;
 
 use super::Unit;
@@ -52,6 +53,13 @@ impl Swept {
             refusals: Vec::new(),
             narrowed: Vec::new(),
             failure: None,
+        }
+    }
+
+    /// Keeps the values that the device's states allow.
+    fn trust(&mut self, registers: &RegisterModel, known: &BTreeMap<RegisterRef, u16>) {
+        for (channel, decoded) in &mut self.values {
+            *decoded = registers.trusted(*channel, *decoded, known);
         }
     }
 
@@ -200,6 +208,7 @@ impl Bus {
             } else {
                 swept.failure = Some(error);
                 swept.refusals = walk.end().refusals;
+                swept.trust(&registers, &BTreeMap::new());
                 return swept;
             }
         }
@@ -207,7 +216,42 @@ impl Bus {
         unit.map.plan = walked.plan;
         swept.narrowed = walked.narrowed;
         swept.refusals = walked.refusals;
+        let known = self.statuses(unit, &registers, terms, &mut swept).await;
+        swept.trust(&registers, &known);
         swept
+    }
+
+    /// Reads by which the device says whether its values are to be trusted. What it refuses stays unknown.
+    async fn statuses(
+        &mut self,
+        unit: &Unit,
+        registers: &RegisterModel,
+        terms: Terms,
+        swept: &mut Swept,
+    ) -> BTreeMap<RegisterRef, u16> {
+        let mut known = BTreeMap::new();
+        for block in registers.status_plan() {
+            let Block { space, address, count, .. } = block;
+            let ask = Ask::Words { space, address, count };
+            let error = match self.ask(unit.unit, ask, terms).await {
+                Ok(Answer::Words(words)) => {
+                    let places = (address..=block.last()).map(|address| RegisterRef { space, address });
+                    known.extend(places.zip(words));
+                    continue;
+                }
+                Ok(Answer::Identity(_)) => ReadError::Protocol("an identification nobody asked for".into()),
+                Err(error) => error,
+            };
+            let (_, refusal) = weigh(&error);
+            let error = self.explain(unit, ask, terms.limit, error);
+            if refusal {
+                swept.refusals.push(error);
+            } else {
+                swept.failure = Some(error);
+                break;
+            }
+        }
+        known
     }
 
     /// How a device with these limits is asked over this link.
@@ -266,7 +310,13 @@ impl Bus {
         let (asked, wanted) = match ask {
             Ask::Words { space, address, count } => {
                 let last = address.saturating_add(count.max(1) - 1);
-                (format!("{} registers {address}-{last}", space.code()), count)
+                let what = match space {
+                    Space::Coil => "coils",
+                    Space::Discrete => "discrete inputs",
+                    Space::Holding => "holding registers",
+                    Space::Input => "input registers",
+                };
+                (format!("{what} {address}-{last}"), count)
             }
             Ask::Identity { .. } => ("identification".to_owned(), 0),
         };

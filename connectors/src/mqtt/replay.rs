@@ -106,6 +106,7 @@ fn readings<'m>(
             | Decoded::Overflow { .. }
             | Decoded::UnknownUnit { .. }
             | Decoded::NoFactor { .. }
+            | Decoded::Withheld { .. }
             | Decoded::Missing => return None,
         };
         Some(Reading {

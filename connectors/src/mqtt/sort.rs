@@ -226,6 +226,7 @@ impl Meter {
         inbox.report(
             Finding::new("payload.quarantined", Severity::Caution, format!("meter:{}", self.id), says, "")
                 .with("topic", topic)
+                .with("kind", error.kind())
                 .with("reason", &reason),
         );
         let kept = message.payload.len().min(QUARANTINE_BYTES_MAX).min(PAYLOAD_BYTES_MAX);

@@ -30,6 +30,17 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
+    /// Every file that is named.
+    pub(crate) fn files(&self) -> Vec<&str> {
+        let own = self.client_cert_file.iter().chain(&self.client_key_file);
+        std::iter::once(&self.ca_file).chain(own).map(String::as_str).collect()
+    }
+
+    /// Whether they hold what is wanted of them.
+    pub(crate) fn prove(&self, link: &str) -> Result<(), LinkError> {
+        client_config(link, self).map(|_| ())
+    }
+
     /// What is wrong with the table itself.
     pub(super) fn check(&self) -> Option<&'static str> {
         match (&self.client_cert_file, &self.client_key_file) {

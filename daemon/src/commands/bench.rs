@@ -1,27 +1,24 @@
-//! `consuntivo bench`: prints what this machine does: durable ingest, size on disk, months, a report, memory.
+//! `consuntivo bench`: prints what this machine does: durable ingest, decoding, MQTT, months, a report, memory.
 //!
 //! Must never: judge. It prints figures for `docs/benchmarks.md`; no test depends on them.
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as Stopwatch};
 
 use analytics::series::{Accumulator, SeriesSettings};
 use anyhow::Context;
 use chrono::NaiveDate;
-use connectors::Clock;
 use model::{
     BaseUnit, Channel, Instant, MeterId, Origin, Quality, Quantity, Reading, SeriesKey, Value, Zone,
 };
 use store::{CommitObserver, Store, StoreOptions};
 
-use crate::clock::SystemClock;
-use crate::commands::bench_mqtt;
 use crate::commands::import::{import_bills_into, import_project_into, import_temperatures_into};
 use crate::commands::run::block_on;
-use crate::demo::{Demo, FieldPorts};
+use crate::commands::{bench_decode, bench_memory, bench_mqtt};
+use crate::demo::Demo;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::{figures, reports};
@@ -33,11 +30,20 @@ const INGEST_READINGS: usize = 2_000_000;
 const INGEST_SOURCES: usize = 32;
 const COUNTERS: usize = 100;
 const YEARS: i64 = 5;
-/// Meters of the memory measurement, ten to a gateway.
-const METERS: usize = 50;
-const METERS_PER_GATEWAY: u8 = 10;
 
-pub(crate) fn bench(dir: &Path) -> Result<Exit, Failure> {
+/// A part of the benchmark that can be run alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Section {
+    Ingest,
+    Decode,
+    Mqtt,
+    Months,
+    Report,
+    Memory,
+}
+
+/// Runs the sections of `only`, or all of them where it names none.
+pub(crate) fn bench(dir: &Path, only: &[Section]) -> Result<Exit, Failure> {
     if dir.exists() {
         return Err(Failure::bad_input(format!(
             "{} exists; remove it or name another folder: the benchmark fills and removes it",
@@ -46,13 +52,28 @@ pub(crate) fn bench(dir: &Path) -> Result<Exit, Failure> {
     }
     fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     println!("profile: {}", if cfg!(debug_assertions) { "dev" } else { "release" });
+    let wanted = |section| only.is_empty() || only.contains(&section);
     let done = block_on(async {
-        ingest(&dir.join("sweeps"), 10).await?;
-        ingest(&dir.join("singles"), 1).await?;
-        bench_mqtt::mqtt(&dir.join("mqtt")).await?;
-        months();
-        report(&dir.join("report")).await?;
-        memory(&dir.join("memory")).await
+        if wanted(Section::Ingest) {
+            ingest(&dir.join("sweeps"), 10).await?;
+            ingest(&dir.join("singles"), 1).await?;
+        }
+        if wanted(Section::Decode) {
+            bench_decode::decode()?;
+        }
+        if wanted(Section::Mqtt) {
+            bench_mqtt::mqtt(&dir.join("mqtt")).await?;
+        }
+        if wanted(Section::Months) {
+            months();
+        }
+        if wanted(Section::Report) {
+            report(&dir.join("report")).await?;
+        }
+        if wanted(Section::Memory) {
+            bench_memory::memory(&dir.join("memory")).await?;
+        }
+        Ok(())
     });
     fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     done.map(|()| Exit::OK)
@@ -251,88 +272,4 @@ async fn report(dir: &Path) -> Result<(), Failure> {
     }
     store.close();
     Ok(())
-}
-
-/// Resident memory of a real `run` with fifty meters read every second.
-async fn memory(dir: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let demo = Demo::plan(clock.now().day(ZONE), ZONE);
-    let gateways = METERS / usize::from(METERS_PER_GATEWAY);
-    let field = demo
-        .start_gateways(gateways, METERS_PER_GATEWAY, Arc::clone(&clock))
-        .await
-        .map_err(anyhow::Error::from)?;
-    let config = dir.join("consuntivo.toml");
-    fs::write(&config, installation_text(&field.ports())).context("cannot write the installation file")?;
-    let exe = std::env::current_exe().context("cannot find this binary")?;
-    let child = Command::new(exe)
-        .args(["run", "--config"])
-        .arg(&config)
-        .env("CONSUNTIVO_LOG", "error")
-        .stdout(Stdio::null())
-        .spawn()
-        .context("cannot start the daemon to be measured")?;
-    let child = Running(child);
-    // The figure wanted is that of a daemon at work, after its first minute.
-    tokio::time::sleep(Duration::from_secs(60)).await;
-    let resident = resident_kib(child.0.id())?;
-    println!(
-        "\nresident memory of `run` with {METERS} meters every second: {:.1} MB after 60 s",
-        f64::from(resident) / 1000.0 * 1.024
-    );
-    drop(child);
-    drop(field);
-    println!("  {} of {METERS} meters were read at least 50 times", read_often(&dir.join("data"), 50)?);
-    Ok(())
-}
-
-/// How many meters have at least `least` readings of their total.
-fn read_often(data: &Path, least: u64) -> Result<usize, Failure> {
-    let store = Store::open_shared(data)?;
-    let mut count = 0;
-    for key in store.series()? {
-        if key.channel == Channel::total(Quantity::ActiveEnergyImport) {
-            let readings =
-                store.for_each_reading(&key, None, None, &mut |_| std::ops::ControlFlow::Continue(()))?;
-            count += usize::from(least <= readings);
-        }
-    }
-    Ok(count)
-}
-
-/// A child that ends with its owner.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-fn installation_text(ports: &FieldPorts) -> String {
-    let mut text =
-        String::from("[installation]\nid = \"bench\"\nname = \"Bench\"\n\n[web]\nlisten = \"127.0.0.1:0\"\n");
-    for (link, port) in &ports.gateways {
-        text.push_str(&format!(
-            "\n[[link]]\nid = \"{link}\"\nconnector = \"modbus-tcp\"\naddress = \"127.0.0.1:{port}\"\n"
-        ));
-        for unit in 1..=METERS_PER_GATEWAY {
-            text.push_str(&format!(
-                "\n[[meter]]\nid = \"{link}-{unit}\"\nlink = \"{link}\"\nmodel = \"eastron-sdm630\"\nevery_s = 1\nunit = {unit}\n"
-            ));
-        }
-    }
-    text
-}
-
-/// `VmRSS` of a process, in KiB.
-fn resident_kib(process: u32) -> anyhow::Result<u32> {
-    let status =
-        fs::read_to_string(format!("/proc/{process}/status")).context("cannot read the process's status")?;
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
-        .context("the process's status has no VmRSS")
 }

@@ -2,12 +2,16 @@
 //!
 //! Must never: record a word that the readings or the connection do not bear out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use analytics::counter::Decision;
 use analytics::series::{Accumulator, SeriesSettings};
 use clap::{Args, Subcommand};
-use model::{Act, DatedAct, Explanation, Instant, MeterFacts, MeterId, Project, SeriesKey, Zone};
+use model::{
+    Act, Channel, DatedAct, Explanation, Instant, MeterFacts, MeterId, Phase, Project, Quantity, SeriesKey,
+    Zone,
+};
 use store::Store;
 
 use crate::acts::{self, Said};
@@ -62,9 +66,26 @@ pub(crate) struct By {
     /// Who says so; printed in the report
     #[arg(long)]
     pub(crate) author: String,
-    /// Why; printed in the report
-    #[arg(long)]
+    /// Why; printed in the report. Only an exchange whose --closing or --opening is stated speaks for itself
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) total: OfTotal,
+}
+
+/// Which of a meter's totals is meant.
+#[derive(Debug, Args)]
+pub(crate) struct OfTotal {
+    /// Which total is meant, such as active_energy_export, where projects count on several of the meter
+    #[arg(long, value_name = "CHANNEL", value_parser = parse_channel)]
+    channel: Option<Channel>,
+}
+
+fn parse_channel(text: &str) -> Result<Channel, String> {
+    let (quantity, phase) = text.split_once('.').unwrap_or((text, Phase::Total.code()));
+    let channel = Quantity::parse(quantity).zip(Phase::parse(phase));
+    let channel = channel.map(|(quantity, phase)| Channel { quantity, phase });
+    channel.ok_or_else(|| "write it as `consuntivo read` shows it, such as active_energy_import".to_owned())
 }
 
 fn parse_explanation(text: &str) -> Result<Explanation, String> {
@@ -94,22 +115,17 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    pub(crate) fn open(config: &ConfigArg, meter: &MeterId) -> Result<Self, Failure> {
+    pub(crate) fn open(config: &ConfigArg, meter: &MeterId, total: &OfTotal) -> Result<Self, Failure> {
         let installation = Installation::load(&config.config)?;
         let store = installation.open_shared_store()?;
         let (projects, findings) = figures::projects(&store, &installation.catalog)?;
         for finding in findings {
             eprintln!("{finding}");
         }
-        let found = projects.iter().find_map(|p| {
-            p.meters().find(|(_, m)| m.id == *meter).map(|(_, facts)| (Arc::clone(p), facts.clone()))
-        });
-        let (project, facts) = found.ok_or_else(|| {
-            Failure::bad_input(format!(
-                "no imported project counts on a meter {meter}; its name stands in the project file"
-            ))
-        })?;
-        Ok(Self::of(store, &installation, &project, facts))
+        let all = projects.iter().flat_map(|p| p.meters().map(move |(_, facts)| (p, facts)));
+        let found: Vec<_> = all.filter(|(_, facts)| facts.id == *meter).collect();
+        let (project, facts) = one_total(meter, &found, total)?;
+        Ok(Self::of(store, &installation, project, facts.clone()))
     }
 
     fn of(store: Store, installation: &Installation, project: &Project, facts: MeterFacts) -> Self {
@@ -142,11 +158,42 @@ impl Counted {
         acts::record(&self.store, &said, clock::now())
     }
 
-    /// An amount in the unit that people read, with its unit.
+    /// An amount of the register in the unit that people read, with its unit.
     pub(crate) fn show(&self, amount: i64) -> String {
-        let unit = self.facts.carrier.base_unit();
-        format!("{:.3} {}", unit.to_display(amount), unit.display().symbol())
+        format!("{:.3} {}", amount as f64 / 1000.0, self.facts.register_unit().symbol())
     }
+}
+
+/// The one total that is meant among those that projects count on.
+fn one_total<'p>(
+    meter: &MeterId,
+    found: &[(&'p Arc<Project>, &'p MeterFacts)],
+    total: &OfTotal,
+) -> Result<(&'p Arc<Project>, &'p MeterFacts), Failure> {
+    let channels: BTreeSet<Channel> = found.iter().map(|(_, facts)| facts.total_channel()).collect();
+    let names = || channels.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let wanted = match (total.channel, channels.first()) {
+        (_, None) => {
+            return Err(Failure::bad_input(format!(
+                "no imported project counts on a meter {meter}; its name stands in the project file"
+            )));
+        }
+        (Some(channel), Some(_)) => channel,
+        (None, Some(only)) if channels.len() == 1 => *only,
+        (None, Some(_)) => {
+            return Err(Failure::bad_input(format!(
+                "projects count on several totals of {meter}; say which one is meant with --channel: {}",
+                names()
+            )));
+        }
+    };
+    let meant = found.iter().find(|(_, facts)| facts.total_channel() == wanted).copied();
+    meant.ok_or_else(|| {
+        Failure::bad_input(format!(
+            "no imported project counts on {wanted} of {meter}; on record are acts about {}",
+            names()
+        ))
+    })
 }
 
 fn list(config: &ConfigArg, meter: Option<&MeterId>, open: bool) -> Result<Exit, Failure> {
@@ -222,7 +269,7 @@ fn of_machine(counted: &Counted, at: Instant) -> Result<Decision, Failure> {
 
 fn accept(word: &Word) -> Result<Exit, Failure> {
     let (meter, at) = parse_decision(&word.decision)?;
-    let counted = Counted::open(&word.config, &meter)?;
+    let counted = Counted::open(&word.config, &meter, &word.by.total)?;
     let decision = of_machine(&counted, at)?;
     let explanation = word.explanation.unwrap_or(decision.explanation);
     if explanation == Explanation::Open {
@@ -254,7 +301,7 @@ fn not_possible(decision: &Decision, name: &str, explanation: Explanation) -> Fa
 
 fn reject(word: &Word) -> Result<Exit, Failure> {
     let (meter, at) = parse_decision(&word.decision)?;
-    let counted = Counted::open(&word.config, &meter)?;
+    let counted = Counted::open(&word.config, &meter, &word.by.total)?;
     let decision = of_machine(&counted, at)?;
     let said = counted.acts()?.into_iter().find_map(|a| match a.act {
         Act::Explained(explanation) if a.at == at => Some(explanation),
@@ -284,7 +331,7 @@ fn reject(word: &Word) -> Result<Exit, Failure> {
 
 fn reopen(decision: &str, by: &By, config: &ConfigArg) -> Result<Exit, Failure> {
     let (meter, at) = parse_decision(decision)?;
-    let counted = Counted::open(config, &meter)?;
+    let counted = Counted::open(config, &meter, &by.total)?;
     withdraw(&counted, at, by, decision)
 }
 
@@ -296,4 +343,38 @@ pub(crate) fn withdraw(counted: &Counted, at: Instant, by: &By, name: &str) -> R
     }
     println!("{name}  taken back; every version is kept");
     Ok(Exit::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_is_named_where_there_are_several() {
+        let text = include_str!("../../../config/examples/project.toml");
+        let catalog = config::Catalog::load(None).unwrap();
+        let (project, _) = config::parse_project(text, &catalog).unwrap();
+        let project = Arc::new(project);
+        let facts = project.meters().next().unwrap().1.clone();
+        let imported = MeterFacts { carrier: model::Carrier::GridElectricity, gas: None, ..facts };
+        let exported = MeterFacts { direction: model::Direction::Export, ..imported.clone() };
+        let meter = imported.id.clone();
+        let of = |found: &[&MeterFacts], channel: Option<&str>| {
+            let found: Vec<_> = found.iter().map(|facts| (&project, *facts)).collect();
+            let total = OfTotal { channel: channel.map(|text| parse_channel(text).unwrap()) };
+            one_total(&meter, &found, &total)
+                .map(|(_, facts)| facts.total_channel().to_string())
+                .map_err(|failure| format!("{failure:?}"))
+        };
+        let both = [&imported, &exported];
+        assert_eq!(of(&[&imported, &imported], None).as_deref(), Ok("active_energy_import"));
+        assert_eq!(of(&both, Some("active_energy_export")).as_deref(), Ok("active_energy_export"));
+        let said = of(&both, None).unwrap_err();
+        assert!(said.contains("--channel: active_energy_import, active_energy_export"), "{said}");
+        assert!(
+            of(&both, Some("heat_energy")).unwrap_err().contains("no imported project counts on heat_energy")
+        );
+        assert!(of(&[], None).unwrap_err().contains("no imported project counts on a meter"));
+        assert!(parse_channel("kWh").is_err());
+    }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use model::time::local_to_instant;
 use model::{Act, DatedAct, Instant, MeterId, SeriesKey, Unit, Value, Zone};
 
-use crate::commands::counter::{By, Counted, withdraw};
+use crate::commands::counter::{By, Counted, OfTotal, withdraw};
 use crate::exit::{Exit, Failure};
 use crate::{ConfigArg, acts};
 
@@ -29,6 +29,8 @@ pub(crate) enum What {
     /// List the exchanges recorded of a meter
     Exchanges {
         meter: MeterId,
+        #[command(flatten)]
+        total: OfTotal,
         #[command(flatten)]
         config: ConfigArg,
     },
@@ -65,10 +67,10 @@ pub(crate) fn meter(what: &What) -> Result<Exit, Failure> {
         What::Exchange { meter, closing, opening, word } => {
             exchange(meter, closing.as_deref(), opening.as_deref(), word)
         }
-        What::Exchanges { meter, config } => exchanges(meter, config),
+        What::Exchanges { meter, total, config } => exchanges(meter, total, config),
         What::Correct { meter, value, word } => correct(meter, value, word),
         What::Withdraw { meter, word } => {
-            let counted = Counted::open(&word.config, meter)?;
+            let counted = Counted::open(&word.config, meter, &word.by.total)?;
             let at = parse_instant(&word.at, counted.zone)?;
             withdraw(&counted, at, &word.by, &format!("{meter}@{at}"))
         }
@@ -81,7 +83,7 @@ fn exchange(
     opening: Option<&str>,
     word: &Word,
 ) -> Result<Exit, Failure> {
-    let counted = Counted::open(&word.config, meter)?;
+    let counted = Counted::open(&word.config, meter, &word.by.total)?;
     let at = parse_instant(&word.at, counted.zone)?;
     let total = |text: Option<&str>| text.map(|t| parse_total(t, &counted.key)).transpose();
     let (closing, opening) = (total(closing)?, total(opening)?);
@@ -101,19 +103,20 @@ fn print_exchange(counted: &Counted, at: Instant, closing: Option<i64>, opening:
     println!("{}@{at}  exchange: closing {}, opening {}", counted.key.meter, show(closing), show(opening));
 }
 
-fn exchanges(meter: &MeterId, config: &ConfigArg) -> Result<Exit, Failure> {
-    let counted = Counted::open(config, meter)?;
+fn exchanges(meter: &MeterId, total: &OfTotal, config: &ConfigArg) -> Result<Exit, Failure> {
+    let counted = Counted::open(config, meter, total)?;
     for act in acts::of_series(&counted.store, &counted.key)? {
         if let Act::Exchanged { closing, opening } = act.dated.act {
             print_exchange(&counted, act.dated.at, closing, opening);
-            println!("    by {} on {}: {}", act.author, act.recorded_at, act.reason);
+            let why = if act.reason.is_empty() { "no other reason stated" } else { &act.reason };
+            println!("    by {} on {}: {why}", act.author, act.recorded_at);
         }
     }
     Ok(Exit::OK)
 }
 
 fn correct(meter: &MeterId, value: &str, word: &Word) -> Result<Exit, Failure> {
-    let counted = Counted::open(&word.config, meter)?;
+    let counted = Counted::open(&word.config, meter, &word.by.total)?;
     let at = parse_instant(&word.at, counted.zone)?;
     let total = parse_total(value, &counted.key)?;
     let mut was = None;

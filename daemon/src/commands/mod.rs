@@ -3,6 +3,8 @@
 //! Must never: share state between commands; what two need stands in the modules above.
 
 pub(crate) mod bench;
+pub(crate) mod bench_decode;
+pub(crate) mod bench_memory;
 pub(crate) mod bench_mqtt;
 pub(crate) mod catalog;
 pub(crate) mod check;

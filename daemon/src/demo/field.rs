@@ -68,9 +68,8 @@ pub(super) async fn start(demo: &Demo, dir: &Path, now: Now) -> Result<Field, De
 pub(crate) struct Gateways(Vec<Gateway>);
 
 impl Gateways {
-    pub(crate) fn ports(&self) -> FieldPorts {
-        let named = |(n, gateway): (usize, &Gateway)| (format!("gateway-{n}"), gateway.address.port());
-        FieldPorts { gateways: self.0.iter().enumerate().map(named).collect(), broker: 0 }
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        self.0.iter().map(|gateway| gateway.address.port()).collect()
     }
 }
 

@@ -27,6 +27,7 @@ use config::meters::Meters;
 use model::{Instant, MeterId, ModelId, ProjectId, Reading, Zone};
 use profile::Measure;
 
+pub(crate) use broker::Broker;
 pub(crate) use field::{Field, FieldPorts, Gateways};
 pub(crate) use installation::DemoFiles;
 
@@ -123,15 +124,16 @@ impl Demo {
         FieldPorts { gateways: self.meters.iter().filter_map(link).collect(), broker: DISCARD }
     }
 
-    /// Opens gateways full of SDM630 meters, for measurements of the daemon itself.
+    /// Opens gateways full of meters of one model, for measurements of the daemon itself.
     pub(crate) async fn start_gateways(
         &self,
+        model: &str,
         count: usize,
         units: u8,
         clock: Arc<dyn connectors::Clock>,
     ) -> Result<Gateways, DemoError> {
         let now: registers::Now = Arc::new(move || clock.now());
-        field::start_many(self, count, units, "eastron-sdm630", &now).await
+        field::start_many(self, count, units, model, &now).await
     }
 
     /// The reports that the demonstration writes: the last whole year, and for the project completed at its end the

@@ -36,6 +36,8 @@ impl Device for Face {
         let mut known = false;
         for measure in &self.model.measures {
             let wanted = match measure.register.space {
+                Space::Coil => 1,
+                Space::Discrete => 2,
                 Space::Holding => 3,
                 Space::Input => 4,
             };

@@ -60,7 +60,7 @@ impl LossLine {
         let count = |n: u64| t.number(n as f64, 0);
         let share = (losses.expected > 0).then(|| losses.missing() as f64 / losses.expected as f64);
         Self {
-            month: format!("{} {}", t.of("page.month", &losses.month.number.to_string()), losses.month.year),
+            month: format!("{:02}/{}", losses.month.number, losses.month.year),
             expected: count(losses.expected),
             received: count(losses.received),
             missing: count(losses.missing()),

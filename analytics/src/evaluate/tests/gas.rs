@@ -15,6 +15,10 @@ fn read_at_the_meter() -> (MeterFacts, Accumulator) {
     facts.gas = Some(gas::of_place(239, 2617, 'E').unwrap());
     facts.wraps_at = Some(655_360);
     let settings = SeriesSettings::of(&facts, ROME, 900);
+    (facts, read(settings))
+}
+
+fn read(settings: SeriesSettings) -> Accumulator {
     let mut series = Accumulator::new(settings);
     let (start, end) = (day_start(day("2025-01-01"), ROME), day_start(day("2026-01-01"), ROME));
     let mut litres = 0.0;
@@ -26,7 +30,7 @@ fn read_at_the_meter() -> (MeterFacts, Accumulator) {
         litres += standard / 1.017_506;
         at += 900_000;
     }
-    (facts, series)
+    series
 }
 
 #[test]
@@ -64,8 +68,10 @@ fn months_of_the_series_add_up_to_the_converted_total() {
     let c = facts.gas.unwrap().coefficient;
     let months = series.snapshot(day_start(day("2026-01-01"), ROME)).months;
     let sum: i64 = months.iter().map(|m| m.amount).sum();
-    let raw: i64 = series.days().iter().map(|d| d.amount).sum();
-    assert_eq!(sum, c.standard_litres(raw));
+    let sum_of_days = |series: &Accumulator| series.days().iter().map(|d| d.amount).sum::<i64>();
+    assert_eq!(sum, sum_of_days(&series), "days are standard litres too");
+    let at_the_meter = read(SeriesSettings { gas: None, ..*series.settings() });
+    assert_eq!(sum, c.standard_litres(sum_of_days(&at_the_meter)));
 }
 
 #[test]

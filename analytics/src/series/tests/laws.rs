@@ -163,6 +163,35 @@ proptest! {
         prop_assert!(sum <= carried + 25_000 * (2 + a.decisions().len() as i64));
     }
 
+    /// Totals of any size at any times, without a meter behind them: months stay within their bounds, and no more than
+    /// the connection carries.
+    #[test]
+    fn whatever_totals_come_no_month_leaves_its_bounds(
+        shown in prop::collection::vec(
+            (prop_oneof![Just(0_i64), Just(60), Just(900), 1_i64..2_000, 1_i64..900_000],
+             prop_oneof![0_i64..2_000_000, 990_000_i64..1_010_000, Just(0), Just(999_999_999_999), Just(-1)]),
+            2..120,
+        ),
+        wraps_at in prop_oneof![Just(None), Just(Some(1_000_000_i64)), Just(Some(i64::MAX / 4))],
+    ) {
+        let mut a = Accumulator::new(SeriesSettings { wraps_at, ..settings() });
+        let mut now = start();
+        for &(later_s, total) in &shown {
+            now = now.plus_seconds(later_s);
+            a.push(now, total);
+        }
+        let mut sum = 0_i64;
+        for value in a.snapshot(now).months {
+            sum += value.amount;
+            prop_assert!(0 <= value.low && value.low <= value.amount, "{value:?}");
+            prop_assert!(value.high.is_none_or(|high| value.amount <= high), "{value:?}");
+        }
+        let carried = settings().ceiling_per_milli * (now.millis() - start().millis()) as f64;
+        let slack = 25_000.0 * (2 + a.decisions().len()) as f64;
+        prop_assert!(sum as f64 <= carried + slack, "{sum} of {carried} and {slack}");
+        prop_assert_eq!(a.days().iter().map(|d| d.amount).sum::<i64>(), sum);
+    }
+
     /// Readings that came late and doubled end in the same series, once it is made again in order.
     #[test]
     fn any_order_of_arrival_ends_in_the_same_months(

@@ -67,17 +67,54 @@ impl Status {
     /// What the meter says is wrong with it, where its values are not to be used: a meter in error may have
     /// stopped counting, and a total that stands still would be a saving.
     #[must_use]
-    pub const fn trouble(self) -> Option<&'static str> {
+    pub const fn trouble(self) -> Option<Trouble> {
         match self.0 & 0x03 {
             0 => {}
-            1 => return Some("its application is busy"),
-            2 => return Some("its application has an error"),
-            _ => return Some("an abnormal condition or alarm"),
+            1 => return Some(Trouble::Busy),
+            2 => return Some(Trouble::Error),
+            _ => return Some(Trouble::Abnormal),
         }
         if self.0 & 0x08 != 0 {
-            return Some("a permanent error");
+            return Some(Trouble::Permanent);
         }
-        if self.0 & 0x10 != 0 { Some("a temporary error") } else { None }
+        if self.0 & 0x10 != 0 { Some(Trouble::Temporary) } else { None }
+    }
+}
+
+/// What a meter says is wrong with itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    Busy,
+    Error,
+    Abnormal,
+    Permanent,
+    Temporary,
+}
+
+impl Trouble {
+    pub const ALL: [Self; 5] = [Self::Busy, Self::Error, Self::Abnormal, Self::Permanent, Self::Temporary];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Error => "error",
+            Self::Abnormal => "abnormal",
+            Self::Permanent => "permanent",
+            Self::Temporary => "temporary",
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "its application is busy",
+            Self::Error => "its application has an error",
+            Self::Abnormal => "an abnormal condition or alarm",
+            Self::Permanent => "a permanent error",
+            Self::Temporary => "a temporary error",
+        })
     }
 }
 
