@@ -23,8 +23,8 @@ mod slack;
 pub mod split;
 
 use acts::Acts;
-pub use hours::{HourValue, pack as pack_hours, unpack as unpack_hours};
 use hours::Hours;
+pub use hours::{HourValue, pack as pack_hours, unpack as unpack_hours};
 pub(crate) use notes::CODES;
 use notes::Notes;
 use slack::Slacks;

@@ -8,9 +8,7 @@ use std::sync::Mutex;
 
 use analytics::series::{Accumulator, Pushed, SeriesSettings};
 use chrono::NaiveDate;
-use model::{
-    Channel, DatedAct, Instant, MeterAct, MeterId, Project, Quality, Reading, SeriesKey, Value,
-};
+use model::{Channel, DatedAct, Instant, MeterAct, MeterId, Project, Quality, Reading, SeriesKey, Value};
 use store::{Store, StoreError};
 
 use crate::installation::Installation;

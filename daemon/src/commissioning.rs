@@ -127,7 +127,7 @@ fn of_meter(
         received: counted(Tally::Received),
         refused: counted(Tally::Refused) + counted(Tally::Quarantined),
         undecided: undecided as u64,
-        day: day_by_both(store, project, meter, series.days(), until)?,
+        day: day_by_both(store, project, meter, &series.days(), until)?,
     };
     Ok((delivered, series.readings()))
 }

@@ -212,8 +212,7 @@ impl<'s> Keeper<'s> {
         end: Instant,
     ) -> Result<Self, StoreError> {
         let kept = store.result(CHECKPOINT, key, &fingerprint, end, 0)?;
-        let resumed =
-            kept.and_then(|kept| Some((kept.at, Accumulator::resume(settings, acts, &kept.body)?)));
+        let resumed = kept.and_then(|kept| Some((kept.at, Accumulator::resume(settings, acts, &kept.body)?)));
         let (from, series) = match resumed {
             Some((at, series)) => (Some(at), series),
             None => (None, Accumulator::with_acts(settings, acts)),
@@ -250,5 +249,151 @@ impl<'s> Keeper<'s> {
     fn end(self) -> Result<Accumulator, StoreError> {
         keep(self.store, self.made);
         Ok(self.series)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use analytics::series::GAP_MILLIS_MIN;
+    use model::{Act, BaseUnit, Channel, MeterId, Origin, Quantity, Reading, Zone};
+    use store::StoreOptions;
+
+    use super::*;
+
+    const ROME: Zone = Zone::Europe__Rome;
+
+    fn settings() -> SeriesSettings {
+        SeriesSettings {
+            unit: BaseUnit::WattHour,
+            zone: ROME,
+            ceiling_per_milli: 100_000.0 / 3_600_000.0,
+            wraps_at: None,
+            resolution: 1,
+            gap_after_millis: 4 * GAP_MILLIS_MIN,
+            gas: None,
+        }
+    }
+
+    fn key() -> SeriesKey {
+        SeriesKey { meter: MeterId::new("m").unwrap(), channel: Channel::total(Quantity::ActiveEnergyImport) }
+    }
+
+    fn at(text: &str) -> Instant {
+        Instant::parse_rfc3339(text).unwrap()
+    }
+
+    fn reading(observed_at: Instant, total: i64, origin: Origin) -> Reading {
+        Reading {
+            series: key(),
+            observed_at,
+            received_at: observed_at,
+            value: Value::Total(total),
+            quality: Quality::Good,
+            origin,
+        }
+    }
+
+    /// A total an hour over fourteen months, with a reset and a day's hole.
+    fn store(folder: &std::path::Path) -> Store {
+        let store = Store::open(folder, StoreOptions::default()).unwrap();
+        let (begin, mut total) = (at("2024-11-03T00:30:00Z"), 1_000_000);
+        let mut readings = Vec::new();
+        for hour in 0..14 * 30 * 24 {
+            total = if hour == 2_000 { 50 } else { total + 700 + hour % 500 };
+            if !(5_000..5_024).contains(&hour) {
+                readings.push(reading(begin.plus_seconds(hour * 3_600), total, Origin::Modbus));
+            }
+        }
+        store.append_blocking(readings).unwrap();
+        store
+    }
+
+    /// What is made with what was kept, and what is made of all readings.
+    fn both(store: &Store, acts: &[DatedAct], until: Option<Instant>) -> (Vec<u8>, Vec<u8>) {
+        let kept = series(store, &key(), settings(), acts, until).unwrap();
+        let anew = series_anew(store, &key(), settings(), acts, until).unwrap();
+        (kept.checkpoint(), anew.checkpoint())
+    }
+
+    fn checkpoint(store: &Store, acts: &[DatedAct]) -> Option<Instant> {
+        let print = fingerprint(&settings(), acts);
+        let end = at("2030-01-01T00:00:00Z");
+        store.result(CHECKPOINT, &key(), &print, end, 0).unwrap().map(|kept| kept.at)
+    }
+
+    #[test]
+    fn a_series_is_the_same_with_and_without_what_was_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        for until in [None, Some(at("2024-12-31T23:00:00Z")), Some(at("2025-06-01T00:00:00Z"))] {
+            // Once to keep, once to use what was kept.
+            for _ in 0..2 {
+                let (kept, anew) = both(&store, &[], until);
+                assert_eq!(kept, anew, "until {until:?}");
+            }
+        }
+        assert_eq!(checkpoint(&store, &[]), Some(at("2025-12-01T00:00:00Z")));
+        // People's acts make another series.
+        let acts = [DatedAct { at: at("2025-02-01T00:30:00Z"), act: Act::Corrected { total: 10 } }];
+        assert_eq!(checkpoint(&store, &acts), None);
+        let (kept, anew) = both(&store, &acts, None);
+        assert_eq!(kept, anew);
+        assert_eq!(checkpoint(&store, &acts), Some(at("2025-12-01T00:00:00Z")));
+    }
+
+    #[test]
+    fn a_late_reading_makes_void_what_was_kept_after_it_and_nothing_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        let (before, _) = both(&store, &[], None);
+        // Within the hole, and again within the month in progress.
+        for (late, kept_until) in [
+            ("2025-12-20T10:45:00Z", "2025-12-01T00:00:00Z"),
+            ("2025-05-30T10:00:00Z", "2024-12-01T00:00:00Z"),
+        ] {
+            let value = both_total(&store, at(late));
+            store.append_blocking(vec![reading(at(late), value, Origin::File)]).unwrap();
+            assert_eq!(checkpoint(&store, &[]), Some(at(kept_until)), "{late}");
+            let (kept, anew) = both(&store, &[], None);
+            assert_eq!(kept, anew, "{late}");
+            assert_ne!(kept, before, "{late}");
+        }
+    }
+
+    /// A total that fits between its neighbours.
+    fn both_total(store: &Store, at: Instant) -> i64 {
+        let mut last = 0;
+        let mut note = |reading: &StoredReading| {
+            if let Value::Total(total) = reading.value {
+                last = total;
+            }
+            ControlFlow::Continue(())
+        };
+        store.for_each_reading(&key(), None, Some(at), &mut note).unwrap();
+        last + 1
+    }
+
+    #[test]
+    fn hours_of_a_month_are_kept_and_void_when_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        let month = Month { year: 2025, number: 3 };
+        let first = hours(&store, &key(), settings(), &[], month).unwrap();
+        // 743 hours, each with its hour's readings at half past.
+        assert_eq!(first.len(), 743);
+        assert!(first.iter().all(|h| h.covered_millis == 3_600_000));
+        let amount: i64 = first.iter().map(|h| h.amount).sum();
+        let whole = series(&store, &key(), settings(), &[], None).unwrap();
+        let days: i64 = whole.days().iter().filter(|d| Month::of(d.day) == month).map(|d| d.amount).sum();
+        assert_eq!(amount, days);
+        assert_eq!(hours(&store, &key(), settings(), &[], month).unwrap(), first);
+        let print = fingerprint(&settings(), &[]);
+        let from = month.bounds(ROME).0;
+        assert!(store.result(HOURS, &key(), &print, from, 0).unwrap().is_some());
+        let late = at("2025-03-10T10:00:00Z");
+        store.append_blocking(vec![reading(late, both_total(&store, late), Origin::File)]).unwrap();
+        let second = hours(&store, &key(), settings(), &[], month).unwrap();
+        assert_ne!(second, first);
+        assert_eq!(second.iter().map(|h| h.amount).sum::<i64>(), amount);
     }
 }

@@ -34,7 +34,7 @@ use std::process::ExitCode;
 
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand};
-use model::{MeterId, ProjectId};
+use model::{MeterId, Month, ProjectId};
 
 use crate::exit::{Exit, Failure};
 
@@ -107,6 +107,8 @@ enum Command {
         #[command(subcommand)]
         what: commands::meter::What,
     },
+    /// What the totals of a project's meter come to by hour, day or month (CSV)
+    Series(SeriesArgs),
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
     /// Write the report on the monitoring system, which goes with the first annual report
@@ -312,6 +314,31 @@ enum StoreWhat {
 }
 
 #[derive(Debug, Args)]
+struct SeriesArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The meter's id in its project file
+    #[arg(long, value_parser = parse_meter)]
+    meter: MeterId,
+    #[arg(long, value_enum, default_value_t = SeriesStep::Months)]
+    step: SeriesStep,
+    /// First month (default: the beginning of the project's baseline)
+    #[arg(long, value_name = "YYYY-MM", value_parser = parse_month)]
+    from: Option<Month>,
+    /// Last month (default: that of the latest reading)
+    #[arg(long, value_name = "YYYY-MM", value_parser = parse_month)]
+    to: Option<Month>,
+}
+
+/// The step of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SeriesStep {
+    Hours,
+    Days,
+    Months,
+}
+
+#[derive(Debug, Args)]
 struct ReportArgs {
     #[command(flatten)]
     config: ConfigArg,
@@ -380,6 +407,14 @@ fn parse_meter(text: &str) -> Result<MeterId, model::IdError> {
     MeterId::new(text)
 }
 
+fn parse_month(text: &str) -> Result<Month, String> {
+    let month =
+        text.split_once('-').and_then(|(year, number)| Month::new(year.parse().ok()?, number.parse().ok()?));
+    month
+        .filter(|m| (1990..=2200).contains(&m.year))
+        .ok_or_else(|| format!("{text:?} is no month; write it as 2025-03"))
+}
+
 fn parse_project(text: &str) -> Result<ProjectId, model::IdError> {
     ProjectId::new(text)
 }
@@ -427,6 +462,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Import { what } => commands::import::import(&what),
         Command::Counter { what } => commands::counter::counter(&what),
         Command::Meter { what } => commands::meter::meter(&what),
+        Command::Series(args) => commands::series::series(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::SystemReport(args) => commands::system_report::system_report(&args),
         Command::Store { what } => commands::store::store(&what),

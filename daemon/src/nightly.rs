@@ -53,7 +53,10 @@ fn finding(key: &SeriesKey) -> Finding {
         "series.kept.differs",
         Severity::Caution,
         format!("meter:{}", key.meter),
-        format!("what was kept of {} was not what its readings say; it was dropped and made again", key.channel),
+        format!(
+            "what was kept of {} was not what its readings say; it was dropped and made again",
+            key.channel
+        ),
         "everything after the journal can be made again from it",
     )
     .with("channel", key.channel)

@@ -18,5 +18,6 @@ pub(crate) mod read;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod scan;
-pub(crate) mod system_report;
+pub(crate) mod series;
 pub(crate) mod store;
+pub(crate) mod system_report;

@@ -57,7 +57,10 @@ fn verify(arg: &ConfigArg) -> Result<Exit, Failure> {
         compared.differing.len()
     );
     for key in &compared.differing {
-        eprintln!("{} {}: what was kept differed; it was dropped and will be made again", key.meter, key.channel);
+        eprintln!(
+            "{} {}: what was kept differed; it was dropped and will be made again",
+            key.meter, key.channel
+        );
     }
     Ok(Exit::OK)
 }

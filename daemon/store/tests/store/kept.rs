@@ -15,6 +15,7 @@ use store::{
     Tally,
 };
 
+use crate::results::result;
 use crate::support::{all, energy, gauge, note, stranger, total, values, voltage};
 
 fn kept(version: i64) -> PathBuf {
@@ -104,6 +105,7 @@ fn fill(store: &Store) {
     let (from, to) = (Instant::default(), Instant::from_seconds(1_500));
     store.archive_month("1970-01", from, to, to).unwrap().unwrap();
     assert_eq!(store.archive_drop(to.plus_seconds(1), to).unwrap(), 26);
+    store.keep_results(vec![result(&energy("boiler-1"), 1)]).unwrap();
     // In no chunk yet, and not accepted by the engine.
     store.append_blocking(vec![total(&energy("boiler-2"), 60, 1), gauge(&volts, 60, 230.25)]).unwrap();
 }
@@ -125,6 +127,9 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         assert_eq!(all(&store, &energy("boiler-2")).len(), usize::from(blocks));
         let waits = store.outbox_status("lake").unwrap().map(|status| status.pending_readings);
         assert_eq!(waits, blocks.then_some(2));
+        let made = result(&energy("boiler-1"), 1);
+        let kept = store.result(made.kind, &made.series, &made.fingerprint, made.at, 0).unwrap();
+        assert_eq!(kept.is_some(), 5 <= version);
         assert_eq!(store.conflicts(9).unwrap().len(), 1);
         assert_eq!(store.bills("IT001E00000001").unwrap()[0].amount, 90);
         assert_eq!(store.bills_replaced("IT001E00000001").unwrap()[0].amount, 100);

@@ -12,6 +12,7 @@ mod model_check;
 mod outbox;
 mod people;
 mod quarantine;
+mod results;
 mod retention;
 mod support;
 mod tally;
