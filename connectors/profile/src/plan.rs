@@ -35,16 +35,19 @@ impl Block {
 /// closed only when the next one would break a limit.
 #[must_use]
 pub fn plan(measures: &[Measure], limits: Limits) -> Vec<Block> {
-    let spans: Vec<(Space, (u16, u16))> = measures.iter().map(|m| (m.register.space, m.span())).collect();
+    let spans: Vec<Span> = measures.iter().map(|m| (m.register.space, m.span())).collect();
     merged(&spans, limits)
 }
 
-/// The fewest requests that cover all spans, each of a first and a last register; in `measures` the indices of the
+/// A space, and the first and last register in it.
+pub(crate) type Span = (Space, (u16, u16));
+
+/// The fewest requests that cover all spans; in `measures` the indices of the
 /// spans.
-pub(crate) fn merged(spans: &[(Space, (u16, u16))], limits: Limits) -> Vec<Block> {
+pub(crate) fn merged(spans: &[Span], limits: Limits) -> Vec<Block> {
     let limit = u32::from(limits.registers_per_request.clamp(1, REGISTERS_PER_REQUEST_MAX));
     let gap = u32::from(limits.widest_gap);
-    let mut order: Vec<(usize, (Space, (u16, u16)))> = spans.iter().copied().enumerate().collect();
+    let mut order: Vec<(usize, Span)> = spans.iter().copied().enumerate().collect();
     order.sort_by_key(|&(i, span)| (span, i));
 
     let mut blocks: Vec<Block> = Vec::new();

@@ -394,7 +394,7 @@ fn a_state_that_is_refused_or_does_not_come_is_not_a_good_one() {
     // Which request is not answered: the state's, or none, but the state is refused.
     for (front, silent) in GATEWAYS.into_iter().flat_map(|front| [(front, true), (front, false)]) {
         let (energies, codes) = virtually(async {
-            let thinks = move |number: u32| (!silent || number % 3 != 0).then_some(millis(20));
+            let thinks = move |number: u32| (!silent || !number.is_multiple_of(3)).then_some(millis(20));
             let device = Device { inputs: Box::new(|_, _| None), ..Device::thinking(thinks) };
             let sim = Sim::new(front, [(1, device)], None);
             let run = bench(front, sim, &[(1, with_statuses(&[(FAULT, 0)]))], 10).run(25).await;
