@@ -261,7 +261,8 @@ mod tests {
             [expected(&[31]), expected(&[89]), expected(&[90]), expected(&[31, 89, 95])],
             [0, 0, 1, 1]
         );
-        assert_eq!(expected(&[31, 1_000, 7_290]), 120);
+        // Due from 00:01 to 02:01, and it is 02:02.
+        assert_eq!(expected(&[31, 1_000, 7_290]), 121);
     }
 
     #[test]
