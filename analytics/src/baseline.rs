@@ -8,6 +8,8 @@ use model::Finding;
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::result::{BaselineModel, BaselinePoint};
 
+pub mod data;
+pub mod fit;
 pub mod heating;
 mod sufficiency;
 
