@@ -8,10 +8,12 @@ use model::Finding;
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::result::{BaselineModel, BaselinePoint};
 
+pub mod caltrack;
 pub mod data;
 pub mod fit;
 pub mod heating;
 mod sufficiency;
+pub mod wls;
 
 pub use sufficiency::{DAYS_MIN, PERIODS_MIN};
 
