@@ -29,16 +29,16 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Stable, for files and the command line.
+    /// Stable, for files and the command line; CalTRACK's names where it has one.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Flat => "flat",
-            Self::Heating => "heating",
-            Self::Cooling => "cooling",
-            Self::HeatingCooling => "heating-cooling",
+            Self::Flat => "intercept_only",
+            Self::Heating => "hdd_only",
+            Self::Cooling => "cdd_only",
+            Self::HeatingCooling => "cdd_hdd",
             Self::Linear => "linear",
-            Self::TwoLines => "two-lines",
+            Self::TwoLines => "two_lines",
         }
     }
 }

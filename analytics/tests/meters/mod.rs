@@ -16,7 +16,6 @@ pub(crate) struct Meter {
     pub(crate) temperatures: DailyMeans,
 }
 
-#[expect(dead_code, reason = "each test file uses its part")]
 impl Meter {
     pub(crate) fn baseline_data(&self) -> Data {
         Data::of(&self.baseline, &self.temperatures)
