@@ -8,8 +8,14 @@ use model::Finding;
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::result::{BaselineModel, BaselinePoint};
 
+pub mod caltrack;
+pub mod change_point;
+pub mod data;
+pub mod fit;
 pub mod heating;
+pub mod ratio;
 mod sufficiency;
+pub mod wls;
 
 pub use sufficiency::{DAYS_MIN, PERIODS_MIN};
 
