@@ -30,11 +30,13 @@ use search::{Bill, Search, View};
 pub const METHOD: &str = "averaged";
 
 /// Balance points every half kelvin, of heating from 5 °C, of cooling from 9 °C.
-const GRID: Grid = Grid { first_c: 5.0, step_c: 0.5, count: OFFSET + COOLING };
-const HEATING: usize = 41;
-const COOLING: usize = 41;
+const GRID: Grid = Grid { first_c: 5.0, step_c: 0.5, count: OFFSET + POINTS };
+const POINTS: usize = 41;
 /// Points of the grid below the first of cooling.
 const OFFSET: usize = 8;
+/// A first look takes every fourth point.
+const COARSE: usize = 4;
+const COARSE_POINTS: usize = POINTS.div_ceil(COARSE);
 
 /// Least degree days of a term in the baseline, in K·d: less is the weather of an afternoon or two, and the slope
 /// would be anything.
@@ -57,14 +59,6 @@ const REPORTED: f64 = 0.5;
 const SEEN_HEATING_C: f64 = 15.0;
 const SEEN_COOLING_C: f64 = 22.0;
 
-fn heating_c(point: usize) -> f64 {
-    GRID.balance_c(point)
-}
-
-fn cooling_c(point: usize) -> f64 {
-    GRID.balance_c(point + OFFSET)
-}
-
 /// The average over all laws. `None` with too few bills, or when they do not add up to any use, or a bill has no
 /// day with a temperature. `subject` begins the findings' subjects, such as `meter:boiler baseline`.
 #[must_use]
@@ -74,7 +68,7 @@ pub fn fit(data: &Data, terms: Terms, subject: &str) -> Option<Fit> {
     if data.len() < BILLS_MIN || !known || data.energy() <= 0.0 {
         return None;
     }
-    let bills: Vec<Bill> = data
+    let bills: Vec<Bill<POINTS>> = data
         .rows()
         .iter()
         .enumerate()
@@ -85,8 +79,7 @@ pub fn fit(data: &Data, terms: Terms, subject: &str) -> Option<Fit> {
             cooling: std::array::from_fn(|p| row.days * at(table.cooling(p + OFFSET), r)),
         })
         .collect();
-    let priors = Priors::new(terms == Terms::HeatingAndCooling);
-    let average = Average::of(&bills, &priors, terms == Terms::HeatingAndCooling);
+    let average = Average::of(&bills, terms == Terms::HeatingAndCooling);
     Some(average.finish(data, &bills, terms, subject))
 }
 
@@ -134,11 +127,12 @@ const WITH_DAYS: usize = 0;
 const WITH_USE: usize = 1;
 
 impl Average {
-    fn of(bills: &[Bill], priors: &Priors, with_cooling: bool) -> Self {
+    fn of(bills: &[Bill<POINTS>], with_cooling: bool) -> Self {
         let n = bills.len() as f64;
+        let priors = Priors::new(with_cooling);
         let look = Look {
-            bills,
-            priors,
+            bills: bills.iter().map(Bill::coarse).collect(),
+            priors: Priors::new(with_cooling),
             with_cooling,
             mean_days: bills.iter().map(|b| b.days).sum::<f64>() / n,
             mean_energy: bills.iter().map(|b| b.energy).sum::<f64>() / n,
@@ -158,11 +152,10 @@ impl Average {
             for noise in [WITH_DAYS, WITH_USE] {
                 let log_prior = hypothesis.log_prior() - std::f64::consts::LN_2;
                 let view = look.view(&weights, noise, variance, log_prior);
-                let search = Search::new(bills, &view, priors);
                 coarse_laws.clear();
-                let coarse = search.coarse(&mut coarse_laws);
+                let coarse = Search::new(&look.bills, &view, &look.priors).all(&mut coarse_laws);
                 let before = average.laws.len();
-                search.fine(&coarse, &mut average.laws);
+                Search::new(bills, &view, &priors).fine(&coarse, &mut average.laws);
                 if noise == WITH_DAYS {
                     let own = average.laws.get_mut(before..).unwrap_or_default();
                     weigh(own);
@@ -187,7 +180,7 @@ impl Average {
         weigh(&mut self.laws);
     }
 
-    fn finish(&self, data: &Data, bills: &[Bill], terms: Terms, subject: &str) -> Fit {
+    fn finish(&self, data: &Data, bills: &[Bill<POINTS>], terms: Terms, subject: &str) -> Fit {
         let members = self.laws.iter().map(|law| self.member(law)).collect();
         let model = self.shown();
         let parameters = 1.0
@@ -267,7 +260,7 @@ impl Average {
     }
 
     /// Bills that are more likely wrong than right.
-    fn gross_findings(&self, data: &Data, bills: &[Bill], subject: &str) -> Vec<Finding> {
+    fn gross_findings(&self, data: &Data, bills: &[Bill<POINTS>], subject: &str) -> Vec<Finding> {
         let probability = |bill: usize| -> f64 {
             let wrong = |under: &usize| self.hypotheses.get(*under).is_some_and(|h| h.holds(bill));
             self.laws.iter().zip(&self.under).filter(|(_, u)| wrong(u)).map(|(law, _)| law.weight).sum()
@@ -294,15 +287,15 @@ impl Average {
 }
 
 /// What every look at the bills shares.
-struct Look<'a> {
-    bills: &'a [Bill],
-    priors: &'a Priors,
+struct Look {
+    bills: Vec<Bill<COARSE_POINTS>>,
+    priors: Priors<COARSE_POINTS>,
     with_cooling: bool,
     mean_days: f64,
     mean_energy: f64,
 }
 
-impl Look<'_> {
+impl Look {
     fn view<'v>(&self, weights: &'v [f64], noise: usize, variance: f64, log_prior: f64) -> View<'v> {
         View {
             weights,
@@ -318,7 +311,7 @@ impl Look<'_> {
     /// 1 over each bill's variance in units of a mean bill's, which is `variance`: with its days, and with the square
     /// of its expected use per day where that is given. A gross bill may be off by as much as a bill.
     fn weights(&self, hypothesis: &Hypothesis, expected: Option<&[f64]>, variance: f64) -> Vec<f64> {
-        let one = |(i, bill): (usize, &Bill)| {
+        let one = |(i, bill): (usize, &Bill<COARSE_POINTS>)| {
             let share = bill.days / self.mean_days;
             let relative = expected.map_or(1.0, |e| {
                 Scatter::relative(e.get(i).copied().unwrap_or(0.0) / bill.days * self.mean_days / self.mean_energy)
@@ -334,12 +327,9 @@ impl Look<'_> {
         let weights = self.weights(hypothesis, None, variance);
         let view = self.view(&weights, WITH_DAYS, variance, hypothesis.log_prior());
         let mut laws = Vec::with_capacity(256);
-        Search::new(self.bills, &view, self.priors).coarse(&mut laws);
-        weigh(&mut laws);
-        let best = laws.iter().copied().reduce(|a, b| if a.log_weight < b.log_weight { b } else { a });
-        let best = best.unwrap_or_else(|| unreachable_law(self.mean_energy / self.mean_days));
-        let evidence = best.log_weight - best.weight.ln();
-        (evidence, laws.iter().map(|law| law.weight * law.variance).sum(), best)
+        let best = Search::new(&self.bills, &view, &self.priors).all(&mut laws).best;
+        let sum = weigh(&mut laws);
+        (best.log_weight + sum.ln(), laws.iter().map(|law| law.weight * law.variance).sum(), best)
     }
 
     /// None wrong; and, where a bill stands out, which may be. With the variance of a mean bill.
@@ -396,23 +386,8 @@ impl Look<'_> {
     }
 }
 
-/// The flat law stands on every grid; this is its like without anything known.
-fn unreachable_law(level: f64) -> Law {
-    Law {
-        log_weight: 0.0,
-        weight: 1.0,
-        heating: None,
-        cooling: None,
-        coefficients: [level, 0.0, 0.0],
-        covariance: [[0.0; 3]; 3],
-        variance: level * level,
-        freedom: 1.0,
-        noise: WITH_DAYS,
-    }
-}
-
-/// Makes the weights sum to 1.
-fn weigh(laws: &mut [Law]) {
+/// Makes the weights sum to 1; their sum before, in units of the largest.
+fn weigh(laws: &mut [Law]) -> f64 {
     let best = laws.iter().map(|law| law.log_weight).fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
     for law in laws.iter_mut() {
@@ -420,10 +395,11 @@ fn weigh(laws: &mut [Law]) {
         sum += law.weight;
     }
     laws.iter_mut().for_each(|law| law.weight /= sum);
+    sum
 }
 
 /// What the laws together expect of a bill.
-fn mean(laws: &[Law], bill: &Bill) -> f64 {
+fn mean(laws: &[Law], bill: &Bill<POINTS>) -> f64 {
     let one = |law: &Law| {
         let heating = law.heating.map_or(0.0, |h| bill.heating[h]);
         let cooling = law.cooling.map_or(0.0, |c| bill.cooling[c]);
@@ -446,8 +422,8 @@ fn model(law: &Law) -> Model {
         kind: kind_of(law),
         regressor: Regressor::EachDay,
         base_per_day: law.coefficients[0],
-        heating_balance_c: law.heating.map(heating_c),
-        cooling_balance_c: law.cooling.map(cooling_c),
+        heating_balance_c: law.heating.map(|p| GRID.balance_c(p)),
+        cooling_balance_c: law.cooling.map(|p| GRID.balance_c(p + OFFSET)),
         heating_per_degree_day: law.coefficients[1],
         cooling_per_degree_day: law.coefficients[2],
     }

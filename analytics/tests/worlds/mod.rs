@@ -3,7 +3,9 @@
 //!
 //! Must never: depend on anything but its seed, or be adjusted to a model that is judged by it.
 
+pub mod judge;
 mod random;
+pub mod references;
 
 pub use random::Random;
 

@@ -2,7 +2,7 @@
 //!
 //! Must never: be fitted to a set of meters.
 
-use super::{COOLING, HEATING, cooling_c, heating_c};
+use super::{GRID, OFFSET, POINTS};
 
 /// Where heating and cooling begin, in °C. Rooms are kept near 20 °C in winter and sun, people and appliances give 3
 /// to 6 K of it; rooms are cooled at 25 or 26 °C and the same gains move the outdoor temperature down from there.
@@ -30,21 +30,24 @@ pub(super) const TERM_UNSEEN: f64 = 0.5;
 
 /// Logarithms of the prior of shapes and balance points.
 #[derive(Debug)]
-pub(super) struct Priors {
+pub(super) struct Priors<const N: usize> {
     pub(super) flat: f64,
-    pub(super) heating: [f64; HEATING],
-    pub(super) cooling: [f64; COOLING],
+    pub(super) heating: [f64; N],
+    pub(super) cooling: [f64; N],
     /// To be added to those two for a law with both terms.
     pub(super) both: f64,
 }
 
-impl Priors {
+impl<const N: usize> Priors<N> {
     /// All shapes are equally likely: flat and heating for a fuel, else also cooling and both. In the last the cooling
     /// balance point is not below that of heating.
     pub(super) fn new(with_cooling: bool) -> Self {
         let shapes: f64 = if with_cooling { 4.0 } else { 2.0 };
-        let heating: [f64; HEATING] = normalised(|k| heating_c(k) - HEATING_C);
-        let cooling: [f64; COOLING] = normalised(|k| cooling_c(k) - COOLING_C);
+        let step = (POINTS - 1) / (N - 1);
+        let heating_c = |k: usize| GRID.balance_c(k * step);
+        let cooling_c = |k: usize| GRID.balance_c(k * step + OFFSET);
+        let heating: [f64; N] = normalised(|k| heating_c(k) - HEATING_C);
+        let cooling: [f64; N] = normalised(|k| cooling_c(k) - COOLING_C);
         let mut ordered = 0.0;
         for (h, ph) in heating.iter().enumerate() {
             let above = cooling.iter().enumerate().filter(|(c, _)| heating_c(h) <= cooling_c(*c));

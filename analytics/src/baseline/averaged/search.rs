@@ -11,28 +11,36 @@ use statrs::function::gamma::ln_gamma;
 
 use super::law::Law;
 use super::priors::{Priors, SCATTER, SCATTER_BILLS};
-use super::{COOLING, DEGREE_DAYS_MIN, HEATING, OFFSET};
+use super::{COARSE, COARSE_POINTS, DEGREE_DAYS_MIN, OFFSET, POINTS};
 
 /// Laws less likely than the best by more than this (in log) are left out: each below 1 %, their sum without effect.
 pub(super) const KEPT: f64 = 5.0;
 /// Cells of the coarse grid (2 K) whose best corner is less likely than the best by more than this are not refined.
 const REFINED: f64 = 12.0;
-/// Points of the grid to a point of the coarse one.
-const COARSE: usize = 4;
-const CELLS: usize = HEATING.div_ceil(COARSE);
 
-/// Degree days of the bills at every point of the grids, in K·d.
+/// Degree days of a bill at every point of a grid with `N` points for heating and as many for cooling, in K·d.
 #[derive(Debug)]
-pub(super) struct Bill {
+pub(super) struct Bill<const N: usize> {
     pub(super) days: f64,
     pub(super) energy: f64,
-    pub(super) heating: [f64; HEATING],
-    pub(super) cooling: [f64; COOLING],
+    pub(super) heating: [f64; N],
+    pub(super) cooling: [f64; N],
+}
+
+impl Bill<POINTS> {
+    pub(super) fn coarse(&self) -> Bill<COARSE_POINTS> {
+        Bill {
+            days: self.days,
+            energy: self.energy,
+            heating: std::array::from_fn(|p| self.heating[p * COARSE]),
+            cooling: std::array::from_fn(|p| self.cooling[p * COARSE]),
+        }
+    }
 }
 
 /// Weighted sums of the bills.
 #[derive(Debug)]
-struct Sums {
+struct Sums<const N: usize> {
     n: f64,
     days: f64,
     log_weights: f64,
@@ -40,9 +48,9 @@ struct Sums {
     de: f64,
     ee: f64,
     /// Of degree days as they are, with days, with themselves, with energy.
-    heating: [Column; HEATING],
-    cooling: [Column; COOLING],
-    cross: [[f64; COOLING]; HEATING],
+    heating: [Column; N],
+    cooling: [Column; N],
+    cross: Box<[[f64; N]; N]>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,33 +94,33 @@ pub(super) struct View<'a> {
 
 /// The sums under one view, ready for laws.
 #[derive(Debug)]
-pub(super) struct Search<'a> {
+pub(super) struct Search<'a, const N: usize> {
     view: &'a View<'a>,
     /// Of the base load.
     dd: f64,
     base: f64,
     squares: f64,
     log_base: f64,
-    heating: [Reduced; HEATING],
-    cooling: [Reduced; COOLING],
-    cross: Box<[[f64; COOLING]; HEATING]>,
+    heating: [Reduced; N],
+    cooling: [Reduced; N],
+    cross: Box<[[f64; N]; N]>,
     /// k of laws with 0, 1 and 2 terms, and ln Γ(k).
     k: [(f64, f64); 3],
-    priors: &'a Priors,
+    priors: &'a Priors<N>,
 }
 
-fn sums(bills: &[Bill], view: &View<'_>) -> Box<Sums> {
-    let mut s = Box::new(Sums {
+fn sums<const N: usize>(bills: &[Bill<N>], view: &View<'_>) -> Sums<N> {
+    let mut s = Sums {
         n: bills.len() as f64,
         days: 0.0,
         log_weights: 0.0,
         dd: 0.0,
         de: 0.0,
         ee: 0.0,
-        heating: [Column::default(); HEATING],
-        cooling: [Column::default(); COOLING],
-        cross: [[0.0; COOLING]; HEATING],
-    });
+        heating: [Column::default(); N],
+        cooling: [Column::default(); N],
+        cross: Box::new([[0.0; N]; N]),
+    };
     for (bill, &w) in bills.iter().zip(view.weights) {
         let (wd, we) = (w * bill.days, w * bill.energy);
         s.days += bill.days;
@@ -138,8 +146,8 @@ fn sums(bills: &[Bill], view: &View<'_>) -> Box<Sums> {
     s
 }
 
-impl<'a> Search<'a> {
-    pub(super) fn new(bills: &[Bill], view: &'a View<'a>, priors: &'a Priors) -> Self {
+impl<'a, const N: usize> Search<'a, N> {
+    pub(super) fn new(bills: &[Bill<N>], view: &'a View<'a>, priors: &'a Priors<N>) -> Self {
         let s = sums(bills, view);
         let k = |coefficients: f64| {
             let k = 0.5 * (s.n - coefficients + SCATTER_BILLS);
@@ -165,7 +173,7 @@ impl<'a> Search<'a> {
         };
         let heating = std::array::from_fn(|p| reduce(&s.heating[p], priors.heating[p]));
         let cooling = std::array::from_fn(|p| reduce(&s.cooling[p], priors.cooling[p]));
-        let mut cross = Box::new(s.cross);
+        let mut cross = s.cross;
         for (line, h) in cross.iter_mut().zip(&s.heating) {
             let mean = h.d / dd;
             line.iter_mut().zip(&s.cooling).for_each(|(cell, c)| *cell -= mean * c.d);
@@ -266,38 +274,52 @@ impl<'a> Search<'a> {
         Law { log_weight, weight: 0.0, heating, cooling, coefficients, covariance, variance, freedom, noise }
     }
 
-    /// Every law of the coarse grid that is not hopeless, appended to `laws`; the best log weight and the cells to
-    /// refine.
-    pub(super) fn coarse(&self, laws: &mut Vec<Law>) -> Coarse {
-        let mut best = f64::NEG_INFINITY;
-        let mut push = |law: Law| {
-            best = best.max(law.log_weight);
-            laws.push(law);
-            law.log_weight
-        };
-        push(self.flat());
-        for h in (0..HEATING).step_by(COARSE) {
-            self.one(Some(h), None, f64::NEG_INFINITY).map(&mut push);
-        }
-        let mut cells = [[f64::NEG_INFINITY; CELLS]; CELLS];
-        if self.view.with_cooling {
-            for c in (0..COOLING).step_by(COARSE) {
-                self.one(None, Some(c), f64::NEG_INFINITY).map(&mut push);
+    /// The first cooling point at or above heating point `h`.
+    fn first_above(h: usize) -> usize {
+        // Both grids have the same step; that of cooling begins OFFSET fine points higher.
+        h.saturating_sub(if N == POINTS { OFFSET } else { OFFSET / COARSE })
+    }
+}
+
+impl Search<'_, COARSE_POINTS> {
+    /// Every law of the coarse grid, appended to `laws`; the best of them, and the cells to refine.
+    pub(super) fn all(&self, laws: &mut Vec<Law>) -> Coarse {
+        let mut best = self.flat();
+        laws.push(best);
+        let mut cells = [[f64::NEG_INFINITY; COARSE_POINTS]; COARSE_POINTS];
+        let mut floor = best.log_weight - REFINED;
+        let mut push = |law: Option<Law>| {
+            if let Some(law) = law {
+                if best.log_weight < law.log_weight {
+                    best = law;
+                }
+                laws.push(law);
             }
-            for h in (0..HEATING).step_by(COARSE).filter(|h| self.heating[*h].usable) {
-                for c in (h.saturating_sub(OFFSET)..COOLING).filter(|c| c % COARSE == 0) {
-                    if let Some(law) = self.both(h, c, f64::NEG_INFINITY) {
-                        cells[h / COARSE][c / COARSE] = push(law);
-                    }
+            best.log_weight - REFINED
+        };
+        for h in 0..COARSE_POINTS {
+            floor = push(self.one(Some(h), None, floor));
+        }
+        if self.view.with_cooling {
+            for c in 0..COARSE_POINTS {
+                floor = push(self.one(None, Some(c), floor));
+            }
+            for h in (0..COARSE_POINTS).filter(|h| self.heating[*h].usable) {
+                for c in Self::first_above(h)..COARSE_POINTS {
+                    let law = self.both(h, c, floor);
+                    cells[h][c] = law.map_or(f64::NEG_INFINITY, |law| law.log_weight);
+                    floor = push(law);
                 }
             }
         }
         Coarse { best, cells }
     }
+}
 
+impl Search<'_, POINTS> {
     /// Every law of the grid that may count, appended to `laws`.
     pub(super) fn fine(&self, coarse: &Coarse, laws: &mut Vec<Law>) {
-        let mut best = coarse.best;
+        let mut best = coarse.best.log_weight;
         let mut push = |law: Option<Law>| {
             if let Some(law) = law {
                 best = best.max(law.log_weight);
@@ -306,22 +328,22 @@ impl<'a> Search<'a> {
             best - KEPT
         };
         let mut floor = push(Some(self.flat()));
-        for h in 0..HEATING {
+        for h in 0..POINTS {
             floor = push(self.one(Some(h), None, floor));
         }
         if !self.view.with_cooling {
             return;
         }
-        for c in 0..COOLING {
+        for c in 0..POINTS {
             floor = push(self.one(None, Some(c), floor));
         }
-        for h in (0..HEATING).filter(|h| self.heating[*h].usable) {
-            for block in 0..CELLS {
-                if coarse.around(h / COARSE, block) < coarse.best - REFINED {
+        for h in (0..POINTS).filter(|h| self.heating[*h].usable) {
+            for cell in 0..COARSE_POINTS {
+                if coarse.around(h / COARSE, cell) < coarse.best.log_weight - REFINED {
                     continue;
                 }
-                let from = (block * COARSE).max(h.saturating_sub(OFFSET));
-                for c in from..((block + 1) * COARSE).min(COOLING) {
+                let from = (cell * COARSE).max(Self::first_above(h));
+                for c in from..((cell + 1) * COARSE).min(POINTS) {
                     floor = push(self.both(h, c, floor));
                 }
             }
@@ -341,14 +363,14 @@ struct Term {
 /// What the coarse grid says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Coarse {
-    best: f64,
-    cells: [[f64; CELLS]; CELLS],
+    pub(super) best: Law,
+    cells: [[f64; COARSE_POINTS]; COARSE_POINTS],
 }
 
 impl Coarse {
     /// The best of the corners of a cell.
     fn around(&self, h: usize, c: usize) -> f64 {
-        let (next_h, next_c) = ((h + 1).min(CELLS - 1), (c + 1).min(CELLS - 1));
+        let (next_h, next_c) = ((h + 1).min(COARSE_POINTS - 1), (c + 1).min(COARSE_POINTS - 1));
         let corners =
             [self.cells[h][c], self.cells[next_h][c], self.cells[h][next_c], self.cells[next_h][next_c]];
         corners.into_iter().fold(f64::NEG_INFINITY, f64::max)
