@@ -264,6 +264,3 @@ fn pieces(window: Window, daily: bool) -> Vec<FitPeriod> {
 pub fn is_plausible(date: NaiveDate) -> bool {
     (1900..2200).contains(&date.year())
 }
-
-#[cfg(test)]
-mod tests;

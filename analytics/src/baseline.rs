@@ -12,10 +12,13 @@ pub mod averaged;
 pub mod caltrack;
 pub mod change_point;
 pub mod data;
+pub mod drivers;
 pub mod fit;
 pub mod heating;
+pub mod linear;
 pub mod ratio;
 mod sufficiency;
+pub mod towt;
 pub mod wls;
 
 pub use sufficiency::{DAYS_MIN, PERIODS_MIN};

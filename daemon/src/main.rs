@@ -103,6 +103,8 @@ enum Command {
         #[command(subcommand)]
         what: commands::meter::What,
     },
+    /// What a meter saved, from two files alone: baseline model, adjusted baseline, avoided energy, band
+    Analyze(commands::analyze::AnalyzeArgs),
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
     /// Run the demonstration portfolio on simulated meters
@@ -366,6 +368,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Import { what } => commands::import::import(&what),
         Command::Counter { what } => commands::counter::counter(&what),
         Command::Meter { what } => commands::meter::meter(&what),
+        Command::Analyze(args) => commands::analyze::analyze(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) => commands::bench::bench(&args.dir),
