@@ -9,6 +9,7 @@ use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::result::{BaselineModel, BaselinePoint};
 
 pub mod averaged;
+pub mod breaks;
 pub mod caltrack;
 pub mod change_point;
 pub mod data;

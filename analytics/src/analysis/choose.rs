@@ -7,7 +7,7 @@ use model::{Finding, Severity};
 use super::{DAYS_MIN, Method, Question};
 use crate::baseline::data::Data;
 use crate::baseline::fit::{Fit, Kind};
-use crate::baseline::{caltrack, change_point, ratio};
+use crate::baseline::{averaged, caltrack, change_point, ratio};
 
 /// Fewest periods of a model with terms, as for two-monthly bills of a year.
 const PERIODS_MIN: usize = 6;
@@ -85,7 +85,7 @@ fn method(question: &Question<'_>, data: &Data, daily: bool) -> (Method, &'stati
         return (Method::DegreeDays, "less than a year of data tells the base load, not a balance point");
     }
     if !daily {
-        return (Method::CaltrackMonthly, "bills or months of a year");
+        return (Method::Averaged, "bills or months of a year do not tell one balance point from the next");
     }
     if change_point_is_better(question, data) {
         return (
@@ -132,6 +132,7 @@ fn options(question: &Question<'_>, interval: caltrack::Interval) -> caltrack::O
 fn run(question: &Question<'_>, method: Method, data: &Data, findings: &mut Vec<Finding>) -> Option<Fit> {
     match method {
         Method::Auto => None,
+        Method::Averaged => averaged::fit(data, question.terms, &format!("{} baseline", question.subject)),
         Method::CaltrackMonthly => caltrack::fit(data, options(question, caltrack::Interval::Monthly)),
         Method::CaltrackDaily => caltrack::fit(data, options(question, caltrack::Interval::Daily)),
         Method::ChangePoint => change_point::fit(data),
