@@ -146,6 +146,7 @@ impl Average {
             energy: look.mean_energy,
         };
         let mut coarse_laws = Vec::with_capacity(256);
+        let mut best = f64::NEG_INFINITY;
         for number in 0..average.hypotheses.len() {
             let hypothesis = average.hypotheses[number];
             let mut weights = look.weights(&hypothesis, None, variance);
@@ -155,7 +156,8 @@ impl Average {
                 coarse_laws.clear();
                 let coarse = Search::new(&look.bills, &view, &look.priors).all(&mut coarse_laws);
                 let before = average.laws.len();
-                Search::new(bills, &view, &priors).fine(&coarse, &mut average.laws);
+                let refined = Search::new(bills, &view, &priors).fine(&coarse, best, &mut average.laws);
+                best = best.max(refined);
                 if noise == WITH_DAYS {
                     let own = average.laws.get_mut(before..).unwrap_or_default();
                     weigh(own);

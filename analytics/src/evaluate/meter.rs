@@ -9,6 +9,7 @@ use model::{
 };
 
 use super::{COVERAGE_MIN, MeterInput, YearInput, months};
+use crate::baseline::breaks::{self, Point};
 use crate::baseline::{self, FitPeriod, Fitted};
 use crate::bills::{self, SettledBills};
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
@@ -122,6 +123,7 @@ pub(super) fn assess(
         row.bound_standstill(facts);
     }
     report_withheld(context, facts, &rows, &subject, &mut findings);
+    findings.extend(suspected_event(context, &reference, &rows, &subject));
     let assessment = sum_up(facts, &reference, &rows, &findings);
     let year = MeterYear {
         building: building.clone(),
@@ -482,6 +484,31 @@ fn sum_up(facts: &MeterFacts, reference: &Reference, rows: &[Row], findings: &[F
         measured,
         because,
     }
+}
+
+/// A step in what the reporting months leave unexplained. Told, never adjusted.
+fn suspected_event(
+    context: &Context<'_>,
+    reference: &Reference,
+    rows: &[Row],
+    subject: &str,
+) -> Option<Finding> {
+    let Reference::Model(fitted, _) = reference else { return None };
+    let point = |row: &Row| {
+        let (adjusted, measured) = (row.adjusted?, row.shown.measured?);
+        let comparable = row.shown.avoided.is_some() && !adjusted.is_doubtful() && row.still_ratio == 0.0;
+        comparable.then(|| Point {
+            from: row.shown.month.first_day(),
+            days: adjusted.days,
+            expected: adjusted.energy,
+            measured,
+            deviation: (fitted.spread.variance_per_day * adjusted.days).sqrt(),
+        })
+    };
+    let points: Vec<Point> = rows.iter().filter_map(point).collect();
+    let parameters = if fitted.model.heating_base_c.is_some() { 3.0 } else { 1.0 };
+    let found = breaks::find(&points, fitted.model.quality.n as f64 - parameters)?;
+    Some(breaks::finding(&found, &format!("{subject} {}", context.input.year), "reporting"))
 }
 
 /// Adds what the meters may be off by their class.

@@ -109,6 +109,13 @@ pub(super) struct Search<'a, const N: usize> {
     priors: &'a Priors<N>,
 }
 
+/// At most ln x, for normal numbers above zero, and less by 0.06 at the worst: straight between powers of two.
+fn ln_at_most(x: f64) -> f64 {
+    const ONE: i64 = 0x3FF0_0000_0000_0000;
+    const STEP: f64 = std::f64::consts::LN_2 / 4_503_599_627_370_496.0;
+    (x.to_bits().cast_signed() - ONE) as f64 * STEP
+}
+
 fn sums<const N: usize>(bills: &[Bill<N>], view: &View<'_>) -> Sums<N> {
     let mut s = Sums {
         n: bills.len() as f64,
@@ -193,14 +200,29 @@ impl<'a, const N: usize> Search<'a, N> {
         }
     }
 
-    /// Log weight of a law with `terms` terms: its prior, the determinant of its terms and its squares.
-    fn log_weight(&self, terms: usize, log_prior: f64, determinant: f64, squares: f64) -> f64 {
+    /// Log weight of a law with `terms` terms: its prior, the determinant of its terms and its squares. `None` when it
+    /// is below the floor.
+    fn log_weight(
+        &self,
+        (terms, log_prior): (usize, f64),
+        determinant: f64,
+        squares: f64,
+        floor: f64,
+    ) -> Option<f64> {
         let (k, log_gamma) = self.k[terms];
-        self.log_base + log_prior + log_gamma - 0.5 * determinant.ln() - k * (0.5 * squares).ln()
+        let whole = self.log_base + log_prior + log_gamma;
+        let at = |ln: fn(f64) -> f64| whole - 0.5 * ln(determinant) - k * ln(0.5 * squares);
+        // Most laws are hopeless, and a bound that costs no logarithm says so.
+        if at(ln_at_most) < floor {
+            return None;
+        }
+        Some(at(f64::ln)).filter(|log_weight| floor <= *log_weight)
     }
 
     fn flat(&self) -> Law {
-        self.law(0, None, None, self.log_weight(0, self.priors.flat, 1.0, self.squares), self.squares, &[])
+        let always = f64::NEG_INFINITY;
+        let log_weight = self.log_weight((0, self.priors.flat), 1.0, self.squares, always).unwrap_or(always);
+        self.law(0, None, None, log_weight, self.squares, &[])
     }
 
     fn one(&self, heating: Option<usize>, cooling: Option<usize>, floor: f64) -> Option<Law> {
@@ -213,10 +235,7 @@ impl<'a, const N: usize> Search<'a, N> {
         }
         let slope = column.e / column.xx;
         let squares = self.squares - slope * column.e;
-        let log_weight = self.log_weight(1, column.log_prior, column.xx, squares);
-        if log_weight < floor {
-            return None;
-        }
+        let log_weight = self.log_weight((1, column.log_prior), column.xx, squares, floor)?;
         let term = Term { at: if heating.is_some() { 1 } else { 2 }, slope, mean: column.mean };
         let law = self.law(1, heating, cooling, log_weight, squares, &[(term, [1.0 / column.xx, 0.0])]);
         Some(law.with_physical_signs()).filter(|law| floor <= law.log_weight)
@@ -233,10 +252,7 @@ impl<'a, const N: usize> Search<'a, N> {
         let cooling = (a.xx * b.e - x * a.e) / determinant;
         let squares = self.squares - heating * a.e - cooling * b.e;
         let log_prior = a.log_prior + b.log_prior + self.priors.both;
-        let log_weight = self.log_weight(2, log_prior, determinant, squares);
-        if log_weight < floor {
-            return None;
-        }
+        let log_weight = self.log_weight((2, log_prior), determinant, squares, floor)?;
         let terms = [
             (Term { at: 1, slope: heating, mean: a.mean }, [b.xx / determinant, -x / determinant]),
             (Term { at: 2, slope: cooling, mean: b.mean }, [-x / determinant, a.xx / determinant]),
@@ -304,10 +320,10 @@ impl Search<'_, COARSE_POINTS> {
             for c in 0..COARSE_POINTS {
                 floor = push(self.one(None, Some(c), floor));
             }
-            for h in (0..COARSE_POINTS).filter(|h| self.heating[*h].usable) {
-                for c in Self::first_above(h)..COARSE_POINTS {
+            for (h, line) in cells.iter_mut().enumerate().filter(|(h, _)| self.heating[*h].usable) {
+                for (c, cell) in line.iter_mut().enumerate().skip(Self::first_above(h)) {
                     let law = self.both(h, c, floor);
-                    cells[h][c] = law.map_or(f64::NEG_INFINITY, |law| law.log_weight);
+                    *cell = law.map_or(f64::NEG_INFINITY, |law| law.log_weight);
                     floor = push(law);
                 }
             }
@@ -317,9 +333,10 @@ impl Search<'_, COARSE_POINTS> {
 }
 
 impl Search<'_, POINTS> {
-    /// Every law of the grid that may count, appended to `laws`.
-    pub(super) fn fine(&self, coarse: &Coarse, laws: &mut Vec<Law>) {
-        let mut best = coarse.best.log_weight;
+    /// Every law of the grid that may count beside one of log weight `other`, appended to `laws`; the best log weight.
+    pub(super) fn fine(&self, coarse: &Coarse, other: f64, laws: &mut Vec<Law>) -> f64 {
+        let mut best = coarse.best.log_weight.max(other);
+        let hopeless = best - REFINED;
         let mut push = |law: Option<Law>| {
             if let Some(law) = law {
                 best = best.max(law.log_weight);
@@ -332,14 +349,14 @@ impl Search<'_, POINTS> {
             floor = push(self.one(Some(h), None, floor));
         }
         if !self.view.with_cooling {
-            return;
+            return floor + KEPT;
         }
         for c in 0..POINTS {
             floor = push(self.one(None, Some(c), floor));
         }
         for h in (0..POINTS).filter(|h| self.heating[*h].usable) {
             for cell in 0..COARSE_POINTS {
-                if coarse.around(h / COARSE, cell) < coarse.best.log_weight - REFINED {
+                if coarse.around(h / COARSE, cell) < hopeless {
                     continue;
                 }
                 let from = (cell * COARSE).max(Self::first_above(h));
@@ -348,6 +365,7 @@ impl Search<'_, POINTS> {
                 }
             }
         }
+        floor + KEPT
     }
 }
 
