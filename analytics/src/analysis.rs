@@ -7,6 +7,8 @@ use chrono::{Datelike, NaiveDate};
 use model::{Finding, Month, Severity};
 
 use crate::baseline::FitPeriod;
+use crate::baseline::averaged;
+use crate::baseline::breaks;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::change_point::Shape;
 use crate::baseline::data::{Data, Grid};
@@ -56,6 +58,8 @@ pub struct MeterPeriod {
 pub enum Method {
     /// Chosen by the data, with the reason among the findings.
     Auto,
+    /// The average over balance points and shapes, for bills.
+    Averaged,
     CaltrackMonthly,
     CaltrackDaily,
     /// The change-point shape that the Bayesian information criterion prefers.
@@ -66,8 +70,9 @@ pub enum Method {
 }
 
 impl Method {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Auto,
+        Self::Averaged,
         Self::CaltrackMonthly,
         Self::CaltrackDaily,
         Self::ChangePoint,
@@ -85,6 +90,7 @@ impl Method {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Auto => "auto",
+            Self::Averaged => averaged::METHOD,
             Self::CaltrackMonthly => "caltrack-monthly",
             Self::CaltrackDaily => "caltrack-daily",
             Self::ChangePoint => "change-point",
@@ -178,6 +184,10 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         }
         let prediction = fit.predict(&reporting_data);
         let compared = compare(&prediction, &reporting, question.confidence);
+        findings.extend(unseen(question, fit, &reporting_data));
+        let points = breaks::points(fit, &reporting_data);
+        let found = breaks::find(&points, fit.freedom);
+        findings.extend(found.map(|found| breaks::finding(&found, question.subject, "reporting")));
         rules::judge(
             &rules::Case { question, fit, data: &data, reporting: &reporting_data, compared, prediction },
             &mut findings,
@@ -185,6 +195,9 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         Some(compared)
     });
     if let Some(fit) = &fit {
+        findings.extend(fit.findings.iter().cloned());
+        let found = breaks::find(&breaks::points(fit, &data), fit.freedom);
+        findings.extend(found.map(|found| breaks::finding(&found, question.subject, "baseline")));
         rules::judge_fit(question, fit, &data, daily, &mut findings);
     }
     let normalised =
@@ -192,6 +205,26 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
     Answer { fit, method, reporting: compared, normalised, findings }
+}
+
+/// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.
+fn unseen(question: &Question<'_>, fit: &Fit, reporting: &Data) -> Vec<Finding> {
+    let Some(met) = fit.experience else { return Vec::new() };
+    let (heating, cooling) = met.unseen(reporting, reporting.rows());
+    let finding = |term: &'static str, balance_c: f64, beyond: f64| {
+        let says = format!(
+            "the reporting period has {beyond:.0} K·d of {term} (to {balance_c} °C) beyond twice what the baseline \
+             met: what the building uses in such weather is not known, and the band is wide for it"
+        );
+        let rule = "ASHRAE Guideline 14-2014: a model holds within the range of its baseline's conditions";
+        Finding::new("fit.unseen_weather", Severity::Caution, question.subject, says, rule)
+            .with("term", term)
+            .with("balance_c", balance_c)
+            .with("degree_days", format!("{beyond:.0}"))
+    };
+    let heating = (0.0 < heating).then(|| finding("heating", met.heating_c, heating));
+    let cooling = met.cooling_c.filter(|_| 0.0 < cooling).map(|c| finding("cooling", c, cooling));
+    heating.into_iter().chain(cooling).collect()
 }
 
 fn compare(prediction: &Prediction, reporting: &screen::Screened, confidence: f64) -> Reporting {

@@ -8,6 +8,8 @@ use model::Finding;
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::result::{BaselineModel, BaselinePoint};
 
+pub mod averaged;
+pub mod breaks;
 pub mod caltrack;
 pub mod change_point;
 pub mod data;

@@ -22,3 +22,4 @@ pub mod result;
 pub mod scheme;
 pub mod series;
 pub mod text;
+pub mod uncertainty;

@@ -8,7 +8,7 @@ use super::{DAYS_MIN, MeterPeriod, Method, Question};
 use crate::baseline::FitPeriod;
 use crate::baseline::data::Data;
 use crate::baseline::fit::{Fit, Kind};
-use crate::baseline::{caltrack, change_point, ratio};
+use crate::baseline::{averaged, caltrack, change_point, ratio};
 
 /// Fewest periods of a model with terms, as for two-monthly bills of a year.
 const PERIODS_MIN: usize = 6;
@@ -121,7 +121,7 @@ fn method(question: &Question<'_>, data: &Data, (daily, by_month): (bool, bool))
         return (Method::CaltrackMonthly, why);
     }
     if !daily {
-        return (Method::CaltrackMonthly, "bills or months of a year");
+        return (Method::Averaged, "bills or months of a year do not tell one balance point from the next");
     }
     if change_point_is_better(question, data) {
         return (
@@ -168,6 +168,7 @@ fn options(question: &Question<'_>, interval: caltrack::Interval) -> caltrack::O
 fn run(question: &Question<'_>, method: Method, data: &Data, findings: &mut Vec<Finding>) -> Option<Fit> {
     match method {
         Method::Auto => None,
+        Method::Averaged => averaged::fit(data, question.terms, &format!("{} baseline", question.subject)),
         Method::CaltrackMonthly => caltrack::fit(data, options(question, caltrack::Interval::Monthly)),
         Method::CaltrackDaily => caltrack::fit(data, options(question, caltrack::Interval::Daily)),
         Method::ChangePoint => change_point::fit(data),

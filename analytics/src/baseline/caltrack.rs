@@ -202,6 +202,7 @@ fn finish(data: &Data, model: Model, interval: Interval) -> Fit {
         model,
         quality,
         findings: Vec::new(),
+        experience: None,
     }
 }
 

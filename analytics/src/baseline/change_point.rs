@@ -525,5 +525,6 @@ fn fit_of(data: &Data, o: &Optimum) -> Option<Fit> {
         model,
         quality: Quality::of(data, &model, parameters),
         findings: Vec::new(),
+        experience: None,
     })
 }

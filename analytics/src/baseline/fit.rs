@@ -98,10 +98,13 @@ impl Model {
     #[must_use]
     pub fn energy(&self, data: &Data, row: &Row) -> f64 {
         let (heating, cooling) = self.degree_days_per_day(data, row);
-        row.days
-            * (self.base_per_day
-                + self.heating_per_degree_day * heating
-                + self.cooling_per_degree_day * cooling)
+        self.energy_of(row.days, heating, cooling)
+    }
+
+    fn energy_of(&self, days: f64, heating_per_day: f64, cooling_per_day: f64) -> f64 {
+        days * (self.base_per_day
+            + self.heating_per_degree_day * heating_per_day
+            + self.cooling_per_degree_day * cooling_per_day)
     }
 }
 
@@ -129,6 +132,69 @@ pub struct Member {
     /// At least 1 for variances raised by residuals that follow each other.
     pub inflation: f64,
     pub leverage: Leverage,
+    pub scatter: Scatter,
+}
+
+/// How the variance of a period grows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scatter {
+    /// With its days.
+    Days,
+    /// With its days and the square of its use per day, relative to the mean use per day of the baseline.
+    Use { mean_per_day: f64 },
+}
+
+impl Scatter {
+    /// By how much the variance of a day is larger than at the mean use, when its use is `ratio` times the mean; a
+    /// tenth of the mean at the least, so that a period without use is not free of noise.
+    #[must_use]
+    pub fn relative(ratio: f64) -> f64 {
+        ratio.max(0.1).powi(2)
+    }
+
+    /// Days of `row` as the variance counts them, when the law gives it `energy`.
+    fn days(self, row: &Row, energy: f64) -> f64 {
+        match self {
+            Self::Days => row.days,
+            Self::Use { mean_per_day } => row.days * Self::relative(energy / row.days / mean_per_day),
+        }
+    }
+}
+
+/// What weather a baseline has met, and what a term may use that it could not show. Degree days in K·d.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Experience {
+    pub heating_c: f64,
+    pub heating: f64,
+    /// `None` for a meter that does not cool.
+    pub cooling_c: Option<f64>,
+    pub cooling: f64,
+    /// Use per degree day of a term that was not seen, in display units.
+    pub slope: f64,
+    /// How likely such a term is.
+    pub likely: f64,
+}
+
+/// Degree days that count as met beside twice those of the baseline, in K·d: a warm or a cold week.
+const MET_ANYWAY: f64 = 20.0;
+
+impl Experience {
+    /// Heating and cooling degree days of some rows beyond twice what the baseline met, in K·d.
+    #[must_use]
+    pub fn unseen(&self, data: &Data, rows: &[Row]) -> (f64, f64) {
+        let beyond = |met: f64, per_day: &dyn Fn(&Row) -> f64| {
+            let now: f64 = rows.iter().map(|r| r.days * per_day(r)).sum();
+            (now - 2.0 * met - MET_ANYWAY).max(0.0)
+        };
+        let cooling = self.cooling_c.map_or(0.0, |c| beyond(self.cooling, &|r| data.cooling_per_day(r, c)));
+        (beyond(self.heating, &|r| data.heating_per_day(r, self.heating_c)), cooling)
+    }
+
+    /// Variance of what terms that the baseline could not show may use.
+    fn variance(&self, data: &Data, rows: &[Row]) -> f64 {
+        let (heating, cooling) = self.unseen(data, rows);
+        self.likely * self.slope * self.slope * (heating * heating + cooling * cooling)
+    }
 }
 
 /// How well a fit follows its baseline. Ratios, not percent.
@@ -159,6 +225,8 @@ pub struct Fit {
     /// Degrees of freedom of s², for Student's t.
     pub freedom: f64,
     pub findings: Vec<Finding>,
+    /// `None` where the method does not judge the weather beyond its baseline's.
+    pub experience: Option<Experience>,
 }
 
 /// Energy under given weather, with what is known of its error.
@@ -207,13 +275,14 @@ impl Fit {
         };
         let mut squares = 0.0;
         for member in &self.members {
-            let (mut heating, mut cooling) = (0.0, 0.0);
+            let (mut heating, mut cooling, mut noisy_days) = (0.0, 0.0, 0.0);
+            let (w, m) = (member.weight, &member.model);
             for row in rows {
-                let (h, c) = member.model.degree_days_per_day(data, row);
+                let (h, c) = m.degree_days_per_day(data, row);
                 heating += row.days * h;
                 cooling += row.days * c;
+                noisy_days += member.scatter.days(row, m.energy_of(row.days, h, c));
             }
-            let (w, m) = (member.weight, &member.model);
             let heat = m.heating_per_degree_day * heating;
             let cool = m.cooling_per_degree_day * cooling;
             let energy = m.base_per_day * days + heat + cool;
@@ -223,12 +292,13 @@ impl Fit {
             sum.cooling += w * cool;
             squares += w * energy * energy;
             sum.model_variance += w * variance * member.leverage.of([days, heating, cooling]);
-            sum.noise_variance += w * variance * days;
+            sum.noise_variance += w * variance * noisy_days;
         }
         if 1 < self.members.len() {
             // Members that disagree are part of what is not known.
             sum.model_variance += (squares - sum.energy * sum.energy).max(0.0);
         }
+        sum.model_variance += self.experience.map_or(0.0, |met| met.variance(data, rows));
         sum
     }
 }

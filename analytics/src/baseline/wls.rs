@@ -3,7 +3,7 @@
 //! Must never: invert what cannot be told apart, or call residuals independent that are not.
 
 use super::data::{Data, Row};
-use super::fit::{Kind, Leverage, Member, Model, Regressor, autocorrelation};
+use super::fit::{Kind, Leverage, Member, Model, Regressor, Scatter, autocorrelation};
 
 /// Two terms closer to a multiple of each other than this cannot be told apart.
 const COLLINEAR: f64 = 1e-10;
@@ -136,6 +136,7 @@ pub fn member(data: &Data, model: Model, parameters: f64) -> Member {
         variance_per_day: if 0.0 < freedom { sse / freedom } else { f64::INFINITY },
         inflation: inflation(data, &model),
         leverage: leverage(data, &model),
+        scatter: Scatter::Days,
     }
 }
 
