@@ -19,7 +19,7 @@ const R2_MIN: f64 = 0.5;
 /// Whether a file of days is to be analysed by months.
 pub(super) fn wants_months(question: &Question<'_>) -> bool {
     match question.method {
-        Method::CaltrackMonthly => true,
+        Method::CaltrackMonthly | Method::Averaged => true,
         Method::Auto => {
             let (from, to) = (question.baseline.from, question.baseline.to);
             let inside = question.periods.iter().filter(|p| from <= p.from && p.to <= to);
@@ -118,7 +118,7 @@ fn method(question: &Question<'_>, data: &Data, (daily, by_month): (bool, bool))
     if by_month {
         let why =
             "the weather explains less than half of what single days differ by; months average the week out";
-        return (Method::CaltrackMonthly, why);
+        return (Method::Averaged, why);
     }
     if !daily {
         return (Method::Averaged, "bills or months of a year do not tell one balance point from the next");
