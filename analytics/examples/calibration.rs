@@ -13,6 +13,7 @@ use analytics::baseline::averaged;
 use analytics::baseline::caltrack::{self, Interval, Options, Terms};
 use analytics::baseline::data::Grid;
 use worlds::judge::{Case, Said, Tally};
+use worlds::strata::strata;
 use worlds::{World, references, world};
 
 const WORLDS: u64 = 4000;
@@ -33,11 +34,17 @@ fn main() {
             tallies.entry((1, format!("averaged: {name}"))).or_default().add(truth, own);
         }
         let wrong = if world.has_gross_error { "one wrong bill" } else { "no wrong bill" };
-        let options =
-            Options { grid: Grid::FAHRENHEIT_3, interval: Interval::Monthly, terms: Terms::HeatingAndCooling };
+        let options = Options {
+            grid: Grid::FAHRENHEIT_3,
+            interval: Interval::Monthly,
+            terms: Terms::HeatingAndCooling,
+        };
         let others = [
             ("averaged", Some(own)),
-            ("CalTRACK monthly", caltrack::fit(&case.baseline, options).map(|f| Said::by(&f, &case.reporting))),
+            (
+                "CalTRACK monthly",
+                caltrack::fit(&case.baseline, options).map(|f| Said::by(&f, &case.reporting)),
+            ),
             ("AICc-weighted least squares", references::aicc(&case)),
         ];
         for (name, said) in others {
@@ -47,7 +54,9 @@ fn main() {
             }
         }
     }
-    println!("| {count} worlds | n | median error % | P95 % | RMSE % | in the 90 % band | median half-width % |");
+    println!(
+        "| {count} worlds | n | median error % | P95 % | RMSE % | in the 90 % band | median half-width % |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for ((_, name), tally) in &tallies {
         println!(
@@ -91,44 +100,4 @@ fn speed(name: &str, count: u64, chosen: impl Fn(&World) -> bool) {
         1e6 / each(fits),
         each(predictions)
     );
-}
-
-/// What the building is counted under.
-fn strata(world: &World) -> Vec<String> {
-    let mut names = vec!["all".to_owned()];
-    if world.has_gross_error {
-        names.push("one wrong bill".into());
-        return names;
-    }
-    let level = |value: f64, low: f64, high: f64| match value {
-        v if v < low => "low",
-        v if v < high => "middle",
-        _ => "high",
-    };
-    names.push(format!("shape {:?}", world.shape));
-    names.push(format!("bills {:?}", world.bills_kind));
-    let bills = match world.baseline.len() {
-        0..8 => "4 to 7",
-        8..12 => "8 to 11",
-        12..15 => "12 to 14",
-        15..26 => "15 to 25",
-        _ => "26 and more",
-    };
-    names.push(format!("number of bills {bills}"));
-    names.push(format!("daily noise {}", level(world.daily_noise, 0.03, 0.08)));
-    names.push(format!("daily correlation {}", level(world.daily_correlation, 0.3, 0.6)));
-    names.push(format!("month effect {}", level(world.month_effect, 0.015, 0.03)));
-    names.push(format!("base share {}", level(world.base_share, 0.25, 0.5)));
-    names.push(format!("annual mean temperature {}", level(world.mean_c, 10.0, 15.0)));
-    for (has, name) in [
-        (0.0 < world.knee_k, "soft knees"),
-        (world.has_season, "base load with a season"),
-        (world.has_closure, "closed in summer"),
-        (world.cooling_share.0 < 0.02 && 0.04 < world.cooling_share.1, "cooling that the baseline hardly shows"),
-    ] {
-        if has {
-            names.push(name.into());
-        }
-    }
-    names
 }

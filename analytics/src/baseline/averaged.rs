@@ -188,10 +188,13 @@ impl Average {
                 .laws
                 .iter()
                 .map(|law| {
-                    2.0 * law.weight * f64::from(u8::from(law.heating.is_some()) + u8::from(law.cooling.is_some()))
+                    2.0 * law.weight
+                        * f64::from(u8::from(law.heating.is_some()) + u8::from(law.cooling.is_some()))
                 })
                 .sum::<f64>();
-        let met = |per_day: &dyn Fn(&super::data::Row) -> f64| data.rows().iter().map(|r| r.days * per_day(r)).sum();
+        let met = |per_day: &dyn Fn(&super::data::Row) -> f64| {
+            data.rows().iter().map(|r| r.days * per_day(r)).sum()
+        };
         Fit {
             method: METHOD,
             members,
@@ -232,16 +235,13 @@ impl Average {
         let kinds = [Kind::Flat, Kind::Heating, Kind::Cooling, Kind::HeatingCooling];
         let share =
             |kind: Kind| self.laws.iter().filter(|l| kind_of(l) == kind).map(|l| l.weight).sum::<f64>();
-        let kind =
-            kinds.into_iter().max_by(|a, b| share(*a).total_cmp(&share(*b))).unwrap_or(Kind::Flat);
+        let kind = kinds.into_iter().max_by(|a, b| share(*a).total_cmp(&share(*b))).unwrap_or(Kind::Flat);
         let whole = share(kind);
         let mean = |of: &dyn Fn(&Model) -> f64| {
             let own = self.laws.iter().filter(|l| kind_of(l) == kind);
             own.map(|l| l.weight * of(&model(l))).sum::<f64>() / whole
         };
-        let balance = |of: fn(&Model) -> Option<f64>, has: bool| {
-            has.then(|| mean(&|m| of(m).unwrap_or(0.0)))
-        };
+        let balance = |of: fn(&Model) -> Option<f64>, has: bool| has.then(|| mean(&|m| of(m).unwrap_or(0.0)));
         Model {
             kind,
             regressor: Regressor::EachDay,
@@ -314,9 +314,12 @@ impl Look {
         let one = |(i, bill): (usize, &Bill<COARSE_POINTS>)| {
             let share = bill.days / self.mean_days;
             let relative = expected.map_or(1.0, |e| {
-                Scatter::relative(e.get(i).copied().unwrap_or(0.0) / bill.days * self.mean_days / self.mean_energy)
+                Scatter::relative(
+                    e.get(i).copied().unwrap_or(0.0) / bill.days * self.mean_days / self.mean_energy,
+                )
             });
-            let gross = if hypothesis.holds(i) { (GROSS_SIZE * self.mean_energy).powi(2) / variance } else { 0.0 };
+            let gross =
+                if hypothesis.holds(i) { (GROSS_SIZE * self.mean_energy).powi(2) / variance } else { 0.0 };
             1.0 / (share * relative + gross)
         };
         self.bills.iter().enumerate().map(one).collect()

@@ -26,7 +26,8 @@ pub fn most_relative_error(carrier: Carrier, class: &str) -> Option<f64> {
             _ => None,
         };
     }
-    if carrier == Carrier::Electricity {
+    let electric = [Carrier::GridElectricity, Carrier::OnSitePv, Carrier::SmallWind, Carrier::SmallHydro];
+    if electric.contains(&carrier) {
         return match class {
             "A" => Some(0.035),
             "B" | "2" | "2.0" => Some(0.02),
@@ -53,14 +54,14 @@ mod tests {
     #[test]
     fn classes_are_read_as_they_are_written_on_meters() {
         let cases = [
-            (Carrier::Electricity, "B", Some(0.02)),
-            (Carrier::Electricity, "MID C", Some(0.007)),
-            (Carrier::Electricity, "classe 1", Some(0.01)),
-            (Carrier::Electricity, "0,5S", Some(0.005)),
+            (Carrier::GridElectricity, "B", Some(0.02)),
+            (Carrier::GridElectricity, "MID C", Some(0.007)),
+            (Carrier::GridElectricity, "classe 1", Some(0.01)),
+            (Carrier::GridElectricity, "0,5S", Some(0.005)),
             (Carrier::NaturalGas, "1,5", Some(0.015)),
             (Carrier::NaturalGas, "B", None),
-            (Carrier::DistrictHeat, "2", Some(0.03)),
-            (Carrier::DistrictHeat, "B", None),
+            (Carrier::DistrictHeating, "2", Some(0.03)),
+            (Carrier::DistrictHeating, "B", None),
         ];
         for (carrier, class, expected) in cases {
             assert_eq!(most_relative_error(carrier, class), expected, "{carrier:?} {class}");

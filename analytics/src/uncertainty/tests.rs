@@ -12,14 +12,13 @@ fn meter(number: u8) -> MeterId {
 
 fn uncertain() -> impl Strategy<Value = Uncertain> {
     let part = (0_u8..3, -50.0_f64..50.0);
-    (-1e3_f64..1e3, 0.0_f64..100.0, 0.0_f64..100.0, 0.0_f64..50.0, prop::collection::vec(part, 0..4)).prop_map(
-        |(best, less, more, own, parts)| {
+    (-1e3_f64..1e3, 0.0_f64..100.0, 0.0_f64..100.0, 0.0_f64..50.0, prop::collection::vec(part, 0..4))
+        .prop_map(|(best, less, more, own, parts)| {
             parts.into_iter().fold(
                 Uncertain::exact(best).bounded(less, more).scattered(own),
                 |sum, (number, half_width)| sum.through(Source::Model(meter(number)), half_width),
             )
-        },
-    )
+        })
 }
 
 fn near(a: f64, b: f64) -> bool {
@@ -42,7 +41,10 @@ fn two_buildings_are_independent_and_one_meter_twice_is_not() {
     let of = |number| Uncertain::exact(10.0).through(Source::Instrument(meter(number)), 3.0);
     assert!(near(of(1).plus(&of(2)).half_width(), 18.0_f64.sqrt()));
     assert!(near(of(1).plus(&of(1)).half_width(), 6.0));
-    assert!(near(of(1).plus(&of(1).times(-1.0)).half_width(), 0.0), "a meter's own error falls out of a difference");
+    assert!(
+        near(of(1).plus(&of(1).times(-1.0)).half_width(), 0.0),
+        "a meter's own error falls out of a difference"
+    );
 }
 
 proptest! {

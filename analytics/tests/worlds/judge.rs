@@ -13,13 +13,13 @@ use super::{Bill, World};
 
 /// A building's bills and weather, as methods see them.
 #[derive(Debug)]
-pub struct Case {
-    pub baseline: Data,
-    pub reporting: Data,
+pub(crate) struct Case {
+    pub(crate) baseline: Data,
+    pub(crate) reporting: Data,
 }
 
 impl Case {
-    pub fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World) -> Self {
         let first = NaiveDate::from_ymd_opt(2019, 1, 1).unwrap();
         let day = |number: usize| first + Days::new(number as u64);
         let station = StationId::new("planted").unwrap();
@@ -48,13 +48,13 @@ impl Case {
 
 /// What a method says of the reporting year.
 #[derive(Debug, Clone, Copy)]
-pub struct Said {
-    pub energy: f64,
-    pub half_width: f64,
+pub(crate) struct Said {
+    pub(crate) energy: f64,
+    pub(crate) half_width: f64,
 }
 
 impl Said {
-    pub fn by(fit: &Fit, reporting: &Data) -> Self {
+    pub(crate) fn by(fit: &Fit, reporting: &Data) -> Self {
         let prediction = fit.predict(reporting);
         Self { energy: prediction.energy, half_width: prediction.half_width(0.9) }
     }
@@ -62,39 +62,39 @@ impl Said {
 
 /// Errors of one method over many buildings, as shares of the truth.
 #[derive(Debug, Default, Clone)]
-pub struct Tally {
+pub(crate) struct Tally {
     errors: Vec<f64>,
     half_widths: Vec<f64>,
     held: usize,
 }
 
 impl Tally {
-    pub fn add(&mut self, truth: f64, said: Said) {
+    pub(crate) fn add(&mut self, truth: f64, said: Said) {
         let error = (said.energy - truth).abs();
         self.held += usize::from(error <= said.half_width);
         self.errors.push(error / truth);
         self.half_widths.push(said.half_width / truth);
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.errors.len()
     }
 
     /// Share of the truths inside the band.
-    pub fn coverage(&self) -> f64 {
+    pub(crate) fn coverage(&self) -> f64 {
         self.held as f64 / self.errors.len() as f64
     }
 
     /// The error below which this share of all lies.
-    pub fn error(&self, share: f64) -> f64 {
+    pub(crate) fn error(&self, share: f64) -> f64 {
         quantile(&self.errors, share)
     }
 
-    pub fn half_width(&self, share: f64) -> f64 {
+    pub(crate) fn half_width(&self, share: f64) -> f64 {
         quantile(&self.half_widths, share)
     }
 
-    pub fn root_mean_square(&self) -> f64 {
+    pub(crate) fn root_mean_square(&self) -> f64 {
         (self.errors.iter().map(|e| e * e).sum::<f64>() / self.errors.len() as f64).sqrt()
     }
 }

@@ -3,18 +3,19 @@
 //!
 //! Must never: depend on anything but its seed, or be adjusted to a model that is judged by it.
 
-pub mod judge;
+pub(crate) mod judge;
 mod random;
-pub mod references;
+pub(crate) mod references;
+pub(crate) mod strata;
 
-pub use random::Random;
+use random::Random;
 
 /// Days of the year before which months begin.
 const MONTHS: [usize; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /// Which terms the planted load has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shape {
+pub(crate) enum Shape {
     Flat,
     Heating,
     Cooling,
@@ -23,7 +24,7 @@ pub enum Shape {
 
 /// How bills divide time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Bills {
+pub(crate) enum Bills {
     CivilMonths,
     /// 25 to 35 days.
     Uneven,
@@ -34,50 +35,50 @@ pub enum Bills {
 
 /// A period and its energy as billed.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bill {
+pub(crate) struct Bill {
     /// Days from the beginning of the weather, end exclusive.
-    pub from: usize,
-    pub to: usize,
-    pub energy: f64,
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) energy: f64,
 }
 
 /// One planted building.
 #[derive(Debug, Clone)]
-pub struct World {
-    pub shape: Shape,
-    pub bills_kind: Bills,
+pub(crate) struct World {
+    pub(crate) shape: Shape,
+    pub(crate) bills_kind: Bills,
     /// Standard deviation of a day's energy around its mean.
-    pub daily_noise: f64,
-    pub daily_correlation: f64,
+    pub(crate) daily_noise: f64,
+    pub(crate) daily_correlation: f64,
     /// Standard deviation of the random effect of a calendar month.
-    pub month_effect: f64,
+    pub(crate) month_effect: f64,
     /// Softness of the knees in K; 0 is sharp.
-    pub knee_k: f64,
-    pub base_share: f64,
-    pub has_season: bool,
-    pub has_closure: bool,
-    pub has_gross_error: bool,
+    pub(crate) knee_k: f64,
+    pub(crate) base_share: f64,
+    pub(crate) has_season: bool,
+    pub(crate) has_closure: bool,
+    pub(crate) has_gross_error: bool,
     /// Annual mean outdoor temperature.
-    pub mean_c: f64,
+    pub(crate) mean_c: f64,
     /// Share of the reporting year's energy that cooling takes, and of the baseline's.
-    pub cooling_share: (f64, f64),
+    pub(crate) cooling_share: (f64, f64),
     /// Daily mean outdoor temperature over baseline and reporting year.
-    pub temperatures: Vec<f64>,
+    pub(crate) temperatures: Vec<f64>,
     /// Bills of the baseline, ascending; some months may be missing.
-    pub baseline: Vec<Bill>,
+    pub(crate) baseline: Vec<Bill>,
     /// The twelve months of the reporting year, as they truly would have been.
-    pub reporting: Vec<Bill>,
+    pub(crate) reporting: Vec<Bill>,
 }
 
 impl World {
     /// The energy of the reporting year without the measure: what a model is to predict.
-    pub fn truth(&self) -> f64 {
+    pub(crate) fn truth(&self) -> f64 {
         self.reporting.iter().map(|b| b.energy).sum()
     }
 }
 
 /// The building of this number, always the same.
-pub fn world(number: u64) -> World {
+pub(crate) fn world(number: u64) -> World {
     let mut random = Random::new(number);
     let bills_kind = match random.below(20) {
         0..8 => Bills::CivilMonths,
@@ -218,8 +219,7 @@ impl Load {
             _ => random.within(15.0, 25.0),
         };
         let knee_k = if random.below(2) == 0 { 0.0 } else { random.within(0.4, 2.0) };
-        let base_share =
-            if shape == Shape::Flat { 1.0 } else { random.within(0.05, 0.8) };
+        let base_share = if shape == Shape::Flat { 1.0 } else { random.within(0.05, 0.8) };
         let heating_part = match shape {
             Shape::Flat | Shape::Cooling => 0.0,
             Shape::Heating => 1.0,
@@ -244,8 +244,9 @@ impl Load {
             knee_k,
             base_share,
             season: if random.below(10) < 3 { random.within(0.05, 0.2) } else { 0.0 },
-            closure: (random.below(10) == 0)
-                .then(|| (213 + random.below(14) as usize, 14 + random.below(15) as usize, random.within(0.1, 0.6))),
+            closure: (random.below(10) == 0).then(|| {
+                (213 + random.below(14) as usize, 14 + random.below(15) as usize, random.within(0.1, 0.6))
+            }),
             weekend: if random.below(10) < 3 { random.within(0.5, 0.95) } else { 1.0 },
             noise: (random.within(0.01_f64.ln(), 0.2_f64.ln())).exp(),
             noise_is_relative: random.below(2) == 0,
@@ -272,10 +273,22 @@ impl Load {
         cooling / all
     }
 
-    fn days(&self, random: &mut Random, temperatures: &[f64], calendar: &[usize], first_day: usize) -> Vec<f64> {
+    fn days(
+        &self,
+        random: &mut Random,
+        temperatures: &[f64],
+        calendar: &[usize],
+        first_day: usize,
+    ) -> Vec<f64> {
         let mut out = Vec::with_capacity(temperatures.len());
         let keep = (1.0 - self.correlation * self.correlation).sqrt();
-        let level = temperatures.iter().map(|t| { let (b, h, c) = self.mean(*t); b + h + c }).sum::<f64>()
+        let level = temperatures
+            .iter()
+            .map(|t| {
+                let (b, h, c) = self.mean(*t);
+                b + h + c
+            })
+            .sum::<f64>()
             / temperatures.len() as f64;
         let mut noise = random.normal();
         let mut day = 0;
@@ -284,7 +297,8 @@ impl Load {
             for _ in 0..*length {
                 let of_year = (first_day + day) % 365;
                 let (base, heating, cooling) = self.mean(temperatures[day]);
-                let season = 1.0 + self.season * (std::f64::consts::TAU * (of_year as f64 - 15.0) / 365.0).cos();
+                let season =
+                    1.0 + self.season * (std::f64::consts::TAU * (of_year as f64 - 15.0) / 365.0).cos();
                 let mut mean = base * season + heating + cooling;
                 if day % 7 >= 5 {
                     mean *= self.weekend;

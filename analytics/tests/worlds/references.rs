@@ -11,7 +11,7 @@ use super::judge::{Case, Said};
 /// Balance points in whole kelvin.
 const GRID_C: std::ops::Range<i32> = 5..30;
 
-pub fn aicc(case: &Case) -> Option<Said> {
+pub(crate) fn aicc(case: &Case) -> Option<Said> {
     let n = case.baseline.len() as f64;
     let mut candidates = vec![(None, None)];
     for heating in GRID_C {
@@ -22,7 +22,8 @@ pub fn aicc(case: &Case) -> Option<Said> {
     let mut all: Vec<(f64, Said)> = Vec::new();
     for (heating, cooling) in candidates {
         // Base load, each slope with its balance point; and the variance.
-        let parameters = 1.0 + 2.0 * (f64::from(u8::from(heating.is_some())) + f64::from(u8::from(cooling.is_some())));
+        let parameters =
+            1.0 + 2.0 * (f64::from(u8::from(heating.is_some())) + f64::from(u8::from(cooling.is_some())));
         let count = parameters + 1.0;
         if n - count - 1.0 <= 0.0 {
             continue;
@@ -30,13 +31,17 @@ pub fn aicc(case: &Case) -> Option<Said> {
         let Some(model) = wls::model(&case.baseline, heating.map(f64::from), cooling.map(f64::from)) else {
             continue;
         };
-        if model.base_per_day < 0.0 || model.heating_per_degree_day < 0.0 || model.cooling_per_degree_day < 0.0 {
+        if model.base_per_day < 0.0
+            || model.heating_per_degree_day < 0.0
+            || model.cooling_per_degree_day < 0.0
+        {
             continue;
         }
         let quality = Quality::of(&case.baseline, &model, parameters);
         let member = wls::member(&case.baseline, model, parameters);
         let squares = member.variance_per_day * (n - parameters);
-        let criterion = n * (squares / n).ln() + 2.0 * count + 2.0 * count * (count + 1.0) / (n - count - 1.0);
+        let criterion =
+            n * (squares / n).ln() + 2.0 * count + 2.0 * count * (count + 1.0) / (n - count - 1.0);
         let (mut energy, mut g) = (0.0, [0.0; 3]);
         for row in case.reporting.rows() {
             energy += model.energy(&case.reporting, row);
