@@ -7,4 +7,5 @@ mod caltrack;
 mod change_point;
 mod degree_days;
 mod meters;
+mod ratio;
 mod reference;
