@@ -300,6 +300,12 @@ fn significance(case: &Case<'_>, findings: &mut Vec<Finding>) {
             &[("uncertainty_percent", shown)],
         );
     }
+    if !deviation.is_finite() {
+        let says =
+            "the baseline has as many parameters as periods: nothing is left to tell a band from".to_owned();
+        let rule = "a band needs more periods than parameters";
+        push(findings, case.question, "band.none", Severity::Blocks, says, rule, &[]);
+    }
     if avoided.is_nan() || avoided.abs() <= 2.0 * deviation || deviation.is_nan() {
         let says =
             "the saving is not larger than twice the standard error of the adjusted baseline".to_owned();
