@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use analytics::analysis::{MeterPeriod, Method, Question, Window, analyse};
 use analytics::baseline::FitPeriod;
+use analytics::baseline::averaged;
 use analytics::baseline::caltrack::{self, Interval, Options, Terms};
 use analytics::baseline::change_point::{self, Shape, Signs, Weights};
 use analytics::baseline::data::{Data, Grid};
@@ -126,6 +127,9 @@ fn main() {
             black_box(caltrack::fit(&Data::of(p, &weather), options));
         });
     }
+    measure("average over laws, the default for bills", &year_monthly, |p| {
+        black_box(averaged::fit(&Data::of(p, &weather), terms, "meter:x"));
+    });
     measure("change point, best of 1P to 5P, monthly", &year_monthly, |p| {
         black_box(change_point::fit(&Data::of(p, &weather)));
     });

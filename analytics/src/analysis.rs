@@ -159,12 +159,23 @@ pub struct Answer {
 
 /// Answers the question. Never fails: what cannot be said is `None` and has a finding.
 #[must_use]
-pub fn analyse(question: &Question<'_>) -> Answer {
+pub fn analyse(asked: &Question<'_>) -> Answer {
+    let question = asked;
     let mut findings = Vec::new();
     let daily = screen::is_daily(question.periods);
+    let months;
+    let joined;
+    let (question, daily) = if daily && choose::wants_months(question) {
+        months = screen::months(question.periods, [question.baseline, question.reporting]);
+        joined = Question { periods: &months, ..question.clone() };
+        (&joined, false)
+    } else {
+        (question, daily)
+    };
+    let by_month = question.periods.len() != asked.periods.len();
     let baseline = screen::baseline(question, daily, &mut findings);
     let data = Data::of(&baseline.periods, question.temperatures);
-    let (fit, method) = choose::fit(question, &data, daily, &mut findings);
+    let (fit, method) = choose::fit(question, &data, (daily, by_month), &mut findings);
     let reporting = screen::reporting(question, &mut findings);
     let reporting_data = Data::of(&reporting.periods, question.temperatures);
     let compared = fit.as_ref().and_then(|fit| {

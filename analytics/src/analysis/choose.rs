@@ -4,7 +4,8 @@
 
 use model::{Finding, Severity};
 
-use super::{DAYS_MIN, Method, Question};
+use super::{DAYS_MIN, MeterPeriod, Method, Question};
+use crate::baseline::FitPeriod;
 use crate::baseline::data::Data;
 use crate::baseline::fit::{Fit, Kind};
 use crate::baseline::{averaged, caltrack, change_point, ratio};
@@ -12,11 +13,35 @@ use crate::baseline::{averaged, caltrack, change_point, ratio};
 /// Fewest periods of a model with terms, as for two-monthly bills of a year.
 const PERIODS_MIN: usize = 6;
 
+/// A daily model under this R² says little of days: the week, which it does not know, moves them more than the weather.
+const R2_MIN: f64 = 0.5;
+
+/// Whether a file of days is to be analysed by months.
+pub(super) fn wants_months(question: &Question<'_>) -> bool {
+    match question.method {
+        Method::CaltrackMonthly | Method::Averaged => true,
+        Method::Auto => {
+            let (from, to) = (question.baseline.from, question.baseline.to);
+            let inside = question.periods.iter().filter(|p| from <= p.from && p.to <= to);
+            let day = |p: &MeterPeriod| {
+                let energy = p.value?;
+                Some(FitPeriod { from: p.from, to: p.to, energy, coverage_ratio: 1.0 })
+            };
+            let known = |p: &FitPeriod| question.temperatures.means(p.from, p.to).next().is_some();
+            let days: Vec<FitPeriod> = inside.filter_map(day).filter(known).collect();
+            let data = Data::of(&days, question.temperatures);
+            let fit = caltrack::fit(&data, options(question, caltrack::Interval::Daily));
+            DAYS_MIN <= data.days() && fit.is_some_and(|fit| fit.quality.r2 < R2_MIN)
+        }
+        Method::CaltrackDaily | Method::ChangePoint | Method::Shape(_) | Method::DegreeDays => false,
+    }
+}
+
 /// The model of the baseline and the name of its method.
 pub(super) fn fit(
     question: &Question<'_>,
     data: &Data,
-    daily: bool,
+    (daily, by_month): (bool, bool),
     findings: &mut Vec<Finding>,
 ) -> (Option<Fit>, &'static str) {
     let subject = format!("{} baseline", question.subject);
@@ -33,7 +58,13 @@ pub(super) fn fit(
         findings.push(with_short(finding, data));
         return (None, question.method.code());
     }
-    let (method, why) = method(question, data, daily);
+    if question.method == Method::CaltrackDaily && !daily {
+        let says = "the file has no value of each day; the daily method needs them";
+        let rule = "CalTRACK 2.0 §3.3: daily methods use daily data";
+        findings.push(Finding::new("method.unfit", Severity::Blocks, subject, says, rule));
+        return (None, question.method.code());
+    }
+    let (method, why) = method(question, data, (daily, by_month));
     if question.method == Method::Auto {
         let says = format!("method {} was chosen: {why}", method.code());
         let finding = Finding::new(
@@ -77,12 +108,17 @@ fn with_short(finding: Finding, data: &Data) -> Finding {
         .with("days_wanted", DAYS_MIN)
 }
 
-fn method(question: &Question<'_>, data: &Data, daily: bool) -> (Method, &'static str) {
+fn method(question: &Question<'_>, data: &Data, (daily, by_month): (bool, bool)) -> (Method, &'static str) {
     if question.method != Method::Auto {
         return (question.method, "");
     }
     if data.days() < DAYS_MIN || (!daily && data.len() < PERIODS_MIN) {
         return (Method::DegreeDays, "less than a year of data tells the base load, not a balance point");
+    }
+    if by_month {
+        let why =
+            "the weather explains less than half of what single days differ by; months average the week out";
+        return (Method::Averaged, why);
     }
     if !daily {
         return (Method::Averaged, "bills or months of a year do not tell one balance point from the next");

@@ -32,9 +32,10 @@ const PERFORMANCE_CONFIDENCE: f64 = 0.68;
 const RANGE: f64 = 1.1;
 /// Degree days under this are no range of their own, in K.
 const RANGE_SLACK_K: f64 = 0.5;
-/// A term whose degree days lie in fewer rows than this is a fit of those rows: months, and days.
-const ROWS_MIN: f64 = 2.0;
-const ROWS_MIN_DAILY: f64 = 10.0;
+/// A term whose degree days lie in fewer rows than this is a fit of those rows: of bimonthly bills, months, and days.
+const ROWS_MIN: [f64; 3] = [2.0, 3.0, 10.0];
+/// IPMVP: a coefficient counts when it is more than twice its standard error.
+const T_VALUE_MIN: f64 = 2.0;
 
 fn push(
     findings: &mut Vec<Finding>,
@@ -121,21 +122,41 @@ fn few_degree_days(
         squares += x * x;
     }
     let rows = if 0.0 < squares { sum * sum / squares } else { 0.0 };
-    if rows < if daily { ROWS_MIN_DAILY } else { ROWS_MIN } {
-        let term = if heating { "heating" } else { "cooling" };
+    let [two_monthly, monthly, days] = ROWS_MIN;
+    let wanted = if daily {
+        days
+    } else if data.len() < 10 {
+        two_monthly
+    } else {
+        monthly
+    };
+    let term = if heating { "heating" } else { "cooling" };
+    if rows < wanted {
         let says = format!(
             "the {term} of the model rests on {rows:.1} periods' degree days; its slope is not to be relied on beyond them"
         );
         let values = [("term", term.to_owned()), ("periods", format!("{rows:.1}"))];
-        push(
-            findings,
-            question,
-            "fit.few_degree_days",
-            Severity::Caution,
-            says,
-            "a slope needs more than one period with degree days",
-            &values,
-        );
+        let rule = "a slope needs more than a few periods with degree days";
+        push(findings, question, "fit.few_degree_days", Severity::Caution, says, rule, &values);
+    }
+    t_value(question, fit, heating, findings);
+}
+
+/// A slope that may as well be nothing.
+fn t_value(question: &Question<'_>, fit: &Fit, heating: bool, findings: &mut Vec<Finding>) {
+    let Some(member) = fit.members.first().filter(|_| fit.members.len() == 1) else { return };
+    let (place, slope, term) = if heating {
+        (1, member.model.heating_per_degree_day, "heating")
+    } else {
+        (2, member.model.cooling_per_degree_day, "cooling")
+    };
+    let leverage: f64 = member.leverage.0.get(place).and_then(|row| row.get(place)).copied().unwrap_or(0.0);
+    let t = slope.abs() / (member.variance_per_day * member.inflation * leverage).sqrt();
+    if t < T_VALUE_MIN {
+        let says = format!("the {term} slope is {t:.1} times its standard error; twice is asked for");
+        let values = [("term", term.to_owned()), ("t", format!("{t:.1}"))];
+        let rule = "IPMVP: coefficients with a t-value over 2";
+        push(findings, question, "rule.ipmvp.t_value", Severity::Caution, says, rule, &values);
     }
 }
 
@@ -267,10 +288,8 @@ fn significance(case: &Case<'_>, findings: &mut Vec<Finding>) {
     let deviation = case.prediction.half_width(confidence) / at(confidence);
     let uncertainty = at(PERFORMANCE_CONFIDENCE) * deviation / avoided.abs();
     if uncertainty.is_nan() || 0.5 <= uncertainty {
-        let says = format!(
-            "the uncertainty at 68 % is {} % of the saving; under 50 % is asked for",
-            percent(uncertainty)
-        );
+        let shown = if uncertainty < 10.0 { percent(uncertainty) } else { "over 1000".to_owned() };
+        let says = format!("the uncertainty at 68 % is {shown} % of the saving; under 50 % is asked for");
         push(
             findings,
             case.question,
@@ -278,8 +297,14 @@ fn significance(case: &Case<'_>, findings: &mut Vec<Finding>) {
             Severity::Note,
             says,
             "ASHRAE Guideline 14-2014, performance path: uncertainty under 50 % of savings at 68 % confidence",
-            &[("uncertainty_percent", percent(uncertainty))],
+            &[("uncertainty_percent", shown)],
         );
+    }
+    if !deviation.is_finite() {
+        let says =
+            "the baseline has as many parameters as periods: nothing is left to tell a band from".to_owned();
+        let rule = "a band needs more periods than parameters";
+        push(findings, case.question, "band.none", Severity::Blocks, says, rule, &[]);
     }
     if avoided.is_nan() || avoided.abs() <= 2.0 * deviation || deviation.is_nan() {
         let says =

@@ -32,6 +32,37 @@ pub(super) fn is_daily(periods: &[MeterPeriod]) -> bool {
     periods.len() < 2 * short
 }
 
+/// The days of both windows joined to months, counted from each window's first day. Days without a value part a month:
+/// what is joined follows without a gap.
+pub(super) fn months(periods: &[MeterPeriod], windows: [Window; 2]) -> Vec<MeterPeriod> {
+    let mut joined: Vec<MeterPeriod> = Vec::new();
+    for window in windows {
+        let mut end = window.from;
+        let mut open: Option<MeterPeriod> = None;
+        let mut months = 0;
+        for p in periods.iter().filter(|p| window.holds(p.from, p.to)) {
+            let begins = end <= p.from;
+            while end <= p.from && months < 2_400 {
+                months += 1;
+                end = window.from.checked_add_months(chrono::Months::new(months)).unwrap_or(window.to);
+            }
+            let follows = !begins && open.is_some_and(|o| o.to == p.from);
+            match (p.value, &mut open) {
+                (Some(value), Some(o)) if follows => {
+                    o.to = p.to;
+                    o.value = o.value.map(|sum| sum + value);
+                }
+                (Some(_), open) => joined.extend(open.replace(*p)),
+                (None, open) => joined.extend(open.take()),
+            }
+        }
+        joined.extend(open);
+    }
+    joined.sort_by_key(|p| (p.from, p.to));
+    joined.dedup();
+    joined
+}
+
 /// A window's periods with a value, those without counted.
 struct Known {
     periods: Vec<FitPeriod>,

@@ -202,3 +202,112 @@ impl DriversFit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Deterministic noise of mean 0 in -1..1.
+    fn noise(seed: u64) -> f64 {
+        let mut x = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    }
+
+    fn driver(name: &str, sign: Sign) -> Driver {
+        Driver { name: name.to_owned(), sign }
+    }
+
+    /// Two years of months: degree days, opening days, and a third column made of them.
+    fn months(third: impl Fn(f64, f64, u64) -> f64, use_of: impl Fn(f64, f64, f64) -> f64) -> Vec<Observed> {
+        (0..24_u64)
+            .map(|i| {
+                let season = (i as f64 / 12.0 * std::f64::consts::TAU).cos();
+                let degree_days = (200.0 + 220.0 * season + 30.0 * noise(i)).max(0.0);
+                let open = 18.0 + 4.0 * noise(i + 100);
+                let other = third(degree_days, open, i);
+                Observed {
+                    days: 30.0,
+                    energy: use_of(degree_days, open, other),
+                    sums: vec![degree_days, open, other],
+                }
+            })
+            .collect()
+    }
+
+    fn all() -> Vec<Driver> {
+        vec![driver("degree-days", Sign::Adds), driver("open-days", Sign::Adds), driver("third", Sign::Adds)]
+    }
+
+    fn codes(findings: &[Finding]) -> Vec<&'static str> {
+        findings.iter().map(|f| f.code).collect()
+    }
+
+    #[test]
+    fn planted_drivers_are_recovered_and_a_sum_is_predicted() {
+        let rows =
+            months(|_, _, i| 50.0 + 20.0 * noise(i + 500), |d, o, t| 300.0 + 4.0 * d + 25.0 * o + 2.0 * t);
+        let (fit, findings) = fit(&rows, &all(), "meter:x");
+        let fit = fit.unwrap();
+        assert_eq!(codes(&findings), [] as [&str; 0]);
+        let found: Vec<f64> = fit.terms.iter().map(|t| t.coefficient).collect();
+        for (a, b) in found.iter().zip([4.0, 25.0, 2.0]) {
+            assert!((a - b).abs() < 1e-9, "{found:?}");
+        }
+        assert!((fit.base_per_day - 10.0).abs() < 1e-9);
+        let p = fit.predict(365.0, &[2_400.0, 220.0, 600.0]);
+        assert!((p.energy - (3_650.0 + 9_600.0 + 5_500.0 + 1_200.0)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_driver_that_others_tell_leaves_and_one_that_nearly_does_is_told() {
+        let use_of = |d: f64, o: f64, _: f64| 300.0 + 4.0 * d + 25.0 * o;
+        let (exact, findings) = fit(&months(|d, o, _| 2.0 * d + o, use_of), &all(), "meter:x");
+        assert_eq!((exact.unwrap().terms.len(), codes(&findings)), (2, vec!["driver.collinear"]));
+        let near =
+            months(|d, _, i| d + 20.0 * noise(i + 900), |d, o, t| 300.0 + 2.0 * d + 25.0 * o + 2.0 * t);
+        let (near, findings) = fit(&near, &all(), "meter:x");
+        assert_eq!(near.unwrap().terms.len(), 3);
+        assert_eq!(codes(&findings), ["driver.inflated", "driver.inflated"]);
+    }
+
+    #[test]
+    fn a_driver_against_its_sign_leaves() {
+        let rows =
+            months(|_, _, i| 50.0 + 20.0 * noise(i + 500), |d, o, t| 900.0 + 4.0 * d + 25.0 * o - 2.0 * t);
+        let (kept, findings) = fit(&rows, &all(), "meter:x");
+        assert_eq!((kept.unwrap().terms.len(), codes(&findings)), (2, vec!["driver.wrong_sign"]));
+        let mut free = all();
+        free[2].sign = Sign::Any;
+        assert_eq!(fit(&rows, &free, "meter:x").0.unwrap().terms.len(), 3);
+    }
+
+    #[test]
+    fn too_few_periods_carry_nothing() {
+        let rows = months(|_, _, i| noise(i), |d, _, _| d);
+        let (none, findings) = fit(&rows[..4], &all(), "meter:x");
+        assert_eq!((none, codes(&findings)), (None, vec!["driver.too_many"]));
+    }
+
+    #[test]
+    fn the_band_of_a_year_holds_what_was_planted() {
+        let held = (0..300_u64)
+            .filter(|seed| {
+                let noisy = |i: u64| 150.0 * (noise(i * 17 + seed * 7919) + noise(i * 29 + seed * 104_729));
+                let law = |d: f64, o: f64, _: f64| 300.0 + 4.0 * d + 25.0 * o;
+                let mut rows = months(|_, _, i| noise(i), law);
+                for (i, r) in rows.iter_mut().enumerate() {
+                    r.energy += noisy(i as u64);
+                }
+                let (fit, _) = fit(&rows[..12], &all()[..2], "meter:x");
+                let year = &rows[12..];
+                let sum = |j: usize| year.iter().map(|r| r.sums[j]).sum::<f64>();
+                let p = fit.unwrap().predict(360.0, &[sum(0), sum(1)]);
+                let truth: f64 = year.iter().map(|r| r.energy).sum();
+                (p.energy - truth).abs() <= p.half_width(0.9)
+            })
+            .count();
+        assert!((255..=290).contains(&held), "{held} of 300");
+    }
+}

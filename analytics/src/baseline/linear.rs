@@ -135,3 +135,35 @@ impl Solution {
         total * total / self.weight + of_slopes.max(0.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(list: &[(f64, [f64; 2])]) -> Vec<Row> {
+        list.iter().map(|(y, x)| Row { weight: 1.0, y: *y, x: x.to_vec() }).collect()
+    }
+
+    #[test]
+    fn a_plane_is_found_and_its_columns_are_independent() {
+        let law = |a: f64, b: f64| 3.0 + 2.0 * a - 0.5 * b;
+        let points = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]];
+        let list: Vec<(f64, [f64; 2])> = points.iter().map(|p| (law(p[0], p[1]), *p)).collect();
+        let s = solve(&rows(&list), 2).unwrap();
+        assert!((s.base - 3.0).abs() < 1e-12 && (s.coefficients[1] + 0.5).abs() < 1e-12);
+        assert!(s.sse < 1e-20 && s.inflation.iter().all(|v| (v - 1.0).abs() < 1e-12), "{s:?}");
+        // Variance of the mean of four points is a quarter, and at a corner three quarters.
+        assert!((s.leverage(1.0, &[0.5, 0.5]) - 0.25).abs() < 1e-12);
+        assert!((s.leverage(1.0, &[1.0, 1.0]) - 0.75).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_named() {
+        let double = [(1.0, [1.0, 2.0]), (2.0, [2.0, 4.0]), (4.0, [3.0, 6.0])];
+        assert_eq!(solve(&rows(&double), 2), Err(NoSolution::Collinear(1)));
+        let constant = [(1.0, [5.0, 2.0]), (2.0, [5.0, 4.0]), (4.0, [5.0, 7.0])];
+        assert_eq!(solve(&rows(&constant), 2), Err(NoSolution::Collinear(0)));
+        assert_eq!(solve(&[], 1), Err(NoSolution::Nothing));
+        assert_eq!(solve(&rows(&[(f64::NAN, [1.0, 2.0]), (1.0, [2.0, 1.0])]), 2), Err(NoSolution::Nothing));
+    }
+}

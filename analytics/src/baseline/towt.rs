@@ -263,3 +263,84 @@ impl Towt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Deterministic noise of mean 0 in -1..1.
+    fn noise(seed: u64) -> f64 {
+        let mut x = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    }
+
+    fn is_open(of_week: usize) -> bool {
+        of_week < 120 && (8..18).contains(&(of_week % 24))
+    }
+
+    fn outdoor_c(i: u64) -> f64 {
+        let season = (i as f64 / 8_760.0 * std::f64::consts::TAU).cos();
+        let day = (i as f64 / 24.0 * std::f64::consts::TAU).cos();
+        13.0 - 11.0 * season - 4.0 * day + 3.0 * noise(i / 24)
+    }
+
+    /// A year of an office: open hours use 20 more, and heat twice as much.
+    fn year(scatter: f64, seed: u64) -> Vec<Hour> {
+        (0..8_760_u64)
+            .map(|i| {
+                let of_week = (i % 168) as usize;
+                let t = outdoor_c(i);
+                let slope = if is_open(of_week) { 2.0 } else { 1.0 };
+                let level = if is_open(of_week) { 30.0 } else { 10.0 };
+                let energy = level + slope * (12.0 - t).max(0.0) + scatter * noise(i * 31 + seed);
+                Hour { of_week, outdoor_c: t, energy }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_week_and_its_weather_are_learned() {
+        let model = fit(&year(1.0, 0)).unwrap();
+        assert!(0.97 < model.r2, "{}", model.r2);
+        let occupied = (0..HOURS).filter(|h| model.is_occupied(*h)).count();
+        assert!((45..=60).contains(&occupied), "{occupied}");
+        // Tuesday at noon at 0 °C, and Sunday at noon.
+        let (open, closed) = (model.hour(36, 0.0).unwrap(), model.hour(156, 0.0).unwrap());
+        assert!((open - 54.0).abs() < 2.0 && (closed - 22.0).abs() < 1.5, "{open} {closed}");
+        assert!(model.hour(168, 0.0).is_none());
+    }
+
+    #[test]
+    fn the_band_of_a_day_holds_what_was_planted() {
+        let model = fit(&year(3.0, 0)).unwrap();
+        let other = year(3.0, 77);
+        let mut held = 0;
+        for day in 0..300_usize {
+            let hours = &other[day * 24..day * 24 + 24];
+            let asked: Vec<(usize, f64)> = hours.iter().map(|h| (h.of_week, h.outdoor_c)).collect();
+            let expected = model.expect(&asked);
+            let truth: f64 = hours.iter().map(|h| h.energy).sum();
+            held += usize::from((expected.energy - truth).abs() <= expected.half_width);
+            assert_eq!(expected.unknown_hours, 0);
+        }
+        assert!((240..=297).contains(&held), "{held} of 300");
+    }
+
+    #[test]
+    fn what_was_never_seen_is_unknown_and_too_little_is_no_model() {
+        let all = year(1.0, 0);
+        assert!(fit(&all[..HOURS_MIN - 1]).is_none());
+        // Nobody ever read on Sundays.
+        let part: Vec<Hour> = all.iter().copied().filter(|h| h.of_week < 144).collect();
+        let model = fit(&part).unwrap();
+        assert!(model.hour(150, 5.0).is_none());
+        assert_eq!(model.expect(&[(150, 5.0), (10, 5.0)]).unknown_hours, 1);
+        // A constant temperature has no slope.
+        let flat: Vec<Hour> = all.iter().map(|h| Hour { outdoor_c: 10.0, ..*h }).collect();
+        assert!(fit(&flat).unwrap().hour(36, 10.0).is_some());
+        let broken: Vec<Hour> = all.iter().map(|h| Hour { energy: f64::NAN, ..*h }).collect();
+        assert!(fit(&broken).is_none());
+    }
+}

@@ -45,9 +45,9 @@ pub(crate) struct AnalyzeArgs {
     /// auto, caltrack-monthly, caltrack-daily, change-point, degree-days, or one shape: 1p, 2p, 3ph, 3pc, 4p, 5p
     #[arg(long, default_value = "auto", value_parser = parse_method)]
     method: Method,
-    /// Step of the balance points of the CalTRACK methods
-    #[arg(long, default_value = "3F")]
-    balance_step: Step,
+    /// Step of the balance points of the CalTRACK methods (default: 3F, and 0.5C where the method is chosen by the data)
+    #[arg(long)]
+    balance_step: Option<Step>,
     /// Of the band, two-sided: 0.5 to 0.999
     #[arg(long, default_value = "0.9", value_parser = parse_confidence)]
     confidence: f64,
@@ -79,6 +79,10 @@ pub(crate) enum Step {
 }
 
 impl Step {
+    fn by_method(method: Method) -> Self {
+        if method == Method::Auto { Self::HalfCelsius } else { Self::ThreeFahrenheit }
+    }
+
     const fn grid(self) -> Grid {
         match self {
             Self::ThreeFahrenheit => Grid::FAHRENHEIT_3,
@@ -212,7 +216,7 @@ fn run(
         baseline,
         reporting,
         method: args.method,
-        grid: args.balance_step.grid(),
+        grid: args.balance_step.unwrap_or(Step::by_method(args.method)).grid(),
         terms: fuel.terms(),
         confidence: args.confidence,
         normal: year.map(|window| (normal.unwrap_or(temperatures), window)),

@@ -3,14 +3,12 @@
 //!
 //! Must never: accept a sum of squares above the oracle's.
 
-mod meters;
-
+use crate::meters::{day, meter, rows};
 use analytics::baseline::FitPeriod;
 use analytics::baseline::change_point::{self, Optimum, Shape, Signs, Weights};
 use analytics::baseline::data::Data;
 use analytics::degree_days::DailyMeans;
 use chrono::Days;
-use meters::{day, meter, rows};
 use model::{DailyTemperature, StationId};
 use proptest::prelude::*;
 

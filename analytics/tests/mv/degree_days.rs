@@ -2,11 +2,9 @@
 //!
 //! Must never: compare a value with one of another definition.
 
-mod meters;
-
+use crate::meters::{day, rows, temperatures};
 use analytics::degree_days::definitions::{Definition, Side, count};
 use analytics::places::{ClimaticZone, HeatingSeason, MonthDay, ZoneRules};
-use meters::{day, rows, temperatures};
 
 /// DPR 412/1993 art. 9 (limits now of DPR 74/2013): the season of each zone.
 fn zone(letter: &str) -> ZoneRules {

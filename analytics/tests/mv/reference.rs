@@ -3,11 +3,9 @@
 //!
 //! Must never: take a reference value from our own output.
 
-mod meters;
-
+use crate::meters::{Meter, meter};
 use analytics::baseline::{self, Fitted, heating};
 use analytics::normalise::adjust;
-use meters::{Meter, meter};
 
 /// What eemeter 3.2.0 says, in °F and per °F·d.
 struct CalTrack {
