@@ -34,6 +34,7 @@ bench:
 	$(CARGO) build --release --locked -p daemon
 	rm -rf target/bench-data
 	target/release/consuntivo bench --dir target/bench-data
+	$(CARGO) run --release --locked -p analytics --example calibration
 
 clean:
 	$(CARGO) clean
