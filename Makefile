@@ -35,6 +35,7 @@ bench:
 	$(CARGO) build --release --locked -p daemon
 	rm -rf target/bench-data
 	target/release/consuntivo bench --dir target/bench-data
+	$(CARGO) run --release --locked -p analytics --example calibration
 
 # So many inputs of each target; `make fuzz FUZZ_RUNS=10000000 FUZZ_TARGETS="json mbus"` for a long run of two.
 FUZZ_RUNS := 100000

@@ -8,8 +8,19 @@ use model::Finding;
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::result::{BaselineModel, BaselinePoint};
 
+pub mod averaged;
+pub mod breaks;
+pub mod caltrack;
+pub mod change_point;
+pub mod data;
+pub mod drivers;
+pub mod fit;
 pub mod heating;
+pub mod linear;
+pub mod ratio;
 mod sufficiency;
+pub mod towt;
+pub mod wls;
 
 pub use sufficiency::{DAYS_MIN, PERIODS_MIN};
 

@@ -6,6 +6,7 @@ use chrono::{Datelike, Days, NaiveDate};
 use model::{DailyTemperature, StationId};
 
 pub mod daily;
+pub mod definitions;
 pub mod fill;
 
 /// Daily means outside this range are no outdoor temperatures of Europe, in °C; they count as missing.

@@ -10,6 +10,7 @@ use crate::evaluate::meter::Assessment;
 use crate::factors::FactorSet;
 use crate::result::{KpiResult, Verdict};
 use crate::scheme::{KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target};
+use crate::uncertainty::Uncertain;
 
 mod emissions;
 mod energy;
@@ -148,26 +149,20 @@ fn per_unit(measure: KpiMeasure, unit: KpiUnit) -> Option<f64> {
     }
 }
 
-/// Avoided energy of every compared meter times its factor (per display unit), with the bands put together: what was
-/// not measured adds up, the models' errors are independent and add in quadrature.
+/// Avoided energy of every compared meter times its factor (per display unit), added up as [`Uncertain`] does.
 fn weighted_savings(
     context: &Context<'_>,
     mut factor: impl FnMut(&Assessment) -> Result<f64, Finding>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut sum = Amount { worse: 0.0, best: 0.0, low: 0.0, high: 0.0 };
-    let (mut variance, mut withheld, mut compared) = (0.0, false, 0);
+    let mut sum = Uncertain::exact(0.0);
+    let (mut withheld, mut compared) = (false, 0);
     for meter in context.meters.iter().filter(|m| m.compared) {
         compared += 1;
         outcome.because.extend(meter.because.iter().cloned());
         withheld |= meter.withheld;
         match factor(meter) {
-            Ok(factor) => {
-                sum.worse += meter.avoided.low * factor;
-                sum.best += meter.avoided.best * factor;
-                sum.high += meter.avoided.high * factor;
-                variance += (meter.half_width * factor).powi(2);
-            }
+            Ok(factor) => sum = sum.plus(&meter.avoided.clone().times(factor)),
             Err(finding) => {
                 withheld = true;
                 outcome.withhold(finding);
@@ -186,10 +181,8 @@ fn weighted_savings(
         ));
         return outcome;
     }
-    let half_width = variance.sqrt();
-    sum.low = sum.worse - half_width;
-    sum.high += half_width;
-    outcome.amount = (!withheld).then_some(sum);
+    let amount = Amount { worse: sum.least(), best: sum.best, low: sum.low(), high: sum.high() };
+    outcome.amount = (!withheld).then_some(amount);
     outcome
 }
 

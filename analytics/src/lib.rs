@@ -4,6 +4,7 @@
 //! Must never: do I/O, read a clock, be async, derive serde, log. Functions return values and findings; they
 //! never fail on bad data.
 
+pub mod analysis;
 pub mod baseline;
 pub mod bills;
 pub mod certificate;
@@ -23,3 +24,4 @@ pub mod result;
 pub mod scheme;
 pub mod series;
 pub mod text;
+pub mod uncertainty;

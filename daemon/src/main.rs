@@ -109,6 +109,8 @@ enum Command {
     },
     /// What the totals of a project's meter come to by hour, day or month (CSV)
     Series(SeriesArgs),
+    /// What a meter saved, from two files alone: baseline model, adjusted baseline, avoided energy, band
+    Analyze(commands::analyze::AnalyzeArgs),
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
     /// Write the report on the monitoring system, which goes with the first annual report
@@ -463,6 +465,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Counter { what } => commands::counter::counter(&what),
         Command::Meter { what } => commands::meter::meter(&what),
         Command::Series(args) => commands::series::series(&args),
+        Command::Analyze(args) => commands::analyze::analyze(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::SystemReport(args) => commands::system_report::system_report(&args),
         Command::Store { what } => commands::store::store(&what),

@@ -9,11 +9,14 @@ use model::{
 };
 
 use super::{COVERAGE_MIN, MeterInput, YearInput, months};
+use crate::baseline::breaks::{self, Point};
 use crate::baseline::{self, FitPeriod, Fitted};
 use crate::bills::{self, SettledBills};
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::normalise::{Adjusted, adjust};
 use crate::result::{Baseline, MeterMonth, MeterRecord, MeterTotals, MeterYear, MonthSource};
+use crate::uncertainty::accuracy::most_relative_error;
+use crate::uncertainty::{Source, Uncertain};
 
 /// What all meters of a year share.
 #[derive(Debug)]
@@ -68,10 +71,8 @@ pub(crate) struct Assessment {
     pub(crate) sub: bool,
     /// Whether any reporting month, or the whole meter, is withheld.
     pub(crate) withheld: bool,
-    /// Avoided energy: model's best estimate, bounds of what was not measured.
-    pub(crate) avoided: Bounded,
-    /// Half the model's 90 % band over the reporting months.
-    pub(crate) half_width: f64,
+    /// Avoided energy: model's best estimate, bounds of what was not measured, 90 % bands of model and instruments.
+    pub(crate) avoided: Uncertain,
     /// Measured energy over the reporting months.
     pub(crate) measured: Bounded,
     /// Codes of its findings that withhold or weaken a figure.
@@ -80,7 +81,8 @@ pub(crate) struct Assessment {
 
 /// What a meter's saving is measured against.
 enum Reference {
-    Model(Box<Fitted>),
+    /// With whether any of its periods was measured by the supplier's meter.
+    Model(Box<Fitted>, bool),
     Zero,
     None,
     Unknown,
@@ -121,6 +123,7 @@ pub(super) fn assess(
         row.bound_standstill(facts);
     }
     report_withheld(context, facts, &rows, &subject, &mut findings);
+    findings.extend(suspected_event(context, &reference, &rows, &subject));
     let assessment = sum_up(facts, &reference, &rows, &findings);
     let year = MeterYear {
         building: building.clone(),
@@ -129,7 +132,7 @@ pub(super) fn assess(
         record: record(context, known),
         months: rows.into_iter().map(|r| r.shown).collect(),
         baseline: match reference {
-            Reference::Model(fitted) => Baseline::Fitted(fitted.model),
+            Reference::Model(fitted, _) => Baseline::Fitted(fitted.model),
             Reference::Zero => Baseline::Zero,
             Reference::None => Baseline::NotCompared,
             Reference::Unknown => Baseline::Unknown,
@@ -198,11 +201,11 @@ fn reference(
         (Direction::Export | Direction::Production, _) | (_, MeterRole::Sub) => Reference::None,
         (Direction::Import, MeterRole::New) => Reference::Zero,
         (Direction::Import, MeterRole::Compared) => {
-            let periods = fit_periods(facts, evidence);
+            let (periods, billed) = fit_periods(facts, evidence);
             let (fitted, said) =
                 baseline::fit(&periods, context.temperatures, context.baseline_bounds(), subject);
             findings.extend(said);
-            fitted.map_or(Reference::Unknown, |fitted| Reference::Model(Box::new(fitted)))
+            fitted.map_or(Reference::Unknown, |fitted| Reference::Model(Box::new(fitted), billed))
         }
     }
 }
@@ -215,7 +218,8 @@ const DOUBTFUL: [&str; 4] =
 /// Measured months, mended by read bills where they have gaps, and bills as their own periods where no measured month
 /// stands. Both at their lower bound. Months in which the counter is in doubt count as not measured; what is certain,
 /// or was decided by a person, is no doubt.
-fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> Vec<FitPeriod> {
+/// Also whether any is a bill.
+fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> (Vec<FitPeriod>, bool) {
     let Evidence { known, settled, from_bills } = evidence;
     let months = &months::mended(&known.months, from_bills);
     let is_doubt = |f: &Finding| Severity::Note < f.severity && DOUBTFUL.contains(&f.code);
@@ -243,8 +247,9 @@ fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> Vec<FitPeriod> {
     let poor = months.months.iter().map(month).filter(|m| m.coverage_ratio < COVERAGE_MIN);
     periods.extend(poor.filter(|m| !billed.iter().any(|b| overlaps(m, b))));
     periods.extend(measured);
+    let any_bill = !billed.is_empty();
     periods.extend(billed);
-    periods
+    (periods, any_bill)
 }
 
 /// A month of the year as it is shown, and what its comparison rests on.
@@ -313,7 +318,7 @@ impl Row {
         let (from, to) = (self.shown.month.first_day(), self.shown.month.end_day());
         let days = (to - from).num_days() as f64;
         let adjusted = match reference {
-            Reference::Model(fitted) => {
+            Reference::Model(fitted, _) => {
                 let adjusted = adjust(fitted, context.temperatures, from, to);
                 self.shown.heating_degree_days =
                     adjusted.filter(|_| fitted.model.heating_base_c.is_some()).map(|a| a.degree_days);
@@ -462,10 +467,15 @@ fn sum_up(facts: &MeterFacts, reference: &Reference, rows: &[Row], findings: &[F
     because.sort();
     because.dedup();
     withheld |= findings.iter().any(|f| f.severity == Severity::Blocks);
-    let half_width = match reference {
-        Reference::Model(fitted) if 0.0 < days => fitted.spread.half_width(days, degree_days),
-        Reference::Model(_) | Reference::Zero | Reference::None | Reference::Unknown => 0.0,
-    };
+    let mut uncertain =
+        Uncertain::exact(avoided.best).bounded(avoided.best - avoided.low, avoided.high - avoided.best);
+    if let Reference::Model(fitted, _) = reference
+        && 0.0 < days
+    {
+        let half_width = fitted.spread.half_width(days, degree_days);
+        uncertain = uncertain.through(Source::Model(facts.id.clone()), half_width);
+    }
+    let avoided = with_instruments(facts, reference, rows, uncertain);
     Assessment {
         meter: facts.id.clone(),
         carrier: facts.carrier,
@@ -474,9 +484,70 @@ fn sum_up(facts: &MeterFacts, reference: &Reference, rows: &[Row], findings: &[F
         sub: facts.role == MeterRole::Sub,
         withheld,
         avoided,
-        half_width,
         measured,
         because,
+    }
+}
+
+/// A step in what the reporting months leave unexplained. Told, never adjusted.
+fn suspected_event(
+    context: &Context<'_>,
+    reference: &Reference,
+    rows: &[Row],
+    subject: &str,
+) -> Option<Finding> {
+    let Reference::Model(fitted, _) = reference else { return None };
+    let point = |row: &Row| {
+        let (adjusted, measured) = (row.adjusted?, row.shown.measured?);
+        let comparable = row.shown.avoided.is_some() && !adjusted.is_doubtful() && row.still_ratio == 0.0;
+        comparable.then(|| Point {
+            from: row.shown.month.first_day(),
+            days: adjusted.days,
+            expected: adjusted.energy,
+            measured,
+            deviation: (fitted.spread.variance_per_day * adjusted.days).sqrt(),
+        })
+    };
+    let points: Vec<Point> = rows.iter().filter_map(point).collect();
+    let parameters = if fitted.model.heating_base_c.is_some() { 3.0 } else { 1.0 };
+    let found = breaks::find(&points, fitted.model.quality.n as f64 - parameters)?;
+    Some(breaks::finding(&found, &format!("{subject} {}", context.input.year), "reporting"))
+}
+
+/// Adds what the meters may be off by their class.
+///
+/// One meter on both sides of the comparison is off by the same share of both, and so of their difference. Two meters
+/// are off independently. Shares are of the bounds, never of the best estimate: with fewer readings the measured energy
+/// may be taken for less, and its meter's error must not shrink with it.
+fn with_instruments(
+    facts: &MeterFacts,
+    reference: &Reference,
+    rows: &[Row],
+    avoided: Uncertain,
+) -> Uncertain {
+    let class = facts.accuracy_class.as_deref();
+    let Some(error) = class.and_then(|class| most_relative_error(facts.carrier, class)) else {
+        return avoided;
+    };
+    let own = Source::Instrument(facts.id.clone());
+    let compared = || rows.iter().filter(|r| r.shown.reporting && r.shown.avoided.is_some());
+    let by_meter = compared().any(|r| r.shown.source == MonthSource::Meter);
+    let by_bills = compared().any(|r| r.shown.source == MonthSource::Bills);
+    match reference {
+        Reference::Model(_, billed) if *billed == by_bills && *billed != by_meter => {
+            let share = avoided.least() * error;
+            avoided.through(own, share)
+        }
+        Reference::Model(..) => {
+            let expected: f64 = compared().filter_map(|r| r.adjusted).map(|a| a.energy).sum();
+            let most: f64 = compared().filter_map(|r| r.shown.measured_high).sum();
+            avoided.through(Source::Bills(facts.id.clone()), expected * error).through(own, most * error)
+        }
+        Reference::Zero => {
+            let most: f64 = compared().filter_map(|r| r.shown.measured_high).sum();
+            avoided.through(own, most * error)
+        }
+        Reference::None | Reference::Unknown => avoided,
     }
 }
 
@@ -497,8 +568,8 @@ fn totals(context: &Context<'_>, rows: &[Row], assessment: &Assessment) -> Meter
             totals.avoided += avoided;
         }
     }
-    totals.avoided_low = assessment.avoided.low - assessment.half_width;
-    totals.avoided_high = assessment.avoided.high + assessment.half_width;
+    totals.avoided_low = assessment.avoided.low();
+    totals.avoided_high = assessment.avoided.high();
     totals.coverage_ratio = if 0.0 < days { covered / days } else { 0.0 };
     totals
 }

@@ -2,6 +2,7 @@
 //!
 //! Must never: guess. A cell that does not say plainly what it means is refused with its line and column.
 
+pub mod analysis;
 pub mod ape;
 pub mod arera;
 pub mod bills;

@@ -2,6 +2,7 @@
 //!
 //! Must never: share state between commands; what two need stands in the modules above.
 
+pub(crate) mod analyze;
 pub(crate) mod bench;
 pub(crate) mod bench_decode;
 pub(crate) mod bench_memory;

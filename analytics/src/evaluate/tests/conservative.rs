@@ -28,6 +28,7 @@ fn totals(share: f64) -> Vec<(Instant, i64)> {
 fn year_of(share: f64, target: f64, keep: impl Fn(usize) -> bool) -> ProjectYear {
     let mut case = Case::gas(share);
     case.project.declared[0].value = target;
+    case.project.buildings[0].meters[0].accuracy_class = Some("1.5".into());
     let facts = case.project.buildings[0].meters[0].clone();
     let mut accumulator = Accumulator::new(SeriesSettings::of(&facts, ROME, 6 * 3600));
     for (i, (at, total)) in totals(share).into_iter().enumerate() {

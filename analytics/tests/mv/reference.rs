@@ -3,19 +3,9 @@
 //!
 //! Must never: take a reference value from our own output.
 
-use std::path::Path;
-
-use analytics::baseline::{self, FitPeriod, Fitted, heating};
-use analytics::degree_days::DailyMeans;
+use crate::meters::{Meter, meter};
+use analytics::baseline::{self, Fitted, heating};
 use analytics::normalise::adjust;
-use chrono::NaiveDate;
-use model::{DailyTemperature, StationId};
-
-struct Meter {
-    baseline: Vec<FitPeriod>,
-    reporting: Vec<FitPeriod>,
-    temperatures: DailyMeans,
-}
 
 /// What eemeter 3.2.0 says, in °F and per °F·d.
 struct CalTrack {
@@ -27,37 +17,13 @@ struct CalTrack {
     avoided: f64,
 }
 
-fn rows(name: &str) -> Vec<csv::StringRecord> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mv").join(name);
-    csv::Reader::from_path(path).unwrap().records().map(Result::unwrap).collect()
+trait Classic {
+    fn fit(&self) -> (Fitted, Vec<&'static str>);
+    fn measured(&self) -> f64;
+    fn adjusted(&self, fitted: &Fitted) -> (f64, f64);
 }
 
-fn meter(name: &str, weather: &str) -> Meter {
-    let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-    let station = StationId::new("s").unwrap();
-    let temperatures: Vec<DailyTemperature> = rows(weather)
-        .iter()
-        .filter(|r| !r[1].is_empty())
-        .map(|r| DailyTemperature::as_given(station.clone(), day(&r[0]), r[1].parse().unwrap()))
-        .collect();
-    let all = rows(name);
-    let of = |phase: &str| {
-        let period = |r: &csv::StringRecord| FitPeriod {
-            from: day(&r[0]),
-            to: day(&r[1]),
-            energy: r[3].parse().unwrap(),
-            coverage_ratio: 1.0,
-        };
-        all.iter().filter(|r| &r[4] == phase).map(period).collect::<Vec<_>>()
-    };
-    Meter {
-        baseline: of("baseline"),
-        reporting: of("reporting"),
-        temperatures: DailyMeans::of(&temperatures, &station),
-    }
-}
-
-impl Meter {
+impl Classic for Meter {
     fn fit(&self) -> (Fitted, Vec<&'static str>) {
         let bounds = (self.baseline[0].from, self.baseline[self.baseline.len() - 1].to);
         let (fitted, findings) = baseline::fit(&self.baseline, &self.temperatures, bounds, "meter:x");
@@ -120,7 +86,7 @@ fn close_with_our_own_choice(meter: &Meter, reference: &CalTrack) {
 
 #[test]
 fn simulated_gas_meter() {
-    let meter = meter("il-gas-hdd-only.csv", "weather_il_cst.csv");
+    let meter = meter("monthly", "il-gas-hdd-only");
     let reference = CalTrack {
         balance_f: 61.0,
         base_per_day: 0.715_613_235_057_126_2,
@@ -140,7 +106,7 @@ fn simulated_gas_meter() {
 
 #[test]
 fn gas_of_a_dwelling() {
-    let meter = meter("uk-gas-0.csv", "weather_uk_0.csv");
+    let meter = meter("monthly", "uk-gas-0");
     let reference = CalTrack {
         balance_f: 55.0,
         base_per_day: 7.813_033_246_935_841_4,
@@ -159,7 +125,7 @@ fn gas_of_a_dwelling() {
 /// did not change between the years.
 #[test]
 fn an_unchanged_office_with_cooling_saves_nothing_outside_its_band() {
-    let meter = meter("rmv2-sim-1.csv", "weather_rmv2.csv");
+    let meter = meter("monthly", "rmv2-sim-1");
     let (fitted, findings) = meter.fit();
     assert_eq!(findings, ["fit.flat"]);
     assert_eq!(fitted.model.heating_base_c, None);

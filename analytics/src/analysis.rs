@@ -1,0 +1,310 @@
+//! One meter, one baseline period, one reporting period, one method: what was saved, with its band and what to know.
+//!
+//! Must never: compare a period whose energy or weather is not known, give a saving without its band, or choose a method
+//! without saying why.
+
+use chrono::{Datelike, NaiveDate};
+use model::{Finding, Month, Severity};
+
+use crate::baseline::FitPeriod;
+use crate::baseline::averaged;
+use crate::baseline::breaks;
+use crate::baseline::caltrack::Terms;
+use crate::baseline::change_point::Shape;
+use crate::baseline::data::{Data, Grid};
+use crate::baseline::fit::{Fit, Prediction, student};
+use crate::degree_days::DailyMeans;
+
+mod choose;
+mod rules;
+mod screen;
+
+/// Fewest days of a model: a year less 37 days, CalTRACK 2.0 §2.2.1.2.
+pub const DAYS_MIN: f64 = crate::baseline::DAYS_MIN;
+
+/// Days from the first to before the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub from: NaiveDate,
+    pub to: NaiveDate,
+}
+
+impl Window {
+    fn holds(&self, from: NaiveDate, to: NaiveDate) -> bool {
+        self.from <= from && to <= self.to
+    }
+
+    fn touches(&self, from: NaiveDate, to: NaiveDate) -> bool {
+        from < self.to && self.from < to
+    }
+
+    #[must_use]
+    pub fn days(&self) -> f64 {
+        (self.to - self.from).num_days() as f64
+    }
+}
+
+/// A bill, or a day of a meter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeterPeriod {
+    pub from: NaiveDate,
+    pub to: NaiveDate,
+    /// In the meter's unit; `None` where nothing is known. Zero is a value.
+    pub value: Option<f64>,
+}
+
+/// How the baseline is modelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Chosen by the data, with the reason among the findings.
+    Auto,
+    /// The average over balance points and shapes, for bills.
+    Averaged,
+    CaltrackMonthly,
+    CaltrackDaily,
+    /// The change-point shape that the Bayesian information criterion prefers.
+    ChangePoint,
+    /// This change-point shape.
+    Shape(Shape),
+    DegreeDays,
+}
+
+impl Method {
+    pub const ALL: [Self; 12] = [
+        Self::Auto,
+        Self::Averaged,
+        Self::CaltrackMonthly,
+        Self::CaltrackDaily,
+        Self::ChangePoint,
+        Self::Shape(Shape::P1),
+        Self::Shape(Shape::P2),
+        Self::Shape(Shape::P3Heating),
+        Self::Shape(Shape::P3Cooling),
+        Self::Shape(Shape::P4),
+        Self::Shape(Shape::P5),
+        Self::DegreeDays,
+    ];
+
+    /// Stable, as on the command line.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Averaged => averaged::METHOD,
+            Self::CaltrackMonthly => "caltrack-monthly",
+            Self::CaltrackDaily => "caltrack-daily",
+            Self::ChangePoint => "change-point",
+            Self::Shape(shape) => shape.code(),
+            Self::DegreeDays => "degree-days",
+        }
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// What findings call the meter, such as `meter:boiler`.
+    pub subject: &'a str,
+    /// In order of time, none overlapping another.
+    pub periods: &'a [MeterPeriod],
+    pub temperatures: &'a DailyMeans,
+    pub baseline: Window,
+    pub reporting: Window,
+    pub method: Method,
+    /// Balance points of the CalTRACK methods.
+    pub grid: Grid,
+    /// Whether the meter's fuel can cool at all.
+    pub terms: Terms,
+    /// Two-sided, such as 0.9.
+    pub confidence: f64,
+    /// Weather of a normal year, for normalised savings.
+    pub normal: Option<(&'a DailyMeans, Window)>,
+}
+
+/// The reporting period against the model. Display units.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reporting {
+    /// Days that were compared.
+    pub days: f64,
+    pub measured: f64,
+    pub adjusted_baseline: f64,
+    pub avoided: f64,
+    /// Infinite when the data leave no degree of freedom for a band.
+    pub avoided_low: f64,
+    pub avoided_high: f64,
+    pub confidence: f64,
+}
+
+/// Both periods' models under a normal year. Display units.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Normalised {
+    pub baseline: f64,
+    pub reporting: f64,
+    pub savings: f64,
+    pub savings_low: f64,
+    pub savings_high: f64,
+}
+
+/// What can be said. Parts are `None` where the findings say why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub fit: Option<Fit>,
+    /// The method used, which `auto` has chosen.
+    pub method: &'static str,
+    pub reporting: Option<Reporting>,
+    pub normalised: Option<Normalised>,
+    /// Worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// Answers the question. Never fails: what cannot be said is `None` and has a finding.
+#[must_use]
+pub fn analyse(asked: &Question<'_>) -> Answer {
+    let question = asked;
+    let mut findings = Vec::new();
+    let daily = screen::is_daily(question.periods);
+    let months;
+    let joined;
+    let (question, daily) = if daily && choose::wants_months(question) {
+        months = screen::months(question.periods, [question.baseline, question.reporting]);
+        joined = Question { periods: &months, ..question.clone() };
+        (&joined, false)
+    } else {
+        (question, daily)
+    };
+    let by_month = question.periods.len() != asked.periods.len();
+    let baseline = screen::baseline(question, daily, &mut findings);
+    let data = Data::of(&baseline.periods, question.temperatures);
+    let (fit, method) = choose::fit(question, &data, (daily, by_month), &mut findings);
+    let reporting = screen::reporting(question, &mut findings);
+    let reporting_data = Data::of(&reporting.periods, question.temperatures);
+    let compared = fit.as_ref().and_then(|fit| {
+        if reporting_data.is_empty() {
+            return None;
+        }
+        let prediction = fit.predict(&reporting_data);
+        let compared = compare(&prediction, &reporting, question.confidence);
+        findings.extend(unseen(question, fit, &reporting_data));
+        let points = breaks::points(fit, &reporting_data);
+        let found = breaks::find(&points, fit.freedom);
+        findings.extend(found.map(|found| breaks::finding(&found, question.subject, "reporting")));
+        rules::judge(
+            &rules::Case { question, fit, data: &data, reporting: &reporting_data, compared, prediction },
+            &mut findings,
+        );
+        Some(compared)
+    });
+    if let Some(fit) = &fit {
+        findings.extend(fit.findings.iter().cloned());
+        let found = breaks::find(&breaks::points(fit, &data), fit.freedom);
+        findings.extend(found.map(|found| breaks::finding(&found, question.subject, "baseline")));
+        rules::judge_fit(question, fit, &data, daily, &mut findings);
+    }
+    let normalised =
+        fit.as_ref().and_then(|fit| normalise(question, fit, &reporting_data, daily, &mut findings));
+    findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
+    findings.dedup();
+    Answer { fit, method, reporting: compared, normalised, findings }
+}
+
+/// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.
+fn unseen(question: &Question<'_>, fit: &Fit, reporting: &Data) -> Vec<Finding> {
+    let Some(met) = fit.experience else { return Vec::new() };
+    let (heating, cooling) = met.unseen(reporting, reporting.rows());
+    let finding = |term: &'static str, balance_c: f64, beyond: f64| {
+        let says = format!(
+            "the reporting period has {beyond:.0} K·d of {term} (to {balance_c} °C) beyond twice what the baseline \
+             met: what the building uses in such weather is not known, and the band is wide for it"
+        );
+        let rule = "ASHRAE Guideline 14-2014: a model holds within the range of its baseline's conditions";
+        Finding::new("fit.unseen_weather", Severity::Caution, question.subject, says, rule)
+            .with("term", term)
+            .with("balance_c", balance_c)
+            .with("degree_days", format!("{beyond:.0}"))
+    };
+    let heating = (0.0 < heating).then(|| finding("heating", met.heating_c, heating));
+    let cooling = met.cooling_c.filter(|_| 0.0 < cooling).map(|c| finding("cooling", c, cooling));
+    heating.into_iter().chain(cooling).collect()
+}
+
+fn compare(prediction: &Prediction, reporting: &screen::Screened, confidence: f64) -> Reporting {
+    let half = prediction.half_width(confidence);
+    let measured: f64 = reporting.periods.iter().map(|p| p.energy).sum();
+    let avoided = prediction.energy - measured;
+    Reporting {
+        days: prediction.days,
+        measured,
+        adjusted_baseline: prediction.energy,
+        avoided,
+        // Energy given back may belong to another year: the lower bound does without it.
+        avoided_low: avoided - half - reporting.given_back,
+        avoided_high: avoided + half,
+        confidence,
+    }
+}
+
+/// Both models under the normal year; `None` without one, or when the reporting period carries no model.
+fn normalise(
+    question: &Question<'_>,
+    fit: &Fit,
+    reporting: &Data,
+    daily: bool,
+    findings: &mut Vec<Finding>,
+) -> Option<Normalised> {
+    let (temperatures, window) = question.normal?;
+    let year = Data::of(&pieces(window, daily), temperatures);
+    if year.rows().iter().any(|r| r.known_days < 0.9 * r.days) {
+        let says = "the normal year lacks temperatures; nothing was normalised";
+        let rule = "CalTRACK 2.0 §2.2.3.2: temperatures for 90 % of a period";
+        findings.push(Finding::new(
+            "normal.weather_missing",
+            Severity::Caution,
+            question.subject,
+            says,
+            rule,
+        ));
+        return None;
+    }
+    if reporting.days() < DAYS_MIN {
+        let says = format!(
+            "the reporting period has {} days with data; its own model needs {DAYS_MIN}",
+            reporting.days()
+        );
+        let rule = "IPMVP, normalised savings: both periods have a model of a full cycle";
+        let finding = Finding::new("normal.reporting_short", Severity::Note, question.subject, says, rule);
+        findings.push(finding.with("days", reporting.days()).with("wanted", DAYS_MIN));
+        return None;
+    }
+    let own = choose::again(question, fit, reporting)?;
+    let (before, after) = (fit.predict(&year), own.predict(&year));
+    let savings = before.energy - after.energy;
+    // What the two models' means may be off; a normal year has no scatter of its own.
+    let deviation = (before.model_variance + after.model_variance).sqrt();
+    let half = student(question.confidence, before.freedom.min(after.freedom)) * deviation;
+    Some(Normalised {
+        baseline: before.energy,
+        reporting: after.energy,
+        savings,
+        savings_low: savings - half,
+        savings_high: savings + half,
+    })
+}
+
+/// The window cut into civil months, or days: models on the means of periods need periods of the same kind.
+fn pieces(window: Window, daily: bool) -> Vec<FitPeriod> {
+    let mut pieces = Vec::new();
+    let mut from = window.from;
+    while from < window.to && pieces.len() < 4_000 {
+        let next = if daily { from.succ_opt().unwrap_or(window.to) } else { Month::of(from).end_day() };
+        let to = next.min(window.to);
+        pieces.push(FitPeriod { from, to, energy: 0.0, coverage_ratio: 1.0 });
+        from = to;
+    }
+    pieces
+}
+
+/// Whether a date can be counted with: what a file gives may be any.
+#[must_use]
+pub fn is_plausible(date: NaiveDate) -> bool {
+    (1900..2200).contains(&date.year())
+}

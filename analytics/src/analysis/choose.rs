@@ -1,0 +1,200 @@
+//! Which method, and why.
+//!
+//! Must never: choose in silence, or fit with a method that the data are not made for.
+
+use model::{Finding, Severity};
+
+use super::{DAYS_MIN, MeterPeriod, Method, Question};
+use crate::baseline::FitPeriod;
+use crate::baseline::data::Data;
+use crate::baseline::fit::{Fit, Kind};
+use crate::baseline::{averaged, caltrack, change_point, ratio};
+
+/// Fewest periods of a model with terms, as for two-monthly bills of a year.
+const PERIODS_MIN: usize = 6;
+
+/// A daily model under this R² says little of days: the week, which it does not know, moves them more than the weather.
+const R2_MIN: f64 = 0.5;
+
+/// Whether a file of days is to be analysed by months.
+pub(super) fn wants_months(question: &Question<'_>) -> bool {
+    match question.method {
+        Method::CaltrackMonthly | Method::Averaged => true,
+        Method::Auto => {
+            let (from, to) = (question.baseline.from, question.baseline.to);
+            let inside = question.periods.iter().filter(|p| from <= p.from && p.to <= to);
+            let day = |p: &MeterPeriod| {
+                let energy = p.value?;
+                Some(FitPeriod { from: p.from, to: p.to, energy, coverage_ratio: 1.0 })
+            };
+            let known = |p: &FitPeriod| question.temperatures.means(p.from, p.to).next().is_some();
+            let days: Vec<FitPeriod> = inside.filter_map(day).filter(known).collect();
+            let data = Data::of(&days, question.temperatures);
+            let fit = caltrack::fit(&data, options(question, caltrack::Interval::Daily));
+            DAYS_MIN <= data.days() && fit.is_some_and(|fit| fit.quality.r2 < R2_MIN)
+        }
+        Method::CaltrackDaily | Method::ChangePoint | Method::Shape(_) | Method::DegreeDays => false,
+    }
+}
+
+/// The model of the baseline and the name of its method.
+pub(super) fn fit(
+    question: &Question<'_>,
+    data: &Data,
+    (daily, by_month): (bool, bool),
+    findings: &mut Vec<Finding>,
+) -> (Option<Fit>, &'static str) {
+    let subject = format!("{} baseline", question.subject);
+    if data.len() < 3 {
+        let says =
+            format!("the baseline has {} usable periods; no method can do with fewer than three", data.len());
+        let finding = Finding::new(
+            "baseline.short",
+            Severity::Blocks,
+            subject,
+            says,
+            "CalTRACK 2.0 §2.2.1.1 and §2.2.1.2",
+        );
+        findings.push(with_short(finding, data));
+        return (None, question.method.code());
+    }
+    if question.method == Method::CaltrackDaily && !daily {
+        let says = "the file has no value of each day; the daily method needs them";
+        let rule = "CalTRACK 2.0 §3.3: daily methods use daily data";
+        findings.push(Finding::new("method.unfit", Severity::Blocks, subject, says, rule));
+        return (None, question.method.code());
+    }
+    let (method, why) = method(question, data, (daily, by_month));
+    if question.method == Method::Auto {
+        let says = format!("method {} was chosen: {why}", method.code());
+        let finding = Finding::new(
+            "method.chosen",
+            Severity::Note,
+            question.subject,
+            says,
+            "the method fits the data that there are",
+        );
+        findings.push(finding.with("method", method.code()).with("why", why));
+    }
+    if data.days() < DAYS_MIN || data.len() < PERIODS_MIN {
+        let says = format!(
+            "the baseline has {} usable periods of {} days in all; 12 periods and 328 days are wanted",
+            data.len(),
+            data.days()
+        );
+        let finding = Finding::new(
+            "baseline.short",
+            Severity::Caution,
+            &*subject,
+            says,
+            "CalTRACK 2.0 §2.2.1.1 and §2.2.1.2",
+        );
+        findings.push(with_short(finding, data));
+    }
+    let fit = run(question, method, data, findings);
+    if fit.is_none() {
+        let says = "no model of this method follows the baseline periods";
+        let rule = "CalTRACK 2.0 §3.4.3.2: coefficients are not negative";
+        findings.push(Finding::new("fit.impossible", Severity::Blocks, subject, says, rule));
+    }
+    (fit, method.code())
+}
+
+fn with_short(finding: Finding, data: &Data) -> Finding {
+    finding
+        .with("periods", data.len())
+        .with("days", data.days())
+        .with("periods_wanted", 12)
+        .with("days_wanted", DAYS_MIN)
+}
+
+fn method(question: &Question<'_>, data: &Data, (daily, by_month): (bool, bool)) -> (Method, &'static str) {
+    if question.method != Method::Auto {
+        return (question.method, "");
+    }
+    if data.days() < DAYS_MIN || (!daily && data.len() < PERIODS_MIN) {
+        return (Method::DegreeDays, "less than a year of data tells the base load, not a balance point");
+    }
+    if by_month {
+        let why =
+            "the weather explains less than half of what single days differ by; months average the week out";
+        return (Method::Averaged, why);
+    }
+    if !daily {
+        return (Method::Averaged, "bills or months of a year do not tell one balance point from the next");
+    }
+    if change_point_is_better(question, data) {
+        return (
+            Method::ChangePoint,
+            "days of a year, and its free change points follow them better than a grid's, every parameter counted",
+        );
+    }
+    (
+        Method::CaltrackDaily,
+        "days of a year, and free change points follow them no better, every parameter counted",
+    )
+}
+
+/// By the Bayesian information criterion, balance points counted as parameters in both.
+fn change_point_is_better(question: &Question<'_>, data: &Data) -> bool {
+    let n = data.len() as f64;
+    let criterion = |fit: &Fit| {
+        let sse: f64 = data.rows().iter().map(|r| (r.energy - fit.model.energy(data, r)).powi(2)).sum();
+        n * (sse / n).max(f64::MIN_POSITIVE).ln() + parameters(fit) * n.ln()
+    };
+    let grid = caltrack::fit(data, options(question, caltrack::Interval::Daily));
+    let free = change_point::fit(data);
+    match (grid, free) {
+        (Some(grid), Some(free)) => criterion(&free) < criterion(&grid),
+        (None, free) => free.is_some(),
+        (Some(_), None) => false,
+    }
+}
+
+fn parameters(fit: &Fit) -> f64 {
+    match fit.model.kind {
+        Kind::Flat => 1.0,
+        Kind::Linear => 2.0,
+        Kind::Heating | Kind::Cooling => 3.0,
+        Kind::TwoLines => 4.0,
+        Kind::HeatingCooling => 5.0,
+    }
+}
+
+fn options(question: &Question<'_>, interval: caltrack::Interval) -> caltrack::Options {
+    caltrack::Options { grid: question.grid, interval, terms: question.terms }
+}
+
+fn run(question: &Question<'_>, method: Method, data: &Data, findings: &mut Vec<Finding>) -> Option<Fit> {
+    match method {
+        Method::Auto => None,
+        Method::Averaged => averaged::fit(data, question.terms, &format!("{} baseline", question.subject)),
+        Method::CaltrackMonthly => caltrack::fit(data, options(question, caltrack::Interval::Monthly)),
+        Method::CaltrackDaily => caltrack::fit(data, options(question, caltrack::Interval::Daily)),
+        Method::ChangePoint => change_point::fit(data),
+        Method::Shape(shape) => change_point::fit_shape(data, shape),
+        Method::DegreeDays => {
+            let (fit, split) = ratio::fit(data, ratio::BASE_C)?;
+            findings.extend(base_load(question, &split));
+            Some(fit)
+        }
+    }
+}
+
+/// The method of `fit` on other data, for the reporting period's own model.
+pub(super) fn again(question: &Question<'_>, fit: &Fit, data: &Data) -> Option<Fit> {
+    let method = Method::ALL.into_iter().find(|m| *m != Method::Auto && m.code() == fit.method);
+    run(question, method.unwrap_or(question.method), data, &mut Vec::new())
+}
+
+fn base_load(question: &Question<'_>, split: &ratio::Split) -> Option<Finding> {
+    let rule = "degree-day ratio: the weather-independent part is not scaled";
+    (split.origin == ratio::BaseLoad::Unknown).then(|| {
+        let says = format!(
+            "no period without heating tells the base load; it lies between 0 and {:.3} a day, and the band reaches over both",
+            split.base_high
+        );
+        Finding::new("ratio.base_load_unknown", Severity::Caution, question.subject, says, rule)
+            .with("high", format!("{:.3}", split.base_high))
+    })
+}

@@ -1,0 +1,435 @@
+//! The default for bills: an average over balance points and shapes, weighted by how well each explains the bills.
+//!
+//! Must never: bet on one balance point that the bills cannot tell from its neighbour, let one wrong bill make the
+//! model, or be certain of weather that the baseline never met.
+//!
+//! Twelve bills do not tell one balance point from the next, nor always whether there is a term at all. A method that
+//! picks the best fit makes a choice that is mostly luck, and its band does not know. Here every law per day
+//! (flat, heating, cooling, both; balance points every half kelvin) keeps the weight that Bayes' theorem gives it, and
+//! what is predicted is their mixture, so that disagreement between laws that fit equally well widens the band.
+//! Integrals are closed forms (`search`); nothing is drawn at random. `priors` holds all that is assumed.
+//!
+//! Noise may grow with the days of a bill (habits) or also with its use (a month that is busier in everything); both
+//! are weighed. A bill that the others contradict is tried as grossly wrong, and counts for as much as that is unlikely.
+
+use model::{Finding, Severity};
+
+use super::caltrack::Terms;
+use super::data::{Data, Grid};
+use super::fit::{Experience, Fit, Kind, Leverage, Member, Model, Quality, Regressor, Scatter};
+
+mod law;
+mod priors;
+mod search;
+
+use law::Law;
+use priors::{GROSS, GROSS_SIZE, Priors, SCATTER};
+use search::{Bill, Search, View};
+
+/// Stable name of the method, as on the command line.
+pub const METHOD: &str = "averaged";
+
+/// Balance points every half kelvin, of heating from 5 °C, of cooling from 9 °C.
+const GRID: Grid = Grid { first_c: 5.0, step_c: 0.5, count: OFFSET + POINTS };
+const POINTS: usize = 41;
+/// Points of the grid below the first of cooling.
+const OFFSET: usize = 8;
+/// A first look takes every fourth point.
+const COARSE: usize = 4;
+const COARSE_POINTS: usize = POINTS.div_ceil(COARSE);
+
+/// Least degree days of a term in the baseline, in K·d: less is the weather of an afternoon or two, and the slope
+/// would be anything.
+const DEGREE_DAYS_MIN: f64 = 5.0;
+
+/// Fewest bills. A law with two terms and two balance points needs more to be told, but the others still are weighed.
+pub const BILLS_MIN: usize = 4;
+
+/// Studentised residual from which on a bill may be grossly wrong.
+const SUSPECT: f64 = 3.0;
+/// Suspicions less likely than this (in log odds) are not followed.
+const SUSPICION: f64 = -5.0;
+/// Most bills of a baseline that may be wrong at once.
+const GROSS_MAX: usize = 2;
+
+/// Share of the odds from which on a bill is reported as wrong.
+const REPORTED: f64 = 0.5;
+
+/// Balance points at which weather is compared with what the baseline met, in °C.
+const SEEN_HEATING_C: f64 = 15.0;
+const SEEN_COOLING_C: f64 = 22.0;
+
+/// The average over all laws. `None` with too few bills, or when they do not add up to any use, or a bill has no
+/// day with a temperature. `subject` begins the findings' subjects, such as `meter:boiler baseline`.
+#[must_use]
+pub fn fit(data: &Data, terms: Terms, subject: &str) -> Option<Fit> {
+    let table = data.table(GRID);
+    let known = data.rows().iter().all(|row| 0.0 < row.known_days && row.energy.is_finite());
+    if data.len() < BILLS_MIN || !known || data.energy() <= 0.0 {
+        return None;
+    }
+    let bills: Vec<Bill<POINTS>> = data
+        .rows()
+        .iter()
+        .enumerate()
+        .map(|(r, row)| Bill {
+            days: row.days,
+            energy: row.energy,
+            heating: std::array::from_fn(|p| row.days * at(table.heating(p), r)),
+            cooling: std::array::from_fn(|p| row.days * at(table.cooling(p + OFFSET), r)),
+        })
+        .collect();
+    let average = Average::of(&bills, terms == Terms::HeatingAndCooling);
+    Some(average.finish(data, &bills, terms, subject))
+}
+
+fn at(column: &[f64], row: usize) -> f64 {
+    column.get(row).copied().unwrap_or(0.0)
+}
+
+/// Bills taken for grossly wrong, and how likely that is.
+#[derive(Debug, Clone, Copy)]
+struct Hypothesis {
+    gross: [Option<usize>; GROSS_MAX],
+    log_odds: f64,
+}
+
+impl Hypothesis {
+    const NONE: Self = Self { gross: [None; GROSS_MAX], log_odds: 0.0 };
+
+    fn holds(&self, bill: usize) -> bool {
+        self.gross.contains(&Some(bill))
+    }
+
+    fn and(mut self, bill: usize) -> Option<Self> {
+        let free = self.gross.iter_mut().find(|g| g.is_none())?;
+        *free = Some(bill);
+        Some(self)
+    }
+
+    fn log_prior(&self) -> f64 {
+        self.gross.iter().flatten().count() as f64 * (GROSS / (1.0 - GROSS)).ln()
+    }
+}
+
+/// All laws of all hypotheses, and what they were weighed with.
+struct Average {
+    laws: Vec<Law>,
+    /// Which hypothesis each law stands under, in the order of `laws`.
+    under: Vec<usize>,
+    hypotheses: Vec<Hypothesis>,
+    days: f64,
+    energy: f64,
+}
+
+/// The two ways in which noise may grow.
+const WITH_DAYS: usize = 0;
+const WITH_USE: usize = 1;
+
+impl Average {
+    fn of(bills: &[Bill<POINTS>], with_cooling: bool) -> Self {
+        let n = bills.len() as f64;
+        let priors = Priors::new(with_cooling);
+        let look = Look {
+            bills: bills.iter().map(Bill::coarse).collect(),
+            priors: Priors::new(with_cooling),
+            with_cooling,
+            mean_days: bills.iter().map(|b| b.days).sum::<f64>() / n,
+            mean_energy: bills.iter().map(|b| b.energy).sum::<f64>() / n,
+        };
+        let (hypotheses, variance) = look.hypotheses();
+        let mut average = Self {
+            laws: Vec::with_capacity(512),
+            under: Vec::with_capacity(512),
+            hypotheses,
+            days: look.mean_days,
+            energy: look.mean_energy,
+        };
+        let mut coarse_laws = Vec::with_capacity(256);
+        let mut best = f64::NEG_INFINITY;
+        for number in 0..average.hypotheses.len() {
+            let hypothesis = average.hypotheses[number];
+            let mut weights = look.weights(&hypothesis, None, variance);
+            for noise in [WITH_DAYS, WITH_USE] {
+                let log_prior = hypothesis.log_prior() - std::f64::consts::LN_2;
+                let view = look.view(&weights, noise, variance, log_prior);
+                coarse_laws.clear();
+                let coarse = Search::new(&look.bills, &view, &look.priors).all(&mut coarse_laws);
+                let before = average.laws.len();
+                let refined = Search::new(bills, &view, &priors).fine(&coarse, best, &mut average.laws);
+                best = best.max(refined);
+                if noise == WITH_DAYS {
+                    let own = average.laws.get_mut(before..).unwrap_or_default();
+                    weigh(own);
+                    let expected: Vec<f64> = bills.iter().map(|bill| mean(own, bill)).collect();
+                    weights = look.weights(&hypothesis, Some(&expected), variance);
+                }
+            }
+            average.under.resize(average.laws.len(), number);
+        }
+        average.keep();
+        average
+    }
+
+    /// Drops the hopeless laws and makes the weights of the others sum to 1.
+    fn keep(&mut self) {
+        let best = self.laws.iter().map(|law| law.log_weight).fold(f64::NEG_INFINITY, f64::max);
+        let kept = |law: &Law| best - search::KEPT <= law.log_weight;
+        let under: Vec<usize> =
+            self.laws.iter().zip(&self.under).filter(|(law, _)| kept(law)).map(|(_, u)| *u).collect();
+        self.under = under;
+        self.laws.retain(kept);
+        weigh(&mut self.laws);
+    }
+
+    fn finish(&self, data: &Data, bills: &[Bill<POINTS>], terms: Terms, subject: &str) -> Fit {
+        let members = self.laws.iter().map(|law| self.member(law)).collect();
+        let model = self.shown();
+        let parameters = 1.0
+            + self
+                .laws
+                .iter()
+                .map(|law| {
+                    2.0 * law.weight
+                        * f64::from(u8::from(law.heating.is_some()) + u8::from(law.cooling.is_some()))
+                })
+                .sum::<f64>();
+        let met = |per_day: &dyn Fn(&super::data::Row) -> f64| {
+            data.rows().iter().map(|r| r.days * per_day(r)).sum()
+        };
+        Fit {
+            method: METHOD,
+            members,
+            model,
+            quality: Quality::of(data, &model, parameters),
+            freedom: self.laws.iter().map(|law| law.weight * law.freedom).sum(),
+            findings: self.gross_findings(data, bills, subject),
+            experience: Some(Experience {
+                heating_c: SEEN_HEATING_C,
+                heating: met(&|r| data.heating_per_day(r, SEEN_HEATING_C)),
+                cooling_c: (terms == Terms::HeatingAndCooling).then_some(SEEN_COOLING_C),
+                cooling: met(&|r| data.cooling_per_day(r, SEEN_COOLING_C)),
+                slope: priors::SLOPE_UNSEEN * self.energy / self.days,
+                likely: priors::TERM_UNSEEN,
+            }),
+        }
+    }
+
+    fn member(&self, law: &Law) -> Member {
+        let variance_per_day = law.variance / self.days;
+        let scale = if 0.0 < variance_per_day { 1.0 / variance_per_day } else { 0.0 };
+        Member {
+            weight: law.weight,
+            model: model(law),
+            variance_per_day,
+            inflation: 1.0,
+            leverage: Leverage(law.covariance.map(|row| row.map(|x| x * scale))),
+            scatter: if law.noise == WITH_DAYS {
+                Scatter::Days
+            } else {
+                Scatter::Use { mean_per_day: self.energy / self.days }
+            },
+        }
+    }
+
+    /// The mean of the laws of the likeliest shape.
+    fn shown(&self) -> Model {
+        let kinds = [Kind::Flat, Kind::Heating, Kind::Cooling, Kind::HeatingCooling];
+        let share =
+            |kind: Kind| self.laws.iter().filter(|l| kind_of(l) == kind).map(|l| l.weight).sum::<f64>();
+        let kind = kinds.into_iter().max_by(|a, b| share(*a).total_cmp(&share(*b))).unwrap_or(Kind::Flat);
+        let whole = share(kind);
+        let mean = |of: &dyn Fn(&Model) -> f64| {
+            let own = self.laws.iter().filter(|l| kind_of(l) == kind);
+            own.map(|l| l.weight * of(&model(l))).sum::<f64>() / whole
+        };
+        let balance = |of: fn(&Model) -> Option<f64>, has: bool| has.then(|| mean(&|m| of(m).unwrap_or(0.0)));
+        Model {
+            kind,
+            regressor: Regressor::EachDay,
+            base_per_day: mean(&|m| m.base_per_day),
+            heating_balance_c: balance(
+                |m| m.heating_balance_c,
+                matches!(kind, Kind::Heating | Kind::HeatingCooling),
+            ),
+            cooling_balance_c: balance(
+                |m| m.cooling_balance_c,
+                matches!(kind, Kind::Cooling | Kind::HeatingCooling),
+            ),
+            heating_per_degree_day: mean(&|m| m.heating_per_degree_day),
+            cooling_per_degree_day: mean(&|m| m.cooling_per_degree_day),
+        }
+    }
+
+    /// Bills that are more likely wrong than right.
+    fn gross_findings(&self, data: &Data, bills: &[Bill<POINTS>], subject: &str) -> Vec<Finding> {
+        let probability = |bill: usize| -> f64 {
+            let wrong = |under: &usize| self.hypotheses.get(*under).is_some_and(|h| h.holds(bill));
+            self.laws.iter().zip(&self.under).filter(|(_, u)| wrong(u)).map(|(law, _)| law.weight).sum()
+        };
+        let rows = data.rows().iter().zip(bills).enumerate();
+        rows.filter(|(bill, _)| REPORTED <= probability(*bill))
+            .map(|(_, (row, bill))| {
+                let expected = mean(&self.laws, bill);
+                let says = format!(
+                    "the period from {} to {} contradicts the others: {:.0} where the weather lets expect {:.0}; it \
+                     hardly counts in the model",
+                    row.from, row.to, row.energy, expected
+                );
+                let rule = "robust estimation: one wrong bill in a hundred is assumed; ASHRAE Guideline 14-2014: no \
+                            bill is left out without cause";
+                Finding::new("fit.gross_period", Severity::Caution, subject, says, rule)
+                    .with("from", row.from)
+                    .with("to", row.to)
+                    .with("energy", format!("{:.0}", row.energy))
+                    .with("expected", format!("{expected:.0}"))
+            })
+            .collect()
+    }
+}
+
+/// What every look at the bills shares.
+struct Look {
+    bills: Vec<Bill<COARSE_POINTS>>,
+    priors: Priors<COARSE_POINTS>,
+    with_cooling: bool,
+    mean_days: f64,
+    mean_energy: f64,
+}
+
+impl Look {
+    fn view<'v>(&self, weights: &'v [f64], noise: usize, variance: f64, log_prior: f64) -> View<'v> {
+        View {
+            weights,
+            log_prior,
+            noise,
+            variance,
+            level: self.mean_energy / self.mean_days,
+            mean_energy: self.mean_energy,
+            with_cooling: self.with_cooling,
+        }
+    }
+
+    /// 1 over each bill's variance in units of a mean bill's, which is `variance`: with its days, and with the square
+    /// of its expected use per day where that is given. A gross bill may be off by as much as a bill.
+    fn weights(&self, hypothesis: &Hypothesis, expected: Option<&[f64]>, variance: f64) -> Vec<f64> {
+        let one = |(i, bill): (usize, &Bill<COARSE_POINTS>)| {
+            let share = bill.days / self.mean_days;
+            let relative = expected.map_or(1.0, |e| {
+                Scatter::relative(
+                    e.get(i).copied().unwrap_or(0.0) / bill.days * self.mean_days / self.mean_energy,
+                )
+            });
+            let gross =
+                if hypothesis.holds(i) { (GROSS_SIZE * self.mean_energy).powi(2) / variance } else { 0.0 };
+            1.0 / (share * relative + gross)
+        };
+        self.bills.iter().enumerate().map(one).collect()
+    }
+
+    /// Evidence of the coarse grid, the variance of a mean bill under its laws, and the best law.
+    fn glance(&self, hypothesis: &Hypothesis, variance: f64) -> (f64, f64, Law) {
+        let weights = self.weights(hypothesis, None, variance);
+        let view = self.view(&weights, WITH_DAYS, variance, hypothesis.log_prior());
+        let mut laws = Vec::with_capacity(256);
+        let best = Search::new(&self.bills, &view, &self.priors).all(&mut laws).best;
+        let sum = weigh(&mut laws);
+        (best.log_weight + sum.ln(), laws.iter().map(|law| law.weight * law.variance).sum(), best)
+    }
+
+    /// None wrong; and, where a bill stands out, which may be. With the variance of a mean bill.
+    fn hypotheses(&self) -> (Vec<Hypothesis>, f64) {
+        let assumed = (SCATTER * self.mean_energy).powi(2);
+        let (evidence, mut variance, best) = self.glance(&Hypothesis::NONE, assumed);
+        let mut all = vec![Hypothesis::NONE];
+        let (mut parent, mut law) = (Hypothesis::NONE, best);
+        for _ in 0..GROSS_MAX {
+            if self.suspicion(&law, &parent) < SUSPECT {
+                break;
+            }
+            let mut found: Vec<(Hypothesis, f64, Law)> = Vec::new();
+            for bill in (0..self.bills.len()).filter(|bill| !parent.holds(*bill)) {
+                if let Some(mut next) = parent.and(bill) {
+                    let (own, own_variance, law) = self.glance(&next, assumed);
+                    next.log_odds = own - evidence;
+                    found.push((next, own_variance, law));
+                }
+            }
+            found.sort_by(|a, b| b.0.log_odds.total_cmp(&a.0.log_odds));
+            let Some((likeliest, own_variance, next_law)) = found.first().copied() else { break };
+            let least = (likeliest.log_odds + SUSPICION).max(SUSPICION);
+            all.extend(found.iter().take(3).map(|f| f.0).filter(|h| least <= h.log_odds));
+            if likeliest.log_odds <= parent.log_odds {
+                break;
+            }
+            variance = own_variance;
+            (parent, law) = (likeliest, next_law);
+        }
+        let most = all.iter().map(|h| h.log_odds).fold(0.0, f64::max);
+        all.retain(|h| most + SUSPICION <= h.log_odds);
+        (all, variance)
+    }
+
+    /// The largest residual in standard deviations of what the other bills let expect.
+    fn suspicion(&self, law: &Law, hypothesis: &Hypothesis) -> f64 {
+        let mut most: f64 = 0.0;
+        for (_, bill) in self.bills.iter().enumerate().filter(|(i, _)| !hypothesis.holds(*i)) {
+            let g = [
+                bill.days,
+                law.heating.map_or(0.0, |h| bill.heating[h]),
+                law.cooling.map_or(0.0, |c| bill.cooling[c]),
+            ];
+            let model_variance = Leverage(law.covariance).of(g);
+            let own = law.variance * bill.days / self.mean_days;
+            let free = (1.0 - model_variance / own).max(0.05);
+            let squared = (bill.energy - law.energy(g[0], g[1], g[2])).powi(2) / (own * free);
+            // The bill's own part taken out of the variance.
+            let external = squared * (law.freedom - 1.0) / (law.freedom - squared).max(0.3);
+            most = most.max(external);
+        }
+        most.sqrt()
+    }
+}
+
+/// Makes the weights sum to 1; their sum before, in units of the largest.
+fn weigh(laws: &mut [Law]) -> f64 {
+    let best = laws.iter().map(|law| law.log_weight).fold(f64::NEG_INFINITY, f64::max);
+    let mut sum = 0.0;
+    for law in laws.iter_mut() {
+        law.weight = (law.log_weight - best).exp();
+        sum += law.weight;
+    }
+    laws.iter_mut().for_each(|law| law.weight /= sum);
+    sum
+}
+
+/// What the laws together expect of a bill.
+fn mean(laws: &[Law], bill: &Bill<POINTS>) -> f64 {
+    let one = |law: &Law| {
+        let heating = law.heating.map_or(0.0, |h| bill.heating[h]);
+        let cooling = law.cooling.map_or(0.0, |c| bill.cooling[c]);
+        law.weight * law.energy(bill.days, heating, cooling)
+    };
+    laws.iter().map(one).sum()
+}
+
+fn kind_of(law: &Law) -> Kind {
+    match (law.heating, law.cooling) {
+        (None, None) => Kind::Flat,
+        (Some(_), None) => Kind::Heating,
+        (None, Some(_)) => Kind::Cooling,
+        (Some(_), Some(_)) => Kind::HeatingCooling,
+    }
+}
+
+fn model(law: &Law) -> Model {
+    Model {
+        kind: kind_of(law),
+        regressor: Regressor::EachDay,
+        base_per_day: law.coefficients[0],
+        heating_balance_c: law.heating.map(|p| GRID.balance_c(p)),
+        cooling_balance_c: law.cooling.map(|p| GRID.balance_c(p + OFFSET)),
+        heating_per_degree_day: law.coefficients[1],
+        cooling_per_degree_day: law.coefficients[2],
+    }
+}

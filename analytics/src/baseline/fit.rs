@@ -1,0 +1,365 @@
+//! What every baseline method gives back, and how any of them predicts.
+//!
+//! Must never: predict without the variance of the prediction, or add bands of sums that share a model as if they were
+//! independent.
+//!
+//! Every model here is a law per day: use = base + heating × (heating balance − T)⁺ + cooling × (T − cooling balance)⁺.
+//! A fit is one such model or a weighted mixture of them. The energy of a sum of days is linear in three numbers, its
+//! days and its heating and cooling degree days, so the variance of any sum is exact: s² g'(X'WX)⁻¹g, with
+//! g = (days, heating degree days, cooling degree days), and the scatter of the days themselves, s² × days.
+//! Daily residuals follow each other; `inflation` raises both for it.
+
+use model::Finding;
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::data::{Data, Row};
+
+/// Which law, by the terms it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The same every day.
+    Flat,
+    Heating,
+    Cooling,
+    HeatingCooling,
+    /// A straight line in the temperature, of either sign (2P).
+    Linear,
+    /// Two straight lines that meet in one balance point (4P).
+    TwoLines,
+}
+
+impl Kind {
+    /// Stable, for files and the command line; CalTRACK's names where it has one.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Flat => "intercept_only",
+            Self::Heating => "hdd_only",
+            Self::Cooling => "cdd_only",
+            Self::HeatingCooling => "cdd_hdd",
+            Self::Linear => "linear",
+            Self::TwoLines => "two_lines",
+        }
+    }
+}
+
+/// Which temperature the law is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Regressor {
+    /// Of each day; a period has the sum of its days (degree days).
+    EachDay,
+    /// Of the period as a whole: the mean over its days (change-point models on monthly means).
+    PeriodMean,
+}
+
+/// The coefficients of a law, in display units per day and K·d.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Model {
+    pub kind: Kind,
+    pub regressor: Regressor,
+    pub base_per_day: f64,
+    pub heating_balance_c: Option<f64>,
+    pub cooling_balance_c: Option<f64>,
+    /// 0 without the term.
+    pub heating_per_degree_day: f64,
+    pub cooling_per_degree_day: f64,
+}
+
+impl Model {
+    #[must_use]
+    pub const fn flat(base_per_day: f64) -> Self {
+        Self {
+            kind: Kind::Flat,
+            regressor: Regressor::EachDay,
+            base_per_day,
+            heating_balance_c: None,
+            cooling_balance_c: None,
+            heating_per_degree_day: 0.0,
+            cooling_per_degree_day: 0.0,
+        }
+    }
+
+    /// Mean heating and cooling degree days per day of a row, as this law counts them.
+    #[must_use]
+    pub fn degree_days_per_day(&self, data: &Data, row: &Row) -> (f64, f64) {
+        let of = |balance: Option<f64>, each: &dyn Fn(f64) -> f64, mean: &dyn Fn(f64) -> f64| {
+            balance.map_or(0.0, |b| match self.regressor {
+                Regressor::EachDay => each(b),
+                Regressor::PeriodMean => mean(b).max(0.0),
+            })
+        };
+        (
+            of(self.heating_balance_c, &|b| data.heating_per_day(row, b), &|b| b - row.mean_c),
+            of(self.cooling_balance_c, &|b| data.cooling_per_day(row, b), &|b| row.mean_c - b),
+        )
+    }
+
+    /// Energy of a row, in display units. Days without a temperature count at the mean of the others.
+    #[must_use]
+    pub fn energy(&self, data: &Data, row: &Row) -> f64 {
+        let (heating, cooling) = self.degree_days_per_day(data, row);
+        self.energy_of(row.days, heating, cooling)
+    }
+
+    fn energy_of(&self, days: f64, heating_per_day: f64, cooling_per_day: f64) -> f64 {
+        days * (self.base_per_day
+            + self.heating_per_degree_day * heating_per_day
+            + self.cooling_per_degree_day * cooling_per_day)
+    }
+}
+
+/// (X'WX)⁻¹ of base, heating and cooling, weights in days; rows of terms that the law lacks are 0.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Leverage(pub [[f64; 3]; 3]);
+
+impl Leverage {
+    /// g'(X'WX)⁻¹g.
+    #[must_use]
+    pub fn of(&self, g: [f64; 3]) -> f64 {
+        let row = |r: &[f64; 3]| r[0] * g[0] + r[1] * g[1] + r[2] * g[2];
+        (g[0] * row(&self.0[0]) + g[1] * row(&self.0[1]) + g[2] * row(&self.0[2])).max(0.0)
+    }
+}
+
+/// One law of a fit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Member {
+    /// Shares of all members sum to 1.
+    pub weight: f64,
+    pub model: Model,
+    /// s²: variance of a day's energy around this law, in display units squared; a period of n days has n times it.
+    pub variance_per_day: f64,
+    /// At least 1 for variances raised by residuals that follow each other.
+    pub inflation: f64,
+    pub leverage: Leverage,
+    pub scatter: Scatter,
+}
+
+/// How the variance of a period grows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scatter {
+    /// With its days.
+    Days,
+    /// With its days and the square of its use per day, relative to the mean use per day of the baseline.
+    Use { mean_per_day: f64 },
+}
+
+impl Scatter {
+    /// By how much the variance of a day is larger than at the mean use, when its use is `ratio` times the mean; a
+    /// tenth of the mean at the least, so that a period without use is not free of noise.
+    #[must_use]
+    pub fn relative(ratio: f64) -> f64 {
+        ratio.max(0.1).powi(2)
+    }
+
+    /// Days of `row` as the variance counts them, when the law gives it `energy`.
+    fn days(self, row: &Row, energy: f64) -> f64 {
+        match self {
+            Self::Days => row.days,
+            Self::Use { mean_per_day } => row.days * Self::relative(energy / row.days / mean_per_day),
+        }
+    }
+}
+
+/// What weather a baseline has met, and what a term may use that it could not show. Degree days in K·d.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Experience {
+    pub heating_c: f64,
+    pub heating: f64,
+    /// `None` for a meter that does not cool.
+    pub cooling_c: Option<f64>,
+    pub cooling: f64,
+    /// Use per degree day of a term that was not seen, in display units.
+    pub slope: f64,
+    /// How likely such a term is.
+    pub likely: f64,
+}
+
+/// Degree days that count as met beside twice those of the baseline, in K·d: a warm or a cold week.
+const MET_ANYWAY: f64 = 20.0;
+
+impl Experience {
+    /// Heating and cooling degree days of some rows beyond twice what the baseline met, in K·d.
+    #[must_use]
+    pub fn unseen(&self, data: &Data, rows: &[Row]) -> (f64, f64) {
+        let beyond = |met: f64, per_day: &dyn Fn(&Row) -> f64| {
+            let now: f64 = rows.iter().map(|r| r.days * per_day(r)).sum();
+            (now - 2.0 * met - MET_ANYWAY).max(0.0)
+        };
+        let cooling = self.cooling_c.map_or(0.0, |c| beyond(self.cooling, &|r| data.cooling_per_day(r, c)));
+        (beyond(self.heating, &|r| data.heating_per_day(r, self.heating_c)), cooling)
+    }
+
+    /// Variance of what terms that the baseline could not show may use.
+    fn variance(&self, data: &Data, rows: &[Row]) -> f64 {
+        let (heating, cooling) = self.unseen(data, rows);
+        self.likely * self.slope * self.slope * (heating * heating + cooling * cooling)
+    }
+}
+
+/// How well a fit follows its baseline. Ratios, not percent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quality {
+    pub n: usize,
+    /// Parameters that count in the degrees of freedom.
+    pub parameters: f64,
+    pub r2: f64,
+    pub r2_adjusted: f64,
+    /// Root of the mean square error of the periods' energies, degrees of freedom removed, over their mean.
+    pub cvrmse_ratio: f64,
+    pub nmbe_ratio: f64,
+    /// Correlation of each period's residual with the one before; `None` with fewer than three, or without residuals.
+    pub autocorrelation: Option<f64>,
+}
+
+/// A fitted baseline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    /// Stable name of the method, as on the command line.
+    pub method: &'static str,
+    /// The one law, or the members of an average; never empty.
+    pub members: Vec<Member>,
+    /// What is shown of it: the one law, or the coefficients that stand for the average.
+    pub model: Model,
+    pub quality: Quality,
+    /// Degrees of freedom of s², for Student's t.
+    pub freedom: f64,
+    pub findings: Vec<Finding>,
+    /// `None` where the method does not judge the weather beyond its baseline's.
+    pub experience: Option<Experience>,
+}
+
+/// Energy under given weather, with what is known of its error.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prediction {
+    /// In display units.
+    pub energy: f64,
+    pub days: f64,
+    /// Parts of `energy`.
+    pub heating: f64,
+    pub cooling: f64,
+    /// Of the model's mean, in display units squared.
+    pub model_variance: f64,
+    /// Of what the days themselves add around it.
+    pub noise_variance: f64,
+    pub freedom: f64,
+}
+
+impl Prediction {
+    /// Half the band of what will be measured; `confidence` is 0.9 for 90 % two-sided.
+    #[must_use]
+    pub fn half_width(&self, confidence: f64) -> f64 {
+        student(confidence, self.freedom) * (self.model_variance + self.noise_variance).sqrt()
+    }
+}
+
+impl Fit {
+    /// The energy of all rows together under their weather.
+    #[must_use]
+    pub fn predict(&self, data: &Data) -> Prediction {
+        self.predict_rows(data, data.rows())
+    }
+
+    /// The energy of some rows together: their common model error is counted once, as it falls on all of them alike.
+    #[must_use]
+    pub fn predict_rows(&self, data: &Data, rows: &[Row]) -> Prediction {
+        let days: f64 = rows.iter().map(|r| r.days).sum();
+        let mut sum = Prediction {
+            energy: 0.0,
+            days,
+            heating: 0.0,
+            cooling: 0.0,
+            model_variance: 0.0,
+            noise_variance: 0.0,
+            freedom: self.freedom,
+        };
+        let mut squares = 0.0;
+        for member in &self.members {
+            let (mut heating, mut cooling, mut noisy_days) = (0.0, 0.0, 0.0);
+            let (w, m) = (member.weight, &member.model);
+            for row in rows {
+                let (h, c) = m.degree_days_per_day(data, row);
+                heating += row.days * h;
+                cooling += row.days * c;
+                noisy_days += member.scatter.days(row, m.energy_of(row.days, h, c));
+            }
+            let heat = m.heating_per_degree_day * heating;
+            let cool = m.cooling_per_degree_day * cooling;
+            let energy = m.base_per_day * days + heat + cool;
+            let variance = member.variance_per_day * member.inflation;
+            sum.energy += w * energy;
+            sum.heating += w * heat;
+            sum.cooling += w * cool;
+            squares += w * energy * energy;
+            sum.model_variance += w * variance * member.leverage.of([days, heating, cooling]);
+            sum.noise_variance += w * variance * noisy_days;
+        }
+        if 1 < self.members.len() {
+            // Members that disagree are part of what is not known.
+            sum.model_variance += (squares - sum.energy * sum.energy).max(0.0);
+        }
+        sum.model_variance += self.experience.map_or(0.0, |met| met.variance(data, rows));
+        sum
+    }
+}
+
+/// Student's t, two-sided. Infinite where there is no freedom: nothing is known of the scatter.
+#[must_use]
+pub fn student(confidence: f64, freedom: f64) -> f64 {
+    let p = 0.5 + confidence.clamp(0.0, 0.999_999) / 2.0;
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |t| t.inverse_cdf(p))
+}
+
+impl Quality {
+    /// From measured and modelled energies of the periods, their weights in days, and the number of parameters.
+    #[must_use]
+    pub fn of(data: &Data, model: &Model, parameters: f64) -> Self {
+        let n = data.len();
+        let count = n as f64;
+        let whole: f64 = data.energy();
+        let days: f64 = data.days();
+        let mean = whole / days;
+        let (mut sse, mut sst, mut squares, mut bias) = (0.0, 0.0, 0.0, 0.0);
+        for row in data.rows() {
+            let residual = row.energy - model.energy(data, row);
+            sse += residual * residual / row.days;
+            sst += (row.energy - mean * row.days).powi(2) / row.days;
+            squares += residual * residual;
+            bias += residual;
+        }
+        let freedom = count - parameters;
+        let r2 = if 0.0 < sst { 1.0 - sse / sst } else { 0.0 };
+        let relative = |x: f64| if 0.0 < whole { x / whole } else { 0.0 };
+        Self {
+            n,
+            parameters,
+            r2,
+            r2_adjusted: if 0.0 < freedom { 1.0 - (1.0 - r2) * (count - 1.0) / freedom } else { f64::NAN },
+            cvrmse_ratio: if 0.0 < freedom { relative((squares / freedom).sqrt() * count) } else { f64::NAN },
+            nmbe_ratio: if 0.0 < freedom { relative(bias) * count / freedom } else { f64::NAN },
+            autocorrelation: autocorrelation(
+                data.rows().iter().map(|row| row.energy - model.energy(data, row)),
+            ),
+        }
+    }
+}
+
+/// Pearson's correlation of each value with the one before; `None` with fewer than three values or without variation.
+pub(crate) fn autocorrelation(values: impl Iterator<Item = f64> + Clone) -> Option<f64> {
+    let pairs = values.clone().zip(values.skip(1));
+    let (mut n, mut a, mut b) = (0.0, 0.0, 0.0);
+    for (x, y) in pairs.clone() {
+        n += 1.0;
+        a += x;
+        b += y;
+    }
+    let (a, b) = (a / n, b / n);
+    let (mut cross, mut left, mut right) = (0.0, 0.0, 0.0);
+    for (x, y) in pairs {
+        cross += (x - a) * (y - b);
+        left += (x - a).powi(2);
+        right += (y - b).powi(2);
+    }
+    let all = (left * right).sqrt();
+    (2.0 <= n && 0.0 < all && all.is_finite()).then(|| cross / all)
+}

@@ -1,0 +1,197 @@
+//! Weighted least squares at given balance points, and the exact variance of what such a model predicts.
+//!
+//! Must never: invert what cannot be told apart, or call residuals independent that are not.
+
+use super::data::{Data, Row};
+use super::fit::{Kind, Leverage, Member, Model, Regressor, Scatter, autocorrelation};
+
+/// Two terms closer to a multiple of each other than this cannot be told apart.
+const COLLINEAR: f64 = 1e-10;
+
+/// Most that variances are raised for residuals that follow each other.
+const INFLATION_MAX: f64 = 30.0;
+
+/// Sums of squares and products around the weighted means.
+#[derive(Debug, Clone, Copy)]
+struct Moments {
+    weight: f64,
+    y: f64,
+    h: f64,
+    c: f64,
+    hh: f64,
+    cc: f64,
+    hc: f64,
+    hy: f64,
+    cy: f64,
+}
+
+/// The law with these terms that follows the rows best (weights are the days with a temperature). `None` when the
+/// terms cannot be told apart, or there is no row.
+#[must_use]
+pub fn model(data: &Data, heating_c: Option<f64>, cooling_c: Option<f64>) -> Option<Model> {
+    let kind = match (heating_c, cooling_c) {
+        (None, None) => Kind::Flat,
+        (Some(_), None) => Kind::Heating,
+        (None, Some(_)) => Kind::Cooling,
+        (Some(_), Some(_)) => Kind::HeatingCooling,
+    };
+    solve(
+        data,
+        Model {
+            kind,
+            regressor: Regressor::EachDay,
+            base_per_day: 0.0,
+            heating_balance_c: heating_c,
+            cooling_balance_c: cooling_c,
+            heating_per_degree_day: 0.0,
+            cooling_per_degree_day: 0.0,
+        },
+    )
+}
+
+/// The best coefficients for the terms of `shape`.
+#[must_use]
+pub fn solve(data: &Data, shape: Model) -> Option<Model> {
+    if shape.kind == Kind::Linear {
+        return line(data, shape);
+    }
+    let m = moments(data, &shape);
+    let (heating, cooling) = match (shape.heating_balance_c, shape.cooling_balance_c) {
+        (None, None) => (0.0, 0.0),
+        (Some(_), None) => (m.hy / m.hh, 0.0),
+        (None, Some(_)) => (0.0, m.cy / m.cc),
+        (Some(_), Some(_)) => {
+            let det = m.hh * m.cc - m.hc * m.hc;
+            if det <= COLLINEAR * m.hh * m.cc {
+                return None;
+            }
+            ((m.hy * m.cc - m.cy * m.hc) / det, (m.cy * m.hh - m.hy * m.hc) / det)
+        }
+    };
+    let base_per_day = m.y - heating * m.h - cooling * m.c;
+    (base_per_day.is_finite() && heating.is_finite() && cooling.is_finite()).then_some(Model {
+        base_per_day,
+        heating_per_degree_day: heating,
+        cooling_per_degree_day: cooling,
+        ..shape
+    })
+}
+
+/// A straight line has one slope, counted as cooling above the balance point and as its opposite below.
+fn line(data: &Data, shape: Model) -> Option<Model> {
+    let m = moments(data, &shape);
+    // x = c − h.
+    let xx = m.cc + m.hh - 2.0 * m.hc;
+    let slope = (m.cy - m.hy) / xx;
+    slope.is_finite().then_some(Model {
+        base_per_day: m.y - slope * (m.c - m.h),
+        heating_per_degree_day: -slope,
+        cooling_per_degree_day: slope,
+        ..shape
+    })
+}
+
+fn moments(data: &Data, shape: &Model) -> Moments {
+    let weight: f64 = data.rows().iter().map(|r| r.known_days).sum();
+    let of = |f: &dyn Fn(&Row, f64, f64, f64) -> f64| -> f64 {
+        data.rows()
+            .iter()
+            .map(|r| {
+                let (h, c) = shape.degree_days_per_day(data, r);
+                r.known_days * f(r, h, c, r.energy_per_day())
+            })
+            .sum()
+    };
+    let (y, h, c) =
+        (of(&|_, _, _, y| y) / weight, of(&|_, h, _, _| h) / weight, of(&|_, _, c, _| c) / weight);
+    Moments {
+        weight,
+        y,
+        h,
+        c,
+        hh: of(&|_, a, _, _| (a - h).powi(2)),
+        cc: of(&|_, _, b, _| (b - c).powi(2)),
+        hc: of(&|_, a, b, _| (a - h) * (b - c)),
+        hy: of(&|_, a, _, z| (a - h) * (z - y)),
+        cy: of(&|_, _, b, z| (b - c) * (z - y)),
+    }
+}
+
+/// The law with its scatter around the rows and the leverage of its coefficients. `parameters` are those that count,
+/// balance points included.
+#[must_use]
+pub fn member(data: &Data, model: Model, parameters: f64) -> Member {
+    let sse: f64 = data
+        .rows()
+        .iter()
+        .map(|r| {
+            let residual = r.energy - model.energy(data, r);
+            residual * residual / r.days
+        })
+        .sum();
+    let freedom = data.len() as f64 - parameters;
+    Member {
+        weight: 1.0,
+        model,
+        variance_per_day: if 0.0 < freedom { sse / freedom } else { f64::INFINITY },
+        inflation: inflation(data, &model),
+        leverage: leverage(data, &model),
+        scatter: Scatter::Days,
+    }
+}
+
+/// Degrees of freedom: as many as there are independent rows, less the parameters.
+#[must_use]
+pub fn freedom(rows: usize, parameters: f64, inflation: f64) -> f64 {
+    let n = rows as f64;
+    if n <= parameters { 0.0 } else { (n / inflation - parameters).max(1.0) }
+}
+
+/// By how much residuals that follow each other raise the variance of a long sum.
+///
+/// Rows of a day: the larger of (1 + ρ)/(1 − ρ) of their lag-1 correlation ρ (ASHRAE Guideline 14: n' = n (1 − ρ)/(1 + ρ)),
+/// and of what sums over blocks of four weeks really scatter, which sees weeks and seasons too. Longer periods: 1, as
+/// the guideline takes n' = n for monthly data; twelve residuals tell nothing of their correlation.
+#[must_use]
+pub fn inflation(data: &Data, model: &Model) -> f64 {
+    let n = data.len() as f64;
+    if n < 2.0 || 7.0 < data.days() / n {
+        return 1.0;
+    }
+    let residuals = data.rows().iter().map(|r| r.energy - model.energy(data, r));
+    let rho = autocorrelation(residuals.clone()).unwrap_or(0.0).clamp(0.0, 0.98);
+    let of_lag = (1.0 + rho) / (1.0 - rho);
+    let own: f64 = residuals.map(|e| e * e).sum();
+    let block = 28;
+    let mut of_blocks = 0.0;
+    for rows in data.rows().chunks(block) {
+        let sum: f64 = rows.iter().map(|r| r.energy - model.energy(data, r)).sum();
+        of_blocks += sum * sum;
+    }
+    let of_blocks = if 0.0 < own { of_blocks / own } else { 1.0 };
+    of_lag.max(of_blocks).clamp(1.0, INFLATION_MAX)
+}
+
+/// (X'WX)⁻¹ with weights in days.
+#[must_use]
+pub fn leverage(data: &Data, model: &Model) -> Leverage {
+    let m = moments(data, model);
+    let inverse = match (model.kind, model.heating_balance_c, model.cooling_balance_c) {
+        (Kind::Linear, _, _) => {
+            let xx = m.cc + m.hh - 2.0 * m.hc;
+            let v = if 0.0 < xx { 1.0 / xx } else { 0.0 };
+            [v, -v, v]
+        }
+        (_, None, None) => [0.0, 0.0, 0.0],
+        (_, Some(_), None) => [1.0 / m.hh, 0.0, 0.0],
+        (_, None, Some(_)) => [0.0, 0.0, 1.0 / m.cc],
+        (_, Some(_), Some(_)) => {
+            let det = m.hh * m.cc - m.hc * m.hc;
+            [m.cc / det, -m.hc / det, m.hh / det]
+        }
+    };
+    let [hh, hc, cc] = inverse;
+    // Around the means the base is independent of the slopes.
+    let (h, c) = (hh * m.h + hc * m.c, hc * m.h + cc * m.c);
+    Leverage([[1.0 / m.weight + h * m.h + c * m.c, -h, -c], [-h, hh, hc], [-c, hc, cc]])
+}

@@ -1,0 +1,11 @@
+//! Measurement and verification on reference meters: one binary, so that it is linked once.
+//!
+//! Must never: take a reference value from our own output.
+
+mod analysis;
+mod caltrack;
+mod change_point;
+mod degree_days;
+mod meters;
+mod ratio;
+mod reference;

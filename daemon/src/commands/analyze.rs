@@ -1,0 +1,317 @@
+//! `consuntivo analyze`: what a meter saved, from two files and no store; one meter, or a folder of them.
+//!
+//! Must never: touch the store or the network, print a number without its band, or leave a meter of a folder out in
+//! silence.
+
+mod folder;
+mod print;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use analytics::analysis::{Answer, MeterPeriod, Method, Question, Window, analyse};
+use analytics::baseline::caltrack::Terms;
+use analytics::baseline::data::Grid;
+use analytics::degree_days::DailyMeans;
+use chrono::NaiveDate;
+use clap::{Args, ValueEnum};
+use connectors::files::analysis::{StatedPeriod, read_meter, read_temperature_days};
+use connectors::files::{FileError, Refused};
+use model::{DailyTemperature, Finding, Severity, StationId};
+
+use crate::exit::{Exit, Failure};
+
+/// Largest file taken, in bytes.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Wrong lines printed before the rest is only counted.
+const REFUSED_SHOWN_MAX: usize = 50;
+
+/// What a meter saved: the baseline's model under the reporting period's weather, less what was measured
+#[derive(Debug, Args)]
+pub(crate) struct AnalyzeArgs {
+    /// The meter: CSV with period_start, period_end (first day after), value; or date, value
+    #[arg(long, value_name = "FILE", required_unless_present = "batch")]
+    meter: Option<PathBuf>,
+    /// Daily mean temperatures: CSV with date, tmean_c
+    #[arg(long, value_name = "FILE", required_unless_present = "batch")]
+    temperature: Option<PathBuf>,
+    /// Days before the works; the end is the first day after (default: the file's column `phase`)
+    #[arg(long, value_name = "FROM..TO", value_parser = parse_window)]
+    baseline: Option<Window>,
+    /// Days after the works; the end is the first day after (default: the file's column `phase`)
+    #[arg(long, value_name = "FROM..TO", value_parser = parse_window)]
+    reporting: Option<Window>,
+    /// auto, caltrack-monthly, caltrack-daily, change-point, degree-days, or one shape: 1p, 2p, 3ph, 3pc, 4p, 5p
+    #[arg(long, default_value = "auto", value_parser = parse_method)]
+    method: Method,
+    /// Step of the balance points of the CalTRACK methods (default: 3F, and 0.5C where the method is chosen by the data)
+    #[arg(long)]
+    balance_step: Option<Step>,
+    /// Of the band, two-sided: 0.5 to 0.999
+    #[arg(long, default_value = "0.9", value_parser = parse_confidence)]
+    confidence: f64,
+    /// Whether the fuel can cool: with `heat` no cooling is sought (default: heat where the meter's name has a fuel in it)
+    #[arg(long)]
+    fuel: Option<Fuel>,
+    /// A normal year, for normalised savings
+    #[arg(long, value_name = "FROM..TO", value_parser = parse_window)]
+    normal: Option<Window>,
+    /// Temperatures of the normal year, where they are not in those of the meter
+    #[arg(long, value_name = "FILE", requires = "normal")]
+    normal_temperature: Option<PathBuf>,
+    /// One JSON object instead of text
+    #[arg(long)]
+    json: bool,
+    /// Analyse every meter of a folder, one JSON line each; see docs/files.md
+    #[arg(long, value_name = "DIR", conflicts_with = "meter")]
+    batch: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    #[value(name = "3F")]
+    ThreeFahrenheit,
+    #[value(name = "1F")]
+    OneFahrenheit,
+    #[value(name = "0.5C")]
+    HalfCelsius,
+}
+
+impl Step {
+    fn by_method(method: Method) -> Self {
+        if method == Method::Auto { Self::HalfCelsius } else { Self::ThreeFahrenheit }
+    }
+
+    const fn grid(self) -> Grid {
+        match self {
+            Self::ThreeFahrenheit => Grid::FAHRENHEIT_3,
+            Self::OneFahrenheit => Grid::FAHRENHEIT_1,
+            Self::HalfCelsius => Grid::CELSIUS_HALF,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Fuel {
+    /// Heats and cools
+    Electricity,
+    /// Heats only: gas, oil, wood, district heat
+    Heat,
+}
+
+impl Fuel {
+    const fn terms(self) -> Terms {
+        match self {
+            Self::Electricity => Terms::HeatingAndCooling,
+            Self::Heat => Terms::Heating,
+        }
+    }
+
+    /// From a file of meters.
+    fn parse(text: &str) -> Self {
+        if matches!(text, "electricity" | "") { Self::Electricity } else { Self::Heat }
+    }
+}
+
+/// Words of a meter's name that say its fuel cannot cool.
+const HEAT_WORDS: [&str; 7] = ["gas", "gpl", "gasolio", "metano", "pellet", "oil", "heat"];
+
+fn parse_method(text: &str) -> Result<Method, String> {
+    Method::ALL.into_iter().find(|m| m.code() == text).ok_or_else(|| {
+        let all: Vec<&str> = Method::ALL.iter().map(|m| m.code()).collect();
+        format!("there is no method {text:?}; take one of {}", all.join(", "))
+    })
+}
+
+fn parse_window(text: &str) -> Result<Window, String> {
+    let form = || {
+        format!("{text:?} is no window; write it like 2023-01-01..2024-01-01, the end is the first day after")
+    };
+    let (from, to) = text.split_once("..").ok_or_else(form)?;
+    let day = |text: &str| text.trim().parse::<NaiveDate>().map_err(|_| form());
+    let window = Window { from: day(from)?, to: day(to)? };
+    let plausible =
+        analytics::analysis::is_plausible(window.from) && analytics::analysis::is_plausible(window.to);
+    if window.from < window.to && plausible {
+        Ok(window)
+    } else {
+        Err(format!("the window {text} has no day; its end is the first day after it"))
+    }
+}
+
+fn parse_confidence(text: &str) -> Result<f64, String> {
+    let value = text.parse::<f64>().ok().filter(|v| (0.5..=0.999).contains(v));
+    value.ok_or_else(|| format!("{text:?} is no confidence; write a number from 0.5 to 0.999, such as 0.9"))
+}
+
+/// One meter to analyse.
+#[derive(Debug)]
+struct Job {
+    /// What it is called; empty for a file's only meter.
+    name: String,
+    periods: Vec<StatedPeriod>,
+    fuel: Option<Fuel>,
+    normal: Option<Window>,
+    findings: Vec<Finding>,
+}
+
+/// Analyses as the command line says.
+pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<Exit, Failure> {
+    if let Some(dir) = &args.batch {
+        return folder::analyze(args, dir);
+    }
+    let (Some(meter), Some(temperature)) = (&args.meter, &args.temperature) else {
+        return Err(Failure::bad_input("name a --meter and its --temperature, or a --batch folder"));
+    };
+    let temperatures = temperatures(temperature)?;
+    let normal = args.normal_temperature.as_deref().map(self::temperatures).transpose()?;
+    let name = stem(meter);
+    let mut jobs = jobs(meter, &name)?;
+    if jobs.len() != 1 {
+        return Err(Failure::bad_input(format!(
+            "{} holds {} meters; analyse its folder with --batch",
+            meter.display(),
+            jobs.len()
+        )));
+    }
+    let job = jobs.remove(0);
+    let answer = run(args, &job, &temperatures, normal.as_ref())?;
+    if args.json {
+        println!("{}", print::json(None, &answer));
+    } else {
+        print!("{}", print::text(&job.name, &answer));
+    }
+    Ok(Exit::OK)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
+}
+
+fn run(
+    args: &AnalyzeArgs,
+    job: &Job,
+    temperatures: &DailyMeans,
+    normal: Option<&DailyMeans>,
+) -> Result<Answer, Failure> {
+    let subject = format!("meter:{}", job.name);
+    let window = |given: Option<Window>, phase: &str| {
+        given.or_else(|| by_phase(&job.periods, phase)).ok_or_else(|| {
+            Failure::bad_input(format!(
+                "{subject} has no {phase} window: give --{phase} FROM..TO, or a column phase with rows of {phase}"
+            ))
+        })
+    };
+    let (baseline, reporting) = (window(args.baseline, "baseline")?, window(args.reporting, "reporting")?);
+    let periods: Vec<MeterPeriod> =
+        job.periods.iter().map(|p| MeterPeriod { from: p.from, to: p.to, value: p.value }).collect();
+    let mut findings = job.findings.clone();
+    let fuel = args.fuel.or(job.fuel).unwrap_or_else(|| by_name(&job.name, &subject, &mut findings));
+    let year = args.normal.or(job.normal).or_else(|| normal.and_then(all_days));
+    let mut answer = analyse(&Question {
+        subject: &subject,
+        periods: &periods,
+        temperatures,
+        baseline,
+        reporting,
+        method: args.method,
+        grid: args.balance_step.unwrap_or(Step::by_method(args.method)).grid(),
+        terms: fuel.terms(),
+        confidence: args.confidence,
+        normal: year.map(|window| (normal.unwrap_or(temperatures), window)),
+    });
+    answer.findings.append(&mut findings);
+    answer.findings.sort_by(|a, b| (b.severity, a.code).cmp(&(a.severity, b.code)));
+    Ok(answer)
+}
+
+/// The fuel where nobody says it: a name with a fuel in it heats only.
+fn by_name(name: &str, subject: &str, findings: &mut Vec<Finding>) -> Fuel {
+    let lower = name.to_lowercase();
+    let word =
+        HEAT_WORDS.iter().find(|word| lower.split(|c: char| !c.is_alphanumeric()).any(|w| w == **word));
+    let Some(word) = word else { return Fuel::Electricity };
+    let says = format!("the meter's name says {word}: no cooling was sought; --fuel electricity seeks it");
+    let rule = "CalTRACK 2.0: fuels have no cooling candidates";
+    findings.push(Finding::new("fuel.by_name", Severity::Note, subject, says, rule).with("word", word));
+    Fuel::Heat
+}
+
+/// From the first to the last day of a year given on its own.
+fn all_days(means: &DailyMeans) -> Option<Window> {
+    let first = means.dated().next()?.0;
+    let (last, _) = means.dated().last()?;
+    Some(Window { from: first, to: last.succ_opt()? })
+}
+
+fn by_phase(periods: &[StatedPeriod], phase: &str) -> Option<Window> {
+    let own = || periods.iter().filter(|p| p.phase == phase);
+    Some(Window { from: own().map(|p| p.from).min()?, to: own().map(|p| p.to).max()? })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let cannot = |why: String| Failure::bad_input(format!("cannot read {}: {why}", path.display()));
+    let size = fs::metadata(path).map_err(|e| cannot(e.to_string()))?.len();
+    if FILE_BYTES_MAX < size {
+        return Err(cannot(format!("it has {size} bytes, the most is {FILE_BYTES_MAX}")));
+    }
+    fs::read(path).map_err(|e| cannot(e.to_string()))
+}
+
+fn of_file(path: &Path, error: &FileError) -> Failure {
+    Failure::bad_input(format!("{}: {error}", path.display()))
+}
+
+/// Nothing of a file with a wrong line is used: the first lines are named, the others counted.
+fn none_refused(path: &Path, refused: &[Refused]) -> Result<(), Failure> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let mut says = format!("{} has {} wrong lines; nothing was analysed", path.display(), refused.len());
+    for line in refused.iter().take(REFUSED_SHOWN_MAX) {
+        says.push_str(&format!("\n  {line}"));
+    }
+    if REFUSED_SHOWN_MAX < refused.len() {
+        says.push_str(&format!("\n  and {} more", refused.len() - REFUSED_SHOWN_MAX));
+    }
+    Err(Failure::bad_input(says))
+}
+
+/// The meters of a file; `name` is that of its only one.
+fn jobs(path: &Path, name: &str) -> Result<Vec<Job>, Failure> {
+    let file = read_meter(&read(path)?).map_err(|e| of_file(path, &e))?;
+    none_refused(path, &file.refused)?;
+    let mut findings = Vec::new();
+    if 0 < file.repeated {
+        let says = format!("{} rows repeat another and count once", file.repeated);
+        let finding = Finding::new(
+            "import.repeated",
+            Severity::Note,
+            "file",
+            says,
+            "CalTRACK 2.0: of duplicates the first stays",
+        );
+        findings.push(finding.with("rows", file.repeated));
+    }
+    let job = |(own, periods): (String, Vec<StatedPeriod>)| Job {
+        name: if own.is_empty() { name.to_owned() } else { own },
+        periods,
+        fuel: None,
+        normal: None,
+        findings: findings.clone(),
+    };
+    Ok(file.meters.into_iter().map(job).collect())
+}
+
+fn temperatures(path: &Path) -> Result<DailyMeans, Failure> {
+    let file = read_temperature_days(&read(path)?).map_err(|e| of_file(path, &e))?;
+    none_refused(path, &file.refused)?;
+    let station = StationId::new("file").map_err(anyhow::Error::from)?;
+    let of = |&(date, mean_c): &(NaiveDate, f64)| DailyTemperature::as_given(station.clone(), date, mean_c);
+    let days: Vec<DailyTemperature> = file.days.iter().map(of).collect();
+    Ok(DailyMeans::of(&days, &station))
+}
+
+/// Temperatures of several stations, each read once.
+type Weather = BTreeMap<PathBuf, Result<DailyMeans, String>>;

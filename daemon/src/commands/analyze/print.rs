@@ -1,0 +1,158 @@
+//! An answer as JSON, or as text for a person.
+//!
+//! Must never: write a number that is not finite, or round one away in JSON.
+
+use std::fmt::Write as _;
+
+use analytics::analysis::Answer;
+use analytics::baseline::fit::{Fit, Kind, Regressor};
+use serde_json::{Value, json};
+
+/// `null` for what is absent or unbounded.
+fn number(value: f64) -> Value {
+    if value.is_finite() { json!(value) } else { Value::Null }
+}
+
+/// CalTRACK's names of degree-day models, the number of parameters of change-point ones.
+fn kind(fit: &Fit) -> &'static str {
+    let heating = fit.model.heating_balance_c.is_some();
+    match (fit.model.kind, fit.model.regressor) {
+        (Kind::Linear, _) => "2P",
+        (Kind::TwoLines, _) => "4P",
+        (Kind::HeatingCooling, Regressor::PeriodMean) => "5P",
+        (Kind::Heating | Kind::Cooling, Regressor::PeriodMean) if heating => "3PH",
+        (Kind::Heating | Kind::Cooling, Regressor::PeriodMean) => "3PC",
+        (Kind::Flat, Regressor::PeriodMean) => "1P",
+        (kind, Regressor::EachDay) => kind.code(),
+    }
+}
+
+fn model(fit: &Fit) -> Value {
+    let m = &fit.model;
+    let line = m.kind == Kind::Linear;
+    let slope = |value: f64, balance: Option<f64>| balance.map_or(Value::Null, |_| number(value));
+    let (heating, cooling) = if line {
+        let only = |wanted: bool, value: f64| if wanted { number(value) } else { Value::Null };
+        (
+            only(0.0 < m.heating_per_degree_day, m.heating_per_degree_day),
+            only(0.0 <= m.cooling_per_degree_day, m.cooling_per_degree_day),
+        )
+    } else {
+        (
+            slope(m.heating_per_degree_day, m.heating_balance_c),
+            slope(m.cooling_per_degree_day, m.cooling_balance_c),
+        )
+    };
+    let balance = |c: Option<f64>| c.filter(|_| !line).map_or(Value::Null, number);
+    json!({
+        "kind": kind(fit),
+        "heating_balance_c": balance(m.heating_balance_c),
+        "cooling_balance_c": balance(m.cooling_balance_c),
+        "base_per_day": number(m.base_per_day),
+        "heating_per_degree_day": heating,
+        "cooling_per_degree_day": cooling,
+    })
+}
+
+/// The answer as one object on one line; in a folder with what the meter is called.
+pub(super) fn json(meter: Option<&[(&str, &str)]>, answer: &Answer) -> Value {
+    let mut object = serde_json::Map::new();
+    for (key, value) in meter.unwrap_or_default() {
+        object.insert((*key).to_owned(), json!(value));
+    }
+    let fit = answer.fit.as_ref();
+    object.insert("method".to_owned(), json!(answer.method));
+    object.insert("model".to_owned(), fit.map_or(Value::Null, model));
+    let quality = fit.map_or(Value::Null, |fit| {
+        let q = &fit.quality;
+        json!({
+            "n": q.n,
+            "r2_adj": number(q.r2_adjusted),
+            "cvrmse": number(q.cvrmse_ratio),
+            "nmbe": number(q.nmbe_ratio),
+            "autocorrelation": q.autocorrelation.map_or(Value::Null, number),
+        })
+    });
+    object.insert("quality".to_owned(), quality);
+    let reporting = answer.reporting.map_or(Value::Null, |r| {
+        json!({
+            "days": number(r.days),
+            "measured": number(r.measured),
+            "adjusted_baseline": number(r.adjusted_baseline),
+            "avoided": number(r.avoided),
+            "avoided_low": number(r.avoided_low),
+            "avoided_high": number(r.avoided_high),
+            "confidence": number(r.confidence),
+        })
+    });
+    object.insert("reporting".to_owned(), reporting);
+    let normalised = answer.normalised.map_or(Value::Null, |n| {
+        json!({
+            "baseline": number(n.baseline),
+            "reporting": number(n.reporting),
+            "savings": number(n.savings),
+            "savings_low": number(n.savings_low),
+            "savings_high": number(n.savings_high),
+        })
+    });
+    object.insert("normalised".to_owned(), normalised);
+    let finding = |f: &model::Finding| json!({"code": f.code, "severity": f.severity.code(), "says": f.says, "rule": f.rule});
+    object.insert("findings".to_owned(), answer.findings.iter().map(finding).collect());
+    Value::Object(object)
+}
+
+/// The answer for a person at a terminal.
+pub(super) fn text(name: &str, answer: &Answer) -> String {
+    let mut out = format!("{name}: method {}\n", answer.method);
+    let mut line = |label: &str, says: String| {
+        let _infallible = writeln!(out, "  {label:<20} {says}");
+    };
+    if let Some(fit) = &answer.fit {
+        let m = &fit.model;
+        line("model", kind(fit).to_owned());
+        line("base load", format!("{:.4} a day", m.base_per_day));
+        for (term, balance, slope) in [
+            ("heating", m.heating_balance_c, m.heating_per_degree_day),
+            ("cooling", m.cooling_balance_c, m.cooling_per_degree_day),
+        ] {
+            if let Some(balance) = balance {
+                line(term, format!("{slope:.4} per degree day, balance point {balance:.2} °C"));
+            }
+        }
+        let q = &fit.quality;
+        let rho = q.autocorrelation.map_or_else(|| "unknown".to_owned(), |r| format!("{r:.2}"));
+        line(
+            "quality",
+            format!(
+                "n {}, adjusted R² {:.4}, CV(RMSE) {:.2} %, NMBE {:.3} %, autocorrelation {rho}",
+                q.n,
+                q.r2_adjusted,
+                q.cvrmse_ratio * 100.0,
+                q.nmbe_ratio * 100.0
+            ),
+        );
+    }
+    if let Some(r) = &answer.reporting {
+        line("measured", format!("{:.1} in {} days", r.measured, r.days));
+        line("adjusted baseline", format!("{:.1}", r.adjusted_baseline));
+        let band = format!(
+            "{:.1}, {:.0} % band {:.1} to {:.1}",
+            r.avoided,
+            r.confidence * 100.0,
+            r.avoided_low,
+            r.avoided_high
+        );
+        line("avoided", band);
+    }
+    if let Some(n) = &answer.normalised {
+        line("normal year", format!("{:.1} before, {:.1} after", n.baseline, n.reporting));
+        line(
+            "normalised savings",
+            format!("{:.1}, band {:.1} to {:.1}", n.savings, n.savings_low, n.savings_high),
+        );
+    }
+    for f in &answer.findings {
+        let _infallible = writeln!(out, "  {} [{}] {} ({})", f.severity.code(), f.code, f.says, f.rule);
+    }
+    out
+}
