@@ -19,6 +19,6 @@ pub use project::{ProjectProblem, load_project, parse_project};
 pub use reader::Problem;
 pub use settings::{
     DEFAULT_SETTINGS, InstallationSettings, LinkSettings, MeterSettings, ReportSettings, ServiceMeans,
-    ServiceSettings, Settings, StoreSettings, WeatherSettings, WeatherSource, WebSettings, load,
-    parse_settings,
+    ServiceSettings, Settings, StoreSettings, ThinSettings, WeatherSettings, WeatherSource, WebSettings,
+    load, parse_settings,
 };

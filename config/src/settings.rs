@@ -80,6 +80,18 @@ pub struct StoreSettings {
     pub queue_readings: usize,
     /// A month is moved to the archive this many days after its end.
     pub archive_after_days: u32,
+    /// Gauges that are thinned when they are old; what is not named is kept for ever.
+    pub thin: Vec<ThinSettings>,
+}
+
+/// How one gauge is thinned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThinSettings {
+    pub quantity: Quantity,
+    /// Age in days from which on it is thinned.
+    pub after_days: u32,
+    /// Seconds of an interval of which one reading stays.
+    pub every_s: u32,
 }
 
 /// One way to reach meters.
@@ -236,6 +248,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         }
         None => Some((DEFAULT_QUEUE_READINGS, DEFAULT_ARCHIVE_AFTER_DAYS)),
     };
+    let thin = root.tables("thin", THIN_MAX).iter().filter_map(read_thin).collect();
     let links: Vec<_> = root.tables("link", LINKS_MAX).iter().filter_map(read_link).collect();
     let meters: Vec<_> = root.tables("meter", METERS_MAX).iter().filter_map(read_meter).collect();
     let zone = installation.as_ref().map(|i| i.zone);
@@ -262,6 +275,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         store: StoreSettings {
             queue_readings: usize::try_from(store?.0).ok()?,
             archive_after_days: u32::try_from(store?.1).ok()?,
+            thin,
         },
         links: links.into_iter().map(|(link, _)| link).collect(),
         meters: meters.into_iter().map(|m| m.meter).collect(),
@@ -273,9 +287,27 @@ const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 8480));
 const DEFAULT_QUEUE_READINGS: i64 = 100_000;
 const DEFAULT_ARCHIVE_AFTER_DAYS: i64 = 45;
+/// Most gauges that are thinned.
+const THIN_MAX: usize = 64;
 const FOLDER: &str = "a folder, absolute or relative to this file";
 const ZONE: &str = "a time zone of the IANA list such as \"Europe/Rome\"";
 const ID: &str = "an id of 1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit";
+
+/// Totals are no choice: what they say between two readings is energy.
+fn read_thin(table: &Table<'_, '_>) -> Option<ThinSettings> {
+    let quantity =
+        table.parsed("quantity", "a gauge such as \"voltage\"; totals are kept for ever", |text| {
+            Quantity::parse(text).filter(|quantity| quantity.kind() == Kind::Gauge)
+        });
+    let after_days = table.integer("after_days", 90..=36_500);
+    let every_s = table.integer_or("every_s", 60..=86_400, 900);
+    table.finish();
+    Some(ThinSettings {
+        quantity: quantity?,
+        after_days: u32::try_from(after_days?).ok()?,
+        every_s: u32::try_from(every_s?).ok()?,
+    })
+}
 
 fn read_installation(table: &Table<'_, '_>, base: &Path) -> Option<InstallationSettings> {
     let id = table.parsed("id", ID, plain_id);

@@ -281,3 +281,13 @@ fn an_error_names_file_line_and_key() {
     std::fs::write(&file, " ".repeat(SETTINGS_BYTES_MAX as usize + 1)).unwrap();
     assert!(matches!(load(&file), Err(ConfigError::TooLarge { .. })));
 }
+
+#[test]
+fn gauges_are_thinned_as_the_file_says_and_totals_never() {
+    let of = |quantity: &str| format!("{MINIMAL}[[thin]]\nquantity = \"{quantity}\"\nafter_days = 730\n");
+    let (settings, _) = parse(&of("voltage")).unwrap();
+    let wanted = ThinSettings { quantity: model::Quantity::Voltage, after_days: 730, every_s: 900 };
+    assert_eq!(settings.store.thin, [wanted]);
+    let all = problems(&of("active_energy_import"));
+    assert!(all.iter().any(|one| one.contains("totals are kept for ever")), "{all:?}");
+}

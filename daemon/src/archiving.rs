@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use chrono::Days;
+use config::ThinSettings;
 use connectors::Stop;
 use model::{Instant, Month, Zone};
-use store::{Store, StoreError};
+use store::{Store, StoreError, Thinning};
 
 use crate::runtime::Runtime;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub(crate) struct Archived {
     pub(crate) readings: u64,
     pub(crate) bytes: u64,
     pub(crate) dropped: u64,
+    /// Readings of old gauges that were thinned out.
+    pub(crate) thinned: u64,
 }
 
 /// Archives every closed month that has rows in the journal, and drops what was archived before the grace period.
@@ -60,6 +63,26 @@ pub(crate) fn archive(
     Ok(done)
 }
 
+/// Thins the gauges that the settings name. A month that archiving has just written waits for another round.
+pub(crate) fn thin(
+    store: &Store,
+    zone: Zone,
+    rules: &[ThinSettings],
+    now: Instant,
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    for rule in rules {
+        let Some(day) = now.day(zone).checked_sub_days(Days::new(u64::from(rule.after_days))) else {
+            continue;
+        };
+        // By whole months: a month's file is written anew once, not every day.
+        let before = Month::of(day).bounds(zone).0;
+        let thinning = Thinning { quantity: rule.quantity, before, every_ms: i64::from(rule.every_s) * 1000 };
+        removed += store.thin(thinning, now)?.removed;
+    }
+    Ok(removed)
+}
+
 fn closed(month: Month, today: chrono::NaiveDate, after_days: u32) -> bool {
     month.end_day().checked_add_days(Days::new(u64::from(after_days))).is_some_and(|day| day <= today)
 }
@@ -74,15 +97,21 @@ pub(crate) async fn keep(runtime: Arc<Runtime>, mut stop: Stop) {
             () = stop.stopped() => return,
         }
         let worker = Arc::clone(&runtime);
-        let round = tokio::task::spawn_blocking(move || {
+        let round = tokio::task::spawn_blocking(move || -> Result<Archived, StoreError> {
             let installation = worker.installation();
             let settings = &installation.settings;
             let after_days = settings.store.archive_after_days;
-            archive(&worker.store, settings.installation.zone, after_days, worker.clock.now(), GRACE_MS)
+            let (zone, now) = (settings.installation.zone, worker.clock.now());
+            let mut done = archive(&worker.store, zone, after_days, now, GRACE_MS)?;
+            done.thinned = thin(&worker.store, zone, &settings.store.thin, now)?;
+            Ok(done)
         });
         match round.await {
             Ok(Ok(done)) if done == Archived::default() => {}
-            Ok(Ok(done)) => tracing::info!(files = done.files, dropped = done.dropped, "archive up to date"),
+            Ok(Ok(done)) => {
+                let Archived { files, dropped, thinned, .. } = done;
+                tracing::info!(files, dropped, thinned, "archive up to date");
+            }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "closed months could not be archived, to be tried again")
             }

@@ -199,6 +199,25 @@ impl Runtime {
         lock(&self.findings).retain(|(c, s), _| s != subject || code.is_some_and(|code| *c != code));
     }
 
+    /// A panic of the store's writer is a fault of this program: ingestion goes on, but a person must know.
+    fn look_at_writer(&self) {
+        let panics = self.store.stats().writer_panics;
+        if 0 < panics {
+            self.report(
+                Finding::new(
+                    "store.writer",
+                    Severity::Blocks,
+                    "store:journal",
+                    format!(
+                        "the writer of the journal panicked and began anew, {panics} times since the start"
+                    ),
+                    "nothing is acknowledged that is not on disk",
+                )
+                .with("count", panics),
+            );
+        }
+    }
+
     /// Takes back the findings of all subjects with these codes.
     pub(crate) fn resolve_codes(&self, of: impl Fn(&str) -> bool) {
         lock(&self.findings).retain(|(code, _), _| !of(code));
@@ -385,6 +404,7 @@ fn upkeep(runtime: &Runtime, known: Option<u64>, work: Work) -> anyhow::Result<D
     if work.losses {
         runtime.keep_losses();
     }
+    runtime.look_at_writer();
     let mended = if work.mend { runtime.book.mend(&runtime.store)? } else { 0 };
     if 0 < mended {
         tracing::info!(series = mended, "series made again after readings out of order");

@@ -35,7 +35,7 @@ fn every_nth(death: impl Fn(&'static str, u64) -> Death) {
             let mut site = Site::new(Path::new(SOAK), folder.path(), 7);
             let mut survived = Survived::default();
             let first = Life { seed: 7, from: 0, to: BEFORE };
-            let untouched = Death::KilledAt { call, nth: 1_000_000 };
+            let untouched = Death::KilledAt { call, nth: 65_000 };
             assert!(!site.live_as(first, &untouched, &mut random, &mut survived).unwrap());
             let life = Life { seed: 7, from: BEFORE, to: OPERATIONS };
             let death = death(call, nth);

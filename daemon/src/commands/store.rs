@@ -46,8 +46,8 @@ fn verify(arg: &ConfigArg) -> Result<Exit, Failure> {
     let store = installation.open_shared_store()?;
     let verified = store.verify()?;
     println!(
-        "journal sound; {} audit entries in an unbroken chain; {} archive files with {} readings as written",
-        verified.audit_entries, verified.archive_files, verified.archived_readings
+        "journal sound with {} readings; {} audit entries in an unbroken chain; {} archive files with {} readings as written",
+        verified.journal_readings, verified.audit_entries, verified.archive_files, verified.archived_readings
     );
     let compared = nightly::compare(&store, &installation)?;
     println!(

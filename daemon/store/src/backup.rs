@@ -15,7 +15,9 @@ use model::Digest;
 use sha2::{Digest as _, Sha256};
 
 use crate::archive::{ARCHIVE_FOLDER, manifest};
-use crate::error::StoreError;
+use crate::error::{Fault, StoreError};
+use crate::recent;
+use crate::row;
 use crate::schema::{self, JOURNAL_FILE};
 use crate::store::Store;
 
@@ -311,7 +313,7 @@ fn digest_of(path: &Path) -> io::Result<(u64, Digest)> {
 }
 
 impl Store {
-    /// Checks the database, the audit chain, and every archive file against the manifest. Returns what was checked.
+    /// Checks the database, every chunk and block, the audit chain, and every archive file against the manifest. Returns what was checked.
     ///
     /// # Errors
     /// The first thing that is wrong, by name.
@@ -329,7 +331,11 @@ impl Store {
             path: self.directory().join(JOURNAL_FILE),
             what: format!("an audit log that was tampered with: {broken}"),
         })?;
-        let mut verified = Verified { audit_entries: self.audit_head()?.seq, ..Verified::default() };
+        let mut verified = Verified {
+            audit_entries: self.audit_head()?.seq,
+            journal_readings: self.verify_bodies()?,
+            ..Verified::default()
+        };
         for month in self.archive_files()? {
             let failed = |source| self.archive().failed(&month.name, "check", source);
             let (_, found) = digest_of(&self.archive().place(&month.name)).map_err(failed)?;
@@ -345,10 +351,41 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Decodes every chunk and every block of the intake; returns how many readings the journal holds.
+    fn verify_bodies(&self) -> Result<u64, StoreError> {
+        self.read("check chunks and intake", |conn| {
+            let snapshot = conn.unchecked_transaction()?;
+            let (folded, _) = recent::marks(&snapshot)?;
+            let mut readings = 0;
+            let mut select = snapshot.prepare("SELECT id, readings, body FROM chunk")?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let (id, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+                let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+                let found = row::chunk(body).filter(|rows| rows.len() as i64 == count);
+                readings += found.ok_or_else(|| Fault::Unreadable(format!("the damaged chunk {id}")))?.len();
+            }
+            let mut select = snapshot.prepare("SELECT seq, readings, body FROM intake")?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let (seq, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+                let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+                let found = row::block(body).filter(|rows| rows.len() as i64 == count);
+                let found = found.ok_or_else(|| Fault::Unreadable(format!("the damaged intake {seq}")))?;
+                readings += if folded < seq { found.len() } else { 0 };
+            }
+            Ok(readings as u64)
+        })
+    }
+}
+
 /// What [`Store::verify`] looked at and found good.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verified {
     pub audit_entries: i64,
+    /// In chunks, and in the intake where they are in no chunk yet.
+    pub journal_readings: u64,
     pub archive_files: u64,
     pub archived_readings: u64,
 }

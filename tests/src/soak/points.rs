@@ -3,15 +3,15 @@
 //!
 //! Must never: wait for a quiet moment, or count a point at which nothing was attempted as one that was survived.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::account::Account;
-use super::{Life, work};
+use super::Life;
 use crate::random::Random;
 
 /// Operations of a life, if it lasts.
@@ -138,9 +138,21 @@ impl Site {
         let trace = self.directory.with_extension("trace");
         let mut running = Running::start(&self.program, &self.directory, life, death, &trace)?;
         let heard = running.hear(death);
-        running.end(death)?;
+        let status = running.end(death)?;
         let lines = [heard, running.rest()].concat();
         self.believe(&lines, survived)?;
+        let traced = fs::read_to_string(&trace).unwrap_or_default();
+        fs::remove_file(&trace).ok();
+        let struck = traced.contains("INJECTED") || traced.contains("SIGKILL");
+        let ended = lines.last().is_some_and(|line| line == "end");
+        // A child may give up when its disk fails it; by itself it does not.
+        let by_itself = match death {
+            Death::Killed { .. } | Death::Torn { .. } => status.code().is_some_and(|code| code != 0),
+            Death::KilledAt { .. } | Death::Failing { .. } => !struck && !ended,
+        };
+        if by_itself {
+            return Err(format!("the child ended by itself ({status})"));
+        }
         match death {
             Death::Killed { .. } => survived.kills += 1,
             Death::Torn { .. } => {
@@ -151,9 +163,7 @@ impl Site {
             Death::Failing { .. } => survived.failed_calls += 1,
         }
         self.account.settle(&self.directory, self.seed)?;
-        let traced = fs::read_to_string(&trace).unwrap_or_default();
-        fs::remove_file(&trace).ok();
-        Ok(traced.contains("INJECTED") || traced.contains("SIGKILL"))
+        Ok(struck)
     }
 
     /// Adds what the child says was acknowledged, and holds its counts against the account.
@@ -314,7 +324,7 @@ impl Running {
     }
 
     /// Kills, or waits for the end that was arranged.
-    fn end(&mut self, death: &Death) -> Result<(), String> {
+    fn end(&mut self, death: &Death) -> Result<ExitStatus, String> {
         let failed = |error: std::io::Error| format!("cannot end the child: {error}");
         match death {
             Death::Killed { .. } | Death::Torn { .. } => {
@@ -332,8 +342,7 @@ impl Running {
                 }
             }
         }
-        self.child.wait().map_err(failed)?;
-        Ok(())
+        self.child.wait().map_err(failed)
     }
 
     /// What was said before the end and not yet heard.
