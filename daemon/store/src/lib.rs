@@ -13,6 +13,7 @@
 
 mod audit;
 mod codes;
+pub mod engine;
 mod error;
 mod filed;
 mod imports;
