@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 use model::{
     Channel, DatedAct, Instant, MeterAct, MeterId, Project, Quality, Reading, SeriesKey, Step, Value,
 };
+use store::engine::{EngineError, Readings};
 use store::{Store, StoreError};
 
 use crate::installation::Installation;
@@ -59,10 +60,10 @@ impl Book {
     /// the others.
     pub(crate) fn follow(
         &self,
-        store: &Store,
+        readings: &dyn Readings,
         wanted: Vec<(SeriesKey, SeriesSettings)>,
         acts: &[MeterAct],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), EngineError> {
         let keys: BTreeSet<SeriesKey> = wanted.iter().map(|(key, _)| key.clone()).collect();
         for (key, settings) in wanted {
             let mut own: Vec<DatedAct> = acts.iter().filter(|a| a.series == key).map(|a| a.dated).collect();
@@ -73,7 +74,7 @@ impl Book {
                 *acc.settings() == settings && known == own
             });
             if !same {
-                self.make(store, &key, settings, &own)?;
+                self.make(readings, &key, settings, &own)?;
             }
         }
         lock(&self.pages).series.retain(|key, _| keys.contains(key));
@@ -84,14 +85,14 @@ impl Book {
     /// journal is read is caught up under the lock: readings are on disk before they are taken.
     fn make(
         &self,
-        store: &Store,
+        readings: &dyn Readings,
         key: &SeriesKey,
         settings: SeriesSettings,
         acts: &[DatedAct],
-    ) -> Result<(), StoreError> {
-        let mut made = build(store, key, settings, acts, None)?;
+    ) -> Result<(), EngineError> {
+        let mut made = build(readings, key, settings, acts, None)?;
         let mut pages = lock(&self.pages);
-        extend(store, key, &mut made, None)?;
+        extend(readings, key, &mut made, None)?;
         pages.series.insert(key.clone(), made);
         Ok(())
     }
@@ -132,12 +133,12 @@ impl Book {
     }
 
     /// Makes the stale series again; returns how many there were.
-    pub(crate) fn mend(&self, store: &Store) -> Result<usize, StoreError> {
+    pub(crate) fn mend(&self, readings: &dyn Readings) -> Result<usize, EngineError> {
         let stale = std::mem::take(&mut lock(&self.pages).stale);
         for key in &stale {
             let known = lock(&self.pages).series.get(key).map(|acc| (*acc.settings(), acc.acts().to_vec()));
             let Some((settings, acts)) = known else { continue };
-            if let Err(error) = self.make(store, key, settings, &acts) {
+            if let Err(error) = self.make(readings, key, settings, &acts) {
                 // Making one again that was made already does no harm.
                 lock(&self.pages).stale.extend(stale.iter().cloned());
                 return Err(error);
@@ -191,27 +192,27 @@ const CLOSING_READINGS_MAX: u32 = 3_600;
 /// Makes one series from the journal, up to the first reading at or after `until` that closes the last interval, or to
 /// the end.
 pub(crate) fn build(
-    store: &Store,
+    readings: &dyn Readings,
     key: &SeriesKey,
     settings: SeriesSettings,
     acts: &[DatedAct],
     until: Option<Instant>,
-) -> Result<Accumulator, StoreError> {
+) -> Result<Accumulator, EngineError> {
     let mut accumulator = Accumulator::with_acts(settings, acts);
-    extend(store, key, &mut accumulator, until)?;
+    extend(readings, key, &mut accumulator, until)?;
     Ok(accumulator)
 }
 
 /// Pushes what the journal holds from the accumulator's last instant on. The journal reads in order of time, so
 /// nothing is out of order here; a reading with an instant of another age changes nothing and stays in the journal.
 fn extend(
-    store: &Store,
+    readings: &dyn Readings,
     key: &SeriesKey,
     accumulator: &mut Accumulator,
     until: Option<Instant>,
-) -> Result<(), StoreError> {
+) -> Result<(), EngineError> {
     let mut after_end = 0;
-    store.for_each_reading(key, accumulator.last_at(), None, &mut |reading| {
+    readings.for_each_reading(key, accumulator.last_at(), None, &mut |reading| {
         let mut closes = false;
         if reading.quality != Quality::Implausible
             && let Value::Total(total) = reading.value

@@ -17,6 +17,7 @@ use model::{
     Severity, StationId,
 };
 use store::Store;
+use store::engine::Readings;
 
 use crate::acts;
 use crate::book;
@@ -109,8 +110,9 @@ pub(crate) fn project_year(
         .digest_of(&project.scheme, &project.factor_set)
         .context("the catalogue has no digest for the scheme and factor set")?;
     let mut meters = Vec::new();
+    let readings = crate::hub::readings(store, installation)?;
     for (_, meter) in project.meters() {
-        let mut input = meter_input(store, installation, project, meter, until)?;
+        let mut input = meter_input(store, &*readings, installation, project, meter, until)?;
         // A finding of the year stands in its first month.
         if let (Some(finding), Some(month)) = (installation.unproved(meter), Month::all_of(year).first()) {
             input.findings.push(DatedFinding { month: *month, finding });
@@ -164,6 +166,7 @@ fn bills_until(bills: Vec<BilledPeriod>, until: NaiveDate) -> Vec<BilledPeriod> 
 
 fn meter_input(
     store: &Store,
+    readings: &dyn Readings,
     installation: &Installation,
     project: &Project,
     meter: &MeterFacts,
@@ -173,7 +176,7 @@ fn meter_input(
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
     let acts = acts::of_series(store, &key)?;
     let settings = installation.series_settings(project, meter);
-    let series = book::build(store, &key, settings, &acts::dated(&acts), Some(end))?;
+    let series = book::build(readings, &key, settings, &acts::dated(&acts), Some(end))?;
     let filed = filed::of_meter(store, meter, &settings, until, end)?;
     let supply_point = meter.supply_point.as_deref().unwrap_or(meter.id.as_str());
     // A POD's bills are of what was drawn, also where the same POD feeds in.

@@ -102,6 +102,7 @@ impl Service {
         tracing::info!(address = %self.address, "ready");
 
         let mut weather = crate::weather::start(&runtime, &stop);
+        let mut hub = crate::hub::start(&runtime, &stop);
         let tending = tokio::spawn(start_figures(Arc::clone(&runtime), stop.clone()));
         loop {
             tokio::select! {
@@ -111,9 +112,14 @@ impl Service {
                 () = hung_up(&mut hangups) => {
                     let before = runtime.installation();
                     reload(&runtime, &mut links).await;
-                    if runtime.installation().settings.weather != before.settings.weather {
+                    let after = runtime.installation();
+                    if after.settings.weather != before.settings.weather {
                         weather.abort_all();
                         weather = crate::weather::start(&runtime, &stop);
+                    }
+                    if crate::hub::is_changed(&before.settings, &after.settings) {
+                        hub.abort_all();
+                        hub = crate::hub::start(&runtime, &stop);
                     }
                 }
             }
@@ -121,6 +127,7 @@ impl Service {
         tracing::info!("stopping: meters first");
         links.stop_all().await;
         weather.abort_all();
+        hub.abort_all();
         let keeping = Arc::clone(&runtime);
         if let Err(error) = tokio::task::spawn_blocking(move || keeping.keep_losses()).await {
             tracing::error!(%error, "keeping the loss budget panicked");

@@ -120,7 +120,8 @@ impl Counted {
 
     /// The series with these acts.
     pub(crate) fn series(&self, acts: &[DatedAct]) -> Result<Accumulator, Failure> {
-        Ok(book::build(&self.store, &self.key, self.settings, acts, None)?)
+        let built = book::build(&self.store, &self.key, self.settings, acts, None);
+        built.map_err(|error| Failure::from(anyhow::Error::from(error)))
     }
 
     pub(crate) fn acts(&self) -> Result<Vec<DatedAct>, Failure> {

@@ -93,6 +93,9 @@ mod tests {
             assert_eq!(BaseAddress::parse(text), None, "{text}");
         }
         let at = BaseAddress::parse("http://vm/x").and_then(|a| a.at("/query", &[("q", "a b&c='\u{e8}'")]));
-        assert_eq!(at.map(|u| u.to_string()), Some("http://vm/x/query?q=a%20b%26c%3D%27%C3%A8%27".to_owned()));
+        assert_eq!(
+            at.map(|u| u.to_string()),
+            Some("http://vm/x/query?q=a%20b%26c%3D%27%C3%A8%27".to_owned())
+        );
     }
 }

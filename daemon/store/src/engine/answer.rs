@@ -200,12 +200,16 @@ mod tests {
         let body = br#"{"error":"partial write: unable to parse 'bad line': invalid field format\nunable to parse 'm,t=c total= 1750000000000': missing field value dropped=0"}"#;
         assert_eq!(
             named_lines(body),
-            [text("bad line", "invalid field format"), text("m,t=c total= 1750000000000", "missing field value")]
+            [
+                text("bad line", "invalid field format"),
+                text("m,t=c total= 1750000000000", "missing field value")
+            ]
         );
         let body = br#"{"code":"invalid","message":"partial write of line protocol occurred","data":[{"original_line":"x","line_number":3,"error_message":"no fields"}]}"#;
         let third = NamedLine { which: Which::Number(2), reason: "no fields".to_owned() };
         assert_eq!(named_lines(body), [third]);
-        let body = br#"{"code":"invalid","message":"failed to parse line protocol","op":"","err":"","line":2}"#;
+        let body =
+            br#"{"code":"invalid","message":"failed to parse line protocol","op":"","err":"","line":2}"#;
         assert_eq!(named_lines(body).first().map(|n| n.which.clone()), Some(Which::Number(1)));
         let body = br#"{"error":"partial write: points beyond retention policy dropped=1"}"#;
         assert_eq!(named_lines(body), []);
@@ -229,7 +233,10 @@ mod tests {
             assert!(influxql(wrong).is_err(), "{}", String::from_utf8_lossy(wrong));
         }
         let line = b"{\"metric\":{\"__name__\":\"a\"},\"values\":[1,2.5],\"timestamps\":[1000,2000]}\n";
-        assert_eq!(export(line).unwrap().first().map(|e| e.samples.clone()), Some(vec![(1000, 1.0), (2000, 2.5)]));
+        assert_eq!(
+            export(line).unwrap().first().map(|e| e.samples.clone()),
+            Some(vec![(1000, 1.0), (2000, 2.5)])
+        );
         assert!(export(b"{\"metric\":{},\"values\":[1],\"timestamps\":[]}\n").is_err());
         assert!(export(b"{\"metric\":{},\"values\":[null],\"timestamps\":[1]}\n").is_err());
         assert!(export(b"{\"metric\":{},\"val").is_err() && export(b"").unwrap().is_empty());

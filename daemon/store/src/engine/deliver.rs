@@ -15,15 +15,16 @@ use model::{Reading, SeriesKey};
 
 use super::backoff::Backoff;
 use super::error::{EngineError, Retry};
-use super::rewrite::{named, without};
-use super::{BoxFuture, Engine};
+use super::readings::Readings;
+use super::rewrite::{named, rewrite, without};
+use super::{BoxFuture, Engine, EngineSeries};
 use crate::StoreError;
 
 /// Readings that wait for an engine, in the order in which the journal took them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutboxBatch {
     /// Grows from batch to batch.
-    pub seq: u64,
+    pub seq: i64,
     pub readings: Vec<Reading>,
 }
 
@@ -37,7 +38,7 @@ pub trait Outbox: Send + Sync {
     fn waiting(&self, readings_max: usize) -> Result<Vec<OutboxBatch>, StoreError>;
 
     /// Everything up to `seq` is with the engine; answers when that is on disk.
-    fn accepted(&self, seq: u64) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn accepted(&self, seq: i64) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
 /// Who keeps what an engine refuses, and is told how delivery goes.
@@ -49,6 +50,12 @@ pub trait Keeper: Send + Sync {
     /// is remembered.
     fn differing(&self, series: BTreeSet<SeriesKey>) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// A series that is to be written again, if there is one.
+    fn next_rewrite(&self) -> BoxFuture<'_, Result<Option<SeriesKey>, StoreError>>;
+
+    /// The series was written again; answers when that is remembered.
+    fn rewritten(&self, series: SeriesKey) -> BoxFuture<'_, Result<(), StoreError>>;
+
     fn told(&self, event: DeliveryEvent<'_>);
 }
 
@@ -57,6 +64,8 @@ pub trait Keeper: Send + Sync {
 pub enum DeliveryEvent<'a> {
     /// So many readings are now with the engine, and so many of them it refused.
     Delivered { readings: u64, refused: u64 },
+    /// A series of so many readings was written again, and so many of them it refused.
+    Rewritten { series: &'a SeriesKey, readings: u64, refused: u64 },
     /// Nothing waits.
     Idle,
     /// A window was not delivered and is tried again after the wait.
@@ -93,6 +102,8 @@ pub struct Delivery {
     pub engine: Arc<dyn Engine>,
     pub installation: String,
     pub outbox: Arc<dyn Outbox>,
+    /// From where series are written again.
+    pub source: Arc<dyn Readings>,
     pub keeper: Arc<dyn Keeper>,
     pub options: DeliveryOptions,
 }
@@ -115,7 +126,7 @@ async fn for_ever(delivery: &Delivery) {
     let options = delivery.options;
     let mut backoff = Backoff::new(options.backoff_max);
     loop {
-        match delivery.window().await {
+        match delivery.step().await {
             Ok(0) => {
                 backoff.reset();
                 delivery.keeper.told(DeliveryEvent::Idle);
@@ -135,6 +146,23 @@ async fn for_ever(delivery: &Delivery) {
 }
 
 impl Delivery {
+    /// Writes one series again where that is wanted, else delivers one window; returns how many readings it had.
+    ///
+    /// One after the other: what is journalled while a series is written again is delivered after it, so that the
+    /// series' deletion cannot take it away.
+    async fn step(&self) -> Result<u64, EngineError> {
+        let Some(key) = self.keeper.next_rewrite().await? else { return self.window().await };
+        let series = EngineSeries { installation: self.installation.clone(), key: key.clone() };
+        let (readings, refused) = rewrite(&*self.engine, &series, Arc::clone(&self.source)).await?;
+        let count = refused.len() as u64;
+        if !refused.is_empty() {
+            self.keeper.refused(refused).await?;
+        }
+        self.keeper.rewritten(key.clone()).await?;
+        self.keeper.told(DeliveryEvent::Rewritten { series: &key, readings, refused: count });
+        Ok(readings.max(1))
+    }
+
     /// Delivers one window; returns how many readings it had.
     async fn window(&self) -> Result<u64, EngineError> {
         let (outbox, most) = (Arc::clone(&self.outbox), self.options.window_readings_max);
@@ -166,7 +194,7 @@ impl Delivery {
         if !self.engine.limits().drops_silently {
             return Ok(named(readings, not_taken));
         }
-        let mut taken = without(readings, &not_taken);
+        let taken = without(readings, &not_taken);
         let mut refused = named(readings, not_taken);
         let unconfirmed = self.engine.confirm(&self.installation, &taken).await?;
         let (differing, absent): (Vec<_>, Vec<_>) = unconfirmed.into_iter().partition(|u| u.differs);
@@ -176,7 +204,6 @@ impl Delivery {
             self.keeper.differing(series).await?;
         }
         refused.extend(named(&taken, absent.into_iter().map(|u| u.refused).collect()));
-        taken.clear();
         Ok(refused)
     }
 }

@@ -32,9 +32,13 @@ pub enum EngineError {
         #[source]
         source: Option<std::io::Error>,
     },
-    #[error("the engine at {address} does not let us in (status {status}{says}); check the token and what it may do")]
+    #[error(
+        "the engine at {address} does not let us in (status {status}{says}); check the token and what it may do"
+    )]
     Forbidden { address: String, status: u16, says: String },
-    #[error("the engine at {address} has no such place (status {status}{says}); check address, organisation and bucket")]
+    #[error(
+        "the engine at {address} has no such place (status {status}{says}); check address, organisation and bucket"
+    )]
     NoSuchPlace { address: String, status: u16, says: String },
     #[error("the engine at {address} found the body too large; smaller ones are tried")]
     TooLarge { address: String },
@@ -50,7 +54,9 @@ pub enum EngineError {
     },
     #[error("the engine at {address} refuses everything, last with: {says}; check its settings")]
     RefusesAll { address: String, says: String },
-    #[error("the engine at {address} answered what was not asked: {says}; check that `address` is that of the engine")]
+    #[error(
+        "the engine at {address} answered what was not asked: {says}; check that `address` is that of the engine"
+    )]
     Answer { address: String, says: String },
     #[error("the engine at {address} answered more than {most} bytes; ask for a shorter time")]
     AnswerTooLarge { address: String, most: usize },

@@ -75,17 +75,15 @@ pub(super) struct Answer {
 
 impl Http {
     /// Reads certificates and token; connects to nothing.
-    pub(super) fn new(
-        options: HttpOptions,
-        secure: bool,
-        scheme: &'static str,
-    ) -> Result<Self, EngineError> {
+    pub(super) fn new(options: HttpOptions, secure: bool, scheme: &'static str) -> Result<Self, EngineError> {
         let mut plain = HttpConnector::new();
         plain.enforce_http(false);
         plain.set_connect_timeout(Some(options.timeout));
         plain.set_nodelay(true);
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls(&options, secure)?).https_or_http().enable_http1();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(&options, secure)?)
+            .https_or_http()
+            .enable_http1();
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(2)
@@ -121,9 +119,8 @@ impl Http {
             request = request.header(AUTHORIZATION, token.header(self.scheme));
         }
         if ask.lines.is_some() {
-            request = request
-                .header(CONTENT_TYPE, "text/plain; charset=utf-8")
-                .header(CONTENT_ENCODING, "gzip");
+            request =
+                request.header(CONTENT_TYPE, "text/plain; charset=utf-8").header(CONTENT_ENCODING, "gzip");
         }
         let request = request
             .body(Full::new(ask.lines.unwrap_or_default()))
@@ -175,10 +172,8 @@ async fn read(response: Response<Incoming>, most: usize, address: &str) -> Resul
     let mut body = response.into_body();
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| EngineError::Broken {
-            address: address.to_owned(),
-            source: Box::new(error),
-        })?;
+        let frame = frame
+            .map_err(|error| EngineError::Broken { address: address.to_owned(), source: Box::new(error) })?;
         if let Ok(data) = frame.into_data() {
             if most < bytes.len() + data.len() {
                 return Err(EngineError::AnswerTooLarge { address: address.to_owned(), most });

@@ -16,8 +16,8 @@ use super::isolate::{self, Sender};
 use super::line::{Dialect, Field, MEASUREMENT, Point, Precision, field, identity_of};
 use super::{BoxFuture, Engine, EngineSeries, Fault, Health, Limits, ReadBack, Refused, Unconfirmed, body};
 
-/// Rows of one page of an answer.
-const PAGE_ROWS: usize = 20_000;
+/// Rows of one page of an answer. Above 10 000, InfluxDB 1.x marks answers that are whole as partial.
+const PAGE_ROWS: usize = 8_000;
 /// Shorter retention than this loses what reports of past years need: the monitoring lasts five years, and a baseline
 /// of a year lies before it.
 pub(super) const RETENTION_MIN: std::time::Duration = std::time::Duration::from_secs(7 * 366 * 86_400);
@@ -301,9 +301,8 @@ impl Engine for Influx {
             let only = installation
                 .map(|id| format!(" WHERE \"installation\" = {}", literal(&super::line::stored(id))))
                 .unwrap_or_default();
-            let one = |name: &str| {
-                format!("SELECT first(\"{name}\") FROM \"{MEASUREMENT}\"{only} GROUP BY *")
-            };
+            let one =
+                |name: &str| format!("SELECT first(\"{name}\") FROM \"{MEASUREMENT}\"{only} GROUP BY *");
             let query = [field::TOTAL, field::GAUGE].map(one).join("; ");
             let tables = self.query(Method::GET, &query).await?;
             let known = tables.iter().filter_map(|t| identity_of(|tag| t.tags.get(tag).map(String::as_str)));

@@ -187,9 +187,15 @@ mod tests {
     #[tokio::test]
     async fn large_bodies_are_halved_until_they_fit() {
         let large = || EngineError::TooLarge { address: "http://e".to_owned() };
-        let (_, taken) = run(12, |lines| if 3 < lines.len() { Err(EngineError::TooLarge { address: String::new() }) } else { Ok(()) }).await;
+        let (_, taken) = run(12, |lines| {
+            if 3 < lines.len() { Err(EngineError::TooLarge { address: String::new() }) } else { Ok(()) }
+        })
+        .await;
         assert_eq!(taken.len(), 12);
-        let (done, _) = run(2, |lines| if lines.contains(&"1") { Err(EngineError::TooLarge { address: String::new() }) } else { Ok(()) }).await;
+        let (done, _) = run(2, |lines| {
+            if lines.contains(&"1") { Err(EngineError::TooLarge { address: String::new() }) } else { Ok(()) }
+        })
+        .await;
         assert_eq!(done, Ok(vec![(1, "the engine finds this line alone too large".to_owned())]));
         assert_eq!(large().retry(), Retry::Smaller);
     }
@@ -200,10 +206,14 @@ mod tests {
         assert!(all.is_err_and(|e| e.contains("refuses everything") && e.contains("no such org")));
         assert_eq!(taken, Vec::<String>::new());
         // All lines are bad, and the engine is not.
-        let (all, _) = run(4, |lines| {
-            if lines.contains(&"harmless") { Ok(()) } else { Err(refusal("type conflict", &[])) }
-        })
-        .await;
+        let (all, _) =
+            run(
+                4,
+                |lines| {
+                    if lines.contains(&"harmless") { Ok(()) } else { Err(refusal("type conflict", &[])) }
+                },
+            )
+            .await;
         assert_eq!(all.map(|r| r.len()), Ok(4));
         let (busy, _) = run(4, |_| {
             let (address, says) = ("http://e".to_owned(), String::new());

@@ -264,7 +264,11 @@ pub(super) fn identity_of<'a>(
 mod tests {
     use super::*;
 
-    fn line(tags: Vec<(&str, &str)>, fields: Vec<(&str, Field)>, precision: Precision) -> Result<String, LineError> {
+    fn line(
+        tags: Vec<(&str, &str)>,
+        fields: Vec<(&str, Field)>,
+        precision: Precision,
+    ) -> Result<String, LineError> {
         let mut text = String::from("before\n");
         let point = Point { measurement: "m", tags, fields, at: Instant::from_millis(1_750_000_000_123) };
         let done = point.write(precision, &mut text);

@@ -158,7 +158,8 @@ mod tests {
         for total in totals {
             assert!(returns(Value::Total(total)), "{total}");
         }
-        let gauges = [0.0, -0.0, 230.1, f64::from(230.1_f32), 1e-7, -1e-7, 5e-324, 1e9, 1.000_000_1e9, f64::MAX];
+        let gauges =
+            [0.0, -0.0, 230.1, f64::from(230.1_f32), 1e-7, -1e-7, 5e-324, 1e9, 1.000_000_1e9, f64::MAX];
         for gauge in gauges {
             assert!(returns(Value::Gauge(gauge)), "{gauge}");
         }

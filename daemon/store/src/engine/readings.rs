@@ -29,7 +29,7 @@ pub trait Readings: Send + Sync {
         series: &SeriesKey,
         from: Option<Instant>,
         to: Option<Instant>,
-        f: &mut dyn FnMut(&StoredReading) -> ControlFlow<()>,
+        f: &mut (dyn FnMut(&StoredReading) -> ControlFlow<()> + Send),
     ) -> Result<u64, EngineError>;
 }
 
@@ -39,7 +39,7 @@ impl Readings for Store {
         series: &SeriesKey,
         from: Option<Instant>,
         to: Option<Instant>,
-        f: &mut dyn FnMut(&StoredReading) -> ControlFlow<()>,
+        f: &mut (dyn FnMut(&StoredReading) -> ControlFlow<()> + Send),
     ) -> Result<u64, EngineError> {
         Ok(Self::for_each_reading(self, series, from, to, f)?)
     }

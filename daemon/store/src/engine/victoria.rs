@@ -29,6 +29,8 @@ use counters::Counters;
 const SAMPLE: usize = 32;
 /// How long a sample may take to be seen: VictoriaMetrics makes what it took visible within a second or two.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
+/// How old the counters that it shows may be: it makes them anew once a second.
+const COUNTED_WITHIN: Duration = Duration::from_millis(1_100);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The last instant that the query API knows, in seconds.
@@ -53,6 +55,8 @@ pub struct Victoria {
     http: Http,
     /// What its counters stood at when they were last looked at.
     seen: Mutex<Option<Counters>>,
+    /// When the last write ended.
+    wrote: Mutex<Option<tokio::time::Instant>>,
 }
 
 impl Victoria {
@@ -64,7 +68,7 @@ impl Victoria {
         let all = [&settings.write, &settings.read].into_iter().chain(&settings.counters);
         let secure = all.into_iter().any(BaseAddress::is_secure);
         let http = Http::new(settings.http.clone(), secure, "Bearer")?;
-        Ok(Self { settings, http, seen: Mutex::default() })
+        Ok(Self { settings, http, seen: Mutex::default(), wrote: Mutex::default() })
     }
 
     async fn send(&self, text: &str) -> Result<(), EngineError> {
@@ -75,7 +79,9 @@ impl Victoria {
             parameters: &[("precision", "ms")],
             lines: Some(body::gzip(text)),
         };
-        self.http.ask(ask).await.map(|_| ())
+        let sent = self.http.ask(ask).await;
+        *self.wrote.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::time::Instant::now());
+        sent.map(|_| ())
     }
 
     async fn ask(
@@ -121,6 +127,10 @@ impl Victoria {
     /// Whether anything was dropped since the last look, and the counters' growth in words. The first look sees a
     /// change: what happened before is not known.
     async fn grown(&self) -> Result<Option<String>, EngineError> {
+        let wrote = *self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wrote) = wrote {
+            tokio::time::sleep_until(wrote + COUNTED_WITHIN).await;
+        }
         let now = self.counters().await?;
         let before = self.seen.lock().unwrap_or_else(PoisonError::into_inner).replace(now.clone());
         Ok(match before {
@@ -211,8 +221,9 @@ impl Victoria {
     }
 
     async fn list(&self, installation: Option<&str>) -> Result<Vec<EngineSeries>, EngineError> {
+        // A start of 0 is taken for none, and none for the last minutes.
         let (selector, end) = (selector(None, installation), END_SECONDS.to_string());
-        let parameters = [("match[]", selector.as_str()), ("start", "0"), ("end", end.as_str())];
+        let parameters = [("match[]", selector.as_str()), ("start", "1"), ("end", end.as_str())];
         let body = self.ask(&self.settings.read, Method::GET, "/api/v1/series", &parameters).await?;
         let sets = answer::label_sets(&body).map_err(|says| self.wrong(says))?;
         let known = sets.iter().filter_map(|set| identity_of(|label| set.get(label).map(String::as_str)));

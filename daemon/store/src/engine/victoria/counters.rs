@@ -56,7 +56,8 @@ pub(super) fn health(text: &str) -> Health {
         of.find_map(|sample| sample.label("value"))
     };
     let version = all.iter().find(|s| s.name == "vm_app_version");
-    let version = version.and_then(|s| s.label("short_version").filter(|v| !v.is_empty()).or(s.label("version")));
+    let version =
+        version.and_then(|s| s.label("short_version").filter(|v| !v.is_empty()).or(s.label("version")));
     let retention = flag("retentionPeriod").and_then(|value| period(value, 31 * DAY));
     let mut faults = Vec::new();
     let mut fault = |kind, is_grave, says: String| faults.push(Fault { kind, says, is_grave });
@@ -74,7 +75,8 @@ pub(super) fn health(text: &str) -> Health {
         None => fault(
             "retention",
             false,
-            "it does not say how long it keeps readings; name the address of every vmstorage in `counters`".to_owned(),
+            "it does not say how long it keeps readings; name the address of every vmstorage in `counters`"
+                .to_owned(),
         ),
     }
     for (name, right) in [
@@ -85,7 +87,8 @@ pub(super) fn health(text: &str) -> Health {
         ("precisionBits", "64"),
     ] {
         if let Some(value) = flag(name).filter(|value| *value != right) {
-            let says = format!("it runs with -{name}={value}, which changes what comes back; leave this flag away");
+            let says =
+                format!("it runs with -{name}={value}, which changes what comes back; leave this flag away");
             fault("names", true, says);
         }
     }
@@ -139,7 +142,10 @@ mod tests {
     #[test]
     fn durations_are_read() {
         let days = |text| period(text, 31 * DAY).map(|d| d.as_secs() / DAY);
-        assert_eq!([days("1"), days("100y"), days("2w"), days("1d12h")], [Some(31), Some(36_500), Some(14), Some(1)]);
+        assert_eq!(
+            [days("1"), days("100y"), days("2w"), days("1d12h")],
+            [Some(31), Some(36_500), Some(14), Some(1)]
+        );
         assert_eq!(period("1ms", DAY), Some(Duration::from_millis(1)));
         assert_eq!([period("5q", DAY), period("x", DAY), period("-1", DAY)], [None; 3]);
     }
@@ -147,7 +153,9 @@ mod tests {
     #[test]
     fn settings_that_lose_readings_are_faults() {
         let of = |flags: &[(&str, &str)]| {
-            let lines = flags.iter().map(|(n, v)| format!("flag{{name=\"{n}\", value=\"{v}\", is_set=\"true\"}} 1\n"));
+            let lines = flags
+                .iter()
+                .map(|(n, v)| format!("flag{{name=\"{n}\", value=\"{v}\", is_set=\"true\"}} 1\n"));
             let faults = health(&lines.collect::<String>()).faults;
             faults.into_iter().map(|f| (f.kind, f.is_grave)).collect::<Vec<_>>()
         };
@@ -155,9 +163,16 @@ mod tests {
         assert_eq!(of(&good), []);
         assert_eq!(of(&[]), [("retention", false)]);
         assert_eq!(of(&[("retentionPeriod", "1")]), [("retention", true)]);
-        let odd = [("retentionPeriod", "10y"), ("influxSkipSingleField", "true"), ("dedup.minScrapeInterval", "60s")];
+        let odd = [
+            ("retentionPeriod", "10y"),
+            ("influxSkipSingleField", "true"),
+            ("dedup.minScrapeInterval", "60s"),
+        ];
         assert_eq!(of(&odd), [("names", true), ("duplicates", true)]);
-        assert_eq!(of(&[("retentionPeriod", "10y"), ("dedup.minScrapeInterval", "0s")]), [("duplicates", false)]);
+        assert_eq!(
+            of(&[("retentionPeriod", "10y"), ("dedup.minScrapeInterval", "0s")]),
+            [("duplicates", false)]
+        );
     }
 
     #[test]
