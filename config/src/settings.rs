@@ -82,6 +82,8 @@ pub struct ReportSettings {
 pub struct StoreSettings {
     /// Most readings that wait for the disk before sources are held back.
     pub queue_readings: usize,
+    /// A month is moved to the archive this many days after its end.
+    pub archive_after_days: u32,
 }
 
 /// One way to reach meters.
@@ -237,10 +239,11 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
     let store = match root.table_optional("store") {
         Some(table) => {
             let queue = table.integer_or("queue_readings", 1_000..=10_000_000, DEFAULT_QUEUE_READINGS);
+            let after = table.integer_or("archive_after_days", 1..=3_660, DEFAULT_ARCHIVE_AFTER_DAYS);
             table.finish();
-            queue
+            queue.zip(after)
         }
-        None => Some(DEFAULT_QUEUE_READINGS),
+        None => Some((DEFAULT_QUEUE_READINGS, DEFAULT_ARCHIVE_AFTER_DAYS)),
     };
     let links: Vec<_> = root.tables("link", LINKS_MAX).iter().filter_map(read_link).collect();
     let meters: Vec<_> = root.tables("meter", METERS_MAX).iter().filter_map(read_meter).collect();
@@ -271,7 +274,10 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         installation,
         web: web?,
         reports,
-        store: StoreSettings { queue_readings: usize::try_from(store?).ok()? },
+        store: StoreSettings {
+            queue_readings: usize::try_from(store?.0).ok()?,
+            archive_after_days: u32::try_from(store?.1).ok()?,
+        },
         links: links.into_iter().map(|(link, _)| link).collect(),
         meters: meters.into_iter().map(|m| m.meter).collect(),
         weather: weather.into_iter().map(|w| w.weather).collect(),
@@ -282,6 +288,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 8480));
 const DEFAULT_QUEUE_READINGS: i64 = 100_000;
+const DEFAULT_ARCHIVE_AFTER_DAYS: i64 = 45;
 const FOLDER: &str = "a folder, absolute or relative to this file";
 const ZONE: &str = "a time zone of the IANA list such as \"Europe/Rome\"";
 const ID: &str = "an id of 1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit";

@@ -4,6 +4,7 @@
 //! Must never: contain arithmetic about energy; that is `analytics`.
 
 mod acts;
+mod archiving;
 mod backend;
 mod book;
 mod clock;
@@ -107,6 +108,11 @@ enum Command {
     },
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
+    /// Look after the store: figures, verification, backup, restoration
+    Store {
+        #[command(subcommand)]
+        what: StoreWhat,
+    },
     /// Run the demonstration portfolio on simulated meters
     Demo(DemoArgs),
     /// Print measurements of this machine: durable ingest, months, report, size on disk
@@ -272,6 +278,28 @@ struct ImportArgs {
     partial: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum StoreWhat {
+    /// Sizes, and the files of the archive
+    Stats(ConfigArg),
+    /// Check the journal, the audit log and every archive file
+    Verify(ConfigArg),
+    /// Copy the store into a folder while the daemon works; a second time copies only what is new
+    Backup {
+        folder: PathBuf,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Put a backup into the installation's data directory, which must hold no store
+    Restore {
+        folder: PathBuf,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Archive closed months now; the running daemon does it by itself
+    Archive(ConfigArg),
+}
+
 #[derive(Debug, Args)]
 struct ReportArgs {
     #[command(flatten)]
@@ -369,6 +397,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Counter { what } => commands::counter::counter(&what),
         Command::Meter { what } => commands::meter::meter(&what),
         Command::Report(args) => commands::report::report(&args),
+        Command::Store { what } => commands::store::store(&what),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) => commands::bench::bench(&args.dir),
     }

@@ -107,7 +107,7 @@ fn fixed_changes(old: &Installation, new: &Installation) -> Vec<(&'static str, &
     look(old.installation.zone == new.installation.zone, "installation", "zone");
     look(old.installation.data_dir == new.installation.data_dir, "installation", "data_dir");
     look(old.web.listen == new.web.listen, "web", "listen");
-    look(old.store == new.store, "store", "queue_readings");
+    look(old.store.queue_readings == new.store.queue_readings, "store", "queue_readings");
     changed
 }
 

@@ -104,6 +104,7 @@ impl Service {
         let mut weather = crate::weather::start(&runtime, &stop);
         let mut hub = crate::hub::start(&runtime, &stop);
         let tending = tokio::spawn(start_figures(Arc::clone(&runtime), stop.clone()));
+        let archiving = tokio::spawn(crate::archiving::keep(Arc::clone(&runtime), stop.clone()));
         loop {
             tokio::select! {
                 biased;
@@ -135,6 +136,7 @@ impl Service {
         runtime.store.clone().close();
         // Figures only read; what they were at is not worth waiting for.
         tending.abort();
+        archiving.abort();
         pages_stop.send(true).ok();
         if tokio::time::timeout(PAGES_STOP_MAX, pages).await.is_err() {
             tracing::warn!("some pages were still open at the end");

@@ -16,3 +16,4 @@ pub(crate) mod read;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod scan;
+pub(crate) mod store;

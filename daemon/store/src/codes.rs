@@ -8,6 +8,9 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use crate::error::Fault;
 
+/// How many origins there are; their codes are below it.
+pub(crate) const ORIGINS: usize = Origin::ALL.len();
+
 /// 0 and 1 take no byte on disk: the usual origins have them.
 pub(crate) const fn origin_code(origin: Origin) -> i64 {
     match origin {
@@ -107,6 +110,7 @@ mod tests {
     fn codes_on_disk_are_these_for_ever() {
         let origins: Vec<_> = Origin::ALL.into_iter().map(|o| (o.code(), origin_code(o))).collect();
         assert_eq!(origins, [("modbus", 0), ("mqtt", 1), ("replay", 2), ("file", 3), ("mbus", 4)]);
+        assert!(Origin::ALL.into_iter().all(|o| (origin_code(o) as usize) < ORIGINS && origin_code(o) < 16));
         let qualities: Vec<_> = Quality::ALL.into_iter().map(|q| (q.code(), quality_code(q))).collect();
         assert_eq!(qualities, [("good", 0), ("arrival_time", 1), ("implausible", 2)]);
         let means = MeanDefinition::ALL.map(MeanDefinition::code);

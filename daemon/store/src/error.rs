@@ -20,6 +20,13 @@ pub enum StoreError {
         #[source]
         source: Arc<io::Error>,
     },
+    #[error("failed to {attempt} the archive file {path}; check the disk, or restore the file from a backup")]
+    Archive {
+        path: PathBuf,
+        attempt: &'static str,
+        #[source]
+        source: Arc<io::Error>,
+    },
     #[error(
         "another daemon{} works on {path}; stop it, or give this one a store directory of its own",
         .holder.map(|id| format!(" (process {id})")).unwrap_or_default()
@@ -51,6 +58,11 @@ pub enum StoreError {
     /// The caller's data; the same data will be refused again.
     #[error("{subject} was refused: {says}")]
     Refused { subject: String, says: String },
+    #[error(
+        "the writer of {path} failed by a fault of this program and began anew; nothing of this was acknowledged; \
+         try again, and report the fault with the log"
+    )]
+    WriterFailed { path: PathBuf },
     #[error("the store {path} is closed; nothing was written; open it again")]
     Closed { path: PathBuf },
 }
@@ -60,7 +72,7 @@ impl StoreError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Files { source, .. } => matches!(
+            Self::Files { source, .. } | Self::Archive { source, .. } => matches!(
                 source.kind(),
                 io::ErrorKind::StorageFull
                     | io::ErrorKind::QuotaExceeded
@@ -80,6 +92,7 @@ impl StoreError {
                         | ErrorCode::FileLockingProtocolFailed
                 )
             ),
+            Self::WriterFailed { .. } => true,
             Self::InUse { .. }
             | Self::NewerSchema { .. }
             | Self::UpgradeBlocked { .. }

@@ -11,32 +11,48 @@
 //! Must never: interpret a value, read a clock for data, acknowledge what is not on disk, or change
 //! or drop a reading once acknowledged.
 
+mod archive;
 mod audit;
+mod backup;
+mod chunks;
+mod codec;
 mod codes;
 pub mod engine;
 mod error;
 mod filed;
+mod fold;
 mod imports;
 mod lock;
+mod lookup;
 mod memory;
+mod months;
 mod options;
+mod outbox;
 mod quarantine;
 mod reader;
+mod recent;
 mod records;
+mod row;
 mod schema;
 mod series;
+mod settle;
 mod stats;
 mod store;
 mod tally;
+mod upgrade;
 mod weather;
 mod writer;
 
+pub use archive::ARCHIVE_FOLDER;
+pub use archive::manifest::ArchivedMonth;
 pub use audit::{AuditBreak, AuditEntry, AuditHead};
+pub use backup::{BACKUP_LIST, Copied, Verified, restore, verify_backup};
 pub use error::StoreError;
 pub use imports::{ImportCount, ImportNote};
 pub use lock::LOCK_FILE;
 pub use memory::Remembered;
 pub use options::{CommitObserver, StoreOptions};
+pub use outbox::{OutboxBlock, OutboxStatus};
 pub use quarantine::{QuarantineFilter, Quarantined, QuarantinedItem};
 pub use reader::{Conflict, StoredReading};
 pub use records::{Record, RecordChange};

@@ -20,6 +20,9 @@ pub struct StoreOptions {
     pub queue_readings_max: u32,
     /// Most readings in one commit.
     pub commit_readings_max: u32,
+    /// Most readings that are kept in memory and in the intake before they are put down in chunks; a quarter is
+    /// enough when there is time for it. About 50 bytes of memory each.
+    pub recent_readings_max: u32,
     /// The write-ahead log is written back to the database file when it holds this many bytes.
     pub wal_bytes_soft: u64,
     /// At this size readers are waited for so that the log can begin again, and its file is cut.
@@ -48,6 +51,7 @@ impl Default for StoreOptions {
         Self {
             queue_readings_max: 65_536,
             commit_readings_max: 32_768,
+            recent_readings_max: 262_144,
             wal_bytes_soft: 16 << 20,
             wal_bytes_hard: 64 << 20,
             writer_cache_kib: 8 << 10,
@@ -68,6 +72,7 @@ impl StoreOptions {
     pub(crate) fn within_bounds(mut self) -> Self {
         self.queue_readings_max = self.queue_readings_max.clamp(1, 1 << 24);
         self.commit_readings_max = self.commit_readings_max.clamp(1, self.queue_readings_max);
+        self.recent_readings_max = self.recent_readings_max.max(4);
         self.wal_bytes_soft = self.wal_bytes_soft.max(1 << 16);
         self.wal_bytes_hard = self.wal_bytes_hard.max(self.wal_bytes_soft);
         self.writer_cache_kib = self.writer_cache_kib.max(256);

@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use crate::error::{Fault, StoreError};
 use crate::lock::DaemonLock;
 use crate::options::StoreOptions;
+use crate::upgrade;
 
 /// The database's name in the store directory.
 pub const JOURNAL_FILE: &str = "journal.sqlite3";
@@ -20,7 +21,28 @@ pub const JOURNAL_FILE: &str = "journal.sqlite3";
 /// The newest schema this version knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: &[Migration] = &[
+    Migration::sql(include_str!("migrations/0001.sql")),
+    Migration::sql(include_str!("migrations/0002.sql")),
+    Migration::sql(include_str!("migrations/0003.sql")),
+    Migration { sql: include_str!("migrations/0004.sql"), then: Some(upgrade::rows_to_chunks) },
+];
+
+/// One step from a schema to the next.
+#[derive(Debug, Clone, Copy)]
+struct Migration {
+    sql: &'static str,
+    /// What SQL cannot do, after it and in the same transaction.
+    then: Option<Step>,
+}
+
+type Step = fn(&Connection) -> Result<(), Fault>;
+
+impl Migration {
+    const fn sql(sql: &'static str) -> Self {
+        Self { sql, then: None }
+    }
+}
 
 /// `CNSV`: the file says who it is.
 const APPLICATION_ID: i64 = 0x434E_5356;
@@ -38,8 +60,8 @@ pub(crate) enum Opener {
     Shared,
 }
 
-/// Creates the directory (for its owner alone) and returns the database's path in it.
-pub(crate) fn prepare_directory(directory: &Path) -> Result<PathBuf, StoreError> {
+/// Creates the directory, for its owner alone.
+pub(crate) fn prepare_folder(directory: &Path) -> Result<(), StoreError> {
     let files =
         |attempt, source| StoreError::Files { path: directory.to_owned(), attempt, source: Arc::new(source) };
     if !directory.is_dir() {
@@ -52,6 +74,14 @@ pub(crate) fn prepare_directory(directory: &Path) -> Result<PathBuf, StoreError>
             Err(e) => return Err(files("create the store directory", e)),
         }
     }
+    Ok(())
+}
+
+/// Creates the directory and the database file in it, and returns the file's path.
+pub(crate) fn prepare_directory(directory: &Path) -> Result<PathBuf, StoreError> {
+    prepare_folder(directory)?;
+    let files =
+        |attempt, source| StoreError::Files { path: directory.to_owned(), attempt, source: Arc::new(source) };
     let path = directory.join(JOURNAL_FILE);
     // Only ever created here, never opened: closing a second descriptor of a database in use would
     // free SQLite's locks on it (POSIX advisory locks belong to the process).
@@ -148,7 +178,7 @@ fn upgrade_with(
     conn: &mut Connection,
     path: &Path,
     opener: Opener,
-    migrations: &[&str],
+    migrations: &[Migration],
 ) -> Result<(), StoreError> {
     let known = migrations.len() as i64;
     let found = identify(conn, path, known).map_err(|f| f.at(path, "read the schema version"))?;
@@ -172,12 +202,15 @@ fn upgrade_with(
 
 /// All steps in one transaction, so that nobody sees a schema between two versions; nothing when another process
 /// has done it meanwhile.
-fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), Fault> {
+fn migrate(conn: &mut Connection, migrations: &[Migration]) -> Result<(), Fault> {
     let steps = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&steps)?;
-    for (number, sql) in (1..).zip(migrations) {
+    for (number, Migration { sql, then }) in (1..).zip(migrations) {
         if found < number {
             steps.execute_batch(sql)?;
+            if let Some(then) = then {
+                then(&steps)?;
+            }
             steps.pragma_update(None, "application_id", APPLICATION_ID)?;
             steps.pragma_update(None, "user_version", number)?;
         }
@@ -212,8 +245,8 @@ mod tests {
     use super::*;
 
     /// Today's migrations and one more.
-    fn next(step: &'static str) -> Vec<&'static str> {
-        MIGRATIONS.iter().copied().chain([step]).collect()
+    fn next(step: &'static str) -> Vec<Migration> {
+        MIGRATIONS.iter().copied().chain([Migration::sql(step)]).collect()
     }
 
     const LATER: &str = "CREATE TABLE later (x INTEGER) STRICT;";

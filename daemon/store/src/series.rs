@@ -53,6 +53,15 @@ pub(crate) fn find(conn: &Connection, key: &SeriesKey) -> Result<Option<i64>, Fa
     Ok(select.query_row(text, |row| row.get(0)).optional()?)
 }
 
+/// The series of an id.
+pub(crate) fn key_of(conn: &Connection, id: i64) -> Result<SeriesKey, Fault> {
+    let mut select = conn.prepare_cached("SELECT meter, quantity, phase FROM series WHERE id = ?1")?;
+    let found = select.query_row([id], |row| Ok(key(row, 0))).optional()?;
+    found.unwrap_or_else(|| {
+        Err(Fault::Unreadable(format!("readings of the series {id}, which it does not name")))
+    })
+}
+
 /// Reads a series from the columns meter, quantity, phase that begin at `first`.
 pub(crate) fn key(row: &Row<'_>, first: usize) -> Result<SeriesKey, Fault> {
     let meter: String = row.get(first)?;

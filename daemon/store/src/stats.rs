@@ -23,6 +23,10 @@ pub struct StoreStats {
     pub failing: Option<String>,
     /// Failures to write the log back to the database file; the log still holds everything.
     pub checkpoint_failures: u64,
+    /// How often what came in was put down in chunks.
+    pub folds: u64,
+    /// Panics of the writer, each a fault of this program; it began anew, nothing of their commits was acknowledged.
+    pub writer_panics: u64,
     /// Items now in quarantine.
     pub quarantine_items: u64,
     /// Items dropped from quarantine because newer ones needed the room, ever.
@@ -43,6 +47,8 @@ pub(crate) struct Counters {
     pub(crate) last_commit_micros: AtomicU64,
     pub(crate) failures: AtomicU64,
     pub(crate) checkpoint_failures: AtomicU64,
+    pub(crate) folds: AtomicU64,
+    pub(crate) panics: AtomicU64,
     pub(crate) quarantine_items: AtomicU64,
     pub(crate) quarantine_dropped: AtomicU64,
 }
@@ -62,6 +68,8 @@ impl Counters {
             failures: self.failures.load(Relaxed),
             failing: None,
             checkpoint_failures: self.checkpoint_failures.load(Relaxed),
+            folds: self.folds.load(Relaxed),
+            writer_panics: self.panics.load(Relaxed),
             quarantine_items: self.quarantine_items.load(Relaxed),
             quarantine_dropped: self.quarantine_dropped.load(Relaxed),
             bytes_on_disk: 0,

@@ -6,7 +6,7 @@ use std::fs;
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
@@ -16,11 +16,13 @@ use model::{Reading, SeriesKey, Value};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::archive::Archive;
 use crate::error::{Fault, StoreError};
 use crate::lock::DaemonLock;
 use crate::options::StoreOptions;
 use crate::quarantine::{self, Quarantined};
 use crate::reader::Readers;
+use crate::recent::{Agreement, Recent, SharedRecent};
 use crate::schema::{self, Opener};
 use crate::stats::{Counters, StoreStats};
 use crate::tally::Counted;
@@ -110,9 +112,14 @@ impl Store {
             room: Semaphore::new(options.queue_readings_max as usize),
             counters,
             failing: Mutex::new(None),
+            archive: Archive::beside(path),
+            recent: SharedRecent::default(),
+            ended: AtomicBool::new(false),
             quota_bytes: AtomicU64::new(options.journal_bytes_max.unwrap_or(0)),
             options,
         });
+        // What cannot be read back is said now, not with the first reading.
+        shared.recent.lock().agree(&conn).map_err(|f| f.at(path, "read the intake"))?;
         let (jobs, inbox) = mpsc::channel();
         let writer = Writer::new(Arc::clone(&shared), conn);
         let thread = thread::Builder::new()
@@ -169,7 +176,7 @@ impl Store {
             }
         }
         for reply in replies {
-            let settled = reply.await.unwrap_or_else(|_| Err(self.inner.shared.closed()));
+            let settled = reply.await.unwrap_or_else(|_| Err(self.inner.shared.unanswered()));
             match (&mut outcome, settled) {
                 (Ok(sum), Ok(one)) => *sum += one,
                 (Ok(_), Err(error)) => outcome = Err(error),
@@ -222,7 +229,7 @@ impl Store {
         shared.room.acquire_many(room).await.map_err(|_| shared.closed())?.forget();
         let (reply, answer) = oneshot::channel();
         self.inner.jobs.send(job(room, reply)).map_err(|_| shared.closed())?;
-        answer.await.unwrap_or_else(|_| Err(shared.closed()))
+        answer.await.unwrap_or_else(|_| Err(shared.unanswered()))
     }
 
     /// As [`Store::quarantine`], for threads without a runtime; blocks the thread.
@@ -255,6 +262,24 @@ impl Store {
         self.inner.shut();
     }
 
+    /// The folder that holds everything.
+    pub(crate) fn directory(&self) -> &Path {
+        self.inner.shared.path.parent().unwrap_or(Path::new(""))
+    }
+
+    pub(crate) fn opener(&self) -> Opener {
+        self.inner.shared.opener
+    }
+
+    pub(crate) fn archive(&self) -> &Archive {
+        &self.inner.shared.archive
+    }
+
+    /// The error of a call that the store can answer no more.
+    pub(crate) fn closed(&self) -> StoreError {
+        self.inner.shared.closed()
+    }
+
     /// The limits in force.
     pub(crate) fn options(&self) -> &StoreOptions {
         &self.inner.shared.options
@@ -268,6 +293,45 @@ impl Store {
         self.inner.readers.read(attempt, work)
     }
 
+    /// Runs `look` on the readings that stand in no chunk yet, then `work` on the database of the same moment.
+    ///
+    /// The writer waits while `look` runs, so it only copies; nobody waits for `work`.
+    pub(crate) fn view<A, T>(
+        &self,
+        attempt: &'static str,
+        look: impl Fn(&mut Recent, &Connection) -> Result<A, Fault>,
+        work: impl Fn(&Connection, A) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.read(attempt, |conn| {
+            loop {
+                let snapshot = conn.unchecked_transaction()?;
+                let looked = {
+                    let mut recent = self.inner.shared.recent.lock();
+                    match recent.agree(&snapshot)? {
+                        Agreement::Same => look(&mut recent, &snapshot)?,
+                        // A folding came between the snapshot and the look.
+                        Agreement::SnapshotIsOlder => continue,
+                    }
+                };
+                return work(&snapshot, looked);
+            }
+        })
+    }
+
+    /// Puts what came in since the last time down in chunks. The writer does so by itself when enough has come.
+    ///
+    /// # Errors
+    /// The database's own; nothing changed.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        let task = move |writer: &mut Writer| {
+            reply.send(writer.fold()).ok();
+        };
+        let shared = &self.inner.shared;
+        self.inner.jobs.send(Job::Task(Box::new(task))).map_err(|_| shared.closed())?;
+        answer.recv().unwrap_or_else(|_| Err(shared.unanswered()))
+    }
+
     /// Runs `work` in a transaction on the writer's thread and waits until it is on disk.
     pub(crate) fn write<T: Send + 'static>(
         &self,
@@ -278,9 +342,9 @@ impl Store {
         let task = move |writer: &mut Writer| {
             reply.send(writer.transaction(attempt, |conn, _| work(conn))).ok();
         };
-        let closed = || self.inner.shared.closed();
-        self.inner.jobs.send(Job::Task(Box::new(task))).map_err(|_| closed())?;
-        answer.recv().unwrap_or_else(|_| Err(closed()))
+        let shared = &self.inner.shared;
+        self.inner.jobs.send(Job::Task(Box::new(task))).map_err(|_| shared.closed())?;
+        answer.recv().unwrap_or_else(|_| Err(shared.unanswered()))
     }
 }
 
@@ -341,5 +405,45 @@ fn wait_for<F: Future>(future: F) -> F::Output {
             Poll::Ready(output) => return output,
             Poll::Pending => thread::park(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Channel, MeterId, Origin, Quality, Quantity};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_writer_is_an_error_and_not_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let meter = MeterId::new("boiler-1").unwrap();
+        let reading = |second| Reading {
+            series: SeriesKey { meter: meter.clone(), channel: Channel::total(Quantity::ActiveEnergyImport) },
+            observed_at: model::Instant::from_seconds(second),
+            received_at: model::Instant::from_seconds(second),
+            value: Value::Total(second),
+            quality: Quality::Good,
+            origin: Origin::Modbus,
+        };
+        store.append_blocking(vec![reading(1)]).unwrap();
+        let recent = Arc::clone(&store.inner.shared);
+        let error = store
+            .write("break", move |conn| -> Result<(), Fault> {
+                conn.execute_batch("DELETE FROM intake")?;
+                let _held = recent.recent.lock();
+                panic!("a fault of the program")
+            })
+            .unwrap_err();
+        assert!(matches!(error, StoreError::WriterFailed { .. }) && error.is_retryable(), "{error}");
+        // What was half done is not there, and what came before is known.
+        assert_eq!(store.append_blocking(vec![reading(1), reading(2)]).unwrap().duplicate, 1);
+        let stats = store.stats();
+        assert_eq!((stats.writer_panics, stats.queue_depth), (1, 0));
+        let clone = store.clone();
+        store.close();
+        let error = clone.append_blocking(vec![reading(3)]).unwrap_err();
+        assert!(matches!(error, StoreError::Closed { .. }), "{error}");
     }
 }

@@ -1,28 +1,31 @@
 //! The one writer: takes whatever waits, puts it in one transaction, and answers after COMMIT.
 //!
-//! Must never: answer before the disk has it, let one failure end it, or panic.
+//! Must never: answer before the disk has it, or let one failure end it, not even a panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::{Reading, Value};
+use model::Reading;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::codes;
+use crate::archive::Archive;
 use crate::error::{Fault, StoreError};
+use crate::fold;
 use crate::memory::{self, Remembered};
 use crate::options::StoreOptions;
 use crate::quarantine::{self, Occupancy, Quarantined};
+use crate::recent::SharedRecent;
 use crate::schema::{self, Opener};
 use crate::series::SeriesIds;
+use crate::settle::{self, Placed, Workspace};
 use crate::stats::Counters;
 use crate::store::Appended;
-use crate::tally::{self, Counted, SeriesTallies};
+use crate::tally::Counted;
 
 /// SQLite's default, kept: bytes of a page, and of its frame in the write-ahead log.
 const PAGE_BYTES: u64 = 4_096;
@@ -73,52 +76,77 @@ pub(crate) struct Shared {
     pub(crate) failing: Mutex<Option<String>>,
     /// Most bytes of the database file; 0 for no bound.
     pub(crate) quota_bytes: AtomicU64,
+    pub(crate) archive: Archive,
+    pub(crate) recent: SharedRecent,
+    /// The writer has gone; what it still had to answer it will not.
+    pub(crate) ended: AtomicBool,
 }
 
 impl Shared {
     pub(crate) fn closed(&self) -> StoreError {
         StoreError::Closed { path: self.path.clone() }
     }
-}
 
-/// A reading as it goes into the table, with the append it came in.
-struct Row {
-    series: i64,
-    at_ms: i64,
-    origin: i64,
-    quality: i64,
-    delay_ms: i64,
-    value: Value,
-    append: usize,
-    counted: Option<Counted>,
+    /// Why an answer that was waited for did not come.
+    pub(crate) fn unanswered(&self) -> StoreError {
+        if self.ended.load(SeqCst) {
+            return self.closed();
+        }
+        StoreError::WriterFailed { path: self.path.clone() }
+    }
 }
 
 /// What goes into one commit.
-#[derive(Default)]
 struct Group {
     appends: Vec<Append>,
     items: Vec<(Quarantined, Reply<()>)>,
     memories: Vec<(Remembered, Reply<()>)>,
-    readings: usize,
-    /// Permits of the queue to give back.
-    room: usize,
+    room: Room,
+}
+
+/// Room in the queue, given back when its readings are settled, or lost in a panic.
+struct Room {
+    shared: Arc<Shared>,
+    readings: u64,
+    permits: usize,
+}
+
+impl Room {
+    /// Gives the room back; returns how many readings still wait.
+    fn give_back(&mut self) -> u64 {
+        let readings = std::mem::take(&mut self.readings);
+        let depth = self.shared.counters.waiting.fetch_sub(readings, Relaxed).saturating_sub(readings);
+        self.shared.room.add_permits(std::mem::take(&mut self.permits));
+        depth
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.give_back();
+    }
 }
 
 impl Group {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let room = Room { shared: Arc::clone(shared), readings: 0, permits: 0 };
+        Self { appends: Vec::new(), items: Vec::new(), memories: Vec::new(), room }
+    }
+
     /// Takes the job in, or gives it back when it is of another kind.
     fn take(&mut self, job: Job) -> Option<Job> {
         match job {
             Job::Append(append) => {
-                self.readings += append.readings.len();
-                self.room += append.readings.len();
+                self.room.readings += append.readings.len() as u64;
+                self.room.permits += append.readings.len();
                 self.appends.push(append);
             }
             Job::Quarantine { item, room, reply } => {
-                self.room += room as usize;
+                self.room.permits += room as usize;
                 self.items.push((item, reply));
             }
             Job::Remember { item, room, reply } => {
-                self.room += room as usize;
+                self.room.permits += room as usize;
                 self.memories.push((item, reply));
             }
             other @ (Job::Task(_) | Job::Close) => return Some(other),
@@ -130,6 +158,8 @@ impl Group {
 /// What one commit did.
 struct Settled {
     appends: Vec<Appended>,
+    /// Number of the block, where there were new readings.
+    seq: Option<i64>,
     quarantine: Option<Occupancy>,
 }
 
@@ -138,7 +168,9 @@ pub(crate) struct Writer {
     /// `None` after a failure that makes a new connection advisable.
     conn: Option<Connection>,
     ids: SeriesIds,
-    rows: Vec<Row>,
+    space: Workspace,
+    /// Recent readings at which the next folding is due, after one that failed.
+    fold_due: usize,
     /// The bound last told to the connection.
     quota_pages: Option<u64>,
     log: LogState,
@@ -147,52 +179,124 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, conn: Connection) -> Self {
         let log = LogState::new(&shared.options);
-        Self { shared, conn: Some(conn), ids: SeriesIds::default(), rows: Vec::new(), quota_pages: None, log }
+        Self {
+            shared,
+            conn: Some(conn),
+            ids: SeriesIds::default(),
+            space: Workspace::default(),
+            fold_due: 0,
+            quota_pages: None,
+            log,
+        }
     }
 
     /// Works until told to close, or until nobody is left to tell.
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
         let mut carried = None;
-        while let Some(job) = carried.take().or_else(|| jobs.recv().ok()) {
-            match job {
-                Job::Close => break,
-                Job::Task(task) => task(&mut self),
-                job @ (Job::Append(_) | Job::Quarantine { .. } | Job::Remember { .. }) => {
-                    let group;
-                    (group, carried) = self.gather(job, jobs);
-                    self.commit(group);
-                }
+        while let Some(job) = carried.take().or_else(|| self.next(jobs)) {
+            if matches!(job, Job::Close) {
+                break;
             }
-            self.write_back();
+            match catch_unwind(AssertUnwindSafe(|| self.work(job, jobs))) {
+                Ok(next) => carried = next,
+                Err(_) => self.begin_anew(),
+            }
         }
+        self.shared.ended.store(true, SeqCst);
+    }
+
+    /// The next job; while nobody wants anything there is time to fold.
+    fn next(&mut self, jobs: &Receiver<Job>) -> Option<Job> {
+        if let Ok(job) = jobs.try_recv() {
+            return Some(job);
+        }
+        let folded =
+            catch_unwind(AssertUnwindSafe(|| self.fold_beyond(self.shared.options.recent_readings_max / 4)));
+        if folded.is_err() {
+            self.begin_anew();
+        }
+        jobs.recv().ok()
+    }
+
+    /// Does a job, and others with it. Returns one that came meanwhile and goes with none of them.
+    fn work(&mut self, job: Job, jobs: &Receiver<Job>) -> Option<Job> {
+        let mut carried = None;
+        match job {
+            Job::Close => return Some(job),
+            Job::Task(task) => task(self),
+            job @ (Job::Append(_) | Job::Quarantine { .. } | Job::Remember { .. }) => {
+                let group;
+                (group, carried) = self.gather(job, jobs);
+                self.commit(group);
+            }
+        }
+        self.fold_beyond(self.shared.options.recent_readings_max);
+        self.write_back();
+        carried
+    }
+
+    /// After a panic: whoever waited is told by the loss of the answer, and nothing half done is used again.
+    fn begin_anew(&mut self) {
+        self.conn = None;
+        self.ids.forget();
+        self.space = Workspace::default();
+        self.shared.recent.lock().forget();
+        self.shared.counters.panics.fetch_add(1, Relaxed);
+        tracing::error!(path = %self.shared.path.display(), "the store's writer panicked and begins anew");
+    }
+
+    /// Folds when more recent readings have gathered than `most`.
+    fn fold_beyond(&mut self, most: u32) {
+        let readings = self.shared.recent.lock().readings();
+        if readings < (most as usize).max(self.fold_due) {
+            return;
+        }
+        // After a failure, which is logged, not with every commit again.
+        self.fold_due = match self.fold() {
+            Ok(()) => 0,
+            Err(_) => readings + self.shared.options.recent_readings_max as usize / 4,
+        };
+    }
+
+    /// Puts recent readings down in chunks.
+    pub(crate) fn fold(&mut self) -> Result<(), StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let folded =
+            self.transaction("fold the intake", |conn, _| fold::fold(conn, &mut shared.recent.lock()))?;
+        if let Some(seq) = folded {
+            shared.recent.lock().folded(seq);
+            shared.counters.folds.fetch_add(1, Relaxed);
+        }
+        Ok(())
     }
 
     /// Everything that waits, up to the bound of a commit, until a job of another kind.
     fn gather(&self, first: Job, jobs: &Receiver<Job>) -> (Group, Option<Job>) {
-        let mut group = Group::default();
+        let mut group = Group::new(&self.shared);
         let mut other = group.take(first);
         let most = self.shared.options.commit_readings_max as usize;
-        while other.is_none() && group.room < most {
+        while other.is_none() && group.room.permits < most {
             let Ok(job) = jobs.try_recv() else { break };
             other = group.take(job);
         }
         (group, other)
     }
 
-    fn commit(&mut self, group: Group) {
+    fn commit(&mut self, mut group: Group) {
         let started = Instant::now();
         let shared = Arc::clone(&self.shared);
-        let mut rows = std::mem::take(&mut self.rows);
+        let mut space = std::mem::take(&mut self.space);
         let outcome =
-            self.transaction("commit readings", |conn, ids| settle(conn, ids, &mut rows, &group, &shared));
-        rows.clear();
-        self.rows = rows;
+            self.transaction("commit readings", |conn, ids| settle(conn, ids, &mut space, &group, &shared));
+        if let Ok(Settled { seq: Some(seq), .. }) = outcome {
+            shared.recent.lock().committed(seq, &space.block);
+        }
+        self.space = space;
         let took = started.elapsed();
 
         let counters = &shared.counters;
-        let readings = group.readings as u64;
-        let depth = counters.waiting.fetch_sub(readings, Relaxed).saturating_sub(readings);
-        shared.room.add_permits(group.room);
+        let readings = group.room.readings;
+        let depth = group.room.give_back();
         match outcome {
             Ok(settled) => {
                 note_success(counters, &settled, readings, took);
@@ -327,21 +431,14 @@ fn apply_quota(conn: &Connection, shared: &Shared, told: &mut Option<u64>) -> Re
 fn settle(
     conn: &Connection,
     ids: &mut SeriesIds,
-    rows: &mut Vec<Row>,
+    space: &mut Workspace,
     group: &Group,
     shared: &Shared,
 ) -> Result<Settled, Fault> {
-    for (append, Append { readings, counted, .. }) in group.appends.iter().enumerate() {
-        let mut counted = counted.iter();
-        for reading in readings {
-            let counted = counted.next().copied().flatten();
-            rows.push(Row { counted, ..row(ids.id(conn, &reading.series)?, reading, append)? });
-        }
-    }
-    // In key order each page of the tree is visited once; the sort is stable, so the first to come stays first.
-    rows.sort_by_key(|row| (row.series, row.at_ms, row.origin));
-    let mut appends = vec![Appended::default(); group.appends.len()];
-    insert(conn, rows, &mut appends)?;
+    let mut recent = shared.recent.lock();
+    let Placed { appends, seq } =
+        settle::readings(conn, &shared.archive, &mut recent, ids, &group.appends, space)?;
+    drop(recent);
     if shared.opener == Opener::Shared && appends.iter().any(|a| a.new + a.conflicting > 0) {
         conn.prepare_cached("UPDATE counter SET value = value + 1 WHERE name = 'shared_commits'")?
             .execute([])?;
@@ -355,68 +452,7 @@ fn settle(
         let items: Vec<&Quarantined> = group.items.iter().map(|(item, _)| item).collect();
         Some(quarantine::add(conn, &items, &shared.options)?)
     };
-    Ok(Settled { appends, quarantine })
-}
-
-fn row(series: i64, reading: &Reading, append: usize) -> Result<Row, Fault> {
-    let at_ms = reading.observed_at.millis();
-    let delay_ms = reading.received_at.millis().checked_sub(at_ms);
-    Ok(Row {
-        series,
-        at_ms,
-        origin: codes::origin_code(reading.origin),
-        quality: codes::quality_code(reading.quality),
-        delay_ms: delay_ms
-            .ok_or_else(|| StoreError::refused("a reading", "its instants are out of range"))?,
-        value: reading.value,
-        append,
-        counted: None,
-    })
-}
-
-fn insert(conn: &Connection, rows: &[Row], appends: &mut [Appended]) -> Result<(), Fault> {
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO reading (series, at_ms, origin, quality, delay_ms, value)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-    )?;
-    let mut tallies = SeriesTallies::new();
-    for row in rows {
-        let value = codes::value_to_sql(row.value);
-        let count = &mut appends[row.append];
-        let is_new =
-            insert.execute((row.series, row.at_ms, row.origin, row.quality, row.delay_ms, value))? == 1;
-        if is_new {
-            count.new += 1;
-        } else if standing(conn, row)? == row.value {
-            count.duplicate += 1;
-            continue;
-        } else {
-            keep_conflict(conn, row)?;
-            count.conflicting += 1;
-        }
-        if let Some(counted) = row.counted {
-            tally::note(&mut tallies, row.series, counted, is_new);
-        }
-    }
-    tally::add_of_series(conn, &tallies)
-}
-
-/// The value already standing under the identity of a row.
-fn standing(conn: &Connection, row: &Row) -> Result<Value, Fault> {
-    let mut select =
-        conn.prepare_cached("SELECT value FROM reading WHERE series = ?1 AND at_ms = ?2 AND origin = ?3")?;
-    select.query_row((row.series, row.at_ms, row.origin), |found| Ok(codes::value(found.get_ref(0)?)))?
-}
-
-/// Keeps the other value aside, once however often it comes.
-fn keep_conflict(conn: &Connection, row: &Row) -> Result<(), Fault> {
-    let value = codes::value_to_sql(row.value);
-    conn.prepare_cached(
-        "INSERT INTO conflict (series, at_ms, origin, value, quality, delay_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-    )?
-    .execute((row.series, row.at_ms, row.origin, value, row.quality, row.delay_ms))?;
-    Ok(())
+    Ok(Settled { appends, seq, quarantine })
 }
 
 /// When the write-ahead log is next written back, in frames.

@@ -41,7 +41,7 @@ impl Outbox for StoreOutbox {
         Box::pin(async move {
             let noted = tokio::task::spawn_blocking(move || store.outbox_accepted(&name, seq)).await;
             // A task that was cancelled noted nothing: it is delivered and accepted again.
-            noted.unwrap_or_else(|_| Err(StoreError::Closed { path: self.store.directory().to_owned() }))?;
+            noted.unwrap_or_else(|_| Err(self.store.closed()))?;
             self.accepted.fetch_max(seq, Relaxed);
             Ok(())
         })

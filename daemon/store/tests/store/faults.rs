@@ -111,6 +111,12 @@ fn a_directory_that_cannot_be_made_is_named() {
     assert!(error.to_string().contains(&file.display().to_string()), "{error}");
 }
 
+/// Values that take room.
+fn noise(i: i64) -> i64 {
+    let mixed = (i ^ (i >> 3)).wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0x94D0_49BB_1331_11EB_u64 as i64)
+}
+
 #[test]
 fn a_full_disk_refuses_acknowledges_nothing_and_heals() {
     let dir = tempfile::tempdir().unwrap();
@@ -119,7 +125,7 @@ fn a_full_disk_refuses_acknowledges_nothing_and_heals() {
     let series = energy("boiler-1");
     let mut acknowledged = 0;
     let error = loop {
-        let batch = (acknowledged..acknowledged + 500).map(|i| total(&series, i, i)).collect();
+        let batch = (acknowledged..acknowledged + 500).map(|i| total(&series, i, noise(i))).collect();
         match store.append_blocking(batch) {
             Ok(appended) => acknowledged += appended.new as i64,
             Err(error) => break error,
@@ -134,7 +140,7 @@ fn a_full_disk_refuses_acknowledges_nothing_and_heals() {
     assert_eq!(all(&store, &series).len() as i64, acknowledged);
     // A new series in a failed commit must not leave its number behind.
     let other = energy("boiler-2");
-    assert!(store.append_blocking((0..5_000).map(|i| total(&other, i, i)).collect()).is_err());
+    assert!(store.append_blocking((0..20_000).map(|i| total(&other, i, noise(i))).collect()).is_err());
 
     store.set_journal_bytes_max(None);
     assert_eq!(store.append_blocking(minutes(&other, 500)).unwrap().new, 500);
@@ -152,10 +158,10 @@ fn any_failure_in_the_database_is_an_error_and_not_the_end() {
     let series = energy("boiler-1");
     store.append_blocking(minutes(&series, 2)).unwrap();
     let stranger = stranger(dir.path());
-    stranger.execute_batch("ALTER TABLE reading RENAME TO elsewhere").unwrap();
+    stranger.execute_batch("ALTER TABLE intake RENAME TO elsewhere").unwrap();
     let error = store.append_blocking(minutes(&series, 3)).unwrap_err();
     assert!(matches!(error, StoreError::Database { .. }) && !error.is_retryable(), "{error}");
-    stranger.execute_batch("ALTER TABLE elsewhere RENAME TO reading").unwrap();
+    stranger.execute_batch("ALTER TABLE elsewhere RENAME TO intake").unwrap();
     assert_eq!(store.append_blocking(minutes(&series, 3)).unwrap().new, 1);
 }
 
@@ -192,7 +198,7 @@ fn the_log_is_written_back_even_after_a_forgotten_reader() {
     };
     assert!(grow(600) < soft * 2);
     let forgotten = stranger(dir.path());
-    forgotten.execute_batch("BEGIN; SELECT count(*) FROM reading").unwrap();
+    forgotten.execute_batch("BEGIN; SELECT count(*) FROM series").unwrap();
     let swollen = grow(300);
     assert!(swollen > hard, "{swollen}");
     forgotten.execute_batch("COMMIT").unwrap();

@@ -10,7 +10,10 @@ use model::{
     BaseUnit, BillQuality, BilledPeriod, DailyTemperature, FiledInterval, FiledTotal, Instant,
     MeanDefinition, MeterId, Month, Origin, StationId, TemperatureSource,
 };
-use store::{JOURNAL_FILE, Quarantined, Remembered, SCHEMA_VERSION, Store, StoreOptions, Tallies, Tally};
+use store::{
+    ARCHIVE_FOLDER, JOURNAL_FILE, Quarantined, Remembered, SCHEMA_VERSION, Store, StoreOptions, Tallies,
+    Tally,
+};
 
 use crate::support::{all, energy, gauge, note, stranger, total, values, voltage};
 
@@ -29,7 +32,20 @@ fn filed_total(total: i64) -> FiledTotal {
     FiledTotal { series: energy("gas"), at, total, received_at: at }
 }
 
-/// Something in every table.
+/// The archive folder that goes with a kept file, from the schema on that has one.
+fn kept_archive(version: i64) -> PathBuf {
+    kept(version).with_extension("archive")
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+/// Something in every table, and half of the readings in the archive.
 fn fill(store: &Store) {
     let (power, volts) = (energy("boiler-1"), voltage("boiler-1"));
     let mut batch: Vec<_> = (0..50).map(|i| total(&power, i * 60, 1_000 + i)).collect();
@@ -83,6 +99,13 @@ fn fill(store: &Store) {
         at: Instant::default(),
     };
     tokio::runtime::Runtime::new().unwrap().block_on(store.remember(known)).unwrap();
+    assert_eq!(store.outbox_register("lake").unwrap(), 1);
+    store.fold().unwrap();
+    let (from, to) = (Instant::default(), Instant::from_seconds(1_500));
+    store.archive_month("1970-01", from, to, to).unwrap().unwrap();
+    assert_eq!(store.archive_drop(to.plus_seconds(1), to).unwrap(), 26);
+    // In no chunk yet, and not accepted by the engine.
+    store.append_blocking(vec![total(&energy("boiler-2"), 60, 1), gauge(&volts, 60, 230.25)]).unwrap();
 }
 
 #[test]
@@ -90,10 +113,18 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
     for version in 1..=SCHEMA_VERSION {
         let dir = tempfile::tempdir().unwrap();
         std::fs::copy(kept(version), dir.path().join(JOURNAL_FILE)).unwrap();
+        if 3 <= version {
+            copy_all(&kept_archive(version), &dir.path().join(ARCHIVE_FOLDER));
+        }
         let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
-        store.verify_audit().unwrap();
+        assert_eq!(store.verify().unwrap().archived_readings, if version < 3 { 0 } else { 26 });
         assert_eq!(all(&store, &energy("boiler-1")).len(), 50);
-        assert_eq!(values(&all(&store, &voltage("boiler-1"))), [229.5]);
+        let blocks = 4 <= version;
+        let volts = if blocks { &[229.5, 230.25][..] } else { &[229.5] };
+        assert_eq!(values(&all(&store, &voltage("boiler-1"))), volts);
+        assert_eq!(all(&store, &energy("boiler-2")).len(), usize::from(blocks));
+        let waits = store.outbox_status("lake").unwrap().map(|status| status.pending_readings);
+        assert_eq!(waits, blocks.then_some(2));
         assert_eq!(store.conflicts(9).unwrap().len(), 1);
         assert_eq!(store.bills("IT001E00000001").unwrap()[0].amount, 90);
         assert_eq!(store.bills_replaced("IT001E00000001").unwrap()[0].amount, 100);
@@ -136,5 +167,6 @@ fn the_newest_schema_has_its_kept_file() {
     conn.pragma_update(None, "journal_mode", "DELETE").unwrap();
     drop(conn);
     std::fs::copy(dir.path().join(JOURNAL_FILE), &path).unwrap();
+    copy_all(&dir.path().join(ARCHIVE_FOLDER), &kept_archive(SCHEMA_VERSION));
     panic!("{} was missing and has been made; review and commit it", path.display());
 }

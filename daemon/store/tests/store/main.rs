@@ -2,11 +2,14 @@
 //!
 //! Must never: reach into the crate, but for reading or spoiling the database file as a stranger would.
 
+mod archive;
+mod backup;
 mod faults;
 mod filed;
 mod journal;
 mod kept;
 mod model_check;
+mod outbox;
 mod people;
 mod quarantine;
 mod support;

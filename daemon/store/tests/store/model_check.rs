@@ -56,14 +56,23 @@ proptest! {
         batches in prop::collection::vec(prop::collection::vec(reading(), 0..40), 1..8),
         commit_readings_max in 1..50_u32,
         reopen_after in 0..8_usize,
+        recent_readings_max in 4..60_u32,
+        beside in prop::collection::vec(any::<bool>(), 8),
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let options = StoreOptions { commit_readings_max, ..StoreOptions::default() };
+        let options = StoreOptions { commit_readings_max, recent_readings_max, ..StoreOptions::default() };
         let mut store = Store::open(dir.path(), options.clone()).unwrap();
         let mut model = BTreeMap::new();
         for (number, batch) in batches.iter().enumerate() {
             let expected = append(&mut model, batch);
-            prop_assert_eq!(store.append_blocking(batch.clone()).unwrap(), expected);
+            // Some batches come by another process: each must see what the other did.
+            let appended = if beside[number] {
+                Store::open_shared_with(dir.path(), options.clone()).unwrap().append_blocking(batch.clone())
+            } else {
+                store.append_blocking(batch.clone())
+            };
+            prop_assert_eq!(appended.unwrap(), expected);
+            prop_assert_eq!(all(&store, &energy("m1")).len(), model.keys().filter(|k| k.0 == energy("m1")).count());
             if number == reopen_after {
                 store.close();
                 store = Store::open(dir.path(), options.clone()).unwrap();

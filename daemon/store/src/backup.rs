@@ -1,0 +1,354 @@
+//! Copies of a store that can be opened elsewhere, made while the daemon works; and the way back.
+//!
+//! A backup folder holds the journal of one moment, every archive file that journal names, and a list with the
+//! digest of each. Archive files never change, so a second backup into the same folder copies only new ones.
+//!
+//! Must never: write into a folder that is neither empty nor a backup, or call a copy done before it is on disk.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use model::Digest;
+use sha2::{Digest as _, Sha256};
+
+use crate::archive::{ARCHIVE_FOLDER, manifest};
+use crate::error::StoreError;
+use crate::schema::{self, JOURNAL_FILE};
+use crate::store::Store;
+
+/// The list's name in a backup folder: a digest, two blanks and a path a line, as `sha256sum` writes and checks it.
+pub const BACKUP_LIST: &str = "SHA256SUMS";
+
+/// How often a snapshot is taken anew because a file it names was superseded meanwhile.
+const ATTEMPTS: u32 = 3;
+const COPY_BYTES: usize = 1 << 20;
+
+/// What a backup or a restoration did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Copied {
+    pub journal_bytes: u64,
+    /// Archive files copied, and those that were there already.
+    pub files_copied: usize,
+    pub files_kept: usize,
+    pub bytes_copied: u64,
+}
+
+impl Store {
+    /// Makes or renews a backup in `folder`, consistent as of one moment. Ingestion goes on meanwhile.
+    ///
+    /// # Errors
+    /// The disk's own; a folder that holds something else. A former backup in the folder stays good until the new
+    /// one is complete.
+    pub fn backup(&self, folder: &Path) -> Result<Copied, StoreError> {
+        let failed = |attempt| move |source| files(folder, attempt, source);
+        fs::create_dir_all(folder.join(ARCHIVE_FOLDER)).map_err(failed("create the backup folder"))?;
+        let former = former_list(folder)?;
+        let aside = folder.join(format!("{JOURNAL_FILE}.part"));
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            remove_if_there(&aside).map_err(failed("clear the backup folder"))?;
+            self.snapshot(&aside)?;
+            match self.copy_archive(&aside, folder, &former) {
+                Ok(done) => return finish(folder, &aside, done),
+                // A newer generation took its place while we copied: the next snapshot names that one.
+                Err(StoreError::Archive { source, path, attempt })
+                    if source.kind() == io::ErrorKind::NotFound =>
+                {
+                    last = Some(StoreError::Archive { source, path, attempt });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| StoreError::refused("the backup", "nothing was tried")))
+    }
+
+    /// The journal of one moment as a file of its own.
+    fn snapshot(&self, place: &Path) -> Result<(), StoreError> {
+        let target = place.to_str().map(str::to_owned);
+        let target = target.ok_or_else(|| {
+            StoreError::refused(
+                format!("the backup folder {}", place.display()),
+                "its name is no Unicode text",
+            )
+        })?;
+        self.read("copy the journal", |conn| {
+            conn.execute("VACUUM INTO ?1", [target])?;
+            Ok(())
+        })?;
+        let sync = || File::open(place)?.sync_all();
+        sync().map_err(|source| files(place, "sync", source))
+    }
+
+    fn copy_archive(
+        &self,
+        snapshot: &Path,
+        folder: &Path,
+        former: &BTreeMap<String, Digest>,
+    ) -> Result<(Copied, BTreeMap<String, Digest>), StoreError> {
+        let fault = |f: crate::error::Fault| f.at(snapshot, "read the copied manifest");
+        let conn = schema::open_reader(snapshot, self.options().busy_timeout).map_err(fault)?;
+        let months = manifest::every(&conn).map_err(fault)?;
+        drop(conn);
+        let mut done = Copied::default();
+        let mut list = BTreeMap::new();
+        for month in &months {
+            let path = format!("{ARCHIVE_FOLDER}/{}", month.name);
+            let target = folder.join(&path);
+            let there = former.get(&path) == Some(&month.sha256)
+                && fs::metadata(&target).is_ok_and(|meta| meta.len() == month.bytes);
+            if there {
+                done.files_kept += 1;
+            } else {
+                let copied = copy_file(&self.archive().place(&month.name), &target);
+                let (bytes, sha256) = copied.map_err(|e| self.archive().failed(&month.name, "copy", e))?;
+                if sha256 != month.sha256 {
+                    let source =
+                        io::Error::new(io::ErrorKind::InvalidData, "its bytes are not those once written");
+                    return Err(self.archive().failed(&month.name, "copy", source));
+                }
+                done.files_copied += 1;
+                done.bytes_copied += bytes;
+            }
+            list.insert(path, month.sha256);
+        }
+        Ok((done, list))
+    }
+}
+
+/// Puts journal and list in their places, then clears files that no longer belong to the backup.
+fn finish(
+    folder: &Path,
+    aside: &Path,
+    (mut done, mut list): (Copied, BTreeMap<String, Digest>),
+) -> Result<Copied, StoreError> {
+    let place = || -> io::Result<Copied> {
+        let (bytes, sha256) = digest_of(aside)?;
+        done.journal_bytes = bytes;
+        done.bytes_copied += bytes;
+        list.insert(JOURNAL_FILE.to_owned(), sha256);
+        fs::rename(aside, folder.join(JOURNAL_FILE))?;
+        let text: String = list.iter().map(|(path, sha256)| format!("{}  {path}\n", sha256.hex())).collect();
+        let part = folder.join(format!("{BACKUP_LIST}.part"));
+        let mut file = File::create(&part)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&part, folder.join(BACKUP_LIST))?;
+        File::open(folder)?.sync_all()?;
+        for entry in fs::read_dir(folder.join(ARCHIVE_FOLDER))? {
+            let entry = entry?;
+            let path = format!("{ARCHIVE_FOLDER}/{}", entry.file_name().to_string_lossy());
+            if !list.contains_key(&path) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        File::open(folder.join(ARCHIVE_FOLDER))?.sync_all()?;
+        Ok(done)
+    };
+    place().map_err(|source| files(folder, "complete the backup in", source))
+}
+
+/// Checks every file of a backup against its list.
+///
+/// # Errors
+/// The first file that is missing or changed, by name.
+pub fn verify_backup(folder: &Path) -> Result<usize, StoreError> {
+    let list = read_list(folder)?;
+    for (path, expected) in &list {
+        let (_, found) =
+            digest_of(&folder.join(path)).map_err(|source| files(&folder.join(path), "read", source))?;
+        if found != *expected {
+            let source =
+                io::Error::new(io::ErrorKind::InvalidData, "its bytes are not those of the backup's list");
+            return Err(files(&folder.join(path), "trust", source));
+        }
+    }
+    Ok(list.len())
+}
+
+/// Puts a backup where no store is yet, after checking all of it.
+///
+/// # Errors
+/// A backup with a missing or changed file, a directory that holds a store, the disk's own. What was already
+/// copied stays, but is no store before its journal is there, which comes last.
+pub fn restore(folder: &Path, directory: &Path) -> Result<Copied, StoreError> {
+    verify_backup(folder)?;
+    let failed = |attempt| move |source| files(directory, attempt, source);
+    if directory.join(JOURNAL_FILE).exists() {
+        return Err(StoreError::refused(
+            format!("the directory {}", directory.display()),
+            "it holds a store already; move that away first",
+        ));
+    }
+    // Made by the store itself, for its owner alone.
+    schema::prepare_folder(directory)?;
+    fs::create_dir_all(directory.join(ARCHIVE_FOLDER)).map_err(failed("make the archive's folder in"))?;
+    let mut done = Copied::default();
+    let list = read_list(folder)?;
+    for path in list.keys().filter(|path| *path != JOURNAL_FILE) {
+        let (bytes, _) =
+            copy_file(&folder.join(path), &directory.join(path)).map_err(failed("restore into"))?;
+        done.files_copied += 1;
+        done.bytes_copied += bytes;
+    }
+    let part = directory.join(format!("{JOURNAL_FILE}.part"));
+    let (bytes, _) = copy_file(&folder.join(JOURNAL_FILE), &part).map_err(failed("restore into"))?;
+    done.journal_bytes = bytes;
+    done.bytes_copied += bytes;
+    let place = || -> io::Result<()> {
+        fs::rename(&part, directory.join(JOURNAL_FILE))?;
+        File::open(directory)?.sync_all()
+    };
+    place().map_err(failed("restore into"))?;
+    Ok(done)
+}
+
+fn files(path: &Path, attempt: &'static str, source: io::Error) -> StoreError {
+    StoreError::Files { path: path.to_owned(), attempt, source: Arc::new(source) }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The list of the backup that is in the folder; empty for a folder without one, which must then hold nothing else.
+fn former_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
+    if folder.join(BACKUP_LIST).exists() {
+        return read_list(folder);
+    }
+    let strangers = || -> io::Result<Option<PathBuf>> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let ours = [ARCHIVE_FOLDER, "journal.sqlite3.part", JOURNAL_FILE];
+            if !ours.iter().any(|name| entry.file_name() == *name) {
+                return Ok(Some(entry.path()));
+            }
+        }
+        // A store's own directory has a journal but no list.
+        Ok(folder.join(JOURNAL_FILE).exists().then(|| folder.join(JOURNAL_FILE)))
+    };
+    match strangers().map_err(|source| files(folder, "look into", source))? {
+        None => Ok(BTreeMap::new()),
+        Some(path) => Err(StoreError::refused(
+            format!("the backup folder {}", folder.display()),
+            format!("it holds {}, which is no backup's; name an empty folder", path.display()),
+        )),
+    }
+}
+
+fn read_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
+    let path = folder.join(BACKUP_LIST);
+    let read = || -> io::Result<BTreeMap<String, Digest>> {
+        let mut list = BTreeMap::new();
+        for line in BufReader::new(File::open(&path)?.take(64 << 20)).lines() {
+            let line = line?;
+            let entry = line.split_once("  ").and_then(|(hex, path)| Some((path, Digest::parse_hex(hex)?)));
+            match entry {
+                // A list is text that anybody can edit: it must not lead out of its folder.
+                Some((path, sha256)) if is_ours(path) => {
+                    list.insert(path.to_owned(), sha256);
+                }
+                _ => {
+                    let says = format!("the line {line:?} is none of a backup's list");
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, says));
+                }
+            }
+        }
+        if list.contains_key(JOURNAL_FILE) {
+            Ok(list)
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "the list names no journal"))
+        }
+    };
+    read().map_err(|source| files(&path, "read the backup's list", source))
+}
+
+fn is_ours(path: &str) -> bool {
+    let archived = path.strip_prefix(ARCHIVE_FOLDER).and_then(|rest| rest.strip_prefix('/'));
+    path == JOURNAL_FILE
+        || archived.is_some_and(|name| {
+            name.ends_with(".parquet")
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+        })
+}
+
+/// Copies through a name beside, so that a file under its own name is whole; returns length and digest.
+fn copy_file(from: &Path, to: &Path) -> io::Result<(u64, Digest)> {
+    let part = to.with_extension("copying");
+    let mut source = File::open(from)?;
+    let mut target = File::create(&part)?;
+    let (mut hash, mut bytes, mut buf) = (Sha256::new(), 0, vec![0; COPY_BYTES]);
+    loop {
+        let read = source.read(&mut buf)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buf[..read]);
+        target.write_all(&buf[..read])?;
+        bytes += read as u64;
+    }
+    target.sync_all()?;
+    fs::rename(&part, to)?;
+    Ok((bytes, Digest(hash.finalize().into())))
+}
+
+fn digest_of(path: &Path) -> io::Result<(u64, Digest)> {
+    let mut source = File::open(path)?;
+    let (mut hash, mut bytes, mut buf) = (Sha256::new(), 0, vec![0; COPY_BYTES]);
+    loop {
+        let read = source.read(&mut buf)?;
+        if read == 0 {
+            return Ok((bytes, Digest(hash.finalize().into())));
+        }
+        hash.update(&buf[..read]);
+        bytes += read as u64;
+    }
+}
+
+impl Store {
+    /// Checks the database, the audit chain, and every archive file against the manifest. Returns what was checked.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, by name.
+    pub fn verify(&self) -> Result<Verified, StoreError> {
+        let says: String = self.read("check the journal", |conn| {
+            Ok(conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?)
+        })?;
+        if says != "ok" {
+            return Err(StoreError::Unreadable {
+                path: self.directory().join(JOURNAL_FILE),
+                what: format!("damage ({says})"),
+            });
+        }
+        self.verify_audit().map_err(|broken| StoreError::Unreadable {
+            path: self.directory().join(JOURNAL_FILE),
+            what: format!("an audit log that was tampered with: {broken}"),
+        })?;
+        let mut verified = Verified { audit_entries: self.audit_head()?.seq, ..Verified::default() };
+        for month in self.archive_files()? {
+            let failed = |source| self.archive().failed(&month.name, "check", source);
+            let (_, found) = digest_of(&self.archive().place(&month.name)).map_err(failed)?;
+            let rows = self.archive().file(&month)?.rows_in_all();
+            if found != month.sha256 || rows != month.readings {
+                let says = "its bytes or its number of readings are not those of the manifest";
+                return Err(failed(io::Error::new(io::ErrorKind::InvalidData, says)));
+            }
+            verified.archive_files += 1;
+            verified.archived_readings += rows;
+        }
+        Ok(verified)
+    }
+}
+
+/// What [`Store::verify`] looked at and found good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verified {
+    pub audit_entries: i64,
+    pub archive_files: u64,
+    pub archived_readings: u64,
+}
