@@ -2,6 +2,9 @@
 //!
 //! Must never: keep the daemon from starting because an engine is away, or put a token into a finding.
 
+pub(crate) mod delivery;
+mod metrics;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +17,9 @@ use store::engine::{
 };
 
 use crate::installation::{Installation, chain};
+use crate::runtime::Runtime;
+
+pub(crate) use metrics::EngineMetrics;
 
 const RULE: &str = "the journal keeps what an engine has not accepted; every failure is shown to a person";
 
@@ -44,9 +50,7 @@ pub(crate) fn check(installation: &Installation) -> Vec<Finding> {
 fn addresses(engine: &EngineSettings) -> Vec<&String> {
     match &engine.kind {
         EngineKind::Influx2 { address, .. } => vec![address],
-        EngineKind::Victoria { write, read, counters } => {
-            [write, read].into_iter().chain(counters).collect()
-        }
+        EngineKind::Victoria { write, read, counters } => [write, read].into_iter().chain(counters).collect(),
     }
 }
 
@@ -91,6 +95,12 @@ pub(crate) fn finding(engine: &str, error: &EngineError) -> Finding {
 }
 
 /// The codes of [`finding`].
-pub(crate) fn is_failure(code: &str) -> bool {
-    ["engine.unreachable", "engine.busy", "engine.forbidden", "engine.place", "engine.refuses"].contains(&code)
+const FAILURES: [&str; 5] =
+    ["engine.unreachable", "engine.busy", "engine.forbidden", "engine.place", "engine.refuses"];
+
+/// Takes back what was said about an engine that works again.
+pub(crate) fn resolve_failures(runtime: &Runtime, engine: &str) {
+    for code in FAILURES {
+        runtime.resolve(&subject(engine), Some(code));
+    }
 }

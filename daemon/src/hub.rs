@@ -199,13 +199,15 @@ impl Readings for HubReadings {
 }
 
 /// Starts what keeps the live values of a hub up to date, one task an engine.
-pub(crate) fn start(runtime: &Arc<Runtime>, stop: &Stop) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
+pub(crate) fn start(runtime: &Arc<Runtime>, stop: &Stop, tasks: &mut JoinSet<()>) {
     let installation = runtime.installation();
     let remotes = remotes(&installation.settings);
     for engine in &installation.settings.engines {
-        let own: BTreeMap<MeterId, Remote> =
-            remotes.iter().filter(|(_, r)| r.engine == engine.id).map(|(m, r)| (m.clone(), r.clone())).collect();
+        let own: BTreeMap<MeterId, Remote> = remotes
+            .iter()
+            .filter(|(_, r)| r.engine == engine.id)
+            .map(|(m, r)| (m.clone(), r.clone()))
+            .collect();
         if own.is_empty() {
             continue;
         }
@@ -217,7 +219,6 @@ pub(crate) fn start(runtime: &Arc<Runtime>, stop: &Stop) -> JoinSet<()> {
             Err(error) => runtime.report(engines::finding(&engine.id, &error)),
         }
     }
-    tasks
 }
 
 async fn tend(
@@ -235,12 +236,7 @@ async fn tend(
             () = stop.stopped() => return,
         };
         match done {
-            Ok(()) => {
-                let subject = engines::subject(&id);
-                for code in ["engine.unreachable", "engine.busy", "engine.forbidden", "engine.place", "engine.refuses"] {
-                    runtime.resolve(&subject, Some(code));
-                }
-            }
+            Ok(()) => engines::resolve_failures(&runtime, &id),
             Err(error) => runtime.report(engines::finding(&id, &error)),
         }
         tokio::select! {

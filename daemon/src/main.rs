@@ -106,6 +106,11 @@ enum Command {
         #[command(subcommand)]
         what: commands::meter::What,
     },
+    /// Engines outside: how they are, and series to be written to them again
+    Engine {
+        #[command(subcommand)]
+        what: commands::engine::What,
+    },
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
     /// Look after the store: figures, verification, backup, restoration
@@ -343,6 +348,9 @@ struct BenchArgs {
     /// Folder for the benchmark's store; on the disk to be measured
     #[arg(long, default_value = "bench-data")]
     dir: PathBuf,
+    /// Instead of the usual figures: the store and VictoriaMetrics side by side on the same stream
+    #[arg(long)]
+    peer: bool,
 }
 
 fn parse_meter(text: &str) -> Result<MeterId, model::IdError> {
@@ -396,9 +404,11 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Import { what } => commands::import::import(&what),
         Command::Counter { what } => commands::counter::counter(&what),
         Command::Meter { what } => commands::meter::meter(&what),
+        Command::Engine { what } => commands::engine::engine(&what),
         Command::Report(args) => commands::report::report(&args),
         Command::Store { what } => commands::store::store(&what),
         Command::Demo(args) => commands::demo::demo(&args),
+        Command::Bench(args) if args.peer => commands::bench_peer::bench(&args.dir),
         Command::Bench(args) => commands::bench::bench(&args.dir),
     }
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use tests::repo;
 
 /// Packages in `Cargo.lock`. Raise it by a decision, in the change that needs it.
-const LOCK_BUDGET: usize = 540;
+const LOCK_BUDGET: usize = 610;
 
 fn workspace_dependencies() -> Vec<String> {
     let text = repo::text("Cargo.toml").expect("Cargo.toml is text");

@@ -328,7 +328,7 @@ fn installation_text(ports: &FieldPorts) -> String {
 }
 
 /// `VmRSS` of a process, in KiB.
-fn resident_kib(process: u32) -> anyhow::Result<u32> {
+pub(crate) fn resident_kib(process: u32) -> anyhow::Result<u32> {
     let status =
         fs::read_to_string(format!("/proc/{process}/status")).context("cannot read the process's status")?;
     status

@@ -4,10 +4,12 @@
 
 pub(crate) mod bench;
 pub(crate) mod bench_mqtt;
+pub(crate) mod bench_peer;
 pub(crate) mod catalog;
 pub(crate) mod check;
 pub(crate) mod counter;
 pub(crate) mod demo;
+pub(crate) mod engine;
 pub(crate) mod import;
 pub(crate) mod meter;
 pub(crate) mod probe;

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 /// A line that an engine names as the one it does not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,60 +70,52 @@ fn unparsed(text: &str) -> Option<NamedLine> {
     Some(NamedLine { which: Which::Text(line.to_owned()), reason: reason.chars().take(300).collect() })
 }
 
+/// A cell of an InfluxQL answer, as its text: numbers of seventeen digits are read by the standard library, which
+/// rounds them right.
+pub(super) type Cell = Box<RawValue>;
+
 /// One table of an InfluxQL answer.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Table {
+    #[serde(default)]
     pub(super) tags: BTreeMap<String, String>,
     pub(super) columns: Vec<String>,
-    pub(super) rows: Vec<Vec<Json>>,
+    #[serde(default, rename = "values")]
+    pub(super) rows: Vec<Vec<Cell>>,
+    #[serde(default)]
+    partial: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Results {
+    results: Vec<Statement>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Statement {
+    #[serde(default)]
+    series: Vec<Table>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    partial: bool,
 }
 
 /// Every table of an InfluxQL answer; the error is a sentence about the answer.
 pub(super) fn influxql(body: &[u8]) -> Result<Vec<Table>, String> {
-    let json: Json = serde_json::from_slice(body).map_err(|_| "it is no JSON".to_owned())?;
-    let results = json.get("results").and_then(Json::as_array).ok_or("it has no results")?;
+    let answer: Results = serde_json::from_slice(body).map_err(|_| "it has no results".to_owned())?;
     let mut tables = Vec::new();
-    for result in results {
-        if let Some(error) = result.get("error").and_then(Json::as_str) {
+    for statement in answer.results {
+        if let Some(error) = statement.error {
             return Err(error.chars().take(300).collect());
         }
-        if result.get("partial").is_some() {
+        if statement.partial || statement.series.iter().any(|table| table.partial) {
             return Err("it is only a part".to_owned());
         }
-        let Some(series) = result.get("series") else { continue };
-        for one in series.as_array().ok_or("its series are no list")? {
-            if one.get("partial").is_some() {
-                return Err("it is only a part".to_owned());
-            }
-            tables.push(table(one).ok_or("a series in it is no table")?);
-        }
+        tables.extend(statement.series);
     }
-    Ok(tables)
-}
-
-fn table(series: &Json) -> Option<Table> {
-    let columns = series.get("columns")?.as_array()?;
-    let columns: Option<Vec<String>> = columns.iter().map(|c| c.as_str().map(str::to_owned)).collect();
-    let columns = columns?;
-    let rows = match series.get("values") {
-        None => Vec::new(),
-        Some(values) => {
-            let rows: Option<Vec<Vec<Json>>> =
-                values.as_array()?.iter().map(|row| row.as_array().cloned()).collect();
-            rows?
-        }
-    };
-    if rows.iter().any(|row| row.len() != columns.len()) {
-        return None;
-    }
-    let tags = match series.get("tags") {
-        None => BTreeMap::new(),
-        Some(tags) => {
-            let tag = |(name, value): (&String, &Json)| Some((name.clone(), value.as_str()?.to_owned()));
-            tags.as_object()?.iter().map(tag).collect::<Option<_>>()?
-        }
-    };
-    Some(Table { tags, columns, rows })
+    let is_table = |table: &Table| table.rows.iter().all(|row| row.len() == table.columns.len());
+    if tables.iter().all(is_table) { Ok(tables) } else { Err("a series in it is no table".to_owned()) }
 }
 
 /// One line of VictoriaMetrics' export: a metric with its samples.

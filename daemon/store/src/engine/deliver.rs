@@ -88,7 +88,7 @@ pub struct DeliveryOptions {
 impl Default for DeliveryOptions {
     fn default() -> Self {
         Self {
-            window_readings_max: 20_000,
+            window_readings_max: 40_000,
             look_every: Duration::from_secs(1),
             backoff_max: Duration::from_secs(300),
             hold: Duration::from_secs(60),
@@ -166,17 +166,10 @@ impl Delivery {
     /// Delivers one window; returns how many readings it had.
     async fn window(&self) -> Result<u64, EngineError> {
         let (outbox, most) = (Arc::clone(&self.outbox), self.options.window_readings_max);
-        let looked = tokio::task::spawn_blocking(move || outbox.waiting(most)).await;
-        let batches = looked.map_err(|error| EngineError::Broken {
-            address: "the journal".to_owned(),
-            source: Box::new(error),
-        })??;
+        let batches = tokio::task::spawn_blocking(move || outbox.waiting(most)).await??;
         let Some(seq) = batches.last().map(|batch| batch.seq) else { return Ok(0) };
         let readings: Vec<Reading> = batches.into_iter().flat_map(|batch| batch.readings).collect();
-        let mut refused = Vec::new();
-        for part in readings.chunks(self.engine.limits().write_readings_max.max(1)) {
-            refused.extend(self.part(part).await?);
-        }
+        let refused = self.write(&readings).await?;
         let count = refused.len() as u64;
         if !refused.is_empty() {
             self.keeper.refused(refused).await?;
@@ -188,14 +181,20 @@ impl Delivery {
         Ok(delivered.max(1))
     }
 
-    /// Writes what one request takes, and looks at it where that is needed.
-    async fn part(&self, readings: &[Reading]) -> Result<Vec<(Reading, String)>, EngineError> {
-        let not_taken = self.engine.write(&self.installation, readings).await?;
-        if !self.engine.limits().drops_silently {
-            return Ok(named(readings, not_taken));
+    /// Writes readings, and looks at them where that is needed; those that are never taken come back.
+    async fn write(&self, readings: &[Reading]) -> Result<Vec<(Reading, String)>, EngineError> {
+        let limits = self.engine.limits();
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
+        for part in readings.chunks(limits.write_readings_max.max(1)) {
+            let not_taken = self.engine.write(&self.installation, part).await?;
+            if limits.drops_silently {
+                taken.extend(without(part, &not_taken));
+            }
+            refused.extend(named(part, not_taken));
         }
-        let taken = without(readings, &not_taken);
-        let mut refused = named(readings, not_taken);
+        if !limits.drops_silently {
+            return Ok(refused);
+        }
         let unconfirmed = self.engine.confirm(&self.installation, &taken).await?;
         let (differing, absent): (Vec<_>, Vec<_>) = unconfirmed.into_iter().partition(|u| u.differs);
         let series: BTreeSet<SeriesKey> =

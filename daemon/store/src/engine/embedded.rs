@@ -29,11 +29,7 @@ impl Embedded {
         work: impl FnOnce(Store) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
         let store = self.store.clone();
-        let done = tokio::task::spawn_blocking(move || work(store)).await;
-        done.unwrap_or_else(|error| {
-            let address = "the journal".to_owned();
-            Err(EngineError::Broken { address, source: Box::new(error) })
-        })
+        tokio::task::spawn_blocking(move || work(store)).await?
     }
 }
 

@@ -66,6 +66,12 @@ pub enum EngineError {
     Store(#[from] StoreError),
 }
 
+impl From<tokio::task::JoinError> for EngineError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Self::Broken { address: "the journal".to_owned(), source: Box::new(error) }
+    }
+}
+
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {

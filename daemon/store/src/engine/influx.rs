@@ -9,7 +9,7 @@ use model::{Instant, Origin, Quality, Reading, Value};
 use serde_json::Value as Json;
 
 use super::address::BaseAddress;
-use super::answer::{self, Table};
+use super::answer::{self, Cell, Table};
 use super::error::{EngineError, Retry};
 use super::http::{Ask, Http, HttpOptions};
 use super::isolate::{self, Sender};
@@ -169,24 +169,28 @@ pub(super) fn settle(back: &mut ReadBack) {
     }
 }
 
-fn stamp(table: &Table, row: &[Json]) -> Option<i64> {
-    cell(table, row, "time")?.as_i64()
+fn stamp(table: &Table, row: &[Cell]) -> Option<i64> {
+    cell(table, row, "time")?.parse().ok()
 }
 
-fn cell<'a>(table: &Table, row: &'a [Json], column: &str) -> Option<&'a Json> {
-    row.get(table.columns.iter().position(|c| c == column)?)
+/// The text of a cell, JSON as it stands.
+fn cell<'a>(table: &Table, row: &'a [Cell], column: &str) -> Option<&'a str> {
+    Some(row.get(table.columns.iter().position(|c| c == column)?)?.get())
 }
 
-fn reading(series: &EngineSeries, table: &Table, row: &[Json]) -> Option<Reading> {
-    let text = |column| cell(table, row, column).and_then(Json::as_str);
+fn reading(series: &EngineSeries, table: &Table, row: &[Cell]) -> Option<Reading> {
+    let text = |column| serde_json::from_str::<String>(cell(table, row, column)?).ok();
     let (origin, quality) = (text("origin")?, text("quality")?);
     let value = match series.key.channel.quantity.kind() {
-        Kind::Total => Value::Total(cell(table, row, field::TOTAL)?.as_i64()?),
-        Kind::Gauge => Value::Gauge(cell(table, row, field::GAUGE)?.as_f64().filter(|g| g.is_finite())?),
+        Kind::Total => Value::Total(cell(table, row, field::TOTAL)?.parse().ok()?),
+        Kind::Gauge => {
+            let gauge: f64 = cell(table, row, field::GAUGE)?.parse().ok()?;
+            Value::Gauge(Some(gauge).filter(|g| g.is_finite())?)
+        }
     };
     let delay = match cell(table, row, field::DELAY)? {
-        Json::Null => 0,
-        delay => delay.as_i64()?,
+        "null" => 0,
+        delay => delay.parse().ok()?,
     };
     let at = stamp(table, row)?;
     Some(Reading {

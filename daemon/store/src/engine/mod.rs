@@ -106,10 +106,13 @@ pub struct Health {
     pub faults: Vec<Fault>,
 }
 
+/// Kinds of faults: how long readings are kept, names or values that are changed, readings kept twice or thinned.
+pub const FAULTS: [&str; 3] = ["retention", "names", "duplicates"];
+
 /// A setting of an engine that a person must look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Stable: `retention`, `names`, `precision`, `duplicates`.
+    /// One of [`FAULTS`].
     pub kind: &'static str,
     /// One plain sentence with what to change.
     pub says: String,

@@ -4,9 +4,8 @@
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
-use super::deliver::{Outbox, OutboxBatch};
-use super::error::EngineError;
 use super::BoxFuture;
+use super::deliver::{Outbox, OutboxBatch};
 use crate::{Store, StoreError};
 
 /// The place of one engine.
@@ -45,11 +44,5 @@ impl Outbox for StoreOutbox {
             self.accepted.fetch_max(seq, Relaxed);
             Ok(())
         })
-    }
-}
-
-impl From<tokio::task::JoinError> for EngineError {
-    fn from(error: tokio::task::JoinError) -> Self {
-        Self::Broken { address: "the journal".to_owned(), source: Box::new(error) }
     }
 }

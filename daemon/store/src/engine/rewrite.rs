@@ -15,6 +15,8 @@ use super::error::EngineError;
 use super::readings::Readings;
 use super::{Engine, EngineSeries, Refused};
 
+/// Readings that are looked at together, where the engine may have dropped some in silence.
+const CONFIRMED_TOGETHER: usize = 100_000;
 /// Batches that wait between journal and engine.
 const WAITING: usize = 2;
 
@@ -31,7 +33,7 @@ pub async fn rewrite(
     let (sender, mut batches) = mpsc::channel::<Vec<Reading>>(WAITING);
     let (key, most) = (series.key.clone(), engine.limits().write_readings_max);
     let reading = tokio::task::spawn_blocking(move || pass(&key, most, &*from, &sender));
-    let (mut count, mut refused) = (0, Vec::new());
+    let (mut count, mut refused, mut unseen) = (0, Vec::new(), Vec::new());
     let mut is_first = true;
     while let Some(batch) = batches.recv().await {
         if is_first {
@@ -40,15 +42,27 @@ pub async fn rewrite(
         }
         count += batch.len() as u64;
         let not_taken = engine.write(&series.installation, &batch).await?;
-        let taken = without(&batch, &not_taken);
-        let not_there = engine.confirm(&series.installation, &taken).await?;
+        unseen.extend(without(&batch, &not_taken));
         refused.extend(named(&batch, not_taken));
-        refused.extend(named(&taken, not_there.into_iter().map(|u| u.refused).collect()));
+        if CONFIRMED_TOGETHER <= unseen.len() {
+            refused.extend(look(engine, series, &mut unseen).await?);
+        }
     }
-    let read = reading.await.unwrap_or_else(|error| {
-        Err(EngineError::Broken { address: "the journal".to_owned(), source: Box::new(error) })
-    });
-    read.map(|()| (count, refused))
+    refused.extend(look(engine, series, &mut unseen).await?);
+    reading.await??;
+    Ok((count, refused))
+}
+
+/// Those of the readings that the engine took and does not have.
+async fn look(
+    engine: &dyn Engine,
+    series: &EngineSeries,
+    unseen: &mut Vec<Reading>,
+) -> Result<Vec<(Reading, String)>, EngineError> {
+    let odd = engine.confirm(&series.installation, unseen).await?;
+    let absent = named(unseen, odd.into_iter().map(|u| u.refused).collect());
+    unseen.clear();
+    Ok(absent)
 }
 
 /// Reads the series and passes it on in batches.

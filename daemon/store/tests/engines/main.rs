@@ -9,5 +9,6 @@ mod line;
 mod memory;
 mod reply;
 mod sample;
+#[expect(dead_code, reason = "the suite of the daemons uses the rest")]
 mod server;
 mod victoria;

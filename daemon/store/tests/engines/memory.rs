@@ -3,7 +3,7 @@
 //! Must never: be used outside tests.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use model::{Instant, Origin, Reading, Value};
 use store::engine::{
@@ -34,6 +34,8 @@ pub(crate) struct Memory {
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     /// Writes that came, with their number of readings.
     pub(crate) writes: Mutex<Vec<usize>>,
+    /// While somebody holds this for writing, writes wait.
+    pub(crate) hold: Arc<tokio::sync::RwLock<()>>,
     /// Meters whose readings are refused.
     pub(crate) refuses: Mutex<BTreeSet<String>>,
 }
@@ -89,6 +91,7 @@ impl Engine for Memory {
     ) -> BoxFuture<'a, Result<Vec<Refused>, EngineError>> {
         Box::pin(async move {
             self.writes.lock().unwrap().push(readings.len());
+            drop(self.hold.read().await);
             let fault = self.faults.lock().unwrap().pop_front().unwrap_or(Fault::None);
             let (address, says) = ("memory".to_owned(), String::new());
             match fault {
