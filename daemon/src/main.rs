@@ -351,6 +351,9 @@ struct BenchArgs {
     /// Instead of the usual figures: the store and VictoriaMetrics side by side on the same stream
     #[arg(long)]
     peer: bool,
+    /// With --peer: days of size and queries, 1 to 30; ingestion is measured on at most five of them
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(i64).range(1..=30))]
+    days: i64,
 }
 
 fn parse_meter(text: &str) -> Result<MeterId, model::IdError> {
@@ -408,7 +411,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Report(args) => commands::report::report(&args),
         Command::Store { what } => commands::store::store(&what),
         Command::Demo(args) => commands::demo::demo(&args),
-        Command::Bench(args) if args.peer => commands::bench_peer::bench(&args.dir),
+        Command::Bench(args) if args.peer => commands::bench_peer::bench(&args.dir, args.days),
         Command::Bench(args) => commands::bench::bench(&args.dir),
     }
 }

@@ -17,10 +17,22 @@ use anyhow::Context;
 
 use crate::exit::{Exit, Failure};
 
-/// Days of the measurement of ingestion.
-const INGEST_DAYS: i64 = 5;
-/// Days of the measurement of size and queries.
-const SIZE_DAYS: i64 = 30;
+/// Most days of the measurement of ingestion.
+const INGEST_DAYS_MAX: i64 = 5;
+
+/// How much of the stream there is.
+#[derive(Debug, Clone, Copy)]
+struct Days {
+    ingest: i64,
+    /// Those of the ingestion among them.
+    size: i64,
+}
+
+impl Days {
+    fn readings(self) -> i64 {
+        (stream::METERS * stream::QUANTITIES) as i64 * stream::MINUTES_A_DAY * self.size
+    }
+}
 
 /// What was measured of one of the two; `None` where it has no such figure.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,12 +44,12 @@ struct Figures {
     bytes_per_reading: f64,
     /// Memory at the end of the ingestion, in bytes.
     resident: f64,
-    /// Days of one quantity of every meter, in seconds: the first time after a start, and the median of later ones.
+    /// Days of one total of every meter, in seconds: the first time after a start, and the median of later ones.
     days_cold: f64,
     days_warm: f64,
 }
 
-pub(crate) fn bench(dir: &Path) -> Result<Exit, Failure> {
+pub(crate) fn bench(dir: &Path, days: i64) -> Result<Exit, Failure> {
     if dir.exists() {
         return Err(Failure::bad_input(format!(
             "{} exists; remove it or name another folder: the benchmark fills and removes it",
@@ -47,14 +59,17 @@ pub(crate) fn bench(dir: &Path) -> Result<Exit, Failure> {
     fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     println!("profile: {}", if cfg!(debug_assertions) { "dev" } else { "release" });
     let stream = stream::Stream::default();
+    let days = Days { ingest: days.min(INGEST_DAYS_MAX), size: days };
     println!(
-        "stream: {} meters x {} quantities x 1 minute; {INGEST_DAYS} days for ingestion, {SIZE_DAYS} days for size",
+        "stream: {} meters x {} quantities x 1 minute; {} days for ingestion, {} days for size",
         stream::METERS,
-        stream::QUANTITIES
+        stream::QUANTITIES,
+        days.ingest,
+        days.size
     );
     let done = (|| {
-        let ours = store_half::measure(&dir.join("store"), &stream)?;
-        let peer = victoria_half::measure(&dir.join("victoria"), &stream)?;
+        let ours = store_half::measure(&dir.join("store"), &stream, days)?;
+        let peer = victoria_half::measure(&dir.join("victoria"), &stream, days)?;
         print(&ours, &peer);
         Ok(Exit::OK)
     })();
@@ -71,8 +86,8 @@ fn print(ours: &Figures, peer: &Figures) {
     row("ingest, readings per processor second", ours.per_processor_second, peer.per_processor_second, 0);
     row("at rest, bytes per reading", ours.bytes_per_reading, peer.bytes_per_reading, 3);
     row("resident memory during ingestion, MB", ours.resident / 1e6, peer.resident / 1e6, 1);
-    row("30 days of 100 totals by day, cold, ms", ours.days_cold * 1e3, peer.days_cold * 1e3, 1);
-    row("30 days of 100 totals by day, warm, ms", ours.days_warm * 1e3, peer.days_warm * 1e3, 1);
+    row("100 totals by day, cold, ms", ours.days_cold * 1e3, peer.days_cold * 1e3, 1);
+    row("100 totals by day, warm, ms", ours.days_warm * 1e3, peer.days_warm * 1e3, 1);
 }
 
 /// Processor time of a process so far, user and system, in seconds.

@@ -12,7 +12,7 @@ use store::{Store, StoreOptions};
 use tokio::task::JoinSet;
 
 use super::stream::{METERS, MINUTES_A_DAY, QUANTITIES, Stream};
-use super::{Figures, INGEST_DAYS, SIZE_DAYS, bytes_in, median, processor_seconds};
+use super::{Days, Figures, bytes_in, median, processor_seconds};
 use crate::archiving;
 use crate::commands::bench::resident_kib;
 use crate::commands::run::block_on;
@@ -21,20 +21,20 @@ use crate::commands::run::block_on;
 const UNDER_WAY: usize = 2_048;
 
 /// Everything of this half.
-pub(super) fn measure(dir: &Path, stream: &Stream) -> anyhow::Result<Figures> {
+pub(super) fn measure(dir: &Path, stream: &Stream, days: Days) -> anyhow::Result<Figures> {
     let mut figures = Figures::default();
     let mut stream = stream.clone();
     let keys = Stream::keys();
     let store = Store::open(dir, StoreOptions::default())?;
-    ingest(&store, &mut stream, &keys, &mut figures)?;
-    let rest = (SIZE_DAYS - INGEST_DAYS) * MINUTES_A_DAY;
+    ingest(&store, &mut stream, &keys, days, &mut figures)?;
+    let rest = (days.size - days.ingest) * MINUTES_A_DAY;
     run(feed(&store, &mut stream, &keys, rest))?;
     let zone = chrono_tz::Europe::Rome;
     let begin = Stream::default().next_minute().at;
     let month = Month::of(begin.day(zone));
     let (_, end) = month.bounds(zone);
     let done = archiving::archive(&store, zone, 0, end.plus_seconds(86_400), 0)?;
-    let readings = (METERS * QUANTITIES) as i64 * MINUTES_A_DAY * SIZE_DAYS;
+    let readings = days.readings();
     figures.bytes_per_reading = done.bytes as f64 / done.readings as f64;
     store.close();
     println!(
@@ -45,7 +45,7 @@ pub(super) fn measure(dir: &Path, stream: &Stream) -> anyhow::Result<Figures> {
         figures.bytes_per_reading,
         bytes_in(dir)?
     );
-    queries(dir, &keys, &mut figures)?;
+    queries(dir, &keys, days, &mut figures)?;
     Ok(figures)
 }
 
@@ -57,10 +57,11 @@ fn ingest(
     store: &Store,
     stream: &mut Stream,
     keys: &[SeriesKey],
+    days: Days,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let own = std::process::id();
-    let minutes = INGEST_DAYS * MINUTES_A_DAY;
+    let minutes = days.ingest * MINUTES_A_DAY;
     let count = (METERS * QUANTITIES) as f64 * minutes as f64;
     // What making the stream costs is told apart: the peer's was made before the clock ran.
     let (before, begun) = (processor_seconds(own)?, Stopwatch::now());
@@ -105,27 +106,28 @@ async fn feed(store: &Store, stream: &mut Stream, keys: &[SeriesKey], minutes: i
 }
 
 /// Thirty days of the first total of every meter, by day, from its readings.
-fn queries(dir: &Path, keys: &[SeriesKey], figures: &mut Figures) -> anyhow::Result<()> {
+fn queries(dir: &Path, keys: &[SeriesKey], days: Days, figures: &mut Figures) -> anyhow::Result<()> {
     let begun = Stopwatch::now();
     let store = Store::open(dir, StoreOptions::default())?;
     println!("  opened in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
     let ask = || -> anyhow::Result<f64> {
         let begun = Stopwatch::now();
         for key in keys.iter().step_by(QUANTITIES) {
-            let mut days = std::collections::BTreeMap::new();
+            let mut found = std::collections::BTreeMap::new();
             store.for_each_reading(key, None, None, &mut |reading| {
                 let day = reading.observed_at.millis().div_euclid(86_400_000);
-                days.insert(day, reading.value);
+                found.insert(day, reading.value);
                 ControlFlow::Continue(())
             })?;
-            anyhow::ensure!(usize::try_from(SIZE_DAYS)? <= days.len(), "{} days only", days.len());
+            anyhow::ensure!(usize::try_from(days.size)? <= found.len(), "{} days only", found.len());
         }
         Ok(begun.elapsed().as_secs_f64())
     };
     figures.days_cold = ask()?;
     figures.days_warm = median((0..9).map(|_| ask()).collect::<Result<_, _>>()?);
     println!(
-        "  30 days of {METERS} totals by day: {:.1} ms first, {:.1} ms later",
+        "  {} days of {METERS} totals by day: {:.1} ms first, {:.1} ms later",
+        days.size,
         figures.days_cold * 1e3,
         figures.days_warm * 1e3
     );

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant as Stopwatch};
 use anyhow::{Context, bail};
 
 use super::stream::{METERS, MINUTES_A_DAY, QUANTITIES, Stream};
-use super::{Figures, INGEST_DAYS, SIZE_DAYS, bytes_in, median, processor_seconds};
+use super::{Days, Figures, bytes_in, median, processor_seconds};
 use crate::commands::bench::resident_kib;
 
 const PROGRAM: &str = "victoria-metrics";
@@ -133,17 +133,17 @@ fn whole(bytes: &[u8]) -> anyhow::Result<Option<String>> {
 }
 
 /// Everything of this half.
-pub(super) fn measure(dir: &Path, stream: &Stream) -> anyhow::Result<Figures> {
+pub(super) fn measure(dir: &Path, stream: &Stream, days: Days) -> anyhow::Result<Figures> {
     fs::create_dir_all(dir)?;
     let mut figures = Figures::default();
     let mut stream = stream.clone();
     let folder = dir.join("data");
     let server = Server::start(&folder)?;
-    ingest(&server, &mut stream, &mut figures)?;
-    for _ in INGEST_DAYS..SIZE_DAYS {
+    ingest(&server, &mut stream, days, &mut figures)?;
+    for _ in days.ingest..days.size {
         feed(&server, &bodies(&mut stream, 1))?;
     }
-    let readings = (METERS * QUANTITIES) as i64 * MINUTES_A_DAY * SIZE_DAYS;
+    let readings = days.readings();
     settle(&server, readings)?;
     server.stop()?;
     let data = bytes_in(&folder.join("data"))?;
@@ -154,7 +154,7 @@ pub(super) fn measure(dir: &Path, stream: &Stream) -> anyhow::Result<Figures> {
         figures.bytes_per_reading,
         index as f64 / readings as f64
     );
-    queries(&folder, &mut figures)?;
+    queries(&folder, days, &mut figures)?;
     Ok(figures)
 }
 
@@ -178,9 +178,9 @@ fn feed(server: &Server, bodies: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ingest(server: &Server, stream: &mut Stream, figures: &mut Figures) -> anyhow::Result<()> {
-    let bodies = bodies(stream, INGEST_DAYS);
-    let count = (METERS * QUANTITIES) as f64 * (MINUTES_A_DAY * INGEST_DAYS) as f64;
+fn ingest(server: &Server, stream: &mut Stream, days: Days, figures: &mut Figures) -> anyhow::Result<()> {
+    let bodies = bodies(stream, days.ingest);
+    let count = (METERS * QUANTITIES) as f64 * (MINUTES_A_DAY * days.ingest) as f64;
     let before = processor_seconds(server.child.id())?;
     let begun = Stopwatch::now();
     feed(server, &bodies)?;
@@ -214,10 +214,10 @@ fn settle(server: &Server, readings: i64) -> anyhow::Result<()> {
 }
 
 /// Thirty days of the first total of every meter, by day.
-fn queries(folder: &Path, figures: &mut Figures) -> anyhow::Result<()> {
+fn queries(folder: &Path, days: Days, figures: &mut Figures) -> anyhow::Result<()> {
     let server = Server::start(folder)?;
     let begin = Stream::default().next_minute().at.millis() / 1_000;
-    let end = begin + SIZE_DAYS * 86_400;
+    let end = begin + days.size * 86_400;
     // Without its cache of results: the store's figures are made of readings too.
     let path = format!(
         "/api/v1/query_range?query=increase(bench_q0%5B1d%5D)&start={}&end={end}&step=1d&nocache=1",
@@ -233,7 +233,8 @@ fn queries(folder: &Path, figures: &mut Figures) -> anyhow::Result<()> {
     figures.days_cold = ask()?;
     figures.days_warm = median((0..9).map(|_| ask()).collect::<Result<_, _>>()?);
     println!(
-        "  30 days of {METERS} totals by day: {:.1} ms first, {:.1} ms later",
+        "  {} days of {METERS} totals by day: {:.1} ms first, {:.1} ms later",
+        days.size,
         figures.days_cold * 1e3,
         figures.days_warm * 1e3
     );
