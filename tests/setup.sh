@@ -42,6 +42,8 @@ case "$what" in
         want chromium chromium
         want prlimit util-linux
         want strace strace
+        want victoria-metrics victoria-metrics
+        want influxd influxdb
         # A python3 of the system has venv in a package of its own; another python3 brings it along.
         if ! has python3; then
             missing="$missing python3 python3-venv"
@@ -70,16 +72,18 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # a list of words is wanted
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install $missing >/dev/null \
         || fail "apt-get install$missing failed; the lines above say why"
-    case "$missing " in
-        *" mosquitto "*)
-            # Debian's package starts a broker on port 1883; the tests and the demonstration start their own.
-            if has systemctl; then
-                as_root systemctl disable --now mosquitto >/dev/null 2>&1 || true
-            elif has service; then
-                as_root service mosquitto stop >/dev/null 2>&1 || true
-            fi
-            ;;
-    esac
+    # Debian's packages start these on their usual ports; the tests and the demonstration start their own.
+    for service in mosquitto victoria-metrics influxdb; do
+        case "$missing " in
+            *" $service "*)
+                if has systemctl; then
+                    as_root systemctl disable --now "$service" >/dev/null 2>&1 || true
+                elif has service; then
+                    as_root service "$service" stop >/dev/null 2>&1 || true
+                fi
+                ;;
+        esac
+    done
 fi
 
 has cargo || [ -x "$HOME/.cargo/bin/cargo" ] || fail "cargo is missing; install Rust with rustup, then run make again"

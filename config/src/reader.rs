@@ -231,6 +231,26 @@ impl<'t, 's> Table<'t, 's> {
         self.parsed_optional(key, expected, |t| (!t.trim().is_empty()).then(|| t.trim().to_owned()))
     }
 
+    /// A list of texts with something in each.
+    pub(crate) fn texts_optional(&self, key: &'static str, expected: &str) -> Option<Vec<String>> {
+        self.optional(key, expected, |value| {
+            let DeValue::Array(array) = value else { return None };
+            let text = |t: &str| (!t.trim().is_empty()).then(|| t.trim().to_owned());
+            array.iter().map(|item| text(plain_text(item.get_ref())?)).collect()
+        })
+    }
+
+    /// True or false; `default` when absent.
+    pub(crate) fn boolean_or(&self, key: &'static str, default: bool) -> Option<bool> {
+        match self.value(key) {
+            Some(_) => self.optional(key, "true or false", |value| match value {
+                DeValue::Boolean(is) => Some(*is),
+                _ => None,
+            }),
+            None => Some(default),
+        }
+    }
+
     /// A whole number in a range; `default` when absent.
     pub(crate) fn integer_or(
         &self,

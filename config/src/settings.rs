@@ -15,8 +15,10 @@ use crate::error::ConfigError;
 use crate::meters::Meters;
 use crate::reader::{At, Problem, Retired, RetiredUse, Source, Table, list, nearest};
 
+mod engines;
 mod weather;
 
+pub use engines::{ENGINES_MAX, EngineKind, EngineSettings, TokenPlace};
 pub use weather::{ServiceMeans, ServiceSettings, WEATHER_MAX, WeatherSettings, WeatherSource};
 
 /// The commented default settings, for people to start from.
@@ -49,6 +51,8 @@ pub struct Settings {
     pub meters: Vec<MeterSettings>,
     /// In order of the file.
     pub weather: Vec<WeatherSettings>,
+    /// In order of the file.
+    pub engines: Vec<EngineSettings>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -132,6 +136,11 @@ impl Settings {
     #[must_use]
     pub fn meter(&self, id: &MeterId) -> Option<&MeterSettings> {
         self.meters.iter().find(|m| m.id == *id)
+    }
+
+    #[must_use]
+    pub fn engine(&self, id: &str) -> Option<&EngineSettings> {
+        self.engines.iter().find(|e| e.id == id)
     }
 
     /// The weather source of a station.
@@ -257,7 +266,13 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         .iter()
         .filter_map(|table| weather::read(source, table, base, zone))
         .collect();
+    let engines: Vec<_> = root
+        .tables("engine", ENGINES_MAX)
+        .iter()
+        .filter_map(|table| engines::read(source, table, base))
+        .collect();
     root.finish();
+    engines::check(source, &engines);
     check_links(source, &links, &meters);
     weather::check(source, &weather, &meters.iter().map(|m| &m.meter).collect::<Vec<_>>());
     let installation = installation?;
@@ -280,6 +295,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         links: links.into_iter().map(|(link, _)| link).collect(),
         meters: meters.into_iter().map(|m| m.meter).collect(),
         weather: weather.into_iter().map(|w| w.weather).collect(),
+        engines: engines.into_iter().map(|e| e.engine).collect(),
     })
 }
 

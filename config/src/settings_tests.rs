@@ -58,6 +58,16 @@ fn the_default_file_names_every_key() {
         "model",
         "every_s",
         "pulse",
+        "kind",
+        "organisation",
+        "bucket",
+        "write",
+        "read",
+        "counters",
+        "deliver",
+        "token_file",
+        "token_env",
+        "installation",
     ] {
         let named = DEFAULT_SETTINGS.lines().any(|l| {
             l.trim_start_matches(['#', ':', ' ']).strip_prefix(key).is_some_and(|r| r.starts_with(" = "))
@@ -93,6 +103,8 @@ fn the_examples_of_the_default_file_are_settings() {
     let WeatherSource::Service(service) = &valley.source else { panic!("{valley:?}") };
     assert_eq!((service.means, service.every_h), (ServiceMeans::Hourly { hours_min: 22 }, 6));
     assert_eq!(airport.source, WeatherSource::Files { definition: model::MeanDefinition::MaxMin });
+    let engines: Vec<(&str, bool)> = settings.engines.iter().map(|e| (e.id.as_str(), e.delivers)).collect();
+    assert_eq!(engines, [("central", true), ("cluster", true), ("influx", true), ("region", false)]);
     let unknown = settings.unknown_models(&["eastron-sdm120"]);
     assert!(unknown[0].to_string().ends_with("did you mean `eastron-sdm120`?"), "{unknown:?}");
 }

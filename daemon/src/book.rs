@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use analytics::series::{Accumulator, Pushed, SeriesSettings};
 use chrono::NaiveDate;
 use model::{Channel, DatedAct, Instant, MeterAct, MeterId, Project, Quality, Reading, SeriesKey, Value};
+use store::engine::{EngineError, Readings};
 use store::{Store, StoreError};
 
 use crate::installation::Installation;
@@ -57,10 +58,10 @@ impl Book {
     /// the others.
     pub(crate) fn follow(
         &self,
-        store: &Store,
+        readings: &dyn Readings,
         wanted: Vec<(SeriesKey, SeriesSettings)>,
         acts: &[MeterAct],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), EngineError> {
         let keys: BTreeSet<SeriesKey> = wanted.iter().map(|(key, _)| key.clone()).collect();
         for (key, settings) in wanted {
             let mut own: Vec<DatedAct> = acts.iter().filter(|a| a.series == key).map(|a| a.dated).collect();
@@ -71,7 +72,7 @@ impl Book {
                 *acc.settings() == settings && known == own
             });
             if !same {
-                self.make(store, &key, settings, &own)?;
+                self.make(readings, &key, settings, &own)?;
             }
         }
         lock(&self.pages).series.retain(|key, _| keys.contains(key));
@@ -82,14 +83,14 @@ impl Book {
     /// journal is read is caught up under the lock: readings are on disk before they are taken.
     fn make(
         &self,
-        store: &Store,
+        readings: &dyn Readings,
         key: &SeriesKey,
         settings: SeriesSettings,
         acts: &[DatedAct],
-    ) -> Result<(), StoreError> {
-        let mut made = made::series(store, key, settings, acts, None)?;
+    ) -> Result<(), EngineError> {
+        let mut made = made::series(readings, key, settings, acts, None)?;
         let mut pages = lock(&self.pages);
-        made::extend(store, key, &mut made)?;
+        made::extend(readings, key, &mut made)?;
         pages.series.insert(key.clone(), made);
         Ok(())
     }
@@ -130,12 +131,12 @@ impl Book {
     }
 
     /// Makes the stale series again; returns how many there were.
-    pub(crate) fn mend(&self, store: &Store) -> Result<usize, StoreError> {
+    pub(crate) fn mend(&self, readings: &dyn Readings) -> Result<usize, EngineError> {
         let stale = std::mem::take(&mut lock(&self.pages).stale);
         for key in &stale {
             let known = lock(&self.pages).series.get(key).map(|acc| (*acc.settings(), acc.acts().to_vec()));
             let Some((settings, acts)) = known else { continue };
-            if let Err(error) = self.make(store, key, settings, &acts) {
+            if let Err(error) = self.make(readings, key, settings, &acts) {
                 // Making one again that was made already does no harm.
                 lock(&self.pages).stale.extend(stale.iter().cloned());
                 return Err(error);

@@ -52,6 +52,12 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
+impl From<store::engine::EngineError> for Failure {
+    fn from(error: store::engine::EngineError) -> Self {
+        Self { exit: Exit::FAILURE, error: error.into() }
+    }
+}
+
 impl From<store::StoreError> for Failure {
     fn from(error: store::StoreError) -> Self {
         let exit = if matches!(error, store::StoreError::InUse { .. }) { Exit::BUSY } else { Exit::FAILURE };

@@ -16,6 +16,7 @@ use model::{
     BillQuality, BilledPeriod, Direction, Finding, MeterFacts, Month, Project, ProjectId, SeriesKey,
     Severity, StationId,
 };
+use store::engine::Readings;
 use store::{Store, Tallies, Tally};
 
 use crate::acts;
@@ -110,8 +111,9 @@ pub(crate) fn project_year(
         .context("the catalogue has no digest for the scheme and factor set")?;
     let mut meters = Vec::new();
     let tallies = store.tallies(Month { year, number: 1 })?;
+    let readings = crate::hub::readings(store, installation)?;
     for (_, meter) in project.meters() {
-        let mut input = meter_input(store, installation, project, meter, until)?;
+        let mut input = meter_input(store, &*readings, installation, project, meter, until)?;
         input.counts = counts(&tallies, meter, year);
         // A finding of the year stands in its first month.
         if let (Some(finding), Some(month)) = (installation.unproved(meter), Month::all_of(year).first()) {
@@ -183,6 +185,7 @@ fn bills_until(bills: Vec<BilledPeriod>, until: NaiveDate) -> Vec<BilledPeriod> 
 
 fn meter_input(
     store: &Store,
+    readings: &dyn Readings,
     installation: &Installation,
     project: &Project,
     meter: &MeterFacts,
@@ -192,7 +195,7 @@ fn meter_input(
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
     let acts = acts::of_series(store, &key)?;
     let settings = installation.series_settings(project, meter);
-    let series = made::series(store, &key, settings, &acts::dated(&acts), Some(end))?;
+    let series = made::series(readings, &key, settings, &acts::dated(&acts), Some(end))?;
     let filed = filed::of_meter(store, meter, &settings, until, end)?;
     let supply_point = meter.supply_point.as_deref().unwrap_or(meter.id.as_str());
     // A POD's bills are of what was drawn, also where the same POD feeds in.

@@ -119,17 +119,21 @@ impl Installation {
         };
         let weather = crate::weather::check(&installation);
         installation.findings.extend(weather);
+        let engines = crate::engines::check(&installation);
+        installation.findings.extend(engines);
         Ok(installation)
     }
 
     /// The links with their meters, ready to run, and what is wrong with the others.
     pub(crate) fn links(&self) -> (Vec<Link>, Vec<Finding>) {
-        let links = self.settings.links.iter().map(|link| LinkSpec {
+        let own = self.settings.links.iter().filter(|link| !crate::hub::is_remote(link));
+        let links = own.map(|link| LinkSpec {
             id: link.id.clone(),
             connector: link.connector.clone(),
             table: link.table.clone(),
         });
-        let meters = self.settings.meters.iter().filter_map(|meter| {
+        let own = |meter: &&MeterSettings| !crate::hub::is_remote_meter(&self.settings, meter);
+        let meters = self.settings.meters.iter().filter(own).filter_map(|meter| {
             Some(MeterSpec {
                 id: meter.id.clone(),
                 link: meter.link.clone(),

@@ -79,6 +79,10 @@ impl Losses {
     ) -> Result<(), StoreError> {
         let mut sources = BTreeMap::new();
         for meter in &installation.settings.meters {
+            // Readings of a hub's meters are expected, and counted, by the daemons that read them.
+            if crate::hub::is_remote_meter(&installation.settings, meter) {
+                continue;
+            }
             let Some(channel) = installation.main_channel(meter) else { continue };
             let key = SeriesKey { meter: meter.id.clone(), channel };
             let newest = store.latest(&key)?.map(|reading| reading.observed_at);

@@ -14,6 +14,7 @@ use analytics::series::{
 };
 use chrono::{DateTime, Datelike, NaiveDate};
 use model::{DatedAct, Digest, Instant, Month, Quality, SeriesKey, Step, Value};
+use store::engine::{EngineError, Readings};
 use store::{KeptResult, Store, StoreError, StoredReading};
 
 use crate::reports::sha256;
@@ -47,15 +48,16 @@ const fn next_month((year, number): (i32, u32)) -> (i32, u32) {
     if number == 12 { (year + 1, 1) } else { (year, number + 1) }
 }
 
-/// Makes one series of the journal's readings, up to the first reading at or after `until` that closes the last interval,
-/// or to the end.
+/// Makes one series of its readings, up to the first reading at or after `until` that closes the last interval, or to the
+/// end.
 pub(crate) fn series(
-    store: &Store,
+    readings: &dyn Readings,
     key: &SeriesKey,
     settings: SeriesSettings,
     acts: &[DatedAct],
     until: Option<Instant>,
-) -> Result<Accumulator, StoreError> {
+) -> Result<Accumulator, EngineError> {
+    let Some(store) = readings.home(key) else { return series_anew(readings, key, settings, acts, until) };
     let mark = store.change_mark()?;
     let fingerprint = fingerprint(&settings, acts);
     let Some(end) = end_of(store, key, until)? else { return Ok(Accumulator::with_acts(settings, acts)) };
@@ -66,27 +68,31 @@ pub(crate) fn series(
         closing.take(&mut keeper.series, reading)
     })?;
     keeper.before(end);
-    keeper.end()
+    Ok(keeper.end())
 }
 
 /// As [`series`], from all its readings and with nothing that was kept: to compare with it.
 pub(crate) fn series_anew(
-    store: &Store,
+    readings: &dyn Readings,
     key: &SeriesKey,
     settings: SeriesSettings,
     acts: &[DatedAct],
     until: Option<Instant>,
-) -> Result<Accumulator, StoreError> {
+) -> Result<Accumulator, EngineError> {
     let mut series = Accumulator::with_acts(settings, acts);
     let mut closing = Closing::new(until);
-    store.for_each_reading(key, None, None, &mut |reading| closing.take(&mut series, reading))?;
+    readings.for_each_reading(key, None, None, &mut |reading| closing.take(&mut series, reading))?;
     Ok(series)
 }
 
-/// Pushes what the journal holds from the accumulator's last instant on.
-pub(crate) fn extend(store: &Store, key: &SeriesKey, series: &mut Accumulator) -> Result<(), StoreError> {
+/// Pushes what there is from the accumulator's last instant on.
+pub(crate) fn extend(
+    readings: &dyn Readings,
+    key: &SeriesKey,
+    series: &mut Accumulator,
+) -> Result<(), EngineError> {
     let mut closing = Closing::new(None);
-    store.for_each_reading(key, series.last_at(), None, &mut |reading| closing.take(series, reading))?;
+    readings.for_each_reading(key, series.last_at(), None, &mut |reading| closing.take(series, reading))?;
     Ok(())
 }
 
@@ -246,9 +252,9 @@ impl<'s> Keeper<'s> {
         }
     }
 
-    fn end(self) -> Result<Accumulator, StoreError> {
+    fn end(self) -> Accumulator {
         keep(self.store, self.made);
-        Ok(self.series)
+        self.series
     }
 }
 

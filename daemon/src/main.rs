@@ -11,9 +11,11 @@ mod clock;
 mod commands;
 mod commissioning;
 mod demo;
+mod engines;
 mod exit;
 mod figures;
 mod filed;
+mod hub;
 mod ingest;
 mod installation;
 mod links;
@@ -111,6 +113,11 @@ enum Command {
     Series(SeriesArgs),
     /// What a meter saved, from two files alone: baseline model, adjusted baseline, avoided energy, band
     Analyze(commands::analyze::AnalyzeArgs),
+    /// Engines outside: how they are, and series to be written to them again
+    Engine {
+        #[command(subcommand)]
+        what: commands::engine::What,
+    },
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
     /// Write the report on the monitoring system, which goes with the first annual report
@@ -403,6 +410,12 @@ struct BenchArgs {
     /// Only these sections (default: all)
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<commands::bench::Section>,
+    /// Instead of the usual figures: the store and VictoriaMetrics side by side on the same stream
+    #[arg(long)]
+    peer: bool,
+    /// With --peer: days of size and queries, 1 to 30; ingestion is measured on at most five of them
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(i64).range(1..=30))]
+    days: i64,
 }
 
 fn parse_meter(text: &str) -> Result<MeterId, model::IdError> {
@@ -466,10 +479,12 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Meter { what } => commands::meter::meter(&what),
         Command::Series(args) => commands::series::series(&args),
         Command::Analyze(args) => commands::analyze::analyze(&args),
+        Command::Engine { what } => commands::engine::engine(&what),
         Command::Report(args) => commands::report::report(&args),
         Command::SystemReport(args) => commands::system_report::system_report(&args),
         Command::Store { what } => commands::store::store(&what),
         Command::Demo(args) => commands::demo::demo(&args),
+        Command::Bench(args) if args.peer => commands::bench_peer::bench(&args.dir, args.days),
         Command::Bench(args) => commands::bench::bench(&args.dir, &args.only),
     }
 }

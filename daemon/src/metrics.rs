@@ -14,6 +14,8 @@ use prometheus::{
 };
 use store::{Tallies, Tally};
 
+use crate::engines::EngineMetrics;
+
 /// What became of a reading or a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -68,6 +70,7 @@ pub(crate) struct Metrics {
     poll_seconds: HistogramVec,
     sessions: IntCounterVec,
     up: IntGaugeVec,
+    pub(crate) engines: EngineMetrics,
     /// The loss budget of the current month, one gauge a word.
     losses: Vec<(Tally, IntGaugeVec)>,
 }
@@ -109,6 +112,7 @@ impl Metrics {
                 Opts::new("consuntivo_sessions_total", "Sessions given up and opened again"),
                 &["link"],
             )?,
+            engines: EngineMetrics::new(&registry)?,
             losses: losses()?,
             up: IntGaugeVec::new(Opts::new("consuntivo_link_up", "1 while a link works, else 0"), &["link"])?,
             registry,

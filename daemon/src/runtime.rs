@@ -254,7 +254,8 @@ impl Runtime {
                 |project: &Arc<Project>| ProjectFigures { project: Arc::clone(project), years: Vec::new() };
             *lock(&self.figures) = projects.iter().map(bare).collect();
         }
-        self.book.follow(&self.store, wanted, &acts::all(&self.store)?)?;
+        let readings = crate::hub::readings(&self.store, &installation)?;
+        self.book.follow(&*readings, wanted, &acts::all(&self.store)?)?;
         let all = projects.into_iter().map(|project| self.compute(project, None)).collect();
         *lock(&self.figures) = all;
         Ok(())
@@ -405,7 +406,12 @@ fn upkeep(runtime: &Runtime, known: Option<u64>, work: Work) -> anyhow::Result<D
         runtime.keep_losses();
     }
     runtime.look_at_writer();
-    let mended = if work.mend { runtime.book.mend(&runtime.store)? } else { 0 };
+    let mended = if work.mend {
+        let readings = crate::hub::readings(&runtime.store, &runtime.installation())?;
+        runtime.book.mend(&*readings)?
+    } else {
+        0
+    };
     if 0 < mended {
         tracing::info!(series = mended, "series made again after readings out of order");
         runtime.late.store(true, Relaxed);

@@ -13,6 +13,7 @@ use store::{CommitObserver, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::backend::DaemonBackend;
 use crate::exit::{Exit, Failure};
@@ -102,6 +103,7 @@ impl Service {
         tracing::info!(address = %self.address, "ready");
 
         let mut weather = crate::weather::start(&runtime, &stop);
+        let mut engines = start_engines(&runtime, &stop).await;
         let tending = tokio::spawn(start_figures(Arc::clone(&runtime), stop.clone()));
         let archiving = tokio::spawn(crate::archiving::keep(Arc::clone(&runtime), stop.clone()));
         let nightly = tokio::spawn(crate::nightly::keep(Arc::clone(&runtime), stop.clone()));
@@ -113,9 +115,15 @@ impl Service {
                 () = hung_up(&mut hangups) => {
                     let before = runtime.installation();
                     reload(&runtime, &mut links).await;
-                    if runtime.installation().settings.weather != before.settings.weather {
+                    let after = runtime.installation();
+                    if after.settings.weather != before.settings.weather {
                         weather.abort_all();
                         weather = crate::weather::start(&runtime, &stop);
+                    }
+                    if crate::hub::is_changed(&before.settings, &after.settings) {
+                        engines.abort_all();
+                        while engines.join_next().await.is_some() {}
+                        engines = start_engines(&runtime, &stop).await;
                     }
                 }
             }
@@ -123,6 +131,7 @@ impl Service {
         tracing::info!("stopping: meters first");
         links.stop_all().await;
         weather.abort_all();
+        engines.abort_all();
         let keeping = Arc::clone(&runtime);
         if let Err(error) = tokio::task::spawn_blocking(move || keeping.keep_losses()).await {
             tracing::error!(%error, "keeping the loss budget panicked");
@@ -178,6 +187,19 @@ fn start_links(runtime: &Arc<Runtime>) -> Links {
     let mut links = Links::new(Arc::clone(runtime));
     links.start(planned, &installation);
     links
+}
+
+/// Starts delivery to engines, and a hub's reading from them.
+async fn start_engines(runtime: &Arc<Runtime>, stop: &Stop) -> JoinSet<()> {
+    let forgetting = Arc::clone(runtime);
+    let forgotten =
+        tokio::task::spawn_blocking(move || crate::engines::delivery::forget_gone(&forgetting)).await;
+    if let Err(error) = forgotten {
+        tracing::error!(%error, "forgetting engines that are gone panicked");
+    }
+    let mut tasks = crate::engines::delivery::start(runtime, stop);
+    crate::hub::start(runtime, stop, &mut tasks);
+    tasks
 }
 
 /// Resolves at the next signal to read the files again; never for a service that gets none.

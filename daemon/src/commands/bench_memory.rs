@@ -197,7 +197,7 @@ fn publish(port: u16, meters: usize) -> tokio::task::JoinHandle<()> {
 }
 
 /// `VmRSS` of a process, in KiB.
-fn resident_kib(process: u32) -> anyhow::Result<u32> {
+pub(crate) fn resident_kib(process: u32) -> anyhow::Result<u32> {
     let status =
         fs::read_to_string(format!("/proc/{process}/status")).context("cannot read the process's status")?;
     status

@@ -18,6 +18,7 @@ mod changes;
 mod chunks;
 mod codec;
 mod codes;
+pub mod engine;
 mod error;
 mod filed;
 mod fold;

@@ -284,6 +284,11 @@ impl Store {
         &self.inner.shared.archive
     }
 
+    /// The error of a call that the store can answer no more.
+    pub(crate) fn closed(&self) -> StoreError {
+        self.inner.shared.closed()
+    }
+
     /// The limits in force.
     pub(crate) fn options(&self) -> &StoreOptions {
         &self.inner.shared.options

@@ -10,8 +10,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::account::Account;
 use super::Life;
+use super::account::Account;
 use crate::random::Random;
 
 /// Operations of a life, if it lasts.
