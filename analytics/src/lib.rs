@@ -4,6 +4,7 @@
 //! Must never: do I/O, read a clock, be async, derive serde, log. Functions return values and findings; they
 //! never fail on bad data.
 
+pub mod balance;
 pub mod baseline;
 pub mod bills;
 pub mod certificate;
@@ -13,7 +14,7 @@ pub mod evaluate;
 pub mod factors;
 pub mod filed;
 pub mod gas;
-mod kpi;
+pub mod kpi;
 pub mod normalise;
 pub mod places;
 pub mod report;

@@ -63,12 +63,30 @@ pub enum KpiMeasure {
     Co2Avoided,
     NoxAvoided,
     Pm10Avoided,
-    /// Self-consumed share of what was produced on site.
+    /// Self-consumed share of the electricity produced on site.
     SelfConsumedShare,
+    /// The same of the heat.
+    HeatSelfConsumedShare,
+    /// Total primary energy saved: non-renewable and renewable.
+    TotalPrimaryEnergySaved,
+    OilEquivalentSaved,
+    /// What the energy avoided would have cost, at the tariffs of its months.
+    CostAvoided,
+    /// Electricity and heat that renewable plants made.
+    RenewableProduced,
+    /// Nominal power of the renewable plants that were added.
+    RenewableCapacity,
+    /// Non-renewable primary energy that the buildings really used, per floor area: the operational EPgl,nren. The
+    /// less the better.
+    OperationalPrimaryIndex,
+    /// Floor area of the buildings.
+    FloorArea,
+    /// What no meter measures and a document states.
+    Stated,
 }
 
 impl KpiMeasure {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 16] = [
         Self::FinalEnergySaved,
         Self::PrimaryEnergySaved,
         Self::PrimaryEnergySavedPerEuro,
@@ -76,6 +94,15 @@ impl KpiMeasure {
         Self::NoxAvoided,
         Self::Pm10Avoided,
         Self::SelfConsumedShare,
+        Self::HeatSelfConsumedShare,
+        Self::TotalPrimaryEnergySaved,
+        Self::OilEquivalentSaved,
+        Self::CostAvoided,
+        Self::RenewableProduced,
+        Self::RenewableCapacity,
+        Self::OperationalPrimaryIndex,
+        Self::FloorArea,
+        Self::Stated,
     ];
 
     #[must_use]
@@ -88,6 +115,57 @@ impl KpiMeasure {
             Self::NoxAvoided => "nox_avoided",
             Self::Pm10Avoided => "pm10_avoided",
             Self::SelfConsumedShare => "self_consumed_share",
+            Self::HeatSelfConsumedShare => "heat_self_consumed_share",
+            Self::TotalPrimaryEnergySaved => "total_primary_energy_saved",
+            Self::OilEquivalentSaved => "oil_equivalent_saved",
+            Self::CostAvoided => "cost_avoided",
+            Self::RenewableProduced => "renewable_produced",
+            Self::RenewableCapacity => "renewable_capacity",
+            Self::OperationalPrimaryIndex => "operational_primary_index",
+            Self::FloorArea => "floor_area",
+            Self::Stated => "stated",
+        }
+    }
+
+    /// Whether less of it is better: what is declared is then the most, not the least.
+    #[must_use]
+    pub const fn less_is_better(self) -> bool {
+        matches!(self, Self::OperationalPrimaryIndex)
+    }
+
+    /// The units in which it can be stated, with what its own unit (kWh, kWh per euro, kg, tep, EUR, kW, kWh/m2, m2, a
+    /// share of one) is multiplied by.
+    #[must_use]
+    pub const fn units(self) -> &'static [(KpiUnit, f64)] {
+        match self {
+            Self::FinalEnergySaved
+            | Self::PrimaryEnergySaved
+            | Self::TotalPrimaryEnergySaved
+            | Self::RenewableProduced => &[
+                (KpiUnit::KilowattHour, 1.0),
+                (KpiUnit::MegawattHour, 1e-3),
+                (KpiUnit::GigawattHour, 1e-6),
+            ],
+            Self::PrimaryEnergySavedPerEuro => &[(KpiUnit::KilowattHourPerEuro, 1.0)],
+            Self::Co2Avoided | Self::NoxAvoided | Self::Pm10Avoided => {
+                &[(KpiUnit::Kilogram, 1.0), (KpiUnit::Tonne, 1e-3)]
+            }
+            Self::SelfConsumedShare | Self::HeatSelfConsumedShare => &[(KpiUnit::Percent, 100.0)],
+            Self::OilEquivalentSaved => &[(KpiUnit::ToeTonne, 1.0)],
+            Self::CostAvoided => &[(KpiUnit::Euro, 1.0)],
+            Self::RenewableCapacity => &[(KpiUnit::Kilowatt, 1.0), (KpiUnit::Megawatt, 1e-3)],
+            Self::OperationalPrimaryIndex => &[(KpiUnit::KilowattHourPerSquareMetre, 1.0)],
+            Self::FloorArea => &[(KpiUnit::SquareMetre, 1.0)],
+            // A stated value is in the scheme's unit already.
+            Self::Stated => &[
+                (KpiUnit::Number, 1.0),
+                (KpiUnit::SquareMetre, 1.0),
+                (KpiUnit::Megawatt, 1.0),
+                (KpiUnit::Kilowatt, 1.0),
+                (KpiUnit::Kilometre, 1.0),
+                (KpiUnit::Euro, 1.0),
+                (KpiUnit::Percent, 1.0),
+            ],
         }
     }
 
@@ -107,10 +185,19 @@ pub enum KpiUnit {
     Tonne,
     Kilogram,
     Percent,
+    /// Tonnes of oil equivalent, tep.
+    ToeTonne,
+    Euro,
+    Megawatt,
+    Kilowatt,
+    KilowattHourPerSquareMetre,
+    SquareMetre,
+    Kilometre,
+    Number,
 }
 
 impl KpiUnit {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 15] = [
         Self::KilowattHour,
         Self::MegawattHour,
         Self::GigawattHour,
@@ -118,6 +205,14 @@ impl KpiUnit {
         Self::Tonne,
         Self::Kilogram,
         Self::Percent,
+        Self::ToeTonne,
+        Self::Euro,
+        Self::Megawatt,
+        Self::Kilowatt,
+        Self::KilowattHourPerSquareMetre,
+        Self::SquareMetre,
+        Self::Kilometre,
+        Self::Number,
     ];
 
     #[must_use]
@@ -130,6 +225,14 @@ impl KpiUnit {
             Self::Tonne => "t",
             Self::Kilogram => "kg",
             Self::Percent => "%",
+            Self::ToeTonne => "tep",
+            Self::Euro => "EUR",
+            Self::Megawatt => "MW",
+            Self::Kilowatt => "kW",
+            Self::KilowattHourPerSquareMetre => "kWh/m2",
+            Self::SquareMetre => "m2",
+            Self::Kilometre => "km",
+            Self::Number => "n.",
         }
     }
 
@@ -146,6 +249,8 @@ pub enum Target {
     Declared,
     /// A limit the scheme sets, in the KPI's unit; reached when achieved is at least this.
     AtLeast(f64),
+    /// Reached when achieved is at most this.
+    AtMost(f64),
 }
 
 /// One KPI of a scheme.

@@ -179,13 +179,14 @@ fn meter_input(
     // A POD's bills are of what was drawn, also where the same POD feeds in.
     let bills = match meter.direction {
         Direction::Import => bills_until(store.bills(supply_point)?, until),
-        Direction::Export | Direction::Production => Vec::new(),
+        Direction::Export | Direction::Production | Direction::Charge | Direction::Discharge => Vec::new(),
     };
     let mut findings = series.findings(&format!("meter:{}", meter.id));
     findings.extend(filed.findings);
     Ok(MeterInput {
         meter: meter.id.clone(),
         months: analytics::filed::prefer(series.snapshot(end), filed.months),
+        slots: None,
         bills: analytics::filed::beside_bills(bills, filed.periods),
         findings,
         decisions: series.decisions(),

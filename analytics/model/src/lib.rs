@@ -15,6 +15,7 @@ pub mod provenance;
 pub mod quantity;
 pub mod reading;
 pub mod series;
+pub mod terms;
 pub mod time;
 
 pub use acts::{Act, Confidence, DatedAct, Explanation, MeterAct};
@@ -33,4 +34,5 @@ pub use reading::{
     TemperatureSource, Value,
 };
 pub use series::{Interval, MonthValue, MonthlySeries, Step};
+pub use terms::{FactorKind, OwnFactor, Plant, ReferenceYear, StatedValue, Tariff, Terms};
 pub use time::{Instant, Month, Zone};

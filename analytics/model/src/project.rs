@@ -8,6 +8,7 @@ use crate::gas::GasConversion;
 use crate::ids::{BuildingId, FactorSetId, MeterId, ProjectId, SchemeId, StationId};
 use crate::money::Euro;
 use crate::quantity::{Carrier, Channel, Quantity};
+use crate::terms::Terms;
 use crate::time::Zone;
 
 /// Who received the grant.
@@ -39,6 +40,8 @@ pub struct Project {
     pub buildings: Vec<Building>,
     /// Values declared when applying, by KPI code.
     pub declared: Vec<DeclaredValue>,
+    /// Own factors, tariffs, plants, values that no meter measures.
+    pub terms: Terms,
 }
 
 impl Project {
@@ -99,21 +102,30 @@ pub enum Direction {
     Export,
     /// Made in the building.
     Production,
+    /// Into a store of energy in the building.
+    Charge,
+    /// Out of that store.
+    Discharge,
 }
 
 impl Direction {
+    pub const ALL: [Self; 5] =
+        [Self::Import, Self::Export, Self::Production, Self::Charge, Self::Discharge];
+
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::Import => "import",
             Self::Export => "export",
             Self::Production => "production",
+            Self::Charge => "charge",
+            Self::Discharge => "discharge",
         }
     }
 
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
-        [Self::Import, Self::Export, Self::Production].into_iter().find(|d| d.code() == code)
+        Self::ALL.into_iter().find(|d| d.code() == code)
     }
 }
 
@@ -152,6 +164,8 @@ pub struct MeterFacts {
     pub carrier: Carrier,
     pub direction: Direction,
     pub role: MeterRole,
+    /// Of a sub-meter: the meter that it is a part of.
+    pub parent: Option<MeterId>,
     /// POD or PDR: the key under which bills are imported.
     pub supply_point: Option<String>,
     /// The most the connection can carry, in kW (kWh per hour), standard cubic metres per hour or kg per hour:

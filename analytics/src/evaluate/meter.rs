@@ -60,6 +60,7 @@ pub(crate) struct Bounded {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Assessment {
     pub(crate) meter: MeterId,
+    pub(crate) building: BuildingId,
     pub(crate) carrier: Carrier,
     pub(crate) direction: Direction,
     /// Whether its energy is compared with a baseline.
@@ -68,6 +69,8 @@ pub(crate) struct Assessment {
     pub(crate) sub: bool,
     /// Whether any reporting month, or the whole meter, is withheld.
     pub(crate) withheld: bool,
+    /// Whether what was measured, apart from any baseline, is withheld.
+    pub(crate) withheld_measure: bool,
     /// Avoided energy: model's best estimate, bounds of what was not measured.
     pub(crate) avoided: Bounded,
     /// Half the model's 90 % band over the reporting months.
@@ -121,7 +124,7 @@ pub(super) fn assess(
         row.bound_standstill(facts);
     }
     report_withheld(context, facts, &rows, &subject, &mut findings);
-    let assessment = sum_up(facts, &reference, &rows, &findings);
+    let assessment = sum_up(building, facts, &reference, &rows, &findings);
     let year = MeterYear {
         building: building.clone(),
         meter: facts.clone(),
@@ -192,7 +195,7 @@ fn reference(
     findings: &mut Vec<Finding>,
 ) -> Reference {
     match (facts.direction, facts.role) {
-        (Direction::Export | Direction::Production, _) | (_, MeterRole::Sub) => Reference::None,
+        (Direction::Export | Direction::Production | Direction::Charge | Direction::Discharge, _) | (_, MeterRole::Sub) => Reference::None,
         (Direction::Import, MeterRole::New) => Reference::Zero,
         (Direction::Import, MeterRole::Compared) => {
             let periods = fit_periods(facts, evidence);
@@ -435,7 +438,13 @@ fn weather_findings(row: &Row, about: &str) -> Vec<Finding> {
     .collect()
 }
 
-fn sum_up(facts: &MeterFacts, reference: &Reference, rows: &[Row], findings: &[Finding]) -> Assessment {
+fn sum_up(
+    building: &BuildingId,
+    facts: &MeterFacts,
+    reference: &Reference,
+    rows: &[Row],
+    findings: &[Finding],
+) -> Assessment {
     let compared = !matches!(reference, Reference::None);
     let (mut avoided, mut measured) = (Bounded::default(), Bounded::default());
     let (mut days, mut degree_days, mut withheld) = (0.0, 0.0, false);
@@ -465,11 +474,13 @@ fn sum_up(facts: &MeterFacts, reference: &Reference, rows: &[Row], findings: &[F
     };
     Assessment {
         meter: facts.id.clone(),
+        building: building.clone(),
         carrier: facts.carrier,
         direction: facts.direction,
         compared,
         sub: facts.role == MeterRole::Sub,
         withheld,
+        withheld_measure: rows.iter().any(|r| r.shown.reporting && !r.complete),
         avoided,
         half_width,
         measured,

@@ -73,6 +73,7 @@ fn facts(id: &str, carrier: Carrier, direction: Direction, role: MeterRole) -> M
         carrier,
         direction,
         role,
+        parent: None,
         supply_point: None,
         ceiling_per_hour: 40.0,
         wraps_at: None,
@@ -185,6 +186,7 @@ fn project() -> Project {
             meters: Vec::new(),
         }],
         declared: vec![DeclaredValue { kpi: "4.c.2".to_owned(), value: 0.01, source: "APE".to_owned() }],
+        terms: model::Terms::default(),
     }
 }
 
@@ -221,6 +223,7 @@ fn factors() -> FactorSet {
         co2_kg_per_kwh: Some(co2),
         nox_g_per_gj: nox,
         pm10_g_per_gj: None,
+        toe_per_unit: None,
     };
     FactorSet {
         id: model::FactorSetId::new("planted").unwrap(),

@@ -86,20 +86,22 @@ fn read_kpi(source: &Source<'_>, table: &Table<'_, '_>) -> Option<KpiDefinition>
     let unit = table.parsed("unit", "a unit such as \"GWh\"", KpiUnit::parse);
     let target = table.parsed_optional("target", "\"declared\"", |t| (t == "declared").then_some(()));
     let at_least = table.number_optional("at_least", "a number above 0", |n| 0.0 < n);
+    let at_most = table.number_optional("at_most", "a number above 0", |n| 0.0 < n);
     let citation = table.text("citation", "the paragraph that names it");
     table.finish();
     if let (Some(measure), Some(unit)) = (measure, unit)
-        && !measures(measure).contains(&unit)
+        && !measure.units().iter().any(|(of, _)| *of == unit)
     {
-        let units: Vec<_> = measures(measure).iter().map(|u| u.symbol()).collect();
+        let units: Vec<_> = measure.units().iter().map(|(u, _)| u.symbol()).collect();
         let says = format!("{} is no unit of {}", unit.symbol(), measure.code());
         source.report_at(&table.at("unit"), says, format!("use one of {}", units.join(", ")));
     }
-    let target = match (target, at_least) {
-        (Some(()), None) => Some(Target::Declared),
-        (None, Some(limit)) => Some(Target::AtLeast(limit)),
+    let target = match (target, at_least, at_most) {
+        (Some(()), None, None) => Some(Target::Declared),
+        (None, Some(limit), None) => Some(Target::AtLeast(limit)),
+        (None, None, Some(limit)) => Some(Target::AtMost(limit)),
         _ => {
-            let next = "write either target = \"declared\" or at_least = a number";
+            let next = "write one of target = \"declared\", at_least = a number, at_most = a number";
             source.report_at(&table.at("target"), "it is not clear what must be reached", next);
             None
         }
@@ -112,20 +114,6 @@ fn read_kpi(source: &Source<'_>, table: &Table<'_, '_>) -> Option<KpiDefinition>
         target: target?,
         citation: citation?,
     })
-}
-
-/// The units in which a measure can be stated.
-fn measures(measure: KpiMeasure) -> &'static [KpiUnit] {
-    match measure {
-        KpiMeasure::FinalEnergySaved | KpiMeasure::PrimaryEnergySaved => {
-            &[KpiUnit::KilowattHour, KpiUnit::MegawattHour, KpiUnit::GigawattHour]
-        }
-        KpiMeasure::PrimaryEnergySavedPerEuro => &[KpiUnit::KilowattHourPerEuro],
-        KpiMeasure::Co2Avoided | KpiMeasure::NoxAvoided | KpiMeasure::Pm10Avoided => {
-            &[KpiUnit::Tonne, KpiUnit::Kilogram]
-        }
-        KpiMeasure::SelfConsumedShare => &[KpiUnit::Percent],
-    }
 }
 
 fn check_codes(source: &Source<'_>, root: &Table<'_, '_>, kpis: &[Option<KpiDefinition>]) {
@@ -206,5 +194,6 @@ fn example_project(scheme: &Scheme, day: NaiveDate) -> Option<model::Project> {
         station: model::StationId::new("example").ok()?,
         buildings: Vec::new(),
         declared: Vec::new(),
+        terms: model::Terms::default(),
     })
 }

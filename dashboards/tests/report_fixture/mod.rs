@@ -9,7 +9,7 @@ use analytics::degree_days::fill::{Filling, Season, SeasonDifference};
 use analytics::factors::{CarrierFactors, FactorSet};
 use analytics::places::{ClimaticZone, Place};
 use analytics::result::{
-    Baseline, BaselineModel, BaselinePoint, FitQuality, KpiResult, LegalDegreeDays, MeterMonth, MeterTotals,
+    Baseline, BaselineModel, BaselinePoint, FitQuality, KpiChain, KpiResult, LegalDegreeDays, MeterMonth, MeterTotals,
     MeterYear, MonthSource, ProjectYear, Verdict, WeatherPeriod, YearWeather,
 };
 use analytics::scheme::{CountsFrom, KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target, YearlyObligation};
@@ -72,6 +72,7 @@ fn meter(id: &str, name: &str, carrier: Carrier, direction: Direction, role: Met
         carrier,
         direction,
         role,
+        parent: None,
         supply_point: match carrier {
             Carrier::NaturalGas => Some("00881234567890".to_owned()),
             Carrier::GridElectricity if role != MeterRole::Sub => Some("IT001E00012345".to_owned()),
@@ -350,6 +351,7 @@ fn project(meters: &[MeterYear]) -> Project {
             value: 60.0,
             source: "relazione tecnica allegata alla domanda".to_owned(),
         }],
+        terms: model::Terms::default(),
     }
 }
 
@@ -383,6 +385,7 @@ fn kpis() -> Vec<KpiResult> {
             attainment_ratio: Some(0.29717),
             verdict: Verdict::Missed,
             because: vec!["series.coverage.low".to_owned()],
+            chain: KpiChain::default(),
         },
         KpiResult {
             definition: kpi("CO34", "kpi.test.co2", KpiMeasure::Co2Avoided, KpiUnit::Tonne, Target::Declared),
@@ -395,6 +398,7 @@ fn kpis() -> Vec<KpiResult> {
             attainment_ratio: None,
             verdict: Verdict::Undetermined,
             because: vec!["baseline.short".to_owned()],
+            chain: KpiChain::default(),
         },
         KpiResult {
             definition: kpi(
@@ -413,6 +417,7 @@ fn kpis() -> Vec<KpiResult> {
             attainment_ratio: Some(1.08125),
             verdict: Verdict::Reached,
             because: Vec::new(),
+            chain: KpiChain::default(),
         },
     ]
 }
@@ -445,6 +450,7 @@ fn factors() -> FactorSet {
         co2_kg_per_kwh: co2,
         nox_g_per_gj: None,
         pm10_g_per_gj: None,
+        toe_per_unit: None,
     };
     FactorSet {
         id: FactorSetId::new("it-dm-2015").expect("an id"),
@@ -530,6 +536,7 @@ pub(crate) fn year() -> ProjectYear {
         meters,
         weather: weather(),
         kpis: kpis(),
+        balances: Vec::new(),
         findings: findings(),
         provenance: Provenance {
             readings: 1_051_200,

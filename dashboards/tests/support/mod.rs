@@ -204,6 +204,7 @@ fn project_view(name: &str, title: &str, building: &str, ratio: f64) -> ProjectV
             meters: project.meters().map(|(b, m)| meter_year(&b.id, m, number)).collect(),
             weather: analytics::result::YearWeather::default(),
             kpis: kpis(&scheme, ratio, number),
+            balances: Vec::new(),
             findings: year_findings(number),
             provenance: Provenance {
                 readings: 1_051_200,
@@ -244,6 +245,7 @@ fn project(name: &str, title: &str, building: &str) -> Project {
         carrier,
         direction: Direction::Import,
         role,
+        parent: None,
         supply_point: Some("IT001E00000001".into()),
         ceiling_per_hour: 60.0,
         wraps_at: None,
@@ -294,6 +296,7 @@ fn project(name: &str, title: &str, building: &str) -> Project {
             value: 180.0,
             source: "Scheda tecnica, tabella 3".into(),
         }],
+        terms: model::Terms::default(),
     }
 }
 
@@ -343,6 +346,7 @@ fn factors() -> FactorSet {
             co2_kg_per_kwh: Some(0.433),
             nox_g_per_gj: None,
             pm10_g_per_gj: None,
+            toe_per_unit: None,
         }],
     }
 }
@@ -360,6 +364,7 @@ fn kpis(scheme: &Scheme, ratio: f64, year: i32) -> Vec<KpiResult> {
         attainment_ratio: Some(ratio),
         verdict: if ratio >= 1.0 { Verdict::Reached } else { Verdict::Missed },
         because: Vec::new(),
+        chain: analytics::result::KpiChain::default(),
     };
     let withheld = KpiResult {
         definition: scheme.kpis[2].clone(),
@@ -372,6 +377,7 @@ fn kpis(scheme: &Scheme, ratio: f64, year: i32) -> Vec<KpiResult> {
         attainment_ratio: None,
         verdict: Verdict::Undetermined,
         because: vec![if year == 2026 { "series.coverage.low" } else { "no.such.finding" }.to_owned()],
+        chain: analytics::result::KpiChain::default(),
     };
     vec![known(&scheme.kpis[0], 180.0, ratio), known(&scheme.kpis[1], 41.2, 1.1), withheld]
 }
