@@ -9,6 +9,7 @@ pub mod bills;
 pub mod certificate;
 pub mod counter;
 pub mod degree_days;
+pub mod economics;
 pub mod evaluate;
 pub mod factors;
 pub mod filed;
