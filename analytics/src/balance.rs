@@ -10,9 +10,7 @@
 //! a run of such slots the difference of the sums is a bound as well, since a gap's energy is known although its place
 //! is not; and so are the month's totals. The best of these bounds holds: each is true.
 
-use model::{
-    BuildingId, Carrier, Direction, MeterFacts, MeterId, MeterRole, Month, Project, Quantity, Zone,
-};
+use model::{BuildingId, Carrier, Direction, MeterFacts, MeterId, MeterRole, Month, Project, Quantity, Zone};
 
 use crate::result::{MeterMonth, MeterYear};
 
@@ -276,7 +274,8 @@ pub fn of_project(balances: &[BalanceYear], vector: Vector) -> Option<&BalanceYe
 #[must_use]
 pub fn meters_of(project: &Project, vector: Vector) -> Vec<MeterId> {
     let of = |m: &MeterFacts| {
-        Vector::of(m.carrier) == Some(vector) && (m.role != MeterRole::Sub || m.direction != Direction::Import)
+        Vector::of(m.carrier) == Some(vector)
+            && (m.role != MeterRole::Sub || m.direction != Direction::Import)
     };
     project.meters().filter(|(_, m)| of(m)).map(|(_, m)| m.id.clone()).collect()
 }

@@ -45,6 +45,8 @@ pub struct YearInput<'a> {
     pub places: Vec<(Place, ZoneRules)>,
     /// Digest of the catalogue files used: scheme and factor set.
     pub catalog: Digest,
+    /// Baselines that a person accepted, in any order.
+    pub frozen: Vec<laws::Frozen>,
 }
 
 /// What is known of one meter.
@@ -97,6 +99,7 @@ impl MeterInput {
 
 mod acts;
 mod digest;
+pub mod laws;
 pub(crate) mod meter;
 mod months;
 mod weather;
@@ -163,7 +166,8 @@ fn validity(input: &YearInput<'_>) -> Option<Finding> {
     let set = &input.factors;
     let begin = input.project.dates.baseline_from;
     let end = NaiveDate::from_ymd_opt(input.year, 12, 31).unwrap_or(NaiveDate::MAX);
-    let straddles = set.valid_to.is_some_and(|to| to < end) || set.valid_from.is_some_and(|from| begin < from);
+    let straddles =
+        set.valid_to.is_some_and(|to| to < end) || set.valid_from.is_some_and(|from| begin < from);
     let show = |day: Option<NaiveDate>| day.map_or_else(|| "-".to_owned(), |day| day.to_string());
     let (from, to) = (show(set.valid_from), show(set.valid_to));
     let says = format!(
@@ -173,12 +177,18 @@ fn validity(input: &YearInput<'_>) -> Option<Finding> {
     );
     let rule = "one named set for both sides of a comparison, the one of the ex-ante certificate";
     straddles.then(|| {
-        Finding::new("factor.validity", Severity::Note, format!("factors:{} {}", set.id, input.year), says, rule)
-            .with("set", &set.id)
-            .with("from", from)
-            .with("to", to)
-            .with("begin", begin)
-            .with("end", end)
+        Finding::new(
+            "factor.validity",
+            Severity::Note,
+            format!("factors:{} {}", set.id, input.year),
+            says,
+            rule,
+        )
+        .with("set", &set.id)
+        .with("from", from)
+        .with("to", to)
+        .with("begin", begin)
+        .with("end", end)
     })
 }
 

@@ -104,8 +104,12 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         KpiMeasure::Stated => stated::stated(context, definition),
     };
     let about = format!("kpi:{} {}", definition.code, context.year);
-    let factor =
-        definition.measure.units().iter().find(|(unit, _)| *unit == definition.unit).map(|(_, factor)| *factor);
+    let factor = definition
+        .measure
+        .units()
+        .iter()
+        .find(|(unit, _)| *unit == definition.unit)
+        .map(|(_, factor)| *factor);
     if factor.is_none() {
         let says = format!("{} cannot be stated in {}", definition.measure.code(), definition.unit.symbol());
         let rule = "a KPI is stated in the unit of its scheme";
@@ -177,7 +181,9 @@ fn product(
 ) -> Result<(f64, Vec<FactorUse>), Finding> {
     let mut uses = Vec::with_capacity(kinds.len());
     for kind in kinds {
-        uses.push(context.factors.find(carrier, *kind).ok_or_else(|| factor_missing(context, carrier, *kind))?);
+        uses.push(
+            context.factors.find(carrier, *kind).ok_or_else(|| factor_missing(context, carrier, *kind))?,
+        );
     }
     Ok((uses.iter().map(|f| f.value).product(), uses))
 }

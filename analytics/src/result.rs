@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use model::{
-    BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, MeterId, Month, Project, Provenance, TemperatureSource,
+    BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, MeterId, Month, Project, Provenance,
+    TemperatureSource,
 };
 
+use crate::balance::BalanceYear;
 use crate::counter::Decision;
 use crate::degree_days::fill::Filling;
-use crate::balance::BalanceYear;
 use crate::factors::{FactorSet, FactorUse};
 use crate::places::Place;
 use crate::scheme::{KpiDefinition, Scheme};

@@ -9,8 +9,8 @@ use analytics::factors::{FactorSet, Factors};
 use analytics::scheme::{CountsFrom, KpiMeasure, Scheme};
 use chrono::{Days, NaiveDate};
 use model::{
-    Beneficiary, Carrier, DeclaredValue, Euro, FactorKind, FactorSetId, Finding, MeterRole, Project, ProjectDates,
-    ProjectId, SchemeId, Severity, StationId,
+    Beneficiary, Carrier, DeclaredValue, Euro, FactorKind, FactorSetId, Finding, MeterRole, Project,
+    ProjectDates, ProjectId, SchemeId, Severity, StationId,
 };
 
 use crate::catalog::Catalog;
@@ -19,6 +19,7 @@ use crate::reader::{Problem, Source, Table, list, nearest};
 
 mod building;
 pub mod codes;
+pub mod grant;
 mod terms;
 
 /// What is wrong at one place of a project file, and what to do about it.
@@ -74,6 +75,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
     let declared: Vec<_> =
         root.tables("declared", DECLARED_MAX).iter().map(|t| read_declared(source, t, scheme)).collect();
     check_declared_once(source, root, &declared);
+    let grant = grant::read(source, root);
     let terms = terms::read(source, root, scheme);
     root.finish();
     let head = head?;
@@ -92,6 +94,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
         station: head.station?,
         buildings: buildings?,
         declared: declared.into_iter().collect::<Option<_>>()?,
+        grant: grant?,
         terms: terms?,
     };
     terms::check(source, root, &project);
@@ -99,6 +102,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
     let mut findings = check_factors(source, root, scheme, set, &project);
     findings.extend(remarks(scheme, set, &project));
     findings.extend(building::place_remarks(catalog, &project));
+    findings.extend(grant::remarks(scheme, &project));
     Some((project, findings))
 }
 

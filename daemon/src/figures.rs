@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
+use analytics::evaluate::laws::{Laws, laws};
 use analytics::evaluate::{MeterInput, YearInput, evaluate};
+use analytics::forecast::{Forecast, ForecastInput, forecast};
 use analytics::places::{Place, ZoneRules};
 use analytics::result::ProjectYear;
 use analytics::series::DatedFinding;
@@ -13,16 +15,18 @@ use chrono::{Datelike, NaiveDate};
 use config::Catalog;
 use model::time::day_start;
 use model::{
-    BillQuality, BilledPeriod, Direction, Finding, MeterFacts, Month, Project, ProjectId, SeriesKey,
-    Severity, StationId,
+    BillQuality, BilledPeriod, DailyTemperature, Direction, Finding, MeterFacts, Month, Project, ProjectId,
+    SeriesKey, Severity, StationId,
 };
 use store::Store;
 
 use crate::acts;
+use crate::baselines;
 use crate::book;
 use crate::exit::Failure;
 use crate::filed;
 use crate::installation::Installation;
+use crate::slots;
 
 /// The kind under which project files are kept in the store.
 pub(crate) const PROJECT_RECORD: &str = "project";
@@ -84,6 +88,9 @@ pub(crate) fn years(project: &Project, today: NaiveDate) -> Vec<i32> {
     (first..=today.year()).rev().collect()
 }
 
+/// Years of temperatures that a forecast looks back, at most.
+const HISTORY_YEARS: i32 = 20;
+
 /// The figures of one project and year.
 pub(crate) fn project_year(
     store: &Store,
@@ -92,6 +99,18 @@ pub(crate) fn project_year(
     year: i32,
     until: NaiveDate,
 ) -> anyhow::Result<ProjectYear> {
+    with_input(store, installation, project, year, until, evaluate)
+}
+
+/// Gathers everything that the figures of a year depend on.
+pub(crate) fn with_input<R>(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    year: i32,
+    until: NaiveDate,
+    f: impl FnOnce(&YearInput<'_>) -> R,
+) -> anyhow::Result<R> {
     let catalog = &installation.catalog;
     let scheme = catalog.scheme(&project.scheme).with_context(|| {
         format!(
@@ -111,6 +130,9 @@ pub(crate) fn project_year(
     let mut meters = Vec::new();
     for (_, meter) in project.meters() {
         let mut input = meter_input(store, installation, project, meter, until)?;
+        if slots::are_wanted(project, meter) {
+            input.slots = slots::of_meter(store, installation, project, meter, year, until)?;
+        }
         // A finding of the year stands in its first month.
         if let (Some(finding), Some(month)) = (installation.unproved(meter), Month::all_of(year).first()) {
             input.findings.push(DatedFinding { month: *month, finding });
@@ -122,7 +144,7 @@ pub(crate) fn project_year(
         Some(name) => Some((name, store.temperatures(name, project.dates.baseline_from, until)?)),
         None => None,
     };
-    Ok(evaluate(&YearInput {
+    let input = YearInput {
         project: Arc::clone(project),
         scheme: Arc::clone(scheme),
         factors: Arc::clone(factors),
@@ -133,7 +155,44 @@ pub(crate) fn project_year(
         neighbour: neighbour.as_ref().map(|(name, days)| ((*name).clone(), days.as_slice())),
         places: places(catalog, project),
         catalog: digest,
-    }))
+        frozen: baselines::accepted(store, &project.id)?,
+    };
+    Ok(f(&input))
+}
+
+/// A year's figures with the forecast of its end, and the laws behind both.
+pub(crate) struct Outlook {
+    pub(crate) year: ProjectYear,
+    pub(crate) laws: Vec<Laws>,
+    pub(crate) forecast: Forecast,
+    /// Every temperature that the station has before the day of the forecast.
+    pub(crate) history: Vec<DailyTemperature>,
+}
+
+/// What can be said of a year on the day `until`.
+pub(crate) fn outlook(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    year: i32,
+    until: NaiveDate,
+) -> anyhow::Result<Outlook> {
+    let history = history(store, project, until)?;
+    with_input(store, installation, project, year, until, |input| {
+        let (year, laws) = (evaluate(input), laws(input));
+        let forecast = forecast(&ForecastInput { year: &year, laws: &laws, history: &history });
+        Outlook { year, laws, forecast, history }
+    })
+}
+
+/// The temperatures of a project's station from [`HISTORY_YEARS`] before a day to the day before it.
+pub(crate) fn history(
+    store: &Store,
+    project: &Project,
+    until: NaiveDate,
+) -> anyhow::Result<Vec<DailyTemperature>> {
+    let first = until.with_day(1).and_then(|d| d.with_year(d.year() - HISTORY_YEARS)).unwrap_or(until);
+    Ok(store.temperatures(&project.station, first, until)?)
 }
 
 /// The station that fills days which the project's station lacks.

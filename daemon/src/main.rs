@@ -5,6 +5,7 @@
 
 mod acts;
 mod backend;
+mod baselines;
 mod book;
 mod clock;
 mod commands;
@@ -22,6 +23,7 @@ mod reload;
 mod reports;
 mod runtime;
 mod service;
+mod slots;
 mod weather;
 
 use std::io::IsTerminal as _;
@@ -103,6 +105,15 @@ enum Command {
         #[command(subcommand)]
         what: commands::meter::What,
     },
+    /// Accepted baselines: freeze them for the obligation, or look at them
+    Baseline {
+        #[command(subcommand)]
+        what: commands::baseline::What,
+    },
+    /// The year-end value of each KPI on any day, with its band; normalised and cumulated savings
+    Forecast(commands::forecast::ForecastArgs),
+    /// The chain of a figure down to the readings
+    Explain(commands::explain::ExplainArgs),
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
     /// Run the demonstration portfolio on simulated meters
@@ -366,6 +377,9 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Import { what } => commands::import::import(&what),
         Command::Counter { what } => commands::counter::counter(&what),
         Command::Meter { what } => commands::meter::meter(&what),
+        Command::Baseline { what } => commands::baseline::baseline(&what),
+        Command::Forecast(args) => commands::forecast::forecast(&args),
+        Command::Explain(args) => commands::explain::explain(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) => commands::bench::bench(&args.dir),

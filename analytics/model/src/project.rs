@@ -5,6 +5,7 @@
 use chrono::NaiveDate;
 
 use crate::gas::GasConversion;
+use crate::grant::{Event, Events, Grant};
 use crate::ids::{BuildingId, FactorSetId, MeterId, ProjectId, SchemeId, StationId};
 use crate::money::Euro;
 use crate::quantity::{Carrier, Channel, Quantity};
@@ -42,9 +43,21 @@ pub struct Project {
     pub declared: Vec<DeclaredValue>,
     /// Own factors, tariffs, plants, values that no meter measures.
     pub terms: Terms,
+    /// What the grant decided, and who answers for it.
+    pub grant: Grant,
 }
 
 impl Project {
+    /// Every known day from which a scheme may count.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        let mut events = self.grant.dates.clone();
+        events.insert(Event::Completion, self.dates.completed);
+        events.extend(self.dates.expenses_closed.map(|day| (Event::ExpensesClosed, day)));
+        events.extend(self.dates.final_payment.map(|day| (Event::FinalPayment, day)));
+        events
+    }
+
     /// Every meter with the building it belongs to, in the order of the project file.
     pub fn meters(&self) -> impl Iterator<Item = (&Building, &MeterFacts)> {
         self.buildings.iter().flat_map(|b| b.meters.iter().map(move |m| (b, m)))
@@ -109,8 +122,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    pub const ALL: [Self; 5] =
-        [Self::Import, Self::Export, Self::Production, Self::Charge, Self::Discharge];
+    pub const ALL: [Self; 5] = [Self::Import, Self::Export, Self::Production, Self::Charge, Self::Discharge];
 
     #[must_use]
     pub const fn code(self) -> &'static str {

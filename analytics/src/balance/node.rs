@@ -323,8 +323,11 @@ fn finish(parts: Parts) -> Balance {
     let Parts { imported, exported, produced, stored, self_low, self_high, measured_ratio, grain } = parts;
     let amount = produced.amount - exported.amount - stored.amount;
     // Bounds hold the amount, unless the meters contradict each other, which is a finding.
-    let self_consumed =
-        Flow { amount, low: self_low.max(0).min(amount.max(0)), high: self_high.map(|high| high.max(amount)) };
+    let self_consumed = Flow {
+        amount,
+        low: self_low.max(0).min(amount.max(0)),
+        high: self_high.map(|high| high.max(amount)),
+    };
     Balance {
         imported,
         exported,

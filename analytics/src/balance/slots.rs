@@ -96,7 +96,8 @@ impl SlotSeries {
             let mut sum = four.iter().fold(Slot::NOTHING, |sum, s| sum.add(*s));
             // Inside the hour the crossing energy cancels; its ends keep theirs.
             if sum.measured {
-                let edge = four.first().map_or(0, |s| s.edge).saturating_add(four.last().map_or(0, |s| s.edge));
+                let edge =
+                    four.first().map_or(0, |s| s.edge).saturating_add(four.last().map_or(0, |s| s.edge));
                 sum.edge = edge;
                 sum.low = sum.amount.saturating_sub(edge).max(0);
                 sum.high = sum.amount.saturating_add(edge);

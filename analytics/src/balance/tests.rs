@@ -108,7 +108,11 @@ const QUARTERS: i64 = 31 * 96;
 /// A roof on a winter day: up to 3 kWh in a quarter, of which the building leaves something over at noon.
 fn made(i: i64) -> i64 {
     let hour = i.rem_euclid(96) as f64 / 4.0;
-    if (8.0..17.0).contains(&hour) { (3000.0 * ((hour - 8.0) / 9.0 * std::f64::consts::PI).sin()) as i64 } else { 0 }
+    if (8.0..17.0).contains(&hour) {
+        (3000.0 * ((hour - 8.0) / 9.0 * std::f64::consts::PI).sin()) as i64
+    } else {
+        0
+    }
 }
 
 fn used(i: i64) -> i64 {

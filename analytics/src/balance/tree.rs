@@ -15,13 +15,14 @@ const RULE: &str = "parts of a meter add up to no more than the meter, within bo
 pub(super) fn accuracy_ratio(facts: &MeterFacts) -> f64 {
     let class = facts.accuracy_class.as_deref().unwrap_or_default().trim();
     match facts.carrier {
-        Carrier::SolarThermal | Carrier::DistrictHeating | Carrier::DistrictCooling | Carrier::Aerothermal => {
-            match class {
-                "1" => 0.02,
-                "2" => 0.03,
-                _ => 0.05,
-            }
-        }
+        Carrier::SolarThermal
+        | Carrier::DistrictHeating
+        | Carrier::DistrictCooling
+        | Carrier::Aerothermal => match class {
+            "1" => 0.02,
+            "2" => 0.03,
+            _ => 0.05,
+        },
         Carrier::NaturalGas => 0.03,
         Carrier::GridElectricity
         | Carrier::OnSitePv
@@ -70,8 +71,7 @@ fn exceeded(parent: &BalanceMeter<'_>, meters: &[BalanceMeter<'_>]) -> Option<Fi
             .sum();
         if own < parts {
             count += 1;
-            let shown: f64 =
-                children.iter().filter_map(|c| c.months.get(index)?.measured_low).sum::<f64>();
+            let shown: f64 = children.iter().filter_map(|c| c.months.get(index)?.measured_low).sum::<f64>();
             if worst.is_none_or(|(_, whole, sum)| sum - whole < shown - most) {
                 worst = Some((row.month, most, shown));
             }

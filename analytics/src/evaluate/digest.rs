@@ -96,6 +96,18 @@ fn digest(input: &YearInput<'_>, meters: &[&MeterInput], temperatures: &[&DailyT
     for (of, rules) in places {
         place(&mut c, of, rules);
     }
+    // Only where there are: digests of projects without accepted baselines stay what they were.
+    let mut frozen: Vec<_> = input.frozen.iter().collect();
+    frozen.sort_by(|a, b| a.meter.cmp(&b.meter));
+    for f in frozen {
+        c.text("accepted baseline");
+        c.text(f.meter.as_str());
+        c.0.update(f.inputs.0);
+        let model = &f.fitted.model;
+        c.real(model.base_per_day);
+        c.real(model.heating_per_degree_day);
+        c.maybe(model.heating_base_c, Canon::real);
+    }
     Digest(c.0.finalize().into())
 }
 

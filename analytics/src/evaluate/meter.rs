@@ -8,6 +8,7 @@ use model::{
     Month, MonthValue, MonthlySeries, Severity,
 };
 
+use super::laws::{self, ReportedMonth};
 use super::{COVERAGE_MIN, MeterInput, YearInput, months};
 use crate::baseline::{self, FitPeriod, Fitted};
 use crate::bills::{self, SettledBills};
@@ -82,7 +83,7 @@ pub(crate) struct Assessment {
 }
 
 /// What a meter's saving is measured against.
-enum Reference {
+pub(super) enum Reference {
     Model(Box<Fitted>),
     Zero,
     None,
@@ -181,10 +182,10 @@ fn record(context: &Context<'_>, known: &MeterInput) -> MeterRecord {
 }
 
 /// What is known of a meter's energy.
-struct Evidence<'a> {
-    known: &'a MeterInput,
-    settled: &'a SettledBills,
-    from_bills: &'a MonthlySeries,
+pub(super) struct Evidence<'a> {
+    pub(super) known: &'a MeterInput,
+    pub(super) settled: &'a SettledBills,
+    pub(super) from_bills: &'a MonthlySeries,
 }
 
 fn reference(
@@ -195,12 +196,18 @@ fn reference(
     findings: &mut Vec<Finding>,
 ) -> Reference {
     match (facts.direction, facts.role) {
-        (Direction::Export | Direction::Production | Direction::Charge | Direction::Discharge, _) | (_, MeterRole::Sub) => Reference::None,
+        (Direction::Export | Direction::Production | Direction::Charge | Direction::Discharge, _)
+        | (_, MeterRole::Sub) => Reference::None,
         (Direction::Import, MeterRole::New) => Reference::Zero,
         (Direction::Import, MeterRole::Compared) => {
             let periods = fit_periods(facts, evidence);
-            let (fitted, said) =
-                baseline::fit(&periods, context.temperatures, context.baseline_bounds(), subject);
+            let bounds = context.baseline_bounds();
+            if let Some(frozen) = context.input.frozen.iter().find(|f| f.meter == facts.id) {
+                let now = laws::baseline_digest(&periods, context.temperatures, bounds);
+                findings.extend(laws::changed(frozen, now, subject));
+                return Reference::Model(Box::new(frozen.fitted.clone()));
+            }
+            let (fitted, said) = baseline::fit(&periods, context.temperatures, bounds, subject);
             findings.extend(said);
             fitted.map_or(Reference::Unknown, |fitted| Reference::Model(Box::new(fitted)))
         }
@@ -215,7 +222,7 @@ const DOUBTFUL: [&str; 4] =
 /// Measured months, mended by read bills where they have gaps, and bills as their own periods where no measured month
 /// stands. Both at their lower bound. Months in which the counter is in doubt count as not measured; what is certain,
 /// or was decided by a person, is no doubt.
-fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> Vec<FitPeriod> {
+pub(super) fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> Vec<FitPeriod> {
     let Evidence { known, settled, from_bills } = evidence;
     let months = &months::mended(&known.months, from_bills);
     let is_doubt = |f: &Finding| Severity::Note < f.severity && DOUBTFUL.contains(&f.code);
@@ -248,7 +255,7 @@ fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> Vec<FitPeriod> {
 }
 
 /// A month of the year as it is shown, and what its comparison rests on.
-struct Row {
+pub(super) struct Row {
     shown: MeterMonth,
     adjusted: Option<Adjusted>,
     /// Whether the month could be compared or counted.
@@ -258,7 +265,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(
+    pub(super) fn of(
         context: &Context<'_>,
         facts: &MeterFacts,
         month: Month,
@@ -309,7 +316,7 @@ impl Row {
     }
 
     /// Sets the adjusted baseline, and the avoided energy where the month may be compared.
-    fn compare(&mut self, context: &Context<'_>, reference: &Reference) {
+    pub(super) fn compare(&mut self, context: &Context<'_>, reference: &Reference) {
         let (from, to) = (self.shown.month.first_day(), self.shown.month.end_day());
         let days = (to - from).num_days() as f64;
         let adjusted = match reference {
@@ -328,6 +335,20 @@ impl Row {
             (Some(adjusted), Some(measured)) if self.complete => Some(adjusted.energy - measured),
             _ => None,
         };
+    }
+}
+
+impl Row {
+    /// The month as later laws need it; `None` where it cannot be compared.
+    pub(super) fn reported(&self) -> Option<ReportedMonth> {
+        let adjusted = self.adjusted.filter(|_| self.complete)?;
+        let measured = self.shown.measured?;
+        Some(ReportedMonth {
+            month: self.shown.month,
+            measured,
+            most: self.shown.measured_high.unwrap_or(f64::INFINITY),
+            adjusted,
+        })
     }
 }
 

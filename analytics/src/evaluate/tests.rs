@@ -98,6 +98,7 @@ struct Case {
     neighbour: Option<(model::StationId, Vec<DailyTemperature>)>,
     places: Vec<(Place, ZoneRules)>,
     meters: Vec<MeterInput>,
+    frozen: Vec<laws::Frozen>,
 }
 
 impl Case {
@@ -112,6 +113,7 @@ impl Case {
             neighbour: None,
             places: Vec::new(),
             meters: Vec::new(),
+            frozen: Vec::new(),
         };
         let gas = facts("gas", Carrier::NaturalGas, Direction::Import, MeterRole::Compared);
         case.add(gas, series(BaseUnit::Litre, gas_litres, |d| share * gas_litres(d)));
@@ -144,6 +146,7 @@ impl Case {
             neighbour: self.neighbour.as_ref().map(|(name, days)| (name.clone(), days.as_slice())),
             places: self.places.clone(),
             catalog: Digest([7; 32]),
+            frozen: self.frozen.clone(),
         })
     }
 }
@@ -185,6 +188,7 @@ fn project() -> Project {
             ape_code: None,
             meters: Vec::new(),
         }],
+        grant: model::Grant::default(),
         declared: vec![DeclaredValue { kpi: "4.c.2".to_owned(), value: 0.01, source: "APE".to_owned() }],
         terms: model::Terms::default(),
     }
@@ -198,6 +202,7 @@ fn scheme() -> Scheme {
         authority: String::new(),
         default_factor_set: model::FactorSetId::new("planted").unwrap(),
         yearly: None,
+        rules: crate::scheme::SchemeRules::default(),
         kpis: vec![
             kpi("4.c.2", KpiMeasure::PrimaryEnergySaved, KpiUnit::GigawattHour, Target::Declared),
             kpi("final", KpiMeasure::FinalEnergySaved, KpiUnit::MegawattHour, Target::AtLeast(1.0)),

@@ -36,9 +36,11 @@ impl CostMonth {
 fn tariffs<'a>(project: &'a Project, meter: &'a MeterFacts) -> impl Iterator<Item = &'a Tariff> {
     let of = move |t: &&Tariff| t.meter.as_ref() == Some(&meter.id);
     let own = project.terms.tariffs.iter().any(|t| of(&t));
-    project.terms.tariffs.iter().filter(move |t| {
-        if own { of(t) } else { t.meter.is_none() && t.carrier == meter.carrier }
-    })
+    project
+        .terms
+        .tariffs
+        .iter()
+        .filter(move |t| if own { of(t) } else { t.meter.is_none() && t.carrier == meter.carrier })
 }
 
 /// Millionths of a euro per unit, for each day of the month with the number of days it holds; `None` where a day has no

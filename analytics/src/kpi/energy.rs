@@ -26,8 +26,7 @@ pub(super) fn primary(context: &Context<'_>) -> Outcome {
 /// kWh of primary energy, renewable and not.
 pub(super) fn total_primary(context: &Context<'_>) -> Outcome {
     weighted_savings(context, "avoided_x_pci_x_fp_total", |meter| {
-        let kinds =
-            [FactorKind::HeatingValue, FactorKind::PrimaryNonrenewable, FactorKind::PrimaryRenewable];
+        let kinds = [FactorKind::HeatingValue, FactorKind::PrimaryNonrenewable, FactorKind::PrimaryRenewable];
         let (_, uses) = product(context, meter.carrier, &kinds)?;
         let value = |kind| uses.iter().find(|f| f.kind == kind).map_or(0.0, |f| f.value);
         let primary = value(FactorKind::PrimaryNonrenewable) + value(FactorKind::PrimaryRenewable);

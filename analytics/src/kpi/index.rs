@@ -58,8 +58,7 @@ pub(super) fn operational(context: &Context<'_>) -> Outcome {
     outcome.chain.divisor = Some(Divisor { what: "gross_volume", value: volume, unit: "m3" });
     let of = |value: f64| value / volume;
     // The best end of the band is the lower one.
-    let amount =
-        Amount { worse: of(sum.worse), best: of(sum.best), low: of(sum.low), high: of(sum.worse) };
+    let amount = Amount { worse: of(sum.worse), best: of(sum.best), low: of(sum.low), high: of(sum.worse) };
     outcome.amount = Some(amount).filter(|_| !withheld && 0 < metered && 0.0 < volume);
     outcome
 }

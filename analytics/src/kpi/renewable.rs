@@ -8,10 +8,7 @@ use super::{Amount, Context, Outcome};
 use crate::result::KpiPart;
 
 const fn is_renewable(carrier: Carrier) -> bool {
-    matches!(
-        carrier,
-        Carrier::OnSitePv | Carrier::SolarThermal | Carrier::SmallWind | Carrier::SmallHydro
-    )
+    matches!(carrier, Carrier::OnSitePv | Carrier::SolarThermal | Carrier::SmallWind | Carrier::SmallHydro)
 }
 
 /// kWh made in the reporting months.
@@ -60,10 +57,8 @@ pub(super) fn capacity(context: &Context<'_>) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.chain.formula = "sum_of_nominal_power";
     let plants = &context.project.terms.plants;
-    let counted: Vec<_> = plants
-        .iter()
-        .filter(|p| is_renewable(p.carrier) && p.in_service < year_end(context.year))
-        .collect();
+    let counted: Vec<_> =
+        plants.iter().filter(|p| is_renewable(p.carrier) && p.in_service < year_end(context.year)).collect();
     for plant in &counted {
         outcome.chain.parts.push(KpiPart {
             meter: None,
@@ -81,7 +76,7 @@ pub(super) fn capacity(context: &Context<'_>) -> Outcome {
         let about = format!("project:{} {}", context.project.id, context.year);
         let says = "the project file states no renewable plant in service by the end of the year";
         let rule = "CO30: additional capacity of renewable energy production, as the documents state it";
-        outcome.withhold(Finding::new("kpi.plant_missing", Severity::Blocks, about, says, rule));
+        outcome.withhold(Finding::new("kpi.plant_missing", Severity::Note, about, says, rule));
         return outcome;
     }
     let sum: f64 = counted.iter().map(|p| p.nominal_kw).sum();

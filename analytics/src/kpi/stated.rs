@@ -2,8 +2,6 @@
 //!
 //! Must never: take the declared value for the one after the works.
 
-use model::{Finding, Severity};
-
 use super::{Amount, Context, Outcome};
 use crate::result::KpiPart;
 use crate::scheme::KpiDefinition;
@@ -25,13 +23,8 @@ pub(super) fn stated(context: &Context<'_>, definition: &KpiDefinition) -> Outco
     let mut outcome = Outcome::default();
     outcome.chain.formula = "as_stated";
     let Some(stated) = context.project.terms.stated.iter().find(|s| s.kpi == definition.code) else {
-        let about = format!("kpi:{} {}", definition.code, context.year);
-        let says = format!("no document states the value of {} after the works", definition.code);
-        let rule = "an indicator that no meter measures is stated with its document";
-        outcome.withhold(
-            Finding::new("kpi.stated_missing", Severity::Blocks, about, says, rule)
-                .with("kpi", &definition.code),
-        );
+        // What no meter measures has no figure of ours: its value is the one a person records.
+        outcome.because.insert("kpi.stated".to_owned());
         return outcome;
     };
     let unit = definition.unit.symbol();

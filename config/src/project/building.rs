@@ -135,8 +135,9 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>) -> Option<MeterRead> {
     );
     let role =
         table.parsed_or("role", "\"compared\", \"new\" or \"sub\"", MeterRole::Compared, MeterRole::parse);
-    let parent = table
-        .parsed_optional("parent", "the id of the meter that this one is a part of", |t| MeterId::new(t).ok());
+    let parent = table.parsed_optional("parent", "the id of the meter that this one is a part of", |t| {
+        MeterId::new(t).ok()
+    });
     let expected = supply_point_form(carrier);
     let supply_point = table
         .parsed_optional("supply_point", expected, |t| is_supply_point(carrier, t).then(|| t.to_owned()));

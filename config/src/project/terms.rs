@@ -115,27 +115,22 @@ fn read_plant(table: &Table<'_, '_>) -> Option<Plant> {
     })
 }
 
-fn read_stated(
-    source: &Source<'_>,
-    table: &Table<'_, '_>,
-    scheme: Option<&Scheme>,
-) -> Option<StatedValue> {
+fn read_stated(source: &Source<'_>, table: &Table<'_, '_>, scheme: Option<&Scheme>) -> Option<StatedValue> {
     let kpi = table.text("kpi", "a KPI code of the scheme that no meter measures");
     let value = table.number("value", "a number from 0, in the unit of the KPI", |n| 0.0 <= n);
     let text = table.text("source", SOURCE);
     table.finish();
     let kpi = kpi?;
     if let Some(scheme) = scheme {
-        let stated: Vec<&str> = scheme
-            .kpis
-            .iter()
-            .filter(|k| k.measure == KpiMeasure::Stated)
-            .map(|k| k.code.as_str())
-            .collect();
+        let stated: Vec<&str> =
+            scheme.kpis.iter().filter(|k| k.measure == KpiMeasure::Stated).map(|k| k.code.as_str()).collect();
         if !stated.contains(&kpi.as_str()) {
             let says = format!("{kpi:?} is no KPI of {} that a document states", scheme.id);
-            let next =
-                if stated.is_empty() { "leave it out".to_owned() } else { format!("use one of {}", list(&stated)) };
+            let next = if stated.is_empty() {
+                "leave it out".to_owned()
+            } else {
+                format!("use one of {}", list(&stated))
+            };
             source.report_at(&table.at("kpi"), says, next);
         }
     }

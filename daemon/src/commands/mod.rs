@@ -2,12 +2,15 @@
 //!
 //! Must never: share state between commands; what two need stands in the modules above.
 
+pub(crate) mod baseline;
 pub(crate) mod bench;
 pub(crate) mod bench_mqtt;
 pub(crate) mod catalog;
 pub(crate) mod check;
 pub(crate) mod counter;
 pub(crate) mod demo;
+pub(crate) mod explain;
+pub(crate) mod forecast;
 pub(crate) mod import;
 pub(crate) mod meter;
 pub(crate) mod probe;

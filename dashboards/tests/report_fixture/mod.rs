@@ -9,8 +9,8 @@ use analytics::degree_days::fill::{Filling, Season, SeasonDifference};
 use analytics::factors::{CarrierFactors, FactorSet};
 use analytics::places::{ClimaticZone, Place};
 use analytics::result::{
-    Baseline, BaselineModel, BaselinePoint, FitQuality, KpiChain, KpiResult, LegalDegreeDays, MeterMonth, MeterTotals,
-    MeterYear, MonthSource, ProjectYear, Verdict, WeatherPeriod, YearWeather,
+    Baseline, BaselineModel, BaselinePoint, FitQuality, KpiChain, KpiResult, LegalDegreeDays, MeterMonth,
+    MeterTotals, MeterYear, MonthSource, ProjectYear, Verdict, WeatherPeriod, YearWeather,
 };
 use analytics::scheme::{CountsFrom, KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target, YearlyObligation};
 use analytics::text::Texts;
@@ -346,6 +346,7 @@ fn project(meters: &[MeterYear]) -> Project {
                 of("palestra"),
             ),
         ],
+        grant: model::Grant::default(),
         declared: vec![DeclaredValue {
             kpi: "4.c.2".to_owned(),
             value: 60.0,
@@ -437,6 +438,7 @@ fn scheme() -> Scheme {
             channel: "posta elettronica certificata, a firma del legale rappresentante".to_owned(),
             citation: "bando, par. 7.1".to_owned(),
         }),
+        rules: analytics::scheme::SchemeRules::default(),
         kpis: kpis().into_iter().map(|k| k.definition).collect(),
     }
 }
