@@ -330,3 +330,81 @@ fn a_file_that_is_no_project_is_refused() {
     let error = load_project(&file, &catalog()).unwrap_err().to_string();
     assert!(error.contains("p.toml:1: "), "{error}");
 }
+
+const TERMS: &str = r#"
+[[factor]]
+carrier = "natural_gas"
+factor = "co2_kg_per_kwh"
+value = 0.21
+source = "certificato"
+
+[[tariff]]
+carrier = "natural_gas"
+from = 2024-01-01
+to = 2024-12-31
+eur_per_unit = 0.854217
+source = "contratto"
+
+[[plant]]
+name = "tetto"
+carrier = "on_site_pv"
+nominal_kw = 19.8
+in_service = 2021-09-01
+source = "collaudo"
+
+[normalise]
+reference = "legal"
+"#;
+
+#[test]
+fn what_stands_beside_the_meters_is_read_exactly() {
+    let (project, _) = parse(&format!("{EXAMPLE}{TERMS}")).unwrap();
+    let terms = &project.terms;
+    assert_eq!((terms.factors[0].kind, terms.factors[0].value), (model::FactorKind::Co2, 0.21));
+    let tariff = &terms.tariffs[0];
+    assert_eq!((tariff.microeuro_per_unit, tariff.to), (854_217, Some(day(2025, 1, 1))));
+    assert_eq!(terms.plants[0].nominal_kw, 19.8);
+    assert_eq!(terms.reference, model::ReferenceYear::Legal);
+    let (plain, _) = parse(EXAMPLE).unwrap();
+    assert_eq!(plain.terms, model::Terms::default());
+}
+
+#[test]
+fn wrong_terms_are_refused_with_their_place() {
+    for (from, to, says) in [
+        ("value = 0.21", "value = 21", "from 0 to 10"),
+        ("0.854217", "0.8542171", "at most six decimals"),
+        ("to = 2024-12-31", "to = 2023-12-31", "is before `from`"),
+        ("source = \"collaudo\"", "", "source"),
+        ("\"legal\"", "\"mean\"", "\"typical\" or \"legal\""),
+        ("from = 2024", "meter = \"nessuno\"\nfrom = 2024", "which is no meter of it here"),
+        (
+            "[normalise]",
+            "[[stated]]\nkpi = \"x\"\nvalue = 1\nsource = \"s\"\n[normalise]",
+            "no KPI of piemonte-por-fesr-2014-20-4c1 that a document states",
+        ),
+    ] {
+        assert!(TERMS.contains(from), "{from}");
+        let problems = parse(&format!("{EXAMPLE}{}", TERMS.replacen(from, to, 1))).unwrap_err();
+        assert!(problems.iter().any(|p| p.contains(says)), "{to}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_part_names_its_whole() {
+    let part = "\n[[building.meter]]\nid = \"uffici\"\nname = \"Uffici\"\ncarrier = \"grid_electricity\"\n\
+                role = \"sub\"\nparent = \"municipio-elettrico\"\nceiling_per_hour = 10.0\n";
+    let with = |part: &str| EXAMPLE.replacen("\n[[declared]]", &format!("{part}\n[[declared]]"), 1);
+    let (project, _) = parse(&with(part)).unwrap();
+    let meter = &project.buildings[0].meters[2];
+    assert_eq!(meter.parent.as_ref().map(model::MeterId::as_str), Some("municipio-elettrico"));
+    for (from, to, says) in [
+        ("municipio-elettrico", "nessuno", "no meter \"nessuno\""),
+        ("municipio-elettrico", "municipio-gas", "measures natural_gas"),
+        ("municipio-elettrico", "uffici", "a part of itself"),
+        ("role = \"sub\"\n", "", "only a sub-meter"),
+    ] {
+        let problems = parse(&with(&part.replacen(from, to, 1))).unwrap_err();
+        assert!(problems.iter().any(|p| p.contains(says)), "{to}: {problems:?}");
+    }
+}

@@ -31,7 +31,9 @@ pub(super) fn year(
 ) -> BalanceYear {
     let node = Node { meters };
     // Hours are made once, where some meter has no finer slots.
-    let hours: Vec<Option<SlotSeries>> = meters.iter().map(|m| m.slots.map(SlotSeries::hours)).collect();
+    let quarters = node.has_quarters();
+    let hours: Vec<Option<SlotSeries>> =
+        meters.iter().map(|m| m.slots.filter(|_| !quarters).map(SlotSeries::hours)).collect();
     let shown = meters.first().map(|m| m.months).unwrap_or_default();
     let months: Vec<BalanceMonth> = shown
         .iter()
@@ -75,6 +77,11 @@ fn total(months: &[BalanceMonth]) -> Balance {
 }
 
 impl Node<'_> {
+    /// Whether every meter has quarter-hours.
+    fn has_quarters(&self) -> bool {
+        self.meters.iter().all(|m| m.slots.is_some_and(|s| s.length == SlotLength::Quarter))
+    }
+
     fn has(&self, direction: Direction) -> bool {
         self.meters.iter().any(|m| m.facts.direction == direction)
     }
@@ -134,8 +141,7 @@ impl Node<'_> {
         (from, to): (Instant, Instant),
         hours: &[Option<SlotSeries>],
     ) -> Option<(Slots, SlotLength)> {
-        let all_quarters =
-            self.meters.iter().all(|m| m.slots.is_some_and(|s| s.length == SlotLength::Quarter));
+        let all_quarters = self.has_quarters();
         let length = if all_quarters { SlotLength::Quarter } else { SlotLength::Hour };
         let count = usize::try_from((to.millis() - from.millis()) / length.millis()).ok()?;
         let nothing = || vec![Slot::NOTHING; count];

@@ -34,6 +34,38 @@ fn facts(id: &str, carrier: Carrier, direction: Direction, role: MeterRole) -> M
     }
 }
 
+/// A project with nothing but its name.
+fn planted_project() -> Project {
+    let day = NaiveDate::from_ymd_opt(2025, 1, 1).unwrap();
+    Project {
+        id: model::ProjectId::new("p").unwrap(),
+        title: String::new(),
+        cup: String::new(),
+        scheme: model::SchemeId::new("s").unwrap(),
+        factor_set: model::FactorSetId::new("f").unwrap(),
+        beneficiary: model::Beneficiary {
+            name: String::new(),
+            tax_code: String::new(),
+            legal_representative: String::new(),
+        },
+        dates: model::ProjectDates {
+            baseline_from: day,
+            baseline_to: day,
+            works_from: day,
+            completed: day,
+            expenses_closed: None,
+            final_payment: None,
+        },
+        facility: None,
+        zone: ROME,
+        station: model::StationId::new("t").unwrap(),
+        buildings: Vec::new(),
+        declared: Vec::new(),
+        terms: model::Terms::default(),
+        grant: model::Grant::default(),
+    }
+}
+
 fn year_bounds(year: i32) -> (Instant, Instant) {
     let first = |year| Month::new(year, 1).unwrap().bounds(ROME).0;
     (first(year), first(year + 1))
@@ -306,8 +338,11 @@ fn more_exported_than_produced_is_a_finding_and_no_share() {
     let pv = pv(&all);
     let balances = year(&[pv.meter(&building), out.meter(&building)], ROME);
     let b = of_project(&balances, Vector::Electricity).unwrap().months[0].balance;
-    identities(&b);
+    assert_eq!(b.produced.amount, b.self_consumed.amount + b.exported.amount);
     assert_eq!(b.share(), None);
+    let said = findings::of(&planted_project(), &balances, &[]);
+    let said: Vec<_> = said.iter().map(|f| (f.code, f.severity)).collect();
+    assert_eq!(said, [("balance.export_exceeds", Severity::Blocks)]);
 }
 
 proptest! {
@@ -361,6 +396,53 @@ fn hours_of_quarters_hold_the_same_energy() {
     let of = |s: &SlotSeries| s.slots.iter().map(|s| s.amount).sum::<i64>();
     assert_eq!(of(&quarters), of(&hours));
     assert_eq!(hours.slots.len() * 4, quarters.slots.len());
-    let day = NaiveDate::from_ymd_opt(2025, 1, 2).unwrap();
-    assert_eq!(Month::of(day), Month::new(2025, 1).unwrap());
+}
+
+/// Ten meters, a year of quarter-hours: what a page may wait for. The bound is wide because machines are shared.
+#[test]
+fn ten_meters_and_a_year_of_quarter_hours_are_balanced_in_a_moment() {
+    let (from, to) = year_bounds(2025);
+    let of = |id: &str, direction, law: &dyn Fn(i64) -> i64| {
+        let facts = facts(id, Carrier::GridElectricity, direction, MeterRole::New);
+        let settings = SeriesSettings::of(&facts, ROME, 900);
+        let mut slots = SlotBuilder::new(SlotLength::Quarter, (from, to), &settings);
+        let (mut series, mut total) = (Accumulator::new(settings), 0);
+        for i in 0..=(to.millis() - from.millis()) / QUARTER {
+            let at = from.plus_millis(i * QUARTER);
+            slots.push(at, total);
+            series.push(at, total);
+            total += law(i);
+        }
+        let mut planted = Planted::of_totals(facts, &[], SlotLength::Quarter);
+        let values = series.snapshot(to);
+        for row in &mut planted.months {
+            let value = values.get(row.month).unwrap();
+            row.measured = Some(value.amount as f64 / 1000.0);
+            row.measured_low = row.measured;
+            row.measured_high = row.measured;
+            row.coverage_ratio = 1.0;
+            row.reporting = true;
+        }
+        planted.slots = Some(slots.finish());
+        planted
+    };
+    let mut meters = Vec::new();
+    for i in 0..10 {
+        let id = format!("m{i}");
+        meters.push(match i % 3 {
+            0 => of(&id, Direction::Production, &made),
+            1 => of(&id, Direction::Export, &|i| fed_in(i) / 2),
+            _ => of(&id, Direction::Import, &drawn),
+        });
+    }
+    let building = building();
+    let known: Vec<BalanceMeter<'_>> = meters.iter().map(|m| m.meter(&building)).collect();
+    let begin = std::time::Instant::now();
+    let balances = year(&known, ROME);
+    let took = begin.elapsed();
+    println!("ten meters, a year of quarter-hours: {took:?}");
+    assert!(took < std::time::Duration::from_secs(2), "{took:?}");
+    let whole = of_project(&balances, Vector::Electricity).unwrap();
+    assert_eq!(whole.reporting.grain, Grain::Slots(SlotLength::Quarter));
+    assert_eq!(whole.reporting.measured_ratio, 1.0);
 }
