@@ -297,7 +297,8 @@ impl Runtime {
                 }
             }
         }
-        for finding in forecast.iter().flat_map(|f| &f.findings) {
+        let weighty = |f: &&Finding| Severity::Note < f.severity;
+        for finding in forecast.iter().flat_map(|f| &f.findings).filter(weighty) {
             self.report(finding.clone());
         }
         ProjectFigures { project, years, forecast }
