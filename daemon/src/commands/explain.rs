@@ -12,7 +12,7 @@ use analytics::result::ProjectYear;
 use chrono::NaiveDate;
 use clap::Args;
 use model::time::day_start;
-use model::{Digest, Instant, MeterFacts, Month, Project, ProjectId, Quality, SeriesKey, Value, Zone};
+use model::{Digest, Instant, MeterFacts, Month, Project, ProjectId, Quality, SeriesKey, Value};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use store::{Store, StoredReading};
@@ -90,8 +90,8 @@ fn evidence(store: &Store, year: &ProjectYear, figure: &str) -> anyhow::Result<E
     Ok(all)
 }
 
-/// How far from a month's end the neighbouring reading is looked for, in milliseconds: 62 days.
-const NEIGHBOUR_MILLIS: i64 = 62 * 24 * 3_600_000;
+/// How far from a month's ends the neighbouring reading is looked for, in milliseconds: an hour, two days, 62 days.
+const NEIGHBOUR_MILLIS: [i64; 3] = [3_600_000, 2 * 24 * 3_600_000, 62 * 24 * 3_600_000];
 
 fn of_month(
     store: &Store,
@@ -121,12 +121,18 @@ fn of_month(
     })?;
     if 0 < known.readings {
         known.digest = Some(Digest(hash.finalize().into()));
-        let before = begin.plus_millis(-NEIGHBOUR_MILLIS);
-        store.for_each_reading(&key, Some(before), Some(begin), &mut |reading| {
-            known.before = fact(reading).or(known.before);
-            ControlFlow::Continue(())
-        })?;
-        let after = end.plus_millis(NEIGHBOUR_MILLIS);
+        // Nearly always it is near; the whole span is read only where it is not.
+        for millis in NEIGHBOUR_MILLIS {
+            let before = begin.plus_millis(-millis);
+            store.for_each_reading(&key, Some(before), Some(begin), &mut |reading| {
+                known.before = fact(reading).or(known.before);
+                ControlFlow::Continue(())
+            })?;
+            if known.before.is_some() {
+                break;
+            }
+        }
+        let after = end.plus_millis(NEIGHBOUR_MILLIS[2]);
         store.for_each_reading(&key, Some(end), Some(after), &mut |reading| {
             known.after = fact(reading);
             if known.after.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -137,11 +143,11 @@ fn of_month(
         known.filed += 1;
         known.filed_amount = known.filed_amount.saturating_add(interval.amount);
     }
-    known.bills = bills(store, facts, month, project.zone)?;
+    known.bills = bills(store, facts, month)?;
     Ok(known)
 }
 
-fn bills(store: &Store, facts: &MeterFacts, month: Month, _zone: Zone) -> anyhow::Result<Vec<BillFact>> {
+fn bills(store: &Store, facts: &MeterFacts, month: Month) -> anyhow::Result<Vec<BillFact>> {
     if facts.direction != model::Direction::Import || facts.role == model::MeterRole::Sub {
         return Ok(Vec::new());
     }
