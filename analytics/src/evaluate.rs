@@ -10,16 +10,17 @@ use model::{
     MonthlySeries, Project, Severity, StationId,
 };
 
+use crate::balance::{self, BalanceMeter, SlotSeries};
 use crate::counter::Decision;
-use crate::factors::FactorSet;
+use crate::factors::{FactorSet, Factors};
 use crate::kpi;
 use crate::places::{Place, ZoneRules};
-use crate::result::{MonthReadings, ProjectYear};
+use crate::result::{MeterYear, MonthReadings, ProjectYear};
 use crate::scheme::Scheme;
 use crate::series::DatedFinding;
 
 /// Version of the computing rules; changes whenever the same inputs may give another figure.
-pub const RULES: &str = "2";
+pub const RULES: &str = "3";
 
 /// Share of a period's time that must be measured for it to be used: 0.9, CalTRACK 2.0 §2.2.1.2 and §2.2.3.2.
 pub const COVERAGE_MIN: f64 = 0.9;
@@ -44,6 +45,8 @@ pub struct YearInput<'a> {
     pub places: Vec<(Place, ZoneRules)>,
     /// Digest of the catalogue files used: scheme and factor set.
     pub catalog: Digest,
+    /// Baselines that a person accepted, in any order.
+    pub frozen: Vec<laws::Frozen>,
 }
 
 /// What is known of one meter.
@@ -52,6 +55,8 @@ pub struct MeterInput {
     pub meter: MeterId,
     /// From the meter's own totals: [`crate::series::Accumulator::snapshot`] at the first instant of `until`.
     pub months: MonthlySeries,
+    /// Its quarter-hours or hours of the year, where it has them and a balance needs them.
+    pub slots: Option<SlotSeries>,
     /// Of its supply point, in any order.
     pub bills: Vec<BilledPeriod>,
     /// What its counter did: [`crate::series::Accumulator::findings`]. Months that are not used are left out.
@@ -80,6 +85,7 @@ impl MeterInput {
         Self {
             meter,
             months: MonthlySeries::empty(unit),
+            slots: None,
             bills: Vec::new(),
             findings: Vec::new(),
             decisions: Vec::new(),
@@ -96,6 +102,7 @@ impl MeterInput {
 
 mod acts;
 mod digest;
+pub mod laws;
 pub(crate) mod meter;
 mod months;
 mod weather;
@@ -124,11 +131,15 @@ pub fn evaluate(input: &YearInput<'_>) -> ProjectYear {
     // Sums do not depend on the order of the project file.
     assessed.sort_by(|a, b| a.meter.cmp(&b.meter));
     findings.extend(year_finding(input, &context));
+    let balances = balances(input, &meters, &mut findings);
+    findings.extend(validity(input));
     let (kpis, kpi_findings) = kpi::all(&kpi::Context {
         project,
         scheme: &input.scheme,
-        factors: &input.factors,
+        factors: Factors { set: &input.factors, own: &project.terms.factors },
         meters: &assessed,
+        years: &meters,
+        balances: &balances,
         whole_year: context.reporting_months() == 12,
         year: input.year,
     });
@@ -146,9 +157,57 @@ pub fn evaluate(input: &YearInput<'_>) -> ProjectYear {
         meters,
         weather,
         kpis,
+        balances,
         findings,
         provenance: digest::provenance(input),
     }
+}
+
+/// The project's factor set was superseded within or before the year, or did not hold yet when the baseline began. The
+/// figures stay on it: both sides of a comparison use one set.
+fn validity(input: &YearInput<'_>) -> Option<Finding> {
+    let set = &input.factors;
+    let begin = input.project.dates.baseline_from;
+    let end = NaiveDate::from_ymd_opt(input.year, 12, 31).unwrap_or(NaiveDate::MAX);
+    let straddles =
+        set.valid_to.is_some_and(|to| to < end) || set.valid_from.is_some_and(|from| begin < from);
+    let show = |day: Option<NaiveDate>| day.map_or_else(|| "-".to_owned(), |day| day.to_string());
+    let (from, to) = (show(set.valid_from), show(set.valid_to));
+    let says = format!(
+        "factor set {} was valid from {from} to {to}, and the comparison reaches from {begin} to {end}; it stays on \
+         this one set, as the declared values were computed with it",
+        set.id
+    );
+    let rule = "one named set for both sides of a comparison, the one of the ex-ante certificate";
+    straddles.then(|| {
+        Finding::new(
+            "factor.validity",
+            Severity::Note,
+            format!("factors:{} {}", set.id, input.year),
+            says,
+            rule,
+        )
+        .with("set", &set.id)
+        .with("from", from)
+        .with("to", to)
+        .with("begin", begin)
+        .with("end", end)
+    })
+}
+
+/// The energy balances, with what they and the tree of sub-meters say.
+fn balances(
+    input: &YearInput<'_>,
+    meters: &[MeterYear],
+    findings: &mut Vec<Finding>,
+) -> Vec<balance::BalanceYear> {
+    let slots = |year: &MeterYear| {
+        input.meters.iter().find(|m| m.meter == year.meter.id).and_then(|m| m.slots.as_ref())
+    };
+    let known: Vec<BalanceMeter<'_>> = meters.iter().map(|m| BalanceMeter::of(m, slots(m))).collect();
+    let balances = balance::year(&known, input.project.zone);
+    findings.extend(balance::judge(&input.project, &known, &balances, &balance::limits(&input.scheme)));
+    balances
 }
 
 /// Whether the year has twelve reporting months; if not, its KPI are not judged.

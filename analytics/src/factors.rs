@@ -3,7 +3,7 @@
 //! Must never: mix two sets in one comparison, or stand in for a factor that a set does not have.
 
 use chrono::NaiveDate;
-use model::{Carrier, FactorSetId};
+use model::{Carrier, FactorKind, FactorSetId, OwnFactor};
 
 /// One published set of factors. Superseded by another id, never edited.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,11 +32,93 @@ pub struct CarrierFactors {
     /// g per GJ of fuel burnt on site.
     pub nox_g_per_gj: Option<f64>,
     pub pm10_g_per_gj: Option<f64>,
+    /// Tonnes of oil equivalent per Smc, kg or kWh.
+    pub toe_per_unit: Option<f64>,
+}
+
+impl CarrierFactors {
+    #[must_use]
+    pub fn value(&self, kind: FactorKind) -> Option<f64> {
+        match kind {
+            FactorKind::HeatingValue => Some(self.kwh_per_unit),
+            FactorKind::PrimaryNonrenewable => self.primary_nonrenewable,
+            FactorKind::PrimaryRenewable => self.primary_renewable,
+            FactorKind::Co2 => self.co2_kg_per_kwh,
+            FactorKind::Nox => self.nox_g_per_gj,
+            FactorKind::Pm10 => self.pm10_g_per_gj,
+            FactorKind::OilEquivalent => self.toe_per_unit,
+        }
+    }
 }
 
 impl FactorSet {
     #[must_use]
     pub fn of(&self, carrier: Carrier) -> Option<&CarrierFactors> {
         self.carriers.iter().find(|c| c.carrier == carrier)
+    }
+}
+
+/// A factor as a figure used it: enough to print it beside the figure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FactorUse {
+    pub carrier: Carrier,
+    pub kind: FactorKind,
+    pub value: f64,
+    /// `kWh/Smc`, `kg/kWh`.
+    pub unit: String,
+    pub source: String,
+    /// First and last day of validity of the set; `None` where the set states none, and of a project's own factor.
+    pub valid_from: Option<NaiveDate>,
+    pub valid_to: Option<NaiveDate>,
+    /// Typed by a person for this project in place of the set's.
+    pub own: bool,
+}
+
+/// The one set of a project, with the factors that a person typed for it. Both sides of a comparison use it.
+#[derive(Debug, Clone, Copy)]
+pub struct Factors<'a> {
+    pub set: &'a FactorSet,
+    pub own: &'a [OwnFactor],
+}
+
+impl Factors<'_> {
+    /// The project's own factor, else the set's; `None` where neither has one.
+    #[must_use]
+    pub fn find(&self, carrier: Carrier, kind: FactorKind) -> Option<FactorUse> {
+        let unit = kind.unit(carrier);
+        if let Some(own) = self.own.iter().find(|f| f.carrier == carrier && f.kind == kind) {
+            let (value, source) = (own.value, own.source.clone());
+            return Some(FactorUse {
+                carrier,
+                kind,
+                value,
+                unit,
+                source,
+                valid_from: None,
+                valid_to: None,
+                own: true,
+            });
+        }
+        let value = match self.set.of(carrier) {
+            Some(factors) => factors.value(kind)?,
+            // Whatever is counted in kWh holds one kWh per kWh.
+            None if kind == FactorKind::HeatingValue
+                && carrier.base_unit() == model::BaseUnit::WattHour
+                && self.own.iter().any(|f| f.carrier == carrier) =>
+            {
+                1.0
+            }
+            None => return None,
+        };
+        Some(FactorUse {
+            carrier,
+            kind,
+            value,
+            unit,
+            source: self.set.source.clone(),
+            valid_from: self.set.valid_from,
+            valid_to: self.set.valid_to,
+            own: false,
+        })
     }
 }

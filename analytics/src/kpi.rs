@@ -4,26 +4,36 @@
 
 use std::collections::BTreeSet;
 
-use model::{Finding, Project, Severity};
+use model::{Carrier, FactorKind, Finding, Project, Severity};
 
+use crate::balance::{BalanceYear, Vector};
 use crate::evaluate::meter::Assessment;
-use crate::factors::FactorSet;
-use crate::result::{KpiResult, Verdict};
-use crate::scheme::{KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target};
+use crate::factors::{FactorUse, Factors};
+use crate::result::{KpiChain, KpiPart, KpiResult, MeterYear, Verdict};
+use crate::scheme::{KpiDefinition, KpiMeasure, Scheme, Target};
 use crate::uncertainty::Uncertain;
 
+mod cost;
 mod emissions;
 mod energy;
+mod index;
+mod renewable;
 mod self_consumption;
+mod stated;
+
+pub use cost::{CostMonth, of_month as cost_of_month};
 
 /// What every KPI of a project and year is computed from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) project: &'a Project,
     pub(crate) scheme: &'a Scheme,
-    pub(crate) factors: &'a FactorSet,
+    pub(crate) factors: Factors<'a>,
     /// In order of id.
     pub(crate) meters: &'a [Assessment],
+    /// The same meters as they are shown, in the order of the project file.
+    pub(crate) years: &'a [MeterYear],
+    pub(crate) balances: &'a [BalanceYear],
     /// Whether all twelve months are reporting months.
     pub(crate) whole_year: bool,
     pub(crate) year: i32,
@@ -45,12 +55,21 @@ struct Outcome {
     amount: Option<Amount>,
     findings: Vec<Finding>,
     because: BTreeSet<String>,
+    chain: KpiChain,
 }
 
 impl Outcome {
     fn withhold(&mut self, finding: Finding) {
         self.because.insert(finding.code.to_owned());
         self.findings.push(finding);
+    }
+
+    fn used(&mut self, factors: Vec<FactorUse>) {
+        for factor in factors {
+            if !self.chain.factors.contains(&factor) {
+                self.chain.factors.push(factor);
+            }
+        }
     }
 }
 
@@ -74,10 +93,24 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         KpiMeasure::Co2Avoided => emissions::co2(context),
         KpiMeasure::NoxAvoided => emissions::nox(context),
         KpiMeasure::Pm10Avoided => emissions::pm10(context),
-        KpiMeasure::SelfConsumedShare => self_consumption::share(context),
+        KpiMeasure::SelfConsumedShare => self_consumption::share(context, Vector::Electricity),
+        KpiMeasure::HeatSelfConsumedShare => self_consumption::share(context, Vector::Heat),
+        KpiMeasure::TotalPrimaryEnergySaved => energy::total_primary(context),
+        KpiMeasure::OilEquivalentSaved => energy::oil_equivalent(context),
+        KpiMeasure::CostAvoided => cost::avoided(context),
+        KpiMeasure::RenewableProduced => renewable::produced(context),
+        KpiMeasure::RenewableCapacity => renewable::capacity(context),
+        KpiMeasure::OperationalPrimaryIndex => index::operational(context),
+        KpiMeasure::FloorArea => stated::floor_area(context),
+        KpiMeasure::Stated => stated::stated(context, definition),
     };
     let about = format!("kpi:{} {}", definition.code, context.year);
-    let factor = per_unit(definition.measure, definition.unit);
+    let factor = definition
+        .measure
+        .units()
+        .iter()
+        .find(|(unit, _)| *unit == definition.unit)
+        .map(|(_, factor)| *factor);
     if factor.is_none() {
         let says = format!("{} cannot be stated in {}", definition.measure.code(), definition.unit.symbol());
         let rule = "a KPI is stated in the unit of its scheme";
@@ -111,18 +144,28 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         high: pick(|a| a.high),
         attainment_ratio: achieved.zip(target).filter(|(_, t)| *t != 0.0).map(|(a, t)| a / t),
         verdict: match achieved.zip(target) {
-            Some((achieved, target)) if target <= achieved => Verdict::Reached,
+            Some((achieved, target)) if reaches(definition, achieved, target) => Verdict::Reached,
             Some(_) => Verdict::Missed,
             None => Verdict::Undetermined,
         },
         because: outcome.because.into_iter().collect(),
+        chain: KpiChain { scale: factor.unwrap_or(1.0), ..outcome.chain },
     };
     (result, outcome.findings)
 }
 
+/// Whether a value is what was asked for. Of an index that should be low, what is declared is the most.
+pub(crate) fn reaches(definition: &KpiDefinition, value: f64, target: f64) -> bool {
+    match definition.target {
+        Target::AtMost(_) => value <= target,
+        Target::Declared if definition.measure.less_is_better() => value <= target,
+        Target::AtLeast(_) | Target::Declared => target <= value,
+    }
+}
+
 fn target(project: &Project, definition: &KpiDefinition) -> (Option<f64>, Option<String>) {
     match definition.target {
-        Target::AtLeast(limit) => (Some(limit).filter(|l| l.is_finite()), None),
+        Target::AtLeast(limit) | Target::AtMost(limit) => (Some(limit).filter(|l| l.is_finite()), None),
         Target::Declared => project
             .declared
             .iter()
@@ -131,30 +174,29 @@ fn target(project: &Project, definition: &KpiDefinition) -> (Option<f64>, Option
     }
 }
 
-/// By what a measure's own unit is multiplied; `None` when it cannot be stated in that unit.
-fn per_unit(measure: KpiMeasure, unit: KpiUnit) -> Option<f64> {
-    match (measure, unit) {
-        (KpiMeasure::FinalEnergySaved | KpiMeasure::PrimaryEnergySaved, KpiUnit::KilowattHour)
-        | (KpiMeasure::PrimaryEnergySavedPerEuro, KpiUnit::KilowattHourPerEuro)
-        | (KpiMeasure::Co2Avoided | KpiMeasure::NoxAvoided | KpiMeasure::Pm10Avoided, KpiUnit::Kilogram) => {
-            Some(1.0)
-        }
-        (KpiMeasure::FinalEnergySaved | KpiMeasure::PrimaryEnergySaved, KpiUnit::MegawattHour)
-        | (KpiMeasure::Co2Avoided | KpiMeasure::NoxAvoided | KpiMeasure::Pm10Avoided, KpiUnit::Tonne) => {
-            Some(1e-3)
-        }
-        (KpiMeasure::FinalEnergySaved | KpiMeasure::PrimaryEnergySaved, KpiUnit::GigawattHour) => Some(1e-6),
-        (KpiMeasure::SelfConsumedShare, KpiUnit::Percent) => Some(100.0),
-        _ => None,
+/// The factors of a carrier multiplied with each other, and as they were used.
+fn product(
+    context: &Context<'_>,
+    carrier: Carrier,
+    kinds: &[FactorKind],
+) -> Result<(f64, Vec<FactorUse>), Finding> {
+    let mut uses = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        uses.push(
+            context.factors.find(carrier, *kind).ok_or_else(|| factor_missing(context, carrier, *kind))?,
+        );
     }
+    Ok((uses.iter().map(|f| f.value).product(), uses))
 }
 
 /// Avoided energy of every compared meter times its factor (per display unit), added up as [`Uncertain`] does.
 fn weighted_savings(
     context: &Context<'_>,
-    mut factor: impl FnMut(&Assessment) -> Result<f64, Finding>,
+    formula: &'static str,
+    mut factor: impl FnMut(&Assessment) -> Result<(f64, Vec<FactorUse>), Finding>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
+    outcome.chain.formula = formula;
     let mut sum = Uncertain::exact(0.0);
     let (mut withheld, mut compared) = (false, 0);
     for meter in context.meters.iter().filter(|m| m.compared) {
@@ -162,7 +204,22 @@ fn weighted_savings(
         outcome.because.extend(meter.because.iter().cloned());
         withheld |= meter.withheld;
         match factor(meter) {
-            Ok(factor) => sum = sum.plus(&meter.avoided.clone().times(factor)),
+            Ok((factor, uses)) => {
+                let avoided = &meter.avoided;
+                sum = sum.plus(&avoided.clone().times(factor));
+                outcome.chain.parts.push(KpiPart {
+                    meter: Some(meter.meter.clone()),
+                    building: None,
+                    quantity: "avoided",
+                    worse: avoided.least(),
+                    best: avoided.best,
+                    high: avoided.most(),
+                    half_width: avoided.half_width(),
+                    unit: meter.carrier.base_unit().display().symbol(),
+                    factor,
+                });
+                outcome.used(uses);
+            }
             Err(finding) => {
                 withheld = true;
                 outcome.withhold(finding);
@@ -186,9 +243,18 @@ fn weighted_savings(
     outcome
 }
 
-/// A factor that the project's set does not have.
-fn factor_missing(context: &Context<'_>, meter: &Assessment, what: &'static str) -> Finding {
-    let (set, carrier) = (&context.factors.id, meter.carrier);
+/// A factor that neither the project's set nor the project has.
+fn factor_missing(context: &Context<'_>, carrier: Carrier, kind: FactorKind) -> Finding {
+    let set = &context.factors.set.id;
+    let what = match kind {
+        FactorKind::HeatingValue => "heating value",
+        FactorKind::PrimaryNonrenewable => "non-renewable primary energy",
+        FactorKind::PrimaryRenewable => "renewable primary energy",
+        FactorKind::Co2 => "CO2",
+        FactorKind::Nox => "NOx",
+        FactorKind::Pm10 => "PM10",
+        FactorKind::OilEquivalent => "oil equivalent",
+    };
     let says = format!("factor set {set} has no {what} factor of {carrier}");
     let rule = "one named set for both sides of a comparison";
     Finding::new("factor.missing", Severity::Blocks, format!("factors:{set} {carrier}"), says, rule)

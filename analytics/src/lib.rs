@@ -5,6 +5,7 @@
 //! never fail on bad data.
 
 pub mod analysis;
+pub mod balance;
 pub mod baseline;
 pub mod bills;
 pub mod certificate;
@@ -12,15 +13,19 @@ mod checkpoint;
 pub mod commissioning;
 pub mod counter;
 pub mod degree_days;
+pub mod economics;
 pub mod evaluate;
+pub mod explain;
 pub mod factors;
 pub mod filed;
+pub mod forecast;
 pub mod gas;
-mod kpi;
+pub mod kpi;
 pub mod normalise;
 pub mod places;
 pub mod report;
 pub mod result;
+pub mod savings;
 pub mod scheme;
 pub mod series;
 pub mod text;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use model::{
-    BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, Month, Project, Provenance, TemperatureSource,
+    BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, MeterId, Month, Project, Provenance,
+    TemperatureSource,
 };
 
+use crate::balance::BalanceYear;
 use crate::counter::Decision;
 use crate::degree_days::fill::Filling;
-use crate::factors::FactorSet;
+use crate::factors::{FactorSet, FactorUse};
 use crate::places::Place;
 use crate::scheme::{KpiDefinition, Scheme};
 
@@ -30,6 +32,8 @@ pub struct ProjectYear {
     pub weather: YearWeather,
     /// In the order of the scheme.
     pub kpis: Vec<KpiResult>,
+    /// Of every building that produces, exports or stores, then of the project.
+    pub balances: Vec<BalanceYear>,
     /// Sorted by severity (worst first), code, subject. Includes those of the meters.
     pub findings: Vec<Finding>,
     pub provenance: Provenance,
@@ -266,4 +270,45 @@ pub struct KpiResult {
     pub verdict: Verdict,
     /// Codes of the findings that withhold or weaken it.
     pub because: Vec<String>,
+    /// What it was computed from.
+    pub chain: KpiChain,
+}
+
+/// What a KPI was computed from: `value = scale x sum(part x factor) / divisor`, unless the formula says otherwise.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct KpiChain {
+    /// Key of the formula's sentence in the texts.
+    pub formula: &'static str,
+    pub parts: Vec<KpiPart>,
+    /// Every factor that was used, each once.
+    pub factors: Vec<FactorUse>,
+    pub divisor: Option<Divisor>,
+    /// From the measure's own unit to the scheme's.
+    pub scale: f64,
+}
+
+/// A term of a KPI.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KpiPart {
+    pub meter: Option<MeterId>,
+    /// Name and source of what is no meter: a building, a plant, a document.
+    pub building: Option<String>,
+    /// `avoided`, `measured`, `produced`, …
+    pub quantity: &'static str,
+    /// The bound that is worse for the beneficiary, the best value, the other bound.
+    pub worse: f64,
+    pub best: f64,
+    pub high: f64,
+    /// Half the model's 90 % band.
+    pub half_width: f64,
+    pub unit: &'static str,
+    pub factor: f64,
+}
+
+/// What a sum of parts is divided by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Divisor {
+    pub what: &'static str,
+    pub value: f64,
+    pub unit: &'static str,
 }

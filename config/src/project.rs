@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use analytics::factors::FactorSet;
+use analytics::factors::{FactorSet, Factors};
 use analytics::scheme::{CountsFrom, KpiMeasure, Scheme};
 use chrono::{Days, NaiveDate};
 use model::{
-    Beneficiary, Carrier, DeclaredValue, Euro, FactorSetId, Finding, MeterRole, Project, ProjectDates,
-    ProjectId, SchemeId, Severity, StationId,
+    Beneficiary, Carrier, DeclaredValue, Euro, FactorKind, FactorSetId, Finding, MeterRole, Project,
+    ProjectDates, ProjectId, SchemeId, Severity, StationId,
 };
 
 use crate::catalog::Catalog;
@@ -19,6 +19,8 @@ use crate::reader::{Problem, Source, Table, list, nearest};
 
 mod building;
 pub mod codes;
+pub mod grant;
+mod terms;
 
 /// What is wrong at one place of a project file, and what to do about it.
 pub type ProjectProblem = Problem;
@@ -73,6 +75,8 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
     let declared: Vec<_> =
         root.tables("declared", DECLARED_MAX).iter().map(|t| read_declared(source, t, scheme)).collect();
     check_declared_once(source, root, &declared);
+    let grant = grant::read(source, root);
+    let terms = terms::read(source, root, scheme);
     root.finish();
     let head = head?;
     let set = head.factor_set?;
@@ -90,11 +94,15 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
         station: head.station?,
         buildings: buildings?,
         declared: declared.into_iter().collect::<Option<_>>()?,
+        grant: grant?,
+        terms: terms?,
     };
+    terms::check(source, root, &project);
     check_facility(source, root, scheme, &project);
     let mut findings = check_factors(source, root, scheme, set, &project);
     findings.extend(remarks(scheme, set, &project));
     findings.extend(building::place_remarks(catalog, &project));
+    findings.extend(grant::remarks(scheme, &project));
     Some((project, findings))
 }
 
@@ -260,37 +268,56 @@ fn check_factors(
     carriers.sort_unstable();
     carriers.dedup();
     let mut findings = Vec::new();
+    let factors = Factors { set, own: &project.terms.factors };
     for carrier in carriers {
-        let Some(factors) = set.of(carrier) else {
+        if factors.find(carrier, FactorKind::HeatingValue).is_none() {
             let says = format!("factor set {} has nothing for {carrier}", set.id);
-            source.report_at(&root.at("building"), says, "choose a factor set that covers every carrier");
+            let next = "choose a factor set that covers every carrier, or type the factors under [[factor]]";
+            source.report_at(&root.at("building"), says, next);
             continue;
-        };
+        }
         for kpi in &scheme.kpis {
-            let (factor, has) = match kpi.measure {
-                KpiMeasure::PrimaryEnergySaved | KpiMeasure::PrimaryEnergySavedPerEuro => {
-                    ("primary_nonrenewable", factors.primary_nonrenewable.is_some())
+            for (kind, severity) in needed(kpi.measure) {
+                if factors.find(carrier, *kind).is_some() {
+                    continue;
                 }
-                KpiMeasure::Co2Avoided => ("co2_kg_per_kwh", factors.co2_kg_per_kwh.is_some()),
-                KpiMeasure::NoxAvoided => ("nox_g_per_gj", factors.nox_g_per_gj.is_some()),
-                KpiMeasure::Pm10Avoided => ("pm10_g_per_gj", factors.pm10_g_per_gj.is_some()),
-                KpiMeasure::FinalEnergySaved | KpiMeasure::SelfConsumedShare => continue,
-            };
-            if has {
-                continue;
-            }
-            match kpi.measure {
-                KpiMeasure::NoxAvoided | KpiMeasure::Pm10Avoided => {
-                    findings.push(missing_factor(project, set, carrier, factor, &kpi.code));
-                }
-                _ => {
+                let factor = kind.code();
+                if *severity == Severity::Blocks {
                     let says = format!("{} needs {factor} of {carrier}, which {} lacks", kpi.code, set.id);
-                    source.report_at(&root.at("building"), says, "choose a factor set that has it");
+                    let next = "choose a factor set that has it, or type it under [[factor]] with its source";
+                    source.report_at(&root.at("building"), says, next);
+                } else {
+                    findings.push(missing_factor(project, set, carrier, factor, &kpi.code));
                 }
             }
         }
     }
     findings
+}
+
+/// The factors a measure needs of every carrier, and how much it weighs that one is missing.
+const fn needed(measure: KpiMeasure) -> &'static [(FactorKind, Severity)] {
+    match measure {
+        KpiMeasure::PrimaryEnergySaved
+        | KpiMeasure::PrimaryEnergySavedPerEuro
+        | KpiMeasure::OperationalPrimaryIndex => &[(FactorKind::PrimaryNonrenewable, Severity::Blocks)],
+        KpiMeasure::TotalPrimaryEnergySaved => &[
+            (FactorKind::PrimaryNonrenewable, Severity::Blocks),
+            (FactorKind::PrimaryRenewable, Severity::Caution),
+        ],
+        KpiMeasure::Co2Avoided => &[(FactorKind::Co2, Severity::Blocks)],
+        KpiMeasure::NoxAvoided => &[(FactorKind::Nox, Severity::Caution)],
+        KpiMeasure::Pm10Avoided => &[(FactorKind::Pm10, Severity::Caution)],
+        KpiMeasure::OilEquivalentSaved => &[(FactorKind::OilEquivalent, Severity::Caution)],
+        KpiMeasure::FinalEnergySaved
+        | KpiMeasure::SelfConsumedShare
+        | KpiMeasure::HeatSelfConsumedShare
+        | KpiMeasure::CostAvoided
+        | KpiMeasure::RenewableProduced
+        | KpiMeasure::RenewableCapacity
+        | KpiMeasure::FloorArea
+        | KpiMeasure::Stated => &[],
+    }
 }
 
 fn missing_factor(project: &Project, set: &FactorSet, carrier: Carrier, factor: &str, kpi: &str) -> Finding {

@@ -47,8 +47,46 @@ fn the_monet_example_of_the_region_gives_its_due_day() {
     let due = scheme.due_reports(&project, 5);
     assert_eq!((due[0].year, due[0].due), (2025, day(2026, 4, 30)));
     let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
-    let wanted = ["project.declared.missing", "project.place.unknown"];
-    assert_eq!(codes, wanted, "the final energy saving is not declared");
+    let wanted = ["project.declared.missing", "project.place.unknown", "project.report_years.missing"];
+    assert_eq!(codes, wanted, "the final energy saving is not declared, nor the number of years");
+    // Stated in the project file, the number is known and nothing is asked.
+    let text = text.replace("[beneficiary]", "[grant]\nreport_years = 3\n\n[beneficiary]");
+    let (project, findings) = parse(&text).unwrap();
+    assert!(findings.iter().all(|f| f.code != "project.report_years.missing"));
+    assert_eq!(scheme.due_reports(&project, 10).len(), 3);
+}
+
+#[test]
+fn the_grant_its_subjects_and_statements() {
+    let more = "[grant]\ncosts_eur = 600000.50\ncig = [\"1234567CE7\", \"B123456789\"]\n\
+                dates = { grant_notice = 2019-05-01, planned_completion = 2021-12-31 }\n\
+                [[subject]]\nname = \"M. R.\"\ntax_code = \"RSSMRA80A01H501U\"\nrole = \"data_entry\"\n\
+                email = \"ufficio@esempio.example\"\n\
+                [[statement]]\nfact = \"not_oil_fired\"\nyes = true\nsource = \"RTES §3\"\n\
+                [[statement]]\nfact = \"technical_costs_percent\"\nvalue = 9.5\nunit = \"%\"\nsource = \"QTE\"\n";
+    let text = format!("{EXAMPLE}\n{more}");
+    let (project, findings) = parse(&text).unwrap();
+    let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
+    assert_eq!(codes, ["project.place.unknown", "project.cig.unusual"]);
+    let grant = &project.grant;
+    assert_eq!(grant.costs, Some(Euro { cents: 60_000_050 }));
+    assert_eq!(project.events()[&model::Event::GrantNotice], day(2019, 5, 1));
+    assert_eq!((grant.subjects.len(), grant.statements.len()), (1, 2));
+    assert!(grant.subjects[0].enabled && (grant.statements[0].value - 1.0).abs() < 1e-9);
+    for (from, to, says) in [
+        ("RSSMRA80A01H501U", "RSSMRA80A01H501V", "a person's tax code whose check character is right"),
+        ("ufficio@esempio.example", "ufficio@esempio", "expected a mail address"),
+        ("\"data_entry\"", "\"mayor\"", "\"data_entry\" or \"professional\""),
+        ("yes = true", "value = 1", "not_oil_fired has no usable value; write `yes = true`"),
+        ("unit = \"%\"", "unit = \"EUR\"", "technical_costs_percent has no usable value"),
+        ("\"technical_costs_percent\"", "\"not_oil_fired\"", "\"not_oil_fired\" is stated twice"),
+        ("\"technical_costs_percent\"", "\"costs_eur\"", "costs_eur follows from the project file"),
+        ("grant_notice", "grant_notices", "did you mean `grant_notice`?"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let problems = parse(&text.replacen(from, to, 1)).unwrap_err().join("\n");
+        assert!(problems.contains(says), "{says}: {problems}");
+    }
 }
 
 /// What is changed in the example, into what, and what must be said.
@@ -291,4 +329,82 @@ fn a_file_that_is_no_project_is_refused() {
     std::fs::write(&file, "[project").unwrap();
     let error = load_project(&file, &catalog()).unwrap_err().to_string();
     assert!(error.contains("p.toml:1: "), "{error}");
+}
+
+const TERMS: &str = r#"
+[[factor]]
+carrier = "natural_gas"
+factor = "co2_kg_per_kwh"
+value = 0.21
+source = "certificato"
+
+[[tariff]]
+carrier = "natural_gas"
+from = 2024-01-01
+to = 2024-12-31
+eur_per_unit = 0.854217
+source = "contratto"
+
+[[plant]]
+name = "tetto"
+carrier = "on_site_pv"
+nominal_kw = 19.8
+in_service = 2021-09-01
+source = "collaudo"
+
+[normalise]
+reference = "legal"
+"#;
+
+#[test]
+fn what_stands_beside_the_meters_is_read_exactly() {
+    let (project, _) = parse(&format!("{EXAMPLE}{TERMS}")).unwrap();
+    let terms = &project.terms;
+    assert_eq!((terms.factors[0].kind, terms.factors[0].value), (model::FactorKind::Co2, 0.21));
+    let tariff = &terms.tariffs[0];
+    assert_eq!((tariff.microeuro_per_unit, tariff.to), (854_217, Some(day(2025, 1, 1))));
+    assert_eq!(terms.plants[0].nominal_kw, 19.8);
+    assert_eq!(terms.reference, model::ReferenceYear::Legal);
+    let (plain, _) = parse(EXAMPLE).unwrap();
+    assert_eq!(plain.terms, model::Terms::default());
+}
+
+#[test]
+fn wrong_terms_are_refused_with_their_place() {
+    for (from, to, says) in [
+        ("value = 0.21", "value = 21", "from 0 to 10"),
+        ("0.854217", "0.8542171", "at most six decimals"),
+        ("to = 2024-12-31", "to = 2023-12-31", "is before `from`"),
+        ("source = \"collaudo\"", "", "source"),
+        ("\"legal\"", "\"mean\"", "\"typical\" or \"legal\""),
+        ("from = 2024", "meter = \"nessuno\"\nfrom = 2024", "which is no meter of it here"),
+        (
+            "[normalise]",
+            "[[stated]]\nkpi = \"x\"\nvalue = 1\nsource = \"s\"\n[normalise]",
+            "no KPI of piemonte-por-fesr-2014-20-4c1 that a document states",
+        ),
+    ] {
+        assert!(TERMS.contains(from), "{from}");
+        let problems = parse(&format!("{EXAMPLE}{}", TERMS.replacen(from, to, 1))).unwrap_err();
+        assert!(problems.iter().any(|p| p.contains(says)), "{to}: {problems:?}");
+    }
+}
+
+#[test]
+fn a_part_names_its_whole() {
+    let part = "\n[[building.meter]]\nid = \"uffici\"\nname = \"Uffici\"\ncarrier = \"grid_electricity\"\n\
+                role = \"sub\"\nparent = \"municipio-elettrico\"\nceiling_per_hour = 10.0\n";
+    let with = |part: &str| EXAMPLE.replacen("\n[[declared]]", &format!("{part}\n[[declared]]"), 1);
+    let (project, _) = parse(&with(part)).unwrap();
+    let meter = &project.buildings[0].meters[2];
+    assert_eq!(meter.parent.as_ref().map(model::MeterId::as_str), Some("municipio-elettrico"));
+    for (from, to, says) in [
+        ("municipio-elettrico", "nessuno", "no meter \"nessuno\""),
+        ("municipio-elettrico", "municipio-gas", "measures natural_gas"),
+        ("municipio-elettrico", "uffici", "a part of itself"),
+        ("role = \"sub\"\n", "", "only a sub-meter"),
+    ] {
+        let problems = parse(&with(&part.replacen(from, to, 1))).unwrap_err();
+        assert!(problems.iter().any(|p| p.contains(says)), "{to}: {problems:?}");
+    }
 }

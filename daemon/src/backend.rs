@@ -76,6 +76,7 @@ impl Backend for DaemonBackend {
             reports: reports::list(&self.0.reports_dir(), id),
             today: self.0.today(),
             years: figures.years,
+            forecast: figures.forecast,
             project: figures.project,
         })
     }

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
+use analytics::evaluate::laws::{Laws, laws};
 use analytics::evaluate::{MeterInput, YearInput, evaluate};
+use analytics::forecast::{Forecast, ForecastInput, forecast};
 use analytics::places::{Place, ZoneRules};
 use analytics::result::{MonthReadings, ProjectYear};
 use analytics::series::DatedFinding;
@@ -13,17 +15,19 @@ use chrono::{Datelike, NaiveDate};
 use config::Catalog;
 use model::time::day_start;
 use model::{
-    BillQuality, BilledPeriod, Direction, Finding, MeterFacts, Month, Project, ProjectId, SeriesKey,
-    Severity, StationId,
+    BillQuality, BilledPeriod, DailyTemperature, Direction, Finding, MeterFacts, Month, Project, ProjectId,
+    SeriesKey, Severity, StationId,
 };
 use store::engine::Readings;
 use store::{Store, Tallies, Tally};
 
 use crate::acts;
+use crate::baselines;
 use crate::exit::Failure;
 use crate::filed;
 use crate::installation::Installation;
 use crate::made;
+use crate::slots;
 
 /// The kind under which project files are kept in the store.
 pub(crate) const PROJECT_RECORD: &str = "project";
@@ -85,6 +89,9 @@ pub(crate) fn years(project: &Project, today: NaiveDate) -> Vec<i32> {
     (first..=today.year()).rev().collect()
 }
 
+/// Years of temperatures that a forecast looks back, at most.
+const HISTORY_YEARS: i32 = 20;
+
 /// The figures of one project and year.
 pub(crate) fn project_year(
     store: &Store,
@@ -93,6 +100,18 @@ pub(crate) fn project_year(
     year: i32,
     until: NaiveDate,
 ) -> anyhow::Result<ProjectYear> {
+    with_input(store, installation, project, year, until, evaluate)
+}
+
+/// Gathers everything that the figures of a year depend on.
+pub(crate) fn with_input<R>(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    year: i32,
+    until: NaiveDate,
+    f: impl FnOnce(&YearInput<'_>) -> R,
+) -> anyhow::Result<R> {
     let catalog = &installation.catalog;
     let scheme = catalog.scheme(&project.scheme).with_context(|| {
         format!(
@@ -115,6 +134,9 @@ pub(crate) fn project_year(
     for (_, meter) in project.meters() {
         let mut input = meter_input(store, &*readings, installation, project, meter, until)?;
         input.counts = counts(&tallies, meter, year);
+        if slots::are_wanted(project, meter) {
+            input.slots = slots::of_meter(store, installation, project, meter, year, until)?;
+        }
         // A finding of the year stands in its first month.
         if let (Some(finding), Some(month)) = (installation.unproved(meter), Month::all_of(year).first()) {
             input.findings.push(DatedFinding { month: *month, finding });
@@ -126,7 +148,7 @@ pub(crate) fn project_year(
         Some(name) => Some((name, store.temperatures(name, project.dates.baseline_from, until)?)),
         None => None,
     };
-    Ok(evaluate(&YearInput {
+    let input = YearInput {
         project: Arc::clone(project),
         scheme: Arc::clone(scheme),
         factors: Arc::clone(factors),
@@ -137,7 +159,44 @@ pub(crate) fn project_year(
         neighbour: neighbour.as_ref().map(|(name, days)| ((*name).clone(), days.as_slice())),
         places: places(catalog, project),
         catalog: digest,
-    }))
+        frozen: baselines::accepted(store, &project.id)?,
+    };
+    Ok(f(&input))
+}
+
+/// A year's figures with the forecast of its end, and the laws behind both.
+pub(crate) struct Outlook {
+    pub(crate) year: ProjectYear,
+    pub(crate) laws: Vec<Laws>,
+    pub(crate) forecast: Forecast,
+    /// Every temperature that the station has before the day of the forecast.
+    pub(crate) history: Vec<DailyTemperature>,
+}
+
+/// What can be said of a year on the day `until`.
+pub(crate) fn outlook(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    year: i32,
+    until: NaiveDate,
+) -> anyhow::Result<Outlook> {
+    let history = history(store, project, until)?;
+    with_input(store, installation, project, year, until, |input| {
+        let (year, laws) = (evaluate(input), laws(input));
+        let forecast = forecast(&ForecastInput { year: &year, laws: &laws, history: &history });
+        Outlook { year, laws, forecast, history }
+    })
+}
+
+/// The temperatures of a project's station from [`HISTORY_YEARS`] before a day to the day before it.
+pub(crate) fn history(
+    store: &Store,
+    project: &Project,
+    until: NaiveDate,
+) -> anyhow::Result<Vec<DailyTemperature>> {
+    let first = until.with_day(1).and_then(|d| d.with_year(d.year() - HISTORY_YEARS)).unwrap_or(until);
+    Ok(store.temperatures(&project.station, first, until)?)
 }
 
 /// What became of a meter's readings, by month of the year. What was counted since the last minute's end is not in it.
@@ -201,13 +260,14 @@ fn meter_input(
     // A POD's bills are of what was drawn, also where the same POD feeds in.
     let bills = match meter.direction {
         Direction::Import => bills_until(store.bills(supply_point)?, until),
-        Direction::Export | Direction::Production => Vec::new(),
+        Direction::Export | Direction::Production | Direction::Charge | Direction::Discharge => Vec::new(),
     };
     let mut findings = series.findings(&format!("meter:{}", meter.id));
     findings.extend(filed.findings);
     Ok(MeterInput {
         meter: meter.id.clone(),
         months: analytics::filed::prefer(series.snapshot(end), filed.months),
+        slots: None,
         bills: analytics::filed::beside_bills(bills, filed.periods),
         findings,
         decisions: series.decisions(),

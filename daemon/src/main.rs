@@ -6,6 +6,7 @@
 mod acts;
 mod archiving;
 mod backend;
+mod baselines;
 mod book;
 mod clock;
 mod commands;
@@ -28,6 +29,7 @@ mod reload;
 mod reports;
 mod runtime;
 mod service;
+mod slots;
 mod weather;
 
 use std::io::IsTerminal as _;
@@ -118,6 +120,15 @@ enum Command {
         #[command(subcommand)]
         what: commands::engine::What,
     },
+    /// Accepted baselines: freeze them for the obligation, or look at them
+    Baseline {
+        #[command(subcommand)]
+        what: commands::baseline::What,
+    },
+    /// The year-end value of each KPI on any day, with its band; normalised and cumulated savings
+    Forecast(commands::forecast::ForecastArgs),
+    /// The chain of a figure down to the readings
+    Explain(commands::explain::ExplainArgs),
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
     /// Write the report on the monitoring system, which goes with the first annual report
@@ -480,6 +491,9 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Series(args) => commands::series::series(&args),
         Command::Analyze(args) => commands::analyze::analyze(&args),
         Command::Engine { what } => commands::engine::engine(&what),
+        Command::Baseline { what } => commands::baseline::baseline(&what),
+        Command::Forecast(args) => commands::forecast::forecast(&args),
+        Command::Explain(args) => commands::explain::explain(&args),
         Command::Report(args) => commands::report::report(&args),
         Command::SystemReport(args) => commands::system_report::system_report(&args),
         Command::Store { what } => commands::store::store(&what),

@@ -50,6 +50,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct ProjectFigures {
     pub(crate) project: Arc<Project>,
     pub(crate) years: Vec<Arc<ProjectYear>>,
+    /// Of the year in progress.
+    pub(crate) forecast: Option<Arc<analytics::forecast::Forecast>>,
 }
 
 /// The daemon's shared state.
@@ -241,6 +243,7 @@ impl Runtime {
         self.resolve_codes(|code| {
             matches!(code, "project.unreadable" | "meter.experimental" | "series.wrap.fast")
         });
+        self.resolve_codes(|code| code.starts_with("forecast."));
         let unproved = projects.iter().flat_map(|project| project.meters());
         let unproved = unproved.filter_map(|(_, meter)| installation.unproved(meter));
         let series = projects.iter().flat_map(|project| installation.series_findings(project));
@@ -250,8 +253,11 @@ impl Runtime {
         let wanted = book::wanted_series(&projects, &installation);
         if lock(&self.figures).is_empty() {
             // Right after a start: projects are shown at once, their figures as they are computed.
-            let bare =
-                |project: &Arc<Project>| ProjectFigures { project: Arc::clone(project), years: Vec::new() };
+            let bare = |project: &Arc<Project>| ProjectFigures {
+                project: Arc::clone(project),
+                years: Vec::new(),
+                forecast: None,
+            };
             *lock(&self.figures) = projects.iter().map(bare).collect();
         }
         let readings = crate::hub::readings(&self.store, &installation)?;
@@ -264,6 +270,7 @@ impl Runtime {
     /// Computes the year in progress again for every project. Blocks on the disk.
     pub(crate) fn refresh_current_year(&self) {
         let known = self.figures();
+        self.resolve_codes(|code| code.starts_with("forecast."));
         let all: Vec<ProjectFigures> =
             known.into_iter().map(|old| self.compute(Arc::clone(&old.project), Some(&old))).collect();
         let mut figures = lock(&self.figures);
@@ -276,7 +283,7 @@ impl Runtime {
     /// The figures of a project; complete years are taken from `old` when it has them.
     fn compute(&self, project: Arc<Project>, old: Option<&ProjectFigures>) -> ProjectFigures {
         let (today, installation) = (self.today(), self.installation());
-        let mut years = Vec::new();
+        let (mut years, mut forecast) = (Vec::new(), None);
         for year in figures::years(&project, today) {
             let until = figures::until(year, today);
             let subject = format!("project:{} {year}", project.id);
@@ -286,6 +293,11 @@ impl Runtime {
                 .map(Arc::clone);
             let computed = match kept {
                 Some(kept) => Ok(kept),
+                None if until == today => figures::outlook(&self.store, &installation, &project, year, until)
+                    .map(|outlook| {
+                        forecast = Some(Arc::new(outlook.forecast));
+                        Arc::new(outlook.year)
+                    }),
                 None => {
                     figures::project_year(&self.store, &installation, &project, year, until).map(Arc::new)
                 }
@@ -305,7 +317,11 @@ impl Runtime {
                 }
             }
         }
-        ProjectFigures { project, years }
+        let weighty = |f: &&Finding| Severity::Note < f.severity;
+        for finding in forecast.iter().flat_map(|f| &f.findings).filter(weighty) {
+            self.report(finding.clone());
+        }
+        ProjectFigures { project, years, forecast }
     }
 
     /// Sends the buildings whose live values changed since the last time.

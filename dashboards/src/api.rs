@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use analytics::balance::{BalanceYear, Flow};
+use analytics::forecast::{Forecast, KpiForecast};
 use analytics::result::{Baseline, KpiResult, MeterMonth, MeterYear, MonthSource, ProjectYear};
 use analytics::scheme::DueReport;
 use axum::Json;
@@ -191,8 +193,95 @@ struct YearView {
     scheme: String,
     factor_set: String,
     meters: Vec<MeterYearView>,
+    /// Of every building that produces, exports or stores, then of the project.
+    balances: Vec<BalanceView>,
+    /// `null` for a year that is over.
+    forecast: Option<ForecastView>,
     findings: Vec<FindingView>,
     provenance: ProvenanceView,
+}
+
+/// The reporting months together, in kWh; `high` is `null` where nothing bounds it.
+#[derive(Serialize)]
+struct BalanceView {
+    /// `null` for the whole project.
+    building: Option<String>,
+    vector: &'static str,
+    step: &'static str,
+    imported_kwh: f64,
+    exported_kwh: f64,
+    produced_kwh: f64,
+    stored_kwh: f64,
+    self_consumed_kwh: f64,
+    consumed_kwh: f64,
+    self_consumed_share_worse: Option<f64>,
+    self_consumed_share_best: Option<f64>,
+}
+
+impl From<&BalanceYear> for BalanceView {
+    fn from(year: &BalanceYear) -> Self {
+        let sum = &year.reporting;
+        let kwh = |flow: Flow| flow.amount as f64 / 1000.0;
+        Self {
+            building: year.building.as_ref().map(ToString::to_string),
+            vector: year.vector.code(),
+            step: sum.grain.code(),
+            imported_kwh: kwh(sum.imported),
+            exported_kwh: kwh(sum.exported),
+            produced_kwh: kwh(sum.produced),
+            stored_kwh: kwh(sum.stored),
+            self_consumed_kwh: kwh(sum.self_consumed),
+            consumed_kwh: kwh(sum.consumed),
+            self_consumed_share_worse: sum.share().map(|s| s.worse),
+            self_consumed_share_best: sum.share().map(|s| s.best),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ForecastView {
+    on: String,
+    months_left: u32,
+    weather_years: Vec<i32>,
+    kpis: Vec<KpiForecastView>,
+}
+
+/// 90 % band, in the scheme's unit.
+#[derive(Serialize)]
+struct KpiForecastView {
+    code: String,
+    unit: &'static str,
+    target: Option<f64>,
+    so_far: Option<f64>,
+    expected: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+    outlook: &'static str,
+    needed_per_month: Option<f64>,
+    because: Vec<String>,
+}
+
+impl From<&Forecast> for ForecastView {
+    fn from(forecast: &Forecast) -> Self {
+        let kpi = |k: &KpiForecast| KpiForecastView {
+            code: k.code.clone(),
+            unit: k.unit,
+            target: k.target,
+            so_far: k.so_far,
+            expected: k.expected,
+            low: k.low,
+            high: k.high,
+            outlook: k.outlook.code(),
+            needed_per_month: k.needed_per_month,
+            because: k.because.clone(),
+        };
+        Self {
+            on: forecast.on.to_string(),
+            months_left: forecast.months_left,
+            weather_years: forecast.weather_years.clone(),
+            kpis: forecast.kpis.iter().map(kpi).collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -384,6 +473,8 @@ pub(crate) async fn project_year(
         scheme: found.scheme.id.to_string(),
         factor_set: found.factors.id.to_string(),
         meters: found.meters.iter().map(MeterYearView::from).collect(),
+        balances: found.balances.iter().map(BalanceView::from).collect(),
+        forecast: view.forecast.as_deref().filter(|f| f.year == found.year).map(ForecastView::from),
         findings: found.findings.iter().map(FindingView::from).collect(),
         provenance: ProvenanceView {
             readings: provenance.readings,

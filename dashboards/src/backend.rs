@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use analytics::forecast::Forecast;
 use analytics::result::ProjectYear;
 use analytics::scheme::DueReport;
 use analytics::text::Texts;
@@ -62,6 +63,8 @@ pub struct ProjectView {
     pub scheme: Arc<analytics::scheme::Scheme>,
     /// Newest first.
     pub years: Vec<Arc<ProjectYear>>,
+    /// Of the year in progress.
+    pub forecast: Option<Arc<Forecast>>,
     pub due: Vec<DueReport>,
     pub reports: Vec<ReportListing>,
     pub today: NaiveDate,

@@ -8,6 +8,7 @@ pub mod acts;
 pub mod filed;
 pub mod finding;
 pub mod gas;
+pub mod grant;
 pub mod ids;
 pub mod money;
 pub mod project;
@@ -15,12 +16,14 @@ pub mod provenance;
 pub mod quantity;
 pub mod reading;
 pub mod series;
+pub mod terms;
 pub mod time;
 
 pub use acts::{Act, Confidence, DatedAct, Explanation, MeterAct};
 pub use filed::{FiledInterval, FiledTotal};
 pub use finding::{Finding, Severity};
 pub use gas::{GasBasis, GasCoefficient, GasConversion};
+pub use grant::{Event, Events, Grant, Statement, Subject, SubjectRole};
 pub use ids::{BuildingId, FactorSetId, IdError, MeterId, ModelId, ProjectId, SchemeId, StationId};
 pub use money::Euro;
 pub use project::{
@@ -33,4 +36,5 @@ pub use reading::{
     TemperatureSource, Value,
 };
 pub use series::{Interval, MonthValue, MonthlySeries, Step};
+pub use terms::{FactorKind, OwnFactor, Plant, ReferenceYear, StatedValue, Tariff, Terms};
 pub use time::{Instant, Month, Zone};

@@ -5,9 +5,11 @@
 use chrono::NaiveDate;
 
 use crate::gas::GasConversion;
+use crate::grant::{Event, Events, Grant};
 use crate::ids::{BuildingId, FactorSetId, MeterId, ProjectId, SchemeId, StationId};
 use crate::money::Euro;
 use crate::quantity::{Carrier, Channel, Quantity, Unit};
+use crate::terms::Terms;
 use crate::time::Zone;
 
 /// Who received the grant.
@@ -39,9 +41,23 @@ pub struct Project {
     pub buildings: Vec<Building>,
     /// Values declared when applying, by KPI code.
     pub declared: Vec<DeclaredValue>,
+    /// Own factors, tariffs, plants, values that no meter measures.
+    pub terms: Terms,
+    /// What the grant decided, and who answers for it.
+    pub grant: Grant,
 }
 
 impl Project {
+    /// Every known day from which a scheme may count.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        let mut events = self.grant.dates.clone();
+        events.insert(Event::Completion, self.dates.completed);
+        events.extend(self.dates.expenses_closed.map(|day| (Event::ExpensesClosed, day)));
+        events.extend(self.dates.final_payment.map(|day| (Event::FinalPayment, day)));
+        events
+    }
+
     /// Every meter with the building it belongs to, in the order of the project file.
     pub fn meters(&self) -> impl Iterator<Item = (&Building, &MeterFacts)> {
         self.buildings.iter().flat_map(|b| b.meters.iter().map(move |m| (b, m)))
@@ -99,10 +115,14 @@ pub enum Direction {
     Export,
     /// Made in the building.
     Production,
+    /// Into a store of energy in the building.
+    Charge,
+    /// Out of that store.
+    Discharge,
 }
 
 impl Direction {
-    pub const ALL: [Self; 3] = [Self::Import, Self::Export, Self::Production];
+    pub const ALL: [Self; 5] = [Self::Import, Self::Export, Self::Production, Self::Charge, Self::Discharge];
 
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -110,6 +130,8 @@ impl Direction {
             Self::Import => "import",
             Self::Export => "export",
             Self::Production => "production",
+            Self::Charge => "charge",
+            Self::Discharge => "discharge",
         }
     }
 
@@ -156,6 +178,8 @@ pub struct MeterFacts {
     pub carrier: Carrier,
     pub direction: Direction,
     pub role: MeterRole,
+    /// Of a sub-meter: the meter that it is a part of.
+    pub parent: Option<MeterId>,
     /// POD or PDR: the key under which bills are imported.
     pub supply_point: Option<String>,
     /// The most the connection can carry, in kW (kWh per hour), standard cubic metres per hour or kg per hour:

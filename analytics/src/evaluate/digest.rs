@@ -5,11 +5,12 @@
 use chrono::NaiveDate;
 use model::{
     Act, BilledPeriod, Building, DailyTemperature, Digest, Instant, MeterAct, MeterFacts, MonthValue,
-    Project, Provenance,
+    Project, Provenance, Terms,
 };
 use sha2::{Digest as _, Sha256};
 
 use super::{MeterInput, RULES, YearInput};
+use crate::balance::SlotSeries;
 use crate::places::{Place, ZoneRules};
 
 /// Fields one after the other; texts and lists with their length before them, so that no two inputs run together.
@@ -95,6 +96,18 @@ fn digest(input: &YearInput<'_>, meters: &[&MeterInput], temperatures: &[&DailyT
     for (of, rules) in places {
         place(&mut c, of, rules);
     }
+    // Only where there are: digests of projects without accepted baselines stay what they were.
+    let mut frozen: Vec<_> = input.frozen.iter().collect();
+    frozen.sort_by(|a, b| a.meter.cmp(&b.meter));
+    for f in frozen {
+        c.text("accepted baseline");
+        c.text(f.meter.as_str());
+        c.0.update(f.inputs.0);
+        let model = &f.fitted.model;
+        c.real(model.base_per_day);
+        c.real(model.heating_per_degree_day);
+        c.maybe(model.heating_base_c, Canon::real);
+    }
     Digest(c.0.finalize().into())
 }
 
@@ -148,6 +161,58 @@ fn project(c: &mut Canon, p: &Project) {
     for b in &p.buildings {
         building(c, b);
     }
+    // Only where they are: digests of projects without terms stay what they were.
+    if p.terms != Terms::default() {
+        terms(c, &p.terms);
+    }
+}
+
+fn terms(c: &mut Canon, terms: &Terms) {
+    c.text("terms");
+    c.text(terms.reference.code());
+    c.count(terms.factors.len());
+    for f in &terms.factors {
+        c.text(f.carrier.code());
+        c.text(f.kind.code());
+        c.real(f.value);
+        c.text(&f.source);
+    }
+    c.count(terms.tariffs.len());
+    for t in &terms.tariffs {
+        c.text(t.carrier.code());
+        c.maybe(t.meter.as_ref(), |c, meter| c.text(meter.as_str()));
+        c.day(t.from);
+        c.maybe(t.to, Canon::day);
+        c.whole(t.microeuro_per_unit);
+        c.text(&t.source);
+    }
+    c.count(terms.plants.len());
+    for p in &terms.plants {
+        c.text(&p.name);
+        c.text(p.carrier.code());
+        c.real(p.nominal_kw);
+        c.day(p.in_service);
+        c.maybe(p.running_hours, Canon::real);
+        c.text(&p.source);
+    }
+    c.count(terms.stated.len());
+    for s in &terms.stated {
+        c.text(&s.kpi);
+        c.real(s.value);
+        c.text(&s.source);
+    }
+}
+
+fn slots(c: &mut Canon, series: &SlotSeries) {
+    c.text("slots");
+    c.text(series.length.code());
+    c.whole(series.from.millis());
+    c.count(series.slots.len());
+    for s in &series.slots {
+        for n in [s.amount, s.low, s.high, s.edge, s.missing_most, i64::from(s.measured)] {
+            c.whole(n);
+        }
+    }
 }
 
 fn building(c: &mut Canon, b: &Building) {
@@ -182,6 +247,11 @@ fn facts(c: &mut Canon, m: &MeterFacts) {
     }
     c.maybe(m.serial.as_deref(), Canon::text);
     c.maybe(m.accuracy_class.as_deref(), Canon::text);
+    // Only where it is: digests of projects without sub-meters stay what they were.
+    if let Some(parent) = &m.parent {
+        c.text("parent");
+        c.text(parent.as_str());
+    }
 }
 
 fn meter(c: &mut Canon, m: &MeterInput) {
@@ -190,6 +260,9 @@ fn meter(c: &mut Canon, m: &MeterInput) {
     c.count(m.months.months.len());
     for v in &m.months.months {
         month(c, v);
+    }
+    if let Some(series) = &m.slots {
+        slots(c, series);
     }
     let mut bills: Vec<&BilledPeriod> = m.bills.iter().collect();
     bills.sort_by_key(|b| (&b.supply_point, b.from, b.to, b.quality, b.amount, b.unit));

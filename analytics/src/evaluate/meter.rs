@@ -8,6 +8,7 @@ use model::{
     Month, MonthValue, MonthlySeries, Severity,
 };
 
+use super::laws::{self, ReportedMonth};
 use super::{COVERAGE_MIN, MeterInput, YearInput, months};
 use crate::baseline::breaks::{self, Point};
 use crate::baseline::{self, FitPeriod, Fitted};
@@ -63,6 +64,7 @@ pub(crate) struct Bounded {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Assessment {
     pub(crate) meter: MeterId,
+    pub(crate) building: BuildingId,
     pub(crate) carrier: Carrier,
     pub(crate) direction: Direction,
     /// Whether its energy is compared with a baseline.
@@ -71,6 +73,8 @@ pub(crate) struct Assessment {
     pub(crate) sub: bool,
     /// Whether any reporting month, or the whole meter, is withheld.
     pub(crate) withheld: bool,
+    /// Whether what was measured, apart from any baseline, is withheld.
+    pub(crate) withheld_measure: bool,
     /// Avoided energy: model's best estimate, bounds of what was not measured, 90 % bands of model and instruments.
     pub(crate) avoided: Uncertain,
     /// Measured energy over the reporting months.
@@ -80,7 +84,7 @@ pub(crate) struct Assessment {
 }
 
 /// What a meter's saving is measured against.
-enum Reference {
+pub(super) enum Reference {
     /// With whether any of its periods was measured by the supplier's meter.
     Model(Box<Fitted>, bool),
     Zero,
@@ -124,7 +128,7 @@ pub(super) fn assess(
     }
     report_withheld(context, facts, &rows, &subject, &mut findings);
     findings.extend(suspected_event(context, &reference, &rows, &subject));
-    let assessment = sum_up(facts, &reference, &rows, &findings);
+    let assessment = sum_up(building, facts, &reference, &rows, &findings);
     let year = MeterYear {
         building: building.clone(),
         meter: facts.clone(),
@@ -184,10 +188,10 @@ fn record(context: &Context<'_>, known: &MeterInput) -> MeterRecord {
 }
 
 /// What is known of a meter's energy.
-struct Evidence<'a> {
-    known: &'a MeterInput,
-    settled: &'a SettledBills,
-    from_bills: &'a MonthlySeries,
+pub(super) struct Evidence<'a> {
+    pub(super) known: &'a MeterInput,
+    pub(super) settled: &'a SettledBills,
+    pub(super) from_bills: &'a MonthlySeries,
 }
 
 fn reference(
@@ -198,12 +202,18 @@ fn reference(
     findings: &mut Vec<Finding>,
 ) -> Reference {
     match (facts.direction, facts.role) {
-        (Direction::Export | Direction::Production, _) | (_, MeterRole::Sub) => Reference::None,
+        (Direction::Export | Direction::Production | Direction::Charge | Direction::Discharge, _)
+        | (_, MeterRole::Sub) => Reference::None,
         (Direction::Import, MeterRole::New) => Reference::Zero,
         (Direction::Import, MeterRole::Compared) => {
             let (periods, billed) = fit_periods(facts, evidence);
-            let (fitted, said) =
-                baseline::fit(&periods, context.temperatures, context.baseline_bounds(), subject);
+            let bounds = context.baseline_bounds();
+            if let Some(frozen) = context.input.frozen.iter().find(|f| f.meter == facts.id) {
+                let now = laws::baseline_digest(&periods, context.temperatures, bounds);
+                findings.extend(laws::changed(frozen, now, subject));
+                return Reference::Model(Box::new(frozen.fitted.clone()), billed);
+            }
+            let (fitted, said) = baseline::fit(&periods, context.temperatures, bounds, subject);
             findings.extend(said);
             fitted.map_or(Reference::Unknown, |fitted| Reference::Model(Box::new(fitted), billed))
         }
@@ -219,7 +229,7 @@ const DOUBTFUL: [&str; 4] =
 /// stands. Both at their lower bound. Months in which the counter is in doubt count as not measured; what is certain,
 /// or was decided by a person, is no doubt.
 /// Also whether any is a bill.
-fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> (Vec<FitPeriod>, bool) {
+pub(super) fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> (Vec<FitPeriod>, bool) {
     let Evidence { known, settled, from_bills } = evidence;
     let months = &months::mended(&known.months, from_bills);
     let is_doubt = |f: &Finding| Severity::Note < f.severity && DOUBTFUL.contains(&f.code);
@@ -253,7 +263,7 @@ fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> (Vec<FitPeriod>, 
 }
 
 /// A month of the year as it is shown, and what its comparison rests on.
-struct Row {
+pub(super) struct Row {
     shown: MeterMonth,
     adjusted: Option<Adjusted>,
     /// Whether the month could be compared or counted.
@@ -263,7 +273,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(
+    pub(super) fn of(
         context: &Context<'_>,
         facts: &MeterFacts,
         month: Month,
@@ -314,7 +324,7 @@ impl Row {
     }
 
     /// Sets the adjusted baseline, and the avoided energy where the month may be compared.
-    fn compare(&mut self, context: &Context<'_>, reference: &Reference) {
+    pub(super) fn compare(&mut self, context: &Context<'_>, reference: &Reference) {
         let (from, to) = (self.shown.month.first_day(), self.shown.month.end_day());
         let days = (to - from).num_days() as f64;
         let adjusted = match reference {
@@ -333,6 +343,20 @@ impl Row {
             (Some(adjusted), Some(measured)) if self.complete => Some(adjusted.energy - measured),
             _ => None,
         };
+    }
+}
+
+impl Row {
+    /// The month as later laws need it; `None` where it cannot be compared.
+    pub(super) fn reported(&self) -> Option<ReportedMonth> {
+        let adjusted = self.adjusted.filter(|_| self.complete)?;
+        let measured = self.shown.measured?;
+        Some(ReportedMonth {
+            month: self.shown.month,
+            measured,
+            most: self.shown.measured_high.unwrap_or(f64::INFINITY),
+            adjusted,
+        })
     }
 }
 
@@ -443,7 +467,13 @@ fn weather_findings(row: &Row, about: &str) -> Vec<Finding> {
     .collect()
 }
 
-fn sum_up(facts: &MeterFacts, reference: &Reference, rows: &[Row], findings: &[Finding]) -> Assessment {
+fn sum_up(
+    building: &BuildingId,
+    facts: &MeterFacts,
+    reference: &Reference,
+    rows: &[Row],
+    findings: &[Finding],
+) -> Assessment {
     let compared = !matches!(reference, Reference::None);
     let (mut avoided, mut measured) = (Bounded::default(), Bounded::default());
     let (mut days, mut degree_days, mut withheld) = (0.0, 0.0, false);
@@ -478,11 +508,13 @@ fn sum_up(facts: &MeterFacts, reference: &Reference, rows: &[Row], findings: &[F
     let avoided = with_instruments(facts, reference, rows, uncertain);
     Assessment {
         meter: facts.id.clone(),
+        building: building.clone(),
         carrier: facts.carrier,
         direction: facts.direction,
         compared,
         sub: facts.role == MeterRole::Sub,
         withheld,
+        withheld_measure: rows.iter().any(|r| r.shown.reporting && !r.complete),
         avoided,
         measured,
         because,

@@ -4,6 +4,7 @@
 
 mod conservative;
 mod counters;
+mod figures;
 mod gas;
 mod kpis;
 mod months;
@@ -73,6 +74,7 @@ fn facts(id: &str, carrier: Carrier, direction: Direction, role: MeterRole) -> M
         carrier,
         direction,
         role,
+        parent: None,
         supply_point: None,
         ceiling_per_hour: 40.0,
         wraps_at: None,
@@ -97,6 +99,7 @@ struct Case {
     neighbour: Option<(model::StationId, Vec<DailyTemperature>)>,
     places: Vec<(Place, ZoneRules)>,
     meters: Vec<MeterInput>,
+    frozen: Vec<laws::Frozen>,
 }
 
 impl Case {
@@ -111,6 +114,7 @@ impl Case {
             neighbour: None,
             places: Vec::new(),
             meters: Vec::new(),
+            frozen: Vec::new(),
         };
         let gas = facts("gas", Carrier::NaturalGas, Direction::Import, MeterRole::Compared);
         case.add(gas, series(BaseUnit::Litre, gas_litres, |d| share * gas_litres(d)));
@@ -143,6 +147,7 @@ impl Case {
             neighbour: self.neighbour.as_ref().map(|(name, days)| (name.clone(), days.as_slice())),
             places: self.places.clone(),
             catalog: Digest([7; 32]),
+            frozen: self.frozen.clone(),
         })
     }
 }
@@ -184,7 +189,9 @@ fn project() -> Project {
             ape_code: None,
             meters: Vec::new(),
         }],
+        grant: model::Grant::default(),
         declared: vec![DeclaredValue { kpi: "4.c.2".to_owned(), value: 0.01, source: "APE".to_owned() }],
+        terms: model::Terms::default(),
     }
 }
 
@@ -196,6 +203,7 @@ fn scheme() -> Scheme {
         authority: String::new(),
         default_factor_set: model::FactorSetId::new("planted").unwrap(),
         yearly: None,
+        rules: crate::scheme::SchemeRules::default(),
         kpis: vec![
             kpi("4.c.2", KpiMeasure::PrimaryEnergySaved, KpiUnit::GigawattHour, Target::Declared),
             kpi("final", KpiMeasure::FinalEnergySaved, KpiUnit::MegawattHour, Target::AtLeast(1.0)),
@@ -221,6 +229,7 @@ fn factors() -> FactorSet {
         co2_kg_per_kwh: Some(co2),
         nox_g_per_gj: nox,
         pm10_g_per_gj: None,
+        toe_per_unit: None,
     };
     FactorSet {
         id: model::FactorSetId::new("planted").unwrap(),

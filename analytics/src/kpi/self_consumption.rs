@@ -1,63 +1,85 @@
-//! The share of the electricity produced on site that was used on site.
+//! The share of the energy produced on site that was used on site, of electricity and of heat.
 //!
 //! Must never: take an export that nobody measures for no export.
 
-use model::{Direction, Finding, Quantity, Severity};
+use model::{Direction, Finding, Severity};
 
 use super::{Amount, Context, Outcome};
-use crate::evaluate::meter::{Assessment, Bounded};
+use crate::balance::{BalanceYear, Vector, of_project};
+use crate::evaluate::meter::Assessment;
+use crate::result::KpiPart;
 
-const RULE: &str = "self-consumed share = (produced - exported) / produced, over the reporting months";
+const RULE: &str = "self-consumed share = self-consumed / produced, over the reporting months";
 
-/// Share of one; worse bound: all that may have been exported over the least that was produced.
-pub(super) fn share(context: &Context<'_>) -> Outcome {
+/// Share of one; worse bound: the least self-consumption over itself and the most that was exported and stored.
+pub(super) fn share(context: &Context<'_>, vector: Vector) -> Outcome {
     let mut outcome = Outcome::default();
-    let of = |direction: Direction| {
-        context.meters.iter().filter(move |m| {
-            m.direction == direction
-                && !m.sub
-                && (direction == Direction::Export
-                    || m.carrier.total_quantity() == Quantity::ActiveEnergyImport)
-        })
-    };
+    outcome.chain.formula = "self_consumed_over_produced";
     let about = || format!("project:{} {}", context.project.id, context.year);
-    for (direction, says) in [
-        (Direction::Production, "no meter measures what is produced on site"),
-        (Direction::Export, "no meter measures what is exported"),
+    let balance = of_project(context.balances, vector);
+    for (direction, says, has) in [
+        (
+            Direction::Production,
+            "no meter measures what is produced on site",
+            balance.is_some_and(|b| b.has_production),
+        ),
+        (Direction::Export, "no meter measures what is exported", balance.is_some_and(|b| b.has_export)),
     ] {
-        if of(direction).next().is_none() {
+        if !has {
             outcome.withhold(
                 Finding::new("kpi.meter_missing", Severity::Blocks, about(), says, RULE)
                     .with("direction", direction.code()),
             );
         }
     }
-    let meters = || of(Direction::Production).chain(of(Direction::Export));
-    outcome.because.extend(meters().flat_map(|m| m.because.iter().cloned()));
-    if !outcome.findings.is_empty() || meters().any(|m| m.withheld) {
+    let meters: Vec<&Assessment> = context
+        .meters
+        .iter()
+        .filter(|m| Vector::of(m.carrier) == Some(vector) && m.direction != Direction::Import)
+        .collect();
+    outcome.because.extend(meters.iter().flat_map(|m| m.because.iter().cloned()));
+    let Some(balance) = balance.filter(|_| outcome.findings.is_empty()) else { return outcome };
+    outcome.chain.parts = parts(balance);
+    if meters.iter().any(|m| m.withheld) {
         return outcome;
     }
-    let (produced, exported) = (sum(of(Direction::Production)), sum(of(Direction::Export)));
-    if produced.low <= 0.0 {
+    let sum = &balance.reporting;
+    if sum.produced.low <= 0 {
         let says = "nothing was produced in the reporting months";
         outcome.withhold(Finding::new("kpi.not_applicable", Severity::Caution, about(), says, RULE));
         return outcome;
     }
-    let share = |exported: f64, produced: f64| (1.0 - exported / produced).clamp(0.0, 1.0);
-    let worse = share(exported.high, produced.low);
-    outcome.amount = Some(Amount {
-        worse,
-        best: share(exported.best, produced.best),
-        low: worse,
-        high: share(exported.low, produced.high),
-    });
+    match sum.share() {
+        Some(share) => {
+            outcome.amount =
+                Some(Amount { worse: share.worse, best: share.best, low: share.worse, high: share.high });
+        }
+        // The balance has its own finding.
+        None => {
+            outcome.because.insert("balance.export_exceeds".to_owned());
+        }
+    }
     outcome
 }
 
-fn sum<'a>(meters: impl Iterator<Item = &'a Assessment>) -> Bounded {
-    meters.fold(Bounded::default(), |sum, m| Bounded {
-        best: sum.best + m.measured.best,
-        low: sum.low + m.measured.low,
-        high: sum.high + m.measured.high,
-    })
+fn parts(balance: &BalanceYear) -> Vec<KpiPart> {
+    let sum = &balance.reporting;
+    let kwh = |wh: i64| wh as f64 / 1000.0;
+    let part = |quantity, flow: crate::balance::Flow| KpiPart {
+        meter: None,
+        building: None,
+        quantity,
+        worse: kwh(flow.low),
+        best: kwh(flow.amount),
+        high: flow.high.map_or(f64::INFINITY, kwh),
+        half_width: 0.0,
+        unit: "kWh",
+        factor: 1.0,
+    };
+    vec![
+        part("produced", sum.produced),
+        part("exported", sum.exported),
+        part("stored", sum.stored),
+        part("self_consumed", sum.self_consumed),
+    ]
 }

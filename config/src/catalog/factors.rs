@@ -3,7 +3,7 @@
 //! Must never: supply a factor that the file does not state.
 
 use analytics::factors::{CarrierFactors, FactorSet};
-use model::{BaseUnit, Carrier, FactorSetId};
+use model::{BaseUnit, Carrier, FactorKind, FactorSetId};
 
 use crate::reader::{Source, Table};
 
@@ -39,13 +39,18 @@ fn read_carrier(source: &Source<'_>, table: &Table<'_, '_>) -> Option<CarrierFac
     let carrier = table.parsed("carrier", "an energy carrier such as \"natural_gas\"", Carrier::parse);
     let kwh = table
         .number("kwh_per_unit", "kWh per Smc, kg or kWh, above 0 and at most 100", |n| 0.0 < n && n <= 100.0);
-    let factor = |key| table.number_optional(key, "a number from 0 to 10", |n| (0.0..=10.0).contains(&n));
-    let primary_nonrenewable = factor("primary_nonrenewable");
-    let primary_renewable = factor("primary_renewable");
-    let co2_kg_per_kwh = factor("co2_kg_per_kwh");
-    let grams = |key| table.number_optional(key, "g/GJ from 0 to 10000", |n| (0.0..=10_000.0).contains(&n));
-    let nox_g_per_gj = grams("nox_g_per_gj");
-    let pm10_g_per_gj = grams("pm10_g_per_gj");
+    let factor = |kind: FactorKind| {
+        let most = kind.value_max();
+        table.number_optional(kind.code(), &format!("a number from 0 to {most}"), move |n| {
+            (0.0..=most).contains(&n)
+        })
+    };
+    let primary_nonrenewable = factor(FactorKind::PrimaryNonrenewable);
+    let primary_renewable = factor(FactorKind::PrimaryRenewable);
+    let co2_kg_per_kwh = factor(FactorKind::Co2);
+    let nox_g_per_gj = factor(FactorKind::Nox);
+    let pm10_g_per_gj = factor(FactorKind::Pm10);
+    let toe_per_unit = factor(FactorKind::OilEquivalent);
     table.finish();
     let (carrier, kwh_per_unit) = (carrier?, kwh?);
     if carrier.base_unit() == BaseUnit::WattHour && kwh_per_unit != 1.0 {
@@ -60,5 +65,6 @@ fn read_carrier(source: &Source<'_>, table: &Table<'_, '_>) -> Option<CarrierFac
         co2_kg_per_kwh,
         nox_g_per_gj,
         pm10_g_per_gj,
+        toe_per_unit,
     })
 }

@@ -25,6 +25,7 @@ struct MeterRead {
     meter: MeterFacts,
     id_at: At,
     supply_at: At,
+    parent_at: At,
     line: usize,
 }
 
@@ -54,6 +55,7 @@ pub(super) fn read_all(
         meters.extend(read);
     }
     check_unique(source, &meters);
+    check_parents(source, &meters);
     complete.then_some(buildings)
 }
 
@@ -136,12 +138,15 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>, place: Option<&Place>)
     let carrier = table.parsed("carrier", "an energy carrier such as \"natural_gas\"", Carrier::parse);
     let direction = table.parsed_or(
         "direction",
-        "\"import\", \"export\" or \"production\"",
+        "\"import\", \"export\", \"production\", \"charge\" or \"discharge\"",
         Direction::Import,
         Direction::parse,
     );
     let role =
         table.parsed_or("role", "\"compared\", \"new\" or \"sub\"", MeterRole::Compared, MeterRole::parse);
+    let parent = table.parsed_optional("parent", "the id of the meter that this one is a part of", |t| {
+        MeterId::new(t).ok()
+    });
     let expected = supply_point_form(carrier);
     let supply_point = table
         .parsed_optional("supply_point", expected, |t| is_supply_point(carrier, t).then(|| t.to_owned()));
@@ -164,6 +169,7 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>, place: Option<&Place>)
         carrier,
         direction,
         role: role?,
+        parent,
         supply_point,
         ceiling_per_hour: ceiling?,
         wraps_at,
@@ -174,7 +180,13 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>, place: Option<&Place>)
         serial,
         accuracy_class,
     };
-    Some(MeterRead { meter, id_at: table.at("id"), supply_at: table.at("supply_point"), line: table.line() })
+    Some(MeterRead {
+        meter,
+        id_at: table.at("id"),
+        supply_at: table.at("supply_point"),
+        parent_at: table.at("parent"),
+        line: table.line(),
+    })
 }
 
 /// How the volume at a gas meter becomes standard volume: a coefficient, or the place that gives it. Degree days and zone
@@ -271,6 +283,36 @@ fn check_unique(source: &Source<'_>, meters: &[MeterRead]) {
         if let Some(line) = points.insert((point, meter.direction.code()), read.line) {
             let says = format!("supply point {point:?} already belongs to the meter on line {line}");
             source.report_at(&read.supply_at, says, "name each supply point once");
+        }
+    }
+}
+
+/// A part names a meter of the same project and carrier, and no meter is a part of itself by any way.
+fn check_parents(source: &Source<'_>, meters: &[MeterRead]) {
+    let of = |id: &MeterId| meters.iter().find(|m| m.meter.id == *id).map(|m| &m.meter);
+    for read in meters {
+        let Some(parent) = &read.meter.parent else { continue };
+        let at = read.parent_at.clone();
+        if read.meter.role != MeterRole::Sub {
+            source.report_at(&at, "only a sub-meter is a part of another", "write role = \"sub\"");
+        }
+        match of(parent) {
+            None => {
+                let says = format!("no meter {:?} in this project", parent.as_str());
+                source.report_at(&at, says, "name a meter of this file");
+            }
+            Some(whole) if whole.carrier != read.meter.carrier => {
+                let says = format!("{parent} measures {}, not {}", whole.carrier, read.meter.carrier);
+                source.report_at(&at, says, "name a meter of the same carrier");
+            }
+            Some(_) => {}
+        }
+        let mut up = Some(parent);
+        for _ in 0..=meters.len() {
+            up = up.and_then(|id| of(id)).and_then(|m| m.parent.as_ref());
+        }
+        if up.is_some() {
+            source.report_at(&at, "the meter is a part of itself", "break the circle");
         }
     }
 }

@@ -262,6 +262,7 @@ fn scheme_sheet(scheme: &Scheme) -> Sheet {
         let target = match kpi.target {
             Target::Declared => "as declared".to_owned(),
             Target::AtLeast(limit) => format!("at least {limit}"),
+            Target::AtMost(limit) => format!("at most {limit}"),
         };
         vec![kpi.code.clone(), kpi.measure.code().to_owned(), kpi.unit.symbol().to_owned(), target]
     });

@@ -3,6 +3,7 @@
 //! Must never: share state between commands; what two need stands in the modules above.
 
 pub(crate) mod analyze;
+pub(crate) mod baseline;
 pub(crate) mod bench;
 pub(crate) mod bench_decode;
 pub(crate) mod bench_memory;
@@ -13,6 +14,8 @@ pub(crate) mod check;
 pub(crate) mod counter;
 pub(crate) mod demo;
 pub(crate) mod engine;
+pub(crate) mod explain;
+pub(crate) mod forecast;
 pub(crate) mod import;
 pub(crate) mod meter;
 pub(crate) mod probe;

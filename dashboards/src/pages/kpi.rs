@@ -48,7 +48,7 @@ impl KpiLine {
         };
         let target_source = match (kpi.definition.target, &kpi.target_source) {
             (_, Some(source)) => source.clone(),
-            (Target::AtLeast(_), None) => t.get("page.kpi.set_by_scheme").to_owned(),
+            (Target::AtLeast(_) | Target::AtMost(_), None) => t.get("page.kpi.set_by_scheme").to_owned(),
             (Target::Declared, None) => String::new(),
         };
         Self {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use analytics::forecast::{Forecast, KpiForecast};
 use analytics::report::document::{Block, Chart};
 use analytics::report::format::Numbers;
 use analytics::report::{AnnualOptions, annual};
@@ -49,6 +50,25 @@ struct YearView {
     findings: FindingList,
     /// Label and value: where the figures come from.
     provenance: Vec<(String, String)>,
+    forecast: Option<ForecastView>,
+}
+
+/// The year's end as it is foreseen.
+struct ForecastView {
+    says: String,
+    lines: Vec<ForecastLine>,
+}
+
+struct ForecastLine {
+    name: String,
+    unit: String,
+    so_far: String,
+    expected: String,
+    bounds: String,
+    target: String,
+    outlook: &'static str,
+    outlook_says: String,
+    needed: String,
 }
 
 struct ChartView {
@@ -117,7 +137,7 @@ fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
         live: live.map(|b| LiveCard::new(t, b, "", project.zone)).collect(),
         due: view.due.iter().map(|due| t.due(*due, view.today)).collect(),
         years: view.years.iter().map(|y| (y.year, shown.is_some_and(|s| s.year == y.year))).collect(),
-        year: shown.map(|year| year_view(t, year)),
+        year: shown.map(|year| year_view(t, year, view.forecast.as_deref())),
         reports: view.reports.iter().map(|listing| report_view(t, id, listing)).collect(),
     };
     Ok(page.render()?)
@@ -147,7 +167,40 @@ fn facts(t: &Words, view: &ProjectView) -> Vec<(String, String)> {
     .to_vec()
 }
 
-fn year_view(t: &Words, year: &ProjectYear) -> YearView {
+/// The forecast of the year shown; `None` for a year that is over.
+fn forecast_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> Option<ForecastView> {
+    let forecast = forecast.filter(|f| f.year == year.year)?;
+    let line = |k: &KpiForecast| {
+        let definition =
+            year.kpis.iter().find(|kpi| kpi.definition.code == k.code).map(|kpi| &kpi.definition);
+        ForecastLine {
+            name: definition.map_or_else(|| k.code.clone(), |d| t.get(&d.text).to_owned()),
+            unit: printed(k.unit),
+            so_far: t.kpi(k.so_far),
+            expected: t.kpi(k.expected),
+            bounds: match (k.low, k.high) {
+                (None, None) => t.not_available(),
+                (low, high) => format!("{} – {}", t.kpi(low), t.kpi(high)),
+            },
+            target: t.kpi(k.target),
+            outlook: k.outlook.code(),
+            outlook_says: t.of("page.outlook", k.outlook.code()),
+            needed: t.kpi(k.needed_per_month),
+        }
+    };
+    let values = [
+        ("on", t.date(forecast.on)),
+        ("months", forecast.months_left.to_string()),
+        ("years", forecast.weather_years.len().to_string()),
+    ];
+    let values: Vec<(&str, &str)> = values.iter().map(|(name, v)| (*name, v.as_str())).collect();
+    Some(ForecastView {
+        says: t.fill("page.forecast.says", &values),
+        lines: forecast.kpis.iter().map(line).collect(),
+    })
+}
+
+fn year_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> YearView {
     let provenance = &year.provenance;
     let count = |n: u64| t.number(n as f64, 0);
     YearView {
@@ -156,6 +209,7 @@ fn year_view(t: &Words, year: &ProjectYear) -> YearView {
         until: t.date(year.until),
         coverage: t.percent(kpi::worst_coverage(year)),
         kpis: kpi::lines(t, year),
+        forecast: forecast_view(t, year, forecast),
         charts: charts(t, year),
         meters: year.meters.iter().map(|meter| meter_view(t, year, meter)).collect(),
         findings: FindingList::new(

@@ -9,8 +9,8 @@ use analytics::degree_days::fill::{Filling, Season, SeasonDifference};
 use analytics::factors::{CarrierFactors, FactorSet};
 use analytics::places::{ClimaticZone, Place};
 use analytics::result::{
-    Baseline, BaselineModel, BaselinePoint, FitQuality, KpiResult, LegalDegreeDays, MeterMonth, MeterTotals,
-    MeterYear, MonthSource, ProjectYear, Verdict, WeatherPeriod, YearWeather,
+    Baseline, BaselineModel, BaselinePoint, FitQuality, KpiChain, KpiResult, LegalDegreeDays, MeterMonth,
+    MeterTotals, MeterYear, MonthSource, ProjectYear, Verdict, WeatherPeriod, YearWeather,
 };
 use analytics::scheme::{CountsFrom, KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target, YearlyObligation};
 use analytics::text::Texts;
@@ -72,6 +72,7 @@ fn meter(id: &str, name: &str, carrier: Carrier, direction: Direction, role: Met
         carrier,
         direction,
         role,
+        parent: None,
         supply_point: match carrier {
             Carrier::NaturalGas => Some("00881234567890".to_owned()),
             Carrier::GridElectricity if role != MeterRole::Sub => Some("IT001E00012345".to_owned()),
@@ -345,11 +346,13 @@ fn project(meters: &[MeterYear]) -> Project {
                 of("palestra"),
             ),
         ],
+        grant: model::Grant::default(),
         declared: vec![DeclaredValue {
             kpi: "4.c.2".to_owned(),
             value: 60.0,
             source: "relazione tecnica allegata alla domanda".to_owned(),
         }],
+        terms: model::Terms::default(),
     }
 }
 
@@ -383,6 +386,7 @@ fn kpis() -> Vec<KpiResult> {
             attainment_ratio: Some(0.29717),
             verdict: Verdict::Missed,
             because: vec!["series.coverage.low".to_owned()],
+            chain: KpiChain::default(),
         },
         KpiResult {
             definition: kpi("CO34", "kpi.test.co2", KpiMeasure::Co2Avoided, KpiUnit::Tonne, Target::Declared),
@@ -395,6 +399,7 @@ fn kpis() -> Vec<KpiResult> {
             attainment_ratio: None,
             verdict: Verdict::Undetermined,
             because: vec!["baseline.short".to_owned()],
+            chain: KpiChain::default(),
         },
         KpiResult {
             definition: kpi(
@@ -413,6 +418,7 @@ fn kpis() -> Vec<KpiResult> {
             attainment_ratio: Some(1.08125),
             verdict: Verdict::Reached,
             because: Vec::new(),
+            chain: KpiChain::default(),
         },
     ]
 }
@@ -432,6 +438,7 @@ fn scheme() -> Scheme {
             channel: "posta elettronica certificata, a firma del legale rappresentante".to_owned(),
             citation: "bando, par. 7.1".to_owned(),
         }),
+        rules: analytics::scheme::SchemeRules::default(),
         kpis: kpis().into_iter().map(|k| k.definition).collect(),
     }
 }
@@ -445,6 +452,7 @@ fn factors() -> FactorSet {
         co2_kg_per_kwh: co2,
         nox_g_per_gj: None,
         pm10_g_per_gj: None,
+        toe_per_unit: None,
     };
     FactorSet {
         id: FactorSetId::new("it-dm-2015").expect("an id"),
@@ -530,6 +538,7 @@ pub(crate) fn year() -> ProjectYear {
         meters,
         weather: weather(),
         kpis: kpis(),
+        balances: Vec::new(),
         findings: findings(),
         provenance: Provenance {
             readings: 1_051_200,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use analytics::factors::{CarrierFactors, FactorSet};
+use analytics::forecast::{Forecast, KpiForecast, Outlook};
 use analytics::result::{
     Baseline, BaselineModel, BaselinePoint, FitQuality, KpiResult, MeterMonth, MeterTotals, MeterYear,
     MonthSource, ProjectYear, Verdict,
@@ -204,6 +205,7 @@ fn project_view(name: &str, title: &str, building: &str, ratio: f64) -> ProjectV
             meters: project.meters().map(|(b, m)| meter_year(&b.id, m, number)).collect(),
             weather: analytics::result::YearWeather::default(),
             kpis: kpis(&scheme, ratio, number),
+            balances: Vec::new(),
             findings: year_findings(number),
             provenance: Provenance {
                 readings: 1_051_200,
@@ -219,6 +221,7 @@ fn project_view(name: &str, title: &str, building: &str, ratio: f64) -> ProjectV
     };
     ProjectView {
         years: vec![year(2026), year(2025)],
+        forecast: Some(Arc::new(forecast())),
         due: vec![
             DueReport { year: 2025, due: day(2026, 3, 31) },
             DueReport { year: 2026, due: day(2027, 3, 31) },
@@ -244,6 +247,7 @@ fn project(name: &str, title: &str, building: &str) -> Project {
         carrier,
         direction: Direction::Import,
         role,
+        parent: None,
         supply_point: Some("IT001E00000001".into()),
         ceiling_per_hour: 60.0,
         wraps_at: None,
@@ -289,11 +293,40 @@ fn project(name: &str, title: &str, building: &str) -> Project {
                 meter("gas", "Gas caldaia", Carrier::NaturalGas, MeterRole::Compared),
             ],
         }],
+        grant: model::Grant::default(),
         declared: vec![DeclaredValue {
             kpi: "4.c.2".into(),
             value: 180.0,
             source: "Scheda tecnica, tabella 3".into(),
         }],
+        terms: model::Terms::default(),
+    }
+}
+
+/// One target at risk, one of which nothing can be said.
+fn forecast() -> Forecast {
+    let kpi = |code: &str, unit, expected: Option<f64>, outlook| KpiForecast {
+        code: code.into(),
+        unit,
+        target: Some(180.0),
+        so_far: expected.map(|e| e / 4.0),
+        expected,
+        low: expected.map(|e| e - 20.0),
+        high: expected.map(|e| e + 20.0),
+        outlook,
+        needed_per_month: expected.map(|e| (180.0 - e / 4.0) / 10.0),
+        because: if expected.is_none() { vec!["forecast.not_modelled".into()] } else { Vec::new() },
+    };
+    Forecast {
+        year: 2026,
+        on: day(2026, 3, 1),
+        months_left: 10,
+        weather_years: (2015..2026).collect(),
+        kpis: vec![
+            kpi("4.c.2", "MWh", Some(170.0), Outlook::AtRisk),
+            kpi("quota", "%", None, Outlook::Unknown),
+        ],
+        findings: Vec::new(),
     }
 }
 
@@ -320,6 +353,7 @@ fn scheme() -> Scheme {
             channel: "PEC".into(),
             citation: "par. 8".into(),
         }),
+        rules: analytics::scheme::SchemeRules::default(),
         kpis: vec![
             kpi("4.c.2", KpiMeasure::PrimaryEnergySaved, KpiUnit::MegawattHour, Target::Declared),
             kpi("4.c.3", KpiMeasure::Co2Avoided, KpiUnit::Tonne, Target::Declared),
@@ -343,6 +377,7 @@ fn factors() -> FactorSet {
             co2_kg_per_kwh: Some(0.433),
             nox_g_per_gj: None,
             pm10_g_per_gj: None,
+            toe_per_unit: None,
         }],
     }
 }
@@ -360,6 +395,7 @@ fn kpis(scheme: &Scheme, ratio: f64, year: i32) -> Vec<KpiResult> {
         attainment_ratio: Some(ratio),
         verdict: if ratio >= 1.0 { Verdict::Reached } else { Verdict::Missed },
         because: Vec::new(),
+        chain: analytics::result::KpiChain::default(),
     };
     let withheld = KpiResult {
         definition: scheme.kpis[2].clone(),
@@ -372,6 +408,7 @@ fn kpis(scheme: &Scheme, ratio: f64, year: i32) -> Vec<KpiResult> {
         attainment_ratio: None,
         verdict: Verdict::Undetermined,
         because: vec![if year == 2026 { "series.coverage.low" } else { "no.such.finding" }.to_owned()],
+        chain: analytics::result::KpiChain::default(),
     };
     vec![known(&scheme.kpis[0], 180.0, ratio), known(&scheme.kpis[1], 41.2, 1.1), withheld]
 }

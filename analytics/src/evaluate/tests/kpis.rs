@@ -93,12 +93,12 @@ fn the_self_consumed_share_needs_both_meters_whole() {
     assert_eq!(k.verdict, Verdict::Reached);
     // Neither enters the comparison.
     assert_eq!(result(&year, "final").achieved, result(&missing, "final").achieved);
-    // A hole in the export may have been all export: 40 kW for 36 hours.
+    // A hole in the export may have been all export: 40 kW for 36 hours, and no more than March produced.
     let march = case.month_mut(2, 2025, 3);
     march.coverage_ratio = 0.95;
     march.high = Some(march.amount + 36 * 40_000);
     let k = case.year();
-    let exported = (365.0 * 5.0 + 36.0 * 40.0) / (365.0 * 50.0);
+    let exported = (334.0 * 5.0 + 31.0 * 50.0_f64.min(5.0 + 36.0 * 40.0 / 31.0)) / (365.0 * 50.0);
     assert!(near(result(&k, "self").achieved.unwrap(), 100.0 * (1.0 - exported), 1e-9));
 }
 

@@ -1,0 +1,175 @@
+//! The laws of a project's meters: what each would have used before the works, and what it uses now.
+//!
+//! Must never: fit what is used now on a month that was not measured, or change a baseline that a person accepted.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use model::{Carrier, Digest, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole, Month, Severity};
+use sha2::{Digest as _, Sha256};
+
+use super::meter::{Context, Evidence, Reference, Row, fit_periods};
+use super::{COVERAGE_MIN, MeterInput, RULES, YearInput};
+use crate::baseline::{self, FitPeriod, Fitted};
+use crate::bills;
+use crate::degree_days::DailyMeans;
+use crate::normalise::Adjusted;
+
+/// A baseline that a person accepted: it stands for the whole obligation, whatever becomes of its inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frozen {
+    pub meter: MeterId,
+    pub fitted: Fitted,
+    /// Of the periods and temperatures it was fitted on: [`baseline_digest`].
+    pub inputs: Digest,
+    pub author: String,
+    pub accepted_at: Instant,
+}
+
+/// A month after completion, as it was measured and as the baseline would have been.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReportedMonth {
+    pub month: Month,
+    /// In display units: the best value, and the most that may have been used.
+    pub measured: f64,
+    pub most: f64,
+    pub adjusted: Adjusted,
+}
+
+/// What a meter's use follows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Laws {
+    pub meter: MeterId,
+    pub carrier: Carrier,
+    /// `None` for a meter that is new: its baseline is zero.
+    pub baseline: Option<Arc<Fitted>>,
+    /// Of the reporting months so far; `None` where they do not suffice for a model of their own.
+    pub reporting: Option<Arc<Fitted>>,
+    /// Measured months after completion, ascending.
+    pub months: Vec<ReportedMonth>,
+    /// Digest of what the baseline was fitted on.
+    pub inputs: Digest,
+}
+
+/// Months of reporting on which a law of its own is fitted, at most: three years.
+const REPORTING_MONTHS_MAX: usize = 36;
+
+/// The laws of every meter that is compared, in order of the project file. A meter whose baseline cannot be fitted is
+/// left out; its findings stand in the year's figures.
+#[must_use]
+pub fn laws(input: &YearInput<'_>) -> Vec<Laws> {
+    let (temperatures, _) = super::weather::temperatures(input);
+    let context = Context::new(input, &temperatures);
+    let of = |facts: &MeterFacts| {
+        let compared = facts.direction == Direction::Import && facts.role != MeterRole::Sub;
+        let known = input.meters.iter().find(|m| m.meter == facts.id).filter(|_| compared)?;
+        meter(&context, input, &temperatures, facts, known)
+    };
+    input.project.meters().filter_map(|(_, facts)| of(facts)).collect()
+}
+
+fn meter(
+    context: &Context<'_>,
+    input: &YearInput<'_>,
+    temperatures: &DailyMeans,
+    facts: &MeterFacts,
+    known: &MeterInput,
+) -> Option<Laws> {
+    let unit = facts.carrier.base_unit();
+    let settled = bills::settle(&known.bills, unit, "");
+    let from_bills = bills::months(&settled.periods, unit, input.project.zone, facts.ceiling_per_milli());
+    let evidence = Evidence { known, settled: &settled, from_bills: &from_bills };
+    let (periods, billed) = fit_periods(facts, &evidence);
+    let dates = &input.project.dates;
+    let bounds = (dates.baseline_from, dates.baseline_to);
+    let baseline = if facts.role == MeterRole::New {
+        None
+    } else {
+        let frozen = input.frozen.iter().find(|f| f.meter == facts.id).map(|f| f.fitted.clone());
+        Some(Arc::new(frozen.or_else(|| baseline::fit(&periods, temperatures, bounds, "").0)?))
+    };
+    let reference =
+        baseline.as_ref().map_or(Reference::Zero, |b| Reference::Model(Box::new((**b).clone()), billed));
+    let mut months = Vec::new();
+    let mut month = Month::of(dates.completed).next();
+    while month.end_day() <= input.until && months.len() < 12 * 40 {
+        let mut row = Row::of(context, facts, month, known, &from_bills);
+        row.compare(context, &reference);
+        months.extend(row.reported());
+        month = month.next();
+    }
+    let reporting = reporting(&months, temperatures);
+    Some(Laws {
+        meter: facts.id.clone(),
+        carrier: facts.carrier,
+        baseline,
+        reporting: reporting.map(Arc::new),
+        months,
+        inputs: digest(&periods, temperatures, bounds),
+    })
+}
+
+/// The model of what is used now; at the best value, since it is a forecast of what will be measured.
+fn reporting(months: &[ReportedMonth], temperatures: &DailyMeans) -> Option<Fitted> {
+    let recent = months.get(months.len().saturating_sub(REPORTING_MONTHS_MAX)..)?;
+    let periods: Vec<FitPeriod> = recent
+        .iter()
+        .map(|m| FitPeriod {
+            from: m.month.first_day(),
+            to: m.month.end_day(),
+            energy: m.measured,
+            coverage_ratio: 1.0,
+        })
+        .collect();
+    let (first, last) = (periods.first()?, periods.last()?);
+    baseline::fit(&periods, temperatures, (first.from, last.to), "").0
+}
+
+/// The digest of what a baseline is fitted on: the computing rules, each usable period with its energy, and the
+/// temperatures of the baseline.
+fn digest(periods: &[FitPeriod], temperatures: &DailyMeans, (from, to): (NaiveDate, NaiveDate)) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(b"consuntivo baseline");
+    hash.update(RULES.as_bytes());
+    let mut used: Vec<&FitPeriod> =
+        periods.iter().filter(|p| COVERAGE_MIN <= p.coverage_ratio && from <= p.from && p.to <= to).collect();
+    used.sort_by_key(|p| (p.from, p.to));
+    for period in used {
+        hash.update(period.from.to_string().as_bytes());
+        hash.update(period.to.to_string().as_bytes());
+        hash.update(period.energy.to_bits().to_be_bytes());
+    }
+    for (date, mean_c) in temperatures.dated().filter(|(date, _)| from <= *date && *date < to) {
+        hash.update(date.to_string().as_bytes());
+        hash.update((mean_c + 0.0).to_bits().to_be_bytes());
+    }
+    Digest(hash.finalize().into())
+}
+
+/// The digest of a meter's baseline inputs as they are now.
+pub(super) fn baseline_digest(
+    periods: &[FitPeriod],
+    temperatures: &DailyMeans,
+    bounds: (NaiveDate, NaiveDate),
+) -> Digest {
+    digest(periods, temperatures, bounds)
+}
+
+/// What is said when the inputs of an accepted baseline are others than when it was accepted.
+pub(super) fn changed(frozen: &Frozen, now: Digest, subject: &str) -> Option<Finding> {
+    let short = |digest: Digest| digest.hex().chars().take(12).collect::<String>();
+    let (then, now_short) = (short(frozen.inputs), short(now));
+    let says = format!(
+        "the baseline that {} accepted on {} stands; what it was fitted on has changed since (digest {then}, now \
+         {now_short})",
+        frozen.author, frozen.accepted_at
+    );
+    let rule = "a baseline, once accepted, is frozen for the whole obligation";
+    (frozen.inputs != now).then(|| {
+        Finding::new("baseline.inputs_changed", Severity::Caution, subject, says, rule)
+            .with("author", &frozen.author)
+            .with("at", frozen.accepted_at)
+            .with("then", then)
+            .with("now", now_short)
+    })
+}

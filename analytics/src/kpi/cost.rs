@@ -1,0 +1,145 @@
+//! What energy cost, and what avoided energy would have cost, by tariffs with dates.
+//!
+//! Must never: price a month for which no tariff is stated, or round before the sum is made.
+//!
+//! Money is whole: an amount in thousandths of a unit (Wh, litres, grams) times millionths of a euro per unit gives
+//! billionths of a euro, exactly; cents are made once, at the end. A tariff that changes within a month prices each part
+//! by its days.
+
+use model::{Euro, Finding, MeterFacts, Month, Project, Severity, Tariff};
+
+use super::{Amount, Context, Outcome};
+use crate::result::{KpiPart, MeterYear};
+
+/// Billionths of a euro in a cent.
+const NANO_PER_CENT: i128 = 10_000_000;
+
+/// What a month's energy cost; `None` where nothing was measured or a day has no tariff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CostMonth {
+    pub month: Month,
+    /// Billionths of a euro.
+    pub nano_euro: i128,
+}
+
+impl CostMonth {
+    /// Months together, rounded once to whole cents, halves away from zero.
+    #[must_use]
+    pub fn sum(months: &[Self]) -> Euro {
+        let nano: i128 = months.iter().map(|m| m.nano_euro).sum();
+        let half = if nano < 0 { -NANO_PER_CENT / 2 } else { NANO_PER_CENT / 2 };
+        Euro { cents: i64::try_from((nano + half) / NANO_PER_CENT).unwrap_or(i64::MAX) }
+    }
+}
+
+/// The tariffs that price a meter: its own, else those of its carrier.
+fn tariffs<'a>(project: &'a Project, meter: &'a MeterFacts) -> impl Iterator<Item = &'a Tariff> {
+    let of = move |t: &&Tariff| t.meter.as_ref() == Some(&meter.id);
+    let own = project.terms.tariffs.iter().any(|t| of(&t));
+    project
+        .terms
+        .tariffs
+        .iter()
+        .filter(move |t| if own { of(t) } else { t.meter.is_none() && t.carrier == meter.carrier })
+}
+
+/// Millionths of a euro per unit, for each day of the month with the number of days it holds; `None` where a day has no
+/// tariff. Of two tariffs for a day the first in the file stands.
+fn prices(project: &Project, meter: &MeterFacts, month: Month) -> Option<Vec<(i64, i64)>> {
+    let mut prices: Vec<(i64, i64)> = Vec::new();
+    for day in month.first_day().iter_days().take_while(|d| *d < month.end_day()) {
+        let holds = |t: &&Tariff| t.from <= day && t.to.is_none_or(|to| day < to);
+        let price = tariffs(project, meter).find(holds)?.microeuro_per_unit;
+        match prices.last_mut() {
+            Some((last, days)) if *last == price => *days += 1,
+            Some(_) | None => prices.push((price, 1)),
+        }
+    }
+    Some(prices)
+}
+
+/// The cost of an amount in thousandths of a unit over a month; `None` where a day has no tariff.
+#[must_use]
+pub fn of_month(project: &Project, meter: &MeterFacts, month: Month, amount: i64) -> Option<CostMonth> {
+    let prices = prices(project, meter, month)?;
+    let days = i64::from(month.days());
+    let (mut nano, mut passed, mut given) = (0_i128, 0_i64, 0_i64);
+    for (price, of) in prices {
+        passed += of;
+        // Parts of an amount add up to it: each ends where the days so far end.
+        let until = (i128::from(amount) * i128::from(passed)).div_euclid(i128::from(days));
+        let until = i64::try_from(until).ok()?;
+        nano += i128::from(until - given) * i128::from(price);
+        given = until;
+    }
+    Some(CostMonth { month, nano_euro: nano })
+}
+
+/// Euro per unit of a month, weighted by days.
+fn mean_price(project: &Project, meter: &MeterFacts, month: Month) -> Option<f64> {
+    let prices = prices(project, meter, month)?;
+    let sum: i64 = prices.iter().map(|(price, days)| price * days).sum();
+    Some(sum as f64 / f64::from(month.days()) / 1e6)
+}
+
+/// Euro that the avoided energy would have cost. Month by month at its own tariff; what was not measured, and the
+/// model's band, at the highest price of the year.
+pub(super) fn avoided(context: &Context<'_>) -> Outcome {
+    let plain = |_: &crate::evaluate::meter::Assessment| Ok((1.0, Vec::new()));
+    let mut outcome = super::weighted_savings(context, "avoided_x_tariff", plain);
+    let mut sum = Amount { worse: 0.0, best: 0.0, low: 0.0, high: 0.0 };
+    let (mut variance, mut parts, mut missing) = (0.0, Vec::new(), Vec::new());
+    for meter in context.meters.iter().filter(|m| m.compared) {
+        let Some(year) = context.years.iter().find(|y| y.meter.id == meter.meter) else { continue };
+        let Some((best, most)) = priced(context, year) else {
+            missing.push(no_tariff(context, year));
+            continue;
+        };
+        let half_width = meter.avoided.half_width() * most;
+        let part = KpiPart {
+            meter: Some(meter.meter.clone()),
+            building: None,
+            quantity: "cost_avoided",
+            worse: best - (meter.avoided.best - meter.avoided.least()).max(0.0) * most,
+            best,
+            high: best + (meter.avoided.most() - meter.avoided.best).max(0.0) * most,
+            half_width,
+            unit: "EUR",
+            factor: 1.0,
+        };
+        sum.worse += part.worse;
+        sum.best += part.best;
+        sum.high += part.high;
+        variance += half_width * half_width;
+        parts.push(part);
+    }
+    sum.low = sum.worse - variance.sqrt();
+    sum.high += variance.sqrt();
+    outcome.chain.parts = parts;
+    outcome.amount = outcome.amount.filter(|_| missing.is_empty()).map(|_| sum);
+    for finding in missing {
+        outcome.withhold(finding);
+    }
+    outcome
+}
+
+/// The best value in euro and the highest price of the reporting months; `None` where one of them has no tariff.
+fn priced(context: &Context<'_>, year: &MeterYear) -> Option<(f64, f64)> {
+    let (mut best, mut most) = (0.0, 0.0_f64);
+    for row in year.months.iter().filter(|m| m.reporting) {
+        let price = mean_price(context.project, &year.meter, row.month)?;
+        best += row.avoided.unwrap_or(0.0) * price;
+        most = most.max(price);
+    }
+    Some((best, most))
+}
+
+fn no_tariff(context: &Context<'_>, year: &MeterYear) -> Finding {
+    let meter = &year.meter;
+    let says = format!("no tariff of {} covers every reporting month of {}", meter.id, context.year);
+    let rule = "a price is never guessed";
+    let about = format!("meter:{} {}", meter.id, context.year);
+    Finding::new("tariff.missing", Severity::Blocks, about, says, rule)
+        .with("meter", &meter.id)
+        .with("year", context.year)
+}

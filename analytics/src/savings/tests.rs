@@ -1,0 +1,158 @@
+//! A law under a reference year, and years added up.
+//!
+//! Must never: hold a figure that was copied from the output of the code under test.
+
+use model::{DailyTemperature, StationId};
+
+use super::*;
+use crate::baseline::Spread;
+use crate::evaluate::laws::ReportedMonth;
+use crate::normalise::Adjusted;
+use crate::places::{ClimaticZone, HeatingSeason, MonthDay};
+use crate::result::{BaselineModel, FitQuality};
+
+fn day(year: i32, month: u32, of_month: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(year, month, of_month).unwrap()
+}
+
+/// Cold at 5 °C in the first 100 days of a year, colder by a kelvin each year; else 20 °C.
+fn history(years: std::ops::Range<i32>) -> DailyMeans {
+    use chrono::Datelike;
+    let station = StationId::new("s").unwrap();
+    let first = years.start;
+    let days = day(first, 1, 1).iter_days().take_while(|d| d.year() < years.end);
+    let mean = |d: NaiveDate| {
+        if d.ordinal() <= 100 { 5.0 - f64::from(d.year() - first) } else { 20.0 }
+    };
+    let all: Vec<DailyTemperature> =
+        days.map(|d| DailyTemperature::as_given(station.clone(), d, mean(d))).collect();
+    DailyMeans::of(&all, &station)
+}
+
+fn law(base: f64, slope: f64) -> Fitted {
+    Fitted {
+        model: BaselineModel {
+            base_per_day: base,
+            heating_per_degree_day: slope,
+            heating_base_c: Some(15.0),
+            quality: FitQuality {
+                n: 12,
+                r2: 1.0,
+                r2_adjusted: 1.0,
+                cvrmse_ratio: 0.0,
+                nmbe_ratio: 0.0,
+                baseline_days: 365,
+            },
+            points: Vec::new(),
+        },
+        spread: Spread {
+            variance_per_day: 4.0,
+            days: 365.0,
+            degree_days_mean: 3.0,
+            degree_days_squares: 5_000.0,
+            t_90: 1.8,
+        },
+        doubt: None,
+    }
+}
+
+fn laws(baseline: Option<Fitted>, reporting: Option<Fitted>) -> Laws {
+    Laws {
+        meter: MeterId::new("gas").unwrap(),
+        carrier: model::Carrier::NaturalGas,
+        baseline: baseline.map(Arc::new),
+        reporting: reporting.map(Arc::new),
+        months: Vec::new(),
+        inputs: model::Digest([0; 32]),
+    }
+}
+
+fn turin() -> (Place, ZoneRules) {
+    let place = Place {
+        istat: "001272".to_owned(),
+        name: "Torino".to_owned(),
+        zone: ClimaticZone::E,
+        degree_days: 2617,
+    };
+    let season = HeatingSeason {
+        from: MonthDay { month: 10, day: 15 },
+        to: MonthDay { month: 4, day: 15 },
+        hours_per_day: 14,
+    };
+    (place, ZoneRules { zone: ClimaticZone::E, above: Some(2100), up_to: Some(3000), season: Some(season) })
+}
+
+#[test]
+fn a_typical_year_is_the_mean_of_the_laws_results_not_of_the_days() {
+    let history = history(2015..2020);
+    let reference = Reference::of(ReferenceYear::Typical, &history, day(2020, 1, 1), None).unwrap();
+    assert_eq!(reference.years, [2015, 2016, 2017, 2018, 2019]);
+    // 100 days at 10, 11, 12, 13 and 14 K below 15 °C; 365 or 366 days of base load.
+    let days = (4.0 * 365.0 + 366.0) / 5.0;
+    let of = reference.under(&law(2.0, 3.0), &history).unwrap();
+    assert!((of.energy - (2.0 * days + 3.0 * 1200.0)).abs() < 1e-9, "{of:?}");
+    let saved = normalised(&laws(Some(law(2.0, 3.0)), Some(law(1.0, 2.0))), &reference, &history).unwrap();
+    assert!((saved.savings - (days + 1200.0)).abs() < 1e-9);
+    let band = half_width(&law(2.0, 3.0), days, 1200.0);
+    assert!((saved.high - saved.low - 2.0 * band.hypot(band)).abs() < 1e-9);
+}
+
+#[test]
+fn legal_degree_days_scale_only_what_follows_the_weather() {
+    let history = history(2015..2020);
+    let place = turin();
+    let reference = Reference::of(ReferenceYear::Legal, &history, day(2020, 1, 1), Some(&place)).unwrap();
+    // Days 1 to 100 lie in the season to 15 April (day 105 or 106): 15 to 19 K below 20 °C; the others stand at it.
+    let mean = 100.0 * 17.0;
+    assert!((reference.scale - 2617.0 / mean).abs() < 1e-12);
+    let days = (4.0 * 365.0 + 366.0) / 5.0;
+    let of = reference.under(&law(2.0, 3.0), &history).unwrap();
+    assert!((of.energy - (2.0 * days + 3.0 * 1200.0 * reference.scale)).abs() < 1e-9);
+    assert_eq!(Reference::of(ReferenceYear::Legal, &history, day(2020, 1, 1), None), None);
+}
+
+#[test]
+fn too_few_years_make_no_reference() {
+    let history = history(2015..2019);
+    assert_eq!(Reference::of(ReferenceYear::Typical, &history, day(2020, 1, 1), None), None);
+    // A year that is not over does not count.
+    assert_eq!(whole_years(&history, day(2018, 12, 31)), [2015, 2016, 2017]);
+}
+
+#[test]
+fn the_same_law_before_and_after_saves_nothing() {
+    let history = history(2010..2020);
+    let reference = Reference::of(ReferenceYear::Typical, &history, day(2020, 1, 1), None).unwrap();
+    let both = laws(Some(law(2.0, 3.0)), Some(law(2.0, 3.0)));
+    let saved = normalised(&both, &reference, &history).unwrap();
+    assert_eq!(saved.savings, 0.0);
+    assert!(saved.low < 0.0 && 0.0 < saved.high);
+}
+
+#[test]
+fn the_band_of_many_years_counts_the_laws_error_once() {
+    let month = |year: i32, number: u32| ReportedMonth {
+        month: model::Month::new(year, number).unwrap(),
+        measured: 50.0,
+        most: 55.0,
+        adjusted: Adjusted {
+            energy: 100.0,
+            degree_days: 90.0,
+            days: 30.0,
+            weather_less: 1.0,
+            weather_more: 2.0,
+        },
+    };
+    let year = |years: std::ops::Range<i32>| {
+        let mut all = laws(Some(law(2.0, 3.0)), None);
+        all.months = years.flat_map(|y| (1..=12).map(move |m| month(y, m))).collect();
+        cumulated(&all)
+    };
+    let (one, three) = (year(2020..2021), year(2020..2023));
+    assert_eq!((three.months, three.avoided, three.measured), (36, 3.0 * one.avoided, 1800.0));
+    // 12 months: 50 less the unmeasured 5 and the weather's 1 each.
+    let band = |of: &Cumulated| of.avoided - 6.0 * f64::from(of.months) - of.low;
+    assert!((band(&one) - half_width(&law(2.0, 3.0), 360.0, 1080.0)).abs() < 1e-9);
+    // More than independent years would have, less than three times one.
+    assert!(3.0_f64.sqrt() * band(&one) < band(&three) && band(&three) < 3.0 * band(&one));
+}

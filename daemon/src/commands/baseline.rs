@@ -1,0 +1,120 @@
+//! `consuntivo baseline`: a person accepts the baselines of a project, which are then frozen; or looks at them.
+//!
+//! Must never: accept a baseline that could not be fitted, or change an accepted one without a person's word.
+
+use analytics::evaluate::laws::laws;
+use chrono::NaiveDate;
+use clap::{Args, Subcommand};
+use model::{Instant, ProjectId};
+use store::RecordChange;
+
+use super::counter::By;
+use crate::baselines::{self, Accepted};
+use crate::exit::{Exit, Failure};
+use crate::installation::Installation;
+use crate::readout::{aligned, say};
+use crate::{ConfigArg, clock, figures, parse_project};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// Freeze the baselines of a project as they are now, for the whole obligation
+    Accept {
+        #[command(flatten)]
+        of: Of,
+        #[command(flatten)]
+        by: By,
+    },
+    /// The accepted baselines and what they would be now
+    Show {
+        #[command(flatten)]
+        of: Of,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Of {
+    #[arg(long, value_parser = parse_project)]
+    project: ProjectId,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+pub(crate) fn baseline(what: &What) -> Result<Exit, Failure> {
+    match what {
+        What::Accept { of, by } => accept(of, by),
+        What::Show { of } => show(of),
+    }
+}
+
+fn accept(of: &Of, by: &By) -> Result<Exit, Failure> {
+    let installation = Installation::load(&of.config.config)?;
+    let store = installation.open_shared_store()?;
+    let project = figures::project(&store, &installation.catalog, &of.project)?;
+    let (year, until) = now(project.zone);
+    // As they are now: an earlier acceptance is not an input of the next one.
+    let laws = figures::with_input(&store, &installation, &project, year, until, |input| {
+        let mut input = input.clone();
+        input.frozen.clear();
+        laws(&input)
+    })?;
+    let fitted = laws.iter().filter(|l| l.baseline.is_some()).count();
+    if fitted == 0 {
+        return Err(Failure::bad_input(format!(
+            "project {} has no baseline that could be fitted; `consuntivo report` says what is missing",
+            project.id
+        )));
+    }
+    let (author, reason) = (by.author.as_str(), by.reason.as_str());
+    let accepted = Accepted { project: &project.id, laws: &laws, author, reason };
+    match baselines::accept(&store, &accepted, clock::now())? {
+        RecordChange::Unchanged => println!("nothing changed"),
+        RecordChange::Created | RecordChange::Updated => {
+            println!("{fitted} baselines of {} are frozen", project.id);
+        }
+    }
+    Ok(Exit::OK)
+}
+
+fn now(zone: model::Zone) -> (i32, NaiveDate) {
+    use chrono::Datelike;
+    let today = clock::now().day(zone);
+    (today.year(), today)
+}
+
+fn show(of: &Of) -> Result<Exit, Failure> {
+    let installation = Installation::load(&of.config.config)?;
+    let store = installation.open_shared_store()?;
+    let project = figures::project(&store, &installation.catalog, &of.project)?;
+    let frozen = baselines::accepted(&store, &project.id)?;
+    let (year, until) = now(project.zone);
+    let laws = figures::with_input(&store, &installation, &project, year, until, |input| {
+        let mut input = input.clone();
+        input.frozen.clear();
+        laws(&input)
+    })?;
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    rows.push(
+        ["meter", "base a day", "a kelvin day", "base °C", "accepted", "inputs"].map(String::from).to_vec(),
+    );
+    let line =
+        |meter: String, model: &analytics::result::BaselineModel, at: Option<Instant>, inputs: String| {
+            vec![
+                meter,
+                format!("{:.4}", model.base_per_day),
+                format!("{:.4}", model.heating_per_degree_day),
+                model.heating_base_c.map_or_else(|| "-".to_owned(), |b| format!("{b:.1}")),
+                at.map_or_else(|| "now".to_owned(), |at| at.to_string()),
+                inputs.chars().take(12).collect(),
+            ]
+        };
+    for f in &frozen {
+        rows.push(line(f.meter.to_string(), &f.fitted.model, Some(f.accepted_at), f.inputs.hex()));
+    }
+    for l in &laws {
+        if let Some(fitted) = &l.baseline {
+            rows.push(line(l.meter.to_string(), &fitted.model, None, l.inputs.hex()));
+        }
+    }
+    say(&aligned(&rows, ""));
+    Ok(Exit::OK)
+}
