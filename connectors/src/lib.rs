@@ -8,9 +8,11 @@ pub mod files;
 pub mod inbox;
 pub mod keys;
 pub mod link;
+pub mod mail;
 pub mod mbus;
 pub mod modbus;
 pub mod mqtt;
+pub mod signature;
 pub mod weather;
 pub mod wire;
 

@@ -102,7 +102,7 @@ fn live_of(view: &ProjectView, at: Instant) -> BuildingLive {
 
 impl Backend for Fake {
     fn installation(&self) -> Installation {
-        Installation { name: "Comune di Prova".into(), demo: true, language: "it".into(), version: "0.1.0" }
+        Installation { id: "prova".into(), name: "Comune di Prova".into(), demo: true, language: "it".into(), version: "0.1.0" }
     }
 
     fn texts(&self) -> Vec<Arc<Texts>> {
