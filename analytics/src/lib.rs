@@ -11,6 +11,7 @@ pub mod counter;
 pub mod degree_days;
 pub mod economics;
 pub mod evaluate;
+pub mod exchange;
 pub mod factors;
 pub mod filed;
 pub mod gas;

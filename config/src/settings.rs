@@ -15,8 +15,10 @@ use crate::error::ConfigError;
 use crate::meters::Meters;
 use crate::reader::{At, Problem, Retired, RetiredUse, Source, Table, list, nearest};
 
+mod sending;
 mod weather;
 
+pub use sending::{GrantsSettings, MailSecurity, MailSettings, SendingSettings};
 pub use weather::{ServiceMeans, ServiceSettings, WEATHER_MAX, WeatherSettings, WeatherSource};
 
 /// The commented default settings, for people to start from.
@@ -49,6 +51,7 @@ pub struct Settings {
     pub meters: Vec<MeterSettings>,
     /// In order of the file.
     pub weather: Vec<WeatherSettings>,
+    pub sending: SendingSettings,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -241,6 +244,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         .iter()
         .filter_map(|table| weather::read(source, table, base, zone))
         .collect();
+    let sending = sending::read(source, root, base);
     root.finish();
     check_links(source, &links, &meters);
     weather::check(source, &weather, &meters.iter().map(|m| &m.meter).collect::<Vec<_>>());
@@ -260,6 +264,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         links: links.into_iter().map(|(link, _)| link).collect(),
         meters: meters.into_iter().map(|m| m.meter).collect(),
         weather: weather.into_iter().map(|w| w.weather).collect(),
+        sending: sending?,
     })
 }
 

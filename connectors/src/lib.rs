@@ -12,6 +12,7 @@ pub mod mail;
 pub mod mbus;
 pub mod modbus;
 pub mod mqtt;
+pub mod receipt;
 pub mod signature;
 pub mod weather;
 pub mod wire;

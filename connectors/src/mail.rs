@@ -78,7 +78,9 @@ pub enum MailError {
     #[error("{place} did not take the letter: {says}; check server, user and recipient, then try again")]
     NotSent { place: String, says: String },
     /// The line broke while the letter was handed over: the server may have it.
-    #[error("the line to {place} broke while the letter was handed over ({says}); the server may have sent it")]
+    #[error(
+        "the line to {place} broke while the letter was handed over ({says}); the server may have sent it"
+    )]
     Uncertain { place: String, says: String },
     /// The letter or the settings cannot be used.
     #[error("the letter cannot be sent: {says}")]
@@ -195,7 +197,8 @@ fn tls(server: &Server) -> Result<TlsParameters, MailError> {
     let mut builder = TlsParameters::builder(server.host.clone()).set_min_tls_version(TlsVersion::Tlsv12);
     if let Some(file) = &server.ca_file {
         let pem = read(file).map_err(unusable)?;
-        let all = rustls_certificates(&pem).map_err(|says| unusable(format!("{}: {says}", file.display())))?;
+        let all =
+            rustls_certificates(&pem).map_err(|says| unusable(format!("{}: {says}", file.display())))?;
         builder = builder.certificate_store(CertificateStore::None);
         for der in all {
             builder = builder.add_root_certificate(Certificate::from_der(der).map_err(unusable)?);
@@ -301,6 +304,9 @@ mod tests {
             ca_file: None,
         };
         let error = send(&server, &letter()).unwrap_err();
-        assert!(error.is_surely_unsent() && error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+        assert!(
+            error.is_surely_unsent() && error.to_string().contains(&format!("127.0.0.1:{port}")),
+            "{error}"
+        );
     }
 }

@@ -72,7 +72,9 @@ pub enum SignatureError {
     NotSigned { says: &'static str },
     #[error("it is signed more than {LAYERS_MAX} times over")]
     TooDeep,
-    #[error("it does not begin with the very bytes of the frozen file; sign that file, without saving it anew")]
+    #[error(
+        "it does not begin with the very bytes of the frozen file; sign that file, without saving it anew"
+    )]
     OtherContent,
     #[error("a file for OpenSSL cannot be written")]
     Files(#[source] io::Error),
@@ -211,7 +213,8 @@ const SIGNED_DATA: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0
 
 /// The message and its form for OpenSSL, when the bytes are a signed message: DER, PEM or bare base64.
 fn message_of(bytes: &[u8]) -> Option<(&'static str, Vec<u8>)> {
-    let is_der = |b: &[u8]| b.first() == Some(&0x30) && b.get(..32).unwrap_or(b).windows(11).any(|w| w == SIGNED_DATA);
+    let is_der =
+        |b: &[u8]| b.first() == Some(&0x30) && b.get(..32).unwrap_or(b).windows(11).any(|w| w == SIGNED_DATA);
     if is_der(bytes) {
         return Some(("DER", bytes.to_vec()));
     }
@@ -226,7 +229,7 @@ fn message_of(bytes: &[u8]) -> Option<(&'static str, Vec<u8>)> {
 }
 
 /// Bytes of base64 text; `None` for anything else.
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').as_bytes();
     if digits.is_empty() || text.len() - digits.len() > 2 {
         return None;
@@ -288,7 +291,8 @@ fn hex(digits: &[u8]) -> Option<Vec<u8>> {
 /// Every `/ByteRange [0 a b c]` in the order of the file.
 fn byte_ranges(added: &[u8]) -> Vec<ByteRange> {
     let mark = b"/ByteRange";
-    let starts = added.windows(mark.len()).enumerate().filter(|(_, w)| w == mark).map(|(i, _)| i + mark.len());
+    let starts =
+        added.windows(mark.len()).enumerate().filter(|(_, w)| w == mark).map(|(i, _)| i + mark.len());
     starts
         .filter_map(|at| {
             let rest = added.get(at..added.len().min(at + 100))?;
@@ -367,7 +371,8 @@ fn signing_times(message: &Path, form: &str) -> Result<Vec<Instant>, SignatureEr
         if !line.starts_with("object: signingTime (1.2.840.113549.1.9.5)") {
             continue;
         }
-        let value = lines.by_ref().find_map(|l| l.strip_prefix("UTCTIME:").or(l.strip_prefix("GENERALIZEDTIME:")));
+        let value =
+            lines.by_ref().find_map(|l| l.strip_prefix("UTCTIME:").or(l.strip_prefix("GENERALIZEDTIME:")));
         times.extend(value.and_then(|v| time(v, "%b %e %H:%M:%S %Y GMT")));
     }
     Ok(times)
@@ -380,7 +385,10 @@ fn time(text: &str, format: &str) -> Option<Instant> {
 
 fn pem_blocks(text: &str) -> Vec<String> {
     let end = "-----END CERTIFICATE-----";
-    text.split_inclusive(end).filter(|block| block.contains("-----BEGIN CERTIFICATE-----")).map(str::to_owned).collect()
+    text.split_inclusive(end)
+        .filter(|block| block.contains("-----BEGIN CERTIFICATE-----"))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn certificate(path: &Path) -> Result<Signature, SignatureError> {

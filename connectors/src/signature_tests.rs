@@ -10,7 +10,8 @@ struct Signer {
 
 fn openssl(arguments: &[&str], folder: &Path) {
     let output = Command::new("openssl").args(arguments).current_dir(folder).output();
-    let output = output.unwrap_or_else(|e| panic!("openssl cannot be started ({e}); `make test` installs it"));
+    let output =
+        output.unwrap_or_else(|e| panic!("openssl cannot be started ({e}); `make test` installs it"));
     assert!(output.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -23,9 +24,26 @@ impl Signer {
         let authority = ["req", "-x509", "-days", "30", "-subj", "/O=Prova/CN=Autorità di prova", "-utf8"];
         openssl(&[&authority[..], &key, &["-keyout", "ca.key", "-out", "ca.pem"]].concat(), at);
         let subject = "/CN=Rossi Maria/serialNumber=TINIT-RSSMRA80A01H501U";
-        openssl(&[&["req", "-subj", subject][..], &key, &["-keyout", "own.key", "-out", "own.csr"]].concat(), at);
         openssl(
-            &["x509", "-req", "-in", "own.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", days, "-out", "own.pem"],
+            &[&["req", "-subj", subject][..], &key, &["-keyout", "own.key", "-out", "own.csr"]].concat(),
+            at,
+        );
+        openssl(
+            &[
+                "x509",
+                "-req",
+                "-in",
+                "own.csr",
+                "-CA",
+                "ca.pem",
+                "-CAkey",
+                "ca.key",
+                "-CAcreateserial",
+                "-days",
+                days,
+                "-out",
+                "own.pem",
+            ],
             at,
         );
         Self { folder }
@@ -34,7 +52,9 @@ impl Signer {
     fn sign(&self, bytes: &[u8], more: &[&str]) -> Vec<u8> {
         let at = self.folder.path();
         fs::write(at.join("in"), bytes).unwrap();
-        let sign = ["cms", "-sign", "-binary", "-in", "in", "-signer", "own.pem", "-inkey", "own.key", "-out", "out"];
+        let sign = [
+            "cms", "-sign", "-binary", "-in", "in", "-signer", "own.pem", "-inkey", "own.key", "-out", "out",
+        ];
         openssl(&[&sign[..], more].concat(), at);
         fs::read(at.join("out")).unwrap()
     }
@@ -50,7 +70,9 @@ impl Signer {
     /// A PDF with a signature added to its end, as signing tools do it.
     fn pdf(&self, frozen: &[u8]) -> Vec<u8> {
         let room = 8192;
-        let range = |first: usize, from: usize, second: usize| format!("/ByteRange [0 {first:08} {from:08} {second:08}]");
+        let range = |first: usize, from: usize, second: usize| {
+            format!("/ByteRange [0 {first:08} {from:08} {second:08}]")
+        };
         let head_length = range(0, 0, 0).len();
         let head = b"\n9 0 obj\n<< /Type /Sig /SubFilter /adbe.pkcs7.detached ";
         let first = frozen.len() + head.len() + head_length + b" /Contents ".len();
@@ -68,7 +90,9 @@ impl Signer {
 
 fn now() -> Instant {
     // Tests need the machine's time, as OpenSSL does.
-    Instant::from_millis(i64::try_from(fs::metadata(std::env::temp_dir()).map_or(0, |_| machine_millis())).unwrap())
+    Instant::from_millis(
+        i64::try_from(fs::metadata(std::env::temp_dir()).map_or(0, |_| machine_millis())).unwrap(),
+    )
 }
 
 fn machine_millis() -> u128 {
@@ -84,7 +108,8 @@ fn a_p7m_is_unwrapped_in_every_form_with_who_signed_it() {
     let signer = Signer::new("10");
     let der = signer.p7m(PDF);
     let pem = signer.sign(PDF, &["-nodetach", "-outform", "PEM"]);
-    let bare: String = String::from_utf8(pem.clone()).unwrap().lines().filter(|l| !l.starts_with('-')).collect();
+    let bare: String =
+        String::from_utf8(pem.clone()).unwrap().lines().filter(|l| !l.starts_with('-')).collect();
     for (what, bytes) in [("DER", der), ("PEM", pem), ("base64", bare.into_bytes())] {
         let found = signer.verifier().unwrap_p7m(&bytes).unwrap_or_else(|e| panic!("{what}: {e}"));
         assert_eq!(found.content, PDF, "{what}");
@@ -154,7 +179,10 @@ fn a_signed_pdf_must_begin_with_the_frozen_bytes_and_be_covered_to_its_end() {
     assert!(matches!(signer.verifier().check_pdf(PDF, PDF), Err(SignatureError::NotSigned { .. })));
     // A signature over less than the frozen bytes proves nothing of them.
     let longer = [PDF, b"x"].concat();
-    assert!(matches!(signer.verifier().check_pdf(&signer.pdf(PDF), &longer), Err(SignatureError::OtherContent)));
+    assert!(matches!(
+        signer.verifier().check_pdf(&signer.pdf(PDF), &longer),
+        Err(SignatureError::OtherContent)
+    ));
 }
 
 proptest::proptest! {

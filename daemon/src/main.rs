@@ -9,19 +9,26 @@ mod book;
 mod clock;
 mod commands;
 mod demo;
+mod dossier;
+mod duties;
 mod exit;
 mod figures;
 mod filed;
+mod grants;
 mod ingest;
 mod installation;
 mod links;
 mod losses;
+mod memos;
 mod metrics;
+mod office;
 mod readout;
+mod records;
 mod reload;
 mod reports;
 mod runtime;
 mod service;
+mod submissions;
 mod weather;
 
 use std::io::IsTerminal as _;
@@ -105,6 +112,37 @@ enum Command {
     },
     /// Write the annual monitoring report and the structured monthly file
     Report(ReportArgs),
+    /// What is due when, for every project: upcoming, due, late, sent, accepted
+    Obligations(commands::obligations::ObligationsArgs),
+    /// How a project stands with its scheme: subjects, economics, times of keeping, each clause with its evidence
+    Project(commands::obligations::ProjectArgs),
+    /// The KPI table: *Valore POST* pre-filled from measurements, and the text to paste
+    Kpi {
+        #[command(subcommand)]
+        what: commands::record::KpiWhat,
+    },
+    /// Documents, notes, and what was done outside this program
+    Record {
+        #[command(subcommand)]
+        what: commands::record::What,
+    },
+    /// Fulfil an obligation: draft, check, freeze, sign, send, answer
+    Submission {
+        #[command(subcommand)]
+        what: commands::submission::What,
+    },
+    /// Closed projects from the grants system
+    Grants {
+        #[command(subcommand)]
+        what: commands::office::GrantsWhat,
+    },
+    /// Memo mails that the daemon sends before reports are due
+    Memo {
+        #[command(subcommand)]
+        what: commands::office::MemoWhat,
+    },
+    /// Everything about one project in a folder, with a manifest of hashes (fascicolo di progetto)
+    Dossier(commands::office::DossierArgs),
     /// Run the demonstration portfolio on simulated meters
     Demo(DemoArgs),
     /// Print measurements of this machine: durable ingest, months, report, size on disk
@@ -367,6 +405,14 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Counter { what } => commands::counter::counter(&what),
         Command::Meter { what } => commands::meter::meter(&what),
         Command::Report(args) => commands::report::report(&args),
+        Command::Obligations(args) => commands::obligations::obligations(&args),
+        Command::Project(args) => commands::obligations::project(&args),
+        Command::Kpi { what } => commands::record::kpi(&what),
+        Command::Record { what } => commands::record::record(&what),
+        Command::Submission { what } => commands::submission::submission(&what),
+        Command::Grants { what } => commands::office::grants(&what),
+        Command::Memo { what } => commands::office::memo(&what),
+        Command::Dossier(args) => commands::office::dossier(&args),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) => commands::bench::bench(&args.dir),
     }

@@ -103,6 +103,7 @@ impl Service {
 
         let mut weather = crate::weather::start(&runtime, &stop);
         let tending = tokio::spawn(start_figures(Arc::clone(&runtime), stop.clone()));
+        let office = tokio::spawn(crate::office::tend(Arc::clone(&runtime), stop.clone()));
         loop {
             tokio::select! {
                 biased;
@@ -128,6 +129,8 @@ impl Service {
         runtime.store.clone().close();
         // Figures only read; what they were at is not worth waiting for.
         tending.abort();
+        // A letter that is being handed over is on record as such.
+        office.abort();
         pages_stop.send(true).ok();
         if tokio::time::timeout(PAGES_STOP_MAX, pages).await.is_err() {
             tracing::warn!("some pages were still open at the end");

@@ -168,7 +168,9 @@ async fn calendars(site: &Arc<Site>, wanted: &Wanted) -> Result<Vec<ProjectCalen
         return Err((StatusCode::INTERNAL_SERVER_ERROR, "the calendar could not be made\n").into_response());
     };
     match project {
-        Some(id) if found.is_empty() => Err((StatusCode::NOT_FOUND, format!("no project {id}\n")).into_response()),
+        Some(id) if found.is_empty() => {
+            Err((StatusCode::NOT_FOUND, format!("no project {id}\n")).into_response())
+        }
         Some(_) | None => Ok(found),
     }
 }
@@ -251,7 +253,8 @@ pub fn plain(calendars: &[ProjectCalendar], texts: &Texts) -> String {
         let project = &calendar.project;
         for entry in &calendar.entries {
             let due = entry.due.map_or_else(|| "-".to_owned(), |day| day.to_string());
-            let left = entry.days_left(calendar.today).map_or_else(|| "-".to_owned(), |days| days.to_string());
+            let left =
+                entry.days_left(calendar.today).map_or_else(|| "-".to_owned(), |days| days.to_string());
             let year = entry.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
             let needs: Vec<&str> = entry.needs.iter().map(|need| need.key()).collect();
             let asks = if needs.is_empty() { String::new() } else { format!("\tneeds {}", needs.join(", ")) };

@@ -62,7 +62,11 @@ fn authorised(headers: &HeaderMap, token: &str) -> bool {
 }
 
 /// `POST /api/v1/grants/closed-projects`, `text/csv` or `application/json`, with `Authorization: Bearer TOKEN`.
-pub(crate) async fn closed_projects(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn closed_projects(
+    State(site): State<Arc<Site>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let Some(token) = site.backend.grants_token() else {
         return refused(StatusCode::NOT_FOUND, "grants.off", Vec::new());
     };
@@ -81,7 +85,9 @@ pub(crate) async fn closed_projects(State(site): State<Arc<Site>>, headers: Head
         Ok(Err(GrantsRefused::Unusable(problems))) => {
             refused(StatusCode::UNPROCESSABLE_ENTITY, "grants.unusable", problems)
         }
-        Ok(Err(GrantsRefused::Busy)) | Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "grants.busy", Vec::new()),
+        Ok(Err(GrantsRefused::Busy)) | Err(_) => {
+            refused(StatusCode::SERVICE_UNAVAILABLE, "grants.busy", Vec::new())
+        }
     }
 }
 

@@ -175,7 +175,11 @@ mod tests {
             ("a.pdf", png, Err(DocumentError::OtherName { found: DocumentKind::Png })),
             ("a", b"%PDF-1.7\n%%EOF".to_vec(), Err(DocumentError::OtherName { found: DocumentKind::Pdf })),
             ("a.pdf", b"MZ\x90 an executable".to_vec(), Err(DocumentError::Unknown)),
-            ("a.pdf", b"%PDF-1.7\n...".to_vec(), Err(DocumentError::CutOff { says: "a PDF without its end" })),
+            (
+                "a.pdf",
+                b"%PDF-1.7\n...".to_vec(),
+                Err(DocumentError::CutOff { says: "a PDF without its end" }),
+            ),
             ("a.docx", archive(&["xl/workbook.xml"]), Err(DocumentError::Unknown)),
             ("a.docx", archive(&[word[0], word[1], "word/vbaProject.bin"]), Err(DocumentError::Macros)),
             ("a.doc", ole("Workbook"), Err(DocumentError::Unknown)),

@@ -13,6 +13,7 @@
 
 mod audit;
 mod codes;
+mod documents;
 mod error;
 mod filed;
 mod imports;
@@ -31,6 +32,7 @@ mod weather;
 mod writer;
 
 pub use audit::{AuditBreak, AuditEntry, AuditHead};
+pub use documents::{DOCUMENTS_FOLDER, KEPT_BYTES_MAX};
 pub use error::StoreError;
 pub use imports::{ImportCount, ImportNote};
 pub use lock::LOCK_FILE;
@@ -38,7 +40,7 @@ pub use memory::Remembered;
 pub use options::{CommitObserver, StoreOptions};
 pub use quarantine::{QuarantineFilter, Quarantined, QuarantinedItem};
 pub use reader::{Conflict, StoredReading};
-pub use records::{Record, RecordChange};
+pub use records::{FirstChange, Record, RecordChange};
 pub use schema::{JOURNAL_FILE, SCHEMA_VERSION};
 pub use stats::StoreStats;
 pub use store::{Appended, Store};

@@ -256,6 +256,11 @@ impl Store {
     }
 
     /// The limits in force.
+    /// The folder that holds the journal.
+    pub(crate) fn directory(&self) -> &Path {
+        self.inner.shared.path.parent().unwrap_or(Path::new("."))
+    }
+
     pub(crate) fn options(&self) -> &StoreOptions {
         &self.inner.shared.options
     }
