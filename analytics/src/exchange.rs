@@ -110,9 +110,18 @@ mod tests {
             (line.post, line.unit, line.note)
         };
         let note = "due righe".to_owned();
-        assert_eq!(of(KpiUnit::MegawattHour, 110.0, EnergyUnit::GigawattHour), ("0,11".into(), "GWh", note.clone()));
-        assert_eq!(of(KpiUnit::GigawattHour, 0.11, EnergyUnit::MegawattHour), ("110,00".into(), "MWh", note.clone()));
-        assert_eq!(of(KpiUnit::KilowattHour, 1500.0, EnergyUnit::MegawattHour), ("1,50".into(), "MWh", note.clone()));
+        assert_eq!(
+            of(KpiUnit::MegawattHour, 110.0, EnergyUnit::GigawattHour),
+            ("0,11".into(), "GWh", note.clone())
+        );
+        assert_eq!(
+            of(KpiUnit::GigawattHour, 0.11, EnergyUnit::MegawattHour),
+            ("110,00".into(), "MWh", note.clone())
+        );
+        assert_eq!(
+            of(KpiUnit::KilowattHour, 1500.0, EnergyUnit::MegawattHour),
+            ("1,50".into(), "MWh", note.clone())
+        );
         assert_eq!(of(KpiUnit::Tonne, 21.0, EnergyUnit::GigawattHour), ("21,00".into(), "t", note));
     }
 

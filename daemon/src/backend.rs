@@ -21,8 +21,8 @@ use model::{
 use store::{Tallies, Tally};
 use tokio::sync::broadcast;
 
-use crate::{duties, grants, reports};
 use crate::runtime::{ProjectFigures, Runtime};
+use crate::{duties, grants, reports};
 
 /// Due days listed where the act states no number of years.
 const HORIZON_YEARS: u32 = 5;

@@ -56,7 +56,10 @@ pub(crate) fn write(
     now: Instant,
 ) -> Result<usize, Failure> {
     if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        let says = format!("the folder {} is not empty; name a new one, so that nothing else is in the bundle", out.display());
+        let says = format!(
+            "the folder {} is not empty; name a new one, so that nothing else is in the bundle",
+            out.display()
+        );
         return Err(Failure::bad_input(says));
     }
     let mut bundle = Bundle { pieces: Vec::new() };
@@ -71,7 +74,8 @@ pub(crate) fn write(
     let mut manifest = String::new();
     for piece in &bundle.pieces {
         // Two blanks: binary or text alike, as sha256sum writes and reads it.
-        writeln!(manifest, "{}  {}", reports::sha256(&piece.bytes), piece.path).map_err(anyhow::Error::from)?;
+        writeln!(manifest, "{}  {}", reports::sha256(&piece.bytes), piece.path)
+            .map_err(anyhow::Error::from)?;
     }
     let count = bundle.pieces.len() + 1;
     for piece in bundle.pieces {
@@ -98,7 +102,8 @@ fn add_project(
 ) -> anyhow::Result<()> {
     for record in store.record_versions(PROJECT_RECORD, project.id.as_str())? {
         let path = format!("progetto/versione-{:03}.toml", record.version);
-        let says = format!("file di progetto, versione {} di {} ({})", record.version, record.author, record.at);
+        let says =
+            format!("file di progetto, versione {} di {} ({})", record.version, record.author, record.at);
         bundle.add(path, record.body.into_bytes(), says)?;
     }
     let calendars = duties::calendars(store, installation, Some(&project.id), now)?;
@@ -126,7 +131,10 @@ fn scheme_files(installation: &Installation, project: &Project) -> Vec<(String, 
         let found = files.find(|(_, file)| named(&file.text, id));
         found.map(|(name, file)| (name.to_owned(), file.text.to_string()))
     };
-    of("schemes", project.scheme.as_str()).into_iter().chain(of("factors", project.factor_set.as_str())).collect()
+    of("schemes", project.scheme.as_str())
+        .into_iter()
+        .chain(of("factors", project.factor_set.as_str()))
+        .collect()
 }
 
 fn add_documents(store: &Store, project: &Project, bundle: &mut Bundle) -> anyhow::Result<()> {
@@ -153,7 +161,12 @@ fn add_submissions(store: &Store, project: &Project, bundle: &mut Bundle) -> any
     Ok(())
 }
 
-fn add_files(store: &Store, submission: &Submission, folder: &str, bundle: &mut Bundle) -> anyhow::Result<()> {
+fn add_files(
+    store: &Store,
+    submission: &Submission,
+    folder: &str,
+    bundle: &mut Bundle,
+) -> anyhow::Result<()> {
     let frozen = submission.frozen.iter().flat_map(|f| &f.files).map(|f| ("congelati", f, "file congelato"));
     let draft = submission.attached.iter().filter(|_| submission.frozen.is_none());
     let draft = draft.map(|f| ("bozza", f, "file della bozza"));
@@ -190,7 +203,11 @@ fn add_audit(store: &Store, bundle: &mut Bundle) -> anyhow::Result<()> {
     store.verify_audit().context("the audit log does not hold; no bundle is made of it")?;
     let head = store.audit_head()?;
     let text = format!("{} {}\n", head.seq, head.hash.hex());
-    bundle.add("registro-modifiche.txt".to_owned(), text.into_bytes(), "ultimo anello del registro delle modifiche")?;
+    bundle.add(
+        "registro-modifiche.txt".to_owned(),
+        text.into_bytes(),
+        "ultimo anello del registro delle modifiche",
+    )?;
     Ok(())
 }
 

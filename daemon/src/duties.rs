@@ -74,7 +74,9 @@ impl Fulfilments {
             })
             .collect();
         for submission in self.submissions.iter().filter(|s| s.project == project.id.as_str()) {
-            let (Some(progress), Some(sent)) = (submission.progress(), submission.sent_at()) else { continue };
+            let (Some(progress), Some(sent)) = (submission.progress(), submission.sent_at()) else {
+                continue;
+            };
             all.push(Fulfilment {
                 obligation: submission.obligation.clone(),
                 year: submission.year,

@@ -39,12 +39,16 @@ pub(crate) fn read(form: GrantsForm, bytes: &[u8]) -> Result<Vec<ClosedProject>,
             problems.push(format!("project {code:?}: {:?} is no CUP", project.cup));
         }
         if !is_tax_code(&project.tax_code) {
-            problems.push(format!("project {code:?}: the check digit of tax code {:?} is wrong", project.tax_code));
+            problems.push(format!(
+                "project {code:?}: the check digit of tax code {:?} is wrong",
+                project.tax_code
+            ));
         }
         let unknown = |role: &str| !["legal_representative", "data_entry"].contains(&role);
         for subject in &project.subjects {
             if !is_tax_code(&subject.tax_code) {
-                problems.push(format!("project {code:?}: the check character of a subject's tax code is wrong"));
+                problems
+                    .push(format!("project {code:?}: the check character of a subject's tax code is wrong"));
             }
             if unknown(&subject.role) {
                 problems.push(format!("project {code:?}: {:?} is no role", subject.role));
@@ -86,12 +90,18 @@ pub(crate) fn take(
 
 /// Every closed project, with when it came.
 pub(crate) fn all(store: &Store) -> anyhow::Result<Vec<(ClosedProject, Instant)>> {
-    Ok(records::all(store, CLOSED_RECORD)?.into_iter().map(|(project, record)| (project, record.at)).collect())
+    Ok(records::all(store, CLOSED_RECORD)?
+        .into_iter()
+        .map(|(project, record)| (project, record.at))
+        .collect())
 }
 
 /// Every change that had no effect, with when it came first.
 pub(crate) fn ignored(store: &Store) -> anyhow::Result<Vec<(ClosedProject, Instant)>> {
-    Ok(records::all(store, IGNORED_RECORD)?.into_iter().map(|(project, record)| (project, record.at)).collect())
+    Ok(records::all(store, IGNORED_RECORD)?
+        .into_iter()
+        .map(|(project, record)| (project, record.at))
+        .collect())
 }
 
 /// By which ending a delivery says its form.
@@ -124,8 +134,9 @@ pub(crate) fn watch(
     seen: &mut std::collections::BTreeMap<PathBuf, u64>,
     at: Instant,
 ) -> anyhow::Result<Vec<(PathBuf, Vec<String>)>> {
-    let entries = fs::read_dir(folder)
-        .with_context(|| format!("cannot read the folder {}; create it or correct [grants]", folder.display()))?;
+    let entries = fs::read_dir(folder).with_context(|| {
+        format!("cannot read the folder {}; create it or correct [grants]", folder.display())
+    })?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))

@@ -100,7 +100,11 @@ pub(crate) fn all(store: &Store) -> anyhow::Result<Vec<(Memo, Instant)>> {
 }
 
 /// A round: what is due goes out. Findings say what a person must look at. Blocks on disk and network.
-pub(crate) fn round(store: &Store, installation: &Installation, now: Instant) -> anyhow::Result<Vec<Finding>> {
+pub(crate) fn round(
+    store: &Store,
+    installation: &Installation,
+    now: Instant,
+) -> anyhow::Result<Vec<Finding>> {
     let Some(mail) = &installation.settings.sending.mail else { return Ok(Vec::new()) };
     let (projects, _) = figures::projects(store, &installation.catalog)?;
     let done = Fulfilments::read(store)?;

@@ -58,7 +58,9 @@ pub(crate) async fn tend(runtime: Arc<Runtime>, mut stop: Stop) {
 fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
     let (installation, now) = (runtime.installation(), runtime.clock.now());
     runtime.resolve_codes(|code| {
-        code.starts_with("memo.") || code.starts_with("grants.") || code == "submission.figures_changed"
+        code.starts_with("memo.")
+            || code.starts_with("grants.")
+            || code == "submission.figures_changed"
             || code == "office.failed"
     });
     let told = |what: &str, result: anyhow::Result<Vec<Finding>>| match result {
@@ -66,7 +68,8 @@ fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
         Err(error) => {
             let says = format!("{what}: {error:#}");
             let rule = "every failure is shown to a person";
-            let finding = Finding::new("office.failed", Severity::Caution, format!("task:{what}"), &*says, rule);
+            let finding =
+                Finding::new("office.failed", Severity::Caution, format!("task:{what}"), &*says, rule);
             runtime.report(finding.with("error", says));
         }
     };

@@ -49,7 +49,11 @@ fn read<T: DeserializeOwned>(record: &Record) -> anyhow::Result<T> {
 }
 
 /// The newest version of a record.
-pub(crate) fn get<T: DeserializeOwned>(store: &Store, kind: &str, id: &str) -> anyhow::Result<Option<(T, Record)>> {
+pub(crate) fn get<T: DeserializeOwned>(
+    store: &Store,
+    kind: &str,
+    id: &str,
+) -> anyhow::Result<Option<(T, Record)>> {
     store.record(kind, id)?.map(|record| Ok((read(&record)?, record))).transpose()
 }
 
@@ -90,7 +94,12 @@ pub(crate) fn kpi_value(
     get(store, KPI_RECORD, &kpi_id(project, year, code))
 }
 
-pub(crate) fn put_kpi_value(store: &Store, value: &KpiValue, author: &str, at: Instant) -> Result<(), Failure> {
+pub(crate) fn put_kpi_value(
+    store: &Store,
+    value: &KpiValue,
+    author: &str,
+    at: Instant,
+) -> Result<(), Failure> {
     let project = ProjectId::new(&value.project).map_err(anyhow::Error::from)?;
     check_words("--reason", &value.reason)?;
     put(store, (KPI_RECORD, &kpi_id(&project, value.year, &value.code)), value, author, at)?;
@@ -141,7 +150,11 @@ pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
         && !name.starts_with('.')
         && !name.contains(['/', '\\'])
         && !name.chars().any(char::is_control);
-    if plain { Ok(()) } else { Err(Failure::bad_input(format!("{name:?} is no plain file name; rename the file"))) }
+    if plain {
+        Ok(())
+    } else {
+        Err(Failure::bad_input(format!("{name:?} is no plain file name; rename the file")))
+    }
 }
 
 /// The documents of a project, in order of hash.

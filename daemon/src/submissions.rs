@@ -271,7 +271,10 @@ pub(crate) fn current(store: &Store, key: &Key) -> Result<Submission, Failure> {
         s.project == key.project.as_str() && s.obligation == key.obligation && s.year == key.year
     };
     all(store)?.into_iter().rfind(of).ok_or_else(|| {
-        Failure::bad_input(format!("there is no submission {}; begin one with `submission draft`", key.text()))
+        Failure::bad_input(format!(
+            "there is no submission {}; begin one with `submission draft`",
+            key.text()
+        ))
     })
 }
 
@@ -297,7 +300,13 @@ pub(crate) fn draft(store: &Store, key: &Key, author: &str, at: Instant) -> Resu
 }
 
 /// Begins a new version that says why.
-pub(crate) fn correct(store: &Store, key: &Key, why: &str, author: &str, at: Instant) -> Result<Submission, Failure> {
+pub(crate) fn correct(
+    store: &Store,
+    key: &Key,
+    why: &str,
+    author: &str,
+    at: Instant,
+) -> Result<Submission, Failure> {
     records::check_words("--why", why)?;
     let last = current(store, key)?;
     if last.frozen.is_none() {
@@ -305,7 +314,10 @@ pub(crate) fn correct(store: &Store, key: &Key, why: &str, author: &str, at: Ins
         return Err(Failure::bad_input(says));
     }
     if VERSIONS_MAX <= last.version {
-        return Err(Failure::bad_input(format!("submission {} has {VERSIONS_MAX} versions already", last.id())));
+        return Err(Failure::bad_input(format!(
+            "submission {} has {VERSIONS_MAX} versions already",
+            last.id()
+        )));
     }
     let next = Submission {
         version: last.version + 1,
@@ -335,7 +347,13 @@ fn put_new(store: &Store, submission: &Submission, author: &str, at: Instant) ->
 }
 
 /// Writes a changed submission down. What was frozen must be as it was.
-fn put(store: &Store, before: &Submission, after: &Submission, author: &str, at: Instant) -> Result<(), Failure> {
+fn put(
+    store: &Store,
+    before: &Submission,
+    after: &Submission,
+    author: &str,
+    at: Instant,
+) -> Result<(), Failure> {
     if before.frozen.is_some() && (before.frozen != after.frozen || before.attached != after.attached) {
         return Err(anyhow!("a change of the frozen submission {} was refused", before.id()).into());
     }

@@ -67,7 +67,9 @@ fn read_calendar(text: &str) -> Vec<String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|e| panic!("{} cannot be started ({e}); `make test` installs it", python().display()));
+        .unwrap_or_else(|e| {
+            panic!("{} cannot be started ({e}); `make test` installs it", python().display())
+        });
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr));
@@ -108,11 +110,13 @@ fn the_calendar_says_what_is_due_and_other_programs_read_it() {
     assert_eq!(lines.as_array().map(Vec::len), Some(7));
 
     // Done elsewhere: it is sent, and the calendar says so.
-    let done = ["record", "done", "--project", PROJECT, "--obligation", "relazione-annuale", "--year", "2022"];
+    let done =
+        ["record", "done", "--project", PROJECT, "--obligation", "relazione-annuale", "--year", "2022"];
     good(&site, &[&done[..], &["--on", "2023-03-20", "--note", "PEC dell'ufficio"]].concat());
     let text = good(&site, &["obligations", "--project", PROJECT]);
     assert!(text.lines().any(|l| l.starts_with("2023-03-31\t") && l.contains("\tsent\t")), "{text}");
-    let wrong = refused(&site, 6, &["record", "done", "--project", PROJECT, "--obligation", "x", "--note", "n"]);
+    let wrong =
+        refused(&site, 6, &["record", "done", "--project", PROJECT, "--obligation", "x", "--note", "n"]);
     assert!(wrong.contains("no obligation \"x\""), "{wrong}");
 
     // The same feed over the daemon's route, for all and for one.
@@ -139,7 +143,8 @@ fn a_project_shows_its_clauses_with_evidence() {
     std::fs::write(site.path().join("p.toml"), format!("{text}\n{more}\n{statement}")).unwrap();
     good(&site, &["import", "project", site.path().join("p.toml").to_str().unwrap()]);
     let shown = good(&site, &["project", "--project", PROJECT]);
-    let line = |id: &str| shown.lines().find(|l| l.starts_with(&format!("clause\t{id}\t"))).unwrap_or_default();
+    let line =
+        |id: &str| shown.lines().find(|l| l.starts_with(&format!("clause\t{id}\t"))).unwrap_or_default();
     // 110 MWh declared over 240 000 euro.
     assert!(line("rapporto-ex-ante").contains("\tmet\t0.458"), "{shown}");
     assert!(line("rapporto-misurato").contains("\tunknown\t"), "{shown}");
@@ -157,7 +162,11 @@ fn reminding_site(server: &FieldServer, mode: &str, authority: &Pair) -> Site {
     let schemes = site.path().join("catalog/schemes/it");
     std::fs::create_dir_all(&schemes).unwrap();
     // 29 February is no day of every year; the day before is still within the days of grace.
-    let day = if (today.month(), today.day()) == (2, 29) { "02-28".to_owned() } else { today.format("%m-%d").to_string() };
+    let day = if (today.month(), today.day()) == (2, 29) {
+        "02-28".to_owned()
+    } else {
+        today.format("%m-%d").to_string()
+    };
     let scheme = format!(
         "id = \"prova\"\ntitle = \"Bando di prova\"\ncitation = \"act\"\nauthority = \"chi\"\n\
          default_factor_set = \"dm-2015-enea-cti\"\n\
@@ -213,7 +222,8 @@ impl Mail {
 
     fn start(&self, mode: &str) -> FieldServer {
         let path = |p: &Path| p.to_str().unwrap().to_owned();
-        let (letters, certificate, key) = (path(&self.letters), path(&self.own.certificate), path(&self.own.key));
+        let (letters, certificate, key) =
+            (path(&self.letters), path(&self.own.certificate), path(&self.own.key));
         // Absolute paths stay as they are when joined to the folder of the maps.
         FieldServer::start("mail_server.py", mode, &[&letters, &certificate, &key])
     }
@@ -305,7 +315,11 @@ fn a_daemon_killed_while_it_hands_a_memo_over_never_sends_it_again() {
     let daemon = site.start();
     wait::until("the finding that a person must look", SOON, || {
         let page = tests::http::get(daemon.address(), "/findings").map_err(|e| e.to_string())?;
-        if page.body.contains("memo.uncertain") || page.body.contains("promemoria") { Ok(()) } else { Err(page.body) }
+        if page.body.contains("memo.uncertain") || page.body.contains("promemoria") {
+            Ok(())
+        } else {
+            Err(page.body)
+        }
     });
     assert_eq!(mail.letters().len(), 1, "it was sent twice");
     assert_eq!(memo_state(&site), "sending");
@@ -345,7 +359,8 @@ fn closed_projects_come_by_endpoint_folder_and_hand_and_the_first_version_wins()
     let address = daemon.address();
     assert_eq!(post(address, "wrong", "text/csv", csv).0, 401);
     assert_eq!(post(address, "segreto-lungo", "text/plain", csv).0, 415);
-    let (status, said) = post(address, "segreto-lungo", "text/csv", &csv.replace("12345678903", "12345678901"));
+    let (status, said) =
+        post(address, "segreto-lungo", "text/csv", &csv.replace("12345678903", "12345678901"));
     assert!(status == 422 && said.contains("check digit"), "{said}");
     let (status, said) = post(address, "segreto-lungo", "text/csv", csv);
     assert!(status == 200 && said.contains("\"new\":[\"P-1\"]"), "{said}");
@@ -388,12 +403,42 @@ fn sign(folder: &Path, own: &Pair, file: &Path) -> PathBuf {
     out
 }
 
+/// Brings signed files back: those that do not hold are refused, the others tell who signed.
+fn signed_files_come_back(
+    folder: &Path,
+    out: &Path,
+    (own, expired): (&Pair, &Pair),
+    run: &dyn Fn(&[&str]) -> String,
+    no: &dyn Fn(i32, &[&str]) -> String,
+) {
+    let frozen = out.join("relazione-sistema.pdf");
+    let other = folder.join("altro.pdf");
+    std::fs::write(&other, "%PDF-1.7\nother\n%%EOF\n").unwrap();
+    assert!(
+        no(6, &["sign", sign(folder, own, &other).to_str().unwrap()])
+            .contains("does not begin with the very bytes")
+    );
+    assert!(
+        no(6, &["sign", sign(folder, expired, &frozen).to_str().unwrap()]).contains("not when it signed")
+    );
+    assert!(no(6, &["sign", frozen.to_str().unwrap()]).contains("no signature follows"));
+    let signed = sign(folder, own, &frozen);
+    let nested = sign(folder, own, &signed);
+    assert_eq!(run(&["sign", nested.to_str().unwrap()]).matches("signed by rossi.example").count(), 2);
+    assert!(
+        run(&["sign", signed.to_str().unwrap()])
+            .starts_with("signed by rossi.example\t-\tissued by autorita")
+    );
+}
+
 #[test]
 fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_stranger() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new(folder.path(), "autorita");
-    let (own, expired) =
-        (authority.sign("professionista", "rossi.example", 2), authority.sign("scaduto", "rossi.example", -1));
+    let (own, expired) = (
+        authority.sign("professionista", "rossi.example", 2),
+        authority.sign("scaduto", "rossi.example", -1),
+    );
     let trust = authority.pair.certificate.display().to_string();
     let site = Site::new().with_text(&format!("\n[signatures]\ntrust_file = \"{trust}\"\n"));
     with_project(&site, &[]);
@@ -407,7 +452,10 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     let output = site.run(&[&["submission", "check"][..], &of].concat());
     let checked = stdout(&output);
     assert_eq!(output.status.code(), Some(3), "{checked}");
-    assert!(checked.contains("submission.no_file") && checked.contains("to lift it: submission attach FILE"), "{checked}");
+    assert!(
+        checked.contains("submission.no_file") && checked.contains("to lift it: submission attach FILE"),
+        "{checked}"
+    );
     assert!(no(6, &["freeze"]).contains("is draft and cannot be frozen"));
     let report = site.path().join("relazione-sistema.pdf");
     std::fs::write(&report, "%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n").unwrap();
@@ -432,17 +480,7 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     let sent = ["sent", receipt.to_str().unwrap(), "--to", "ente@pec.example", "--on", "2023-03-20"];
     assert!(no(6, &sent).contains("cannot be noted as sent"));
 
-    let frozen = out.join("relazione-sistema.pdf");
-    let other = folder.path().join("altro.pdf");
-    std::fs::write(&other, "%PDF-1.7\nother\n%%EOF\n").unwrap();
-    assert!(no(6, &["sign", sign(folder.path(), &own, &other).to_str().unwrap()]).contains("does not begin with the very bytes"));
-    assert!(no(6, &["sign", sign(folder.path(), &expired, &frozen).to_str().unwrap()]).contains("not when it signed"));
-    assert!(no(6, &["sign", frozen.to_str().unwrap()]).contains("no signature follows"));
-    let signed = sign(folder.path(), &own, &frozen);
-    let nested = sign(folder.path(), &own, &signed);
-    assert_eq!(run(&["sign", nested.to_str().unwrap()]).matches("signed by rossi.example").count(), 2);
-    assert!(run(&["sign", signed.to_str().unwrap()]).starts_with("signed by rossi.example\t-\tissued by autorita"));
-
+    signed_files_come_back(folder.path(), &out, (&own, &expired), &run, &no);
     run(&sent);
     let calendar = good(&site, &["obligations", "--project", PROJECT]);
     assert!(calendar.contains("\tsent\tmunicipio-esempio\t2022\trelazione-sistema"), "{calendar}");
@@ -452,7 +490,11 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     // A correction is a new version that says why.
     run(&["correct", "--why", "aggiunta la planimetria"]);
     let shown = good(&site, &["submission", "show", "--project", PROJECT]);
-    assert!(shown.contains("v1\tintegration-asked") && shown.contains("v2\tdraft\n    why: aggiunta la planimetria"), "{shown}");
+    assert!(
+        shown.contains("v1\tintegration-asked")
+            && shown.contains("v2\tdraft\n    why: aggiunta la planimetria"),
+        "{shown}"
+    );
 
     dossier(&site);
 }
@@ -472,13 +514,19 @@ fn dossier(site: &Site) {
     good(site, &add);
     let wrong = site.path().join("foto.pdf");
     std::fs::copy(&png, &wrong).unwrap();
-    let said = refused(site, 6, &["record", "document-add", wrong.to_str().unwrap(), "--title", "Targa", "--project", PROJECT]);
+    let said = refused(
+        site,
+        6,
+        &["record", "document-add", wrong.to_str().unwrap(), "--title", "Targa", "--project", PROJECT],
+    );
     assert!(said.contains("its content is image/png"), "{said}");
     good(site, &["record", "note-add", "--text", "sopralluogo fatto", "--project", PROJECT]);
     let out = site.path().join("fascicolo");
     good(site, &["dossier", "--project", PROJECT, "--out", out.to_str().unwrap()]);
     refused(site, 6, &["dossier", "--project", PROJECT, "--out", out.to_str().unwrap()]);
-    let verify = || Command::new("sha256sum").args(["-c", "--strict", "SHA256SUMS"]).current_dir(&out).output().unwrap();
+    let verify = || {
+        Command::new("sha256sum").args(["-c", "--strict", "SHA256SUMS"]).current_dir(&out).output().unwrap()
+    };
     let verified = verify();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let listed = stdout(&verified);

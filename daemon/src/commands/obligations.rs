@@ -113,7 +113,10 @@ pub(crate) fn project(args: &ProjectArgs) -> Result<Exit, Failure> {
         let value = judged.value.map_or_else(|| "-".to_owned(), |value| format!("{value}"));
         let (clause, verdict) = (&judged.clause, judged.verdict.code());
         let unit = clause.fact.unit;
-        println!("clause\t{}\t{verdict}\t{value} {unit}\t{}\t{}", clause.id, judged.evidence, clause.citation);
+        println!(
+            "clause\t{}\t{verdict}\t{value} {unit}\t{}\t{}",
+            clause.id, judged.evidence, clause.citation
+        );
     }
     Ok(Exit::OK)
 }

@@ -268,8 +268,10 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
                 Energy::Gwh => EnergyUnit::GigawattHour,
             };
             let rows = rows(&store, &installation, of, *year)?;
-            let lines: Vec<Line> =
-                rows.iter().map(|row| line(&row.result.definition, row.post(), &note_of(row), unit)).collect();
+            let lines: Vec<Line> = rows
+                .iter()
+                .map(|row| line(&row.result.definition, row.post(), &note_of(row), unit))
+                .collect();
             print!("{}", text(&lines));
         }
     }
@@ -285,7 +287,8 @@ fn note_of(row: &Row) -> String {
     }
     match (row.result.verdict, row.result.attainment_ratio) {
         (analytics::result::Verdict::Missed, Some(ratio)) => {
-            format!("Obiettivo raggiunto al {:.1} %; si veda la relazione di monitoraggio.", ratio * 100.0).replace('.', ",")
+            format!("Obiettivo raggiunto al {:.1} %; si veda la relazione di monitoraggio.", ratio * 100.0)
+                .replace('.', ",")
                 .replace("monitoraggio,", "monitoraggio.")
         }
         (analytics::result::Verdict::Undetermined, _) => {
@@ -295,7 +298,13 @@ fn note_of(row: &Row) -> String {
     }
 }
 
-fn set(year: i32, code: &str, value: Option<f64>, (reason, note): (&str, &str), of: &Of) -> Result<(), Failure> {
+fn set(
+    year: i32,
+    code: &str,
+    value: Option<f64>,
+    (reason, note): (&str, &str),
+    of: &Of,
+) -> Result<(), Failure> {
     let (store, installation) = opened(of)?;
     let rows = rows(&store, &installation, of, year)?;
     let codes: Vec<&str> = rows.iter().map(|row| row.result.definition.code.as_str()).collect();
@@ -303,7 +312,9 @@ fn set(year: i32, code: &str, value: Option<f64>, (reason, note): (&str, &str), 
         Failure::bad_input(format!("the scheme has no KPI {code:?}; it has {}", codes.join(", ")))
     })?;
     if value.is_some_and(|value| analytics::exchange::pasted(value).is_none()) {
-        return Err(Failure::bad_input("the value is no number that fits the field: eleven digits, two decimals"));
+        return Err(Failure::bad_input(
+            "the value is no number that fits the field: eleven digits, two decimals",
+        ));
     }
     let stated = KpiValue {
         project: of.project.to_string(),

@@ -256,11 +256,15 @@ fn sign(file: &std::path::Path, of: &Of) -> Result<(), Failure> {
     let verifier = Verifier { trust_file, now: desk.now };
     let signed = submissions::sign::take(&desk.store, &desk.key, (&name, &bytes), &verifier, &of.author)?;
     for signer in &signed.signers {
-        let at = signer.signed_at_ms.map_or_else(|| "-".to_owned(), |ms| Instant::from_millis(ms).to_string());
+        let at =
+            signer.signed_at_ms.map_or_else(|| "-".to_owned(), |ms| Instant::from_millis(ms).to_string());
         let person = signer.person.as_deref().unwrap_or("-");
         println!("signed by {}\t{person}\tissued by {}\tat {at}", signer.name, signer.issuer);
         if signer.trusted.is_none() {
-            eprintln!("the chain of {}'s certificate was not checked: no [signatures] trust_file is set", signer.name);
+            eprintln!(
+                "the chain of {}'s certificate was not checked: no [signatures] trust_file is set",
+                signer.name
+            );
         }
     }
     Ok(())

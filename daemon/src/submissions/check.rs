@@ -134,9 +134,16 @@ impl<'a> Bench<'a> {
         before.must_be(&[Stage::Checked], "frozen; check it first")?;
         let checked = self.check(&before)?;
         if !checked.obstacles.is_empty() {
-            let list: Vec<String> =
-                checked.obstacles.iter().map(|o| format!("  {}\n    to lift it: {}", o.finding, o.act)).collect();
-            return Err(to_mend(format!("submission {} cannot be frozen:\n{}", before.id(), list.join("\n"))));
+            let list: Vec<String> = checked
+                .obstacles
+                .iter()
+                .map(|o| format!("  {}\n    to lift it: {}", o.finding, o.act))
+                .collect();
+            return Err(to_mend(format!(
+                "submission {} cannot be frozen:\n{}",
+                before.id(),
+                list.join("\n")
+            )));
         }
         let mut files = before.attached.clone();
         if let (Some(ReportKind::Annual), Some(year)) = (self.obligation.report, &checked.year) {

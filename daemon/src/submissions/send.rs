@@ -146,8 +146,9 @@ pub(crate) fn take_receipt(
 
 /// Looks through the folder of receipts; how many were new. Files are left where they are: the folder is another program's.
 pub(crate) fn watch(store: &Store, folder: &Path, at: Instant) -> anyhow::Result<usize> {
-    let entries = fs::read_dir(folder)
-        .with_context(|| format!("cannot read the folder {}; create it or correct receipts_dir", folder.display()))?;
+    let entries = fs::read_dir(folder).with_context(|| {
+        format!("cannot read the folder {}; create it or correct receipts_dir", folder.display())
+    })?;
     let open: Vec<String> = all(store)?
         .into_iter()
         .filter(|s| s.stage == Stage::Sending)
@@ -167,7 +168,9 @@ pub(crate) fn watch(store: &Store, folder: &Path, at: Instant) -> anyhow::Result
         let small = entry.metadata().is_ok_and(|m| m.len() <= connectors::receipt::MESSAGE_BYTES_MAX as u64);
         let Ok(bytes) = fs::read(&path) else { continue };
         let taken = small
-            && take_receipt(store, (&name, &bytes), ("daemon", at)).map_err(|failure| failure.error)?.is_some();
+            && take_receipt(store, (&name, &bytes), ("daemon", at))
+                .map_err(|failure| failure.error)?
+                .is_some();
         found += usize::from(taken);
     }
     Ok(found)

@@ -17,12 +17,12 @@ use analytics::scheme::{
 };
 use analytics::text::Texts;
 use chrono::{Datelike as _, NaiveDate};
-use dashboards::calendar::ProjectCalendar;
-use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use dashboards::backend::{
     Backend, BuildingLive, Installation, MeterHealth, MeterState, MonthLosses, PortfolioRow, ProjectView,
     ReportFile, ReportListing,
 };
+use dashboards::calendar::ProjectCalendar;
+use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use model::{
     Beneficiary, Building, BuildingId, Carrier, Channel, DeclaredValue, Digest, Direction, Euro, FactorSetId,
     Finding, Instant, MeterFacts, MeterRole, Month, Phase, Project, ProjectDates, ProjectId, Provenance,
