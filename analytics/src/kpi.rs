@@ -74,7 +74,7 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         KpiMeasure::NoxAvoided => emissions::nox(context),
         KpiMeasure::Pm10Avoided => emissions::pm10(context),
         KpiMeasure::SelfConsumedShare => self_consumption::share(context),
-        KpiMeasure::Stated => stated(),
+        KpiMeasure::Stated => stated(context, definition),
     };
     let about = format!("kpi:{} {}", definition.code, context.year);
     let factor = per_unit(definition.measure, definition.unit);
@@ -121,9 +121,13 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
 }
 
 /// What no meter measures has no figure of ours: its value is the one a person records.
-fn stated() -> Outcome {
-    let because = BTreeSet::from(["kpi.stated".to_owned()]);
-    Outcome { because, ..Outcome::default() }
+fn stated(context: &Context<'_>, definition: &KpiDefinition) -> Outcome {
+    let mut outcome = Outcome::default();
+    let about = format!("kpi:{} {}", definition.code, context.year);
+    let says = "no meter measures it: its value is the one that a person states";
+    let rule = "only what is measured is computed";
+    outcome.withhold(Finding::new("kpi.stated", Severity::Note, about, says, rule));
+    outcome
 }
 
 fn target(project: &Project, definition: &KpiDefinition) -> (Option<f64>, Option<String>) {

@@ -3,6 +3,7 @@
 //!
 //! Must never: keep data, compute a figure, or acknowledge what is not durable.
 
+pub mod day;
 pub mod error;
 pub mod files;
 pub mod inbox;

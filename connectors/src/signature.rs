@@ -401,7 +401,7 @@ fn certificate(path: &Path) -> Result<Signature, SignatureError> {
         return Err(unreadable());
     }
     let value = |key: &str| printed.lines().find_map(|l| l.strip_prefix(key)).map(|v| v.trim().to_owned());
-    let (subject, issuer) = printed.split_once("issuer=").ok_or_else(unreadable)?;
+    let (subject, issuer) = printed.split_once("\nissuer=").ok_or_else(unreadable)?;
     let part = |block: &str, name: &str| {
         let prefix = format!("{name}=");
         block.lines().find_map(|l| l.trim().strip_prefix(&prefix).map(str::to_owned))

@@ -68,7 +68,7 @@ impl Fulfilments {
                 Some(Fulfilment {
                     obligation: done.obligation.clone(),
                     year: done.year,
-                    sent: done.on?,
+                    sent: done.on?.0,
                     progress: Progress::Sent,
                 })
             })

@@ -77,7 +77,7 @@ pub(crate) fn take(
                 let id = format!("{} {}", project.code, digest.get(..16).unwrap_or_default());
                 if store.put_first_record(IGNORED_RECORD, &id, &body, author, at)? == FirstChange::Created {
                     tracing::warn!(
-                        project = project.code,
+                        project = %project.code,
                         "the grants system delivered a change of a project that was taken before; it has no effect"
                     );
                 }

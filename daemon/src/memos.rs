@@ -9,6 +9,7 @@ use analytics::scheme::calendar::{Entry, State};
 use analytics::text::Texts;
 use chrono::{Datelike, NaiveDate};
 use config::{MailSecurity, MailSettings};
+use connectors::day::Day;
 use connectors::mail::{Letter, MailError, Security, Server, send};
 use model::{Finding, Instant, Project, Severity};
 use serde::{Deserialize, Serialize};
@@ -60,7 +61,7 @@ pub(crate) struct Memo {
     pub(crate) obligation: String,
     pub(crate) year: Option<i32>,
     /// The memo day that it belongs to.
-    pub(crate) day: NaiveDate,
+    pub(crate) day: Day,
     pub(crate) to: Vec<String>,
     pub(crate) message_id: String,
     pub(crate) state: MemoState,
@@ -165,7 +166,7 @@ fn remind(
         project: due.project.id.to_string(),
         obligation: due.entry.obligation.clone(),
         year: due.entry.year,
-        day: due.day,
+        day: Day(due.day),
         to,
         message_id: String::new(),
         state: MemoState::Sending,
@@ -175,7 +176,7 @@ fn remind(
     let stem = crate::reports::sha256(memo.id().as_bytes()).hex();
     memo.message_id = format!("<memo-{}@{domain}>", stem.get(..32).unwrap_or_default());
     if !claim(store, &mut memo, now)? {
-        return Ok(unsettled(store, &memo.id())?);
+        return unsettled(store, &memo.id());
     }
     let letter = letter(mail, texts, due, &memo, now);
     let handed = send(&server(mail), &letter);
@@ -185,8 +186,8 @@ fn remind(
         Err(error) => (MemoState::NotSent, error.to_string()),
     };
     note(store, &memo, now)?;
-    tracing::info!(project = memo.project, day = %memo.day, state = memo.state.code(), "memo mail");
-    Ok(unsettled(store, &memo.id())?)
+    tracing::info!(project = %memo.project, day = %memo.day, state = memo.state.code(), "memo mail");
+    unsettled(store, &memo.id())
 }
 
 /// Puts on record, on disk, that this letter is about to be sent; only whoever managed that may send it.

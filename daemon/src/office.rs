@@ -57,20 +57,15 @@ pub(crate) async fn tend(runtime: Arc<Runtime>, mut stop: Stop) {
 /// One round of everything; whether files wait to be looked at again.
 fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
     let (installation, now) = (runtime.installation(), runtime.clock.now());
-    runtime.resolve_codes(|code| {
-        code.starts_with("memo.")
-            || code.starts_with("grants.")
-            || code == "submission.figures_changed"
-            || code == "office.failed"
-    });
-    let told = |what: &str, result: anyhow::Result<Vec<Finding>>| match result {
-        Ok(findings) => findings.into_iter().for_each(|finding| runtime.report(finding)),
+    let mut said = Vec::new();
+    let mut told = |what: &str, result: anyhow::Result<Vec<Finding>>| match result {
+        Ok(findings) => said.extend(findings),
         Err(error) => {
             let says = format!("{what}: {error:#}");
             let rule = "every failure is shown to a person";
             let finding =
                 Finding::new("office.failed", Severity::Caution, format!("task:{what}"), &*says, rule);
-            runtime.report(finding.with("error", says));
+            said.push(finding.with("error", says));
         }
     };
     told("memos", memos::round(&runtime.store, &installation, now));
@@ -83,6 +78,11 @@ fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
         told("receipts", submissions::send::watch(&runtime.store, folder, now).map(|_| Vec::new()));
     }
     told("frozen years", late(runtime));
+    let of = |code: &str| {
+        code.starts_with("memo.") || code == "submission.figures_changed" || code == "office.failed"
+    };
+    // A refused delivery stays told: the next round does not see it any more.
+    runtime.renew(of, said);
     !seen.is_empty()
 }
 

@@ -4,7 +4,7 @@
 //! Must never: change a record without a name, or a measured value: a person's value stands beside it.
 
 use anyhow::Context;
-use chrono::NaiveDate;
+use connectors::day::Day;
 use connectors::files::document::{DocumentKind, kind_of};
 use model::{Digest, Instant, ProjectId};
 use serde::de::DeserializeOwned;
@@ -219,7 +219,7 @@ pub(crate) struct Done {
     pub(crate) obligation: String,
     pub(crate) year: Option<i32>,
     /// `None` once it was taken back.
-    pub(crate) on: Option<NaiveDate>,
+    pub(crate) on: Option<Day>,
     pub(crate) note: String,
 }
 

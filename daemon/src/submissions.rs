@@ -4,7 +4,7 @@
 //! Must never: change what is frozen, take a signature of other bytes, or send twice.
 
 use anyhow::{Context, anyhow};
-use chrono::NaiveDate;
+use connectors::day::Day;
 use model::{Instant, ProjectId};
 use serde::{Deserialize, Serialize};
 use store::{FirstChange, Store};
@@ -151,7 +151,7 @@ pub(crate) struct Receipt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Outcome {
-    pub(crate) on: NaiveDate,
+    pub(crate) on: Day,
     pub(crate) says: String,
 }
 

@@ -5,6 +5,8 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::day::Day;
+
 /// Largest delivery in bytes.
 pub const DELIVERY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most projects of one delivery.
@@ -25,7 +27,7 @@ pub struct ClosedProject {
     /// Name or number of the call.
     pub call: String,
     /// Day on which the reporting of expenses was closed.
-    pub expenses_closed: NaiveDate,
+    pub expenses_closed: Day,
     /// Who may work on it.
     #[serde(default)]
     pub subjects: Vec<ClosedSubject>,
@@ -108,8 +110,8 @@ pub fn read_csv(bytes: &[u8]) -> Result<Vec<ClosedProject>, Vec<String>> {
     if problems.is_empty() { checked(projects) } else { Err(problems) }
 }
 
-fn day(text: &str) -> Option<NaiveDate> {
-    ["%Y-%m-%d", "%d/%m/%Y"].iter().find_map(|format| NaiveDate::parse_from_str(text, format).ok())
+fn day(text: &str) -> Option<Day> {
+    ["%Y-%m-%d", "%d/%m/%Y"].iter().find_map(|format| NaiveDate::parse_from_str(text, format).ok().map(Day))
 }
 
 fn check_size(bytes: &[u8]) -> Result<(), Vec<String>> {
@@ -154,7 +156,7 @@ mod tests {
         let wanted = read_csv(CSV.as_bytes()).unwrap();
         assert_eq!(wanted, read_json(json.as_bytes()).unwrap());
         assert_eq!(wanted, read_csv(CSV.replace(';', ",").as_bytes()).unwrap());
-        assert_eq!(wanted[0].expenses_closed, NaiveDate::from_ymd_opt(2024, 9, 30).unwrap());
+        assert_eq!(wanted[0].expenses_closed.to_string(), "2024-09-30");
     }
 
     #[test]

@@ -127,11 +127,15 @@ fn word(bytes: &[u8]) -> Result<DocumentKind, DocumentError> {
     if PARTS_MAX < archive.len() {
         return Err(DocumentError::Unknown);
     }
-    let has = |wanted: &str| archive.file_names().any(|name| name.eq_ignore_ascii_case(wanted));
-    if archive.file_names().any(|name| name.to_ascii_lowercase().ends_with("vbaproject.bin")) {
+    let names: Result<Vec<String>, _> =
+        archive.file_names().map(|name| name.map(|name| name.to_ascii_lowercase())).collect();
+    let names =
+        names.map_err(|_| DocumentError::CutOff { says: "a Word file with unreadable names of parts" })?;
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if names.iter().any(|name| name.ends_with("vbaproject.bin")) {
         return Err(DocumentError::Macros);
     }
-    let is = has("[Content_Types].xml") && has("word/document.xml");
+    let is = has("[content_types].xml") && has("word/document.xml");
     if is { Ok(DocumentKind::Docx) } else { Err(DocumentError::Unknown) }
 }
 

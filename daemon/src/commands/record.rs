@@ -5,8 +5,10 @@
 use std::path::PathBuf;
 
 use analytics::exchange::{EnergyUnit, Line, line, text};
+use analytics::result::Verdict;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
+use connectors::day::Day;
 use model::ProjectId;
 
 use crate::commands::import::read_file;
@@ -146,7 +148,7 @@ pub(crate) fn record(what: &What) -> Result<Exit, Failure> {
                 project: of.project.to_string(),
                 obligation: obligation.clone(),
                 year: *year,
-                on: *on,
+                on: on.map(Day),
                 note: note.clone(),
             };
             records::put_done(&store, &done, &of.author, clock::now())?;
@@ -268,10 +270,10 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
                 Energy::Gwh => EnergyUnit::GigawattHour,
             };
             let rows = rows(&store, &installation, of, *year)?;
-            let lines: Vec<Line> = rows
-                .iter()
-                .map(|row| line(&row.result.definition, row.post(), &note_of(row), unit))
-                .collect();
+            // The system that it is pasted into is Italian.
+            let texts = installation.catalog.texts("it");
+            let of_row = |row: &Row| line(&row.result.definition, row.post(), &note_of(row, &texts), unit);
+            let lines: Vec<Line> = rows.iter().map(of_row).collect();
             print!("{}", text(&lines));
         }
     }
@@ -279,22 +281,19 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
 }
 
 /// The person's note, or why a missed KPI was missed, as far as the figures say it.
-fn note_of(row: &Row) -> String {
+fn note_of(row: &Row, texts: &analytics::text::Texts) -> String {
     if let Some((value, _)) = &row.stated
         && !value.note.is_empty()
     {
         return value.note.clone();
     }
     match (row.result.verdict, row.result.attainment_ratio) {
-        (analytics::result::Verdict::Missed, Some(ratio)) => {
-            format!("Obiettivo raggiunto al {:.1} %; si veda la relazione di monitoraggio.", ratio * 100.0)
-                .replace('.', ",")
-                .replace("monitoraggio,", "monitoraggio.")
+        (Verdict::Missed, Some(ratio)) => {
+            let percent = format!("{:.1}", ratio * 100.0).replace('.', ",");
+            texts.fill("kpi_note.missed", &[("percent", &*percent)])
         }
-        (analytics::result::Verdict::Undetermined, _) => {
-            "Valore non determinabile dai dati misurati; si veda la relazione di monitoraggio.".to_owned()
-        }
-        _ => String::new(),
+        (Verdict::Undetermined, _) => texts.get("kpi_note.undetermined").to_owned(),
+        (Verdict::Missed | Verdict::Reached, _) => String::new(),
     }
 }
 

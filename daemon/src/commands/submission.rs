@@ -322,7 +322,7 @@ fn sent(receipt: &std::path::Path, to: &str, on: NaiveDate, of: &Of) -> Result<(
 
 fn outcome(answer: &Answer, stage: Stage) -> Result<(), Failure> {
     let desk = Desk::open(&answer.of)?;
-    let outcome = Outcome { on: answer.on, says: answer.text.clone() };
+    let outcome = Outcome { on: connectors::day::Day(answer.on), says: answer.text.clone() };
     submissions::outcome(&desk.store, &desk.key, stage, outcome, (&answer.of.author, desk.now))
 }
 

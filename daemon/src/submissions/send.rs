@@ -138,7 +138,7 @@ pub(crate) fn take_receipt(
     if before.stage == Stage::Sending && said.is_delivery() {
         after.stage = Stage::Sent;
     } else if failed {
-        tracing::warn!(submission = before.id(), kind = said.kind, "certified mail was not delivered");
+        tracing::warn!(submission = %before.id(), kind = %said.kind, "certified mail was not delivered");
     }
     put(store, &before, &after, author, at)?;
     Ok(Some(after))

@@ -73,7 +73,7 @@ fn what_the_act_wants_signed_is_signed_before_it_is_sent() {
     let (_dir, store) = opened();
     frozen(&store);
     assert!(sent(&store, &key(), sending(), receipt, true, ("a", NOW)).is_err());
-    let outcome_of = |text: &str| Outcome { on: NaiveDate::default(), says: text.to_owned() };
+    let outcome_of = |text: &str| Outcome { on: Day(chrono::NaiveDate::default()), says: text.to_owned() };
     assert!(outcome(&store, &key(), Stage::Accepted, outcome_of("ok"), ("a", NOW)).is_err());
     sent(&store, &key(), sending(), receipt, false, ("a", NOW)).unwrap();
     assert!(sent(&store, &key(), sending(), receipt, false, ("a", NOW)).is_err(), "once");
