@@ -123,7 +123,8 @@ pub(crate) fn record(what: &What) -> Result<Exit, Failure> {
             let bytes = records::kept(&store, sha256)?;
             let name = out.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             let file = dashboards::RenderedFile { name, mime: "", bytes };
-            reports::write_all(out.parent().unwrap_or(std::path::Path::new(".")), &[file])?;
+            let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+            reports::write_all(folder.unwrap_or(std::path::Path::new(".")), &[file])?;
         }
         What::NoteAdd { text, year, of } => {
             let (store, _) = opened(of)?;

@@ -25,7 +25,10 @@ fn of_a_first_record_later_bodies_change_nothing() {
     let (_dir, store) = opened();
     let at = Instant::from_seconds(1);
     let put = |body: &str| store.put_first_record("closed", "P-1", body, "a", at).unwrap();
-    assert_eq!([put("x"), put("x"), put("y")], [FirstChange::Created, FirstChange::Same, FirstChange::Differs]);
+    assert_eq!(
+        [put("x"), put("x"), put("y")],
+        [FirstChange::Created, FirstChange::Same, FirstChange::Differs]
+    );
     assert_eq!(store.record("closed", "P-1").unwrap().unwrap().body, "x");
     assert_eq!(store.record_versions("closed", "P-1").unwrap().len(), 1);
     store.verify_audit().unwrap();
