@@ -15,6 +15,7 @@ pub mod counter;
 pub mod degree_days;
 pub mod economics;
 pub mod evaluate;
+pub mod exchange;
 pub mod explain;
 pub mod factors;
 pub mod filed;

@@ -18,7 +18,8 @@ pub use error::ConfigError;
 pub use project::{ProjectProblem, load_project, parse_project};
 pub use reader::Problem;
 pub use settings::{
-    DEFAULT_SETTINGS, EngineKind, EngineSettings, InstallationSettings, LinkSettings, MeterSettings,
-    ReportSettings, ServiceMeans, ServiceSettings, Settings, StoreSettings, ThinSettings, TokenPlace,
-    WeatherSettings, WeatherSource, WebSettings, load, parse_settings,
+    DEFAULT_SETTINGS, EngineKind, EngineSettings, GrantsSettings, InstallationSettings, LinkSettings,
+    MailSecurity, MailSettings, MeterSettings, ReportSettings, SendingSettings, ServiceMeans,
+    ServiceSettings, Settings, StoreSettings, ThinSettings, TokenPlace, WeatherSettings, WeatherSource,
+    WebSettings, load, parse_settings,
 };

@@ -16,9 +16,11 @@ use crate::meters::Meters;
 use crate::reader::{At, Problem, Retired, RetiredUse, Source, Table, list, nearest};
 
 mod engines;
+mod sending;
 mod weather;
 
 pub use engines::{ENGINES_MAX, EngineKind, EngineSettings, TokenPlace};
+pub use sending::{GrantsSettings, MailSecurity, MailSettings, SendingSettings};
 pub use weather::{ServiceMeans, ServiceSettings, WEATHER_MAX, WeatherSettings, WeatherSource};
 
 /// The commented default settings, for people to start from.
@@ -53,6 +55,7 @@ pub struct Settings {
     pub weather: Vec<WeatherSettings>,
     /// In order of the file.
     pub engines: Vec<EngineSettings>,
+    pub sending: SendingSettings,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -271,6 +274,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         .iter()
         .filter_map(|table| engines::read(source, table, base))
         .collect();
+    let sending = sending::read(source, root, base);
     root.finish();
     engines::check(source, &engines);
     check_links(source, &links, &meters);
@@ -296,6 +300,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         meters: meters.into_iter().map(|m| m.meter).collect(),
         weather: weather.into_iter().map(|w| w.weather).collect(),
         engines: engines.into_iter().map(|e| e.engine).collect(),
+        sending: sending?,
     })
 }
 

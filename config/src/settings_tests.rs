@@ -53,6 +53,16 @@ fn the_default_file_names_every_key() {
         "listen",
         "dir",
         "queue_readings",
+        "server",
+        "port",
+        "security",
+        "username",
+        "password_file",
+        "from",
+        "receipts_dir",
+        "trust_file",
+        "folder",
+        "token_file",
         "connector",
         "link",
         "model",
@@ -302,4 +312,26 @@ fn gauges_are_thinned_as_the_file_says_and_totals_never() {
     assert_eq!(settings.store.thin, [wanted]);
     let all = problems(&of("active_energy_import"));
     assert!(all.iter().any(|one| one.contains("totals are kept for ever")), "{all:?}");
+}
+
+#[test]
+fn a_mail_server_is_protected_and_whole() {
+    let good = format!(
+        "{MINIMAL}[mail]\nserver = \"smtp.example.org\"\nusername = \"u\"\npassword_file = \"p\"\nfrom = \"a@example.org\"\n"
+    );
+    let (settings, _) = parse(&good).unwrap();
+    let mail = settings.sending.mail.unwrap();
+    assert_eq!((mail.port, mail.security), (587, MailSecurity::StartTls));
+    assert_eq!(mail.password_file, Some(PathBuf::from("/etc/consuntivo/p")));
+    for (from, to, says) in [
+        ("password_file = \"p\"\n", "", "stands without its other half"),
+        ("username = \"u\"", "security = \"plain\"\nusername = \"u\"", "for a relay on this machine"),
+        ("smtp.example.org\"", "smtp.example.org:25\"", "expected the mail server's name"),
+        ("a@example.org", "competitività@example.org", "expected a mail address"),
+        ("username", "receipts_dir = \"x\"\nusername", "`mail.receipts_dir`: is not a known key"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let said = problems(&good.replacen(from, to, 1)).join("\n");
+        assert!(said.contains(says), "{says}: {said}");
+    }
 }

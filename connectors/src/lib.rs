@@ -3,14 +3,18 @@
 //!
 //! Must never: keep data, compute a figure, or acknowledge what is not durable.
 
+pub mod day;
 pub mod error;
 pub mod files;
 pub mod inbox;
 pub mod keys;
 pub mod link;
+pub mod mail;
 pub mod mbus;
 pub mod modbus;
 pub mod mqtt;
+pub mod receipt;
+pub mod signature;
 pub mod weather;
 pub mod wire;
 

@@ -12,6 +12,8 @@ use analytics::text::Texts;
 use dashboards::backend::{
     Backend, BuildingLive, Installation, MeterHealth, MeterState, MonthLosses, PortfolioRow, ProjectView,
 };
+use dashboards::calendar::ProjectCalendar;
+use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use model::{
     Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole,
     Month, Project, ProjectId, Quantity, SeriesKey,
@@ -19,8 +21,8 @@ use model::{
 use store::{Tallies, Tally};
 use tokio::sync::broadcast;
 
-use crate::reports;
 use crate::runtime::{ProjectFigures, Runtime};
+use crate::{duties, grants, reports};
 
 /// Due days listed where the act states no number of years.
 const HORIZON_YEARS: u32 = 5;
@@ -37,6 +39,7 @@ impl Backend for DaemonBackend {
         let installation = self.0.installation();
         let settings = &installation.settings.installation;
         Installation {
+            id: settings.id.clone(),
             name: settings.name.clone(),
             demo: self.0.demo,
             language: settings.language.clone(),
@@ -148,6 +151,31 @@ impl Backend for DaemonBackend {
 
     fn now(&self) -> Instant {
         self.0.clock.now()
+    }
+
+    fn calendars(&self, project: Option<&ProjectId>) -> Vec<ProjectCalendar> {
+        let installation = self.0.installation();
+        duties::calendars(&self.0.store, &installation, project, self.0.clock.now()).unwrap_or_else(|error| {
+            tracing::error!("the calendar of obligations cannot be made: {error:#}");
+            Vec::new()
+        })
+    }
+
+    fn grants_token(&self) -> Option<String> {
+        let installation = self.0.installation();
+        let file = installation.settings.sending.grants.token_file.as_ref()?;
+        connectors::mail::first_line(file)
+            .inspect_err(|error| tracing::error!("the grants system's token cannot be read: {error}"))
+            .ok()
+    }
+
+    fn take_closed_projects(&self, form: GrantsForm, body: &[u8]) -> Result<GrantsTaken, GrantsRefused> {
+        let projects = grants::read(form, body).map_err(GrantsRefused::Unusable)?;
+        let taken = grants::take(&self.0.store, &projects, "grants-endpoint", self.0.clock.now());
+        taken.map_err(|error| {
+            tracing::error!("a delivery of the grants system could not be kept: {error:#}");
+            GrantsRefused::Busy
+        })
     }
 }
 

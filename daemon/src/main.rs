@@ -12,24 +12,31 @@ mod clock;
 mod commands;
 mod commissioning;
 mod demo;
+mod dossier;
+mod duties;
 mod engines;
 mod exit;
 mod figures;
 mod filed;
+mod grants;
 mod hub;
 mod ingest;
 mod installation;
 mod links;
 mod losses;
 mod made;
+mod memos;
 mod metrics;
 mod nightly;
+mod office;
 mod readout;
+mod records;
 mod reload;
 mod reports;
 mod runtime;
 mod service;
 mod slots;
+mod submissions;
 mod weather;
 
 use std::io::IsTerminal as _;
@@ -138,6 +145,37 @@ enum Command {
         #[command(subcommand)]
         what: StoreWhat,
     },
+    /// What is due when, for every project: upcoming, due, late, sent, accepted
+    Obligations(commands::obligations::ObligationsArgs),
+    /// How a project stands with its scheme: subjects, economics, times of keeping, each clause with its evidence
+    Project(commands::obligations::ProjectArgs),
+    /// The KPI table: *Valore POST* pre-filled from measurements, and the text to paste
+    Kpi {
+        #[command(subcommand)]
+        what: commands::record::KpiWhat,
+    },
+    /// Documents, notes, and what was done outside this program
+    Record {
+        #[command(subcommand)]
+        what: commands::record::What,
+    },
+    /// Fulfil an obligation: draft, check, freeze, sign, send, answer
+    Submission {
+        #[command(subcommand)]
+        what: commands::submission::What,
+    },
+    /// Closed projects from the grants system
+    Grants {
+        #[command(subcommand)]
+        what: commands::office::GrantsWhat,
+    },
+    /// Memo mails that the daemon sends before reports are due
+    Memo {
+        #[command(subcommand)]
+        what: commands::office::MemoWhat,
+    },
+    /// Everything about one project in a folder, with a manifest of hashes (fascicolo di progetto)
+    Dossier(commands::office::DossierArgs),
     /// Run the demonstration portfolio on simulated meters
     Demo(DemoArgs),
     /// Print measurements of this machine: durable ingest, months, report, size on disk
@@ -497,6 +535,14 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Report(args) => commands::report::report(&args),
         Command::SystemReport(args) => commands::system_report::system_report(&args),
         Command::Store { what } => commands::store::store(&what),
+        Command::Obligations(args) => commands::obligations::obligations(&args),
+        Command::Project(args) => commands::obligations::project(&args),
+        Command::Kpi { what } => commands::record::kpi(&what),
+        Command::Record { what } => commands::record::record(&what),
+        Command::Submission { what } => commands::submission::submission(&what),
+        Command::Grants { what } => commands::office::grants(&what),
+        Command::Memo { what } => commands::office::memo(&what),
+        Command::Dossier(args) => commands::office::dossier(&args),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) if args.peer => commands::bench_peer::bench(&args.dir, args.days),
         Command::Bench(args) => commands::bench::bench(&args.dir, &args.only),

@@ -225,6 +225,13 @@ impl Runtime {
         lock(&self.findings).retain(|(code, _), _| !of(code));
     }
 
+    /// Notes what is to be said now under these codes; what was said before under them and is not among it is taken back.
+    pub(crate) fn renew(&self, of: impl Fn(&str) -> bool, now: Vec<Finding>) {
+        let stays = |code: &str, subject: &str| now.iter().any(|f| f.code == code && f.subject == subject);
+        lock(&self.findings).retain(|(code, subject), _| !of(code) || stays(code, subject));
+        now.into_iter().for_each(|finding| self.report(finding));
+    }
+
     /// Takes back what was said about a link or meter that works again.
     pub(crate) fn resolve_links(&self, subject: &str) {
         lock(&self.findings).retain(|(code, s), _| s != subject || !code.starts_with("link."));

@@ -107,6 +107,7 @@ impl Service {
         let tending = tokio::spawn(start_figures(Arc::clone(&runtime), stop.clone()));
         let archiving = tokio::spawn(crate::archiving::keep(Arc::clone(&runtime), stop.clone()));
         let nightly = tokio::spawn(crate::nightly::keep(Arc::clone(&runtime), stop.clone()));
+        let office = tokio::spawn(crate::office::tend(Arc::clone(&runtime), stop.clone()));
         loop {
             tokio::select! {
                 biased;
@@ -141,6 +142,8 @@ impl Service {
         tending.abort();
         archiving.abort();
         nightly.abort();
+        // A letter that is being handed over is on record as such.
+        office.abort();
         pages_stop.send(true).ok();
         if tokio::time::timeout(PAGES_STOP_MAX, pages).await.is_err() {
             tracing::warn!("some pages were still open at the end");

@@ -13,6 +13,9 @@ use chrono::NaiveDate;
 use model::{BuildingId, Channel, Finding, Instant, MeterId, Month, Project, ProjectId};
 use tokio::sync::broadcast;
 
+use crate::calendar::ProjectCalendar;
+use crate::grants::{GrantsForm, GrantsRefused, GrantsTaken};
+
 /// The daemon as the pages see it. Calls answer from memory; they never block on disk for long.
 pub trait Backend: Send + Sync + 'static {
     fn installation(&self) -> Installation;
@@ -33,10 +36,21 @@ pub trait Backend: Send + Sync + 'static {
     /// Prometheus text format 0.0.4.
     fn metrics(&self) -> String;
     fn now(&self) -> Instant;
+    /// What every project, or one of them, has to do when. May ask the disk.
+    fn calendars(&self, project: Option<&ProjectId>) -> Vec<ProjectCalendar>;
+    /// The token of the grants system; `None` where it may deliver nothing.
+    fn grants_token(&self) -> Option<String>;
+    /// Takes what the grants system delivers, whole or not at all. May ask the disk.
+    ///
+    /// # Errors
+    /// [`GrantsRefused`], and nothing was taken.
+    fn take_closed_projects(&self, form: GrantsForm, body: &[u8]) -> Result<GrantsTaken, GrantsRefused>;
 }
 
 #[derive(Debug, Clone)]
 pub struct Installation {
+    /// Names the calendar's events.
+    pub id: String,
     pub name: String,
     /// Shown as a banner: the data are a demonstration.
     pub demo: bool,

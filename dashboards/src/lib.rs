@@ -5,8 +5,10 @@
 mod api;
 mod assets;
 pub mod backend;
+pub mod calendar;
 pub mod chart;
 mod downloads;
+pub mod grants;
 mod live;
 mod pages;
 pub mod pdf;

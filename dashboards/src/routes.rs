@@ -1,22 +1,23 @@
 //! The table of routes, and the rules that hold for all of them: only GET, small requests, a known host,
 //! strict headers.
 //!
-//! Must never: offer a change of state, or name a host other than its own in a page's permissions.
+//! Must never: offer a change of state but to the grants system's deliveries, or name a host other than its own in a
+//! page's permissions.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::backend::Backend;
 use crate::pages::{self, Site};
-use crate::{api, assets, downloads, live};
+use crate::{api, assets, calendar, downloads, grants, live};
 
 /// The longest path and query, in bytes.
 pub const URI_BYTES_MAX: usize = 2048;
@@ -89,6 +90,12 @@ pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
         .route("/api/v1/portfolio", get(api::portfolio))
         .route("/api/v1/projects/{id}/years/{year}", get(api::project_year))
         .route("/api/v1/meters", get(api::meters))
+        .route("/api/v1/obligations", get(calendar::api))
+        .route("/calendar.ics", get(calendar::feed))
+        .route(
+            grants::CLOSED_PROJECTS,
+            post(grants::closed_projects).layer(DefaultBodyLimit::max(grants::BODY_BYTES_MAX)),
+        )
         .route("/metrics", get(downloads::metrics))
         .route("/health", get(api::health))
         .route("/assets/{name}", get(assets::asset))
@@ -119,7 +126,9 @@ async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
 
 fn refusal(options: &Options, request: &Request) -> Option<(StatusCode, &'static str)> {
     let headers = request.headers();
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    // The one delivery is guarded by its token; its body is bounded by its route.
+    let is_delivery = *request.method() == Method::POST && request.uri().path() == grants::CLOSED_PROJECTS;
+    if !is_delivery && !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Some((StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here"));
     }
     let path_and_query_bytes = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
@@ -128,7 +137,7 @@ fn refusal(options: &Options, request: &Request) -> Option<(StatusCode, &'static
     }
     let has_body = headers.contains_key(header::TRANSFER_ENCODING)
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
-    if has_body {
+    if has_body && !is_delivery {
         return Some((StatusCode::PAYLOAD_TOO_LARGE, "a request here has no body"));
     }
     let host = request.uri().host().or_else(|| headers.get(header::HOST).and_then(|h| h.to_str().ok()));

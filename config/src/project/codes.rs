@@ -51,7 +51,7 @@ pub fn is_cig(text: &str) -> bool {
     let short = matches!(text.as_bytes()[0], b'X' | b'Y' | b'Z');
     if short {
         let (Some(check), Some(number)) = (hex(&text[1..3]), hex(&text[3..])) else { return false };
-        return number * 211 % 251 + 7 == check;
+        return number * 211 % 251 == check;
     }
     if !digits(&text[..7], 7) {
         return false;

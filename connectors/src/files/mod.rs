@@ -7,6 +7,8 @@ pub mod ape;
 pub mod arera;
 pub mod bills;
 mod cells;
+pub mod closed_projects;
+pub mod document;
 pub mod load_curve;
 pub mod mapped;
 mod quarters;

@@ -33,6 +33,16 @@ pub enum RecordChange {
     Updated,
 }
 
+/// What putting a first version did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstChange {
+    Created,
+    /// There is a record with this very body already.
+    Same,
+    /// There is a record with another body: it stays, nothing was written.
+    Differs,
+}
+
 const COLUMNS: &str = "kind, id, version, body, author, at_ms";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
@@ -90,6 +100,14 @@ fn put(conn: &Connection, mut new: Record) -> Result<RecordChange, Fault> {
     Ok(change)
 }
 
+fn put_first(conn: &Connection, new: Record) -> Result<FirstChange, Fault> {
+    match newest(conn, &new.kind, &new.id)? {
+        Some(last) if last.body == new.body => Ok(FirstChange::Same),
+        Some(_) => Ok(FirstChange::Differs),
+        None => put(conn, new).map(|_| FirstChange::Created),
+    }
+}
+
 /// Compares every version with its audit entry.
 pub(crate) fn verify(conn: &Connection) -> Result<Option<AuditBreak>, Fault> {
     let sql = format!("SELECT {COLUMNS}, audit FROM record_version ORDER BY kind, id, version");
@@ -143,6 +161,34 @@ impl Store {
         author: &str,
         at: Instant,
     ) -> Result<RecordChange, StoreError> {
+        let new = self.new_record(kind, id, body, author, at)?;
+        self.write("write a record", move |conn| put(conn, new))
+    }
+
+    /// Writes a record unless there is one of this id already, whatever its body; entered in the audit log.
+    ///
+    /// # Errors
+    /// As [`Store::put_record`].
+    pub fn put_first_record(
+        &self,
+        kind: &str,
+        id: &str,
+        body: &str,
+        author: &str,
+        at: Instant,
+    ) -> Result<FirstChange, StoreError> {
+        let new = self.new_record(kind, id, body, author, at)?;
+        self.write("write a record", move |conn| put_first(conn, new))
+    }
+
+    fn new_record(
+        &self,
+        kind: &str,
+        id: &str,
+        body: &str,
+        author: &str,
+        at: Instant,
+    ) -> Result<Record, StoreError> {
         check_text("the kind of a record", kind, NAME_BYTES_MAX)?;
         check_text("the id of a record", id, NAME_BYTES_MAX)?;
         check_text("the author of a record", author, NAME_BYTES_MAX)?;
@@ -151,15 +197,14 @@ impl Store {
             let says = format!("its body has {} bytes, {bytes_max} are allowed", body.len());
             return Err(StoreError::refused(format!("{kind} {id:?}"), says));
         }
-        let new = Record {
+        Ok(Record {
             kind: kind.to_owned(),
             id: id.to_owned(),
             version: 0,
             body: body.to_owned(),
             author: author.to_owned(),
             at,
-        };
-        self.write("write a record", move |conn| put(conn, new))
+        })
     }
 
     /// The newest version of a record.

@@ -22,6 +22,8 @@ use dashboards::backend::{
     Backend, BuildingLive, Installation, MeterHealth, MeterState, MonthLosses, PortfolioRow, ProjectView,
     ReportFile, ReportListing,
 };
+use dashboards::calendar::ProjectCalendar;
+use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use model::{
     Beneficiary, Building, BuildingId, Carrier, Channel, DeclaredValue, Digest, Direction, Euro, FactorSetId,
     Finding, Instant, MeterFacts, MeterRole, Month, Phase, Project, ProjectDates, ProjectId, Provenance,
@@ -103,7 +105,13 @@ fn live_of(view: &ProjectView, at: Instant) -> BuildingLive {
 
 impl Backend for Fake {
     fn installation(&self) -> Installation {
-        Installation { name: "Comune di Prova".into(), demo: true, language: "it".into(), version: "0.1.0" }
+        Installation {
+            id: "prova".into(),
+            name: "Comune di Prova".into(),
+            demo: true,
+            language: "it".into(),
+            version: "0.1.0",
+        }
     }
 
     fn texts(&self) -> Vec<Arc<Texts>> {
@@ -165,6 +173,29 @@ impl Backend for Fake {
 
     fn now(&self) -> Instant {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn calendars(&self, project: Option<&ProjectId>) -> Vec<ProjectCalendar> {
+        let wanted = self.projects.iter().filter(|view| project.is_none_or(|id| view.project.id == *id));
+        let calendar = |view: &ProjectView| ProjectCalendar {
+            project: Arc::clone(&view.project),
+            scheme_title: view.scheme.title.clone(),
+            today: view.today,
+            entries: analytics::scheme::calendar::calendar(&view.scheme, &view.project, view.today, &[]),
+            kept: Vec::new(),
+        };
+        wanted.map(calendar).collect()
+    }
+
+    fn grants_token(&self) -> Option<String> {
+        Some("segreto".to_owned())
+    }
+
+    fn take_closed_projects(&self, form: GrantsForm, body: &[u8]) -> Result<GrantsTaken, GrantsRefused> {
+        match (form, body) {
+            (GrantsForm::Json, b"[]") => Ok(GrantsTaken::default()),
+            _ => Err(GrantsRefused::Unusable(vec!["line 2".to_owned()])),
+        }
     }
 }
 

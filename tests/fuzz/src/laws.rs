@@ -44,6 +44,7 @@ pub fn assert_lawful(channel: Channel, decoded: Decoded, plausible: Range) {
         | Decoded::Overflow { .. }
         | Decoded::UnknownUnit { .. }
         | Decoded::NoFactor { .. }
+        | Decoded::Withheld { .. }
         | Decoded::Missing => return,
     };
     match (channel.quantity.kind(), value) {

@@ -310,8 +310,13 @@ fn model() -> Arc<MeterModel> {
         )
     });
     let limits = Limits { registers_per_request: 4, widest_gap: 0, pause_ms: 0, timeout_ms: None };
-    let registers =
-        RegisterModel { layout: Layout::Fixed, limits, measures: measures.to_vec(), examples: Vec::new() };
+    let registers = RegisterModel {
+        layout: Layout::Fixed,
+        limits,
+        measures: measures.to_vec(),
+        statuses: Vec::new(),
+        examples: Vec::new(),
+    };
     Arc::new(MeterModel {
         id: ModelId::new("example").expect("a sound id"),
         replaces: Vec::new(),

@@ -4,6 +4,7 @@
 
 mod archive;
 mod backup;
+mod documents;
 mod faults;
 mod filed;
 mod journal;

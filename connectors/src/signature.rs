@@ -1,0 +1,425 @@
+//! Signed files that people bring back: CAdES (`.p7m`, also nested, DER or base64) and signed PDF. The cryptography is
+//! OpenSSL's, run as a command.
+//!
+//! Must never: call a file signed that OpenSSL does not verify, take a signature of other bytes, or wait without end.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant as Clock};
+
+use chrono::NaiveDateTime;
+use model::Instant;
+
+/// Largest signed file in bytes.
+pub const SIGNED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most signatures around one another, and most in one PDF.
+pub const LAYERS_MAX: usize = 5;
+/// Longest that one run of OpenSSL may take.
+const RUN_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much of what OpenSSL prints is kept: its end.
+const PRINTED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Who signed, as the certificate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    pub name: String,
+    /// The certificate's serial number of the person, `TINIT-…` with the tax code in Italy.
+    pub person: Option<String>,
+    pub issuer: String,
+    pub serial: String,
+    pub not_before: Instant,
+    pub not_after: Instant,
+    /// SHA-256 of the certificate, hexadecimal.
+    pub fingerprint: String,
+    /// As the signature states it; a statement of the signer's own machine.
+    pub signed_at: Option<Instant>,
+    /// Whether the chain leads to an authority of the trust list; `None` without a list.
+    pub trusted: Option<bool>,
+}
+
+impl Signature {
+    /// Whether the certificate was valid when it signed, or at `now` where the signature states no time.
+    #[must_use]
+    pub fn was_valid(&self, now: Instant) -> bool {
+        let at = self.signed_at.unwrap_or(now);
+        self.not_before <= at && at <= self.not_after
+    }
+}
+
+/// What a signed file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwrapped {
+    pub content: Vec<u8>,
+    /// Outermost first.
+    pub signatures: Vec<Signature>,
+}
+
+/// Why a file is not taken as signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignatureError {
+    #[error("OpenSSL cannot be run ({0}); install the package openssl, version 3 or later")]
+    NoOpenSsl(#[source] io::Error),
+    #[error("OpenSSL took longer than {} s; try again", RUN_TIMEOUT.as_secs())]
+    TooSlow,
+    #[error("it has {bytes} bytes, at most {SIGNED_BYTES_MAX} are taken")]
+    TooLarge { bytes: usize },
+    #[error("its signature does not hold: {says}; sign the frozen file again")]
+    Broken { says: String },
+    #[error("it is not a signed file of a known form: {says}; bring the .p7m, or the signed PDF")]
+    NotSigned { says: &'static str },
+    #[error("it is signed more than {LAYERS_MAX} times over")]
+    TooDeep,
+    #[error(
+        "it does not begin with the very bytes of the frozen file; sign that file, without saving it anew"
+    )]
+    OtherContent,
+    #[error("a file for OpenSSL cannot be written")]
+    Files(#[source] io::Error),
+    #[error("what OpenSSL says of the certificate is not understood: {says}")]
+    Unreadable { says: String },
+}
+
+/// The signing tool's own folder and the trust list.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    /// Authorities that certificates must lead to, PEM.
+    pub trust_file: Option<PathBuf>,
+    pub now: Instant,
+}
+
+impl Verifier {
+    /// Unwraps a `.p7m`, layer by layer, down to what is no signed message any more.
+    ///
+    /// # Errors
+    /// [`SignatureError`]; nothing of a file is taken unless every layer holds.
+    pub fn unwrap_p7m(&self, bytes: &[u8]) -> Result<Unwrapped, SignatureError> {
+        check_size(bytes)?;
+        let mut content = bytes.to_vec();
+        let mut signatures = Vec::new();
+        for _ in 0..=LAYERS_MAX {
+            let Some((form, message)) = message_of(&content) else { break };
+            if signatures.len() == LAYERS_MAX {
+                return Err(SignatureError::TooDeep);
+            }
+            let folder = tempfile::tempdir().map_err(SignatureError::Files)?;
+            let (inner, found) = self.layer(folder.path(), form, &message, None)?;
+            signatures.extend(found);
+            content = inner;
+        }
+        if signatures.is_empty() {
+            return Err(SignatureError::NotSigned { says: "it is no signed message (CMS)" });
+        }
+        Ok(Unwrapped { content, signatures })
+    }
+
+    /// Checks every signature that was put on `frozen`, a PDF, by adding to its end. The last one must cover the whole file.
+    ///
+    /// # Errors
+    /// [`SignatureError::OtherContent`] when the file does not begin with the frozen bytes; the others as above.
+    pub fn check_pdf(&self, bytes: &[u8], frozen: &[u8]) -> Result<Vec<Signature>, SignatureError> {
+        check_size(bytes)?;
+        let added = bytes.strip_prefix(frozen).ok_or(SignatureError::OtherContent)?;
+        let ranges = byte_ranges(added);
+        let not_signed = |says| SignatureError::NotSigned { says };
+        let last = ranges.last().ok_or_else(|| not_signed("no signature follows the frozen bytes"))?;
+        if last.end() != Some(bytes.len()) {
+            return Err(not_signed("bytes follow that no signature covers"));
+        }
+        if LAYERS_MAX < ranges.len() {
+            return Err(SignatureError::TooDeep);
+        }
+        let mut signatures = Vec::new();
+        for range in ranges.iter().rev() {
+            let (signed, message) = range
+                .cut(bytes, frozen.len())
+                .ok_or_else(|| not_signed("a signature does not cover the frozen bytes"))?;
+            let folder = tempfile::tempdir().map_err(SignatureError::Files)?;
+            let (_, found) = self.layer(folder.path(), "DER", &message, Some(&signed))?;
+            signatures.extend(found);
+        }
+        Ok(signatures)
+    }
+
+    /// One signed message: its content and who signed it.
+    fn layer(
+        &self,
+        folder: &Path,
+        form: &str,
+        message: &[u8],
+        detached: Option<&[u8]>,
+    ) -> Result<(Vec<u8>, Vec<Signature>), SignatureError> {
+        let put = |name: &str, bytes: &[u8]| -> Result<PathBuf, SignatureError> {
+            let path = folder.join(name);
+            fs::write(&path, bytes).map_err(SignatureError::Files)?;
+            Ok(path)
+        };
+        let message = put("message", message)?;
+        let content = detached.map(|bytes| put("content", bytes)).transpose()?;
+        let (out, signers) = (folder.join("out"), folder.join("signers.pem"));
+        let mut verify = Command::new("openssl");
+        verify.args(["cms", "-verify", "-binary", "-inform", form, "-in"]).arg(&message);
+        if let Some(content) = &content {
+            verify.arg("-content").arg(content);
+        }
+        let mut loose = clone_of(&verify);
+        loose.arg("-noverify").arg("-signer").arg(&signers).arg("-out").arg(&out);
+        let (status, printed) = run(loose)?;
+        if !status.success() {
+            return Err(SignatureError::Broken { says: last_line(&printed) });
+        }
+        let inner = fs::read(&out).map_err(SignatureError::Files)?;
+        let signed_at = signing_times(&message, form)?;
+        let certificates = fs::read_to_string(&signers).map_err(SignatureError::Files)?;
+        let mut all = Vec::new();
+        for (i, pem) in pem_blocks(&certificates).into_iter().enumerate() {
+            let path = put("signer.pem", pem.as_bytes())?;
+            let mut signature = certificate(&path)?;
+            // Times stand in the order of the signers; with another number of them none can be told apart.
+            signature.signed_at = signed_at.get(i).copied();
+            all.push(signature);
+        }
+        if all.is_empty() {
+            return Err(SignatureError::Unreadable { says: "no signer's certificate".to_owned() });
+        }
+        if let Some(trust) = &self.trust_file {
+            let at = all[0].signed_at.unwrap_or(self.now).millis() / 1000;
+            verify.arg("-CAfile").arg(trust).args(["-purpose", "any", "-attime", &at.to_string()]);
+            verify.arg("-out").arg(folder.join("again"));
+            let trusted = run(verify)?.0.success();
+            all.iter_mut().for_each(|signature| signature.trusted = Some(trusted));
+        }
+        Ok((inner, all))
+    }
+}
+
+fn clone_of(command: &Command) -> Command {
+    let mut copy = Command::new(command.get_program());
+    copy.args(command.get_args());
+    copy
+}
+
+fn check_size(bytes: &[u8]) -> Result<(), SignatureError> {
+    if SIGNED_BYTES_MAX < bytes.len() {
+        return Err(SignatureError::TooLarge { bytes: bytes.len() });
+    }
+    Ok(())
+}
+
+/// The object identifier of signed data, 1.2.840.113549.1.7.2, as it stands near the beginning of a message.
+const SIGNED_DATA: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
+
+/// The message and its form for OpenSSL, when the bytes are a signed message: DER, PEM or bare base64.
+fn message_of(bytes: &[u8]) -> Option<(&'static str, Vec<u8>)> {
+    let is_der =
+        |b: &[u8]| b.first() == Some(&0x30) && b.get(..32).unwrap_or(b).windows(11).any(|w| w == SIGNED_DATA);
+    if is_der(bytes) {
+        return Some(("DER", bytes.to_vec()));
+    }
+    let text = std::str::from_utf8(bytes).ok()?;
+    let body: String = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("-----") && !line.contains(':'))
+        .collect();
+    let der = base64(&body)?;
+    is_der(&der).then_some(("DER", der))
+}
+
+/// Bytes of base64 text; `None` for anything else.
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').as_bytes();
+    if digits.is_empty() || text.len() - digits.len() > 2 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 3);
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in digits {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if 8 <= count {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+            bits &= (1 << count) - 1;
+        }
+    }
+    Some(bytes)
+}
+
+/// The two stretches of a PDF that a signature covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ByteRange {
+    first: usize,
+    second_from: usize,
+    second: usize,
+}
+
+impl ByteRange {
+    fn end(self) -> Option<usize> {
+        self.second_from.checked_add(self.second)
+    }
+
+    /// The bytes that are signed and the message between them; `None` unless the frozen bytes are among the signed.
+    fn cut(self, bytes: &[u8], frozen: usize) -> Option<(Vec<u8>, Vec<u8>)> {
+        if self.first < frozen {
+            return None;
+        }
+        let gap = bytes.get(self.first..self.second_from)?;
+        let digits = gap.strip_prefix(b"<")?.strip_suffix(b">")?;
+        let message = hex(digits)?;
+        let signed = [bytes.get(..self.first)?, bytes.get(self.second_from..self.end()?)?].concat();
+        Some((signed, message))
+    }
+}
+
+fn hex(digits: &[u8]) -> Option<Vec<u8>> {
+    let value = |d: &u8| char::from(*d).to_digit(16).and_then(|v| u8::try_from(v).ok());
+    let plain: Vec<u8> = digits.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
+    plain.chunks(2).map(|pair| Some(value(pair.first()?)? << 4 | value(pair.get(1)?)?)).collect()
+}
+
+/// Every `/ByteRange [0 a b c]` in the order of the file.
+fn byte_ranges(added: &[u8]) -> Vec<ByteRange> {
+    let mark = b"/ByteRange";
+    let starts =
+        added.windows(mark.len()).enumerate().filter(|(_, w)| w == mark).map(|(i, _)| i + mark.len());
+    starts
+        .filter_map(|at| {
+            let rest = added.get(at..added.len().min(at + 100))?;
+            let open = rest.iter().position(|b| *b == b'[')?;
+            let close = rest.iter().position(|b| *b == b']')?;
+            let text = std::str::from_utf8(rest.get(open + 1..close)?).ok()?;
+            let numbers: Option<Vec<usize>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
+            match numbers?.as_slice() {
+                [0, first, second_from, second] => {
+                    Some(ByteRange { first: *first, second_from: *second_from, second: *second })
+                }
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// Runs OpenSSL to its end; what it printed on both channels, the end of it.
+fn run(mut command: Command) -> Result<(ExitStatus, String), SignatureError> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env("LC_ALL", "C")
+        .spawn()
+        .map_err(SignatureError::NoOpenSsl)?;
+    let out = child.stdout.take().map(|pipe| thread::spawn(move || tail(pipe)));
+    let err = child.stderr.take().map(|pipe| thread::spawn(move || tail(pipe)));
+    let begun = Clock::now();
+    let status = loop {
+        match child.try_wait().map_err(SignatureError::NoOpenSsl)? {
+            Some(status) => break status,
+            None if begun.elapsed() < RUN_TIMEOUT => thread::sleep(Duration::from_millis(5)),
+            None => {
+                drop(child.kill());
+                drop(child.wait());
+                return Err(SignatureError::TooSlow);
+            }
+        }
+    };
+    let text = |pipe: Option<thread::JoinHandle<Vec<u8>>>| {
+        let bytes = pipe.and_then(|p| p.join().ok()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    Ok((status, text(out) + &text(err)))
+}
+
+/// The end of what a pipe gives.
+fn tail(mut pipe: impl Read) -> Vec<u8> {
+    let (mut kept, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+    while let Ok(read) = pipe.read(&mut piece) {
+        if read == 0 {
+            break;
+        }
+        kept.extend_from_slice(&piece[..read]);
+        if 2 * PRINTED_BYTES_MAX < kept.len() {
+            kept.drain(..kept.len() - PRINTED_BYTES_MAX);
+        }
+    }
+    kept
+}
+
+fn last_line(printed: &str) -> String {
+    let line = printed.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("OpenSSL says nothing");
+    line.chars().take(300).collect()
+}
+
+/// When each signer says to have signed, in the order of the message.
+fn signing_times(message: &Path, form: &str) -> Result<Vec<Instant>, SignatureError> {
+    let mut print = Command::new("openssl");
+    print.args(["cms", "-cmsout", "-print", "-noout", "-inform", form, "-in"]).arg(message);
+    let (_, printed) = run(print)?;
+    let mut times = Vec::new();
+    let mut lines = printed.lines().map(str::trim);
+    while let Some(line) = lines.next() {
+        if !line.starts_with("object: signingTime (1.2.840.113549.1.9.5)") {
+            continue;
+        }
+        let value =
+            lines.by_ref().find_map(|l| l.strip_prefix("UTCTIME:").or(l.strip_prefix("GENERALIZEDTIME:")));
+        times.extend(value.and_then(|v| time(v, "%b %e %H:%M:%S %Y GMT")));
+    }
+    Ok(times)
+}
+
+fn time(text: &str, format: &str) -> Option<Instant> {
+    let parsed = NaiveDateTime::parse_from_str(text.trim(), format).ok()?;
+    Some(Instant::from_millis(parsed.and_utc().timestamp_millis()))
+}
+
+fn pem_blocks(text: &str) -> Vec<String> {
+    let end = "-----END CERTIFICATE-----";
+    text.split_inclusive(end)
+        .filter(|block| block.contains("-----BEGIN CERTIFICATE-----"))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn certificate(path: &Path) -> Result<Signature, SignatureError> {
+    let mut show = Command::new("openssl");
+    show.args(["x509", "-noout", "-subject", "-issuer", "-serial", "-dates", "-dateopt", "iso_8601"]);
+    show.args(["-fingerprint", "-sha256", "-nameopt", "sep_multiline,sname,utf8,esc_ctrl", "-in"]).arg(path);
+    let (status, printed) = run(show)?;
+    let unreadable = || SignatureError::Unreadable { says: last_line(&printed) };
+    if !status.success() {
+        return Err(unreadable());
+    }
+    let value = |key: &str| printed.lines().find_map(|l| l.strip_prefix(key)).map(|v| v.trim().to_owned());
+    let (subject, issuer) = printed.split_once("\nissuer=").ok_or_else(unreadable)?;
+    let part = |block: &str, name: &str| {
+        let prefix = format!("{name}=");
+        block.lines().find_map(|l| l.trim().strip_prefix(&prefix).map(str::to_owned))
+    };
+    let when = |key: &str| value(key).and_then(|v| time(v.trim_end_matches('Z'), "%Y-%m-%d %H:%M:%S"));
+    Ok(Signature {
+        name: part(subject, "CN").or_else(|| part(subject, "O")).ok_or_else(unreadable)?,
+        person: part(subject, "serialNumber"),
+        issuer: part(issuer, "CN").or_else(|| part(issuer, "O")).ok_or_else(unreadable)?,
+        serial: value("serial=").ok_or_else(unreadable)?,
+        not_before: when("notBefore=").ok_or_else(unreadable)?,
+        not_after: when("notAfter=").ok_or_else(unreadable)?,
+        fingerprint: value("sha256 Fingerprint=").ok_or_else(unreadable)?.replace(':', "").to_lowercase(),
+        signed_at: None,
+        trusted: None,
+    })
+}
+
+#[cfg(test)]
+#[path = "signature_tests.rs"]
+mod tests;

@@ -1,0 +1,196 @@
+//! Signed files made by OpenSSL, and what is done to them.
+//!
+//! Must never: keep a key beyond the test.
+
+use super::*;
+
+struct Signer {
+    folder: tempfile::TempDir,
+}
+
+fn openssl(arguments: &[&str], folder: &Path) {
+    let output = Command::new("openssl").args(arguments).current_dir(folder).output();
+    let output =
+        output.unwrap_or_else(|e| panic!("openssl cannot be started ({e}); `make test` installs it"));
+    assert!(output.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl Signer {
+    /// An authority, and a professional whose certificate it signed for so many days.
+    fn new(days: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let key = ["-newkey", "rsa:2048", "-nodes"];
+        let authority = ["req", "-x509", "-days", "30", "-subj", "/O=Prova/CN=Autorità di prova", "-utf8"];
+        openssl(&[&authority[..], &key, &["-keyout", "ca.key", "-out", "ca.pem"]].concat(), at);
+        let subject = "/CN=Rossi Maria/serialNumber=TINIT-RSSMRA80A01H501U";
+        openssl(
+            &[&["req", "-subj", subject][..], &key, &["-keyout", "own.key", "-out", "own.csr"]].concat(),
+            at,
+        );
+        openssl(
+            &[
+                "x509",
+                "-req",
+                "-in",
+                "own.csr",
+                "-CA",
+                "ca.pem",
+                "-CAkey",
+                "ca.key",
+                "-CAcreateserial",
+                "-days",
+                days,
+                "-out",
+                "own.pem",
+            ],
+            at,
+        );
+        Self { folder }
+    }
+
+    fn sign(&self, bytes: &[u8], more: &[&str]) -> Vec<u8> {
+        let at = self.folder.path();
+        fs::write(at.join("in"), bytes).unwrap();
+        let sign = [
+            "cms", "-sign", "-binary", "-in", "in", "-signer", "own.pem", "-inkey", "own.key", "-out", "out",
+        ];
+        openssl(&[&sign[..], more].concat(), at);
+        fs::read(at.join("out")).unwrap()
+    }
+
+    fn p7m(&self, bytes: &[u8]) -> Vec<u8> {
+        self.sign(bytes, &["-nodetach", "-outform", "DER"])
+    }
+
+    fn verifier(&self) -> Verifier {
+        Verifier { trust_file: Some(self.folder.path().join("ca.pem")), now: now() }
+    }
+
+    /// A PDF with a signature added to its end, as signing tools do it.
+    fn pdf(&self, frozen: &[u8]) -> Vec<u8> {
+        let room = 8192;
+        let range = |first: usize, from: usize, second: usize| {
+            format!("/ByteRange [0 {first:08} {from:08} {second:08}]")
+        };
+        let head_length = range(0, 0, 0).len();
+        let head = b"\n9 0 obj\n<< /Type /Sig /SubFilter /adbe.pkcs7.detached ";
+        let first = frozen.len() + head.len() + head_length + b" /Contents ".len();
+        let tail = b" >>\nendobj\n%%EOF\n";
+        let from = first + room + 2;
+        let head = [head.as_slice(), range(first, from, tail.len()).as_bytes(), b" /Contents "].concat();
+        let signed = [frozen, &head, tail].concat();
+        let message = self.sign(&signed, &["-outform", "DER"]);
+        let mut digits: String = message.iter().map(|b| format!("{b:02x}")).collect();
+        assert!(digits.len() <= room);
+        digits.extend(std::iter::repeat_n('0', room - digits.len()));
+        [frozen, &head, b"<", digits.as_bytes(), b">", tail].concat()
+    }
+}
+
+/// The machine's time, which OpenSSL signs with.
+fn now() -> Instant {
+    Instant::from_millis(i64::try_from(machine_millis()).unwrap())
+}
+
+fn machine_millis() -> u128 {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let at = file.as_file().metadata().unwrap().modified().unwrap();
+    at.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()
+}
+
+const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n";
+
+#[test]
+fn a_p7m_is_unwrapped_in_every_form_with_who_signed_it() {
+    let signer = Signer::new("10");
+    let der = signer.p7m(PDF);
+    let pem = signer.sign(PDF, &["-nodetach", "-outform", "PEM"]);
+    let bare: String =
+        String::from_utf8(pem.clone()).unwrap().lines().filter(|l| !l.starts_with('-')).collect();
+    for (what, bytes) in [("DER", der), ("PEM", pem), ("base64", bare.into_bytes())] {
+        let found = signer.verifier().unwrap_p7m(&bytes).unwrap_or_else(|e| panic!("{what}: {e}"));
+        assert_eq!(found.content, PDF, "{what}");
+        let [signature] = found.signatures.as_slice() else { panic!("{what}: {found:?}") };
+        assert_eq!(signature.name, "Rossi Maria");
+        assert_eq!(signature.person.as_deref(), Some("TINIT-RSSMRA80A01H501U"));
+        assert_eq!(signature.issuer, "Autorità di prova");
+        assert_eq!(signature.trusted, Some(true), "{what}");
+        assert!(signature.signed_at.is_some_and(|at| at.seconds_since(now()).abs() < 600.0), "{signature:?}");
+        assert!(signature.was_valid(now()) && signature.fingerprint.len() == 64);
+    }
+}
+
+#[test]
+fn nested_signatures_are_unwrapped_to_the_bottom_and_not_further() {
+    let (one, two) = (Signer::new("10"), Signer::new("10"));
+    let nested = two.p7m(&one.p7m(PDF));
+    let found = one.verifier().unwrap_p7m(&nested).unwrap();
+    assert_eq!((found.content.as_slice(), found.signatures.len()), (PDF, 2));
+    // The outer one is of an authority that is not in the list.
+    let trusted: Vec<_> = found.signatures.iter().map(|s| s.trusted).collect();
+    assert_eq!(trusted, [Some(false), Some(true)]);
+    let mut deep = PDF.to_vec();
+    for _ in 0..=LAYERS_MAX {
+        deep = one.p7m(&deep);
+    }
+    assert!(matches!(one.verifier().unwrap_p7m(&deep), Err(SignatureError::TooDeep)));
+}
+
+#[test]
+fn one_changed_byte_breaks_it_and_what_is_not_signed_is_said_so() {
+    let signer = Signer::new("10");
+    let mut message = signer.p7m(PDF);
+    let at = message.windows(PDF.len()).position(|w| w == PDF).unwrap();
+    message[at + 20] ^= 1;
+    assert!(matches!(signer.verifier().unwrap_p7m(&message), Err(SignatureError::Broken { .. })));
+    for bytes in [PDF, b"", b"hello", &message[..100]] {
+        assert!(signer.verifier().unwrap_p7m(bytes).is_err());
+    }
+}
+
+#[test]
+fn an_expired_certificate_is_seen() {
+    let signer = Signer::new("-1");
+    let found = signer.verifier().unwrap_p7m(&signer.p7m(PDF)).unwrap();
+    assert!(!found.signatures[0].was_valid(now()));
+    assert_eq!(found.signatures[0].trusted, Some(false));
+    let without = Verifier { trust_file: None, now: now() };
+    assert_eq!(without.unwrap_p7m(&signer.p7m(PDF)).unwrap().signatures[0].trusted, None);
+}
+
+#[test]
+fn a_signed_pdf_must_begin_with_the_frozen_bytes_and_be_covered_to_its_end() {
+    let signer = Signer::new("10");
+    let signed = signer.pdf(PDF);
+    let found = signer.verifier().check_pdf(&signed, PDF).unwrap();
+    assert_eq!((found.len(), found[0].name.as_str(), found[0].trusted), (1, "Rossi Maria", Some(true)));
+    let with = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = signed.clone();
+        change(&mut bytes);
+        signer.verifier().check_pdf(&bytes, PDF)
+    };
+    assert!(matches!(with(&|b| b[12] ^= 1), Err(SignatureError::OtherContent)));
+    assert!(matches!(with(&|b| b.extend(b"more")), Err(SignatureError::NotSigned { .. })));
+    let inside = PDF.len() + 5;
+    assert!(matches!(with(&|b| b[inside] ^= 1), Err(SignatureError::Broken { .. })));
+    assert!(matches!(signer.verifier().check_pdf(PDF, PDF), Err(SignatureError::NotSigned { .. })));
+    // A signature over less than the frozen bytes proves nothing of them.
+    let longer = [PDF, b"x"].concat();
+    assert!(matches!(
+        signer.verifier().check_pdf(&signer.pdf(PDF), &longer),
+        Err(SignatureError::OtherContent)
+    ));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_cut_without_a_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+        drop(message_of(&bytes));
+        drop(base64(&String::from_utf8_lossy(&bytes)));
+        let marked = [b"/ByteRange [0 10 20 ", bytes.as_slice()].concat();
+        for range in byte_ranges(&marked) {
+            drop(range.cut(&marked, 0));
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! `consuntivo record` and `consuntivo kpi`: documents, notes, what was done elsewhere, and *Valore POST*.
+//!
+//! Must never: change a measured value, or record anything without a name.
+
+use std::path::PathBuf;
+
+use analytics::exchange::{EnergyUnit, Line, line, text};
+use analytics::result::Verdict;
+use chrono::NaiveDate;
+use clap::{Args, Subcommand, ValueEnum};
+use connectors::day::Day;
+use model::ProjectId;
+
+use crate::commands::import::read_file;
+use crate::exit::{Exit, Failure};
+use crate::installation::Installation;
+use crate::records::{self, Document, Done, KpiValue, Note};
+use crate::{clock, figures, parse_project, reports};
+
+/// Of which project, and who says it.
+#[derive(Debug, Args)]
+pub(crate) struct Of {
+    /// The installation file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[arg(long, value_parser = parse_project)]
+    project: ProjectId,
+    /// Who says it, for the audit log
+    #[arg(long, default_value = "cli")]
+    author: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// Keep a document: PDF, JPEG, PNG or Word, known by its content
+    DocumentAdd {
+        file: PathBuf,
+        #[arg(long)]
+        title: String,
+        #[arg(long)]
+        year: Option<i32>,
+        /// The KPI that it explains
+        #[arg(long)]
+        kpi: Option<String>,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// The project's documents with their hashes
+    DocumentList {
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Write a kept file out again, by its SHA-256
+    DocumentGet {
+        sha256: String,
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Keep a note
+    NoteAdd {
+        #[arg(long)]
+        text: String,
+        #[arg(long)]
+        year: Option<i32>,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// The project's notes
+    NoteList {
+        #[command(flatten)]
+        of: Of,
+    },
+    /// An obligation was fulfilled outside this program
+    Done {
+        /// Its id in the scheme, as `obligations` shows it
+        #[arg(long)]
+        obligation: String,
+        #[arg(long)]
+        year: Option<i32>,
+        /// The day on which it was sent; without it the record is taken back
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        on: Option<NaiveDate>,
+        /// How and where
+        #[arg(long)]
+        note: String,
+        #[command(flatten)]
+        of: Of,
+    },
+}
+
+pub(crate) fn record(what: &What) -> Result<Exit, Failure> {
+    match what {
+        What::DocumentAdd { file, title, year, kpi, of } => {
+            let (store, _) = opened(of)?;
+            let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let document = Document {
+                project: of.project.to_string(),
+                name,
+                title: title.clone(),
+                mime: String::new(),
+                bytes: 0,
+                sha256: String::new(),
+                year: *year,
+                kpi: kpi.clone(),
+            };
+            let kept = records::add_document(&store, document, &read_file(file)?, &of.author, clock::now())?;
+            println!("{}  {}  {}", kept.sha256, kept.mime, kept.name);
+        }
+        What::DocumentList { of } => {
+            let (store, _) = opened(of)?;
+            for (document, record) in records::documents(&store, &of.project)? {
+                let year = document.year.map_or_else(|| "-".to_owned(), |y| y.to_string());
+                println!(
+                    "{}\t{}\t{}\t{year}\t{}\t{}\t{}",
+                    document.sha256, document.mime, document.bytes, document.title, record.author, record.at
+                );
+            }
+        }
+        What::DocumentGet { sha256, out, of } => {
+            let (store, _) = opened(of)?;
+            let bytes = records::kept(&store, sha256)?;
+            let name = out.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let file = dashboards::RenderedFile { name, mime: "", bytes };
+            let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+            reports::write_all(folder.unwrap_or(std::path::Path::new(".")), &[file])?;
+        }
+        What::NoteAdd { text, year, of } => {
+            let (store, _) = opened(of)?;
+            let note = Note { project: of.project.to_string(), year: *year, text: text.clone() };
+            records::add_note(&store, &note, &of.author, clock::now())?;
+        }
+        What::NoteList { of } => {
+            let (store, _) = opened(of)?;
+            for (note, record) in records::notes(&store, &of.project)? {
+                println!("{}\t{}\t{}", record.at, record.author, note.text);
+            }
+        }
+        What::Done { obligation, year, on, note, of } => {
+            let (store, installation) = opened(of)?;
+            let project = figures::project(&store, &installation.catalog, &of.project)?;
+            let scheme = installation.catalog.scheme(&project.scheme);
+            if scheme.is_none_or(|s| s.obligation(obligation).is_none()) {
+                let says = format!("the scheme {} has no obligation {obligation:?}", project.scheme);
+                return Err(Failure::bad_input(says));
+            }
+            let done = Done {
+                project: of.project.to_string(),
+                obligation: obligation.clone(),
+                year: *year,
+                on: on.map(Day),
+                note: note.clone(),
+            };
+            records::put_done(&store, &done, &of.author, clock::now())?;
+        }
+    }
+    Ok(Exit::OK)
+}
+
+fn opened(of: &Of) -> Result<(store::Store, Installation), Failure> {
+    let installation = Installation::load(&of.config)?;
+    let store = installation.open_shared_store()?;
+    figures::project(&store, &installation.catalog, &of.project)?;
+    Ok((store, installation))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Energy {
+    #[value(name = "MWh")]
+    Mwh,
+    #[value(name = "GWh")]
+    Gwh,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KpiWhat {
+    /// Each KPI: unit, declared, measured, *Valore POST*, who stated it and why
+    List {
+        #[arg(long)]
+        year: i32,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// State a *Valore POST* in place of the measured one, which stays beside it
+    Set {
+        #[arg(long)]
+        year: i32,
+        #[arg(long)]
+        code: String,
+        /// In the scheme's unit; without it the measured value counts again
+        #[arg(long, allow_negative_numbers = true)]
+        value: Option<f64>,
+        #[arg(long)]
+        reason: String,
+        /// For the column *Note*
+        #[arg(long, default_value = "")]
+        note: String,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Text to paste into the region's system: code, unit, *Valore POST*, *Note*; two decimals, decimal comma
+    Exchange {
+        #[arg(long)]
+        year: i32,
+        /// The unit of energies
+        #[arg(long, value_enum, default_value = "MWh")]
+        energy: Energy,
+        #[command(flatten)]
+        of: Of,
+    },
+}
+
+/// A KPI with what was measured and what a person stated.
+struct Row {
+    result: analytics::result::KpiResult,
+    stated: Option<(KpiValue, store::Record)>,
+}
+
+impl Row {
+    fn post(&self) -> Option<f64> {
+        self.stated.as_ref().and_then(|(value, _)| value.value).or(self.result.achieved)
+    }
+}
+
+fn rows(store: &store::Store, installation: &Installation, of: &Of, year: i32) -> Result<Vec<Row>, Failure> {
+    let project = figures::project(store, &installation.catalog, &of.project)?;
+    let today = clock::now().day(project.zone);
+    if !figures::years(&project, today).contains(&year) {
+        let says = format!("project {} has no reporting period in {year}", project.id);
+        return Err(Failure::bad_input(says));
+    }
+    let figures = figures::project_year(store, installation, &project, year, figures::until(year, today))?;
+    figures
+        .kpis
+        .into_iter()
+        .map(|result| {
+            let stated = records::kpi_value(store, &of.project, year, &result.definition.code)?;
+            Ok(Row { result, stated })
+        })
+        .collect()
+}
+
+pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
+    match what {
+        KpiWhat::List { year, of } => {
+            let (store, installation) = opened(of)?;
+            let shown = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
+            for row in rows(&store, &installation, of, *year)? {
+                let (kpi, post) = (&row.result, row.post());
+                let who = row.stated.as_ref().filter(|(value, _)| value.value.is_some()).map_or_else(
+                    || "measured".to_owned(),
+                    |(value, record)| format!("{} {}: {}", record.author, record.at, value.reason),
+                );
+                println!(
+                    "{}\t{}\t{}\t{}\t{}\t{}\t{who}",
+                    kpi.definition.code,
+                    kpi.definition.unit.symbol(),
+                    shown(kpi.target),
+                    shown(kpi.achieved),
+                    shown(post),
+                    kpi.verdict.code()
+                );
+            }
+        }
+        KpiWhat::Set { year, code, value, reason, note, of } => set(*year, code, *value, (reason, note), of)?,
+        KpiWhat::Exchange { year, energy, of } => {
+            let (store, installation) = opened(of)?;
+            let unit = match energy {
+                Energy::Mwh => EnergyUnit::MegawattHour,
+                Energy::Gwh => EnergyUnit::GigawattHour,
+            };
+            let rows = rows(&store, &installation, of, *year)?;
+            // The system that it is pasted into is Italian.
+            let texts = installation.catalog.texts("it");
+            let of_row = |row: &Row| line(&row.result.definition, row.post(), &note_of(row, &texts), unit);
+            let lines: Vec<Line> = rows.iter().map(of_row).collect();
+            print!("{}", text(&lines));
+        }
+    }
+    Ok(Exit::OK)
+}
+
+/// The person's note, or why a missed KPI was missed, as far as the figures say it.
+fn note_of(row: &Row, texts: &analytics::text::Texts) -> String {
+    if let Some((value, _)) = &row.stated
+        && !value.note.is_empty()
+    {
+        return value.note.clone();
+    }
+    match (row.result.verdict, row.result.attainment_ratio) {
+        (Verdict::Missed, Some(ratio)) => {
+            let percent = format!("{:.1}", ratio * 100.0).replace('.', ",");
+            texts.fill("kpi_note.missed", &[("percent", &*percent)])
+        }
+        (Verdict::Undetermined, _) => texts.get("kpi_note.undetermined").to_owned(),
+        (Verdict::Missed | Verdict::Reached, _) => String::new(),
+    }
+}
+
+fn set(
+    year: i32,
+    code: &str,
+    value: Option<f64>,
+    (reason, note): (&str, &str),
+    of: &Of,
+) -> Result<(), Failure> {
+    let (store, installation) = opened(of)?;
+    let rows = rows(&store, &installation, of, year)?;
+    let codes: Vec<&str> = rows.iter().map(|row| row.result.definition.code.as_str()).collect();
+    let row = rows.iter().find(|row| row.result.definition.code == code).ok_or_else(|| {
+        Failure::bad_input(format!("the scheme has no KPI {code:?}; it has {}", codes.join(", ")))
+    })?;
+    if value.is_some_and(|value| analytics::exchange::pasted(value).is_none()) {
+        return Err(Failure::bad_input(
+            "the value is no number that fits the field: eleven digits, two decimals",
+        ));
+    }
+    let stated = KpiValue {
+        project: of.project.to_string(),
+        year,
+        code: code.to_owned(),
+        value,
+        unit: row.result.definition.unit.symbol().to_owned(),
+        measured: row.result.achieved,
+        reason: reason.to_owned(),
+        note: note.to_owned(),
+    };
+    records::put_kpi_value(&store, &stated, &of.author, clock::now())
+}

@@ -1,0 +1,225 @@
+//! *Fascicolo di progetto*: everything about one project in a folder, with an index and a manifest of hashes.
+//!
+//! Must never: leave something out in silence, or write a file whose hash is not in the manifest.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use dashboards::RenderedFile;
+use model::{Instant, Project};
+use store::Store;
+
+use crate::exit::Failure;
+use crate::figures::PROJECT_RECORD;
+use crate::installation::Installation;
+use crate::submissions::Submission;
+use crate::{duties, records, reports, submissions};
+
+/// The list of hashes, as `sha256sum -c` reads it.
+pub(crate) const MANIFEST: &str = "SHA256SUMS";
+/// Most files of one bundle.
+const FILES_MAX: usize = 50_000;
+
+/// One file of the bundle, by its path within it.
+struct Piece {
+    path: String,
+    bytes: Vec<u8>,
+    /// For the index.
+    says: String,
+}
+
+/// A bundle in the making.
+struct Bundle {
+    pieces: Vec<Piece>,
+}
+
+impl Bundle {
+    fn add(&mut self, path: String, bytes: Vec<u8>, says: impl Into<String>) -> anyhow::Result<()> {
+        anyhow::ensure!(self.pieces.len() < FILES_MAX, "the bundle would hold more than {FILES_MAX} files");
+        anyhow::ensure!(
+            self.pieces.iter().all(|piece| piece.path != path),
+            "two files of the bundle would be called {path}; tell the authors of this program"
+        );
+        self.pieces.push(Piece { path, bytes, says: says.into() });
+        Ok(())
+    }
+}
+
+/// Puts the bundle together and writes it below `out`, a folder that must be new or empty; how many files it has.
+pub(crate) fn write(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    out: &Path,
+    now: Instant,
+) -> Result<usize, Failure> {
+    if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        let says = format!(
+            "the folder {} is not empty; name a new one, so that nothing else is in the bundle",
+            out.display()
+        );
+        return Err(Failure::bad_input(says));
+    }
+    let mut bundle = Bundle { pieces: Vec::new() };
+    add_project(store, installation, project, &mut bundle, now)?;
+    add_documents(store, project, &mut bundle)?;
+    add_submissions(store, project, &mut bundle)?;
+    add_reports(installation, project, &mut bundle)?;
+    add_audit(store, &mut bundle)?;
+    let index = index(project, &bundle, now);
+    bundle.add("INDICE.txt".to_owned(), index.into_bytes(), "questo indice")?;
+    bundle.pieces.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut manifest = String::new();
+    for piece in &bundle.pieces {
+        // Two blanks: binary or text alike, as sha256sum writes and reads it.
+        writeln!(manifest, "{}  {}", reports::sha256(&piece.bytes), piece.path)
+            .map_err(anyhow::Error::from)?;
+    }
+    let count = bundle.pieces.len() + 1;
+    for piece in bundle.pieces {
+        put(out, &piece.path, piece.bytes)?;
+    }
+    // Last: a bundle with a manifest is whole.
+    put(out, MANIFEST, manifest.into_bytes())?;
+    Ok(count)
+}
+
+fn put(out: &Path, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
+    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
+    let file = RenderedFile { name: name.to_owned(), mime: "", bytes };
+    reports::write_all(&out.join(folder), &[file])?;
+    Ok(())
+}
+
+fn add_project(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    bundle: &mut Bundle,
+    now: Instant,
+) -> anyhow::Result<()> {
+    for record in store.record_versions(PROJECT_RECORD, project.id.as_str())? {
+        let path = format!("progetto/versione-{:03}.toml", record.version);
+        let says =
+            format!("file di progetto, versione {} di {} ({})", record.version, record.author, record.at);
+        bundle.add(path, record.body.into_bytes(), says)?;
+    }
+    let calendars = duties::calendars(store, installation, Some(&project.id), now)?;
+    let texts = installation.catalog.texts("it");
+    let lines = dashboards::calendar::plain(&calendars, &texts);
+    bundle.add("adempimenti.txt".to_owned(), lines.into_bytes(), "calendario degli adempimenti")?;
+    let mut notes = String::new();
+    for (note, record) in records::notes(store, &project.id)? {
+        writeln!(notes, "{}\t{}\t{}", record.at, record.author, note.text.replace('\n', " "))?;
+    }
+    if !notes.is_empty() {
+        bundle.add("note.txt".to_owned(), notes.into_bytes(), "note")?;
+    }
+    for (name, file) in scheme_files(installation, project) {
+        bundle.add(format!("catalogo/{name}"), file.into_bytes(), "bando e fattori usati")?;
+    }
+    Ok(())
+}
+
+/// The catalogue's files that rule the project's figures.
+fn scheme_files(installation: &Installation, project: &Project) -> Vec<(String, String)> {
+    let named = |text: &str, id: &str| text.lines().any(|line| line.trim() == format!("id = {id:?}"));
+    let of = |folder: &str, id: &str| {
+        let mut files = installation.catalog.files_under(folder);
+        let found = files.find(|(_, file)| named(&file.text, id));
+        found.map(|(name, file)| (name.to_owned(), file.text.to_string()))
+    };
+    of("schemes", project.scheme.as_str())
+        .into_iter()
+        .chain(of("factors", project.factor_set.as_str()))
+        .collect()
+}
+
+fn add_documents(store: &Store, project: &Project, bundle: &mut Bundle) -> anyhow::Result<()> {
+    for (document, record) in records::documents(store, &project.id)? {
+        let bytes = records::kept(store, &document.sha256)?;
+        let short = document.sha256.get(..8).unwrap_or_default();
+        let path = format!("documenti/{short}-{}", document.name);
+        let says = format!("{} (aggiunto da {} il {})", document.title, record.author, record.at);
+        bundle.add(path, bytes, says)?;
+    }
+    Ok(())
+}
+
+fn add_submissions(store: &Store, project: &Project, bundle: &mut Bundle) -> anyhow::Result<()> {
+    let own = submissions::all(store)?.into_iter().filter(|s| s.project == project.id.as_str());
+    for submission in own {
+        let year = submission.year.map(|year| format!("-{year}")).unwrap_or_default();
+        let folder = format!("invii/{}{year}-v{}", submission.obligation, submission.version);
+        let record = serde_json::to_string_pretty(&submission)?;
+        let says = format!("registrazione dell'invio, stato {}", submission.stage.code());
+        bundle.add(format!("{folder}/registrazione.json"), record.into_bytes(), says)?;
+        add_files(store, &submission, &folder, bundle)?;
+    }
+    Ok(())
+}
+
+fn add_files(
+    store: &Store,
+    submission: &Submission,
+    folder: &str,
+    bundle: &mut Bundle,
+) -> anyhow::Result<()> {
+    let frozen = submission.frozen.iter().flat_map(|f| &f.files).map(|f| ("congelati", f, "file congelato"));
+    let draft = submission.attached.iter().filter(|_| submission.frozen.is_none());
+    let draft = draft.map(|f| ("bozza", f, "file della bozza"));
+    let signed = submission.signed.iter().map(|s| ("firmati", &s.file, "file firmato"));
+    let receipts = submission.receipts.iter().map(|r| ("ricevute", &r.file, "ricevuta"));
+    for (kind, file, says) in frozen.chain(draft).chain(signed).chain(receipts) {
+        let short = file.sha256.get(..8).unwrap_or_default();
+        // Signed files and receipts of the same name may come more than once.
+        let name = if kind == "congelati" { file.name.clone() } else { format!("{short}-{}", file.name) };
+        let path = format!("{folder}/{kind}/{name}");
+        if bundle.pieces.iter().any(|piece| piece.path == path) {
+            continue;
+        }
+        bundle.add(path, records::kept(store, &file.sha256)?, says)?;
+    }
+    Ok(())
+}
+
+/// The reports that were written for the project, as they stand in the reports' folder.
+fn add_reports(installation: &Installation, project: &Project, bundle: &mut Bundle) -> anyhow::Result<()> {
+    let root = &installation.settings.reports.dir;
+    for listing in reports::list(root, &project.id) {
+        for file in listing.files {
+            let Some(path) = reports::find(root, &project.id, listing.year, &file.name) else { continue };
+            let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            bundle.add(format!("relazioni/{}/{}", listing.year, file.name), bytes, "relazione scritta")?;
+        }
+    }
+    Ok(())
+}
+
+/// The head of the audit log: with it a later reader can tell whether anything was changed since.
+fn add_audit(store: &Store, bundle: &mut Bundle) -> anyhow::Result<()> {
+    store.verify_audit().context("the audit log does not hold; no bundle is made of it")?;
+    let head = store.audit_head()?;
+    let text = format!("{} {}\n", head.seq, head.hash.hex());
+    bundle.add(
+        "registro-modifiche.txt".to_owned(),
+        text.into_bytes(),
+        "ultimo anello del registro delle modifiche",
+    )?;
+    Ok(())
+}
+
+fn index(project: &Project, bundle: &Bundle, now: Instant) -> String {
+    let mut text = format!(
+        "Fascicolo di progetto\n{}\nCUP {}\n{}\nRaccolto il {now}\n\nVerifica: sha256sum -c {MANIFEST}\n\n",
+        project.title, project.cup, project.beneficiary.name
+    );
+    let mut pieces: Vec<&Piece> = bundle.pieces.iter().collect();
+    pieces.sort_by(|a, b| a.path.cmp(&b.path));
+    for piece in pieces {
+        text.push_str(&format!("{}\n    {}, {} byte\n", piece.path, piece.says, piece.bytes.len()));
+    }
+    text
+}

@@ -1,0 +1,264 @@
+//! Closed projects from the grants system: by a watched folder, by the endpoint, by hand. One way; the first version
+//! of a project wins, and later changes are put on record without effect.
+//!
+//! Must never: take a delivery in part, change a project once taken, or lose what was ignored.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use config::project::codes::{is_cup, is_tax_code};
+use connectors::files::closed_projects::{ClosedProject, DELIVERY_BYTES_MAX, read_csv, read_json};
+use dashboards::grants::{GrantsForm, GrantsTaken};
+use model::Instant;
+use store::{FirstChange, Store};
+
+use crate::exit::Failure;
+use crate::records;
+
+/// The kind under which closed projects are kept.
+const CLOSED_RECORD: &str = "closed_project";
+/// Later changes that had no effect.
+const IGNORED_RECORD: &str = "closed_project_ignored";
+/// Files of the folder looked at in one round.
+const FILES_MAX: usize = 200;
+/// Folders beside the deliveries for those that were looked at.
+const DONE: &str = "done";
+const REFUSED: &str = "refused";
+
+/// Reads a delivery and judges every code in it.
+pub(crate) fn read(form: GrantsForm, bytes: &[u8]) -> Result<Vec<ClosedProject>, Vec<String>> {
+    let projects = match form {
+        GrantsForm::Csv => read_csv(bytes)?,
+        GrantsForm::Json => read_json(bytes)?,
+    };
+    let mut problems = Vec::new();
+    for project in &projects {
+        let code = &project.code;
+        if !is_cup(&project.cup) {
+            problems.push(format!("project {code:?}: {:?} is no CUP", project.cup));
+        }
+        if !is_tax_code(&project.tax_code) {
+            problems.push(format!(
+                "project {code:?}: the check digit of tax code {:?} is wrong",
+                project.tax_code
+            ));
+        }
+        let unknown = |role: &str| !["legal_representative", "data_entry"].contains(&role);
+        for subject in &project.subjects {
+            if !is_tax_code(&subject.tax_code) {
+                problems
+                    .push(format!("project {code:?}: the check character of a subject's tax code is wrong"));
+            }
+            if unknown(&subject.role) {
+                problems.push(format!("project {code:?}: {:?} is no role", subject.role));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(projects) } else { Err(problems) }
+}
+
+/// Takes a delivery.
+pub(crate) fn take(
+    store: &Store,
+    projects: &[ClosedProject],
+    author: &str,
+    at: Instant,
+) -> anyhow::Result<GrantsTaken> {
+    let mut taken = GrantsTaken::default();
+    for project in projects {
+        let body = serde_json::to_string(project).context("cannot write a closed project down")?;
+        match store.put_first_record(CLOSED_RECORD, &project.code, &body, author, at)? {
+            FirstChange::Created => taken.new.push(project.code.clone()),
+            FirstChange::Same => taken.same.push(project.code.clone()),
+            FirstChange::Differs => {
+                // The same change again is the same record.
+                let digest = crate::reports::sha256(body.as_bytes()).hex();
+                let id = format!("{} {}", project.code, digest.get(..16).unwrap_or_default());
+                if store.put_first_record(IGNORED_RECORD, &id, &body, author, at)? == FirstChange::Created {
+                    tracing::warn!(
+                        project = %project.code,
+                        "the grants system delivered a change of a project that was taken before; it has no effect"
+                    );
+                }
+                taken.ignored.push(project.code.clone());
+            }
+        }
+    }
+    Ok(taken)
+}
+
+/// Every closed project, with when it came.
+pub(crate) fn all(store: &Store) -> anyhow::Result<Vec<(ClosedProject, Instant)>> {
+    Ok(records::all(store, CLOSED_RECORD)?
+        .into_iter()
+        .map(|(project, record)| (project, record.at))
+        .collect())
+}
+
+/// Every change that had no effect, with when it came first.
+pub(crate) fn ignored(store: &Store) -> anyhow::Result<Vec<(ClosedProject, Instant)>> {
+    Ok(records::all(store, IGNORED_RECORD)?
+        .into_iter()
+        .map(|(project, record)| (project, record.at))
+        .collect())
+}
+
+/// By which ending a delivery says its form.
+pub(crate) fn form_of(path: &Path) -> Option<GrantsForm> {
+    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+        "csv" => Some(GrantsForm::Csv),
+        "json" => Some(GrantsForm::Json),
+        _ => None,
+    }
+}
+
+/// One file by hand.
+pub(crate) fn import(store: &Store, path: &Path, author: &str, at: Instant) -> Result<GrantsTaken, Failure> {
+    let form = form_of(path).ok_or_else(|| {
+        Failure::bad_input(format!("{} ends neither in .csv nor in .json; rename it", path.display()))
+    })?;
+    let bytes = crate::commands::import::read_file(path)?;
+    let projects = read(form, &bytes).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
+        Failure::bad_input(format!("{} cannot be taken:\n{}", path.display(), lines.join("\n")))
+    })?;
+    Ok(take(store, &projects, author, at)?)
+}
+
+/// A round through the folder: each delivery is taken whole and moved to `done`, or moved to `refused` with the reasons
+/// beside it. Files that still grow (another size than in `seen`) wait for the next round.
+pub(crate) fn watch(
+    store: &Store,
+    folder: &Path,
+    seen: &mut std::collections::BTreeMap<PathBuf, u64>,
+    at: Instant,
+) -> anyhow::Result<Vec<(PathBuf, Vec<String>)>> {
+    let entries = fs::read_dir(folder).with_context(|| {
+        format!("cannot read the folder {}; create it or correct [grants]", folder.display())
+    })?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .map(|entry| entry.path())
+        .filter(|path| form_of(path).is_some() && !is_hidden(path))
+        .take(FILES_MAX)
+        .collect();
+    paths.sort();
+    seen.retain(|path, _| paths.contains(path));
+    let mut refused = Vec::new();
+    for path in paths {
+        let length = fs::metadata(&path).map_or(0, |m| m.len());
+        if seen.insert(path.clone(), length) != Some(length) {
+            continue;
+        }
+        let Some(form) = form_of(&path) else { continue };
+        let problems = match read_delivery(&path, length).and_then(|bytes| read(form, &bytes)) {
+            Ok(projects) => {
+                take(store, &projects, "grants-folder", at)?;
+                Vec::new()
+            }
+            Err(problems) => problems,
+        };
+        set_aside(folder, &path, &problems, at)?;
+        seen.remove(&path);
+        if !problems.is_empty() {
+            refused.push((path, problems));
+        }
+    }
+    Ok(refused)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+fn read_delivery(path: &Path, length: u64) -> Result<Vec<u8>, Vec<String>> {
+    if DELIVERY_BYTES_MAX as u64 <= length {
+        return Err(vec![format!("it has {length} bytes, at most {DELIVERY_BYTES_MAX} are taken")]);
+    }
+    fs::read(path).map_err(|error| vec![format!("it cannot be read: {error}")])
+}
+
+/// Moves a delivery away, with its reasons where it was refused. A name that is taken gets the time before it.
+fn set_aside(folder: &Path, path: &Path, problems: &[String], at: Instant) -> anyhow::Result<()> {
+    let to = folder.join(if problems.is_empty() { DONE } else { REFUSED });
+    fs::create_dir_all(&to).with_context(|| format!("cannot create {}", to.display()))?;
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let target = to.join(format!("{}-{name}", at.millis()));
+    fs::rename(path, &target).with_context(|| {
+        format!("cannot move {} to {}; its folder must be writable", path.display(), to.display())
+    })?;
+    if !problems.is_empty() {
+        let text = problems.join("\n") + "\n";
+        let beside = to.join(format!("{}-{name}.txt", at.millis()));
+        fs::write(&beside, text).with_context(|| format!("cannot write {}", beside.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use store::StoreOptions;
+
+    use super::*;
+
+    const CSV: &str = "code;cup;title;beneficiary;tax_code;call;expenses_closed\n\
+                       P-1;C11G06000000001;Municipio;Comune di Esempio;12345678903;II.2i.1;30/09/2024\n";
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        (dir, store)
+    }
+
+    fn taken(store: &Store, csv: &str) -> GrantsTaken {
+        take(store, &read(GrantsForm::Csv, csv.as_bytes()).unwrap(), "t", Instant::from_seconds(9)).unwrap()
+    }
+
+    #[test]
+    fn the_first_version_wins_and_every_later_one_is_on_record() {
+        let (_dir, store) = store();
+        assert_eq!(taken(&store, CSV).new, ["P-1"]);
+        assert_eq!(taken(&store, CSV).same, ["P-1"]);
+        let later = CSV.replace("Municipio", "Scuola");
+        assert_eq!(taken(&store, &later).ignored, ["P-1"]);
+        assert_eq!(taken(&store, &later).ignored, ["P-1"]);
+        let (kept, changes) = (all(&store).unwrap(), ignored(&store).unwrap());
+        assert_eq!((kept.len(), kept[0].0.title.as_str()), (1, "Municipio"));
+        assert_eq!((changes.len(), changes[0].0.title.as_str()), (1, "Scuola"));
+        store.verify_audit().unwrap();
+    }
+
+    #[test]
+    fn wrong_codes_refuse_the_whole_delivery() {
+        let two = format!("{CSV}P-2;X;Scuola;Comune;12345678901;II.2i.1;2024-09-30\n");
+        let problems = read(GrantsForm::Csv, two.as_bytes()).unwrap_err();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn a_folder_is_looked_through_and_files_that_grow_wait() {
+        let (_dir, store) = store();
+        let folder = tempfile::tempdir().unwrap();
+        let mut seen = BTreeMap::new();
+        let mut round = |n: i64| watch(&store, folder.path(), &mut seen, Instant::from_seconds(n)).unwrap();
+        fs::write(folder.path().join("a.csv"), &CSV[..40]).unwrap();
+        assert_eq!(round(1), []);
+        // It has grown since: another round.
+        fs::write(folder.path().join("a.csv"), CSV).unwrap();
+        assert_eq!(round(2), []);
+        assert_eq!(all(&store).unwrap().len(), 0);
+        fs::write(folder.path().join("b.json"), "[{}]").unwrap();
+        fs::write(folder.path().join("note.txt"), "not ours").unwrap();
+        assert_eq!(round(3), []);
+        assert_eq!(all(&store).unwrap().len(), 1);
+        let refused = round(4);
+        assert_eq!(refused.len(), 1);
+        assert!(folder.path().join("done/3000-a.csv").is_file() && folder.path().join("note.txt").is_file());
+        let why = fs::read_to_string(folder.path().join("refused/4000-b.json.txt")).unwrap();
+        assert!(why.contains("missing field"), "{why}");
+    }
+}

@@ -1,0 +1,468 @@
+//! Submissions: one obligation fulfilled, from draft over checked, frozen, signed and sent to accepted. Each change of
+//! stage is a version of one record; a correction is another submission of the same obligation.
+//!
+//! Must never: change what is frozen, take a signature of other bytes, or send twice.
+
+use anyhow::{Context, anyhow};
+use connectors::day::Day;
+use model::{Instant, ProjectId};
+use serde::{Deserialize, Serialize};
+use store::{FirstChange, Store};
+
+use crate::exit::{Exit, Failure};
+use crate::records;
+
+pub(crate) mod check;
+pub(crate) mod late;
+pub(crate) mod send;
+pub(crate) mod sign;
+
+/// The kind under which submissions are kept.
+const RECORD: &str = "submission";
+/// Most versions of one submission.
+const VERSIONS_MAX: u32 = 99;
+
+/// How far a submission came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Stage {
+    Draft,
+    Checked,
+    Frozen,
+    Signed,
+    /// Handed to the mail server, or about to be: its delivery is not known yet.
+    Sending,
+    Sent,
+    IntegrationAsked,
+    Accepted,
+}
+
+impl Stage {
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Checked => "checked",
+            Self::Frozen => "frozen",
+            Self::Signed => "signed",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::IntegrationAsked => "integration-asked",
+            Self::Accepted => "accepted",
+        }
+    }
+}
+
+/// A file by its hash; its bytes are kept beside the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileRef {
+    pub(crate) name: String,
+    pub(crate) mime: String,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+}
+
+/// A blocking finding that a person took upon them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lifted {
+    pub(crate) code: String,
+    pub(crate) subject: String,
+    pub(crate) author: String,
+    pub(crate) reason: String,
+}
+
+/// A KPI as it was frozen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FrozenKpi {
+    pub(crate) code: String,
+    pub(crate) unit: String,
+    pub(crate) achieved: Option<f64>,
+    pub(crate) best: Option<f64>,
+    /// *Valore POST* as stated: a person's, or the measured one.
+    pub(crate) post: Option<f64>,
+    pub(crate) verdict: String,
+}
+
+/// What does not change any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Frozen {
+    pub(crate) at_ms: i64,
+    pub(crate) by: String,
+    pub(crate) files: Vec<FileRef>,
+    pub(crate) kpis: Vec<FrozenKpi>,
+    /// Digests of the catalogue files and of every input; `None` for papers without figures.
+    pub(crate) catalog_sha256: Option<String>,
+    pub(crate) inputs_sha256: Option<String>,
+    pub(crate) rules: Option<String>,
+}
+
+/// A signed file that came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignedFile {
+    pub(crate) file: FileRef,
+    /// The frozen file that it wraps.
+    pub(crate) wraps_sha256: String,
+    pub(crate) signers: Vec<Signer>,
+}
+
+/// Who signed, as the certificate says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Signer {
+    pub(crate) name: String,
+    pub(crate) person: Option<String>,
+    pub(crate) issuer: String,
+    pub(crate) serial: String,
+    pub(crate) not_before_ms: i64,
+    pub(crate) not_after_ms: i64,
+    pub(crate) fingerprint: String,
+    pub(crate) signed_at_ms: Option<i64>,
+    /// `None` where the installation has no list of authorities.
+    pub(crate) trusted: Option<bool>,
+}
+
+/// How it was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sending {
+    /// `pec` by the installation's own server, `other` where a person sent it.
+    pub(crate) way: String,
+    pub(crate) to: String,
+    /// Of the letter, for its receipts.
+    pub(crate) message_id: Option<String>,
+    pub(crate) at_ms: i64,
+}
+
+/// A receipt with what it says, where it is one of certified mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Receipt {
+    pub(crate) file: FileRef,
+    pub(crate) kind: Option<String>,
+    pub(crate) number: Option<String>,
+    pub(crate) when: Option<String>,
+}
+
+/// What the authority answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Outcome {
+    pub(crate) on: Day,
+    pub(crate) says: String,
+}
+
+/// One version of one obligation's fulfilment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Submission {
+    pub(crate) project: String,
+    pub(crate) obligation: String,
+    pub(crate) year: Option<i32>,
+    pub(crate) version: u32,
+    /// Why it corrects the version before.
+    pub(crate) why: Option<String>,
+    pub(crate) stage: Stage,
+    /// Files that people added to the draft.
+    pub(crate) attached: Vec<FileRef>,
+    pub(crate) lifted: Vec<Lifted>,
+    pub(crate) frozen: Option<Frozen>,
+    pub(crate) signed: Vec<SignedFile>,
+    pub(crate) sending: Option<Sending>,
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// Which obligation of which project and year.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) project: ProjectId,
+    pub(crate) obligation: String,
+    pub(crate) year: Option<i32>,
+}
+
+impl Key {
+    fn text(&self) -> String {
+        let year = self.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
+        format!("{} {} {year}", self.project, self.obligation)
+    }
+}
+
+impl Submission {
+    fn id(&self) -> String {
+        let year = self.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
+        format!("{} {} {year} v{}", self.project, self.obligation, self.version)
+    }
+
+    /// How far it counts as fulfilled; `None` before it was sent.
+    pub(crate) fn progress(&self) -> Option<analytics::scheme::calendar::Progress> {
+        use analytics::scheme::calendar::Progress;
+        match self.stage {
+            Stage::Draft | Stage::Checked | Stage::Frozen | Stage::Signed | Stage::Sending => None,
+            Stage::Sent => Some(Progress::Sent),
+            Stage::IntegrationAsked => Some(Progress::IntegrationAsked),
+            Stage::Accepted => Some(Progress::Accepted),
+        }
+    }
+
+    pub(crate) fn sent_at(&self) -> Option<Instant> {
+        self.sending.as_ref().map(|sending| Instant::from_millis(sending.at_ms))
+    }
+
+    /// The file that goes out for each frozen one: its signed form where there is one.
+    pub(crate) fn outgoing(&self) -> Vec<&FileRef> {
+        let frozen = self.frozen.iter().flat_map(|frozen| &frozen.files);
+        frozen
+            .map(|file| {
+                let signed = self.signed.iter().rfind(|signed| signed.wraps_sha256 == file.sha256);
+                signed.map_or(file, |signed| &signed.file)
+            })
+            .collect()
+    }
+
+    fn frozen(&self) -> Result<&Frozen, Failure> {
+        self.frozen.as_ref().ok_or_else(|| {
+            Failure::bad_input(format!("submission {} is not frozen yet; freeze it first", self.id()))
+        })
+    }
+
+    fn must_be(&self, stages: &[Stage], what: &str) -> Result<(), Failure> {
+        if stages.contains(&self.stage) {
+            return Ok(());
+        }
+        Err(Failure::bad_input(format!(
+            "submission {} is {} and cannot be {what}",
+            self.id(),
+            self.stage.code()
+        )))
+    }
+}
+
+/// Every version of every submission, in order of project, obligation, year and version.
+pub(crate) fn all(store: &Store) -> anyhow::Result<Vec<Submission>> {
+    let mut found: Vec<Submission> =
+        records::all(store, RECORD)?.into_iter().map(|(submission, _)| submission).collect();
+    found.sort_by(|a, b| {
+        (&a.project, &a.obligation, a.year, a.version).cmp(&(&b.project, &b.obligation, b.year, b.version))
+    });
+    Ok(found)
+}
+
+/// Of each obligation the newest version that was sent; versions still in the making change nothing.
+pub(crate) fn newest(store: &Store) -> anyhow::Result<Vec<Submission>> {
+    let mut newest: Vec<Submission> = Vec::new();
+    for submission in all(store)?.into_iter().filter(|s| s.progress().is_some()) {
+        let same = |other: &Submission| {
+            (&other.project, &other.obligation, other.year)
+                == (&submission.project, &submission.obligation, submission.year)
+        };
+        newest.retain(|other| !same(other));
+        newest.push(submission);
+    }
+    Ok(newest)
+}
+
+/// The newest version of one submission, whatever its stage.
+pub(crate) fn current(store: &Store, key: &Key) -> Result<Submission, Failure> {
+    let of = |s: &Submission| {
+        s.project == key.project.as_str() && s.obligation == key.obligation && s.year == key.year
+    };
+    all(store)?.into_iter().rfind(of).ok_or_else(|| {
+        Failure::bad_input(format!(
+            "there is no submission {}; begin one with `submission draft`",
+            key.text()
+        ))
+    })
+}
+
+/// Begins a submission; the first version needs no reason.
+pub(crate) fn draft(store: &Store, key: &Key, author: &str, at: Instant) -> Result<Submission, Failure> {
+    let first = Submission {
+        project: key.project.to_string(),
+        obligation: key.obligation.clone(),
+        year: key.year,
+        version: 1,
+        why: None,
+        stage: Stage::Draft,
+        attached: Vec::new(),
+        lifted: Vec::new(),
+        frozen: None,
+        signed: Vec::new(),
+        sending: None,
+        receipts: Vec::new(),
+        outcome: None,
+    };
+    put_new(store, &first, author, at)?;
+    Ok(first)
+}
+
+/// Begins a new version that says why.
+pub(crate) fn correct(
+    store: &Store,
+    key: &Key,
+    why: &str,
+    author: &str,
+    at: Instant,
+) -> Result<Submission, Failure> {
+    records::check_words("--why", why)?;
+    let last = current(store, key)?;
+    if last.frozen.is_none() {
+        let says = format!("submission {} is not frozen: change it as it is", last.id());
+        return Err(Failure::bad_input(says));
+    }
+    if VERSIONS_MAX <= last.version {
+        return Err(Failure::bad_input(format!(
+            "submission {} has {VERSIONS_MAX} versions already",
+            last.id()
+        )));
+    }
+    let next = Submission {
+        version: last.version + 1,
+        why: Some(why.to_owned()),
+        stage: Stage::Draft,
+        lifted: Vec::new(),
+        frozen: None,
+        signed: Vec::new(),
+        sending: None,
+        receipts: Vec::new(),
+        outcome: None,
+        ..last
+    };
+    put_new(store, &next, author, at)?;
+    Ok(next)
+}
+
+fn put_new(store: &Store, submission: &Submission, author: &str, at: Instant) -> Result<(), Failure> {
+    records::check_words("--author", author)?;
+    let text = serde_json::to_string(submission).context("cannot write the submission down")?;
+    match store.put_first_record(RECORD, &submission.id(), &text, author, at)? {
+        FirstChange::Created => Ok(()),
+        FirstChange::Same | FirstChange::Differs => {
+            Err(Failure::bad_input(format!("there is a submission {} already", submission.id())))
+        }
+    }
+}
+
+/// Writes a changed submission down. What was frozen must be as it was.
+fn put(
+    store: &Store,
+    before: &Submission,
+    after: &Submission,
+    author: &str,
+    at: Instant,
+) -> Result<(), Failure> {
+    if before.frozen.is_some() && (before.frozen != after.frozen || before.attached != after.attached) {
+        return Err(anyhow!("a change of the frozen submission {} was refused", before.id()).into());
+    }
+    records::put(store, (RECORD, &after.id()), after, author, at)?;
+    Ok(())
+}
+
+/// Adds a file to a draft.
+pub(crate) fn attach(
+    store: &Store,
+    key: &Key,
+    (name, bytes): (&str, &[u8]),
+    author: &str,
+    at: Instant,
+) -> Result<FileRef, Failure> {
+    let before = current(store, key)?;
+    before.must_be(&[Stage::Draft, Stage::Checked], "changed; begin a correction")?;
+    records::check_name(name)?;
+    if before.attached.iter().any(|file| file.name == name) {
+        return Err(Failure::bad_input(format!("the draft has a file {name:?} already; rename this one")));
+    }
+    let file = keep(store, name, bytes)?;
+    let mut after = before.clone();
+    after.attached.push(file.clone());
+    after.stage = Stage::Draft;
+    put(store, &before, &after, author, at)?;
+    Ok(file)
+}
+
+/// Keeps a file's bytes and names its kind by its content, or as plain bytes.
+fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<FileRef, Failure> {
+    let kind = connectors::files::document::kind_of(name, bytes).ok();
+    let mime = match (kind, name.rsplit_once('.').map(|(_, ending)| ending)) {
+        (Some(kind), _) => kind.mime(),
+        (None, Some("p7m")) => "application/pkcs7-mime",
+        (None, Some("csv")) => "text/csv",
+        (None, Some("json")) => "application/json",
+        (None, Some("xlsx")) => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        (None, Some("eml")) => "message/rfc822",
+        (None, _) => "application/octet-stream",
+    };
+    let sha256 = store.keep_document(bytes)?.hex();
+    Ok(FileRef { name: name.to_owned(), mime: mime.to_owned(), bytes: bytes.len() as u64, sha256 })
+}
+
+/// Takes a blocking finding upon oneself.
+pub(crate) fn lift(store: &Store, key: &Key, lifted: Lifted, at: Instant) -> Result<(), Failure> {
+    records::check_words("--reason", &lifted.reason)?;
+    let before = current(store, key)?;
+    before.must_be(&[Stage::Draft, Stage::Checked], "changed; begin a correction")?;
+    let author = lifted.author.clone();
+    let mut after = before.clone();
+    after.lifted.retain(|other| (&other.code, &other.subject) != (&lifted.code, &lifted.subject));
+    after.lifted.push(lifted);
+    put(store, &before, &after, &author, at)
+}
+
+/// Notes that a person sent it, with the receipt that shows it.
+pub(crate) fn sent(
+    store: &Store,
+    key: &Key,
+    sending: Sending,
+    receipt: (&str, &[u8]),
+    digital: bool,
+    (author, at): (&str, Instant),
+) -> Result<(), Failure> {
+    let before = current(store, key)?;
+    before.frozen()?;
+    let ready: &[Stage] = if digital { &[Stage::Signed] } else { &[Stage::Frozen, Stage::Signed] };
+    before.must_be(ready, "noted as sent; the act asks for what comes before")?;
+    let mut after = before.clone();
+    after.sending = Some(sending);
+    after.receipts.push(receipt_of(store, receipt)?);
+    after.stage = Stage::Sent;
+    put(store, &before, &after, author, at)
+}
+
+fn receipt_of(store: &Store, (name, bytes): (&str, &[u8])) -> Result<Receipt, Failure> {
+    records::check_name(name)?;
+    let said = connectors::receipt::read(bytes);
+    Ok(Receipt {
+        file: keep(store, name, bytes)?,
+        kind: said.as_ref().map(|r| r.kind.clone()),
+        number: said.as_ref().map(|r| r.number.clone()),
+        when: said.map(|r| r.when),
+    })
+}
+
+/// Notes what the authority answered.
+pub(crate) fn outcome(
+    store: &Store,
+    key: &Key,
+    stage: Stage,
+    outcome: Outcome,
+    (author, at): (&str, Instant),
+) -> Result<(), Failure> {
+    records::check_words("--text", &outcome.says)?;
+    let before = current(store, key)?;
+    before.must_be(&[Stage::Sent, Stage::IntegrationAsked], "answered; it was not sent")?;
+    let mut after = before.clone();
+    after.stage = stage;
+    after.outcome = Some(outcome);
+    put(store, &before, &after, author, at)
+}
+
+/// The refusal of what a person must mend first.
+fn to_mend(says: String) -> Failure {
+    Failure::new(Exit::CHECK, anyhow!(says))
+}
+
+#[cfg(test)]
+mod tests;

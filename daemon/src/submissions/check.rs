@@ -1,0 +1,222 @@
+//! Whether a submission may be frozen, what would lift each obstacle, and the freezing itself.
+//!
+//! Must never: freeze over a blocking finding that nobody took upon them, or freeze figures of a year in progress.
+
+use std::sync::Arc;
+
+use analytics::result::ProjectYear;
+use analytics::scheme::{Obligation, ReportKind};
+use anyhow::Context;
+use model::{Finding, Instant, Project, Severity};
+use store::Store;
+
+use super::{FileRef, Frozen, FrozenKpi, Key, Stage, Submission, current, put, to_mend};
+use crate::exit::Failure;
+use crate::figures;
+use crate::installation::Installation;
+use crate::records;
+
+/// An obstacle and what lifts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Obstacle {
+    pub(crate) finding: Finding,
+    pub(crate) act: &'static str,
+}
+
+/// What a check found.
+pub(crate) struct Checked {
+    pub(crate) obstacles: Vec<Obstacle>,
+    /// What does not hold it up and is worth a look.
+    pub(crate) advice: Vec<String>,
+    year: Option<ProjectYear>,
+}
+
+/// Everything that a check needs to know.
+pub(crate) struct Bench<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) installation: &'a Installation,
+    pub(crate) project: Arc<Project>,
+    pub(crate) obligation: Obligation,
+    pub(crate) now: Instant,
+}
+
+impl<'a> Bench<'a> {
+    pub(crate) fn new(
+        store: &'a Store,
+        installation: &'a Installation,
+        key: &Key,
+        now: Instant,
+    ) -> Result<Self, Failure> {
+        let project = figures::project(store, &installation.catalog, &key.project)?;
+        let scheme = installation.catalog.scheme(&project.scheme);
+        let known: Vec<&str> =
+            scheme.iter().flat_map(|s| &s.rules.obligations).map(|o| o.id.as_str()).collect();
+        let obligation = scheme.and_then(|s| s.obligation(&key.obligation)).cloned().ok_or_else(|| {
+            Failure::bad_input(format!(
+                "the scheme {} has no obligation {:?}; it has {}",
+                project.scheme,
+                key.obligation,
+                known.join(", ")
+            ))
+        })?;
+        Ok(Self { store, installation, project, obligation, now })
+    }
+
+    /// The figures of the year, for what is about one.
+    fn figures(&self, year: Option<i32>) -> anyhow::Result<Option<ProjectYear>> {
+        let Some(year) = year.filter(|_| self.obligation.report.is_some()) else { return Ok(None) };
+        let until = figures::until(year, self.now.day(self.project.zone));
+        figures::project_year(self.store, self.installation, &self.project, year, until).map(Some)
+    }
+
+    /// Judges a submission.
+    pub(crate) fn check(&self, submission: &Submission) -> anyhow::Result<Checked> {
+        let year = self.figures(submission.year)?;
+        let mut obstacles = Vec::new();
+        let about = format!("submission:{}", submission.id());
+        let mut obstacle = |code: &'static str, says: String, rule: &'static str| {
+            let finding = Finding::new(code, Severity::Blocks, about.clone(), says, rule);
+            obstacles.push(Obstacle { act: act_for(code), finding });
+        };
+        if let Some(year) = year.as_ref().filter(|year| !year.is_complete()) {
+            let says = format!("the year {} is not over", year.year);
+            obstacle("submission.year.open", says, "a report is about a whole calendar year");
+        }
+        let made = matches!(self.obligation.report, Some(ReportKind::Annual)) && year.is_some();
+        if !made && submission.attached.is_empty() {
+            let says = "no file is attached, and none is made for this obligation".to_owned();
+            obstacle("submission.no_file", says, "what is sent is frozen as files");
+        }
+        let blocking = year.iter().flat_map(|y| &y.findings).filter(|f| f.severity == Severity::Blocks);
+        obstacles.extend(blocking.map(|f| Obstacle { finding: f.clone(), act: act_for(f.code) }));
+        let is_lifted = |o: &Obstacle| {
+            submission.lifted.iter().any(|l| l.code == o.finding.code && l.subject == o.finding.subject)
+        };
+        obstacles.retain(|o| !is_lifted(o));
+        let advice = self.advice(submission, year.as_ref())?;
+        Ok(Checked { obstacles, advice, year })
+    }
+
+    /// A missed KPI is no obstacle; the region advises to explain it with a document.
+    fn advice(&self, submission: &Submission, year: Option<&ProjectYear>) -> anyhow::Result<Vec<String>> {
+        let documents = records::documents(self.store, &self.project.id)?;
+        let explained = |code: &str| {
+            documents.iter().any(|(d, _)| d.kpi.as_deref() == Some(code) && d.year == submission.year)
+        };
+        let missed = year.iter().flat_map(|y| &y.kpis).filter(|kpi| {
+            kpi.verdict != analytics::result::Verdict::Reached && !explained(&kpi.definition.code)
+        });
+        Ok(missed
+            .map(|kpi| {
+                let code = &kpi.definition.code;
+                format!(
+                    "KPI {code} is {}; a document that explains it is advised (record document add --kpi {code})",
+                    kpi.verdict.code()
+                )
+            })
+            .collect())
+    }
+
+    /// Checks and notes the result; the obstacles that are left.
+    pub(crate) fn note_checked(&self, key: &Key, author: &str) -> Result<Checked, Failure> {
+        let before = current(self.store, key)?;
+        before.must_be(&[Stage::Draft, Stage::Checked], "checked")?;
+        let checked = self.check(&before)?;
+        let mut after = before.clone();
+        after.stage = if checked.obstacles.is_empty() { Stage::Checked } else { Stage::Draft };
+        put(self.store, &before, &after, author, self.now)?;
+        Ok(checked)
+    }
+
+    /// Freezes: figures, files and digests as they are now.
+    pub(crate) fn freeze(&self, key: &Key, language: &str, author: &str) -> Result<Submission, Failure> {
+        let before = current(self.store, key)?;
+        before.must_be(&[Stage::Checked], "frozen; check it first")?;
+        let checked = self.check(&before)?;
+        if !checked.obstacles.is_empty() {
+            let list: Vec<String> = checked
+                .obstacles
+                .iter()
+                .map(|o| format!("  {}\n    to lift it: {}", o.finding, o.act))
+                .collect();
+            return Err(to_mend(format!(
+                "submission {} cannot be frozen:\n{}",
+                before.id(),
+                list.join("\n")
+            )));
+        }
+        let mut files = before.attached.clone();
+        if let (Some(ReportKind::Annual), Some(year)) = (self.obligation.report, &checked.year) {
+            let texts = self.installation.catalog.texts(language);
+            let made = dashboards::annual_report(year, &texts).map_err(anyhow::Error::from)?;
+            for file in made {
+                let sha256 = self.store.keep_document(&file.bytes)?.hex();
+                let bytes = file.bytes.len() as u64;
+                files.push(FileRef { name: file.name, mime: file.mime.to_owned(), bytes, sha256 });
+            }
+        }
+        let mut names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            let says = format!("two files would be called {:?}; rename the attached one", twice[0]);
+            return Err(Failure::bad_input(says));
+        }
+        let frozen = Frozen {
+            at_ms: self.now.millis(),
+            by: author.to_owned(),
+            files,
+            kpis: checked.year.as_ref().map(|year| self.kpis(year)).transpose()?.unwrap_or_default(),
+            catalog_sha256: checked.year.as_ref().map(|y| y.provenance.catalog.hex()),
+            inputs_sha256: checked.year.as_ref().map(|y| y.provenance.inputs.hex()),
+            rules: checked.year.as_ref().map(|y| y.provenance.rules.to_owned()),
+        };
+        let mut after = before.clone();
+        after.frozen = Some(frozen);
+        after.stage = Stage::Frozen;
+        put(self.store, &before, &after, author, self.now)?;
+        Ok(after)
+    }
+
+    fn kpis(&self, year: &ProjectYear) -> anyhow::Result<Vec<FrozenKpi>> {
+        year.kpis
+            .iter()
+            .map(|kpi| {
+                let code = &kpi.definition.code;
+                let stated = records::kpi_value(self.store, &self.project.id, year.year, code)
+                    .with_context(|| format!("the stated value of {code} cannot be read"))?;
+                Ok(FrozenKpi {
+                    code: code.clone(),
+                    unit: kpi.definition.unit.symbol().to_owned(),
+                    achieved: kpi.achieved,
+                    best: kpi.best,
+                    post: stated.and_then(|(value, _)| value.value).or(kpi.achieved),
+                    verdict: kpi.verdict.code().to_owned(),
+                })
+            })
+            .collect()
+    }
+}
+
+/// What a person does about a finding, by the family of its code.
+pub(crate) fn act_for(code: &str) -> &'static str {
+    let families: [(&str, &str); 14] = [
+        ("submission.year.open", "wait until the year is over"),
+        ("submission.no_file", "submission attach FILE"),
+        ("meter.experimental", "put a register dump of the real meter into the catalogue's folder `dumps`"),
+        ("meter.", "import bills or readings of the meter, or correct the project file"),
+        ("series.", "import bills or load curves for these months (consuntivo import …)"),
+        ("counter.", "explain the break (consuntivo counter explain …)"),
+        ("bills.", "correct the bills (consuntivo import bills --replace REASON …)"),
+        ("weather.", "import temperatures of the station, or name one that fills its gaps (fill_from)"),
+        ("baseline.", "import bills or readings of the baseline period"),
+        ("fit.", "import more of the baseline period, or state its bills by month"),
+        ("factor.", "choose a factor set that has the factor (project file, factor_set)"),
+        ("facility.", "state facility_eur in the project file"),
+        ("kpi.", "add the meter or value that it names to the project file"),
+        ("year.", "wait until the year is over"),
+    ];
+    families
+        .iter()
+        .find(|(prefix, _)| code.starts_with(prefix))
+        .map_or("take it upon you with a reason (submission lift …)", |(_, act)| act)
+}

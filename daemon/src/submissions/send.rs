@@ -1,0 +1,183 @@
+//! Sending a submission by the installation's own certified mail, and the receipts that come back.
+//!
+//! Must never: hand the same submission to the server twice, or call it sent without a receipt of delivery.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use connectors::mail::{Enclosure, Letter, MailError, Server};
+use model::Instant;
+use store::{FirstChange, Store};
+
+use super::{Key, Receipt, Sending, Stage, Submission, all, current, keep, put};
+use crate::exit::Failure;
+use crate::records;
+
+/// The claim on a submission's one sending.
+const CLAIM_RECORD: &str = "submission_send";
+/// Most receipts looked through at once.
+const RECEIPTS_MAX: usize = 1_000;
+
+/// What is sent where, and by whom.
+pub(crate) struct Post<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) from: &'a str,
+    pub(crate) to: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) text: &'a str,
+    /// Whether the act asks for a digital signature.
+    pub(crate) digital: bool,
+    pub(crate) author: &'a str,
+    pub(crate) now: Instant,
+}
+
+/// Hands the submission's files to the mail server, once.
+pub(crate) fn by_pec(store: &Store, key: &Key, post: &Post<'_>) -> Result<String, Failure> {
+    let before = current(store, key)?;
+    before.frozen()?;
+    let ready: &[Stage] = if post.digital { &[Stage::Signed] } else { &[Stage::Frozen, Stage::Signed] };
+    before.must_be(ready, "sent; the act asks for what comes before")?;
+    let letter = letter(store, &before, post)?;
+    // What cannot be written is refused before anything is claimed.
+    connectors::mail::written(&letter).map_err(|error| Failure::bad_input(error.to_string()))?;
+    connectors::mail::greet(post.server).map_err(anyhow::Error::from)?;
+    claim(store, &before, &letter.message_id, post)?;
+    let mut sending = before.clone();
+    sending.stage = Stage::Sending;
+    sending.sending = Some(Sending {
+        way: "pec".to_owned(),
+        to: post.to.to_owned(),
+        message_id: Some(letter.message_id.clone()),
+        at_ms: post.now.millis(),
+    });
+    put(store, &before, &sending, post.author, post.now)?;
+    match connectors::mail::send(post.server, &letter) {
+        Ok(()) => Ok(letter.message_id),
+        Err(error @ MailError::Uncertain { .. }) => {
+            let error = anyhow::Error::from(error);
+            Err(error.context("look for its receipts before anything else; it is not sent again").into())
+        }
+        // The server does not have it: back to where it was, and free to be sent again.
+        Err(error) => {
+            put(store, &sending, &before, post.author, post.now)?;
+            release(store, &before, post)?;
+            Err(anyhow::Error::from(error).into())
+        }
+    }
+}
+
+fn claim(store: &Store, submission: &Submission, message_id: &str, post: &Post<'_>) -> Result<(), Failure> {
+    let id = submission.id();
+    let body = format!("claimed {message_id}");
+    match store.put_first_record(CLAIM_RECORD, &id, &body, post.author, post.now)? {
+        FirstChange::Created => return Ok(()),
+        FirstChange::Same => {}
+        FirstChange::Differs => {
+            let free = store.record(CLAIM_RECORD, &id)?.is_some_and(|record| record.body == "free");
+            if free {
+                store.put_record(CLAIM_RECORD, &id, &body, post.author, post.now)?;
+                return Ok(());
+            }
+        }
+    }
+    let says = format!("submission {id} was handed to the mail server already; look for its receipts");
+    Err(Failure::bad_input(says))
+}
+
+fn release(store: &Store, submission: &Submission, post: &Post<'_>) -> Result<(), Failure> {
+    store.put_record(CLAIM_RECORD, &submission.id(), "free", post.author, post.now)?;
+    Ok(())
+}
+
+fn letter(store: &Store, submission: &Submission, post: &Post<'_>) -> Result<Letter, Failure> {
+    let mut enclosures = Vec::new();
+    for file in submission.outgoing() {
+        let bytes = records::kept(store, &file.sha256)?;
+        enclosures.push(Enclosure { name: file.name.clone(), mime: file.mime.clone(), bytes });
+    }
+    let domain = post.from.split_once('@').map_or("localdomain", |(_, domain)| domain);
+    let stem = crate::reports::sha256(submission.id().as_bytes()).hex();
+    // Another attempt after a sure failure is another message.
+    let message_id =
+        format!("<consuntivo-{}-{}@{domain}>", stem.get(..24).unwrap_or_default(), post.now.millis());
+    Ok(Letter {
+        from: post.from.to_owned(),
+        to: vec![post.to.to_owned()],
+        subject: post.subject.to_owned(),
+        text: post.text.to_owned(),
+        message_id,
+        at: post.now,
+        enclosures,
+    })
+}
+
+/// Takes a receipt of certified mail: finds its submission by the letter it is about. `None` when it is about none of ours.
+pub(crate) fn take_receipt(
+    store: &Store,
+    (name, bytes): (&str, &[u8]),
+    (author, at): (&str, Instant),
+) -> Result<Option<Submission>, Failure> {
+    let Some(said) = connectors::receipt::read(bytes) else { return Ok(None) };
+    let about = |s: &Submission| {
+        s.sending.as_ref().is_some_and(|sending| sending.message_id.as_deref() == Some(&*said.message_id))
+    };
+    let Some(before) = all(store)?.into_iter().find(about) else { return Ok(None) };
+    let file = keep(store, name, bytes)?;
+    if before.receipts.iter().any(|receipt| receipt.file.sha256 == file.sha256) {
+        return Ok(Some(before));
+    }
+    let mut after = before.clone();
+    after.receipts.push(Receipt {
+        file,
+        kind: Some(said.kind.clone()),
+        number: Some(said.number.clone()),
+        when: Some(said.when.clone()),
+    });
+    let failed = before.stage == Stage::Sending && said.kind.starts_with("errore");
+    if before.stage == Stage::Sending && said.is_delivery() {
+        after.stage = Stage::Sent;
+    } else if failed {
+        tracing::warn!(submission = %before.id(), kind = %said.kind, "certified mail was not delivered");
+    }
+    put(store, &before, &after, author, at)?;
+    Ok(Some(after))
+}
+
+/// Looks through the folder of receipts; how many were new. Files are left where they are: the folder is another program's.
+pub(crate) fn watch(store: &Store, folder: &Path, at: Instant) -> anyhow::Result<usize> {
+    let entries = fs::read_dir(folder).with_context(|| {
+        format!("cannot read the folder {}; create it or correct receipts_dir", folder.display())
+    })?;
+    let open: Vec<String> = all(store)?
+        .into_iter()
+        .filter(|s| s.stage == Stage::Sending)
+        .filter_map(|s| s.sending?.message_id)
+        .collect();
+    if open.is_empty() {
+        return Ok(0);
+    }
+    let mut found = 0;
+    for entry in entries.filter_map(Result::ok).take(RECEIPTS_MAX) {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_message = name.ends_with(".eml") && entry.file_type().is_ok_and(|kind| kind.is_file());
+        if !is_message || records::check_name(&name).is_err() {
+            continue;
+        }
+        let small = entry.metadata().is_ok_and(|m| m.len() <= connectors::receipt::MESSAGE_BYTES_MAX as u64);
+        let Ok(bytes) = fs::read(&path) else { continue };
+        let taken = small
+            && take_receipt(store, (&name, &bytes), ("daemon", at))
+                .map_err(|failure| failure.error)?
+                .is_some();
+        found += usize::from(taken);
+    }
+    Ok(found)
+}
+
+/// Of a key, for the command line.
+pub(crate) fn subject_of(key: &Key, cup: &str) -> String {
+    let year = key.year.map(|year| format!(" {year}")).unwrap_or_default();
+    format!("CUP {cup} - {}{year}", key.obligation)
+}

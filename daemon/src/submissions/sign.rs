@@ -1,0 +1,111 @@
+//! Signed files taken back: each must wrap exactly one frozen file.
+//!
+//! Must never: take a signature whose certificate was not valid, or whose authority the installation does not trust.
+
+use connectors::signature::{Signature, SignatureError, Verifier};
+use model::Instant;
+use store::Store;
+
+use super::{FileRef, Key, SignedFile, Signer, Stage, Submission, current, keep, put};
+use crate::exit::Failure;
+use crate::records;
+
+/// Takes a signed file back.
+pub(crate) fn take(
+    store: &Store,
+    key: &Key,
+    (name, bytes): (&str, &[u8]),
+    verifier: &Verifier,
+    author: &str,
+) -> Result<SignedFile, Failure> {
+    let before = current(store, key)?;
+    before.must_be(&[Stage::Frozen, Stage::Signed], "signed")?;
+    records::check_name(name)?;
+    let refused = |says: String| Failure::bad_input(format!("{name} is not taken: {says}"));
+    let (wraps, signatures) =
+        wrapped(store, &before, bytes, verifier)?.map_err(|error| refused(error.to_string()))?;
+    for signature in &signatures {
+        judge(signature, verifier.now).map_err(refused)?;
+    }
+    let signed = SignedFile {
+        file: keep(store, name, bytes)?,
+        wraps_sha256: wraps.sha256,
+        signers: signatures.iter().map(signer).collect(),
+    };
+    let mut after = before.clone();
+    after.signed.push(signed.clone());
+    after.stage = Stage::Signed;
+    put(store, &before, &after, author, verifier.now)?;
+    Ok(signed)
+}
+
+fn judge(signature: &Signature, now: Instant) -> Result<(), String> {
+    let name = &signature.name;
+    if !signature.was_valid(now) {
+        return Err(format!(
+            "the certificate of {name} was valid from {} to {}, not when it signed; sign with a valid one",
+            signature.not_before, signature.not_after
+        ));
+    }
+    if signature.trusted == Some(false) {
+        let issuer = &signature.issuer;
+        return Err(format!(
+            "the certificate of {name} (issued by {issuer}) leads to no authority of trust_file; compare them"
+        ));
+    }
+    Ok(())
+}
+
+type Wrapped = Result<(FileRef, Vec<Signature>), SignatureError>;
+
+/// The frozen file that a signed file wraps, and who signed it.
+fn wrapped(
+    store: &Store,
+    submission: &Submission,
+    bytes: &[u8],
+    verifier: &Verifier,
+) -> Result<Wrapped, Failure> {
+    let files = &submission.frozen()?.files;
+    let is_pdf = |bytes: &[u8]| bytes.starts_with(b"%PDF-");
+    let (content, mut signatures) = if is_pdf(bytes) {
+        (bytes.to_vec(), Vec::new())
+    } else {
+        match verifier.unwrap_p7m(bytes) {
+            Ok(unwrapped) => (unwrapped.content, unwrapped.signatures),
+            Err(error) => return Ok(Err(error)),
+        }
+    };
+    let sha256 = crate::reports::sha256(&content).hex();
+    if let Some(file) = files.iter().find(|file| file.sha256 == sha256)
+        && !signatures.is_empty()
+    {
+        return Ok(Ok((file.clone(), signatures)));
+    }
+    // A PDF that carries its signatures inside, by itself or in a .p7m.
+    let mut last = SignatureError::OtherContent;
+    for file in files.iter().filter(|file| file.mime == "application/pdf" && is_pdf(&content)) {
+        let frozen = records::kept(store, &file.sha256)?;
+        match verifier.check_pdf(&content, &frozen) {
+            Ok(inner) => {
+                signatures.extend(inner);
+                return Ok(Ok((file.clone(), signatures)));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Ok(Err(last))
+}
+
+fn signer(signature: &Signature) -> Signer {
+    Signer {
+        name: signature.name.clone(),
+        person: signature.person.clone(),
+        issuer: signature.issuer.clone(),
+        serial: signature.serial.clone(),
+        not_before_ms: signature.not_before.millis(),
+        not_after_ms: signature.not_after.millis(),
+        fingerprint: signature.fingerprint.clone(),
+        signed_at_ms: signature.signed_at.map(Instant::millis),
+        trusted: signature.trusted,
+    }
+}

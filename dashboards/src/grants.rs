@@ -1,0 +1,111 @@
+//! The grants system's way in: closed projects by POST, with a token.
+//!
+//! Must never: take a body without the token, or say more than whether it was taken.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::pages::{Site, off_loop};
+
+/// The one path that takes a body.
+pub(crate) const CLOSED_PROJECTS: &str = "/api/v1/grants/closed-projects";
+/// Largest body in bytes.
+pub(crate) const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How the body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantsForm {
+    Csv,
+    Json,
+}
+
+/// What became of the projects of one delivery.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct GrantsTaken {
+    pub new: Vec<String>,
+    pub same: Vec<String>,
+    /// Already there with other data: the first version stays, the change is on record.
+    pub ignored: Vec<String>,
+}
+
+/// Why nothing of a delivery was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantsRefused {
+    /// Each with its line or place.
+    Unusable(Vec<String>),
+    /// Not the sender's fault; try again.
+    Busy,
+}
+
+#[derive(Serialize)]
+struct RefusedView {
+    code: &'static str,
+    problems: Vec<String>,
+}
+
+fn refused(status: StatusCode, code: &'static str, problems: Vec<String>) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(RefusedView { code, problems })).into_response()
+}
+
+/// Whether the request carries the token. Digests are compared, so that the time taken tells nothing of the token.
+fn authorised(headers: &HeaderMap, token: &str) -> bool {
+    let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+    let given = given.and_then(|v| v.strip_prefix("Bearer ")).unwrap_or_default();
+    Sha256::digest(given.as_bytes()) == Sha256::digest(token.as_bytes()) && !token.is_empty()
+}
+
+/// `POST /api/v1/grants/closed-projects`, `text/csv` or `application/json`, with `Authorization: Bearer TOKEN`.
+pub(crate) async fn closed_projects(
+    State(site): State<Arc<Site>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Some(token) = site.backend.grants_token() else {
+        return refused(StatusCode::NOT_FOUND, "grants.off", Vec::new());
+    };
+    if !authorised(&headers, &token) {
+        return refused(StatusCode::UNAUTHORIZED, "grants.token", Vec::new());
+    }
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let form = match kind.split(';').next().unwrap_or_default().trim() {
+        "text/csv" => GrantsForm::Csv,
+        "application/json" => GrantsForm::Json,
+        _ => return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "grants.form", Vec::new()),
+    };
+    let taken = off_loop(&site, move |site| site.backend.take_closed_projects(form, &body)).await;
+    match taken {
+        Ok(Ok(taken)) => ([(header::CACHE_CONTROL, "no-store")], Json(taken)).into_response(),
+        Ok(Err(GrantsRefused::Unusable(problems))) => {
+            refused(StatusCode::UNPROCESSABLE_ENTITY, "grants.unusable", problems)
+        }
+        Ok(Err(GrantsRefused::Busy)) | Err(_) => {
+            refused(StatusCode::SERVICE_UNAVAILABLE, "grants.busy", Vec::new())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_token_opens() {
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            headers
+        };
+        assert!(authorised(&with("Bearer abc"), "abc"));
+        for wrong in ["Bearer abcd", "Bearer ab", "bearer abc", "abc", "Bearer "] {
+            assert!(!authorised(&with(wrong), "abc"), "{wrong}");
+        }
+        assert!(!authorised(&HeaderMap::new(), "abc") && !authorised(&with("Bearer "), ""));
+    }
+}
