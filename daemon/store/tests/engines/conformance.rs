@@ -142,6 +142,10 @@ async fn series_are_listed(engine: &dyn Engine, installation: &str) {
 pub(crate) struct Fixed(pub(crate) Vec<Reading>);
 
 impl Readings for Fixed {
+    fn home(&self, _: &SeriesKey) -> Option<&Store> {
+        None
+    }
+
     fn for_each_reading(
         &self,
         series: &SeriesKey,
