@@ -34,6 +34,10 @@ const FRAME_BYTES: u64 = PAGE_BYTES + 24;
 /// Longest wait for readers when the log must begin again.
 const READERS_WAIT: Duration = Duration::from_secs(1);
 
+/// How often and after which pause the log is written back before the first receipt.
+const SURE_ATTEMPTS: u32 = 100;
+const SURE_PAUSE: Duration = Duration::from_millis(20);
+
 /// Where an answer goes, once.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -171,6 +175,9 @@ pub(crate) struct Writer {
     space: Workspace,
     /// Recent readings at which the next folding is due, after one that failed.
     fold_due: usize,
+    /// The log may hold commits that were never synced: of a process that was killed between writing and syncing, or
+    /// of a sync that failed. They can be read, but a receipt for a duplicate of them would promise too much.
+    doubtful: bool,
     /// The bound last told to the connection.
     quota_pages: Option<u64>,
     log: LogState,
@@ -185,6 +192,7 @@ impl Writer {
             ids: SeriesIds::default(),
             space: Workspace::default(),
             fold_due: 0,
+            doubtful: true,
             quota_pages: None,
             log,
         }
@@ -366,6 +374,10 @@ impl Writer {
                 schema::open_writer(&self.shared.path, &self.shared.options)?
             }
         };
+        if self.doubtful {
+            make_sure(&conn)?;
+            self.doubtful = false;
+        }
         let ids = &mut self.ids;
         let result = apply_quota(&conn, &self.shared, &mut self.quota_pages).and_then(|()| {
             conn.execute_batch("BEGIN IMMEDIATE")?;
@@ -383,6 +395,7 @@ impl Writer {
             e.sqlite_error_code(),
             Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::FileLockingProtocolFailed)
         ));
+        self.doubtful |= doubtful;
         if rolled_back && !doubtful {
             self.conn = Some(conn);
         }
@@ -498,6 +511,22 @@ impl LogState {
         }
         Ok(())
     }
+}
+
+/// Writes the whole log back to the database file, which syncs both. What the kernel held and forgot after a failed
+/// sync is written again by this, out of the log as it is read.
+fn make_sure(conn: &Connection) -> Result<(), Fault> {
+    for _ in 0..SURE_ATTEMPTS {
+        let (length, done) = checkpoint(conn, "PASSIVE")?;
+        if length == done {
+            return Ok(());
+        }
+        // A reader is on an older state; readers of this program are quick.
+        std::thread::sleep(SURE_PAUSE);
+    }
+    let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+    Err(rusqlite::Error::SqliteFailure(busy, Some("a reader keeps the log from being written back".into()))
+        .into())
 }
 
 /// Length of the log and how much of it the database file has, in frames.

@@ -22,7 +22,7 @@ const LIVES: u32 = 30;
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// Calls to the kernel by which the store writes, and what they may fail with.
-pub const CALLS: [&str; 4] = ["pwrite64", "fdatasync", "ftruncate", "unlink"];
+pub const CALLS: [&str; 4] = ["pwrite64", "fsync", "ftruncate", "unlink"];
 pub const FAILURES: [&str; 2] = ["EIO", "ENOSPC"];
 
 /// How a life ends.
@@ -273,16 +273,7 @@ impl Running {
             Some(inject) => {
                 let call = inject.split([':', '=']).nth(1).unwrap_or_default().to_owned();
                 let mut command = Command::new("strace");
-                command.args([
-                    "-f",
-                    "-qq",
-                    "--seccomp-bpf",
-                    "-e",
-                    &format!("trace={call}"),
-                    "-e",
-                    &inject,
-                    "-o",
-                ]);
+                command.args(["-f", "-qq", "-e", &format!("trace={call}"), "-e", &inject, "-o"]);
                 command.arg(trace).arg(program);
                 command
             }
