@@ -217,8 +217,8 @@ fn quality(data: &Data, model: &Model) -> Quality {
     let (mut squares, mut weighted, mut all, mut bias) = (0.0, 0.0, 0.0, 0.0);
     let weight: f64 = data.rows().iter().map(|r| r.known_days).sum();
     let mean = data.rows().iter().map(|r| r.known_days * r.energy_per_day()).sum::<f64>() / weight;
-    for row in data.rows() {
-        let residual = row.energy - model.energy(data, row);
+    let residuals: Vec<f64> = data.rows().iter().map(|r| r.energy - model.energy(data, r)).collect();
+    for (row, residual) in data.rows().iter().zip(&residuals) {
         squares += residual * residual;
         bias -= residual;
         weighted += row.known_days * (residual / row.days).powi(2);
@@ -234,6 +234,6 @@ fn quality(data: &Data, model: &Model) -> Quality {
         r2_adjusted: if 0 < slopes && slopes + 1 < n { adjusted(r2, n, slopes) } else { 0.0 },
         cvrmse_ratio: relative((squares / (n - slopes.min(n - 1)) as f64).sqrt() * n as f64),
         nmbe_ratio: relative(bias),
-        autocorrelation: autocorrelation(data.rows().iter().map(|r| r.energy - model.energy(data, r))),
+        autocorrelation: autocorrelation(residuals.iter().copied()),
     }
 }

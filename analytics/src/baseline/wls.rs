@@ -2,7 +2,7 @@
 //!
 //! Must never: invert what cannot be told apart, or call residuals independent that are not.
 
-use super::data::{Data, Row};
+use super::data::Data;
 use super::fit::{Kind, Leverage, Member, Model, Regressor, Scatter, autocorrelation};
 
 /// Two terms closer to a multiple of each other than this cannot be told apart.
@@ -93,27 +93,28 @@ fn line(data: &Data, shape: Model) -> Option<Model> {
 
 fn moments(data: &Data, shape: &Model) -> Moments {
     let weight: f64 = data.rows().iter().map(|r| r.known_days).sum();
-    let of = |f: &dyn Fn(&Row, f64, f64, f64) -> f64| -> f64 {
-        data.rows()
-            .iter()
-            .map(|r| {
-                let (h, c) = shape.degree_days_per_day(data, r);
-                r.known_days * f(r, h, c, r.energy_per_day())
-            })
-            .sum()
-    };
-    let (y, h, c) =
-        (of(&|_, _, _, y| y) / weight, of(&|_, h, _, _| h) / weight, of(&|_, _, c, _| c) / weight);
+    // Once for all sums: weight, heating, cooling, use per day.
+    let seen: Vec<[f64; 4]> = data
+        .rows()
+        .iter()
+        .map(|r| {
+            let (h, c) = shape.degree_days_per_day(data, r);
+            [r.known_days, h, c, r.energy_per_day()]
+        })
+        .collect();
+    let of =
+        |f: &dyn Fn(f64, f64, f64) -> f64| -> f64 { seen.iter().map(|[w, h, c, y]| w * f(*h, *c, *y)).sum() };
+    let (y, h, c) = (of(&|_, _, y| y) / weight, of(&|h, _, _| h) / weight, of(&|_, c, _| c) / weight);
     Moments {
         weight,
         y,
         h,
         c,
-        hh: of(&|_, a, _, _| (a - h).powi(2)),
-        cc: of(&|_, _, b, _| (b - c).powi(2)),
-        hc: of(&|_, a, b, _| (a - h) * (b - c)),
-        hy: of(&|_, a, _, z| (a - h) * (z - y)),
-        cy: of(&|_, _, b, z| (b - c) * (z - y)),
+        hh: of(&|a, _, _| (a - h).powi(2)),
+        cc: of(&|_, b, _| (b - c).powi(2)),
+        hc: of(&|a, b, _| (a - h) * (b - c)),
+        hy: of(&|a, _, z| (a - h) * (z - y)),
+        cy: of(&|_, b, z| (b - c) * (z - y)),
     }
 }
 
@@ -158,14 +159,14 @@ pub fn inflation(data: &Data, model: &Model) -> f64 {
     if n < 2.0 || 7.0 < data.days() / n {
         return 1.0;
     }
-    let residuals = data.rows().iter().map(|r| r.energy - model.energy(data, r));
-    let rho = autocorrelation(residuals.clone()).unwrap_or(0.0).clamp(0.0, 0.98);
+    let residuals: Vec<f64> = data.rows().iter().map(|r| r.energy - model.energy(data, r)).collect();
+    let rho = autocorrelation(residuals.iter().copied()).unwrap_or(0.0).clamp(0.0, 0.98);
     let of_lag = (1.0 + rho) / (1.0 - rho);
-    let own: f64 = residuals.map(|e| e * e).sum();
+    let own: f64 = residuals.iter().map(|e| e * e).sum();
     let block = 28;
     let mut of_blocks = 0.0;
-    for rows in data.rows().chunks(block) {
-        let sum: f64 = rows.iter().map(|r| r.energy - model.energy(data, r)).sum();
+    for part in residuals.chunks(block) {
+        let sum: f64 = part.iter().sum();
         of_blocks += sum * sum;
     }
     let of_blocks = if 0.0 < own { of_blocks / own } else { 1.0 };
