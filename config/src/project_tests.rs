@@ -83,8 +83,9 @@ fn the_grant_its_subjects_and_statements() {
         ("\"technical_costs_percent\"", "\"costs_eur\"", "costs_eur follows from the project file"),
         ("grant_notice", "grant_notices", "did you mean `grant_notice`?"),
     ] {
-        assert!(text.contains(from), "{from}");
-        let problems = parse(&text.replacen(from, to, 1)).unwrap_err().join("\n");
+        assert!(more.contains(from), "{from}");
+        let text = format!("{EXAMPLE}\n{}", more.replacen(from, to, 1));
+        let problems = parse(&text).unwrap_err().join("\n");
         assert!(problems.contains(says), "{says}: {problems}");
     }
 }

@@ -355,6 +355,9 @@ fn closed_projects_come_by_endpoint_folder_and_hand_and_the_first_version_wins()
     std::fs::write(site.path().join("token"), "segreto-lungo\n").unwrap();
     let csv = "code;cup;title;beneficiary;tax_code;call;expenses_closed\n\
                P-1;C11G06000000001;Municipio;Comune di Esempio;12345678903;II.2i.1;30/09/2024\n";
+    // There before the start: looked at in the first round, taken in the second, when it has stopped growing.
+    let other = csv.replace("P-1", "P-2");
+    std::fs::write(site.path().join("incoming/delivery.csv"), other).unwrap();
     let daemon = site.start();
     let address = daemon.address();
     assert_eq!(post(address, "wrong", "text/csv", csv).0, 401);
@@ -369,8 +372,6 @@ fn closed_projects_come_by_endpoint_folder_and_hand_and_the_first_version_wins()
     let (_, said) = post(address, "segreto-lungo", "text/csv", &csv.replace("Municipio", "Scuola"));
     assert!(said.contains("\"ignored\":[\"P-1\"]"), "{said}");
 
-    let json = csv.replace("P-1", "P-2");
-    std::fs::write(site.path().join("incoming/delivery.csv"), json).unwrap();
     wait::until("the folder's delivery", SOON, || {
         let listed = good(&site, &["grants", "list"]);
         if listed.contains("P-2\t") { Ok(()) } else { Err(format!("{listed}{}", daemon.log())) }

@@ -283,8 +283,9 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
 
 /// The person's note, or why a missed KPI was missed, as far as the figures say it.
 fn note_of(row: &Row, texts: &analytics::text::Texts) -> String {
+    // Where a person stated a value, what the measurements lack is not its note.
     if let Some((value, _)) = &row.stated
-        && !value.note.is_empty()
+        && (!value.note.is_empty() || value.value.is_some())
     {
         return value.note.clone();
     }

@@ -110,7 +110,7 @@ impl<'a> Bench<'a> {
             .map(|kpi| {
                 let code = &kpi.definition.code;
                 format!(
-                    "KPI {code} is {}; a document that explains it is advised (record document add --kpi {code})",
+                    "KPI {code} is {}; a document that explains it is advised (record document-add --kpi {code})",
                     kpi.verdict.code()
                 )
             })
