@@ -294,7 +294,7 @@ fn each_wrong_scheme_is_refused_with_its_reason() {
         (", years = 5", ", years = 5, as_granted = true", "it is not clear how often it comes"),
         ("rule = \"yearly\"", "rule = \"monthly\"", "\"monthly\" is no rule"),
         ("\"completion\"", "\"the end\"", "expected one of completion, expenses_closed"),
-        ("unit = \"t\"", "unit = \"GWh\"", "GWh is no unit of co2_avoided; use one of t, kg"),
+        ("unit = \"t\"", "unit = \"GWh\"", "GWh is no unit of co2_avoided; use one of kg, t"),
         ("target = \"declared\"", "", "it is not clear what must be reached"),
         (
             "target = \"declared\"",

@@ -79,15 +79,17 @@ fn the_grant_its_subjects_and_statements() {
         ("\"data_entry\"", "\"mayor\"", "\"data_entry\" or \"professional\""),
         ("yes = true", "value = 1", "not_oil_fired has no usable value; write `yes = true`"),
         ("unit = \"%\"", "unit = \"EUR\"", "technical_costs_percent has no usable value"),
-        ("\"technical_costs_percent\"", "\"not_oil_fired\"", "\"not_oil_fired\" is stated twice"),
         ("\"technical_costs_percent\"", "\"costs_eur\"", "costs_eur follows from the project file"),
         ("grant_notice", "grant_notices", "did you mean `grant_notice`?"),
     ] {
         assert!(more.contains(from), "{from}");
         let text = format!("{EXAMPLE}\n{}", more.replacen(from, to, 1));
-        let problems = parse(&text).unwrap_err().join("\n");
+        let problems = parse(&text).expect_err(says).join("\n");
         assert!(problems.contains(says), "{says}: {problems}");
     }
+    let twice = "[[statement]]\nfact = \"not_oil_fired\"\nyes = false\nsource = \"QTE\"\n";
+    let problems = parse(&format!("{text}{twice}")).expect_err("stated twice").join("\n");
+    assert!(problems.contains("\"not_oil_fired\" is stated twice"), "{problems}");
 }
 
 /// What is changed in the example, into what, and what must be said.

@@ -154,13 +154,14 @@ fn is_plain(address: &str) -> bool {
         && address.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"(),:;\\[]".contains(&b))
 }
 
-/// A head's text in words of at most 75 characters (RFC 2047), never parted within a character.
+/// A head's text in words of at most 75 characters on lines of at most 76, the head's name included (RFC 2047 §2), never
+/// parted within a character.
 fn encoded_words(text: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut piece = String::new();
     for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
-        // 45 bytes are 60 characters of base64.
-        if 45 < piece.len() + c.len_utf8() {
+        // 39 bytes are 52 characters of base64, and leave room for `Subject: `.
+        if 39 < piece.len() + c.len_utf8() {
             words.push(std::mem::take(&mut piece));
         }
         piece.push(c);

@@ -402,5 +402,6 @@ fn no_source_names_a_request_that_writes() {
     assert_eq!(readers, ["connectors/src/modbus/session.rs"], "one file speaks to the library");
     let session = repo::text(&readers[0]).unwrap();
     let built: Vec<&str> = session.match_indices("Request::").map(|(i, _)| &session[i + 9..i + 14]).collect();
-    assert_eq!(built, ["ReadH", "ReadI", "ReadD"]);
+    // Coils, discrete inputs, holding and input registers, device identification.
+    assert_eq!(built, ["ReadC", "ReadD", "ReadH", "ReadI", "ReadD"]);
 }
