@@ -3,12 +3,14 @@
     mail_server.py MODE FOLDER CERTIFICATE KEY
 
 MODE is `starttls`, `tls`, or one of them with `-hold`: then a letter is kept and the answer to it never comes. Every letter
-taken becomes a file FOLDER/N.eml, beside FOLDER/N.envelope with sender, recipients and how it was protected. Prints its
-port once it listens.
+taken becomes a file FOLDER/N.eml, beside FOLDER/N.envelope with sender, recipients, how it was protected and what it
+says as Python reads it. Prints its port once it listens.
 Must never: take a letter without user, password and TLS.
 """
 
 import asyncio
+import email
+import email.policy
 import json
 import pathlib
 import ssl
@@ -27,11 +29,14 @@ def main() -> None:
     class Handler:
         async def handle_DATA(self, server, session, envelope):
             number = len(list(folder.glob("*.eml"))) + 1
+            letter = email.message_from_bytes(envelope.original_content, policy=email.policy.default)
             about = {
                 "from": envelope.mail_from,
                 "to": envelope.rcpt_tos,
                 "tls": mode == "tls" or session.ssl is not None,
                 "authenticated": session.authenticated,
+                "subject": letter["subject"],
+                "text": letter.get_body(("plain",)).get_content(),
             }
             (folder / f"{number}.envelope").write_text(json.dumps(about))
             aside = folder / f".{number}.part"

@@ -73,7 +73,9 @@ fn files_in(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 fn the_one(files: &BTreeMap<String, Vec<u8>>, extension: &str) -> Vec<u8> {
     let ending = format!(".{extension}");
-    let mut found = files.iter().filter(|(name, _)| name.ends_with(&ending));
+    // Of the two CSV the one for the office.
+    let wanted = |name: &str| name.ends_with(&ending) && !name.ends_with("-plain.csv");
+    let mut found = files.iter().filter(|(name, _)| wanted(name));
     let (_, bytes) = found.next().unwrap_or_else(|| panic!("no .{extension} among {:?}", files.keys()));
     assert!(found.next().is_none(), "more than one .{extension} among {:?}", files.keys());
     bytes.clone()

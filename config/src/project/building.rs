@@ -309,7 +309,7 @@ fn check_parents(source: &Source<'_>, meters: &[MeterRead]) {
         }
         let mut up = Some(parent);
         for _ in 0..=meters.len() {
-            up = up.and_then(|id| of(id)).and_then(|m| m.parent.as_ref());
+            up = up.and_then(&of).and_then(|m| m.parent.as_ref());
         }
         if up.is_some() {
             source.report_at(&at, "the meter is a part of itself", "break the circle");
