@@ -181,6 +181,10 @@ impl PulseModel {
         if input.encoding.number == Number::U16 && tenfold != to.checked_mul(10) {
             return Err(PulseError::Uneven { unit: pulse.quantity.unit() });
         }
+        // A weight of which the whole register makes no unit would count nothing, for ever.
+        if to <= 0 {
+            return Err(PulseError::Weight { text: format!("{} {}", pulse.weight, pulse.unit) });
+        }
         let plausible = Range { from: 0.0, to: to as f64 };
         let channel = Channel::total(pulse.quantity);
         let mut measure = Measure::new(channel, input.register, input.encoding, pulse.unit, plausible);
@@ -255,6 +259,12 @@ mod tests {
         assert_eq!(counter(Number::U16).registers(&quarter).unwrap().measures[0].wraps_at(), Some(16_384));
         let third = PulseUse { input: 3, ..tenth };
         assert!(matches!(counter(Number::U32).registers(&third), Err(PulseError::NoInput { .. })));
+    }
+
+    #[test]
+    fn a_weight_that_never_comes_to_a_unit_is_refused() {
+        let pulse = PulseUse::parse(1, Quantity::WaterVolume, "1e-20 l").unwrap();
+        assert!(matches!(counter(Number::U32).registers(&pulse), Err(PulseError::Weight { .. })));
     }
 
     #[test]

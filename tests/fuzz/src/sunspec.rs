@@ -42,7 +42,7 @@ pub fn run(data: &[u8]) {
     while let Some((register, count)) = walk.next() {
         reads += 1;
         assert!(reads <= BASES.len() + MODELS_MAX + 1, "the walk does not end");
-        assert!(register.address.checked_add(count).is_some(), "a read beyond the last register");
+        assert!(register.address.checked_add(count - 1).is_some(), "a read beyond the last register");
         let words = answer(&mut input, wanted);
         walk.feed(words.as_deref());
     }
