@@ -20,7 +20,7 @@ use crate::normalise::Adjusted;
 pub struct Frozen {
     pub meter: MeterId,
     pub fitted: Fitted,
-    /// Of the periods and temperatures it was fitted on: [`baseline_digest`].
+    /// Of the periods and temperatures it was fitted on: `baseline_digest`.
     pub inputs: Digest,
     pub author: String,
     pub accepted_at: Instant,

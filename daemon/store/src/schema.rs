@@ -117,7 +117,7 @@ fn sync_parent(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens the writer's connection on a schema already made sure of by [`upgrade`].
+/// Opens the writer's connection on a schema already made sure of by [`upgrade()`].
 pub(crate) fn open_writer(path: &Path, options: &StoreOptions) -> Result<Connection, StoreError> {
     let open = || -> Result<Connection, Fault> {
         let conn = Connection::open_with_flags(
