@@ -74,6 +74,7 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         KpiMeasure::NoxAvoided => emissions::nox(context),
         KpiMeasure::Pm10Avoided => emissions::pm10(context),
         KpiMeasure::SelfConsumedShare => self_consumption::share(context),
+        KpiMeasure::Stated => stated(),
     };
     let about = format!("kpi:{} {}", definition.code, context.year);
     let factor = per_unit(definition.measure, definition.unit);
@@ -119,6 +120,12 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
     (result, outcome.findings)
 }
 
+/// What no meter measures has no figure of ours: its value is the one a person records.
+fn stated() -> Outcome {
+    let because = BTreeSet::from(["kpi.stated".to_owned()]);
+    Outcome { because, ..Outcome::default() }
+}
+
 fn target(project: &Project, definition: &KpiDefinition) -> (Option<f64>, Option<String>) {
     match definition.target {
         Target::AtLeast(limit) => (Some(limit).filter(|l| l.is_finite()), None),
@@ -135,9 +142,11 @@ fn per_unit(measure: KpiMeasure, unit: KpiUnit) -> Option<f64> {
     match (measure, unit) {
         (KpiMeasure::FinalEnergySaved | KpiMeasure::PrimaryEnergySaved, KpiUnit::KilowattHour)
         | (KpiMeasure::PrimaryEnergySavedPerEuro, KpiUnit::KilowattHourPerEuro)
-        | (KpiMeasure::Co2Avoided | KpiMeasure::NoxAvoided | KpiMeasure::Pm10Avoided, KpiUnit::Kilogram) => {
-            Some(1.0)
-        }
+        | (KpiMeasure::Co2Avoided | KpiMeasure::NoxAvoided | KpiMeasure::Pm10Avoided, KpiUnit::Kilogram)
+        | (
+            KpiMeasure::Stated,
+            KpiUnit::Megawatt | KpiUnit::Kilometre | KpiUnit::SquareMetre | KpiUnit::Count,
+        ) => Some(1.0),
         (KpiMeasure::FinalEnergySaved | KpiMeasure::PrimaryEnergySaved, KpiUnit::MegawattHour)
         | (KpiMeasure::Co2Avoided | KpiMeasure::NoxAvoided | KpiMeasure::Pm10Avoided, KpiUnit::Tonne) => {
             Some(1e-3)

@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod commissioning;
 pub mod counter;
 pub mod degree_days;
+pub mod economics;
 pub mod evaluate;
 pub mod factors;
 pub mod filed;

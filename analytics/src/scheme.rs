@@ -1,9 +1,18 @@
-//! Funding schemes as data: what is due each year, which KPI are reported, which checks must hold.
+//! Funding schemes as data: what is due when, which KPI are reported, which clauses must hold.
 //!
 //! Must never: hold the text of one scheme in code; schemes are files of the catalogue.
 
 use chrono::NaiveDate;
-use model::{FactorSetId, Project, SchemeId};
+use model::{Event, FactorSetId, Project, SchemeId};
+
+use crate::economics::FacilityRule;
+
+pub mod calendar;
+pub mod clauses;
+pub mod deadline;
+
+use clauses::Clause;
+use deadline::Deadline;
 
 /// One funding call, as its catalogue file says.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,9 +25,139 @@ pub struct Scheme {
     pub authority: String,
     /// Offered when a project names none.
     pub default_factor_set: FactorSetId,
+    /// The obligation that the annual monitoring report fulfils; one of `rules.obligations`.
     pub yearly: Option<YearlyObligation>,
     /// In report order.
     pub kpis: Vec<KpiDefinition>,
+    pub rules: SchemeRules,
+}
+
+/// What a scheme asks beside its KPI.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SchemeRules {
+    /// In order of the file.
+    pub obligations: Vec<Obligation>,
+    /// Times during which something must be kept as it is.
+    pub periods: Vec<KeepPeriod>,
+    pub clauses: Vec<Clause>,
+    pub facility: Option<FacilityRule>,
+}
+
+/// Something to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obligation {
+    /// Unique in its scheme; records name it.
+    pub id: String,
+    /// Key of its name in the texts.
+    pub text: String,
+    pub due: Deadline,
+    /// What is made for it; `None` for papers that come from elsewhere.
+    pub report: Option<ReportKind>,
+    pub signer: Signer,
+    /// By which way it is sent, Italian.
+    pub channel: String,
+    pub citation: String,
+    /// Days (month, day) of the due year on which the beneficiary is reminded.
+    pub memos: Vec<(u32, u32)>,
+}
+
+/// A document that this program makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReportKind {
+    /// *Relazione annuale di monitoraggio* with its structured file.
+    Annual,
+    /// *Relazione sul sistema di monitoraggio*.
+    System,
+    /// *Scheda riepilogativa degli indicatori*.
+    Indicators,
+    /// Final report of a measurement campaign.
+    Campaign,
+}
+
+impl ReportKind {
+    pub const ALL: [Self; 4] = [Self::Annual, Self::System, Self::Indicators, Self::Campaign];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Annual => "annual",
+            Self::System => "system",
+            Self::Indicators => "indicators",
+            Self::Campaign => "campaign",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.code() == code)
+    }
+}
+
+/// Who signs or sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Signer {
+    /// *Legale rappresentante*: sends, no digital signature asked of the file.
+    LegalRepresentative,
+    /// The same, with a digital signature on the file.
+    LegalRepresentativeSigned,
+    /// A registered professional, with a digital signature (`.p7m`).
+    Professional,
+    /// The beneficiary or the technician in charge, with a signature.
+    BeneficiaryOrTechnician,
+    /// *Responsabile del progetto*.
+    ProjectLead,
+    /// A person with access to the authority's own system.
+    DataEntry,
+}
+
+impl Signer {
+    pub const ALL: [Self; 6] = [
+        Self::LegalRepresentative,
+        Self::LegalRepresentativeSigned,
+        Self::Professional,
+        Self::BeneficiaryOrTechnician,
+        Self::ProjectLead,
+        Self::DataEntry,
+    ];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::LegalRepresentative => "legal_representative",
+            Self::LegalRepresentativeSigned => "legal_representative_signed",
+            Self::Professional => "professional",
+            Self::BeneficiaryOrTechnician => "beneficiary_or_technician",
+            Self::ProjectLead => "project_lead",
+            Self::DataEntry => "data_entry",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.code() == code)
+    }
+
+    /// Whether the act asks for a digital signature on the file.
+    #[must_use]
+    pub const fn signs_digitally(self) -> bool {
+        match self {
+            Self::LegalRepresentativeSigned | Self::Professional => true,
+            Self::LegalRepresentative
+            | Self::BeneficiaryOrTechnician
+            | Self::ProjectLead
+            | Self::DataEntry => false,
+        }
+    }
+}
+
+/// A time during which something must be kept as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepPeriod {
+    pub id: String,
+    pub text: String,
+    pub event: Event,
+    pub years: u32,
+    pub citation: String,
 }
 
 /// From which day the years of an obligation count.
@@ -65,10 +204,12 @@ pub enum KpiMeasure {
     Pm10Avoided,
     /// Self-consumed share of what was produced on site.
     SelfConsumedShare,
+    /// Nothing that is metered: a person states it (power installed, number of buildings, length, area).
+    Stated,
 }
 
 impl KpiMeasure {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::FinalEnergySaved,
         Self::PrimaryEnergySaved,
         Self::PrimaryEnergySavedPerEuro,
@@ -76,6 +217,7 @@ impl KpiMeasure {
         Self::NoxAvoided,
         Self::Pm10Avoided,
         Self::SelfConsumedShare,
+        Self::Stated,
     ];
 
     #[must_use]
@@ -88,6 +230,7 @@ impl KpiMeasure {
             Self::NoxAvoided => "nox_avoided",
             Self::Pm10Avoided => "pm10_avoided",
             Self::SelfConsumedShare => "self_consumed_share",
+            Self::Stated => "stated",
         }
     }
 
@@ -107,10 +250,15 @@ pub enum KpiUnit {
     Tonne,
     Kilogram,
     Percent,
+    Megawatt,
+    Kilometre,
+    SquareMetre,
+    /// A number of things.
+    Count,
 }
 
 impl KpiUnit {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::KilowattHour,
         Self::MegawattHour,
         Self::GigawattHour,
@@ -118,6 +266,10 @@ impl KpiUnit {
         Self::Tonne,
         Self::Kilogram,
         Self::Percent,
+        Self::Megawatt,
+        Self::Kilometre,
+        Self::SquareMetre,
+        Self::Count,
     ];
 
     #[must_use]
@@ -130,12 +282,34 @@ impl KpiUnit {
             Self::Tonne => "t",
             Self::Kilogram => "kg",
             Self::Percent => "%",
+            Self::Megawatt => "MW",
+            Self::Kilometre => "km",
+            Self::SquareMetre => "m2",
+            Self::Count => "n.",
         }
     }
 
     #[must_use]
     pub fn parse(symbol: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|u| u.symbol() == symbol)
+    }
+
+    /// How many kWh one of it is; `None` for what is no energy.
+    #[must_use]
+    pub const fn kwh(self) -> Option<f64> {
+        match self {
+            Self::KilowattHour => Some(1.0),
+            Self::MegawattHour => Some(1e3),
+            Self::GigawattHour => Some(1e6),
+            Self::KilowattHourPerEuro
+            | Self::Tonne
+            | Self::Kilogram
+            | Self::Percent
+            | Self::Megawatt
+            | Self::Kilometre
+            | Self::SquareMetre
+            | Self::Count => None,
+        }
     }
 }
 
@@ -163,7 +337,8 @@ pub struct KpiDefinition {
 
 impl Scheme {
     /// The reporting years of a project with their due days; empty when the scheme asks for no yearly report
-    /// or the day to count from is not known. When the act states no number of years, `horizon_years` are listed.
+    /// or the day to count from is not known. Where neither act nor project states a number of years,
+    /// `horizon_years` are listed.
     #[must_use]
     pub fn due_reports(&self, project: &Project, horizon_years: u32) -> Vec<DueReport> {
         use chrono::Datelike;
@@ -173,13 +348,28 @@ impl Scheme {
             CountsFrom::ExpensesClosed => project.dates.expenses_closed,
         };
         let Some(from) = from else { return Vec::new() };
-        let count = rule.years.unwrap_or(horizon_years) as i32;
+        let count = rule.years.or(project.grant.report_years).unwrap_or(horizon_years);
         (1..=count)
             .filter_map(|n| {
-                let year = from.year() + n;
+                let year = from.year().checked_add_unsigned(n)?;
                 let due = NaiveDate::from_ymd_opt(year + 1, rule.due_month, rule.due_day)?;
                 Some(DueReport { year, due })
             })
             .collect()
+    }
+
+    #[must_use]
+    pub fn obligation(&self, id: &str) -> Option<&Obligation> {
+        self.rules.obligations.iter().find(|o| o.id == id)
+    }
+
+    /// The code of the KPI under which the non-renewable primary energy saved is declared in MWh.
+    #[must_use]
+    pub fn declared_saving(&self) -> Option<&str> {
+        let kpi = self
+            .kpis
+            .iter()
+            .find(|k| k.measure == KpiMeasure::PrimaryEnergySaved && k.unit == KpiUnit::MegawattHour)?;
+        Some(&kpi.code)
     }
 }

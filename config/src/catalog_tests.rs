@@ -20,15 +20,17 @@ fn scheme(id: &str) -> Arc<Scheme> {
 }
 
 #[test]
-fn the_four_schemes_say_what_their_acts_say() {
+fn the_schemes_say_what_their_acts_say() {
     let ids: Vec<_> = catalog().schemes().map(|s| s.id.to_string()).collect();
     assert_eq!(
         ids,
         [
             "emilia-romagna-por-fesr-2014-20-sanita",
             "mase-cse-2025",
+            "mattm-audit-energetiche",
             "piemonte-por-fesr-2014-20-4c1",
-            "piemonte-pr-fesr-2021-27-monet"
+            "piemonte-pr-fesr-2021-27-monet",
+            "pr-fesr-2021-27-indicatori-comuni"
         ]
     );
     let a = scheme("piemonte-por-fesr-2014-20-4c1");
@@ -42,7 +44,20 @@ fn the_four_schemes_say_what_their_acts_say() {
     let c = scheme("emilia-romagna-por-fesr-2014-20-sanita");
     assert_eq!(c.yearly, None);
     let kpis: Vec<_> = c.kpis.iter().map(|k| format!("{} {}", k.code, k.unit.symbol())).collect();
-    assert_eq!(kpis, ["CO34 t", "4.c.2 GWh", "4.c.3 t", "4.c.4 kg", "4.c.5 kg"]);
+    assert_eq!(
+        kpis,
+        [
+            "CO30 MW",
+            "CO34 t",
+            "4.c.1 n.",
+            "4.c.2 GWh",
+            "4.c.3 t",
+            "4.c.4 kg",
+            "4.c.5 kg",
+            "4.e.5 km",
+            "CO918 n."
+        ]
+    );
     let d = scheme("mase-cse-2025");
     assert_eq!(d.yearly, None);
     assert!(d.kpis.iter().any(|k| k.target == Target::AtLeast(80.0)));
@@ -52,10 +67,29 @@ fn the_four_schemes_say_what_their_acts_say() {
 fn a_wrong_example_refuses_its_scheme() {
     let name = "schemes/it/piemonte-pr-fesr-2021-27-monet.toml";
     let mut files = catalog().files;
-    let text = files[name].text.replace("first_due = 2026-04-30", "first_due = 2025-04-30");
+    let text = files[name].text.replace("[\"2026-04-30\"]", "[\"2025-04-30\"]");
     files.insert(name.to_owned(), file(Cow::Owned(text), None));
     let error = Catalog::from_files(files).unwrap_err();
-    assert!(error.problems()[0].says.contains("computed first report: year 2025, due 2026-04-30"), "{error}");
+    assert!(error.problems()[0].says.contains("computed days of monitoraggio-kpi: 2026-04-30"), "{error}");
+}
+
+#[test]
+fn every_obligation_period_and_clause_has_its_words() {
+    let catalog = catalog();
+    for language in LANGUAGES {
+        let texts = catalog.texts(language);
+        let known = |key: &str| assert!(texts.find(key).is_some(), "{language} has no {key}");
+        for scheme in catalog.schemes() {
+            scheme.kpis.iter().for_each(|k| known(&k.text));
+            scheme.rules.obligations.iter().for_each(|o| known(&o.text));
+            scheme.rules.periods.iter().for_each(|p| known(&p.text));
+            scheme.rules.clauses.iter().for_each(|c| known(&c.text));
+            let signers = scheme.rules.obligations.iter().map(|o| format!("signer.{}", o.signer.code()));
+            signers.for_each(|key| known(&key));
+        }
+        model::Event::ALL.iter().for_each(|e| known(&format!("need.{}", e.code())));
+        known("need.report_years");
+    }
 }
 
 #[test]
@@ -243,8 +277,9 @@ fn an_overlay_adds_and_replaces_files() {
 #[test]
 fn each_wrong_scheme_is_refused_with_its_reason() {
     let good = "id = \"s\"\ntitle = \"S\"\ncitation = \"act\"\nauthority = \"who\"\n\
-                default_factor_set = \"dm-2015-enea-cti\"\n[yearly]\ndue_month = 3\ndue_day = 31\n\
-                counts_from = \"completion\"\nchannel = \"PEC\"\ncitation = \"§1\"\n\
+                default_factor_set = \"dm-2015-enea-cti\"\n[[obligation]]\nid = \"o\"\ntext = \"obligation.o\"\n\
+                due = { rule = \"yearly\", month = 3, day = 31, counts_from = \"completion\", first_year = 1, \
+                due_after_years = 1, years = 5 }\nsigner = \"project_lead\"\nchannel = \"PEC\"\ncitation = \"§1\"\n\
                 [[kpi]]\ncode = \"k\"\ntext = \"kpi.k\"\nmeasure = \"co2_avoided\"\nunit = \"t\"\ntarget = \"declared\"\ncitation = \"§2\"\n";
     let load = |text: &str| {
         let mut files = catalog().files;
@@ -253,7 +288,11 @@ fn each_wrong_scheme_is_refused_with_its_reason() {
     };
     load(good).unwrap();
     for (from, to, says) in [
-        ("due_month = 3", "due_month = 2", "does not exist in that month"),
+        ("month = 3", "month = 2", "does not exist in that month"),
+        (", years = 5", "", "it is not clear how often it comes"),
+        (", years = 5", ", years = 5, as_granted = true", "it is not clear how often it comes"),
+        ("rule = \"yearly\"", "rule = \"monthly\"", "\"monthly\" is no rule"),
+        ("\"completion\"", "\"the end\"", "expected one of completion, expenses_closed"),
         ("unit = \"t\"", "unit = \"GWh\"", "GWh is no unit of co2_avoided; use one of t, kg"),
         ("target = \"declared\"", "", "it is not clear what must be reached"),
         (

@@ -19,6 +19,7 @@ use crate::reader::{Problem, Source, Table, list, nearest};
 
 mod building;
 pub mod codes;
+pub mod grant;
 
 /// What is wrong at one place of a project file, and what to do about it.
 pub type ProjectProblem = Problem;
@@ -73,6 +74,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
     let declared: Vec<_> =
         root.tables("declared", DECLARED_MAX).iter().map(|t| read_declared(source, t, scheme)).collect();
     check_declared_once(source, root, &declared);
+    let grant = grant::read(source, root);
     root.finish();
     let head = head?;
     let set = head.factor_set?;
@@ -90,11 +92,13 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
         station: head.station?,
         buildings: buildings?,
         declared: declared.into_iter().collect::<Option<_>>()?,
+        grant: grant?,
     };
     check_facility(source, root, scheme, &project);
     let mut findings = check_factors(source, root, scheme, set, &project);
     findings.extend(remarks(scheme, set, &project));
     findings.extend(building::place_remarks(catalog, &project));
+    findings.extend(grant::remarks(scheme, &project));
     Some((project, findings))
 }
 
@@ -274,7 +278,7 @@ fn check_factors(
                 KpiMeasure::Co2Avoided => ("co2_kg_per_kwh", factors.co2_kg_per_kwh.is_some()),
                 KpiMeasure::NoxAvoided => ("nox_g_per_gj", factors.nox_g_per_gj.is_some()),
                 KpiMeasure::Pm10Avoided => ("pm10_g_per_gj", factors.pm10_g_per_gj.is_some()),
-                KpiMeasure::FinalEnergySaved | KpiMeasure::SelfConsumedShare => continue,
+                KpiMeasure::FinalEnergySaved | KpiMeasure::SelfConsumedShare | KpiMeasure::Stated => continue,
             };
             if has {
                 continue;

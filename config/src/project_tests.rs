@@ -47,8 +47,46 @@ fn the_monet_example_of_the_region_gives_its_due_day() {
     let due = scheme.due_reports(&project, 5);
     assert_eq!((due[0].year, due[0].due), (2025, day(2026, 4, 30)));
     let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
-    let wanted = ["project.declared.missing", "project.place.unknown"];
-    assert_eq!(codes, wanted, "the final energy saving is not declared");
+    let wanted = ["project.declared.missing", "project.place.unknown", "project.report_years.missing"];
+    assert_eq!(codes, wanted, "the final energy saving is not declared, nor the number of years");
+    // Stated in the project file, the number is known and nothing is asked.
+    let text = text.replace("[beneficiary]", "[grant]\nreport_years = 3\n\n[beneficiary]");
+    let (project, findings) = parse(&text).unwrap();
+    assert!(findings.iter().all(|f| f.code != "project.report_years.missing"));
+    assert_eq!(scheme.due_reports(&project, 10).len(), 3);
+}
+
+#[test]
+fn the_grant_its_subjects_and_statements() {
+    let more = "[grant]\ncosts_eur = 600000.50\ncig = [\"1234567CE7\", \"B123456789\"]\n\
+                dates = { grant_notice = 2019-05-01, planned_completion = 2021-12-31 }\n\
+                [[subject]]\nname = \"M. R.\"\ntax_code = \"RSSMRA80A01H501U\"\nrole = \"data_entry\"\n\
+                email = \"ufficio@esempio.example\"\n\
+                [[statement]]\nfact = \"not_oil_fired\"\nyes = true\nsource = \"RTES §3\"\n\
+                [[statement]]\nfact = \"technical_costs_percent\"\nvalue = 9.5\nunit = \"%\"\nsource = \"QTE\"\n";
+    let text = format!("{EXAMPLE}\n{more}");
+    let (project, findings) = parse(&text).unwrap();
+    let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
+    assert_eq!(codes, ["project.place.unknown", "project.cig.unusual"]);
+    let grant = &project.grant;
+    assert_eq!(grant.costs, Some(Euro { cents: 60_000_050 }));
+    assert_eq!(project.events()[&model::Event::GrantNotice], day(2019, 5, 1));
+    assert_eq!((grant.subjects.len(), grant.statements.len()), (1, 2));
+    assert!(grant.subjects[0].enabled && (grant.statements[0].value - 1.0).abs() < 1e-9);
+    for (from, to, says) in [
+        ("RSSMRA80A01H501U", "RSSMRA80A01H501V", "a person's tax code whose check character is right"),
+        ("ufficio@esempio.example", "ufficio@esempio", "expected a mail address"),
+        ("\"data_entry\"", "\"mayor\"", "\"data_entry\" or \"professional\""),
+        ("yes = true", "value = 1", "not_oil_fired has no usable value; write `yes = true`"),
+        ("unit = \"%\"", "unit = \"EUR\"", "technical_costs_percent has no usable value"),
+        ("\"technical_costs_percent\"", "\"not_oil_fired\"", "\"not_oil_fired\" is stated twice"),
+        ("\"technical_costs_percent\"", "\"costs_eur\"", "costs_eur follows from the project file"),
+        ("grant_notice", "grant_notices", "did you mean `grant_notice`?"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let problems = parse(&text.replacen(from, to, 1)).unwrap_err().join("\n");
+        assert!(problems.contains(says), "{says}: {problems}");
+    }
 }
 
 /// What is changed in the example, into what, and what must be said.

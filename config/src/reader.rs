@@ -281,6 +281,34 @@ impl<'t, 's> Table<'t, 's> {
         self.optional(key, DATE, day)
     }
 
+    /// Yes or no.
+    pub(crate) fn flag_optional(&self, key: &'static str) -> Option<bool> {
+        self.optional(key, "true or false", DeValue::as_bool)
+    }
+
+    /// The texts of the array `key`, at most `most` of them; none when it is absent.
+    pub(crate) fn texts(&self, key: &'static str, expected: &str, most: usize) -> Vec<String> {
+        let read = |value: &DeValue<'_>| -> Option<Vec<String>> {
+            let DeValue::Array(array) = value else { return None };
+            let texts: Option<Vec<String>> =
+                array.iter().map(|item| plain_text(item.get_ref()).map(str::to_owned)).collect();
+            texts.filter(|texts| texts.len() <= most)
+        };
+        self.optional(key, expected, read).unwrap_or_default()
+    }
+
+    /// The two numbers of the array `key`, the first not above the second.
+    pub(crate) fn range_optional(&self, key: &'static str) -> Option<(f64, f64)> {
+        self.optional(key, "two numbers, the lower one first, such as [12, 15]", |value| {
+            let DeValue::Array(array) = value else { return None };
+            let numbers: Option<Vec<f64>> = array.iter().map(|item| real(item.get_ref())).collect();
+            match numbers?.as_slice() {
+                [from, to] if from <= to => Some((*from, *to)),
+                _ => None,
+            }
+        })
+    }
+
     /// The table `key`; its absence is a problem.
     pub(crate) fn table(&self, key: &'static str) -> Option<Table<'t, 's>> {
         if self.value(key).is_none() {

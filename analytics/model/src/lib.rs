@@ -8,6 +8,7 @@ pub mod acts;
 pub mod filed;
 pub mod finding;
 pub mod gas;
+pub mod grant;
 pub mod ids;
 pub mod money;
 pub mod project;
@@ -21,6 +22,7 @@ pub use acts::{Act, Confidence, DatedAct, Explanation, MeterAct};
 pub use filed::{FiledInterval, FiledTotal};
 pub use finding::{Finding, Severity};
 pub use gas::{GasBasis, GasCoefficient, GasConversion};
+pub use grant::{Event, Events, Grant, Statement, Subject, SubjectRole};
 pub use ids::{BuildingId, FactorSetId, IdError, MeterId, ModelId, ProjectId, SchemeId, StationId};
 pub use money::Euro;
 pub use project::{

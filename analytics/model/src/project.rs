@@ -5,6 +5,7 @@
 use chrono::NaiveDate;
 
 use crate::gas::GasConversion;
+use crate::grant::{Event, Events, Grant};
 use crate::ids::{BuildingId, FactorSetId, MeterId, ProjectId, SchemeId, StationId};
 use crate::money::Euro;
 use crate::quantity::{Carrier, Channel, Quantity};
@@ -39,9 +40,21 @@ pub struct Project {
     pub buildings: Vec<Building>,
     /// Values declared when applying, by KPI code.
     pub declared: Vec<DeclaredValue>,
+    /// What the grant decided, and who answers for it.
+    pub grant: Grant,
 }
 
 impl Project {
+    /// Every known day from which a scheme may count.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        let mut events = self.grant.dates.clone();
+        events.insert(Event::Completion, self.dates.completed);
+        events.extend(self.dates.expenses_closed.map(|day| (Event::ExpensesClosed, day)));
+        events.extend(self.dates.final_payment.map(|day| (Event::FinalPayment, day)));
+        events
+    }
+
     /// Every meter with the building it belongs to, in the order of the project file.
     pub fn meters(&self) -> impl Iterator<Item = (&Building, &MeterFacts)> {
         self.buildings.iter().flat_map(|b| b.meters.iter().map(move |m| (b, m)))

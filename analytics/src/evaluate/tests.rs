@@ -184,6 +184,7 @@ fn project() -> Project {
             ape_code: None,
             meters: Vec::new(),
         }],
+        grant: model::Grant::default(),
         declared: vec![DeclaredValue { kpi: "4.c.2".to_owned(), value: 0.01, source: "APE".to_owned() }],
     }
 }
@@ -196,6 +197,7 @@ fn scheme() -> Scheme {
         authority: String::new(),
         default_factor_set: model::FactorSetId::new("planted").unwrap(),
         yearly: None,
+        rules: crate::scheme::SchemeRules::default(),
         kpis: vec![
             kpi("4.c.2", KpiMeasure::PrimaryEnergySaved, KpiUnit::GigawattHour, Target::Declared),
             kpi("final", KpiMeasure::FinalEnergySaved, KpiUnit::MegawattHour, Target::AtLeast(1.0)),

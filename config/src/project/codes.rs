@@ -35,6 +35,53 @@ pub fn is_istat(text: &str) -> bool {
     digits(text, 6)
 }
 
+/// CIG, the code of a tender: seven digits and a check of three hexadecimal ones, or the short form (*SmartCIG*) with
+/// its check in second and third place; or one of the codes that stand for "none needed" (ES01 to ES27). Rules of the
+/// Italian profile of Peppol orders (AGID-PEPPOL-T01-CIG). Codes of a newer kind fail: a warning, no error.
+#[must_use]
+pub fn is_cig(text: &str) -> bool {
+    let hex = |t: &str| u64::from_str_radix(t, 16).ok();
+    let upper = text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+    if let Some(number) = text.strip_prefix("ES") {
+        return number.len() == 2 && matches!(number.parse(), Ok(1..=27_u32));
+    }
+    if text.len() != 10 || !upper {
+        return false;
+    }
+    let short = matches!(text.as_bytes()[0], b'X' | b'Y' | b'Z');
+    if short {
+        let (Some(check), Some(number)) = (hex(&text[1..3]), hex(&text[3..])) else { return false };
+        return number * 211 % 251 + 7 == check;
+    }
+    if !digits(&text[..7], 7) {
+        return false;
+    }
+    let (Ok(number), Some(check)) = (text[..7].parse::<u64>(), hex(&text[7..])) else { return false };
+    number != 0 && number * 211 % 4091 == check
+}
+
+/// Code of an energy certificate: of Piemonte (SIPEE, SICEE) year, certifier and number of the certifier, or a
+/// region's own of at most 36 printable characters (APEx2015, version 12).
+#[must_use]
+pub fn is_ape_code(text: &str) -> bool {
+    let piemonte = || {
+        let parts: Vec<&str> = text.split([' ', '_']).collect();
+        matches!(parts.as_slice(), [year, who, number]
+            if digits(year, 4) && in_digits(who, 6) && in_digits(number, 4))
+    };
+    let regional = || {
+        !text.is_empty()
+            && text.len() <= 36
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_/. ".contains(&b))
+            && text.trim() == text
+    };
+    piemonte() || regional()
+}
+
+fn in_digits(text: &str, most: usize) -> bool {
+    !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Use category of DPR 412/93 art. 3: `E.1` to `E.8`, with subdivisions such as `E.1(1)` and `E.4(2)`, and the
 /// `bis` of `E.1(1bis)`.
 #[must_use]
@@ -141,6 +188,28 @@ mod tests {
         let stem = "RSSMRA80A01H50M";
         let good = (b'A'..=b'Z').filter(|c| is_tax_code(&format!("{stem}{}", char::from(*c)))).count();
         assert_eq!(good, 1);
+    }
+
+    #[test]
+    fn tender_codes_have_their_check() {
+        for good in ["1234567CE7", "9876543D1B", "00000010D3", "Z6A21A3F4B", "ZD30000001", "ES01", "ES27"] {
+            assert!(is_cig(good), "{good}");
+        }
+        for bad in
+            ["1234567CE8", "0000000000", "Z6B21A3F4B", "1234567ce7", "ES00", "ES28", "123456", "àààààCE7", ""]
+        {
+            assert!(!is_cig(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn certificate_codes_have_a_form() {
+        for good in ["2019 123456 0001", "2019_1_1", "ITA-ER-2015/000123"] {
+            assert!(is_ape_code(good), "{good}");
+        }
+        for bad in ["", " 2019 1 1", &"x".repeat(37), "2019;1;1", "àpe"] {
+            assert!(!is_ape_code(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -345,6 +345,7 @@ fn project(meters: &[MeterYear]) -> Project {
                 of("palestra"),
             ),
         ],
+        grant: model::Grant::default(),
         declared: vec![DeclaredValue {
             kpi: "4.c.2".to_owned(),
             value: 60.0,
@@ -432,6 +433,7 @@ fn scheme() -> Scheme {
             channel: "posta elettronica certificata, a firma del legale rappresentante".to_owned(),
             citation: "bando, par. 7.1".to_owned(),
         }),
+        rules: analytics::scheme::SchemeRules::default(),
         kpis: kpis().into_iter().map(|k| k.definition).collect(),
     }
 }

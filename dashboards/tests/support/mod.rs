@@ -289,6 +289,7 @@ fn project(name: &str, title: &str, building: &str) -> Project {
                 meter("gas", "Gas caldaia", Carrier::NaturalGas, MeterRole::Compared),
             ],
         }],
+        grant: model::Grant::default(),
         declared: vec![DeclaredValue {
             kpi: "4.c.2".into(),
             value: 180.0,
@@ -320,6 +321,7 @@ fn scheme() -> Scheme {
             channel: "PEC".into(),
             citation: "par. 8".into(),
         }),
+        rules: analytics::scheme::SchemeRules::default(),
         kpis: vec![
             kpi("4.c.2", KpiMeasure::PrimaryEnergySaved, KpiUnit::MegawattHour, Target::Declared),
             kpi("4.c.3", KpiMeasure::Co2Avoided, KpiUnit::Tonne, Target::Declared),

@@ -1,0 +1,385 @@
+//! The clauses of a scheme, judged one by one on facts with their evidence.
+//!
+//! Must never: call a clause met without a fact that shows it, or not met where even the best estimate would meet it.
+
+use std::collections::BTreeMap;
+
+use chrono::Datelike;
+use model::{Carrier, Direction, Event, MeterRole, Project};
+
+use super::KpiMeasure;
+use crate::result::{MeterMonth, MeterYear, ProjectYear};
+
+/// Where a fact comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Follows from the project file.
+    Project,
+    /// Follows from a year's figures.
+    Measured,
+    /// A person states it, with the document that shows it.
+    Stated,
+}
+
+/// A fact that clauses can be held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FactDef {
+    pub code: &'static str,
+    /// Unit of its value; `yes` for what is or is not.
+    pub unit: &'static str,
+    pub origin: Origin,
+}
+
+const fn fact(code: &'static str, unit: &'static str, origin: Origin) -> FactDef {
+    FactDef { code, unit, origin }
+}
+
+/// Every fact there is.
+pub const FACTS: &[FactDef] = &[
+    fact("costs_eur", "EUR", Origin::Project),
+    fact("facility_eur", "EUR", Origin::Project),
+    fact("facility_percent", "%", Origin::Project),
+    fact("declared_saving_per_euro", "kWh/EUR", Origin::Project),
+    fact("works_months", "months", Origin::Project),
+    fact("term_months", "months", Origin::Project),
+    fact("buildings_without_ape", "buildings", Origin::Project),
+    fact("measured_saving_per_euro", "kWh/EUR", Origin::Measured),
+    fact("primary_energy_saved_kwh", "kWh", Origin::Measured),
+    fact("self_consumed_percent", "%", Origin::Measured),
+    fact("heat_unused_percent", "%", Origin::Measured),
+    fact("electric_power_percent", "%", Origin::Measured),
+    fact("renewable_power_kw", "kW", Origin::Stated),
+    fact("running_hours", "h", Origin::Stated),
+    fact("technical_costs_percent", "%", Origin::Stated),
+    fact("ape_cost_eur", "EUR", Origin::Stated),
+    fact("ape_cost_eur_per_m2", "EUR/m2", Origin::Stated),
+    fact("public_share_percent", "%", Origin::Stated),
+    fact("economic_use_percent", "%", Origin::Stated),
+    fact("admitted_expenses_eur", "EUR", Origin::Stated),
+    fact("minimum_requirements", "yes", Origin::Stated),
+    fact("safety_assessed", "yes", Origin::Stated),
+    fact("not_oil_fired", "yes", Origin::Stated),
+    fact("ape_shows_reduction", "yes", Origin::Stated),
+    fact("not_renewables_alone", "yes", Origin::Stated),
+    fact("no_earlier_grant", "yes", Origin::Stated),
+    fact("assets_kept", "yes", Origin::Stated),
+    fact("owner_authorised", "yes", Origin::Stated),
+    fact("savings_estimated", "yes", Origin::Stated),
+];
+
+/// The definition of a fact.
+#[must_use]
+pub fn fact_of(code: &str) -> Option<&'static FactDef> {
+    FACTS.iter().find(|f| f.code == code)
+}
+
+/// What is known of a fact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// What counts: of a measured figure the bound that is worse for the beneficiary.
+    pub value: f64,
+    /// The best estimate; the same for what is not measured.
+    pub best: f64,
+    /// Where it stands or how it came about.
+    pub evidence: String,
+}
+
+/// Facts by code.
+pub type Facts = BTreeMap<&'static str, Known>;
+
+/// What a clause asks of a fact.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Test {
+    AtLeast(f64),
+    AtMost(f64),
+    /// Both ends included.
+    Between(f64, f64),
+    /// That it is so.
+    Yes,
+}
+
+impl Test {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(limit) => limit <= value,
+            Self::AtMost(limit) => value <= limit,
+            Self::Between(from, to) => from <= value && value <= to,
+            // Yes is 1, no is 0.
+            Self::Yes => 0.5 < value,
+        }
+    }
+}
+
+/// One clause of an act.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clause {
+    pub id: String,
+    /// Key of its sentence in the texts.
+    pub text: String,
+    pub fact: &'static FactDef,
+    pub test: Test,
+    pub citation: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClauseVerdict {
+    Met,
+    NotMet,
+    /// No fact, or one that shows neither.
+    Unknown,
+}
+
+impl ClauseVerdict {
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::NotMet => "not_met",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A clause with what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    pub clause: Clause,
+    pub verdict: ClauseVerdict,
+    pub value: Option<f64>,
+    /// Empty where nothing is known.
+    pub evidence: String,
+}
+
+/// Judges every clause, in the order of the scheme.
+#[must_use]
+pub fn judge(clauses: &[Clause], facts: &Facts) -> Vec<Judged> {
+    clauses
+        .iter()
+        .map(|clause| {
+            let known = facts.get(clause.fact.code);
+            let verdict = match known {
+                Some(known) if clause.test.holds(known.value) => ClauseVerdict::Met,
+                Some(known) if !clause.test.holds(known.best) => ClauseVerdict::NotMet,
+                Some(_) | None => ClauseVerdict::Unknown,
+            };
+            Judged {
+                clause: clause.clone(),
+                verdict,
+                value: known.map(|k| k.value),
+                evidence: known.map(|k| k.evidence.clone()).unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+/// What is known of a project, with a year's figures where there are any. A computed fact stands before a stated one.
+#[must_use]
+pub fn gather(project: &Project, declared_saving: Option<&str>, year: Option<&ProjectYear>) -> Facts {
+    let mut facts = Facts::new();
+    for statement in &project.grant.statements {
+        if let Some(def) = fact_of(&statement.fact) {
+            put(&mut facts, def.code, statement.value, statement.source.clone());
+        }
+    }
+    of_money(&mut facts, project, declared_saving);
+    of_time(&mut facts, project);
+    let without = project.buildings.iter().filter(|b| b.ape_code.is_none()).count();
+    put(&mut facts, "buildings_without_ape", without as f64, "project file, `ape_code`".to_owned());
+    if let Some(year) = year {
+        of_year(&mut facts, year);
+    }
+    facts
+}
+
+fn put(facts: &mut Facts, code: &'static str, value: f64, evidence: String) {
+    if value.is_finite() {
+        facts.insert(code, Known { value, best: value, evidence });
+    }
+}
+
+fn of_money(facts: &mut Facts, project: &Project, declared_saving: Option<&str>) {
+    let file = |key: &str| format!("project file, `{key}`");
+    if let Some(costs) = project.grant.costs {
+        put(facts, "costs_eur", costs.as_f64(), file("grant.costs_eur"));
+    }
+    let Some(facility) = project.facility.map(model::Euro::as_f64).filter(|f| 0.0 < *f) else { return };
+    put(facts, "facility_eur", facility, file("facility_eur"));
+    if let Some(costs) = project.grant.costs.map(model::Euro::as_f64).filter(|c| 0.0 < *c) {
+        put(facts, "facility_percent", 100.0 * facility / costs, format!("{facility} of {costs} EUR"));
+    }
+    let declared = project.declared.iter().find(|d| Some(d.kpi.as_str()) == declared_saving);
+    if let Some(declared) = declared {
+        put(facts, "declared_saving_per_euro", declared.value * 1000.0 / facility, declared.source.clone());
+    }
+}
+
+fn of_time(facts: &mut Facts, project: &Project) {
+    let events = project.events();
+    let mut months = |code, from: Event, to: Event| {
+        if let (Some(first), Some(last)) = (events.get(&from), events.get(&to))
+            && first <= last
+        {
+            // A day more than so many months is more than them.
+            let whole = (last.year() - first.year()) * 12 + last.month() as i32 - first.month() as i32;
+            let value = f64::from(whole) + (f64::from(last.day()) - f64::from(first.day())) / 31.0;
+            put(facts, code, value, format!("{first} to {last}"));
+        }
+    };
+    months("works_months", Event::GrantNotice, Event::Completion);
+    let term = (events.get(&Event::TermFrom), events.get(&Event::TermTo));
+    if let (Some(first), Some(last)) = term
+        && let Some(end) = last.succ_opt()
+        && first <= last
+    {
+        let whole = (end.year() - first.year()) * 12 + end.month() as i32 - first.month() as i32;
+        let value = f64::from(whole) + (f64::from(end.day()) - f64::from(first.day())) / 31.0;
+        put(facts, "term_months", value, format!("{first} to {last}"));
+    }
+}
+
+fn of_year(facts: &mut Facts, year: &ProjectYear) {
+    let kpi = |measure: KpiMeasure| {
+        let found = year.kpis.iter().find(|k| k.definition.measure == measure)?;
+        Some((found.achieved?, found.best?, found))
+    };
+    if let Some((value, best, _)) = kpi(KpiMeasure::PrimaryEnergySavedPerEuro) {
+        let evidence = format!("figures of {}", year.year);
+        facts.insert("measured_saving_per_euro", Known { value, best, evidence });
+    }
+    if let Some((value, best, found)) = kpi(KpiMeasure::PrimaryEnergySaved) {
+        let kwh = found.definition.unit.kwh().unwrap_or(f64::NAN);
+        let evidence = format!("figures of {}", year.year);
+        if kwh.is_finite() {
+            let known = Known { value: value * kwh, best: best * kwh, evidence };
+            facts.insert("primary_energy_saved_kwh", known);
+        }
+    }
+    if let Some((value, best, _)) = kpi(KpiMeasure::SelfConsumedShare) {
+        let mut evidence = format!("figures of {}", year.year);
+        if let Some((month, share)) = worst_month(year) {
+            evidence.push_str(&format!(", worst month {month} with {share:.1} %"));
+        }
+        facts.insert("self_consumed_percent", Known { value, best, evidence });
+    }
+    if let Some(percent) = heat_unused(year) {
+        facts.insert("heat_unused_percent", percent);
+    }
+    let stated = |code: &str| facts.get(code).map(|k| k.value);
+    let rated = (stated("renewable_power_kw"), stated("running_hours"), grid_use(year));
+    if let (Some(power_kw), Some(hours), Some((low, best))) = rated
+        && 0.0 < low
+    {
+        let percent = |grid_kwh: f64| 100.0 * power_kw * hours / grid_kwh;
+        let evidence = format!("{power_kw} kW, {hours} h, {best:.0} kWh from the grid in {}", year.year);
+        let known = Known { value: percent(low), best: percent(best), evidence };
+        facts.insert("electric_power_percent", known);
+    }
+}
+
+fn counted(year: &ProjectYear) -> impl Iterator<Item = &MeterYear> {
+    year.meters.iter().filter(|m| m.meter.role != MeterRole::Sub)
+}
+
+/// The month with the smallest share of the production used on site, in percent, by the bounds that are worse.
+fn worst_month(year: &ProjectYear) -> Option<(model::Month, f64)> {
+    let electric = |direction: Direction| {
+        counted(year).filter(move |m| {
+            m.meter.direction == direction
+                && m.meter.carrier.total_quantity() == model::Quantity::ActiveEnergyImport
+        })
+    };
+    let sum = |direction: Direction, month: model::Month, of: fn(&MeterMonth) -> Option<f64>| {
+        let months = electric(direction).map(|m| m.months.iter().find(|x| x.month == month));
+        months.map(|m| m.and_then(of)).sum::<Option<f64>>()
+    };
+    electric(Direction::Export).next()?;
+    model::Month::all_of(year.year)
+        .into_iter()
+        .filter_map(|month| {
+            let produced = sum(Direction::Production, month, |m| m.measured_low).filter(|p| 0.0 < *p)?;
+            let exported = sum(Direction::Export, month, |m| m.measured_high)?;
+            Some((month, (100.0 * (1.0 - exported / produced)).clamp(0.0, 100.0)))
+        })
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// Heat made on site and given away, of all that was made, in percent; only where both are metered for the whole year.
+fn heat_unused(year: &ProjectYear) -> Option<Known> {
+    let heat = |carrier: Carrier| carrier.total_quantity() == model::Quantity::HeatEnergy;
+    let sum = |direction: Direction, of: fn(&MeterMonth) -> Option<f64>| {
+        let mut meters =
+            counted(year).filter(|m| m.meter.direction == direction && heat(m.meter.carrier)).peekable();
+        meters.peek()?;
+        meters.flat_map(|m| &m.months).map(of).sum::<Option<f64>>()
+    };
+    let made_low = sum(Direction::Production, |m| m.measured_low).filter(|p| 0.0 < *p)?;
+    let made = sum(Direction::Production, |m| m.measured).filter(|p| 0.0 < *p)?;
+    let given_high = sum(Direction::Export, |m| m.measured_high)?;
+    let given = sum(Direction::Export, |m| m.measured)?;
+    Some(Known {
+        value: (100.0 * given_high / made_low).min(100.0),
+        best: (100.0 * given / made).min(100.0),
+        evidence: format!("{made:.0} kWh of heat made, {given:.0} kWh given away in {}", year.year),
+    })
+}
+
+/// Electricity drawn from the grid in the year, low bound and best, in kWh; only for a whole year.
+fn grid_use(year: &ProjectYear) -> Option<(f64, f64)> {
+    let meters = || {
+        counted(year)
+            .filter(|m| m.meter.carrier == Carrier::GridElectricity && m.meter.direction == Direction::Import)
+    };
+    meters().next()?;
+    let low = meters().flat_map(|m| &m.months).map(|m| m.measured_low).sum::<Option<f64>>()?;
+    let best = meters().flat_map(|m| &m.months).map(|m| m.measured).sum::<Option<f64>>()?;
+    Some((low, best))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clause(test: Test) -> Clause {
+        let fact = fact_of("costs_eur").unwrap();
+        Clause { id: "c".into(), text: "t".into(), fact, test, citation: "§".into() }
+    }
+
+    fn verdict(test: Test, known: Option<(f64, f64)>) -> ClauseVerdict {
+        let known = known.map(|(value, best)| ("costs_eur", Known { value, best, evidence: "e".into() }));
+        judge(&[clause(test)], &known.into_iter().collect())[0].verdict
+    }
+
+    #[test]
+    fn nothing_known_is_neither_met_nor_missed() {
+        for test in [Test::AtLeast(1.0), Test::AtMost(1.0), Test::Between(0.0, 1.0), Test::Yes] {
+            assert_eq!(verdict(test, None), ClauseVerdict::Unknown);
+        }
+    }
+
+    #[test]
+    fn what_counts_must_meet_it_and_only_a_sure_miss_is_a_miss() {
+        use ClauseVerdict::{Met, NotMet, Unknown};
+        for (test, value, best, wanted) in [
+            (Test::AtLeast(0.4), 0.4, 0.5, Met),
+            (Test::AtLeast(0.4), 0.39, 0.41, Unknown),
+            (Test::AtLeast(0.4), 0.2, 0.39, NotMet),
+            (Test::AtMost(20.0), 20.0, 10.0, Met),
+            (Test::AtMost(20.0), 20.1, 19.0, Unknown),
+            (Test::AtMost(20.0), 30.0, 21.0, NotMet),
+            (Test::Between(12.0, 15.0), 12.0, 12.0, Met),
+            (Test::Between(12.0, 15.0), 15.01, 15.01, NotMet),
+            (Test::Yes, 1.0, 1.0, Met),
+            (Test::Yes, 0.0, 0.0, NotMet),
+        ] {
+            assert_eq!(verdict(test, Some((value, best))), wanted, "{test:?} {value} {best}");
+        }
+    }
+
+    #[test]
+    fn facts_have_codes_of_their_own() {
+        let mut codes: Vec<_> = FACTS.iter().map(|f| f.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), FACTS.len());
+    }
+}
