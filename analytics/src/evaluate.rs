@@ -18,6 +18,8 @@ use crate::result::ProjectYear;
 use crate::scheme::Scheme;
 use crate::series::DatedFinding;
 
+pub use course::{CoursePoint, KpiCourse, course};
+
 /// Version of the computing rules; changes whenever the same inputs may give another figure.
 pub const RULES: &str = "2";
 
@@ -92,10 +94,16 @@ impl MeterInput {
 }
 
 mod acts;
+mod course;
 mod digest;
 pub(crate) mod meter;
 mod months;
 mod weather;
+
+/// The station's days, filled from the neighbour where one is named.
+pub(crate) fn temperatures(input: &YearInput<'_>) -> crate::degree_days::DailyMeans {
+    weather::temperatures(input).0
+}
 
 /// All figures of the year. Never fails: what cannot be said is `None` and has a finding.
 ///

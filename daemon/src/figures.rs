@@ -2,30 +2,38 @@
 //!
 //! Must never: compute a figure, or let a reading after the year change the figures of the year.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use analytics::evaluate::{MeterInput, YearInput, evaluate};
+use analytics::evaluate::{MeterInput, YearInput, course, evaluate};
+use analytics::load::{LoadBuilder, LoadProfile};
 use analytics::places::{Place, ZoneRules};
+use analytics::report::beside::Beside;
 use analytics::result::ProjectYear;
 use analytics::series::DatedFinding;
+use analytics::signature::signatures;
 use anyhow::Context;
 use chrono::{Datelike, NaiveDate};
 use config::Catalog;
 use model::time::day_start;
 use model::{
-    BillQuality, BilledPeriod, Direction, Finding, MeterFacts, Month, Project, ProjectId, SeriesKey,
-    Severity, StationId,
+    BillQuality, BilledPeriod, DailyTemperature, Direction, Finding, MeterFacts, MeterRole, Month, Project,
+    ProjectId, Quality, SeriesKey, Severity, StationId, Value,
 };
 use store::Store;
 
 use crate::acts;
 use crate::book;
+use crate::comments;
 use crate::exit::Failure;
 use crate::filed;
 use crate::installation::Installation;
 
 /// The kind under which project files are kept in the store.
 pub(crate) const PROJECT_RECORD: &str = "project";
+
+/// Most load profiles of one report.
+const PROFILES_MAX: usize = 6;
 
 /// Every imported project, in order of id, and a finding for each record that this catalogue cannot read.
 pub(crate) fn projects(
@@ -92,6 +100,103 @@ pub(crate) fn project_year(
     year: i32,
     until: NaiveDate,
 ) -> anyhow::Result<ProjectYear> {
+    let weather = weather(store, installation, project, until)?;
+    Ok(evaluate(&year_input(store, installation, project, (year, until), &weather)?))
+}
+
+/// A year's figures with what stands beside them in its report.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    pub(crate) year: ProjectYear,
+    pub(crate) beside: Beside,
+}
+
+/// [`project_year`] with the year before it, its course, its signatures and profiles, and people's comments.
+pub(crate) fn with_beside(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    number: i32,
+    until: NaiveDate,
+) -> anyhow::Result<Figures> {
+    let before = number - 1;
+    let has_former = Month::of(project.dates.completed).next().year <= before;
+    // The year before is read from the same journal at the same time, on the other core.
+    std::thread::scope(|threads| {
+        let former = has_former.then(|| {
+            threads.spawn(|| project_year(store, installation, project, before, self::until(before, until)))
+        });
+        let weather = weather(store, installation, project, until)?;
+        let input = year_input(store, installation, project, (number, until), &weather)?;
+        let year = evaluate(&input);
+        let beside = Beside {
+            courses: course(&input),
+            signatures: signatures(&input, &year),
+            profiles: profiles(store, installation, project, (number, until))?,
+            comments: comments::of_report(store, project, number)?,
+            former: match former.map(std::thread::ScopedJoinHandle::join) {
+                None => None,
+                Some(Ok(figures)) => Some(Box::new(figures?)),
+                Some(Err(_)) => anyhow::bail!("computing the year {before} panicked"),
+            },
+        };
+        Ok(Figures { year, beside })
+    })
+}
+
+/// The load profiles of the project's first meters that are no part of another: one pass over a year of readings each.
+fn profiles(
+    store: &Store,
+    installation: &Installation,
+    project: &Project,
+    (year, until): (i32, NaiveDate),
+) -> anyhow::Result<Vec<LoadProfile>> {
+    let first = NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or(until);
+    let (from, to) = (day_start(first, project.zone), day_start(until, project.zone));
+    let mut made = Vec::new();
+    for (_, meter) in project.meters().filter(|(_, m)| m.role != MeterRole::Sub).take(PROFILES_MAX) {
+        let mut builder = LoadBuilder::new(installation.series_settings(project, meter), from, to);
+        let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
+        store.for_each_reading(&key, Some(from), Some(to), &mut |reading| {
+            if let (true, Value::Total(total)) = (reading.quality != Quality::Implausible, reading.value) {
+                builder.push(reading.observed_at, total);
+            }
+            ControlFlow::Continue(())
+        })?;
+        made.push(builder.finish(meter.id.clone()));
+    }
+    made.retain(LoadProfile::is_whole);
+    Ok(made)
+}
+
+/// Temperatures of the project's station, and of the one that fills it.
+struct Weather {
+    temperatures: Vec<DailyTemperature>,
+    neighbour: Option<(StationId, Vec<DailyTemperature>)>,
+}
+
+fn weather(
+    store: &Store,
+    installation: &Installation,
+    project: &Project,
+    until: NaiveDate,
+) -> anyhow::Result<Weather> {
+    let from = project.dates.baseline_from;
+    let neighbour = match fill_from(installation, project) {
+        Some(name) => Some((name.clone(), store.temperatures(name, from, until)?)),
+        None => None,
+    };
+    Ok(Weather { temperatures: store.temperatures(&project.station, from, until)?, neighbour })
+}
+
+/// Everything the figures of a year depend on.
+fn year_input<'w>(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    (year, until): (i32, NaiveDate),
+    weather: &'w Weather,
+) -> anyhow::Result<YearInput<'w>> {
     let catalog = &installation.catalog;
     let scheme = catalog.scheme(&project.scheme).with_context(|| {
         format!(
@@ -117,23 +222,18 @@ pub(crate) fn project_year(
         }
         meters.push(input);
     }
-    let temperatures = store.temperatures(&project.station, project.dates.baseline_from, until)?;
-    let neighbour = match fill_from(installation, project) {
-        Some(name) => Some((name, store.temperatures(name, project.dates.baseline_from, until)?)),
-        None => None,
-    };
-    Ok(evaluate(&YearInput {
+    Ok(YearInput {
         project: Arc::clone(project),
         scheme: Arc::clone(scheme),
         factors: Arc::clone(factors),
         year,
         until,
         meters,
-        temperatures: &temperatures,
-        neighbour: neighbour.as_ref().map(|(name, days)| ((*name).clone(), days.as_slice())),
+        temperatures: &weather.temperatures,
+        neighbour: weather.neighbour.as_ref().map(|(name, days)| (name.clone(), days.as_slice())),
         places: places(catalog, project),
         catalog: digest,
-    }))
+    })
 }
 
 /// The station that fills days which the project's station lacks.

@@ -27,6 +27,8 @@ const EVERY_SECONDS_UNREAD: u32 = 900;
 pub(crate) enum LoadError {
     /// The installation file, or a file of schemes, factors or texts.
     File(ConfigError),
+    /// The template of documents.
+    Template(crate::template::FolderError),
     /// Meter files, each with its reason.
     Meters(Vec<MeterFileError>),
 }
@@ -35,6 +37,7 @@ impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::File(error) => Self::new(Exit::BAD_INPUT, error),
+            LoadError::Template(error) => Self::new(Exit::BAD_INPUT, error),
             LoadError::Meters(errors) => {
                 let lines: Vec<String> = errors.iter().map(|error| format!("  {}", chain(error))).collect();
                 Self::bad_input(format!("the catalogue of meters cannot be used:\n{}", lines.join("\n")))
@@ -76,6 +79,8 @@ pub(crate) struct Installation {
     pub(crate) settings: Settings,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) models: Meters,
+    /// What documents are set with.
+    pub(crate) template: Arc<dashboards::Template>,
     /// What a person should look at although the files can be used.
     pub(crate) findings: Vec<Finding>,
 }
@@ -99,7 +104,10 @@ impl Installation {
         if !problems.is_empty() {
             return Err(LoadError::File(ConfigError::Problems { path: path.to_owned(), problems }));
         }
-        let mut installation = Self { settings, catalog: Arc::new(catalog), models, findings };
+        let template =
+            crate::template::load(settings.reports.template_dir.as_deref()).map_err(LoadError::Template)?;
+        let catalog = Arc::new(catalog);
+        let mut installation = Self { settings, catalog, models, template, findings };
         let weather = crate::weather::check(&installation);
         installation.findings.extend(weather);
         Ok(installation)
@@ -130,6 +138,7 @@ impl Installation {
         self.settings == other.settings
             && self.catalog.is_same(&other.catalog)
             && self.models.iter().eq(other.models.iter())
+            && *self.template == *other.template
     }
 
     /// What a link of [`Self::links`] is made of.

@@ -8,8 +8,10 @@ mod backend;
 mod book;
 mod clock;
 mod commands;
+mod comments;
 mod commissioning;
 mod demo;
+mod documents;
 mod exit;
 mod figures;
 mod filed;
@@ -23,6 +25,7 @@ mod reload;
 mod reports;
 mod runtime;
 mod service;
+mod template;
 mod weather;
 
 use std::io::IsTerminal as _;
@@ -104,8 +107,13 @@ enum Command {
         #[command(subcommand)]
         what: commands::meter::What,
     },
-    /// Write the annual monitoring report and the structured monthly file
+    /// Write the documents that the project's scheme asks for, and the structured monthly file
     Report(ReportArgs),
+    /// Comments of people on the sections of a report
+    Comment {
+        #[command(subcommand)]
+        what: commands::comment::CommentWhat,
+    },
     /// Write the report on the monitoring system, which goes with the first annual report
     SystemReport(SystemReportArgs),
     /// Run the demonstration portfolio on simulated meters
@@ -287,8 +295,12 @@ struct ReportArgs {
     config: ConfigArg,
     #[arg(long, value_parser = parse_project)]
     project: ProjectId,
+    /// The year that the report is about; a campaign's report needs none
     #[arg(long)]
-    year: i32,
+    year: Option<i32>,
+    /// One document: annual, system, indicators or campaign (default: those that the project's scheme asks for)
+    #[arg(long, value_parser = parse_document)]
+    document: Option<analytics::scheme::ReportKind>,
     /// Folder for the files (default: where the pages list reports, see [reports] in the installation file)
     #[arg(long)]
     out: Option<PathBuf>,
@@ -351,6 +363,11 @@ fn parse_project(text: &str) -> Result<ProjectId, model::IdError> {
     ProjectId::new(text)
 }
 
+fn parse_document(text: &str) -> Result<analytics::scheme::ReportKind, String> {
+    analytics::scheme::ReportKind::parse(text)
+        .ok_or_else(|| "no document; write annual, system, indicators or campaign".to_owned())
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
@@ -395,6 +412,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Counter { what } => commands::counter::counter(&what),
         Command::Meter { what } => commands::meter::meter(&what),
         Command::Report(args) => commands::report::report(&args),
+        Command::Comment { what } => commands::comment::comment(&what),
         Command::SystemReport(args) => commands::system_report::system_report(&args),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) => commands::bench::bench(&args.dir),

@@ -111,7 +111,7 @@ fn acts(context: &Context<'_>, meter: &MeterYear) -> Block {
     context.table(caption, &columns, rows)
 }
 
-fn words(context: &Context<'_>, meter: &MeterYear, act: &MeterAct) -> String {
+pub(super) fn words(context: &Context<'_>, meter: &MeterYear, act: &MeterAct) -> String {
     let unit = meter_unit(&meter.meter);
     let maybe =
         |total: Option<i64>| total.map_or_else(|| context.t("record.unknown"), |t| energy(context, meter, t));

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as Stopwatch};
 
+use analytics::scheme::ReportKind;
 use analytics::series::{Accumulator, SeriesSettings};
 use anyhow::Context;
 use chrono::NaiveDate;
@@ -22,6 +23,7 @@ use crate::commands::bench_mqtt;
 use crate::commands::import::{import_bills_into, import_project_into, import_temperatures_into};
 use crate::commands::run::block_on;
 use crate::demo::{Demo, FieldPorts};
+use crate::documents::{self, Dress};
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::{figures, reports};
@@ -231,20 +233,20 @@ async fn report(dir: &Path) -> Result<(), Failure> {
         "\nreplay of the demonstration: {count} readings in {took:.2} s = {:.0} readings/s",
         count as f64 / took
     );
+    let dress = Dress::of(&installation, "it");
     for (id, year) in demo.report_years() {
         let project = figures::project(&store, catalog, &id)?;
         let until = figures::until(year, today);
         let begun = Stopwatch::now();
-        let computed = figures::project_year(&store, &installation, &project, year, until)?;
+        let computed = figures::with_beside(&store, &installation, &project, year, until)?;
         let figures_took = begun.elapsed();
         let begun = Stopwatch::now();
-        let written =
-            dashboards::annual_report(&computed, &catalog.texts("it")).map_err(anyhow::Error::from)?;
+        let written = documents::of_year(&computed, &[ReportKind::Annual], &dress)?;
         let render_took = begun.elapsed();
         reports::write_all(&dir.join("out"), &written)?;
         println!(
-            "report {id} {year}: figures from {} readings {} ms, PDF+XLSX+CSV+JSON {} ms",
-            computed.provenance.readings,
+            "report {id} {year}: figures of two years from {} readings {} ms, PDF+XLSX+CSV+XML+JSON {} ms",
+            computed.year.provenance.readings,
             figures_took.as_millis(),
             render_took.as_millis()
         );

@@ -6,6 +6,7 @@ pub(crate) mod bench;
 pub(crate) mod bench_mqtt;
 pub(crate) mod catalog;
 pub(crate) mod check;
+pub(crate) mod comment;
 pub(crate) mod counter;
 pub(crate) mod demo;
 pub(crate) mod import;
