@@ -76,7 +76,7 @@ pub(crate) fn of_campaign(
     let events = project.events();
     let (Some(from), Some(last)) = (events.get(&Event::TermFrom), events.get(&Event::TermTo)) else {
         return Err(Failure::bad_input(format!(
-            "project {} states no first and last day of its campaign; add term_from and term_to to its file",
+            "project {} states no first and last day of its campaign; add term_from and term_to under [grant.dates] of its file",
             project.id
         )));
     };

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as Stopwatch};
 
@@ -35,6 +36,8 @@ const INGEST_READINGS: usize = 2_000_000;
 const INGEST_SOURCES: usize = 32;
 const COUNTERS: usize = 100;
 const YEARS: i64 = 5;
+/// Reports of the measurement of many.
+const REPORTS: usize = 1_000;
 /// Meters of the memory measurement, ten to a gateway.
 const METERS: usize = 50;
 const METERS_PER_GATEWAY: u8 = 10;
@@ -251,7 +254,57 @@ async fn report(dir: &Path) -> Result<(), Failure> {
             render_took.as_millis()
         );
     }
+    many(&store, &installation, &demo, today, &dress)?;
     store.close();
+    Ok(())
+}
+
+/// Reports of as many projects as a region has, made as `report` makes them, on two threads; nothing is kept.
+fn many(
+    store: &Store,
+    installation: &Installation,
+    demo: &Demo,
+    today: NaiveDate,
+    dress: &Dress,
+) -> Result<(), Failure> {
+    let years = demo.report_years();
+    let next = AtomicUsize::new(0);
+    let bytes = AtomicUsize::new(0);
+    let resident = Mutex::new(Vec::new());
+    let begun = Stopwatch::now();
+    let work = || -> Result<(), Failure> {
+        loop {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            if REPORTS <= n {
+                return Ok(());
+            }
+            let (id, year) = &years[n % years.len()];
+            let project = figures::project(store, &installation.catalog, id)?;
+            let until = figures::until(*year, today);
+            let gathered = figures::with_beside(store, installation, &project, *year, until)?;
+            let files = documents::of_year(&gathered, &[ReportKind::Annual], dress)?;
+            bytes.fetch_add(files.iter().map(|f| f.bytes.len()).sum(), Ordering::Relaxed);
+            if (n + 1) % (REPORTS / 5) == 0 {
+                crate::runtime::lock(&resident).push(resident_kib(std::process::id())?);
+            }
+        }
+    };
+    std::thread::scope(|threads| -> Result<(), Failure> {
+        let other = threads.spawn(work);
+        work()?;
+        other.join().map_err(|_| anyhow::anyhow!("making reports panicked"))?
+    })?;
+    let took = begun.elapsed().as_secs_f64();
+    let resident: Vec<String> = std::mem::take(&mut *crate::runtime::lock(&resident))
+        .into_iter()
+        .map(|kib| format!("{:.0}", f64::from(kib) / 1000.0 * 1.024))
+        .collect();
+    println!(
+        "\n{REPORTS} annual reports, figures of two years each, on two threads: {took:.0} s = {:.0} ms each, {} MB of files",
+        took * 1000.0 / REPORTS as f64,
+        bytes.into_inner() / 1_000_000
+    );
+    println!("  resident memory after each fifth: {} MB", resident.join(", "));
     Ok(())
 }
 

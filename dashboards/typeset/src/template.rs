@@ -18,7 +18,7 @@ pub const PICTURE_BYTES_MAX: usize = 1024 * 1024;
 const FORBIDDEN: [&str; 2] = ["eval", "plugin"];
 
 /// A checked template with its pictures.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Template {
     pub(crate) source: Source,
     pub(crate) pictures: Vec<(FileId, Bytes)>,
@@ -41,6 +41,12 @@ pub enum TemplateError {
     Forbidden { line: usize, word: String },
     #[error("a sample document could not be set with it: {0}")]
     Sample(#[source] TypesetError),
+}
+
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        self.source.text() == other.source.text() && self.pictures == other.pictures
+    }
 }
 
 impl Template {
