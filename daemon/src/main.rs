@@ -353,6 +353,9 @@ struct BenchArgs {
     /// Folder for the benchmark's store; on the disk to be measured
     #[arg(long, default_value = "bench-data")]
     dir: PathBuf,
+    /// Only this part
+    #[arg(long, value_parser = commands::bench::PARTS)]
+    only: Option<String>,
 }
 
 fn parse_meter(text: &str) -> Result<MeterId, model::IdError> {
@@ -415,6 +418,6 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Comment { what } => commands::comment::comment(&what),
         Command::SystemReport(args) => commands::system_report::system_report(&args),
         Command::Demo(args) => commands::demo::demo(&args),
-        Command::Bench(args) => commands::bench::bench(&args.dir),
+        Command::Bench(args) => commands::bench::bench(&args.dir, args.only.as_deref()),
     }
 }

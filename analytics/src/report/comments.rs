@@ -171,7 +171,7 @@ fn savings(context: &Context<'_>) -> Vec<String> {
         context.year.meters.iter().filter(|m| 0 < m.totals.compared_months && m.meter.role != MeterRole::Sub)
     {
         let t = &meter.totals;
-        if !(0.0 < t.adjusted_baseline) {
+        if t.adjusted_baseline <= 0.0 {
             continue;
         }
         let show = |v: f64| context.format.quantity(Some(v.abs()), ENERGY_DECIMALS, meter_unit(&meter.meter));

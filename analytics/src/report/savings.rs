@@ -198,10 +198,10 @@ pub(super) fn remarks(context: &Context<'_>) -> Vec<Block> {
 
 /// A saving as it grew through the year, against its target. `None` for what does not add up, or was never known.
 fn course(context: &Context<'_>, kpi: &KpiResult) -> Option<Chart> {
-    let adds_up = match kpi.definition.measure {
-        KpiMeasure::FinalEnergySaved | KpiMeasure::PrimaryEnergySaved | KpiMeasure::Co2Avoided => true,
-        _ => false,
-    };
+    let adds_up = matches!(
+        kpi.definition.measure,
+        KpiMeasure::FinalEnergySaved | KpiMeasure::PrimaryEnergySaved | KpiMeasure::Co2Avoided
+    );
     let course = context.beside.courses.iter().find(|c| c.code == kpi.definition.code).filter(|_| adds_up)?;
     let pick = |of: fn(&CoursePoint) -> Option<f64>| -> Vec<Option<f64>> {
         course.points.iter().map(|p| p.as_ref().and_then(of)).collect()

@@ -42,7 +42,10 @@ const REPORTS: usize = 1_000;
 const METERS: usize = 50;
 const METERS_PER_GATEWAY: u8 = 10;
 
-pub(crate) fn bench(dir: &Path) -> Result<Exit, Failure> {
+/// What can be asked for by itself.
+pub(crate) const PARTS: [&str; 5] = ["ingest", "mqtt", "months", "report", "memory"];
+
+pub(crate) fn bench(dir: &Path, only: Option<&str>) -> Result<Exit, Failure> {
     if dir.exists() {
         return Err(Failure::bad_input(format!(
             "{} exists; remove it or name another folder: the benchmark fills and removes it",
@@ -52,12 +55,24 @@ pub(crate) fn bench(dir: &Path) -> Result<Exit, Failure> {
     fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     println!("profile: {}", if cfg!(debug_assertions) { "dev" } else { "release" });
     let done = block_on(async {
-        ingest(&dir.join("sweeps"), 10).await?;
-        ingest(&dir.join("singles"), 1).await?;
-        bench_mqtt::mqtt(&dir.join("mqtt")).await?;
-        months();
-        report(&dir.join("report")).await?;
-        memory(&dir.join("memory")).await
+        let asked = |part: &str| only.is_none_or(|only| only == part);
+        if asked("ingest") {
+            ingest(&dir.join("sweeps"), 10).await?;
+            ingest(&dir.join("singles"), 1).await?;
+        }
+        if asked("mqtt") {
+            bench_mqtt::mqtt(&dir.join("mqtt")).await?;
+        }
+        if asked("months") {
+            months();
+        }
+        if asked("report") {
+            report(&dir.join("report")).await?;
+        }
+        if asked("memory") {
+            memory(&dir.join("memory")).await?;
+        }
+        Ok(())
     });
     fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     done.map(|()| Exit::OK)

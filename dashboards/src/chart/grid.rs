@@ -12,8 +12,6 @@ const HEAD: f64 = 22.0;
 const ROW: f64 = 26.0;
 /// The narrow cells' own size.
 const CELL_TEXT: f64 = 9.5;
-/// The darkest cell's shade: text stays readable on it.
-const DARKEST: f64 = 1.0;
 
 pub(super) fn draw(style: &ChartStyle, labels: &[String], rows: &[NamedValues]) -> Drawing {
     let mut drawing = Drawing::new(style, HEAD + ROW * rows.len().max(1) as f64 + 4.0);
@@ -33,7 +31,7 @@ pub(super) fn draw(style: &ChartStyle, labels: &[String], rows: &[NamedValues]) 
             match row.values.get(i).copied().flatten().filter(|v| v.is_finite()) {
                 None => drawing.rect(x, y, cell, ROW - 2.0, Fill::Gap),
                 Some(value) => {
-                    let share = if 0.0 < high { (value / high).clamp(0.0, 1.0) * DARKEST } else { 0.0 };
+                    let share = if 0.0 < high { (value / high).clamp(0.0, 1.0) } else { 0.0 };
                     drawing.shade(x, y, cell, ROW - 2.0, share);
                     let text = style.numbers.number(value, decimals).unwrap_or_default();
                     drawing.text(x + cell / 2.0, y + 15.5, Anchor::Middle, CELL_TEXT, &text);
