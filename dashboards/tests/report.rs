@@ -382,7 +382,7 @@ fn what_stands_beside_the_year_is_told() {
             "Modelli di riferimento cambiati: Caldaia scuola Nord.",
             "Fattori di conversione: gli stessi (D.M. 26/06/2015 ed ENEA/CTI).",
             "Rilievi nuovi\nSottocentrale palestra:",
-            "Rilievi non più presenti\nPompe circuito radiatori: the total stood still",
+            "Rilievi non più presenti\nPompe circuito radiatori luglio 2024: the total stood still",
             "Caldaia scuola Nord | gas-1 | 00881234567890 | SN-gas-1-004711 | B | 30 Smc/h | –",
         ],
     );
