@@ -63,7 +63,9 @@ fn reports_are_whole(folder: &Path) {
     for kind in KINDS {
         let of_kind: Vec<_> = files.iter().filter(|f| f.extension().is_some_and(|e| e == kind)).collect();
         // Beside the annual report a scheme may ask for other documents.
-        let annual = |f: &&&PathBuf| f.file_name().is_some_and(|n| n.to_string_lossy().starts_with("relazione-annuale"));
+        let annual = |f: &&&PathBuf| {
+            f.file_name().is_some_and(|n| n.to_string_lossy().starts_with("relazione-annuale"))
+        };
         let of_kind: Vec<_> =
             if kind == "pdf" { of_kind.iter().filter(annual).copied().collect() } else { of_kind };
         // Of the CSV there are two: one for the office, one for programs.

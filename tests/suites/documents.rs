@@ -28,7 +28,8 @@ fn tool(program: &str, arguments: &[&str], file: &Path) -> String {
         "pdftotext" => output,
         _ => Command::new(program).args(arguments).arg(file).output(),
     };
-    let output = output.unwrap_or_else(|e| panic!("{program} could not be started ({e}); `make test` installs it"));
+    let output =
+        output.unwrap_or_else(|e| panic!("{program} could not be started ({e}); `make test` installs it"));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let wrong = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {}: {said}{wrong}", file.display());
@@ -54,7 +55,11 @@ fn pdfs(folder: &Path) -> Vec<PathBuf> {
 
 /// Archival, tagged, with its fonts and files inside, and without a picture that says nothing.
 fn is_sound(file: &Path) {
-    assert!(tool("qpdf", &["--check"], file).contains("No syntax or stream encoding errors"), "{}", file.display());
+    assert!(
+        tool("qpdf", &["--check"], file).contains("No syntax or stream encoding errors"),
+        "{}",
+        file.display()
+    );
     let info = tool("pdfinfo", &[], file);
     assert!(info.contains("Tagged:          yes") && info.contains("A4)"), "{}: {info}", file.display());
     let meta = tool("pdfinfo", &["-meta"], file);
@@ -70,7 +75,8 @@ fn is_sound(file: &Path) {
     let expected = if annual { "3 embedded files" } else { "0 embedded files" };
     assert!(inside.starts_with(expected), "{}: {inside}", file.display());
     let structure = tool("pdfinfo", &["-struct"], file);
-    let tags: &[&str] = if annual { &["Figure", "Table", "TH", "H1", "Caption", "L"] } else { &["Table", "TH", "H1"] };
+    let tags: &[&str] =
+        if annual { &["Figure", "Table", "TH", "H1", "Caption", "L"] } else { &["Table", "TH", "H1"] };
     for tag in tags {
         assert!(structure.lines().any(|l| l.trim().starts_with(tag)), "{}: no {tag}", file.display());
     }
@@ -172,16 +178,21 @@ fn an_english_edition(config: &str, folder: &Path) {
 fn a_comment_is_printed_with_its_author(config: &str, folder: &Path) {
     let on = ["--config", config, "--project", "scuola-primaria", "--year", "2025"];
     let comment = |what: &str, more: &[&str]| consuntivo(&[&["comment", what][..], &on, more].concat());
-    let words_of = ["--section", "savings", "--author", "A. Rossi", "--text", "Aule aperte il sabato: #panic()"];
+    let words_of =
+        ["--section", "savings", "--author", "A. Rossi", "--text", "Aule aperte il sabato: #panic()"];
     assert_eq!(comment("set", &words_of).0, 0);
     assert!(comment("list", &[]).1.contains("savings: A. Rossi"));
     let out = folder.join("commented");
     assert_eq!(report(config, &out, &["--document", "annual"]).0, 0);
     let text = words(&out.join("relazione-annuale-2025.pdf"));
-    assert!(text.contains("Commento di A. Rossi") && text.contains("Aule aperte il sabato: #panic()"), "{text}");
+    assert!(
+        text.contains("Commento di A. Rossi") && text.contains("Aule aperte il sabato: #panic()"),
+        "{text}"
+    );
     assert_eq!(comment("remove", &["--section", "savings", "--author", "A. Rossi"]).0, 0);
     assert_eq!(comment("remove", &["--section", "savings", "--author", "A. Rossi"]).0, 6);
-    let (code, said) = comment("set", &["--section", "weather", "--author", "A", "--text", &"x".repeat(5_000)]);
+    let (code, said) =
+        comment("set", &["--section", "weather", "--author", "A", "--text", &"x".repeat(5_000)]);
     assert!(code == 6 && said.contains("4000"), "{code} {said}");
 }
 
@@ -191,7 +202,8 @@ fn another_template(data: &Path, folder: &Path) {
     let bundled = repo::text("dashboards/typeset/src/template.typ").expect("the template is text");
     let text = fs::read_to_string(data.join("consuntivo.toml")).expect("the installation file");
     let config = data.join("own.toml");
-    fs::write(&config, text.replace("[reports]\n", "[reports]\ntemplate_dir = \"template\"\n")).expect("written");
+    fs::write(&config, text.replace("[reports]\n", "[reports]\ntemplate_dir = \"template\"\n"))
+        .expect("written");
     let config = config.to_str().expect("a plain path");
     let write = |text: String| fs::write(own.join("template.typ"), text).expect("written");
     write(bundled.replace("// First page.", "[Carta intestata del Comune]"));

@@ -188,7 +188,8 @@ fn measured(context: &Context<'_>, campaign: &Campaign) -> Section {
 
 /// What the audit declares of the measures it proposes; expected, never measured. A limit of the scheme is no forecast.
 fn potential(context: &Context<'_>) -> Section {
-    let stated: Vec<_> = context.year.kpis.iter().filter(|k| k.target.is_some() && k.target_source.is_some()).collect();
+    let stated: Vec<_> =
+        context.year.kpis.iter().filter(|k| k.target.is_some() && k.target_source.is_some()).collect();
     if stated.is_empty() {
         let text = context.t("campaign.no_potential");
         return context

@@ -11,7 +11,7 @@ const NAMES: f64 = 88.0;
 const HEAD: f64 = 22.0;
 const ROW: f64 = 26.0;
 /// The narrow cells' own size.
-const CELL_TEXT: f64 = 9.5;
+const CELL_TEXT: f64 = 10.5;
 
 pub(super) fn draw(style: &ChartStyle, labels: &[String], rows: &[NamedValues]) -> Drawing {
     let mut drawing = Drawing::new(style, HEAD + ROW * rows.len().max(1) as f64 + 4.0);
