@@ -1,8 +1,10 @@
-//! *Fascicolo di progetto*: everything about one project in a folder, with an index and a manifest of hashes.
+//! *Fascicolo di progetto*: everything about one project in a folder or a ZIP file, with an index and a manifest of
+//! hashes.
 //!
 //! Must never: leave something out in silence, or write a file whose hash is not in the manifest.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -62,6 +64,42 @@ pub(crate) fn write(
         );
         return Err(Failure::bad_input(says));
     }
+    let pieces = gathered(store, installation, project, now)?;
+    let count = pieces.len();
+    for piece in pieces {
+        put(out, &piece.path, piece.bytes)?;
+    }
+    Ok(count)
+}
+
+/// The same bundle as one ZIP file, below a folder of the project's name; the same bytes for the same content and instant.
+pub(crate) fn zipped(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    now: Instant,
+) -> anyhow::Result<RenderedFile> {
+    let stem = format!("fascicolo-{}", project.id);
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    // Entries without a time of their own: 1 January 1980.
+    let plain = zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
+    for piece in gathered(store, installation, project, now)? {
+        let bytes = u64::try_from(piece.bytes.len())?;
+        anyhow::ensure!(bytes < u64::from(u32::MAX), "{} is too large for a ZIP file", piece.path);
+        archive.start_file(format!("{stem}/{}", piece.path), plain)?;
+        archive.write_all(&piece.bytes)?;
+    }
+    let bytes = archive.finish()?.into_inner();
+    Ok(RenderedFile { name: format!("{stem}.zip"), mime: "application/zip", bytes })
+}
+
+/// Every file of the bundle in order of path, the manifest last: a bundle with a manifest is whole.
+fn gathered(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    now: Instant,
+) -> anyhow::Result<Vec<Piece>> {
     let mut bundle = Bundle { pieces: Vec::new() };
     add_project(store, installation, project, &mut bundle, now)?;
     add_documents(store, project, &mut bundle)?;
@@ -70,20 +108,19 @@ pub(crate) fn write(
     add_audit(store, &mut bundle)?;
     let index = index(project, &bundle, now);
     bundle.add("INDICE.txt".to_owned(), index.into_bytes(), "questo indice")?;
-    bundle.pieces.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut pieces = bundle.pieces;
+    pieces.sort_by(|a, b| a.path.cmp(&b.path));
     let mut manifest = String::new();
-    for piece in &bundle.pieces {
+    for piece in &pieces {
         // Two blanks: binary or text alike, as sha256sum writes and reads it.
-        writeln!(manifest, "{}  {}", reports::sha256(&piece.bytes), piece.path)
-            .map_err(anyhow::Error::from)?;
+        writeln!(manifest, "{}  {}", reports::sha256(&piece.bytes), piece.path)?;
     }
-    let count = bundle.pieces.len() + 1;
-    for piece in bundle.pieces {
-        put(out, &piece.path, piece.bytes)?;
-    }
-    // Last: a bundle with a manifest is whole.
-    put(out, MANIFEST, manifest.into_bytes())?;
-    Ok(count)
+    pieces.push(Piece {
+        path: MANIFEST.to_owned(),
+        bytes: manifest.into_bytes(),
+        says: "questi hash".to_owned(),
+    });
+    Ok(pieces)
 }
 
 fn put(out: &Path, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
