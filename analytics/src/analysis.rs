@@ -16,6 +16,7 @@ use crate::baseline::fit::{Fit, Prediction, student};
 use crate::degree_days::DailyMeans;
 
 mod choose;
+pub mod project;
 mod rules;
 mod screen;
 
@@ -184,7 +185,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         }
         let prediction = fit.predict(&reporting_data);
         let compared = compare(&prediction, &reporting, question.confidence);
-        findings.extend(unseen(question, fit, &reporting_data));
+        findings.extend(unseen(question.subject, fit, &reporting_data));
         let points = breaks::points(fit, &reporting_data);
         let found = breaks::find(&points, fit.freedom);
         findings.extend(found.map(|found| breaks::finding(&found, question.subject, "reporting")));
@@ -208,7 +209,8 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
 }
 
 /// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.
-fn unseen(question: &Question<'_>, fit: &Fit, reporting: &Data) -> Vec<Finding> {
+#[must_use]
+pub fn unseen(subject: &str, fit: &Fit, reporting: &Data) -> Vec<Finding> {
     let Some(met) = fit.experience else { return Vec::new() };
     let (heating, cooling) = met.unseen(reporting, reporting.rows());
     let finding = |term: &'static str, balance_c: f64, beyond: f64| {
@@ -217,7 +219,7 @@ fn unseen(question: &Question<'_>, fit: &Fit, reporting: &Data) -> Vec<Finding> 
              met: what the building uses in such weather is not known, and the band is wide for it"
         );
         let rule = "ASHRAE Guideline 14-2014: a model holds within the range of its baseline's conditions";
-        Finding::new("fit.unseen_weather", Severity::Caution, question.subject, says, rule)
+        Finding::new("fit.unseen_weather", Severity::Caution, subject, says, rule)
             .with("term", term)
             .with("balance_c", balance_c)
             .with("degree_days", format!("{beyond:.0}"))

@@ -154,25 +154,25 @@ fn meter(laws: &Laws, coming: &Coming, months: &[Month]) -> Option<MeterComing> 
         return Some(MeterComing::default());
     };
     let (from, to) = (first.first_day(), last.end_day());
+    let by_person: f64 = laws.adjustments.iter().map(|a| a.within(from, to)).sum();
     let baseline = |of: &DailyMeans| match laws.baseline.as_deref() {
-        Some(law) => savings::expected(law, of, from, to).map(|e| e.energy),
-        None => Some(0.0),
+        Some(law) => savings::expected(law, of, from, to).map(|e| e.energy + by_person),
+        None => Some(by_person),
     };
     let mut out = MeterComing::default();
     match Use::of(laws)? {
         Use::Law(law) => {
-            let (mut days, mut degree_days, mut n) = (0.0, 0.0, 0.0);
+            let (mut half_widths, mut n) = (0.0, 0.0);
             for (year, weather) in coming.scenarios() {
                 let Some(used) = savings::expected(law, weather, from, to) else { continue };
                 let Some(before) = baseline(weather) else { continue };
                 out.used.insert(year, used.energy);
                 out.avoided.insert(year, before - used.energy);
-                days += used.days;
-                degree_days += used.degree_days;
+                half_widths += savings::half_width(&used);
                 n += 1.0;
             }
             if 0.0 < n {
-                out.half_width = savings::half_width(law, days / n, degree_days / n);
+                out.half_width = half_widths / n;
             }
         }
         Use::Share { share, half_width_per_energy } => {

@@ -263,7 +263,13 @@ impl Fit {
     /// The energy of some rows together: their common model error is counted once, as it falls on all of them alike.
     #[must_use]
     pub fn predict_rows(&self, data: &Data, rows: &[Row]) -> Prediction {
-        let days: f64 = rows.iter().map(|r| r.days).sum();
+        self.predict_parts(&[Part { data, rows, share: 1.0, heating_scale: 1.0 }])
+    }
+
+    /// The energy of parts together, each counted with its share: of a mean of years each has its part of one.
+    #[must_use]
+    pub fn predict_parts(&self, parts: &[Part<'_>]) -> Prediction {
+        let days: f64 = parts.iter().map(Part::days).sum();
         let mut sum = Prediction {
             energy: 0.0,
             days,
@@ -277,11 +283,14 @@ impl Fit {
         for member in &self.members {
             let (mut heating, mut cooling, mut noisy_days) = (0.0, 0.0, 0.0);
             let (w, m) = (member.weight, &member.model);
-            for row in rows {
-                let (h, c) = m.degree_days_per_day(data, row);
-                heating += row.days * h;
-                cooling += row.days * c;
-                noisy_days += member.scatter.days(row, m.energy_of(row.days, h, c));
+            for part in parts {
+                for row in part.rows {
+                    let (h, c) = m.degree_days_per_day(part.data, row);
+                    let h = h * part.heating_scale;
+                    heating += part.share * row.days * h;
+                    cooling += part.share * row.days * c;
+                    noisy_days += part.share * member.scatter.days(row, m.energy_of(row.days, h, c));
+                }
             }
             let heat = m.heating_per_degree_day * heating;
             let cool = m.cooling_per_degree_day * cooling;
@@ -298,8 +307,26 @@ impl Fit {
             // Members that disagree are part of what is not known.
             sum.model_variance += (squares - sum.energy * sum.energy).max(0.0);
         }
-        sum.model_variance += self.experience.map_or(0.0, |met| met.variance(data, rows));
+        let unseen = |met: Experience| parts.iter().map(|p| p.share * met.variance(p.data, p.rows)).sum();
+        sum.model_variance += self.experience.map_or(0.0, unseen);
         sum
+    }
+}
+
+/// Rows that are predicted together with others.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    pub data: &'a Data,
+    pub rows: &'a [Row],
+    /// How much of it counts.
+    pub share: f64,
+    /// What its heating degree days are multiplied by.
+    pub heating_scale: f64,
+}
+
+impl Part<'_> {
+    fn days(&self) -> f64 {
+        self.share * self.rows.iter().map(|r| r.days).sum::<f64>()
     }
 }
 
