@@ -149,16 +149,18 @@ impl<'a> Weather<'a> {
     fn bounds(&self, law: &Fit) -> (f64, f64) {
         let days = (self.to - self.from).num_days() as f64;
         let (mut least, mut most) = (0.0, 0.0);
+        let row = self.coldest.rows().first();
         for member in &law.members {
             let model = &member.model;
             let (heating, cooling) = self.degree_days(model);
-            least += member.weight * model.base_per_day * days;
-            most += member.weight * model.base_per_day * days;
+            let weight = member.weight * row.map_or(1.0, |row| member.kept(row).0);
+            least += weight * model.base_per_day * days;
+            most += weight * model.base_per_day * days;
             for (slope, (mild, extreme)) in
                 [(model.heating_per_degree_day, heating), (model.cooling_per_degree_day, cooling)]
             {
-                least += member.weight * (slope * mild).min(slope * extreme);
-                most += member.weight * (slope * mild).max(slope * extreme);
+                least += weight * (slope * mild).min(slope * extreme);
+                most += weight * (slope * mild).max(slope * extreme);
             }
         }
         (least, most)

@@ -22,6 +22,7 @@ use store::engine::Readings;
 use store::{Store, Tallies, Tally};
 
 use crate::acts;
+use crate::adjustments;
 use crate::baselines;
 use crate::exit::Failure;
 use crate::filed;
@@ -160,6 +161,7 @@ pub(crate) fn with_input<R>(
         places: places(catalog, project),
         catalog: digest,
         frozen: baselines::accepted(store, &project.id)?,
+        adjustments: adjustments::of_project(store, &project.id)?,
     };
     Ok(f(&input))
 }

@@ -118,3 +118,6 @@ fn doubt(
     let warmest = under(&temperatures.mirrored().coldest(spans()).mirrored());
     Some(WeatherDoubt { coldest, warmest })
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,6 +138,7 @@ pub fn member(data: &Data, model: Model, parameters: f64) -> Member {
         inflation: inflation(data, &model),
         leverage: leverage(data, &model),
         scatter: Scatter::Days,
+        closure: None,
     }
 }
 

@@ -138,6 +138,11 @@ fn fit(c: &mut Canon, law: &Fit) {
         c.real(model.cooling_per_degree_day);
         c.maybe(model.cooling_balance_c, Canon::real);
         c.real(member.variance_per_day * member.inflation);
+        c.maybe(member.closure, |c, closure| {
+            c.whole(i64::from(closure.from));
+            c.whole(i64::from(closure.days));
+            c.real(closure.left);
+        });
         member.leverage.0.iter().flatten().for_each(|x| c.real(*x));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Must never: hold a figure that was copied from the output of the code under test.
 
+mod adjustments;
 mod conservative;
 mod counters;
 mod figures;
@@ -100,6 +101,7 @@ struct Case {
     places: Vec<(Place, ZoneRules)>,
     meters: Vec<MeterInput>,
     frozen: Vec<laws::Frozen>,
+    adjustments: Vec<Adjustment>,
 }
 
 impl Case {
@@ -115,6 +117,7 @@ impl Case {
             places: Vec::new(),
             meters: Vec::new(),
             frozen: Vec::new(),
+            adjustments: Vec::new(),
         };
         let gas = facts("gas", Carrier::NaturalGas, Direction::Import, MeterRole::Compared);
         case.add(gas, series(BaseUnit::Litre, gas_litres, |d| share * gas_litres(d)));
@@ -148,6 +151,7 @@ impl Case {
             places: self.places.clone(),
             catalog: Digest([7; 32]),
             frozen: self.frozen.clone(),
+            adjustments: self.adjustments.clone(),
         })
     }
 }

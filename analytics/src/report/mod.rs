@@ -10,6 +10,7 @@ pub mod format;
 pub mod structured;
 pub mod system;
 
+mod adjustments;
 mod annex;
 mod baseline;
 mod buildings;
