@@ -14,7 +14,7 @@ use crate::balance::BalanceYear;
 use crate::counter::Decision;
 use crate::degree_days::fill::Filling;
 use crate::factors::{FactorSet, FactorUse};
-use crate::places::Place;
+use crate::places::{Place, ZoneRules};
 use crate::scheme::{KpiDefinition, Scheme};
 
 /// Everything computed for a project and a calendar year.
@@ -80,6 +80,8 @@ pub struct WeatherPeriod {
 #[derive(Debug, Clone, PartialEq)]
 pub struct LegalDegreeDays {
     pub place: Place,
+    /// What the law says of its zone.
+    pub rules: ZoneRules,
     /// K·d of the days of the season within the baseline period, and within the year up to `until`; missing days at the
     /// mean of the others. `None` where less than 90 % of the days are known.
     pub baseline: Option<f64>,

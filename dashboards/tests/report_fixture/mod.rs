@@ -607,6 +607,12 @@ fn weather() -> YearWeather {
                 zone: ClimaticZone::E,
                 degree_days: 2617,
             },
+            rules: analytics::places::ZoneRules {
+                zone: ClimaticZone::E,
+                above: Some(2100),
+                up_to: Some(3000),
+                season: None,
+            },
             baseline: Some(2401.5),
             year: None,
         }],
