@@ -19,6 +19,8 @@ use crate::result::{MeterYear, MonthReadings, ProjectYear};
 use crate::scheme::Scheme;
 use crate::series::DatedFinding;
 
+pub use course::{CoursePoint, KpiCourse, course};
+
 /// Version of the computing rules; changes whenever the same inputs may give another figure.
 pub const RULES: &str = "4";
 
@@ -104,11 +106,17 @@ impl MeterInput {
 
 mod acts;
 mod adjustments;
+mod course;
 mod digest;
 pub mod laws;
 pub(crate) mod meter;
 mod months;
 mod weather;
+
+/// The station's days, filled from the neighbour where one is named.
+pub(crate) fn temperatures(input: &YearInput<'_>) -> crate::degree_days::DailyMeans {
+    weather::temperatures(input).0
+}
 
 /// All figures of the year. Never fails: what cannot be said is `None` and has a finding.
 ///

@@ -79,6 +79,8 @@ pub struct WebSettings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportSettings {
     pub dir: PathBuf,
+    /// A folder with a template of documents that stands in place of the program's own.
+    pub template_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -246,10 +248,10 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         Some(table) => read_web(&table),
         None => Some(WebSettings { listen: DEFAULT_LISTEN }),
     };
-    let reports_dir = root.table_optional("reports").and_then(|table| {
-        let dir = table.text_optional("dir", FOLDER);
+    let (reports_dir, template_dir) = root.table_optional("reports").map_or((None, None), |table| {
+        let folders = (table.text_optional("dir", FOLDER), table.text_optional("template_dir", FOLDER));
         table.finish();
-        dir
+        folders
     });
     let store = match root.table_optional("store") {
         Some(table) => {
@@ -285,6 +287,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
             Some(dir) => base.join(dir),
             None => installation.data_dir.join("reports"),
         },
+        template_dir: template_dir.map(|dir| base.join(dir)),
     };
     Some(Settings {
         file: path.to_owned(),

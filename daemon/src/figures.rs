@@ -2,21 +2,25 @@
 //!
 //! Must never: compute a figure, or let a reading after the year change the figures of the year.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use analytics::evaluate::laws::{Laws, laws};
-use analytics::evaluate::{MeterInput, YearInput, evaluate};
+use analytics::evaluate::{MeterInput, YearInput, course, evaluate};
 use analytics::forecast::{Forecast, ForecastInput, forecast};
+use analytics::load::{LoadBuilder, LoadProfile};
 use analytics::places::{Place, ZoneRules};
+use analytics::report::beside::Beside;
 use analytics::result::{MonthReadings, ProjectYear};
 use analytics::series::DatedFinding;
+use analytics::signature::signatures;
 use anyhow::Context;
 use chrono::{Datelike, NaiveDate};
 use config::Catalog;
 use model::time::day_start;
 use model::{
-    BillQuality, BilledPeriod, DailyTemperature, Direction, Finding, MeterFacts, Month, Project, ProjectId,
-    SeriesKey, Severity, StationId,
+    BillQuality, BilledPeriod, DailyTemperature, Direction, Finding, MeterFacts, MeterRole, Month, Project,
+    ProjectId, Quality, SeriesKey, Severity, StationId, Value,
 };
 use store::engine::Readings;
 use store::{Store, Tallies, Tally};
@@ -24,6 +28,7 @@ use store::{Store, Tallies, Tally};
 use crate::acts;
 use crate::adjustments;
 use crate::baselines;
+use crate::comments;
 use crate::exit::Failure;
 use crate::filed;
 use crate::installation::Installation;
@@ -32,6 +37,9 @@ use crate::slots;
 
 /// The kind under which project files are kept in the store.
 pub(crate) const PROJECT_RECORD: &str = "project";
+
+/// Most load profiles of one report.
+const PROFILES_MAX: usize = 6;
 
 /// Every imported project, in order of id, and a finding for each record that this catalogue cannot read.
 pub(crate) fn projects(
@@ -102,6 +110,73 @@ pub(crate) fn project_year(
     until: NaiveDate,
 ) -> anyhow::Result<ProjectYear> {
     with_input(store, installation, project, year, until, evaluate)
+}
+
+/// A year's figures with what stands beside them in its report.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    pub(crate) year: ProjectYear,
+    pub(crate) beside: Beside,
+}
+
+/// [`project_year`] with the year before it, its course, its signatures and profiles, and people's comments.
+pub(crate) fn with_beside(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    number: i32,
+    until: NaiveDate,
+) -> anyhow::Result<Figures> {
+    let before = number - 1;
+    let has_former = Month::of(project.dates.completed).next().year <= before;
+    // The year before is read from the same journal at the same time, on the other core.
+    std::thread::scope(|threads| {
+        let former = has_former.then(|| {
+            threads.spawn(|| project_year(store, installation, project, before, self::until(before, until)))
+        });
+        let (year, courses, signatures) = with_input(store, installation, project, number, until, |input| {
+            let year = evaluate(input);
+            let signatures = signatures(input, &year);
+            (year, course(input), signatures)
+        })?;
+        let beside = Beside {
+            courses,
+            signatures,
+            profiles: profiles(store, installation, project, (number, until))?,
+            comments: comments::of_report(store, project, number)?,
+            former: match former.map(std::thread::ScopedJoinHandle::join) {
+                None => None,
+                Some(Ok(figures)) => Some(Box::new(figures?)),
+                Some(Err(_)) => anyhow::bail!("computing the year {before} panicked"),
+            },
+        };
+        Ok(Figures { year, beside })
+    })
+}
+
+/// The load profiles of the project's first meters that are no part of another: one pass over a year of readings each.
+fn profiles(
+    store: &Store,
+    installation: &Installation,
+    project: &Project,
+    (year, until): (i32, NaiveDate),
+) -> anyhow::Result<Vec<LoadProfile>> {
+    let first = NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or(until);
+    let (from, to) = (day_start(first, project.zone), day_start(until, project.zone));
+    let mut made = Vec::new();
+    for (_, meter) in project.meters().filter(|(_, m)| m.role != MeterRole::Sub).take(PROFILES_MAX) {
+        let mut builder = LoadBuilder::new(installation.series_settings(project, meter), from, to);
+        let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
+        store.for_each_reading(&key, Some(from), Some(to), &mut |reading| {
+            if let (true, Value::Total(total)) = (reading.quality != Quality::Implausible, reading.value) {
+                builder.push(reading.observed_at, total);
+            }
+            ControlFlow::Continue(())
+        })?;
+        made.push(builder.finish(meter.id.clone()));
+    }
+    made.retain(LoadProfile::is_whole);
+    Ok(made)
 }
 
 /// Gathers everything that the figures of a year depend on.

@@ -31,6 +31,8 @@ const NAMED_FILE_BYTES_MAX: u64 = 1_048_576;
 pub(crate) enum LoadError {
     /// The installation file, or a file of schemes, factors or texts.
     File(ConfigError),
+    /// The template of documents.
+    Template(crate::template::FolderError),
     /// Meter files, each with its reason.
     Meters(Vec<MeterFileError>),
 }
@@ -39,6 +41,7 @@ impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::File(error) => Self::new(Exit::BAD_INPUT, error),
+            LoadError::Template(error) => Self::new(Exit::BAD_INPUT, error),
             LoadError::Meters(errors) => {
                 let lines: Vec<String> = errors.iter().map(|error| format!("  {}", chain(error))).collect();
                 Self::bad_input(format!("the catalogue of meters cannot be used:\n{}", lines.join("\n")))
@@ -85,6 +88,8 @@ pub(crate) struct Installation {
     pub(crate) settings: Settings,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) models: Meters,
+    /// What documents are set with.
+    pub(crate) template: Arc<dashboards::Template>,
     /// What a person should look at although the files can be used.
     pub(crate) findings: Vec<Finding>,
     /// Of each link, what the files hold that its settings only name.
@@ -110,11 +115,14 @@ impl Installation {
         if !problems.is_empty() {
             return Err(LoadError::File(ConfigError::Problems { path: path.to_owned(), problems }));
         }
+        let template =
+            crate::template::load(settings.reports.template_dir.as_deref()).map_err(LoadError::Template)?;
         let mut installation = Self {
             named: settings.links.iter().map(|link| (link.id.clone(), named_digests(link))).collect(),
             settings,
             catalog: Arc::new(catalog),
             models,
+            template,
             findings,
         };
         let weather = crate::weather::check(&installation);
@@ -151,6 +159,7 @@ impl Installation {
         self.settings == other.settings
             && self.catalog.is_same(&other.catalog)
             && self.models.iter().eq(other.models.iter())
+            && *self.template == *other.template
             && self.named == other.named
     }
 

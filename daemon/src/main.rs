@@ -11,8 +11,10 @@ mod baselines;
 mod book;
 mod clock;
 mod commands;
+mod comments;
 mod commissioning;
 mod demo;
+mod documents;
 mod dossier;
 mod duties;
 mod engines;
@@ -38,6 +40,7 @@ mod runtime;
 mod service;
 mod slots;
 mod submissions;
+mod template;
 mod weather;
 
 use std::io::IsTerminal as _;
@@ -142,8 +145,13 @@ enum Command {
     Forecast(commands::forecast::ForecastArgs),
     /// The chain of a figure down to the readings
     Explain(commands::explain::ExplainArgs),
-    /// Write the annual monitoring report and the structured monthly file
+    /// Write the documents that the project's scheme asks for, and the structured monthly file
     Report(ReportArgs),
+    /// Comments of people on the sections of a report
+    Comment {
+        #[command(subcommand)]
+        what: commands::comment::CommentWhat,
+    },
     /// Write the report on the monitoring system, which goes with the first annual report
     SystemReport(SystemReportArgs),
     /// Look after the store: figures, verification, backup, restoration
@@ -408,8 +416,12 @@ struct ReportArgs {
     config: ConfigArg,
     #[arg(long, value_parser = parse_project)]
     project: ProjectId,
+    /// The year that the report is about; a campaign's report needs none
     #[arg(long)]
-    year: i32,
+    year: Option<i32>,
+    /// One document: annual, system, indicators or campaign (default: those that the project's scheme asks for)
+    #[arg(long, value_parser = parse_document)]
+    document: Option<analytics::scheme::ReportKind>,
     /// Folder for the files (default: where the pages list reports, see [reports] in the installation file)
     #[arg(long)]
     out: Option<PathBuf>,
@@ -489,6 +501,11 @@ fn parse_project(text: &str) -> Result<ProjectId, model::IdError> {
     ProjectId::new(text)
 }
 
+fn parse_document(text: &str) -> Result<analytics::scheme::ReportKind, String> {
+    analytics::scheme::ReportKind::parse(text)
+        .ok_or_else(|| "no document; write annual, system, indicators or campaign".to_owned())
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
@@ -540,6 +557,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Forecast(args) => commands::forecast::forecast(&args),
         Command::Explain(args) => commands::explain::explain(&args),
         Command::Report(args) => commands::report::report(&args),
+        Command::Comment { what } => commands::comment::comment(&what),
         Command::SystemReport(args) => commands::system_report::system_report(&args),
         Command::Store { what } => commands::store::store(&what),
         Command::Obligations(args) => commands::obligations::obligations(&args),

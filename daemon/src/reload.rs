@@ -131,6 +131,7 @@ fn refusals(error: &LoadError) -> Vec<Finding> {
             found
         }
         LoadError::File(error) => vec![unlocated(&chain(error))],
+        LoadError::Template(error) => vec![unlocated(&chain(error))],
         LoadError::Meters(errors) => errors.iter().map(|error| unlocated(&chain(error))).collect(),
     }
 }

@@ -17,4 +17,7 @@ pub mod routes;
 pub mod serve;
 pub mod structured;
 
-pub use render::{RenderError, RenderedFile, annual_report, annual_report_with, system_report};
+pub use render::{
+    Press, RenderError, RenderedFile, annual_report, campaign_report, indicator_sheet, system_report,
+};
+pub use typeset::{PICTURE_BYTES_MAX, PICTURES_MAX, TEMPLATE_BYTES_MAX, Template, TemplateError};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use typeset::{Attachment, Date, PdfJob};
 
 use crate::chart::{ChartStyle, svg};
-use crate::render::RenderError;
+use crate::render::{Press, RenderError};
 
 /// The bundled family, so that text in charts is embedded like all other text.
 const FONT: &str = "Libertinus Serif";
@@ -23,9 +23,10 @@ const FONT: &str = "Libertinus Serif";
 pub fn pdf(
     document: &Document,
     code: &str,
-    texts: &Texts,
+    press: &Press<'_>,
     attachments: Vec<Attachment>,
 ) -> Result<Vec<u8>, RenderError> {
+    let texts = press.texts;
     let mut charts = Vec::new();
     let sections: Vec<Value> = document
         .sections
@@ -55,7 +56,7 @@ pub fn pdf(
         date: Date { year: date.year(), month: day_number(date.month()), day: day_number(date.day()) },
         ident: format!("{code} {} {}", document.title, document.language),
     };
-    Ok(typeset::pdf(&job)?)
+    Ok(typeset::pdf(&job, press.template)?)
 }
 
 fn day_number(number: u32) -> u8 {
@@ -75,6 +76,9 @@ fn block(block: &Block, document: &Document, texts: &Texts, charts: &mut Vec<Str
         Block::Facts(rows) => json!({ "kind": "facts", "rows": rows }),
         Block::Table(table) => table_data(table),
         Block::Chart(chart) => chart_data(chart, document, texts, charts),
+        Block::Comment { by, paragraphs } => {
+            json!({ "kind": "comment", "by": by, "paragraphs": paragraphs })
+        }
         Block::Callout { severity, text } => {
             let severity = match severity {
                 Severity::Note => "note",

@@ -1,16 +1,22 @@
-//! The files of an annual report: PDF with the structured file inside, and the structured file by itself.
+//! The files of the documents: PDF with the structured file inside, and the structured file by itself.
 //!
 //! Must never: read a clock or the disk. Same figures, same texts: same bytes.
 
+use analytics::report::beside::Beside;
+use analytics::report::campaign::{Campaign, campaign};
+use analytics::report::document::Document;
+use analytics::report::sheet::sheet;
 use analytics::report::structured::structured;
 use analytics::report::system::{SystemFacts, system};
 use analytics::report::{AnnualOptions, annual};
 use analytics::result::ProjectYear;
 use analytics::text::Texts;
-use typeset::Attachment;
+use typeset::{Attachment, Template};
 
 use crate::pdf::pdf;
 use crate::structured::{MIME_CSV, MIME_JSON, MIME_XLSX, MIME_XML, csv, csv_plain, json, xlsx, xml};
+
+const MIME_PDF: &str = "application/pdf";
 
 /// A finished file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +31,8 @@ pub struct RenderedFile {
 pub enum RenderError {
     #[error("the report could not be set as PDF")]
     Pdf(#[from] typeset::TypesetError),
+    #[error("the campaign touches no calendar year")]
+    NoYear,
     #[error("the structured file could not be written as CSV: {0}")]
     Csv(String),
     #[error("the structured file could not be written as JSON: {0}")]
@@ -33,25 +41,41 @@ pub enum RenderError {
     Xlsx(String),
 }
 
-/// The annual report of a project's year in the language of `texts`: PDF first, then the structured file as XLSX, CSV,
-/// plain CSV, XML and JSON.
-///
-/// # Errors
-/// When a file breaks a limit of its format.
-pub fn annual_report(year: &ProjectYear, texts: &Texts) -> Result<Vec<RenderedFile>, RenderError> {
-    annual_report_with(year, texts, AnnualOptions::default())
+/// What a document is set with: the words of a language, and a template.
+#[derive(Debug, Clone, Copy)]
+pub struct Press<'a> {
+    pub texts: &'a Texts,
+    pub template: &'a Template,
 }
 
-/// [`annual_report`] with the caller's choices.
+impl Press<'_> {
+    /// A file's name in this language.
+    fn name(&self, italian: &str, english: &str, ending: &str) -> String {
+        let stem = if self.texts.language() == "en" { english } else { italian };
+        format!("{stem}{ending}")
+    }
+
+    fn pdf(
+        &self,
+        document: &Document,
+        cup: &str,
+        attachments: Vec<Attachment>,
+    ) -> Result<Vec<u8>, RenderError> {
+        pdf(document, &format!("CUP {cup}"), self, attachments)
+    }
+}
+
+/// The annual report of a project's year: PDF first, then the structured file as XLSX, CSV, plain CSV, XML and JSON.
 ///
 /// # Errors
 /// When a file breaks a limit of its format.
-pub fn annual_report_with(
+pub fn annual_report(
     year: &ProjectYear,
-    texts: &Texts,
-    options: AnnualOptions,
+    beside: &Beside,
+    press: &Press<'_>,
 ) -> Result<Vec<RenderedFile>, RenderError> {
     let number = year.year;
+    let texts = press.texts;
     let file = structured(year);
     // The measurements are one file for readers of every language; only the report speaks one.
     let data_name = |ending: &str| format!("misure-mensili-{number}.{ending}");
@@ -69,15 +93,11 @@ pub fn annual_report_with(
         description: texts.get(description).to_owned(),
         bytes: bytes.clone(),
     });
-    let document = annual(year, texts, options);
-    let code = format!("CUP {}", year.project.cup);
-    let name = match texts.language() {
-        "en" => format!("annual-report-{number}.pdf"),
-        _ => format!("relazione-annuale-{number}.pdf"),
-    };
-    let bytes = pdf(&document, &code, texts, attachments.into())?;
+    let document = annual(year, beside, texts, AnnualOptions::default());
+    let name = press.name("relazione-annuale", "annual-report", &format!("-{number}.pdf"));
+    let bytes = press.pdf(&document, &year.project.cup, attachments.into())?;
     Ok(vec![
-        RenderedFile { name, mime: "application/pdf", bytes },
+        RenderedFile { name, mime: MIME_PDF, bytes },
         RenderedFile { name: data_name("xlsx"), mime: MIME_XLSX, bytes: xlsx(&file, texts)? },
         RenderedFile { name: data_name("csv"), mime: MIME_CSV, bytes: csv_bytes },
         RenderedFile {
@@ -90,16 +110,44 @@ pub fn annual_report_with(
     ])
 }
 
-/// The report on the monitoring system in the language of `texts`.
+/// The report on the monitoring system.
 ///
 /// # Errors
 /// When it breaks a limit of the format.
-pub fn system_report(facts: &SystemFacts, texts: &Texts) -> Result<RenderedFile, RenderError> {
-    let code = format!("CUP {}", facts.project.cup);
-    let bytes = pdf(&system(facts, texts), &code, texts, Vec::new())?;
-    let name = match texts.language() {
-        "en" => "monitoring-system.pdf",
-        _ => "sistema-di-monitoraggio.pdf",
-    };
-    Ok(RenderedFile { name: name.to_owned(), mime: "application/pdf", bytes })
+pub fn system_report(facts: &SystemFacts, press: &Press<'_>) -> Result<RenderedFile, RenderError> {
+    let bytes = press.pdf(&system(facts, press.texts), &facts.project.cup, Vec::new())?;
+    let name = press.name("sistema-di-monitoraggio", "monitoring-system", ".pdf");
+    Ok(RenderedFile { name, mime: MIME_PDF, bytes })
+}
+
+/// The summary sheet of the indicators of a year.
+///
+/// # Errors
+/// When it breaks a limit of the format.
+pub fn indicator_sheet(year: &ProjectYear, press: &Press<'_>) -> Result<RenderedFile, RenderError> {
+    let document = sheet(year, press.texts, AnnualOptions::default());
+    let bytes = press.pdf(&document, &year.project.cup, Vec::new())?;
+    let name = press.name("scheda-indicatori", "indicator-sheet", &format!("-{}.pdf", year.year));
+    Ok(RenderedFile { name, mime: MIME_PDF, bytes })
+}
+
+/// The final report of a measurement campaign, with the structured file of each of its years inside.
+///
+/// # Errors
+/// When a file breaks a limit of its format, or the campaign has no year.
+pub fn campaign_report(of: &Campaign, press: &Press<'_>) -> Result<RenderedFile, RenderError> {
+    let document = campaign(of, press.texts).ok_or(RenderError::NoYear)?;
+    let mut attachments = Vec::new();
+    for year in &of.years {
+        attachments.push(Attachment {
+            name: format!("misure-mensili-{}.csv", year.year),
+            mime: MIME_CSV.to_owned(),
+            description: press.texts.get("report.structured.attachment_csv").to_owned(),
+            bytes: csv(&structured(year))?,
+        });
+    }
+    let cup = of.years.first().map(|y| y.project.cup.clone()).unwrap_or_default();
+    let bytes = press.pdf(&document, &cup, attachments)?;
+    let name = press.name("relazione-finale-campagna", "campaign-report", ".pdf");
+    Ok(RenderedFile { name, mime: MIME_PDF, bytes })
 }

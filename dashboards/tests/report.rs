@@ -3,19 +3,32 @@
 //!
 //! Must never: pass by itself when a tool is missing; `poppler-utils` and `qpdf` are needed.
 
+mod report_beside;
 mod report_fixture;
 
 use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
 
+use analytics::report::beside::Beside;
+use analytics::report::campaign::{Campaign, campaign};
 use analytics::report::document::{Block, Document};
+use analytics::report::sheet::sheet;
 use analytics::report::structured::structured;
 use analytics::report::{AnnualOptions, annual};
+use analytics::result::ProjectYear;
+use analytics::text::Texts;
 use calamine::{Data, Reader, Xlsx};
 use dashboards::structured::{SCHEMA_JSON, csv, json, xlsx};
-use dashboards::{RenderedFile, annual_report};
+use dashboards::{Press, RenderedFile, Template, annual_report, campaign_report, indicator_sheet};
+use report_beside::beside;
 use report_fixture::{provisional, texts, year};
+
+/// The files of a year with everything beside it.
+fn made(year: &ProjectYear, texts: &Texts) -> Vec<RenderedFile> {
+    let press = Press { texts, template: &Template::bundled() };
+    annual_report(year, &beside(), &press).expect("files")
+}
 
 /// Everything a document says, one text a line.
 fn said(document: &Document) -> String {
@@ -26,6 +39,9 @@ fn said(document: &Document) -> String {
         for block in &section.blocks {
             match block {
                 Block::Heading(t) | Block::Paragraph(t) => lines.push(t.clone()),
+                Block::Comment { by, paragraphs } => {
+                    lines.push(format!("> {by}: {}", paragraphs.join(" / ")))
+                }
                 Block::Callout { severity, text } => lines.push(format!("! {} {text}", severity.code())),
                 Block::Bullets(items) => lines.extend(items.iter().cloned()),
                 Block::Facts(rows) => lines.extend(rows.iter().map(|(k, v)| format!("{k} | {v}"))),
@@ -49,7 +65,7 @@ fn assert_says(text: &str, expected: &[&str]) {
 
 #[test]
 fn the_italian_report_states_the_figures() {
-    let text = said(&annual(&year(), &texts("it"), AnnualOptions::default()));
+    let text = said(&annual(&year(), &beside(), &texts("it"), AnnualOptions::default()));
     assert_says(
         &text,
         &[
@@ -89,7 +105,7 @@ fn the_italian_report_states_the_figures() {
 fn no_text_is_missing_in_any_language() {
     for language in ["it", "en"] {
         for year in [year(), provisional()] {
-            let text = said(&annual(&year, &texts(language), AnnualOptions::default()));
+            let text = said(&annual(&year, &beside(), &texts(language), AnnualOptions::default()));
             let keys: Vec<&str> =
                 text.split_whitespace().filter(|w| w.starts_with("report.") && w.len() > 7).collect();
             assert!(keys.is_empty(), "{language}: {keys:?}");
@@ -115,7 +131,7 @@ fn no_text_is_missing_in_any_language() {
 
 #[test]
 fn a_provisional_year_says_so() {
-    let document = annual(&provisional(), &texts("it"), AnnualOptions::default());
+    let document = annual(&provisional(), &Beside::default(), &texts("it"), AnnualOptions::default());
     let text = said(&document);
     assert_says(
         &text,
@@ -235,8 +251,8 @@ fn file<'a>(files: &'a [RenderedFile], ending: &str) -> &'a RenderedFile {
 fn the_files_are_the_same_every_time() {
     for language in ["it", "en"] {
         let texts = texts(language);
-        let first = annual_report(&year(), &texts).expect("files");
-        assert_eq!(first, annual_report(&year(), &texts).expect("files"));
+        let first = made(&year(), &texts);
+        assert_eq!(first, made(&year(), &texts));
         let names: Vec<&str> = first.iter().map(|f| f.name.as_str()).collect();
         let pdf = if language == "it" { "relazione-annuale-2025.pdf" } else { "annual-report-2025.pdf" };
         assert_eq!(
@@ -256,7 +272,7 @@ fn the_files_are_the_same_every_time() {
 #[test]
 fn the_pdf_is_sound_tagged_and_carries_the_structured_file() {
     let folder = tempfile::tempdir().expect("a folder");
-    let files = annual_report(&year(), &texts("it")).expect("files");
+    let files = made(&year(), &texts("it"));
     let pdf = file(&files, ".pdf");
     std::fs::write(folder.path().join("r.pdf"), &pdf.bytes).expect("written");
     if let Some(keep) = std::env::var_os("CONSUNTIVO_KEEP_REPORT") {
@@ -266,7 +282,7 @@ fn the_pdf_is_sound_tagged_and_carries_the_structured_file() {
         for (name, year, language) in
             [("provvisoria.pdf", provisional(), "it"), ("english.pdf", year(), "en")]
         {
-            let files = annual_report(&year, &texts(language)).expect("files");
+            let files = made(&year, &texts(language));
             std::fs::write(Path::new(&keep).join(name), &files[0].bytes).expect("kept");
         }
     }
@@ -321,8 +337,171 @@ fn text_that_looks_like_markup_stays_text() {
     year.project = std::sync::Arc::new(project);
     year.meters[0].meter.name = hostile.to_owned();
     let folder = tempfile::tempdir().expect("a folder");
-    let files = annual_report(&year, &texts("it")).expect("files");
+    let files = made(&year, &texts("it"));
     std::fs::write(folder.path().join("r.pdf"), &files[0].bytes).expect("written");
     let text = run("pdftotext", &["-layout", "r.pdf", "-"], folder.path());
     assert!(text.contains(hostile), "{text}");
+}
+
+#[test]
+fn the_summary_has_ten_lines_at_most() {
+    for (year, beside) in
+        [(year(), beside()), (year(), Beside::default()), (provisional(), Beside::default())]
+    {
+        let document = annual(&year, &beside, &texts("it"), AnnualOptions::default());
+        let lines: Vec<usize> = document.sections[0]
+            .blocks
+            .iter()
+            .filter_map(|b| if let Block::Bullets(items) = b { Some(items.len()) } else { None })
+            .collect();
+        assert!(lines.len() == 1 && (5..=10).contains(&lines[0]), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_stands_beside_the_year_is_told() {
+    let text = said(&annual(&year(), &beside(), &texts("it"), AnnualOptions::default()));
+    assert_says(
+        &text,
+        &[
+            "«Caldaia scuola Nord»: nei 11 mesi a confronto il consumo è stato di 2.514,2 Smc; senza l’intervento, con lo stesso clima, sarebbe stato di 4.165,4 Smc. Risparmio: 1.651,2 Smc (39,6 %).",
+            "Energia primaria non rinnovabile risparmiata: meno dell’anno precedente (17,83 MWh contro 19,50 MWh nel 2024).",
+            "[Firma energetica – Caldaia scuola Nord] Firma energetica di Caldaia scuola Nord: consumo in Smc al giorno secondo la temperatura esterna media; 2 periodi precedenti i lavori, 1 mesi",
+            "[Energia primaria non rinnovabile risparmiata: andamento cumulato 2025 (MWh)] Andamento cumulato nel 2025, mese per mese. A fine dicembre: 22,84 MWh, fra 17,83 MWh e 27,74 MWh; obiettivo dell’anno 60,00 MWh.",
+            "[Profilo di carico 2025 – Fornitura elettrica scuola Nord (media oraria in kW; 8.736 ore misurate)]",
+            "> Commento ricavato dai dati: Fornitura elettrica scuola Nord: il carico medio più alto è di 12,0 kW, lunedì alle ore 8;",
+            "> Commento ricavato dai dati: Caldaia scuola Nord: il consumo è inferiore del 39,6 % al riferimento aggiustato (1.651,2 Smc).",
+            "all’obiettivo mancano 42,17 MWh.",
+            "> Commento di A. Rossi, 12/03/2026: Le aule sono rimaste aperte il sabato. / #panic() Secondo capoverso.",
+            "# Eventi non ordinari e correzioni\nNell’anno non risultano eventi non ordinari né correzioni.",
+            "# Che cosa è cambiato rispetto all’anno precedente",
+            "Fornitura elettrica scuola Nord [kWh] | 40.893,6 | 39.893,6 | −2,4 % | 2.306,4 | 3.306,4",
+            "Caldaia scuola Nord [Smc] | 2.514,2 ‡ | 2.514,2 ‡ | n.d. |",
+            "4.c.2 – Energia primaria non rinnovabile risparmiata [MWh] | 19,50 | non raggiunto | 17,83 | non raggiunto",
+            "Contatori nuovi: Immissione in rete.",
+            "Modelli di riferimento cambiati: Caldaia scuola Nord.",
+            "Fattori di conversione: gli stessi (D.M. 26/06/2015 ed ENEA/CTI).",
+            "Rilievi nuovi\nSottocentrale palestra:",
+            "Rilievi non più presenti\nPompe circuito radiatori luglio 2024: the total stood still",
+            "Caldaia scuola Nord | gas-1 | 00881234567890 | SN-gas-1-004711 | B | 30 Smc/h | –",
+        ],
+    );
+    // The program's own comment on the weather makes room for a person's.
+    let weather = text.split("# Condizioni climatiche").nth(1).expect("the section");
+    let weather = weather.split("\n# ").next().expect("the section");
+    assert!(
+        weather.contains("> Commento di B. Bianchi") && !weather.contains("ricavato dai dati"),
+        "{weather}"
+    );
+}
+
+#[test]
+fn an_event_and_a_persons_word_are_told_with_what_settled_them() {
+    let mut year = year();
+    year.meters[0].record = report_beside::record();
+    let text = said(&annual(&year, &Beside::default(), &texts("it"), AnnualOptions::default()));
+    assert_says(
+        &text,
+        &[
+            "10/04/2025 | Caldaia scuola Nord | ripartito | regola del programma, certezza probabile",
+            "20/05/2025 | Caldaia scuola Nord | sostituzione: chiusura 1.250,0, apertura 0,0 Smc | A. Rossi: contatore guasto",
+        ],
+    );
+    let events =
+        text.split("# Eventi non ordinari").nth(1).and_then(|t| t.split("\n# ").next()).expect("the section");
+    assert!(!events.contains("lettura bassa falsa"), "{events}");
+}
+
+#[test]
+fn the_sheet_of_indicators_says_values_methods_and_papers() {
+    let text = said(&sheet(&year(), &texts("it"), AnnualOptions::default()));
+    assert_says(
+        &text,
+        &[
+            "Scheda riepilogativa dei valori degli indicatori 2025\n",
+            "L’intervento si è concluso il 30/09/2024; i valori conseguiti sono quelli misurati nell’anno 2025",
+            "4.c.2 | Energia primaria non rinnovabile risparmiata | MWh | 60,00 | 17,83 | 17,83 – 27,74",
+            "CO34 | Emissioni di CO₂ evitate | t | 4,50 | n.d. | n.d.",
+            "! blocks CO34: valore non disponibile.",
+            "4.c.2 | Energia finale risparmiata, per vettore, moltiplicata per il fattore di energia primaria non rinnovabile.",
+            "L’energia prodotta da fonti rinnovabili è considerata neutra",
+            "relazione tecnica allegata alla domanda",
+            "La scheda è compilata dal beneficiario Comune di Borgo Dimostrativo o dal tecnico responsabile dell’intervento.",
+            "Gas naturale | Smc | 9,45 | 1,05 | 0 | 0,1969 | n.d. | n.d.",
+        ],
+    );
+    assert!(said(&sheet(&provisional(), &texts("it"), AnnualOptions::default())).contains("(provvisoria)"));
+}
+
+fn campaign_of(from: (i32, u32), to: (i32, u32)) -> Campaign {
+    let day = |(y, m)| report_fixture::day(y, m, 1);
+    Campaign { from: day(from), to: day(to), years: vec![report_beside::former(), year()], beside: beside() }
+}
+
+#[test]
+fn the_campaigns_report_counts_its_own_months_and_tells_expected_from_measured() {
+    let text = said(&campaign(&campaign_of((2024, 11), (2025, 12)), &texts("it")).expect("a report"));
+    assert_says(
+        &text,
+        &[
+            "Relazione tecnica finale della campagna di misura",
+            "Periodo della campagna | dal 01/11/2024 al 30/11/2025",
+            "La campagna è durata 13,0 mesi e ha misurato con 6 contatori, di cui 5 non parziali, in 2 edifici.",
+            "novembre 2024 | ",
+            "novembre 2025 | n.d. |",
+            "5,00 Smc + 1,400 Smc per ogni grado giorno",
+            "[Risparmio atteso]",
+            "Energia primaria non rinnovabile risparmiata | MWh | 60,00 | relazione tecnica allegata alla domanda",
+            "È una previsione e non un risultato misurato.",
+            "La relazione è resa dal responsabile del progetto",
+        ],
+    );
+    for absent in ["ottobre 2024 |", "dicembre 2025 |", "fuori dall’intervallo"] {
+        assert!(!text.contains(absent), "{absent} in\n{text}");
+    }
+    let short = said(&campaign(&campaign_of((2025, 1), (2025, 10)), &texts("it")).expect("a report"));
+    assert_says(&short, &["! caution La durata di 9,0 mesi è fuori dall’intervallo di 12-15 mesi"]);
+}
+
+/// Pages as pictures and files for a person's eye, where a folder is named.
+fn keep(name: &str, bytes: &[u8]) {
+    if let Some(folder) = std::env::var_os("CONSUNTIVO_KEEP_REPORT") {
+        std::fs::write(Path::new(&folder).join(name), bytes).expect("kept");
+    }
+}
+
+#[test]
+fn the_other_documents_are_sound_in_both_languages_and_the_same_every_time() {
+    for language in ["it", "en"] {
+        let (texts, template) = (texts(language), Template::bundled());
+        let press = Press { texts: &texts, template: &template };
+        let make = || {
+            let sheet = indicator_sheet(&year(), &press).expect("a file");
+            let report = campaign_report(&campaign_of((2024, 11), (2025, 12)), &press).expect("a file");
+            [sheet, report]
+        };
+        let files = make();
+        assert_eq!(files, make());
+        let names = files.each_ref().map(|f| f.name.as_str());
+        let expected = match language {
+            "it" => ["scheda-indicatori-2025.pdf", "relazione-finale-campagna.pdf"],
+            _ => ["indicator-sheet-2025.pdf", "campaign-report.pdf"],
+        };
+        assert_eq!(names, expected);
+        let folder = tempfile::tempdir().expect("a folder");
+        for file in &files {
+            keep(&file.name, &file.bytes);
+            std::fs::write(folder.path().join("d.pdf"), &file.bytes).expect("written");
+            assert!(
+                run("qpdf", &["--check", "d.pdf"], folder.path())
+                    .contains("No syntax or stream encoding errors")
+            );
+            let info = run("pdfinfo", &["d.pdf"], folder.path());
+            assert!(info.contains("Tagged:          yes"), "{info}");
+            let text = run("pdftotext", &["-layout", "d.pdf", "-"], folder.path());
+            assert!(!text.contains("report.") && !text.contains('{'), "{text}");
+        }
+        let list = run("pdfdetach", &["-list", "d.pdf"], folder.path());
+        assert!(list.starts_with("2 embedded files"), "{list}");
+    }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use analytics::commissioning::{DayByBoth, Delivered};
 use analytics::report::document::{Block, Document};
 use analytics::report::system::{Keeping, Point, Protection, ReadBy, SystemFacts, system};
-use dashboards::system_report;
+use dashboards::{Press, Template, system_report};
 use model::Instant;
 use report_fixture::{day, provisional, texts, year};
 
@@ -68,6 +68,10 @@ fn said(document: &Document) -> String {
                 Block::Heading(t) | Block::Paragraph(t) | Block::Callout { text: t, .. } => {
                     lines.push(t.clone())
                 }
+                Block::Comment { by, paragraphs } => {
+                    lines.push(by.clone());
+                    lines.extend(paragraphs.iter().cloned());
+                }
                 Block::Bullets(items) => lines.extend(items.iter().cloned()),
                 Block::Facts(rows) => lines.extend(rows.iter().map(|(k, v)| format!("{k} | {v}"))),
                 Block::Chart(chart) => lines.push(chart.alternative.clone()),
@@ -119,8 +123,10 @@ fn no_text_is_missing_in_either_language() {
 
 #[test]
 fn the_pdf_is_sound_and_the_same_every_time() {
-    let file = system_report(&facts(), &texts("it")).expect("a file");
-    assert_eq!(file, system_report(&facts(), &texts("it")).expect("a file"));
+    let (texts, template) = (texts("it"), Template::bundled());
+    let press = Press { texts: &texts, template: &template };
+    let file = system_report(&facts(), &press).expect("a file");
+    assert_eq!(file, system_report(&facts(), &press).expect("a file"));
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("r.pdf"), &file.bytes).expect("written");
     let run = |program: &str, arguments: &[&str]| {

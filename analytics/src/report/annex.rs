@@ -80,6 +80,53 @@ fn meter_table(context: &Context<'_>, meter: &MeterYear) -> Block {
     context.table(caption, &heads, rows)
 }
 
+/// Every meter with what its readings are judged by.
+pub(super) fn meters(context: &Context<'_>) -> Section {
+    let dash = || "–".to_owned();
+    let rows: Vec<Vec<String>> = context
+        .year
+        .meters
+        .iter()
+        .map(|m| {
+            let facts = &m.meter;
+            let unit = meter_unit(facts);
+            let coefficient = facts.gas.map(|gas| context.format.trimmed(Some(gas.coefficient.to_f64()), 6));
+            vec![
+                facts.name.clone(),
+                facts.id.to_string(),
+                facts.supply_point.clone().unwrap_or_else(dash),
+                facts.serial.clone().unwrap_or_else(dash),
+                facts.accuracy_class.clone().unwrap_or_else(dash),
+                format!(
+                    "{}\u{a0}{}",
+                    context.format.trimmed(Some(facts.ceiling_per_hour), 3),
+                    per_hour(unit)
+                ),
+                coefficient.unwrap_or_else(dash),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return context.annex("annex_meters", Vec::new());
+    }
+    let columns = [
+        ("meter", Align::Left),
+        ("meter_id", Align::Left),
+        ("supply_point", Align::Left),
+        ("serial", Align::Left),
+        ("accuracy_class", Align::Left),
+        ("ceiling", Align::Right),
+        ("gas_coefficient", Align::Right),
+    ];
+    let table = context.table(context.t("annex.meters_caption"), &columns, rows);
+    context.annex("annex_meters", vec![table, context.paragraph("annex.meters_note")])
+}
+
+/// `kW`, `Smc/h`, `kg/h`.
+pub(super) fn per_hour(unit: &str) -> String {
+    if unit == "kWh" { "kW".to_owned() } else { format!("{unit}/h") }
+}
+
 pub(super) fn factors(context: &Context<'_>) -> Section {
     let set = &context.year.factors;
     let format = &context.format;

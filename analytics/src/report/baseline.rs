@@ -8,6 +8,7 @@ use super::context::{Context, concerns, meter_unit};
 use super::document::{Block, Chart, ChartKind, NamedLine, NamedPoints, Section};
 use super::format::capitalised;
 use crate::result::{Baseline, BaselineModel, BaselinePoint, MeterYear};
+use crate::signature::Signature;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
     let meters = &context.year.meters;
@@ -84,7 +85,9 @@ fn fitted(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, block
     facts.push((context.t("baseline.nmbe"), format.percent(Some(quality.nmbe_ratio))));
     blocks.push(Block::Heading(meter.meter.name.clone()));
     blocks.push(Block::Facts(facts));
-    if model.follows_weather() {
+    if let Some(signature) = context.beside.signatures.iter().find(|s| s.meter == meter.meter.id) {
+        blocks.push(Block::Chart(drawn(context, meter, model, signature)));
+    } else if model.follows_weather() {
         blocks.push(Block::Chart(scatter(context, meter, model, unit)));
     }
     let remarks: Vec<String> = context
@@ -173,6 +176,47 @@ fn scatter(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, unit
             y_label: context.fill("baseline.y_label", &[("unit", unit)]),
             groups,
             line: Some(NamedLine { name: context.t("baseline.line"), points: vec![at(0.0), at(x_max)] }),
+        },
+    }
+}
+
+/// The temperatures at which the model bends: `15.5`, or `15.5 e 21` with both.
+fn bases(context: &Context<'_>, model: &BaselineModel) -> String {
+    let show = |base: f64| context.format.trimmed(Some(base), 1);
+    match (model.heating_base_c.map(show), model.cooling_base_c.map(show)) {
+        (Some(heating), Some(cooling)) => {
+            context.fill("baseline.signature_bases", &[("base", &heating), ("cooling_base", &cooling)])
+        }
+        (heating, cooling) => heating.or(cooling).unwrap_or_default(),
+    }
+}
+
+/// The energy signature: periods before and months after the works over the model's line.
+fn drawn(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, signature: &Signature) -> Chart {
+    let year = context.year.year.to_string();
+    let unit = meter_unit(&meter.meter);
+    let values = [
+        ("meter", &*meter.meter.name),
+        ("before", &*signature.before.len().to_string()),
+        ("after", &*signature.after.len().to_string()),
+        ("year", &*year),
+        ("base", &*bases(context, model)),
+        ("unit", unit),
+    ];
+    let mut groups =
+        vec![NamedPoints { name: context.t("baseline.group_before"), points: signature.before.clone() }];
+    if !signature.after.is_empty() {
+        let name = context.fill("baseline.group_after", &values);
+        groups.push(NamedPoints { name, points: signature.after.clone() });
+    }
+    Chart {
+        caption: context.fill("baseline.signature_caption", &values),
+        alternative: context.fill("baseline.signature_alternative", &values),
+        kind: ChartKind::Scatter {
+            x_label: context.t("baseline.signature_x"),
+            y_label: context.fill("baseline.y_label", &values),
+            groups,
+            line: Some(NamedLine { name: context.t("baseline.line"), points: signature.line.clone() }),
         },
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Deref;
 
 use model::{Finding, MeterFacts, Month, Severity};
 
+use super::beside::Beside;
 use super::format::{KPI_DECIMALS, unit_symbol};
 use super::words::Words;
 use crate::result::{KpiResult, MeterYear, ProjectYear};
@@ -16,6 +17,7 @@ const REASONS_MAX: usize = 4;
 
 pub(super) struct Context<'a> {
     pub(super) year: &'a ProjectYear,
+    pub(super) beside: &'a Beside,
     words: Words<'a>,
 }
 
@@ -29,8 +31,8 @@ impl<'a> Deref for Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(year: &'a ProjectYear, texts: &'a Texts) -> Self {
-        Self { year, words: Words::new(texts) }
+    pub(super) fn new(year: &'a ProjectYear, beside: &'a Beside, texts: &'a Texts) -> Self {
+        Self { year, beside, words: Words::new(texts) }
     }
 
     pub(super) fn building_name(&self, meter: &MeterYear) -> String {

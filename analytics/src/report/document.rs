@@ -37,6 +37,11 @@ pub enum Block {
     Facts(Vec<(String, String)>),
     Table(Table),
     Chart(Chart),
+    /// What is said of a section's figures; `by` names whose words they are.
+    Comment {
+        by: String,
+        paragraphs: Vec<String>,
+    },
     /// A remark set apart.
     Callout {
         severity: Severity,
@@ -83,6 +88,22 @@ pub enum ChartKind {
     /// Boxes in columns, left to right, with an arrow for each of `arrows`: (column, box) to (column, box). Arrows
     /// lead from a column to the next one.
     Flow { columns: Vec<FlowColumn>, arrows: Vec<FlowArrow> },
+    /// A value that grows through the year: its best line, the band around it, and what is to be reached. The unit
+    /// stands at the axis.
+    Course {
+        unit: String,
+        /// Twelve short labels.
+        labels: Vec<String>,
+        best: NamedValues,
+        /// Name of the band, with its bounds.
+        band: String,
+        low: Vec<Option<f64>>,
+        high: Vec<Option<f64>>,
+        /// Name and value.
+        target: Option<(String, f64)>,
+    },
+    /// A cell for each label of each row, as dark as its value is high, with the value in it.
+    Grid { labels: Vec<String>, rows: Vec<NamedValues> },
     /// A row per meter, a cell per month: share measured, 0 to 1; `None` where not due.
     Coverage { labels: Vec<String>, rows: Vec<NamedValues> },
 }

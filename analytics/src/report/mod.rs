@@ -5,8 +5,11 @@
 //!
 //! To add a section: one file here and one line in `SECTIONS`; its words in `config/catalog/text`.
 
+pub mod beside;
+pub mod campaign;
 pub mod document;
 pub mod format;
+pub mod sheet;
 pub mod structured;
 pub mod system;
 
@@ -14,10 +17,14 @@ mod adjustments;
 mod annex;
 mod baseline;
 mod buildings;
+mod changes;
 mod closing;
+mod comments;
 mod context;
 mod emissions;
+mod events;
 mod findings;
+mod load;
 mod monitoring;
 mod monthly;
 mod record;
@@ -28,6 +35,7 @@ mod words;
 
 use chrono::{Days, NaiveDate};
 
+use self::beside::{Beside, SectionKey};
 use self::context::Context;
 use self::document::{Document, Section};
 use crate::result::ProjectYear;
@@ -40,28 +48,35 @@ pub struct AnnualOptions {
     pub date: Option<NaiveDate>,
 }
 
+/// How a section is written, and under which name a person may comment on it.
+type Write = (Option<SectionKey>, fn(&Context<'_>) -> Section);
+
 /// Every section of the annual report, in order. A section without content leaves itself out.
-const SECTIONS: &[fn(&Context<'_>) -> Section] = &[
-    summary::section,
-    buildings::section,
-    monitoring::section,
-    monthly::section,
-    weather::section,
-    baseline::section,
-    savings::section,
-    emissions::section,
-    findings::section,
-    closing::section,
-    annex::months,
-    record::section,
-    annex::factors,
-    annex::provenance,
+const SECTIONS: &[Write] = &[
+    (Some(SectionKey::Summary), summary::section),
+    (Some(SectionKey::Buildings), buildings::section),
+    (Some(SectionKey::Monitoring), monitoring::section),
+    (Some(SectionKey::Monthly), monthly::section),
+    (Some(SectionKey::Load), load::section),
+    (Some(SectionKey::Weather), weather::section),
+    (Some(SectionKey::Baseline), baseline::section),
+    (Some(SectionKey::Savings), savings::section),
+    (Some(SectionKey::Emissions), emissions::section),
+    (Some(SectionKey::Events), events::section),
+    (Some(SectionKey::Changes), changes::section),
+    (Some(SectionKey::Findings), findings::section),
+    (None, closing::section),
+    (None, annex::months),
+    (None, annex::meters),
+    (None, record::section),
+    (None, annex::factors),
+    (None, annex::provenance),
 ];
 
 /// The *relazione annuale di monitoraggio* of a project and a year, in the language of `texts`.
 #[must_use]
-pub fn annual(year: &ProjectYear, texts: &Texts, options: AnnualOptions) -> Document {
-    let context = Context::new(year, texts);
+pub fn annual(year: &ProjectYear, beside: &Beside, texts: &Texts, options: AnnualOptions) -> Document {
+    let context = Context::new(year, beside, texts);
     let number = year.year.to_string();
     let title_key = if year.is_complete() { "title" } else { "title_provisional" };
     Document {
@@ -71,12 +86,23 @@ pub fn annual(year: &ProjectYear, texts: &Texts, options: AnnualOptions) -> Docu
         language: texts.language().to_owned(),
         date: options.date.unwrap_or(year.until),
         front: front(&context),
-        sections: SECTIONS
-            .iter()
-            .map(|write| write(&context))
-            .filter(|section| !section.blocks.is_empty())
-            .collect(),
+        sections: written(&context, SECTIONS),
     }
+}
+
+/// The sections with content, each with its comments.
+fn written(context: &Context<'_>, sections: &[Write]) -> Vec<Section> {
+    let write = |(key, write): &Write| {
+        let mut section = write(context);
+        let commented = key.map(|key| comments::of(context, key)).unwrap_or_default();
+        // A person's word stands even where the section has nothing of its own.
+        let by_person = context.beside.comments.iter().any(|c| Some(c.section) == *key);
+        if !section.blocks.is_empty() || by_person {
+            section.blocks.extend(commented);
+        }
+        section
+    };
+    sections.iter().map(write).filter(|section| !section.blocks.is_empty()).collect()
 }
 
 /// The facts of the first page.

@@ -116,7 +116,7 @@ fn reason(act: &MeterAct) -> String {
     if act.reason.is_empty() { "–".to_owned() } else { act.reason.clone() }
 }
 
-fn words(context: &Context<'_>, meter: &MeterYear, act: &MeterAct) -> String {
+pub(super) fn words(context: &Context<'_>, meter: &MeterYear, act: &MeterAct) -> String {
     let unit = meter.meter.register_unit().symbol();
     let maybe =
         |total: Option<i64>| total.map_or_else(|| context.t("record.unknown"), |t| energy(context, t));

@@ -9,7 +9,12 @@ use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section};
 use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
 use super::monthly::layers;
+use crate::evaluate::CoursePoint;
 use crate::result::{Baseline, KpiResult, MeterYear};
+use crate::scheme::KpiMeasure;
+
+/// Most charts of a KPI's course: the first ones that add up through the year and have a target.
+const COURSES_MAX: usize = 2;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
     let compared: Vec<&MeterYear> = context
@@ -34,6 +39,15 @@ pub(super) fn section(context: &Context<'_>) -> Section {
         blocks.push(context.paragraph("savings.kpi_intro"));
         blocks.push(kpis(context));
         blocks.extend(remarks(context));
+        blocks.extend(
+            context
+                .year
+                .kpis
+                .iter()
+                .filter_map(|kpi| course(context, kpi))
+                .take(COURSES_MAX)
+                .map(Block::Chart),
+        );
         blocks.push(Block::Facts(context.year.kpis.iter().map(|kpi| source(context, kpi)).collect()));
         blocks.push(context.paragraph("savings.two_comparisons"));
     }
@@ -160,7 +174,7 @@ fn kpis(context: &Context<'_>) -> Block {
 }
 
 /// Why KPI are withheld or weak; those with the same reasons share one remark.
-fn remarks(context: &Context<'_>) -> Vec<Block> {
+pub(super) fn remarks(context: &Context<'_>) -> Vec<Block> {
     let mut groups: Vec<(bool, Vec<String>, Vec<&str>)> = Vec::new();
     for kpi in &context.year.kpis {
         let (withheld, reasons) = (kpi.achieved.is_none(), context.kpi_reasons(kpi));
@@ -182,6 +196,46 @@ fn remarks(context: &Context<'_>) -> Vec<Block> {
         Block::Callout { severity, text: context.fill(key, &values) }
     };
     groups.into_iter().map(block).collect()
+}
+
+/// A saving as it grew through the year, against its target. `None` for what does not add up, or was never known.
+fn course(context: &Context<'_>, kpi: &KpiResult) -> Option<Chart> {
+    let adds_up = matches!(
+        kpi.definition.measure,
+        KpiMeasure::FinalEnergySaved | KpiMeasure::PrimaryEnergySaved | KpiMeasure::Co2Avoided
+    );
+    let course = context.beside.courses.iter().find(|c| c.code == kpi.definition.code).filter(|_| adds_up)?;
+    let pick = |of: fn(&CoursePoint) -> Option<f64>| -> Vec<Option<f64>> {
+        course.points.iter().map(|p| p.as_ref().and_then(of)).collect()
+    };
+    let (best, low, high) = (pick(|p| p.best), pick(|p| p.low), pick(|p| p.high));
+    let (last_month, last) = best.iter().enumerate().rev().find_map(|(i, v)| Some((i, (*v)?)))?;
+    let unit = unit_symbol(kpi.definition.unit.symbol());
+    let show = |v: Option<f64>| context.format.quantity(v, KPI_DECIMALS, &unit);
+    let at = |values: &[Option<f64>]| values.get(last_month).copied().flatten();
+    let values = [
+        ("kpi", &*context.kpi_name(kpi)),
+        ("year", &*context.year.year.to_string()),
+        ("unit", &*unit),
+        ("month", &*context.format.month(last_month as u32 + 1)),
+        ("best", &*show(Some(last))),
+        ("low", &*show(at(&low))),
+        ("high", &*show(at(&high))),
+        ("target", &*show(kpi.target)),
+    ];
+    Some(Chart {
+        caption: context.fill("savings.course_caption", &values),
+        alternative: context.fill("savings.course_alternative", &values),
+        kind: ChartKind::Course {
+            labels: (1..=12).map(|n| context.format.month_short(n)).collect(),
+            best: NamedValues { name: context.t("savings.course_best"), values: best },
+            band: context.t("savings.course_band"),
+            low,
+            high,
+            target: kpi.target.map(|t| (context.t("savings.course_target"), t)),
+            unit: unit.clone(),
+        },
+    })
 }
 
 fn source(context: &Context<'_>, kpi: &KpiResult) -> (String, String) {

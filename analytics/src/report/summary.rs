@@ -1,18 +1,24 @@
-//! The result in words that a mayor understands.
+//! The result in ten lines that a mayor understands.
 //!
-//! Must never: say "reached" of a KPI whose verdict is anything else.
+//! Must never: say "reached" of a KPI whose verdict is anything else, or be longer than ten lines.
 
-use model::Severity;
+use model::{MeterRole, Severity};
 
-use super::context::Context;
+use super::context::{Context, meter_unit};
 use super::document::{Block, Section};
-use crate::result::{Baseline, KpiResult, Verdict};
+use super::format::ENERGY_DECIMALS;
+use crate::result::{Baseline, KpiResult, MeterYear, Verdict};
+
+/// Lines in all, and how many of them KPI and meters may take.
+const LINES_MAX: usize = 10;
+const KPI_LINES_MAX: usize = 3;
+const METER_LINES_MAX: usize = 2;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
     let year = context.year;
     let project = &year.project;
     let number = year.year.to_string();
-    let mut blocks = vec![Block::Paragraph(context.fill(
+    let mut lines = vec![context.fill(
         "summary.intro",
         &[
             ("year", &number),
@@ -21,23 +27,89 @@ pub(super) fn section(context: &Context<'_>) -> Section {
             ("scheme", &year.scheme.title),
             ("completed", &context.format.date(project.dates.completed)),
         ],
-    ))];
+    )];
+    lines.extend(meter_lines(context));
+    if year.kpis.is_empty() {
+        lines.push(context.t("summary.no_kpi"));
+    } else {
+        lines.extend(kpi_lines(context));
+    }
+    lines.extend(former_line(context));
+    lines.push(format!("{} {}", context.t("summary.weather"), context.t("summary.conservative")));
+    lines.extend(coverage_line(context));
+    lines.push(findings_line(context));
+    debug_assert!(lines.len() <= LINES_MAX, "{} lines", lines.len());
+    lines.truncate(LINES_MAX);
+    let mut blocks = Vec::new();
     if !year.is_complete() {
         let text = context
             .fill("summary.provisional", &[("year", &number), ("until", &context.format.date(year.until))]);
         blocks.push(Block::Callout { severity: Severity::Caution, text });
     }
-    if year.kpis.is_empty() {
-        blocks.push(context.paragraph("summary.no_kpi"));
-    } else {
-        blocks.push(context.paragraph("summary.kpi_lead"));
-        blocks.push(Block::Bullets(year.kpis.iter().map(|kpi| kpi_line(context, kpi)).collect()));
-        blocks.push(context.paragraph("summary.conservative"));
-    }
-    blocks.extend(coverage_line(context));
-    blocks.push(context.paragraph("summary.weather"));
-    blocks.push(findings_line(context));
+    blocks.push(Block::Bullets(lines));
     context.section("summary", blocks)
+}
+
+/// What the meters with the largest baselines used, and what they would have used.
+fn meter_lines(context: &Context<'_>) -> Vec<String> {
+    let mut compared: Vec<&MeterYear> = context
+        .year
+        .meters
+        .iter()
+        .filter(|m| {
+            m.meter.role != MeterRole::Sub && 0 < m.totals.compared_months && 0.0 < m.totals.adjusted_baseline
+        })
+        .collect();
+    // By energy: a cubic metre of gas holds about ten kilowatt-hours.
+    let weight = |m: &MeterYear| {
+        let kwh = context.year.factors.of(m.meter.carrier).map_or(1.0, |f| f.kwh_per_unit);
+        m.totals.adjusted_baseline * kwh
+    };
+    compared.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
+    compared.into_iter().take(METER_LINES_MAX).map(|m| meter_line(context, m)).collect()
+}
+
+fn meter_line(context: &Context<'_>, meter: &MeterYear) -> String {
+    let t = &meter.totals;
+    let show = |v: f64| context.format.quantity(Some(v), ENERGY_DECIMALS, meter_unit(&meter.meter));
+    let percent = context.format.percent(Some((t.avoided / t.adjusted_baseline).abs()));
+    let key = if t.avoided < 0.0 { "summary.meter_more" } else { "summary.meter_less" };
+    context.fill(
+        key,
+        &[
+            ("meter", &meter.meter.name),
+            ("months", &t.compared_months.to_string()),
+            ("measured", &show(t.compared_measured)),
+            ("baseline", &show(t.adjusted_baseline)),
+            ("avoided", &show(t.avoided.abs())),
+            ("percent", &percent),
+        ],
+    )
+}
+
+/// The KPI, those with a verdict first; what does not fit is counted.
+fn kpi_lines(context: &Context<'_>) -> Vec<String> {
+    let kpis = &context.year.kpis;
+    let mut ranked: Vec<&KpiResult> = kpis.iter().collect();
+    // Stable: in the scheme's order within each rank.
+    ranked.sort_by_key(|k| match k.verdict {
+        Verdict::Missed => 0,
+        Verdict::Reached => 1,
+        Verdict::Undetermined => 2,
+    });
+    let room = if kpis.len() <= KPI_LINES_MAX { KPI_LINES_MAX } else { KPI_LINES_MAX - 1 };
+    let mut lines: Vec<String> = ranked.iter().take(room).map(|kpi| kpi_line(context, kpi)).collect();
+    let rest = ranked.get(room..).unwrap_or_default();
+    if !rest.is_empty() {
+        let count = |verdict| rest.iter().filter(|k| k.verdict == verdict).count().to_string();
+        let values = [
+            ("reached", &*count(Verdict::Reached)),
+            ("missed", &*count(Verdict::Missed)),
+            ("undetermined", &*count(Verdict::Undetermined)),
+        ];
+        lines.push(context.fill("summary.kpi_rest", &values));
+    }
+    lines
 }
 
 fn kpi_line(context: &Context<'_>, kpi: &KpiResult) -> String {
@@ -63,8 +135,26 @@ fn kpi_line(context: &Context<'_>, kpi: &KpiResult) -> String {
     }
 }
 
+/// The first KPI that both years know.
+fn former_line(context: &Context<'_>) -> Option<String> {
+    let former = context.beside.former.as_deref()?;
+    let both = context.year.kpis.iter().find_map(|kpi| {
+        let before = former.kpis.iter().find(|k| k.definition.code == kpi.definition.code)?;
+        Some((kpi, before.achieved?, kpi.achieved?))
+    })?;
+    let (kpi, before, now) = both;
+    let key = if now < before { "summary.former_less" } else { "summary.former_more" };
+    let values = [
+        ("name", &*context.kpi_name(kpi)),
+        ("former", &*former.year.to_string()),
+        ("before", &*context.kpi_value(kpi, Some(before))),
+        ("now", &*context.kpi_value(kpi, Some(now))),
+    ];
+    Some(context.fill(key, &values))
+}
+
 /// The compared meter that measured least, by name: an average would hide it.
-fn coverage_line(context: &Context<'_>) -> Option<Block> {
+fn coverage_line(context: &Context<'_>) -> Option<String> {
     let worst = context
         .year
         .meters
@@ -72,23 +162,22 @@ fn coverage_line(context: &Context<'_>) -> Option<Block> {
         .filter(|m| !matches!(m.baseline, Baseline::NotCompared))
         .min_by(|a, b| a.totals.coverage_ratio.total_cmp(&b.totals.coverage_ratio))?;
     let percent = context.format.percent(Some(worst.totals.coverage_ratio));
-    let text = context.fill("summary.coverage", &[("meter", &worst.meter.name), ("percent", &percent)]);
-    Some(Block::Paragraph(text))
+    Some(context.fill("summary.coverage", &[("meter", &worst.meter.name), ("percent", &percent)]))
 }
 
-fn findings_line(context: &Context<'_>) -> Block {
+fn findings_line(context: &Context<'_>) -> String {
     let count = |severity: Severity| {
         context.year.findings.iter().filter(|f| f.severity == severity).count().to_string()
     };
     if context.year.findings.is_empty() {
-        return context.paragraph("summary.no_findings");
+        return context.t("summary.no_findings");
     }
-    Block::Paragraph(context.fill(
+    context.fill(
         "summary.findings",
         &[
             ("blocks", &count(Severity::Blocks)),
             ("cautions", &count(Severity::Caution)),
             ("notes", &count(Severity::Note)),
         ],
-    ))
+    )
 }

@@ -4,9 +4,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as Stopwatch};
 
+use analytics::scheme::ReportKind;
 use analytics::series::{Accumulator, SeriesSettings};
 use anyhow::Context;
 use chrono::NaiveDate;
@@ -19,6 +21,7 @@ use crate::commands::import::{import_bills_into, import_project_into, import_tem
 use crate::commands::run::block_on;
 use crate::commands::{bench_decode, bench_memory, bench_mqtt};
 use crate::demo::Demo;
+use crate::documents::{self, Dress};
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::{figures, reports};
@@ -30,6 +33,8 @@ const INGEST_READINGS: usize = 2_000_000;
 const INGEST_SOURCES: usize = 32;
 const COUNTERS: usize = 100;
 const YEARS: i64 = 5;
+/// Reports of the measurement of many.
+const REPORTS: usize = 1_000;
 
 /// A part of the benchmark that can be run alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -252,24 +257,74 @@ async fn report(dir: &Path) -> Result<(), Failure> {
         "\nreplay of the demonstration: {count} readings in {took:.2} s = {:.0} readings/s",
         count as f64 / took
     );
+    let dress = Dress::of(&installation, "it");
     for (id, year) in demo.report_years() {
         let project = figures::project(&store, catalog, &id)?;
         let until = figures::until(year, today);
         let begun = Stopwatch::now();
-        let computed = figures::project_year(&store, &installation, &project, year, until)?;
+        let computed = figures::with_beside(&store, &installation, &project, year, until)?;
         let figures_took = begun.elapsed();
         let begun = Stopwatch::now();
-        let written =
-            dashboards::annual_report(&computed, &catalog.texts("it")).map_err(anyhow::Error::from)?;
+        let written = documents::of_year(&computed, &[ReportKind::Annual], &dress)?;
         let render_took = begun.elapsed();
         reports::write_all(&dir.join("out"), &written)?;
         println!(
-            "report {id} {year}: figures from {} readings {} ms, PDF+XLSX+CSV+JSON {} ms",
-            computed.provenance.readings,
+            "report {id} {year}: figures of two years from {} readings {} ms, PDF+XLSX+CSV+XML+JSON {} ms",
+            computed.year.provenance.readings,
             figures_took.as_millis(),
             render_took.as_millis()
         );
     }
+    many(&store, &installation, &demo, today, &dress)?;
     store.close();
+    Ok(())
+}
+
+/// Reports of as many projects as a region has, made as `report` makes them, on two threads; nothing is kept.
+fn many(
+    store: &Store,
+    installation: &Installation,
+    demo: &Demo,
+    today: NaiveDate,
+    dress: &Dress,
+) -> Result<(), Failure> {
+    let years = demo.report_years();
+    let next = AtomicUsize::new(0);
+    let bytes = AtomicUsize::new(0);
+    let resident = Mutex::new(Vec::new());
+    let begun = Stopwatch::now();
+    let work = || -> Result<(), Failure> {
+        loop {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            if REPORTS <= n {
+                return Ok(());
+            }
+            let (id, year) = &years[n % years.len()];
+            let project = figures::project(store, &installation.catalog, id)?;
+            let until = figures::until(*year, today);
+            let gathered = figures::with_beside(store, installation, &project, *year, until)?;
+            let files = documents::of_year(&gathered, &[ReportKind::Annual], dress)?;
+            bytes.fetch_add(files.iter().map(|f| f.bytes.len()).sum(), Ordering::Relaxed);
+            if (n + 1) % (REPORTS / 5) == 0 {
+                crate::runtime::lock(&resident).push(bench_memory::resident_kib(std::process::id())?);
+            }
+        }
+    };
+    std::thread::scope(|threads| -> Result<(), Failure> {
+        let other = threads.spawn(work);
+        work()?;
+        other.join().map_err(|_| anyhow::anyhow!("making reports panicked"))?
+    })?;
+    let took = begun.elapsed().as_secs_f64();
+    let resident: Vec<String> = std::mem::take(&mut *crate::runtime::lock(&resident))
+        .into_iter()
+        .map(|kib| format!("{:.0}", f64::from(kib) / 1000.0 * 1.024))
+        .collect();
+    println!(
+        "\n{REPORTS} annual reports, figures of two years each, on two threads: {took:.0} s = {:.0} ms each, {} MB of files",
+        took * 1000.0 / REPORTS as f64,
+        bytes.into_inner() / 1_000_000
+    );
+    println!("  resident memory after each fifth: {} MB", resident.join(", "));
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::clock::{ShiftedClock, SystemClock};
 use crate::commands::import::{import_bills_into, import_project_into, import_temperatures_into};
 use crate::commands::run::block_on;
 use crate::demo::{Demo, DemoFiles};
+use crate::documents::{self, Dress};
 use crate::exit::{Exit, Failure};
 use crate::ingest::Ingest;
 use crate::installation::Installation;
@@ -111,12 +112,12 @@ async fn write_reports(runtime: &Arc<Runtime>, demo: &Demo, dir: &Path) -> Resul
     let work = move || -> Result<(), Failure> {
         let installation = runtime.installation();
         let catalog = &installation.catalog;
+        let dress = Dress::of(&installation, "it");
         for (id, year) in years {
             let project = figures::project(&runtime.store, catalog, &id)?;
             let until = figures::until(year, runtime.today());
-            let figures = figures::project_year(&runtime.store, &installation, &project, year, until)?;
-            let files =
-                dashboards::annual_report(&figures, &catalog.texts("it")).map_err(anyhow::Error::from)?;
+            let gathered = figures::with_beside(&runtime.store, &installation, &project, year, until)?;
+            let files = documents::of_year(&gathered, &documents::wanted(&gathered.year.scheme), &dress)?;
             for path in reports::write_all(&reports::folder(&dir, &id, year), &files)? {
                 println!("{}", path.display());
             }

@@ -12,6 +12,7 @@ pub(crate) mod bench_mqtt;
 pub(crate) mod bench_peer;
 pub(crate) mod catalog;
 pub(crate) mod check;
+pub(crate) mod comment;
 pub(crate) mod counter;
 pub(crate) mod demo;
 pub(crate) mod engine;

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use analytics::result::ProjectYear;
 use analytics::scheme::{Obligation, ReportKind};
 use anyhow::Context;
+use dashboards::RenderedFile;
 use model::{Finding, Instant, Project, Severity};
 use store::Store;
 
 use super::{FileRef, Frozen, FrozenKpi, Key, Stage, Submission, current, put, to_mend};
+use crate::documents::{self, Dress};
 use crate::exit::Failure;
-use crate::figures;
 use crate::installation::Installation;
-use crate::records;
+use crate::{commissioning, figures, records};
 
 /// An obstacle and what lifts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +83,11 @@ impl<'a> Bench<'a> {
             let says = format!("the year {} is not over", year.year);
             obstacle("submission.year.open", says, "a report is about a whole calendar year");
         }
-        let made = matches!(self.obligation.report, Some(ReportKind::Annual)) && year.is_some();
+        let made = match self.obligation.report {
+            None => false,
+            Some(ReportKind::Annual | ReportKind::Indicators) => year.is_some(),
+            Some(ReportKind::System | ReportKind::Campaign) => true,
+        };
         if !made && submission.attached.is_empty() {
             let says = "no file is attached, and none is made for this obligation".to_owned();
             obstacle("submission.no_file", says, "what is sent is frozen as files");
@@ -146,14 +151,10 @@ impl<'a> Bench<'a> {
             )));
         }
         let mut files = before.attached.clone();
-        if let (Some(ReportKind::Annual), Some(year)) = (self.obligation.report, &checked.year) {
-            let texts = self.installation.catalog.texts(language);
-            let made = dashboards::annual_report(year, &texts).map_err(anyhow::Error::from)?;
-            for file in made {
-                let sha256 = self.store.keep_document(&file.bytes)?.hex();
-                let bytes = file.bytes.len() as u64;
-                files.push(FileRef { name: file.name, mime: file.mime.to_owned(), bytes, sha256 });
-            }
+        for file in self.made(checked.year.as_ref(), language)? {
+            let sha256 = self.store.keep_document(&file.bytes)?.hex();
+            let bytes = file.bytes.len() as u64;
+            files.push(FileRef { name: file.name, mime: file.mime.to_owned(), bytes, sha256 });
         }
         let mut names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
         names.sort_unstable();
@@ -175,6 +176,35 @@ impl<'a> Bench<'a> {
         after.stage = Stage::Frozen;
         put(self.store, &before, &after, author, self.now)?;
         Ok(after)
+    }
+
+    /// The documents that this program makes for the obligation, of the figures that were checked.
+    fn made(&self, checked: Option<&ProjectYear>, language: &str) -> Result<Vec<RenderedFile>, Failure> {
+        let (store, installation, project) = (self.store, self.installation, &self.project);
+        let today = self.now.day(project.zone);
+        let dress = Dress::of(installation, language);
+        match (self.obligation.report, checked) {
+            (None, _) | (Some(ReportKind::Annual | ReportKind::Indicators), None) => Ok(Vec::new()),
+            (Some(kind @ (ReportKind::Annual | ReportKind::Indicators)), Some(year)) => {
+                let until = figures::until(year.year, today);
+                let gathered = figures::with_beside(store, installation, project, year.year, until)?;
+                if gathered.year.provenance.inputs != year.provenance.inputs {
+                    let says = format!(
+                        "readings of {} arrived while it was being frozen; check it again",
+                        year.year
+                    );
+                    return Err(to_mend(says));
+                }
+                Ok(documents::of_year(&gathered, &[kind], &dress)?)
+            }
+            (Some(ReportKind::System), _) => {
+                let facts = commissioning::facts(store, installation, project, today)?;
+                Ok(vec![dashboards::system_report(&facts, &dress.press()).map_err(anyhow::Error::from)?])
+            }
+            (Some(ReportKind::Campaign), _) => {
+                Ok(vec![documents::of_campaign(store, installation, project, today, &dress)?])
+            }
+        }
     }
 
     fn kpis(&self, year: &ProjectYear) -> anyhow::Result<Vec<FrozenKpi>> {

@@ -4,8 +4,10 @@
 //! same chart.
 
 mod columns;
+mod course;
 mod coverage;
 mod flow;
+mod grid;
 mod scale;
 mod scatter;
 mod svg;
@@ -39,6 +41,11 @@ pub fn svg(chart: &Chart, style: &ChartStyle) -> String {
             scatter::draw(style, x_label, y_label, groups, line.as_ref())
         }
         ChartKind::Coverage { labels, rows } => coverage::draw(style, labels, rows),
+        ChartKind::Course { unit, labels, best, band, low, high, target } => {
+            let target = target.as_ref().map(|(name, value)| (name.as_str(), *value));
+            course::draw(style, &course::Course { unit, labels, best, band, low, high, target })
+        }
+        ChartKind::Grid { labels, rows } => grid::draw(style, labels, rows),
         ChartKind::Flow { columns, arrows } => flow::draw(style, columns, arrows),
     };
     drawing.finish(style, &chart.caption, &chart.alternative)

@@ -136,6 +136,28 @@ impl Drawing {
         );
     }
 
+    /// A shaded area with a thin edge, under lines.
+    pub(super) fn area(&mut self, points: &[(f64, f64)]) {
+        let points: Vec<String> = points.iter().map(|p| format!("{},{}", n(p.0), n(p.1))).collect();
+        let _infallible = write!(
+            self.body,
+            r##"<polygon points="{}" fill="#d5dde6" stroke="#7f95ab" stroke-width="0.8" stroke-linejoin="round"/>"##,
+            points.join(" ")
+        );
+    }
+
+    /// A heavy dashed line: a mark to be reached.
+    pub(super) fn dashed(&mut self, from: (f64, f64), to: (f64, f64)) {
+        let _infallible = write!(
+            self.body,
+            r#"<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{INK}" stroke-width="1.8" stroke-dasharray="7 4"/>"#,
+            n(from.0),
+            n(from.1),
+            n(to.0),
+            n(to.1)
+        );
+    }
+
     /// A marker: filled disc, open square, open triangle by number.
     pub(super) fn marker(&mut self, x: f64, y: f64, kind: usize) {
         let _infallible = match kind {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use analytics::forecast::{Forecast, KpiForecast};
+use analytics::report::beside::Beside;
 use analytics::report::document::{Block, Chart};
 use analytics::report::format::Numbers;
 use analytics::report::{AnnualOptions, annual};
@@ -233,7 +234,7 @@ fn year_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> Year
 
 /// The charts of the annual report, so that page and paper show the same.
 fn charts(t: &Words, year: &ProjectYear) -> Vec<ChartView> {
-    let document = annual(year, t.texts(), AnnualOptions::default());
+    let document = annual(year, &Beside::default(), t.texts(), AnnualOptions::default());
     let blocks = document.sections.into_iter().flat_map(|section| section.blocks);
     let charts = blocks.filter_map(|block| if let Block::Chart(chart) = block { Some(chart) } else { None });
     charts.enumerate().map(|(i, chart)| chart_view(t, i, chart)).collect()

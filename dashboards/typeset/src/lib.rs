@@ -1,10 +1,14 @@
 //! Sets a document as PDF/A with Typst as a library: a fixed template, data, charts and attachments in,
 //! bytes out.
 //!
-//! Must never: compile a text it was given as markup, read a file or the clock, or reach the network. The
-//! template is part of the program; everything else arrives as data. Same job, same bytes.
+//! Must never: compile a text of the data as markup, read a file or the clock, or reach the network. The template is
+//! part of the program, or an installation's own that was checked; everything else arrives as data. Same job and
+//! template, same bytes.
 
+mod template;
 mod world;
+
+pub use template::{PICTURE_BYTES_MAX, PICTURES_MAX, TEMPLATE_BYTES_MAX, Template, TemplateError};
 
 use typst::foundations::{Datetime, Smart};
 use typst_layout::PagedDocument;
@@ -71,16 +75,16 @@ pub enum TypesetError {
     Export(String),
 }
 
-/// Sets `job` as PDF/A-3a and PDF/UA-1: tagged, fonts embedded, attachments inside.
+/// Sets `job` with `template` as PDF/A-3a and PDF/UA-1: tagged, fonts embedded, attachments inside.
 ///
 /// # Errors
 /// When the job passes a limit, names an attachment badly, or its data do not have the template's form.
-pub fn pdf(job: &PdfJob) -> Result<Vec<u8>, TypesetError> {
+pub fn pdf(job: &PdfJob, template: &Template) -> Result<Vec<u8>, TypesetError> {
     check(job)?;
     let timestamp = timestamp(job.date)?;
     let standards = PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1])
         .map_err(|e| TypesetError::Export(e.message().to_string()))?;
-    let world = JobWorld::new(job);
+    let world = JobWorld::new(job, template);
     let laid_out = typst::compile::<PagedDocument>(&world).output;
     let result = laid_out.map_err(|errors| TypesetError::Layout(world::list(&errors))).and_then(|document| {
         let options = PdfOptions {

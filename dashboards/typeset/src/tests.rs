@@ -14,6 +14,7 @@ const DATA: &str = r##"{
     {"title": "Sintesi", "annex": false, "blocks": [
       {"kind": "paragraph", "text": "#panic(\"markup\") *non grassetto* $x$ @rif"},
       {"kind": "bullets", "items": ["uno", "due"]},
+      {"kind": "comment", "by": "Commento di A. B.", "paragraphs": ["#panic() primo", "secondo"]},
       {"kind": "callout", "severity": "caution", "text": "Attenzione ai dati."},
       {"kind": "table", "caption": "Mesi", "columns": [
         {"title": "Mese", "align": "left", "weight": 2}, {"title": "kWh", "align": "right", "weight": 1}],
@@ -47,34 +48,77 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 
 #[test]
 fn a_document_is_archival_tagged_and_the_same_every_time() {
-    let first = pdf(&job()).expect("the document is set");
+    let first = pdf(&job(), &Template::bundled()).expect("the document is set");
     assert!(first.starts_with(b"%PDF-1.7"));
     for text in
         ["pdfaid:part>3<", "pdfaid:conformance>A<", "pdfuaid:part>1<", "/AFRelationship", "misure.csv"]
     {
         assert!(contains(&first, text), "{text} is not in the file");
     }
-    assert_eq!(first, pdf(&job()).expect("the document is set again"));
+    assert_eq!(first, pdf(&job(), &Template::bundled()).expect("the document is set again"));
 }
 
 #[test]
 fn data_of_another_form_are_refused_and_the_next_job_is_not_harmed() {
     let broken = PdfJob { data: "{".to_owned(), ..job() };
-    assert!(matches!(pdf(&broken), Err(TypesetError::Layout(_))));
+    assert!(matches!(pdf(&broken, &Template::bundled()), Err(TypesetError::Layout(_))));
     let no_chart = PdfJob { charts: Vec::new(), ..job() };
-    assert!(matches!(pdf(&no_chart), Err(TypesetError::Layout(_))));
-    assert!(pdf(&job()).is_ok());
+    assert!(matches!(pdf(&no_chart, &Template::bundled()), Err(TypesetError::Layout(_))));
+    assert!(pdf(&job(), &Template::bundled()).is_ok());
 }
 
 #[test]
 fn limits_and_names_are_checked_before_setting() {
     let many = PdfJob { charts: vec![String::new(); CHARTS_MAX + 1], ..job() };
-    assert!(matches!(pdf(&many), Err(TypesetError::TooLarge { what: "charts", .. })));
+    assert!(matches!(pdf(&many, &Template::bundled()), Err(TypesetError::TooLarge { what: "charts", .. })));
     for name in ["", "../x", "a b", ".hidden", "à.csv"] {
         let mut bad = job();
         bad.attachments[0].name = name.to_owned();
-        assert!(matches!(pdf(&bad), Err(TypesetError::AttachmentName { .. })), "{name:?} was accepted");
+        assert!(
+            matches!(pdf(&bad, &Template::bundled()), Err(TypesetError::AttachmentName { .. })),
+            "{name:?} was accepted"
+        );
     }
     let undated = PdfJob { date: Date { year: 2026, month: 2, day: 30 }, ..job() };
-    assert!(matches!(pdf(&undated), Err(TypesetError::Date { .. })));
+    assert!(matches!(pdf(&undated, &Template::bundled()), Err(TypesetError::Date { .. })));
+}
+
+const BUNDLED: &str = include_str!("template.typ");
+
+#[test]
+fn an_installation_may_bring_its_own_template_and_a_picture() {
+    let picture = br##"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>"##;
+    let text = BUNDLED.replace(
+        "// First page.",
+        "#image(\"stemma.svg\", width: 10mm, alt: \"Stemma\")\n#let mark = [Carta intestata]\n#mark\n",
+    );
+    let own = Template::own(&text, vec![("stemma.svg".to_owned(), picture.to_vec())]).expect("it is sound");
+    let bytes = pdf(&job(), &own).expect("the document is set");
+    assert_ne!(bytes, pdf(&job(), &Template::bundled()).expect("the document is set"));
+    assert_eq!(bytes, pdf(&job(), &own).expect("the document is set again"));
+}
+
+#[test]
+fn a_template_that_breaks_runs_texts_or_reaches_out_is_refused_with_its_line() {
+    let says = |text: &str| Template::own(text, Vec::new()).expect_err("refused").to_string();
+    for (text, part) in [
+        ("#let x = (", "line 1: "),
+        ("#let d = json(\"data.json\")\n#eval(d.title)", "line 2: a template may not use `eval`"),
+        ("#let run = eval\n", "line 1: a template may not use `eval`"),
+        ("#import \"@preview/cetz:0.3.4\"", "line 1: a template may not use `import`"),
+        ("#include \"x.typ\"", "line 1: a template may not use `include`"),
+        ("#read(\"/etc/passwd\")", "could not be set with it"),
+        ("#panic(\"no\")", "could not be set with it"),
+        // No title: no PDF/UA.
+        ("Nothing", "could not be set with it"),
+    ] {
+        let said = says(text);
+        assert!(said.contains(part), "{text}: {said}");
+    }
+    let long = "a".repeat(TEMPLATE_BYTES_MAX + 1);
+    assert!(says(&long).contains("at most"));
+    for name in ["../x.svg", "a b.svg", "x.typ", "chart-0.svg", ".svg"] {
+        let refused = Template::own(BUNDLED, vec![(name.to_owned(), Vec::new())]).expect_err("refused");
+        assert!(matches!(refused, TemplateError::PictureName { .. }), "{name}: {refused}");
+    }
 }

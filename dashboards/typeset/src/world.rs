@@ -1,4 +1,4 @@
-//! What a compilation may see: the template, the job's data and charts, and the bundled fonts.
+//! What a compilation may see: the template with its pictures, the job's data and charts, and the bundled fonts.
 //!
 //! Must never: offer a file of the disk, a package, an installed font, or today's date.
 
@@ -11,20 +11,20 @@ use typst::text::{Font, FontBook};
 use typst::utils::LazyHash;
 use typst::{Library, LibraryExt, World};
 
-use crate::PdfJob;
+use crate::{PdfJob, Template};
 
 const TEMPLATE: &str = include_str!("template.typ");
 
-/// What every compilation shares, made once: the standard library, the template's syntax tree, the fonts.
-struct Shared {
+/// What every compilation shares, made once: the standard library, the bundled template's syntax tree, the fonts.
+pub(crate) struct Shared {
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
     fonts: Vec<Font>,
-    main: FileId,
-    template: Source,
+    pub(crate) main: FileId,
+    pub(crate) template: Source,
 }
 
-fn shared() -> &'static Shared {
+pub(crate) fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| {
         // The bytes stay in the program file: no copy is made.
@@ -42,9 +42,13 @@ fn shared() -> &'static Shared {
     })
 }
 
-/// The id of a virtual file. Ids are kept for the life of the process, so names come from a fixed, small set.
-fn file_id(name: &str) -> FileId {
-    #[expect(clippy::expect_used, reason = "names are constants and chart numbers; they are valid paths")]
+/// The id of a virtual file. Ids are kept for the life of the process, so names come from
+/// a fixed, small set: constants, numbers, and the checked names of a template's few pictures.
+pub(crate) fn file_id(name: &str) -> FileId {
+    #[expect(
+        clippy::expect_used,
+        reason = "constants, chart numbers and names checked to be plain; all are valid paths"
+    )]
     let path = VirtualPath::new(name).expect("a plain file name");
     RootedPath::new(VirtualRoot::Project, path).intern()
 }
@@ -52,11 +56,12 @@ fn file_id(name: &str) -> FileId {
 /// One compilation.
 pub(crate) struct JobWorld {
     shared: &'static Shared,
+    template: Source,
     files: Vec<(FileId, Bytes)>,
 }
 
 impl JobWorld {
-    pub(crate) fn new(job: &PdfJob) -> Self {
+    pub(crate) fn new(job: &PdfJob, template: &Template) -> Self {
         let mut files = vec![(file_id("data.json"), Bytes::from_string(job.data.clone()))];
         for (i, svg) in job.charts.iter().enumerate() {
             files.push((file_id(&format!("chart-{i}.svg")), Bytes::from_string(svg.clone())));
@@ -65,7 +70,8 @@ impl JobWorld {
         for (i, attachment) in job.attachments.iter().enumerate() {
             files.push((file_id(&format!("attachment-{i}")), Bytes::new(attachment.bytes.clone())));
         }
-        Self { shared: shared(), files }
+        files.extend(template.pictures.iter().cloned());
+        Self { shared: shared(), template: template.source.clone(), files }
     }
 }
 
@@ -116,7 +122,7 @@ impl World for JobWorld {
 
     fn source(&self, id: FileId) -> FileResult<Source> {
         if id == self.shared.main {
-            return Ok(self.shared.template.clone());
+            return Ok(self.template.clone());
         }
         // Nothing that came with a job is ever source.
         Err(FileError::NotSource)

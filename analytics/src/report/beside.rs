@@ -1,0 +1,91 @@
+//! What stands beside a year's figures in its report: the year before, the course, signatures, profiles, comments.
+//!
+//! Must never: change a figure. A report without any of it states the same results.
+
+use chrono::NaiveDate;
+
+use crate::evaluate::KpiCourse;
+use crate::load::LoadProfile;
+use crate::result::ProjectYear;
+use crate::signature::Signature;
+
+/// Everything a report may show beside the year's own figures. What is absent is left out of the report.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// The year before, when it has figures.
+    pub former: Option<Box<ProjectYear>>,
+    /// In the order of the scheme's KPI.
+    pub courses: Vec<KpiCourse>,
+    pub signatures: Vec<Signature>,
+    pub profiles: Vec<LoadProfile>,
+    pub comments: Vec<Comment>,
+}
+
+/// A person's comment on a section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    pub section: SectionKey,
+    /// Paragraphs, divided by empty lines. Plain text.
+    pub text: String,
+    pub author: String,
+    pub date: NaiveDate,
+    /// Whether it stands in place of what the program would say, not under it.
+    pub instead: bool,
+}
+
+/// A section on which a person may comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SectionKey {
+    Summary,
+    Buildings,
+    Monitoring,
+    Monthly,
+    Load,
+    Weather,
+    Baseline,
+    Savings,
+    Emissions,
+    Events,
+    Changes,
+    Findings,
+}
+
+impl SectionKey {
+    pub const ALL: [Self; 12] = [
+        Self::Summary,
+        Self::Buildings,
+        Self::Monitoring,
+        Self::Monthly,
+        Self::Load,
+        Self::Weather,
+        Self::Baseline,
+        Self::Savings,
+        Self::Emissions,
+        Self::Events,
+        Self::Changes,
+        Self::Findings,
+    ];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Summary => "summary",
+            Self::Buildings => "buildings",
+            Self::Monitoring => "monitoring",
+            Self::Monthly => "monthly",
+            Self::Load => "load",
+            Self::Weather => "weather",
+            Self::Baseline => "baseline",
+            Self::Savings => "savings",
+            Self::Emissions => "emissions",
+            Self::Events => "events",
+            Self::Changes => "changes",
+            Self::Findings => "findings",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.code() == code)
+    }
+}

@@ -1,0 +1,68 @@
+//! Non-routine events and corrections: what happened to the meters in the year, and what people set right.
+//!
+//! Must never: leave out what a person decided, or what stands open.
+
+use model::{Confidence, Explanation, Zone};
+
+use super::context::Context;
+use super::document::{Align, Block, Section};
+use super::record;
+use crate::counter::Decision;
+use crate::result::MeterYear;
+
+/// Most events printed here; the annex has them with their totals.
+const PRINTED_MAX: usize = 30;
+
+pub(super) fn section(context: &Context<'_>) -> Section {
+    let zone = context.year.project.zone;
+    let mut rows: Vec<(i64, Vec<String>)> = Vec::new();
+    for meter in &context.year.meters {
+        for decision in meter.record.decisions.iter().filter(|d| is_event(context, d, zone)) {
+            rows.push((decision.at.millis(), decision_row(context, meter, decision)));
+        }
+        for act in meter.record.acts.iter().filter(|a| a.dated.at.day(zone) < context.year.until) {
+            let row = vec![
+                context.format.date(act.dated.at.day(zone)),
+                meter.meter.name.clone(),
+                record::words(context, meter, act),
+                context.fill("events.by_person", &[("author", &act.author), ("reason", &act.reason)]),
+            ];
+            rows.push((act.dated.at.millis(), row));
+        }
+    }
+    rows.sort();
+    if rows.is_empty() {
+        return context.section("events", vec![context.paragraph("events.none")]);
+    }
+    let more = rows.len().saturating_sub(PRINTED_MAX);
+    let rows: Vec<Vec<String>> = rows.into_iter().take(PRINTED_MAX).map(|(_, row)| row).collect();
+    let columns =
+        [("day", Align::Left), ("meter", Align::Left), ("event", Align::Left), ("settled_by", Align::Left)];
+    let mut blocks =
+        vec![context.paragraph("events.intro"), context.table(context.t("events.caption"), &columns, rows)];
+    if 0 < more {
+        blocks.push(Block::Paragraph(context.fill("events.more", &[("count", &more.to_string())])));
+    }
+    blocks.push(context.paragraph("events.rule"));
+    context.section("events", blocks)
+}
+
+/// What changes a total for good, in the reporting year; single false readings are noise.
+fn is_event(context: &Context<'_>, decision: &Decision, zone: Zone) -> bool {
+    let noise = matches!(decision.explanation, Explanation::Dip | Explanation::Spike)
+        && decision.confidence == Confidence::Certain;
+    let day = decision.at.day(zone);
+    let year = chrono::Datelike::year(&day) == context.year.year;
+    !noise && !decision.by_person && year && day < context.year.until
+}
+
+fn decision_row(context: &Context<'_>, meter: &MeterYear, decision: &Decision) -> Vec<String> {
+    let zone = context.year.project.zone;
+    let certainty = context.t(&format!("confidence.{}", decision.confidence.code()));
+    vec![
+        context.format.date(decision.at.day(zone)),
+        meter.meter.name.clone(),
+        context.t(&format!("explanation.{}", decision.explanation.code())),
+        context.fill("events.by_rule", &[("certainty", &certainty)]),
+    ]
+}

@@ -1,0 +1,127 @@
+//! The *scheda riepilogativa dei valori degli indicatori*: what the beneficiary, or the technician in charge, signs.
+//!
+//! Must never: fill in an indicator that was neither measured nor stated, or name a paper that nobody named.
+//!
+//! After art. 6 of the call POR FESR Emilia-Romagna 2014-20 for the health estate: the values of the indicators of one
+//! year, signed, with the methods of computing and the emission factors used; the annual reduction, never that of the
+//! project's whole life; renewable energy counts as neutral.
+
+use super::annex;
+use super::beside::Beside;
+use super::context::Context;
+use super::document::{Align, Block, Document, Section};
+use super::format::{KPI_DECIMALS, unit_symbol};
+use super::{AnnualOptions, Write, front, written};
+use crate::result::ProjectYear;
+use crate::scheme::{KpiMeasure, ReportKind};
+use crate::text::Texts;
+
+const SECTIONS: &[Write] = &[
+    (None, values),
+    (None, methods),
+    (None, papers),
+    (None, signature),
+    (None, annex::factors),
+    (None, annex::provenance),
+];
+
+/// The sheet of a project and a year, in the language of `texts`.
+#[must_use]
+pub fn sheet(year: &ProjectYear, texts: &Texts, options: AnnualOptions) -> Document {
+    let beside = Beside::default();
+    let context = Context::new(year, &beside, texts);
+    let key = if year.is_complete() { "sheet.title" } else { "sheet.title_provisional" };
+    Document {
+        title: context.fill(key, &[("year", &year.year.to_string())]),
+        subtitle: year.project.title.clone(),
+        author: year.project.beneficiary.name.clone(),
+        language: texts.language().to_owned(),
+        date: options.date.unwrap_or(year.until),
+        front: front(&context),
+        sections: written(&context, SECTIONS),
+    }
+}
+
+fn values(context: &Context<'_>) -> Section {
+    let format = &context.format;
+    let rows = context.year.kpis.iter().map(|kpi| {
+        vec![
+            kpi.definition.code.clone(),
+            context.kpi_name(kpi),
+            unit_symbol(kpi.definition.unit.symbol()),
+            format.number(kpi.target, KPI_DECIMALS),
+            format.number(kpi.achieved, KPI_DECIMALS),
+            format.range(kpi.low, kpi.high, KPI_DECIMALS),
+        ]
+    });
+    let columns = [
+        ("code", Align::Left),
+        ("kpi", Align::Left),
+        ("unit", Align::Left),
+        ("declared", Align::Right),
+        ("achieved", Align::Right),
+        ("range", Align::Right),
+    ];
+    let dates = &context.year.project.dates;
+    let values =
+        [("completed", &*context.format.date(dates.completed)), ("year", &*context.year.year.to_string())];
+    let mut blocks = vec![
+        Block::Paragraph(context.fill("sheet.intro", &values)),
+        context.table(context.fill("sheet.caption", &values), &columns, rows.collect()),
+    ];
+    blocks.extend(super::savings::remarks(context));
+    blocks.push(context.paragraph("sheet.note"));
+    context.section("sheet_values", blocks)
+}
+
+fn methods(context: &Context<'_>) -> Section {
+    let facts = context.year.kpis.iter().map(|kpi| {
+        let key = format!("report.sheet.method.{}", kpi.definition.measure.code());
+        let method = context.texts.find(&key).map_or_else(|| context.t("sheet.method.other"), str::to_owned);
+        (kpi.definition.code.clone(), method)
+    });
+    let mut blocks = vec![Block::Facts(facts.collect()), context.paragraph("sheet.neutral")];
+    let burns = |m: KpiMeasure| {
+        matches!(m, KpiMeasure::Co2Avoided | KpiMeasure::NoxAvoided | KpiMeasure::Pm10Avoided)
+    };
+    if context.year.kpis.iter().any(|k| burns(k.definition.measure)) {
+        let set = &context.year.factors;
+        blocks.push(Block::Paragraph(
+            context.fill("sheet.factors", &[("set", &set.title), ("source", &set.source)]),
+        ));
+    }
+    context.section("sheet_methods", blocks)
+}
+
+/// The papers that the declared values name, each once.
+fn papers(context: &Context<'_>) -> Section {
+    let mut named: Vec<String> = Vec::new();
+    for source in context.year.kpis.iter().filter_map(|k| k.target_source.clone()) {
+        if !named.contains(&source) {
+            named.push(source);
+        }
+    }
+    let blocks = if named.is_empty() {
+        vec![context.paragraph("sheet.no_papers")]
+    } else {
+        vec![context.paragraph("sheet.papers"), Block::Bullets(named)]
+    };
+    context.section("sheet_papers", blocks)
+}
+
+fn signature(context: &Context<'_>) -> Section {
+    let project = &context.year.project;
+    let named = [
+        ("beneficiary", &*project.beneficiary.name),
+        ("representative", &*project.beneficiary.legal_representative),
+    ];
+    let mut blocks = vec![Block::Paragraph(context.fill("sheet.signer", &named))];
+    let of_kind =
+        context.year.scheme.rules.obligations.iter().find(|o| o.report == Some(ReportKind::Indicators));
+    if let Some(obligation) = of_kind {
+        let values = [("channel", &*obligation.channel), ("citation", &*obligation.citation)];
+        blocks.push(Block::Paragraph(context.fill("closing.channel", &values)));
+    }
+    blocks.push(context.paragraph("sheet.place"));
+    context.section("sheet_signature", blocks)
+}

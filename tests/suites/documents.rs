@@ -1,0 +1,217 @@
+//! The documents of the demonstration's projects as files: their words and values held against kept ones, their form
+//! judged by qpdf and poppler; the English edition, comments, another template.
+//!
+//! Must never: pass by itself when a tool is missing; `poppler-utils` and `qpdf` are needed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tests::daemon::{binary, run_in};
+use tests::repo;
+
+/// The day on which the demonstration takes place: its last whole year is 2025.
+const TODAY: &str = "2026-06-30";
+/// Set to write the kept texts anew after a change that was meant.
+const BLESS: &str = "CONSUNTIVO_BLESS";
+
+fn consuntivo(arguments: &[&str]) -> (i32, String) {
+    let output = run_in(Command::new(binary()).args(arguments));
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.code().unwrap_or(-1), said)
+}
+
+fn tool(program: &str, arguments: &[&str], file: &Path) -> String {
+    let output = Command::new(program).args(arguments).arg(file).arg("-").output();
+    let output = match program {
+        "pdftotext" => output,
+        _ => Command::new(program).args(arguments).arg(file).output(),
+    };
+    let output =
+        output.unwrap_or_else(|e| panic!("{program} could not be started ({e}); `make test` installs it"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wrong = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {}: {said}{wrong}", file.display());
+    said
+}
+
+fn pdfs(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "pdf") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Archival, tagged, with its fonts and files inside, and without a picture that says nothing.
+fn is_sound(file: &Path) {
+    assert!(
+        tool("qpdf", &["--check"], file).contains("No syntax or stream encoding errors"),
+        "{}",
+        file.display()
+    );
+    let info = tool("pdfinfo", &[], file);
+    assert!(info.contains("Tagged:          yes") && info.contains("A4)"), "{}: {info}", file.display());
+    let meta = tool("pdfinfo", &["-meta"], file);
+    for mark in ["<pdfaid:part>3<", "<pdfaid:conformance>A<", "<pdfuaid:part>1<"] {
+        assert!(meta.contains(mark), "{}: {mark}", file.display());
+    }
+    for line in tool("pdffonts", &[], file).lines().skip(2) {
+        let words: Vec<&str> = line.split_whitespace().rev().collect();
+        assert_eq!(words[2..5], ["yes", "yes", "yes"], "{}: not embedded: {line}", file.display());
+    }
+    let annual = file.file_name().is_some_and(|n| n.to_string_lossy().contains("annua"));
+    let inside = tool("pdfdetach", &["-list"], file);
+    let expected = if annual { "3 embedded files" } else { "0 embedded files" };
+    assert!(inside.starts_with(expected), "{}: {inside}", file.display());
+    let structure = tool("pdfinfo", &["-struct"], file);
+    let tags: &[&str] =
+        if annual { &["Figure", "Table", "TH", "H1", "Caption", "L"] } else { &["Table", "TH", "H1"] };
+    for tag in tags {
+        assert!(structure.lines().any(|l| l.trim().starts_with(tag)), "{}: no {tag}", file.display());
+    }
+}
+
+/// The words of a document, without its layout, and without the digests, which change with every word of the catalogue.
+fn words(file: &Path) -> String {
+    let text = tool("pdftotext", &["-raw", "-enc", "UTF-8"], file);
+    let mut out = String::new();
+    for line in text.lines() {
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let digest = line.len() == 64 && line.bytes().all(|b| b.is_ascii_hexdigit());
+        if !line.is_empty() && !digest {
+            out.push_str(&line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// Holds the text against the kept one, or keeps it.
+fn held_against(name: &str, text: &str) {
+    let path = repo::root().join("tests/cases/documents").join(name);
+    if std::env::var_os(BLESS).is_some() {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is made");
+        fs::write(&path, text).expect("the text is kept");
+        return;
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let mut lines = kept.lines().zip(text.lines()).enumerate();
+    let differs = lines.find(|(_, (a, b))| a != b);
+    assert!(
+        kept == text,
+        "{} says another thing ({} lines kept, {} now); first difference: {differs:?}. If it was meant, run the suite \
+         with {BLESS}=1 and look at the change",
+        path.display(),
+        kept.lines().count(),
+        text.lines().count()
+    );
+}
+
+#[test]
+fn the_demonstrations_documents_hold_their_words_and_their_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("out"));
+    let path = |p: &Path| p.to_str().expect("a plain path").to_owned();
+    let (code, said) =
+        consuntivo(&["demo", "--once", "--today", TODAY, "--dir", &path(&data), "--out", &path(&out)]);
+    assert_eq!(code, 0, "{said}");
+    let made = pdfs(&out);
+    assert_eq!(made.len(), 5, "{made:?}");
+    for file in &made {
+        is_sound(file);
+        let project = file.parent().and_then(Path::parent).and_then(Path::file_name).expect("a project");
+        let stem = file.file_stem().expect("a name").to_string_lossy();
+        let text = words(file);
+        assert!(!text.contains('{') && !text.contains("report."), "{}: {text}", file.display());
+        held_against(&format!("{}-{stem}.txt", project.to_string_lossy()), &text);
+    }
+    if let Some(keep) = std::env::var_os("CONSUNTIVO_KEEP_REPORT") {
+        for (i, file) in made.iter().enumerate() {
+            fs::copy(file, Path::new(&keep).join(format!("demo-{i}.pdf"))).expect("kept");
+        }
+    }
+    let config = path(&data.join("consuntivo.toml"));
+    same_bytes_again(&config, &out, folder.path());
+    an_english_edition(&config, folder.path());
+    a_comment_is_printed_with_its_author(&config, folder.path());
+    another_template(&data, folder.path());
+}
+
+fn report(config: &str, out: &Path, more: &[&str]) -> (i32, String) {
+    let out = out.to_str().expect("a plain path");
+    let base = ["report", "--config", config, "--project", "scuola-primaria", "--year", "2025", "--out", out];
+    consuntivo(&[&base[..], more].concat())
+}
+
+fn same_bytes_again(config: &str, first: &Path, folder: &Path) {
+    let again = folder.join("again");
+    let (code, said) = report(config, &again, &[]);
+    assert_eq!(code, 0, "{said}");
+    let name = "relazione-annuale-2025.pdf";
+    let before = fs::read(first.join("scuola-primaria/2025").join(name)).expect("the demonstration's");
+    assert!(before == fs::read(again.join(name)).expect("made again"), "{name} has other bytes");
+}
+
+fn an_english_edition(config: &str, folder: &Path) {
+    let out = folder.join("english");
+    let (code, said) = report(config, &out, &["--language", "en"]);
+    assert_eq!(code, 0, "{said}");
+    let file = out.join("annual-report-2025.pdf");
+    is_sound(&file);
+    let text = words(&file);
+    for line in ["Annual energy monitoring report 2025", "What changed since last year", "Energy signature"] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+}
+
+fn a_comment_is_printed_with_its_author(config: &str, folder: &Path) {
+    let on = ["--config", config, "--project", "scuola-primaria", "--year", "2025"];
+    let comment = |what: &str, more: &[&str]| consuntivo(&[&["comment", what][..], &on, more].concat());
+    let words_of =
+        ["--section", "savings", "--author", "A. Rossi", "--text", "Aule aperte il sabato: #panic()"];
+    assert_eq!(comment("set", &words_of).0, 0);
+    assert!(comment("list", &[]).1.contains("savings: A. Rossi"));
+    let out = folder.join("commented");
+    assert_eq!(report(config, &out, &["--document", "annual"]).0, 0);
+    let text = words(&out.join("relazione-annuale-2025.pdf"));
+    assert!(
+        text.contains("Commento di A. Rossi") && text.contains("Aule aperte il sabato: #panic()"),
+        "{text}"
+    );
+    assert_eq!(comment("remove", &["--section", "savings", "--author", "A. Rossi"]).0, 0);
+    assert_eq!(comment("remove", &["--section", "savings", "--author", "A. Rossi"]).0, 6);
+    let (code, said) =
+        comment("set", &["--section", "weather", "--author", "A", "--text", &"x".repeat(5_000)]);
+    assert!(code == 6 && said.contains("4000"), "{code} {said}");
+}
+
+fn another_template(data: &Path, folder: &Path) {
+    let own = data.join("template");
+    fs::create_dir_all(&own).expect("a folder");
+    let bundled = repo::text("dashboards/typeset/src/template.typ").expect("the template is text");
+    let text = fs::read_to_string(data.join("consuntivo.toml")).expect("the installation file");
+    let config = data.join("own.toml");
+    fs::write(&config, text.replace("[reports]\n", "[reports]\ntemplate_dir = \"template\"\n"))
+        .expect("written");
+    let config = config.to_str().expect("a plain path");
+    let write = |text: String| fs::write(own.join("template.typ"), text).expect("written");
+    write(bundled.replace("// First page.", "[Carta intestata del Comune]"));
+    let out = folder.join("own");
+    let (code, said) = report(config, &out, &["--document", "annual"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(words(&out.join("relazione-annuale-2025.pdf")).contains("Carta intestata del Comune"));
+    write(format!("{bundled}\n#eval(data.title)\n"));
+    let (code, said) = consuntivo(&["check", "--config", config]);
+    assert!(code != 0 && said.contains("template.typ") && said.contains("eval"), "{code} {said}");
+}
