@@ -16,6 +16,8 @@ use crate::baseline::fit::{Fit, Prediction, student};
 use crate::degree_days::DailyMeans;
 
 mod choose;
+pub mod driven;
+pub mod hourly;
 pub mod project;
 mod rules;
 mod screen;
@@ -150,12 +152,21 @@ pub struct Normalised {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub fit: Option<Fit>,
+    /// The model where it is none of the weather alone; `fit` is `None` then.
+    pub other: Option<Other>,
     /// The method used, which `auto` has chosen.
     pub method: &'static str,
     pub reporting: Option<Reporting>,
     pub normalised: Option<Normalised>,
     /// Worst first.
     pub findings: Vec<Finding>,
+}
+
+/// A model of more than the weather.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Other {
+    Drivers(driven::Driven),
+    TimeOfWeek(hourly::Hourly),
 }
 
 /// Answers the question. Never fails: what cannot be said is `None` and has a finding.
@@ -205,7 +216,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         fit.as_ref().and_then(|fit| normalise(question, fit, &reporting_data, daily, &mut findings));
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
-    Answer { fit, method, reporting: compared, normalised, findings }
+    Answer { fit, other: None, method, reporting: compared, normalised, findings }
 }
 
 /// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.
