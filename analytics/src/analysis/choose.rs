@@ -118,14 +118,62 @@ pub(super) fn chosen(
     (daily, by_month): (bool, bool),
     findings: &mut Vec<Finding>,
 ) -> Method {
-    let (method, why) = method(asked, data, (daily, by_month));
-    if asked.method == Method::Auto {
-        let says = format!("method {} was chosen: {why}", method.code());
-        let rule = "the method fits the data that there are";
-        let finding = Finding::new("method.chosen", Severity::Note, asked.subject, says, rule);
-        findings.push(finding.with("method", method.code()).with("why", why));
+    if asked.method != Method::Auto {
+        return asked.method;
     }
+    let why = reason(asked, data, (daily, by_month));
+    let method = why.method();
+    let says = format!("method {} was chosen: {}", method.code(), why.says());
+    let rule = "the method fits the data that there are";
+    let finding = Finding::new("method.chosen", Severity::Note, asked.subject, says, rule);
+    findings.push(finding.with("method", method.code()).with("kind", why.code()));
     method
+}
+
+/// Why a method was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Short,
+    Joined,
+    Bills,
+    Free,
+    Grid,
+}
+
+impl Reason {
+    const fn method(self) -> Method {
+        match self {
+            Self::Short => Method::DegreeDays,
+            Self::Joined | Self::Bills => Method::Averaged,
+            Self::Free => Method::ChangePoint,
+            Self::Grid => Method::CaltrackDaily,
+        }
+    }
+
+    /// Stable; a text of every language has its words.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Short => "short",
+            Self::Joined => "joined",
+            Self::Bills => "bills",
+            Self::Free => "free",
+            Self::Grid => "grid",
+        }
+    }
+
+    const fn says(self) -> &'static str {
+        match self {
+            Self::Short => "less than a year of data tells the base load, not a balance point",
+            Self::Joined => {
+                "the weather explains less than half of what single days differ by; months average the week out"
+            }
+            Self::Bills => "bills or months of a year do not tell one balance point from the next",
+            Self::Free => {
+                "days of a year, and its free change points follow them better than a grid's, every parameter counted"
+            }
+            Self::Grid => "days of a year, and free change points follow them no better, every parameter counted",
+        }
+    }
 }
 
 fn with_short(finding: Finding, data: &Data) -> Finding {
@@ -136,31 +184,18 @@ fn with_short(finding: Finding, data: &Data) -> Finding {
         .with("days_wanted", DAYS_MIN)
 }
 
-fn method(asked: &Asked<'_>, data: &Data, (daily, by_month): (bool, bool)) -> (Method, &'static str) {
-    if asked.method != Method::Auto {
-        return (asked.method, "");
-    }
+fn reason(asked: &Asked<'_>, data: &Data, (daily, by_month): (bool, bool)) -> Reason {
     if data.days() < DAYS_MIN || (!daily && data.len() < PERIODS_MIN) {
-        return (Method::DegreeDays, "less than a year of data tells the base load, not a balance point");
+        Reason::Short
+    } else if by_month {
+        Reason::Joined
+    } else if !daily {
+        Reason::Bills
+    } else if change_point_is_better(asked, data) {
+        Reason::Free
+    } else {
+        Reason::Grid
     }
-    if by_month {
-        let why =
-            "the weather explains less than half of what single days differ by; months average the week out";
-        return (Method::Averaged, why);
-    }
-    if !daily {
-        return (Method::Averaged, "bills or months of a year do not tell one balance point from the next");
-    }
-    if change_point_is_better(asked, data) {
-        return (
-            Method::ChangePoint,
-            "days of a year, and its free change points follow them better than a grid's, every parameter counted",
-        );
-    }
-    (
-        Method::CaltrackDaily,
-        "days of a year, and free change points follow them no better, every parameter counted",
-    )
 }
 
 /// By the Bayesian information criterion, balance points counted as parameters in both.
