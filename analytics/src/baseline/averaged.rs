@@ -380,7 +380,11 @@ impl Look<'_> {
         let mut all = vec![Hypothesis::NONE];
         let (mut parent, mut law) = (Hypothesis::NONE, best);
         if SUSPECT_CLOSED <= self.suspicion(&law, &parent) {
-            let short = |i: usize| self.bills.get(i).is_some_and(|bill| bill.energy < expected(&best, bill));
+            // What is given back is a refund, and no closure.
+            let short = |i: usize| {
+                let is = |bill: &Bill<_>| 0.0 <= bill.energy && bill.energy < expected(&best, bill);
+                self.bills.get(i).is_some_and(is)
+            };
             for window in closed::windows(self.rows, short) {
                 let mut next = Hypothesis { closed: Some(window), ..Hypothesis::NONE };
                 let (own, own_variance, next_law) = self.glance(&next, assumed);
