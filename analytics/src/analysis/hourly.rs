@@ -1,6 +1,9 @@
 //! A meter that is read by the hour: time of week and temperature.
 //!
 //! Must never: compare an hour without its temperature, or of the week that the baseline never had.
+//!
+//! The band has the scatter of the hours and the error of the fit, not that of the model's form: where the line bends
+//! between the intervals' ends, a year may be off by a few thousandths more.
 
 use chrono::{Datelike, NaiveDateTime, Timelike};
 use model::{Finding, Severity};
@@ -114,7 +117,7 @@ mod tests {
         ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
     }
 
-    /// Two years of an office by the hour; the second at `share`.
+    /// Two years of an office by the hour, scattering as a building of people does; the second at `share`.
     fn hours(share: f64) -> Vec<CivilHour> {
         let begin = day("2023-01-01").and_hms_opt(0, 0, 0).unwrap();
         (0..17_520_u64)
@@ -123,7 +126,7 @@ mod tests {
                 let season = (i as f64 / 8_760.0 * std::f64::consts::TAU).cos();
                 let outdoor_c = 13.0 - 11.0 * season + 3.0 * noise(i / 24);
                 let open = at.weekday().num_days_from_monday() < 5 && (8..18).contains(&at.hour());
-                let law = if open { 30.0 } else { 10.0 } + (12.0 - outdoor_c).max(0.0) + noise(i * 31);
+                let law = if open { 30.0 } else { 10.0 } + (12.0 - outdoor_c).max(0.0) + 6.0 * noise(i * 31);
                 let energy = law * if at.year() == 2023 { 1.0 } else { share };
                 CivilHour { at, outdoor_c, energy }
             })
