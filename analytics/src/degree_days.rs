@@ -273,7 +273,9 @@ impl DailyMeans {
             for date in from.iter_days().take(length) {
                 let mean_c = match self.get(date) {
                     Some(DayMean { mean_c, origin: DayOrigin::Measured }) => Some(mean_c),
-                    Some(DayMean { mean_c, origin: DayOrigin::Adjusted { doubt_k } }) => Some(mean_c - doubt_k),
+                    Some(DayMean { mean_c, origin: DayOrigin::Adjusted { doubt_k } }) => {
+                        Some(mean_c - doubt_k)
+                    }
                     Some(DayMean { origin: DayOrigin::Unadjusted, .. }) | None => cold_c,
                 };
                 if let (Some(mean_c), Some(slot)) = (mean_c, out.slot(date)) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use model::{
-    Adjustment, BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, MeterId, Month, Project, Provenance,
-    TemperatureSource,
+    Adjustment, BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, MeterId, Month, Project,
+    Provenance, TemperatureSource,
 };
 
 use crate::balance::BalanceYear;

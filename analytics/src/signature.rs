@@ -84,8 +84,14 @@ mod tests {
 
     #[test]
     fn the_line_bends_at_both_balance_points_and_rises_on_either_side() {
-        let quality =
-            FitQuality { n: 12, r2: 1.0, r2_adjusted: 1.0, cvrmse_ratio: 0.0, nmbe_ratio: 0.0, baseline_days: 365 };
+        let quality = FitQuality {
+            n: 12,
+            r2: 1.0,
+            r2_adjusted: 1.0,
+            cvrmse_ratio: 0.0,
+            nmbe_ratio: 0.0,
+            baseline_days: 365,
+        };
         let mut model = BaselineModel {
             method: "averaged",
             base_per_day: 20.0,

@@ -366,7 +366,8 @@ fn without_past_years_the_legal_degree_days_of_the_place_make_a_wide_band() {
         to: MonthDay { month: 4, day: 15 },
         hours_per_day: 14,
     };
-    let rules = ZoneRules { zone: ClimaticZone::E, above: Some(2100), up_to: Some(3000), season: Some(season) };
+    let rules =
+        ZoneRules { zone: ClimaticZone::E, above: Some(2100), up_to: Some(3000), season: Some(season) };
     let (mut held, mut all) = (0, 0);
     for mut world in worlds(20, |random| synthetic(random, FIRST)) {
         let end = world.year_end();

@@ -312,10 +312,12 @@ fn fit(law: &Law) -> anyhow::Result<Fit> {
                 None => Scatter::Days,
                 Some(mean_per_day) => Scatter::Use { mean_per_day },
             },
-            closure: m
-                .closed
-                .as_ref()
-                .map(|c| Closure { from: c.from, days: c.days, left: c.left, seen: c.seen }),
+            closure: m.closed.as_ref().map(|c| Closure {
+                from: c.from,
+                days: c.days,
+                left: c.left,
+                seen: c.seen,
+            }),
         })
     };
     Ok(Fit {

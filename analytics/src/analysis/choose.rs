@@ -171,7 +171,9 @@ impl Reason {
             Self::Free => {
                 "days of a year, and its free change points follow them better than a grid's, every parameter counted"
             }
-            Self::Grid => "days of a year, and free change points follow them no better, every parameter counted",
+            Self::Grid => {
+                "days of a year, and free change points follow them no better, every parameter counted"
+            }
         }
     }
 }
@@ -229,7 +231,12 @@ fn options(asked: &Asked<'_>, interval: caltrack::Interval) -> caltrack::Options
 }
 
 /// Fits by a method that was chosen.
-pub(super) fn run(asked: &Asked<'_>, method: Method, data: &Data, findings: &mut Vec<Finding>) -> Option<Fit> {
+pub(super) fn run(
+    asked: &Asked<'_>,
+    method: Method,
+    data: &Data,
+    findings: &mut Vec<Finding>,
+) -> Option<Fit> {
     match method {
         Method::Auto => None,
         Method::Averaged => averaged::fit(data, asked.terms, &format!("{} baseline", asked.subject)),

@@ -87,7 +87,8 @@ fn drop_unknown(
     periods.retain(|p| given.iter().all(|d| d.sum(p.from, p.to).is_some()));
     let dropped = before - periods.len();
     if 0 < dropped {
-        let says = format!("{dropped} {what} periods were left out: a driver has no value on one of their days");
+        let says =
+            format!("{dropped} {what} periods were left out: a driver has no value on one of their days");
         let rule = "CalTRACK 2.0 §3.5: what is missing is not compared";
         let about = format!("{} {what}", question.subject);
         findings.push(
@@ -158,7 +159,10 @@ impl Shape<'_> {
     }
 
     fn rows(&self, data: &Data) -> Vec<Observed> {
-        data.rows().iter().map(|row| observed(data, row, (self.heating_c, self.cooling_c), self.given)).collect()
+        data.rows()
+            .iter()
+            .map(|row| observed(data, row, (self.heating_c, self.cooling_c), self.given))
+            .collect()
     }
 
     fn finish(&mut self, fit: DriversFit, data: &Data, daily: bool) -> Driven {

@@ -28,11 +28,7 @@ pub struct CivilHour {
 impl CivilHour {
     fn hour(&self) -> Hour {
         let day = self.at.weekday().num_days_from_monday() as usize;
-        Hour {
-            of_week: 24 * day + self.at.hour() as usize,
-            outdoor_c: self.outdoor_c,
-            energy: self.energy,
-        }
+        Hour { of_week: 24 * day + self.at.hour() as usize, outdoor_c: self.outdoor_c, energy: self.energy }
     }
 }
 
@@ -46,9 +42,8 @@ pub struct Hourly {
 /// What was saved in the hours of the reporting window. `hours` in order of time; never fails.
 #[must_use]
 pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: Window) -> Answer {
-    let within = |window: Window| {
-        hours.iter().filter(move |h| window.from <= h.at.date() && h.at.date() < window.to)
-    };
+    let within =
+        |window: Window| hours.iter().filter(move |h| window.from <= h.at.date() && h.at.date() < window.to);
     let before: Vec<Hour> = within(baseline).map(CivilHour::hour).collect();
     let mut findings = Vec::new();
     let Some(model) = towt::fit(&before) else {
@@ -69,7 +64,8 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
     let compared: Vec<&Hour> = after.iter().filter(known).collect();
     let left_out = after.len() - compared.len();
     if 0 < left_out {
-        let says = format!("{left_out} hours of the week were never seen in the baseline; they are not compared");
+        let says =
+            format!("{left_out} hours of the week were never seen in the baseline; they are not compared");
         let rule = "what is missing is not compared";
         findings.push(
             Finding::new("hours.never_seen", Severity::Caution, subject, says, rule).with("hours", left_out),

@@ -290,7 +290,8 @@ impl Average {
     fn findings(&self, data: &Data, bills: &[Bill<POINTS>], subject: &str) -> Vec<Finding> {
         let mut findings = self.gross_findings(data, bills, subject);
         if REPORTED <= self.probability(|h| h.closed.is_some()) {
-            let weight = |h: &Hypothesis| h.closed.map(|_| self.probability(|other| other.closed == h.closed));
+            let weight =
+                |h: &Hypothesis| h.closed.map(|_| self.probability(|other| other.closed == h.closed));
             let closed = self.hypotheses.iter().filter(|h| h.closed.is_some());
             let likeliest =
                 closed.max_by(|a, b| weight(a).unwrap_or(0.0).total_cmp(&weight(b).unwrap_or(0.0)));
@@ -454,9 +455,8 @@ fn weigh(laws: &mut [Law]) -> f64 {
 
 /// Days, heating and cooling degree days of a bill at the balance points of a law of the same grid.
 fn regressors<const N: usize>(law: &Law, bill: &Bill<N>) -> [f64; 3] {
-    let of = |column: &[f64; N], point: Option<usize>| {
-        point.and_then(|p| column.get(p)).copied().unwrap_or(0.0)
-    };
+    let of =
+        |column: &[f64; N], point: Option<usize>| point.and_then(|p| column.get(p)).copied().unwrap_or(0.0);
     [bill.days, of(&bill.heating, law.heating), of(&bill.cooling, law.cooling)]
 }
 

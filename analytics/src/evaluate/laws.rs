@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use model::{
-    Adjustment, Carrier, Digest, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole, Month, Project, Severity,
+    Adjustment, Carrier, Digest, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole, Month, Project,
+    Severity,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -108,8 +109,7 @@ fn meter(
         month = month.next();
     }
     let reporting = reporting(&months, temperatures, &wanted);
-    let weather =
-        weather_of(temperatures, months.iter().map(|m| (m.month.first_day(), m.month.end_day())));
+    let weather = weather_of(temperatures, months.iter().map(|m| (m.month.first_day(), m.month.end_day())));
     Some(Laws {
         meter: facts.id.clone(),
         carrier: facts.carrier,
@@ -130,11 +130,7 @@ pub(super) fn wanted<'a>(project: &Project, facts: &MeterFacts, subject: &'a str
 }
 
 /// The model of what is used now; at the best value, since it is a forecast of what will be measured.
-fn reporting(
-    months: &[ReportedMonth],
-    temperatures: &DailyMeans,
-    wanted: &Wanted<'_>,
-) -> Option<Fitted> {
+fn reporting(months: &[ReportedMonth], temperatures: &DailyMeans, wanted: &Wanted<'_>) -> Option<Fitted> {
     let recent = months.get(months.len().saturating_sub(REPORTING_MONTHS_MAX)..)?;
     let periods: Vec<FitPeriod> = recent
         .iter()

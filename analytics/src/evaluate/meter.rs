@@ -556,12 +556,8 @@ impl Compared {
             coverage_ratio: row.shown.coverage_ratio,
         };
         let periods: Vec<FitPeriod> = compared().map(period).collect();
-        let certain =
-            |row: &Row| row.adjusted.is_some_and(|a| !a.is_doubtful()) && row.still_ratio == 0.0;
-        Self {
-            weather: Data::of(&periods, context.temperatures),
-            certain: compared().map(certain).collect(),
-        }
+        let certain = |row: &Row| row.adjusted.is_some_and(|a| !a.is_doubtful()) && row.still_ratio == 0.0;
+        Self { weather: Data::of(&periods, context.temperatures), certain: compared().map(certain).collect() }
     }
 }
 

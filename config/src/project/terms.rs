@@ -5,7 +5,8 @@
 use analytics::scheme::{KpiMeasure, Scheme};
 use chrono::{Days, NaiveDate};
 use model::{
-    BaselineMethod, Carrier, FactorKind, MeterId, OwnFactor, Plant, Project, ReferenceYear, StatedValue, Tariff, Terms,
+    BaselineMethod, Carrier, FactorKind, MeterId, OwnFactor, Plant, Project, ReferenceYear, StatedValue,
+    Tariff, Terms,
 };
 
 use crate::reader::{Source, Table, list};
@@ -37,8 +38,7 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>, scheme: Option<&Sc
     });
     let baseline = root.table_optional("baseline").map(|table| {
         let codes: Vec<&str> = BaselineMethod::ALL.iter().map(|m| m.code()).collect();
-        let method =
-            table.parsed_or("method", &list(&codes), BaselineMethod::Auto, BaselineMethod::parse);
+        let method = table.parsed_or("method", &list(&codes), BaselineMethod::Auto, BaselineMethod::parse);
         table.finish();
         method
     });

@@ -85,7 +85,8 @@ pub fn read_drivers(bytes: &[u8]) -> Result<DriverFile, FileError> {
                 Ok(Some(value)) => {
                     let days = file.drivers.entry(name.clone()).or_default();
                     if days.insert(date, value).is_some_and(|other| other != value) {
-                        file.refused.push(refuse(*index, format!("{date} has another value above; keep one")));
+                        file.refused
+                            .push(refuse(*index, format!("{date} has another value above; keep one")));
                     }
                 }
                 Err(why) => file.refused.push(refuse(*index, why)),

@@ -111,15 +111,7 @@ fn add(
             project.dates.completed
         )));
     }
-    let said = Said {
-        project: &of.project,
-        meter,
-        from,
-        to,
-        energy,
-        author: &by.author,
-        reason: &by.reason,
-    };
+    let said = Said { project: &of.project, meter, from, to, energy, author: &by.author, reason: &by.reason };
     let number = adjustments::add(&store, &said, clock::now())?;
     let unit = facts.carrier.base_unit().display().symbol();
     let way = if 0.0 < energy { "raises" } else { "lowers" };

@@ -156,7 +156,8 @@ fn parse_method(text: &str) -> Result<Chosen, String> {
 }
 
 fn parse_opening(text: &str) -> Result<Opening, String> {
-    Opening::parse(text).ok_or_else(|| format!("{text:?} names no days of the week; write it like lun-ven or mon-sat"))
+    Opening::parse(text)
+        .ok_or_else(|| format!("{text:?} names no days of the week; write it like lun-ven or mon-sat"))
 }
 
 fn parse_window(text: &str) -> Result<Window, String> {

@@ -94,10 +94,9 @@ fn show(of: &Of) -> Result<Exit, Failure> {
     })?;
     let mut rows: Vec<Vec<String>> = Vec::new();
     rows.push(
-        [
-            "meter", "method", "base a day", "heating", "base °C", "cooling", "base °C", "accepted", "inputs",
-        ]
-        .map(String::from).to_vec(),
+        ["meter", "method", "base a day", "heating", "base °C", "cooling", "base °C", "accepted", "inputs"]
+            .map(String::from)
+            .to_vec(),
     );
     let base = |of: Option<f64>| of.map_or_else(|| "-".to_owned(), |b| format!("{b:.1}"));
     let slope = |of: Option<f64>, slope: f64| of.map_or_else(|| "-".to_owned(), |_| format!("{slope:.4}"));

@@ -177,7 +177,8 @@ fn a_school_closed_in_summer_keeps_its_zeros() {
 #[test]
 fn the_order_of_the_periods_is_of_no_matter() {
     let t = weather(day(YEAR.0), 366, 13.0);
-    let periods = months(|d| 10.0 + 4.0 * (15.5 - mean_on(&t, d)).max(0.0) + 3.0 * noise(d.num_days_from_ce() as u64));
+    let periods =
+        months(|d| 10.0 + 4.0 * (15.5 - mean_on(&t, d)).max(0.0) + 3.0 * noise(d.num_days_from_ce() as u64));
     let mut turned = periods.clone();
     turned.reverse();
     turned.swap(2, 7);

@@ -200,15 +200,14 @@ fn an_accepted_baseline_stays_whatever_becomes_of_its_inputs() {
     let fitted = now[0].baseline.as_deref().unwrap().clone();
     let accepted_at = Instant::from_seconds(1_700_000_000);
     let author = "tecnico".to_owned();
-    case.frozen =
-        vec![Frozen {
-            meter: now[0].meter.clone(),
-            fitted,
-            inputs: now[0].inputs,
-            rules: RULES.to_owned(),
-            author,
-            accepted_at,
-        }];
+    case.frozen = vec![Frozen {
+        meter: now[0].meter.clone(),
+        fitted,
+        inputs: now[0].inputs,
+        rules: RULES.to_owned(),
+        author,
+        accepted_at,
+    }];
     let year = case.year();
     assert_eq!(result(&year, "final").achieved, achieved, "accepted as it was");
     assert!(!codes(&year).contains(&"baseline.inputs_changed"));

@@ -24,10 +24,7 @@ fn planted(
     let mut case = Case::gas(1.0);
     case.meters.clear();
     case.project.buildings[0].meters.clear();
-    case.add(
-        facts("gas", carrier, Direction::Import, MeterRole::Compared),
-        series(unit, before, after),
-    );
+    case.add(facts("gas", carrier, Direction::Import, MeterRole::Compared), series(unit, before, after));
     case
 }
 
@@ -49,7 +46,8 @@ fn noise_alone_is_no_saving_in_nine_of_ten_bands_and_never_far_from_none() {
         let noisy = move |d: NaiveDate| {
             let n = (d - day("2022-01-01")).num_days() as u64;
             let month = u64::from(Month::of(d).number) + 100 * u64::from(n > 400);
-            power_wh(d) * (1.0 + 0.15 * noise(n * 31 + seed * 7919) + 0.03 * noise(month * 17 + seed * 104_729))
+            power_wh(d)
+                * (1.0 + 0.15 * noise(n * 31 + seed * 7919) + 0.03 * noise(month * 17 + seed * 104_729))
         };
         let year = planted(BaseUnit::WattHour, Carrier::GridElectricity, noisy, noisy).year();
         let (avoided, low, high) = shares(&year, planted_sum(noisy));

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use analytics::analysis::Window;
 use analytics::analysis::driven::DailyDriver;
 use analytics::analysis::hourly::{self, CivilHour};
-use analytics::analysis::Window;
 use analytics::baseline::drivers::Sign;
 use chrono::NaiveDateTime;
 use connectors::files::drivers::{HourFile, Hourly, read_drivers, read_hours};

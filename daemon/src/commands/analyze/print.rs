@@ -129,16 +129,19 @@ pub(super) fn json(meter: Option<&[(&str, &str)]>, answer: &Answer) -> Value {
         Other::TimeOfWeek(of) => weekly(of),
     });
     object.insert("model".to_owned(), fit.map(model).or(shown).unwrap_or(Value::Null));
-    let quality = fit.map_or_else(|| other.map_or(Value::Null, other_quality), |fit| {
-        let q = &fit.quality;
-        json!({
-            "n": q.n,
-            "r2_adj": number(q.r2_adjusted),
-            "cvrmse": number(q.cvrmse_ratio),
-            "nmbe": number(q.nmbe_ratio),
-            "autocorrelation": q.autocorrelation.map_or(Value::Null, number),
-        })
-    });
+    let quality = fit.map_or_else(
+        || other.map_or(Value::Null, other_quality),
+        |fit| {
+            let q = &fit.quality;
+            json!({
+                "n": q.n,
+                "r2_adj": number(q.r2_adjusted),
+                "cvrmse": number(q.cvrmse_ratio),
+                "nmbe": number(q.nmbe_ratio),
+                "autocorrelation": q.autocorrelation.map_or(Value::Null, number),
+            })
+        },
+    );
     object.insert("quality".to_owned(), quality);
     let reporting = answer.reporting.map_or(Value::Null, |r| {
         json!({
