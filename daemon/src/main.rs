@@ -4,6 +4,7 @@
 //! Must never: contain arithmetic about energy; that is `analytics`.
 
 mod acts;
+mod adjustments;
 mod archiving;
 mod backend;
 mod baselines;
@@ -129,6 +130,11 @@ enum Command {
     Engine {
         #[command(subcommand)]
         what: commands::engine::What,
+    },
+    /// Non-routine events: what a person adds to an adjusted baseline or takes off it, with the reason
+    Adjustment {
+        #[command(subcommand)]
+        what: commands::adjustment::What,
     },
     /// Accepted baselines: freeze them for the obligation, or look at them
     Baseline {
@@ -546,6 +552,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Series(args) => commands::series::series(&args),
         Command::Analyze(args) => commands::analyze::analyze(&args),
         Command::Engine { what } => commands::engine::engine(&what),
+        Command::Adjustment { what } => commands::adjustment::adjustment(&what),
         Command::Baseline { what } => commands::baseline::baseline(&what),
         Command::Forecast(args) => commands::forecast::forecast(&args),
         Command::Explain(args) => commands::explain::explain(&args),

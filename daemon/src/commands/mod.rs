@@ -2,6 +2,7 @@
 //!
 //! Must never: share state between commands; what two need stands in the modules above.
 
+pub(crate) mod adjustment;
 pub(crate) mod analyze;
 pub(crate) mod baseline;
 pub(crate) mod bench;
