@@ -7,6 +7,7 @@ use model::{Digest, Instant};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
+use crate::accounts;
 use crate::error::{Fault, StoreError};
 use crate::imports;
 use crate::records;
@@ -185,6 +186,9 @@ impl Store {
                 return Ok(Some(broken));
             }
             if let Some(broken) = records::verify(&snapshot)? {
+                return Ok(Some(broken));
+            }
+            if let Some(broken) = accounts::verify(&snapshot)? {
                 return Ok(Some(broken));
             }
             imports::verify(&snapshot)

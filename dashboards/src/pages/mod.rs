@@ -2,6 +2,7 @@
 //!
 //! Must never: show a reader an internal cause, or a log line less than the cause.
 
+pub(crate) mod access;
 pub(crate) mod findings;
 pub(crate) mod kpi;
 pub(crate) mod language;
@@ -18,13 +19,16 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use tokio::sync::Semaphore;
 
-use crate::access::Directory;
+use crate::access::{Directory, Right};
 use crate::assets::AssetPaths;
 use crate::backend::{Backend, Installation};
 use crate::routes::Options;
 
 pub(crate) use language::Ask;
 pub(crate) use words::Words;
+
+/// Passwords hashed at the same time: each takes 19 MiB and a core.
+const HASHING_MAX: usize = 2;
 
 /// Everything a route needs.
 pub(crate) struct Site {
@@ -35,6 +39,8 @@ pub(crate) struct Site {
     /// Free places for live streams.
     pub(crate) streams: Arc<Semaphore>,
     renders: Arc<Semaphore>,
+    /// Turns for what hashes a password.
+    pub(crate) hashing: Arc<Semaphore>,
 }
 
 impl Site {
@@ -45,6 +51,7 @@ impl Site {
             assets: AssetPaths::new(),
             streams: Arc::new(Semaphore::new(options.live_streams_max)),
             renders: Arc::new(Semaphore::new(options.renders_max)),
+            hashing: Arc::new(Semaphore::new(HASHING_MAX)),
             options,
         }
     }
@@ -155,6 +162,8 @@ pub(crate) struct Frame {
     pub(crate) can_sign_in: bool,
     /// The value of the field `csrf` that every form carries.
     pub(crate) csrf: String,
+    /// Whether the reader administers accounts.
+    pub(crate) administers: bool,
 }
 
 impl Frame {
@@ -169,6 +178,7 @@ impl Frame {
             account: ask.who.person().map(|person| person.name.clone()),
             can_sign_in: site.directory.has_accounts(),
             csrf: ask.who.csrf().to_owned(),
+            administers: ask.who.may(Right::AdministerAccounts, None),
         }
     }
 
@@ -248,7 +258,7 @@ pub(crate) async fn no_page(State(site): State<Arc<Site>>, ask: Ask) -> Response
 }
 
 /// Says which language the page is in, on what that depended, and keeps an explicit choice for a year.
-fn put_language(ask: &Ask, headers: &mut HeaderMap) {
+pub(crate) fn put_language(ask: &Ask, headers: &mut HeaderMap) {
     headers.insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
     if let Ok(tag) = HeaderValue::from_str(ask.words.language()) {
         headers.insert(header::CONTENT_LANGUAGE, tag);
@@ -260,7 +270,7 @@ fn put_language(ask: &Ask, headers: &mut HeaderMap) {
             ask.words.language()
         );
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            headers.insert(header::SET_COOKIE, cookie);
+            headers.append(header::SET_COOKIE, cookie);
         }
     }
 }
