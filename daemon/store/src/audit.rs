@@ -201,6 +201,18 @@ impl Store {
         self.read("read the audit log", head)
     }
 
+    /// The hash of one entry, if there is such an entry.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn audit_hash(&self, seq: i64) -> Result<Option<Digest>, StoreError> {
+        self.read("read the audit log", |conn| {
+            let mut select = conn.prepare_cached("SELECT hash FROM audit WHERE seq = ?1")?;
+            let mut rows = select.query([seq])?;
+            Ok(rows.next()?.map(|row| row.get(0)).transpose()?.map(Digest))
+        })
+    }
+
     /// The newest entries first, at most `limit`.
     pub fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         self.read("read the audit log", |conn| {

@@ -3,6 +3,8 @@
 //!
 //! Must never: be linked into the daemon.
 
+pub(crate) mod people;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
