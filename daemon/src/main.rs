@@ -3,6 +3,7 @@
 //!
 //! Must never: contain arithmetic about energy; that is `analytics`.
 
+mod access;
 mod acts;
 mod adjustments;
 mod archiving;
@@ -38,6 +39,7 @@ mod reload;
 mod reports;
 mod runtime;
 mod service;
+mod site;
 mod slots;
 mod submissions;
 mod template;
@@ -190,6 +192,16 @@ enum Command {
     },
     /// Everything about one project in a folder, with a manifest of hashes (fascicolo di progetto)
     Dossier(commands::office::DossierArgs),
+    /// Who may sign in, with which roles; one-time links to choose a password
+    Account {
+        #[command(subcommand)]
+        what: commands::account::What,
+    },
+    /// The log of what people changed: list it, verify its chain of hashes
+    Audit {
+        #[command(subcommand)]
+        what: commands::audit::What,
+    },
     /// Run the demonstration portfolio on simulated meters
     Demo(DemoArgs),
     /// Print measurements of this machine: durable ingest, months, report, size on disk
@@ -568,6 +580,8 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Grants { what } => commands::office::grants(&what),
         Command::Memo { what } => commands::office::memo(&what),
         Command::Dossier(args) => commands::office::dossier(&args),
+        Command::Account { what } => commands::account::account(&what),
+        Command::Audit { what } => commands::audit::audit(&what),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) if args.peer => commands::bench_peer::bench(&args.dir, args.days),
         Command::Bench(args) => commands::bench::bench(&args.dir, &args.only),

@@ -2,6 +2,7 @@
 //!
 //! Must never: compute a number. Figures come ready from `analytics` through [`backend::Backend`].
 
+pub mod access;
 mod api;
 mod assets;
 pub mod backend;
@@ -16,6 +17,7 @@ pub mod render;
 pub mod routes;
 pub mod serve;
 pub mod structured;
+pub mod tls;
 
 pub use render::{
     Press, RenderError, RenderedFile, annual_report, campaign_report, indicator_sheet, system_report,

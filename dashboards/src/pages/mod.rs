@@ -2,6 +2,7 @@
 //!
 //! Must never: show a reader an internal cause, or a log line less than the cause.
 
+pub(crate) mod access;
 pub(crate) mod findings;
 pub(crate) mod kpi;
 pub(crate) mod language;
@@ -18,6 +19,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use tokio::sync::Semaphore;
 
+use crate::access::{Directory, Right};
 use crate::assets::AssetPaths;
 use crate::backend::{Backend, Installation};
 use crate::routes::Options;
@@ -25,25 +27,38 @@ use crate::routes::Options;
 pub(crate) use language::Ask;
 pub(crate) use words::Words;
 
+/// Passwords hashed at the same time: each takes 19 MiB and a core.
+const HASHING_MAX: usize = 2;
+
 /// Everything a route needs.
 pub(crate) struct Site {
     pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) directory: Arc<dyn Directory>,
     pub(crate) options: Options,
     pub(crate) assets: AssetPaths,
     /// Free places for live streams.
     pub(crate) streams: Arc<Semaphore>,
     renders: Arc<Semaphore>,
+    /// Turns for what hashes a password.
+    pub(crate) hashing: Arc<Semaphore>,
 }
 
 impl Site {
-    pub(crate) fn new(backend: Arc<dyn Backend>, options: Options) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, directory: Arc<dyn Directory>, options: Options) -> Self {
         Self {
             backend,
+            directory,
             assets: AssetPaths::new(),
             streams: Arc::new(Semaphore::new(options.live_streams_max)),
             renders: Arc::new(Semaphore::new(options.renders_max)),
+            hashing: Arc::new(Semaphore::new(HASHING_MAX)),
             options,
         }
+    }
+
+    /// Whether readers on this machine are let in without a name.
+    pub(crate) fn reading_is_open(&self) -> bool {
+        !self.options.is_exposed && (self.options.anonymous_reading || !self.directory.has_accounts())
     }
 }
 
@@ -60,6 +75,20 @@ pub(crate) enum Fault {
     NoReport { project: String, year: String, name: String },
     #[error("cannot read report file {path}: {source}")]
     ReportUnreadable { path: String, source: std::io::Error },
+    #[error("a reader without a session asked for what needs one")]
+    SignIn,
+    #[error("an account asked for what its roles do not allow")]
+    Forbidden,
+    #[error("the installation has no account yet and is reachable from other machines")]
+    NotSetUp,
+    #[error("a change was asked for by a page of another site")]
+    ForeignForm,
+    #[error("a form came without the proof that this session was shown it")]
+    StaleForm,
+    #[error("a form cannot be read: {0}")]
+    BadForm(String),
+    #[error("a body is too long: {0}")]
+    BodyTooLong(String),
     #[error("a page panicked while it was made: {0}")]
     Panicked(String),
     #[error("a template failed: {0}")]
@@ -72,6 +101,10 @@ impl Fault {
             Self::NoPage(_) | Self::NoProject(_) | Self::NoYear { .. } | Self::NoReport { .. } => {
                 StatusCode::NOT_FOUND
             }
+            Self::SignIn => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::NotSetUp | Self::ForeignForm | Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::BadForm(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ReportUnreadable { .. } | Self::Panicked(_) | Self::Template(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -86,6 +119,13 @@ impl Fault {
             Self::NoYear { .. } => "no_year",
             Self::NoReport { .. } => "no_report",
             Self::ReportUnreadable { .. } => "report_unreadable",
+            Self::SignIn => "sign_in",
+            Self::Forbidden => "forbidden",
+            Self::NotSetUp => "not_set_up",
+            Self::ForeignForm => "foreign_form",
+            Self::StaleForm => "stale_form",
+            Self::BadForm(_) => "bad_form",
+            Self::BodyTooLong(_) => "body_too_long",
             Self::Panicked(_) | Self::Template(_) => "internal",
         }
     }
@@ -116,6 +156,14 @@ pub(crate) struct Frame {
     pub(crate) languages: Vec<(String, String, String)>,
     /// Whether the page shows live values and wants the script.
     pub(crate) live: bool,
+    /// Who reads: their account's name.
+    pub(crate) account: Option<String>,
+    /// Whether there is an account to sign in with.
+    pub(crate) can_sign_in: bool,
+    /// The value of the field `csrf` that every form carries.
+    pub(crate) csrf: String,
+    /// Whether the reader administers accounts.
+    pub(crate) administers: bool,
 }
 
 impl Frame {
@@ -127,6 +175,10 @@ impl Frame {
             assets: site.assets.clone(),
             languages: ask.other_languages(site),
             live: false,
+            account: ask.who.person().map(|person| person.name.clone()),
+            can_sign_in: site.directory.has_accounts(),
+            csrf: ask.who.csrf().to_owned(),
+            administers: ask.who.may(Right::AdministerAccounts, None),
         }
     }
 
@@ -206,7 +258,7 @@ pub(crate) async fn no_page(State(site): State<Arc<Site>>, ask: Ask) -> Response
 }
 
 /// Says which language the page is in, on what that depended, and keeps an explicit choice for a year.
-fn put_language(ask: &Ask, headers: &mut HeaderMap) {
+pub(crate) fn put_language(ask: &Ask, headers: &mut HeaderMap) {
     headers.insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
     if let Ok(tag) = HeaderValue::from_str(ask.words.language()) {
         headers.insert(header::CONTENT_LANGUAGE, tag);
@@ -218,7 +270,7 @@ fn put_language(ask: &Ask, headers: &mut HeaderMap) {
             ask.words.language()
         );
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            headers.insert(header::SET_COOKIE, cookie);
+            headers.append(header::SET_COOKIE, cookie);
         }
     }
 }
