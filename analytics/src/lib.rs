@@ -31,3 +31,4 @@ pub mod scheme;
 pub mod series;
 pub mod text;
 pub mod uncertainty;
+pub mod watch;

@@ -16,5 +16,6 @@ pub mod render;
 pub mod routes;
 pub mod serve;
 pub mod structured;
+pub mod watch;
 
 pub use render::{RenderError, RenderedFile, annual_report, annual_report_with, system_report};

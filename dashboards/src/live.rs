@@ -1,4 +1,5 @@
-//! `GET /live`: the state of every building as server-sent events.
+//! `GET /live`: the state of every building as server-sent events; `GET /kiosk/…/live`: of one building that everyone
+//! may see.
 //!
 //! Events: `snapshot` (a JSON array with every building, first and after a reader fell behind), `building`
 //! (one building that changed) and `beat` (nothing changed for a while; the link is alive).
@@ -10,17 +11,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use futures_util::stream;
+use model::{BuildingId, ProjectId};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
-use crate::api::LiveView;
+use crate::api::{LiveView, fault_json};
 use crate::backend::{Backend, BuildingLive};
 use crate::pages::Site;
+use crate::watch::kiosk;
 
 /// Silence after which a `beat` is sent. The script in the page takes three of them missing as a dead link.
 const BEAT: Duration = Duration::from_secs(15);
@@ -35,6 +38,27 @@ pub(crate) struct Closing(pub(crate) watch::Receiver<bool>);
 
 /// `GET /live`.
 pub(crate) async fn live(State(site): State<Arc<Site>>, closing: Option<Extension<Closing>>) -> Response {
+    stream_of(&site, closing, None)
+}
+
+/// `GET /kiosk/{project}/{building}/live`.
+pub(crate) async fn of_kiosk(
+    State(site): State<Arc<Site>>,
+    Path((project, building)): Path<(String, String)>,
+    closing: Option<Extension<Closing>>,
+) -> Response {
+    match kiosk::public(&site, &project, &building) {
+        Ok(place) => stream_of(&site, closing, Some(place)),
+        Err(fault) => fault_json(&fault),
+    }
+}
+
+/// A stream of all buildings, or of one.
+fn stream_of(
+    site: &Arc<Site>,
+    closing: Option<Extension<Closing>>,
+    only: Option<(ProjectId, BuildingId)>,
+) -> Response {
     let Ok(permit) = Arc::clone(&site.streams).try_acquire_owned() else {
         tracing::warn!("refused a live stream: all {} are taken", site.options.live_streams_max);
         let headers = [(header::RETRY_AFTER, RETRY_AFTER_FULL), (header::CACHE_CONTROL, "no-store")];
@@ -49,6 +73,7 @@ pub(crate) async fn live(State(site): State<Arc<Site>>, closing: Option<Extensio
         backend: Arc::clone(&site.backend),
         updates: None,
         closing: closing.map(|Extension(Closing(receiver))| receiver),
+        only,
         _permit: permit,
     };
     let beat = Event::default().comment("keep-alive").event("beat").data("{}");
@@ -67,11 +92,17 @@ struct Follower {
     /// `None` before the first snapshot and after falling behind.
     updates: Option<broadcast::Receiver<Arc<BuildingLive>>>,
     closing: Option<watch::Receiver<bool>>,
+    /// The one building that is followed; all of them without.
+    only: Option<(ProjectId, BuildingId)>,
     /// Gives the place back when the reader goes.
     _permit: OwnedSemaphorePermit,
 }
 
 impl Follower {
+    fn follows(&self, live: &BuildingLive) -> bool {
+        self.only.as_ref().is_none_or(|(p, b)| live.project == *p && live.building == *b)
+    }
+
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
         stream::unfold(self, |mut follower| async move {
             let event = follower.next().await?;
@@ -85,7 +116,7 @@ impl Follower {
             let Some(updates) = &mut self.updates else {
                 let (now, updates) = self.backend.live();
                 self.updates = Some(updates);
-                let all: Vec<LiveView> = now.iter().map(LiveView::from).collect();
+                let all: Vec<LiveView> = now.iter().filter(|b| self.follows(b)).map(LiveView::from).collect();
                 return Some(event("snapshot", &all).retry(RETRY));
             };
             let update = tokio::select! {
@@ -93,6 +124,7 @@ impl Follower {
                 update = updates.recv() => update,
             };
             match update {
+                Ok(building) if !self.follows(&building) => {}
                 Ok(building) => return Some(event("building", &LiveView::from(building.as_ref()))),
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
                     tracing::debug!(

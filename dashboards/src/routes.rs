@@ -17,7 +17,7 @@ use axum::routing::{get, post};
 
 use crate::backend::Backend;
 use crate::pages::{self, Site};
-use crate::{api, assets, calendar, downloads, grants, live};
+use crate::{api, assets, calendar, downloads, grants, live, watch};
 
 /// The longest path and query, in bytes.
 pub const URI_BYTES_MAX: usize = 2048;
@@ -26,7 +26,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a page may load: itself, from here, and nothing else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Which `Host` a request may name. A page of a foreign site can make its own name point at 127.0.0.1 and read
 /// the answers (DNS rebinding); the name it then asks for gives it away.
@@ -82,6 +82,12 @@ pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
         .route("/", get(pages::portfolio::page))
         .route("/projects/{id}", get(pages::project::page))
         .route("/meters", get(pages::meters::page))
+        .route("/meters/{id}", get(watch::meter::page))
+        .route("/buildings", get(watch::overview::page))
+        .route("/buildings/{project}/{building}", get(watch::building::page))
+        .route("/alarms", get(watch::alarms::page))
+        .route("/kiosk/{project}/{building}", get(watch::kiosk::page))
+        .route("/kiosk/{project}/{building}/live", get(live::of_kiosk))
         .route("/findings", get(pages::findings::page))
         .route("/reports/{project}/{year}/{name}", get(downloads::report))
         .route("/schema/structured-file-1.schema.json", get(downloads::schema))
@@ -90,6 +96,12 @@ pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
         .route("/api/v1/portfolio", get(api::portfolio))
         .route("/api/v1/projects/{id}/years/{year}", get(api::project_year))
         .route("/api/v1/meters", get(api::meters))
+        .route("/api/v1/meters/{id}", get(watch::api::meter))
+        .route("/api/v1/buildings", get(watch::api::buildings))
+        .route("/api/v1/buildings/{project}/{building}", get(watch::api::building))
+        .route("/api/v1/buildings/{project}/{building}/power", get(watch::api::power))
+        .route("/api/v1/buildings/{project}/{building}/hours", get(watch::api::hours))
+        .route("/api/v1/alarms", get(watch::api::alarms))
         .route("/api/v1/obligations", get(calendar::api))
         .route("/calendar.ics", get(calendar::feed))
         .route(

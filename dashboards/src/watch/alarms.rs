@@ -1,0 +1,124 @@
+//! `/alarms`: what is wrong now, and what was.
+//!
+//! Must never: show an alarm that lasts among those that ended.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use chrono_tz::Europe::Rome;
+use model::{MeterId, Zone};
+
+use super::AlarmView;
+use crate::backend::PortfolioRow;
+use crate::pages::{Ask, Fault, Frame, Site, Words, respond};
+
+/// Alarms that ended shown at most.
+const ENDED_MAX: usize = 50;
+
+#[derive(Template)]
+#[template(path = "alarms.html")]
+struct AlarmsPage<'a> {
+    t: &'a Words,
+    frame: Frame,
+    open: Vec<AlarmRow>,
+    ended: Vec<AlarmRow>,
+}
+
+struct AlarmRow {
+    id: i64,
+    severity: &'static str,
+    severity_says: String,
+    title: String,
+    says: String,
+    about: String,
+    href: Option<String>,
+    since: String,
+    since_iso: String,
+    age: String,
+    ended: String,
+    acknowledged: Option<String>,
+    note: String,
+}
+
+/// `GET /alarms`.
+pub(crate) async fn page(State(site): State<Arc<Site>>, ask: Ask) -> Response {
+    respond(site, ask, render).await
+}
+
+fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {
+    let t = &ask.words;
+    let rows = site.backend.portfolio();
+    let (open, ended): (Vec<AlarmView>, Vec<AlarmView>) =
+        site.backend.alarms().into_iter().partition(|alarm| alarm.ended_at.is_none());
+    let row = |alarm: &AlarmView| row(site, t, alarm, &rows);
+    let page = AlarmsPage {
+        t,
+        frame: Frame::new(site, ask, t.get("page.alarms.title"), "alarms"),
+        open: open.iter().map(row).collect(),
+        ended: ended.iter().take(ENDED_MAX).map(row).collect(),
+    };
+    Ok(page.render()?)
+}
+
+fn row(site: &Site, t: &Words, alarm: &AlarmView, rows: &[PortfolioRow]) -> AlarmRow {
+    let (about, href, zone) = subject(t, &alarm.subject, rows);
+    let note = alarm.acknowledged.as_ref();
+    let severity = alarm.kind.severity().code();
+    AlarmRow {
+        id: alarm.id,
+        severity,
+        severity_says: t.of("page.severity", severity),
+        title: t.of("alarm.title", alarm.kind.code()),
+        says: says(t, alarm),
+        about,
+        href,
+        since: t.date_time(alarm.raised_at, zone),
+        since_iso: alarm.raised_at.to_string(),
+        age: t.age(alarm.raised_at, site.backend.now()),
+        ended: alarm.ended_at.map(|at| t.date_time(at, zone)).unwrap_or_default(),
+        acknowledged: note.map(|a| {
+            t.fill("page.alarms.acknowledged", &[("by", &a.by), ("at", &t.date_time(a.at, zone))])
+        }),
+        note: note.map(|a| a.note.clone()).unwrap_or_default(),
+    }
+}
+
+/// The sentence of an alarm; one about a link has words of its own.
+pub(crate) fn says(t: &Words, alarm: &AlarmView) -> String {
+    let values: Vec<(&str, &str)> = alarm.details.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let key = if alarm.subject.starts_with("link:") { "link" } else { alarm.kind.code() };
+    t.fill(&format!("alarm.says.{key}"), &values)
+}
+
+/// What an alarm is about in words, its page, and the zone of its place.
+fn subject(t: &Words, subject: &str, rows: &[PortfolioRow]) -> (String, Option<String>, Zone) {
+    let (kind, name) = subject.split_once(':').unwrap_or(("", subject));
+    let project = |id: &str| rows.iter().map(|r| &r.project).find(|p| p.id.as_str() == id);
+    match kind {
+        "meter" => {
+            let of = |id: &MeterId| rows.iter().find(|r| r.project.meters().any(|(_, m)| m.id == *id));
+            let row = MeterId::new(name).ok().and_then(|id| of(&id));
+            let zone = row.map_or(Rome, |r| r.project.zone);
+            (t.fill("alarm.about.meter", &[("name", name)]), Some(format!("/meters/{name}")), zone)
+        }
+        "building" => {
+            // `project/building carrier`
+            let place = name.split_once(' ').map_or(name, |(place, _)| place);
+            let found = place.split_once('/').and_then(|(p, b)| {
+                let project = project(p)?;
+                let building = project.buildings.iter().find(|x| x.id.as_str() == b)?;
+                Some((building.name.clone(), project.zone))
+            });
+            let (says, zone) = found.unwrap_or_else(|| (name.to_owned(), Rome));
+            (says, Some(format!("/buildings/{place}")), zone)
+        }
+        "project" => {
+            let id = name.split_once(' ').map_or(name, |(id, _)| id);
+            let (title, zone) = project(id).map_or((id, Rome), |p| (p.title.as_str(), p.zone));
+            (title.to_owned(), Some(format!("/projects/{id}")), zone)
+        }
+        _ => (t.fill("alarm.about.link", &[("name", name)]), None, Rome),
+    }
+}
