@@ -20,8 +20,9 @@ use futures_util::stream;
 use model::{BuildingId, ProjectId};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
+use crate::access::Who;
 use crate::api::{LiveView, fault_json};
-use crate::backend::{Backend, BuildingLive};
+use crate::backend::BuildingLive;
 use crate::pages::Site;
 use crate::watch::kiosk;
 
@@ -37,8 +38,12 @@ const RETRY_AFTER_FULL: &str = "30";
 pub(crate) struct Closing(pub(crate) watch::Receiver<bool>);
 
 /// `GET /live`.
-pub(crate) async fn live(State(site): State<Arc<Site>>, closing: Option<Extension<Closing>>) -> Response {
-    stream_of(&site, closing, None)
+pub(crate) async fn live(
+    State(site): State<Arc<Site>>,
+    who: Who,
+    closing: Option<Extension<Closing>>,
+) -> Response {
+    stream_of(&site, closing, Sight::Of(who))
 }
 
 /// `GET /kiosk/{project}/{building}/live`.
@@ -48,17 +53,29 @@ pub(crate) async fn of_kiosk(
     closing: Option<Extension<Closing>>,
 ) -> Response {
     match kiosk::public(&site, &project, &building) {
-        Ok(place) => stream_of(&site, closing, Some(place)),
+        Ok((project, building)) => stream_of(&site, closing, Sight::One(project, building)),
         Err(fault) => fault_json(&fault),
     }
 }
 
-/// A stream of all buildings, or of one.
-fn stream_of(
-    site: &Arc<Site>,
-    closing: Option<Extension<Closing>>,
-    only: Option<(ProjectId, BuildingId)>,
-) -> Response {
+/// Which buildings a stream shows.
+enum Sight {
+    /// What this reader may see.
+    Of(Who),
+    /// One that everyone may see.
+    One(ProjectId, BuildingId),
+}
+
+impl Sight {
+    fn holds(&self, live: &BuildingLive) -> bool {
+        match self {
+            Self::Of(who) => who.sees_building(&live.project, &live.building),
+            Self::One(project, building) => live.project == *project && live.building == *building,
+        }
+    }
+}
+
+fn stream_of(site: &Arc<Site>, closing: Option<Extension<Closing>>, sight: Sight) -> Response {
     let Ok(permit) = Arc::clone(&site.streams).try_acquire_owned() else {
         tracing::warn!("refused a live stream: all {} are taken", site.options.live_streams_max);
         let headers = [(header::RETRY_AFTER, RETRY_AFTER_FULL), (header::CACHE_CONTROL, "no-store")];
@@ -70,10 +87,10 @@ fn stream_of(
             .into_response();
     };
     let follower = Follower {
-        backend: Arc::clone(&site.backend),
+        site: Arc::clone(site),
+        sight,
         updates: None,
         closing: closing.map(|Extension(Closing(receiver))| receiver),
-        only,
         _permit: permit,
     };
     let beat = Event::default().comment("keep-alive").event("beat").data("{}");
@@ -88,21 +105,16 @@ fn stream_of(
 
 /// One reader of the live stream.
 struct Follower {
-    backend: Arc<dyn Backend>,
+    site: Arc<Site>,
+    sight: Sight,
     /// `None` before the first snapshot and after falling behind.
     updates: Option<broadcast::Receiver<Arc<BuildingLive>>>,
     closing: Option<watch::Receiver<bool>>,
-    /// The one building that is followed; all of them without.
-    only: Option<(ProjectId, BuildingId)>,
     /// Gives the place back when the reader goes.
     _permit: OwnedSemaphorePermit,
 }
 
 impl Follower {
-    fn follows(&self, live: &BuildingLive) -> bool {
-        self.only.as_ref().is_none_or(|(p, b)| live.project == *p && live.building == *b)
-    }
-
     fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
         stream::unfold(self, |mut follower| async move {
             let event = follower.next().await?;
@@ -114,9 +126,10 @@ impl Follower {
     async fn next(&mut self) -> Option<Event> {
         loop {
             let Some(updates) = &mut self.updates else {
-                let (now, updates) = self.backend.live();
+                let (now, updates) = self.site.backend.live();
                 self.updates = Some(updates);
-                let all: Vec<LiveView> = now.iter().filter(|b| self.follows(b)).map(LiveView::from).collect();
+                let all: Vec<LiveView> =
+                    now.iter().filter(|b| self.sight.holds(b)).map(LiveView::from).collect();
                 return Some(event("snapshot", &all).retry(RETRY));
             };
             let update = tokio::select! {
@@ -124,7 +137,7 @@ impl Follower {
                 update = updates.recv() => update,
             };
             match update {
-                Ok(building) if !self.follows(&building) => {}
+                Ok(building) if !self.sight.holds(&building) => {}
                 Ok(building) => return Some(event("building", &LiveView::from(building.as_ref()))),
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
                     tracing::debug!(

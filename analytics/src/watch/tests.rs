@@ -12,7 +12,7 @@ use super::span::{Span, UseDay, UseDays, in_days, in_hours, use_of};
 use super::usual::{Temperatures, days_above, learn, temperature};
 use super::*;
 
-const ROME: Zone = chrono_tz::Europe::Rome;
+const ROME: Zone = model::Zone::Europe__Rome;
 
 fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).unwrap()

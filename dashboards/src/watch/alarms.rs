@@ -5,14 +5,16 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
-use axum::response::Response;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono_tz::Europe::Rome;
 use model::{MeterId, Zone};
+use serde::Deserialize;
 
 use super::AlarmView;
+use crate::access::{Checked, Right};
 use crate::backend::PortfolioRow;
-use crate::pages::{Ask, Fault, Frame, Site, Words, respond};
+use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
 
 /// Alarms that ended shown at most.
 const ENDED_MAX: usize = 50;
@@ -40,6 +42,8 @@ struct AlarmRow {
     ended: String,
     acknowledged: Option<String>,
     note: String,
+    /// Whether this reader may acknowledge it, and nobody has.
+    may_acknowledge: bool,
 }
 
 /// `GET /alarms`.
@@ -47,12 +51,41 @@ pub(crate) async fn page(State(site): State<Arc<Site>>, ask: Ask) -> Response {
     respond(site, ask, render).await
 }
 
+/// The form by which somebody takes notice.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NoteForm {
+    note: String,
+}
+
+/// `POST /alarms/{alarm}/acknowledge`.
+pub(crate) async fn acknowledge(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<i64>,
+    ask: Ask,
+    Checked(form): Checked<NoteForm>,
+) -> Response {
+    let who = ask.who.clone();
+    let done = off_loop(&site, move |site| {
+        let alarm = site.alarms(&who).into_iter().find(|alarm| alarm.id == id);
+        let alarm = alarm.ok_or_else(|| Fault::NoPage(format!("/alarms/{id}")))?;
+        if !site.may_about(&who, Right::AcknowledgeAlarms, &alarm.subject) {
+            return Err(Fault::Forbidden);
+        }
+        let taken = site.backend.acknowledge(id, &form.note, &who.author());
+        taken.map_err(|refused| Fault::BadForm(refused.to_string()))
+    });
+    match done.await.and_then(|done| done) {
+        Ok(()) => Redirect::to(&format!("/alarms#alarm-{id}")).into_response(),
+        Err(fault) => fault_page(&site, &ask, &fault),
+    }
+}
+
 fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {
     let t = &ask.words;
-    let rows = site.backend.portfolio();
+    let rows = site.portfolio(&ask.who);
     let (open, ended): (Vec<AlarmView>, Vec<AlarmView>) =
-        site.backend.alarms().into_iter().partition(|alarm| alarm.ended_at.is_none());
-    let row = |alarm: &AlarmView| row(site, t, alarm, &rows);
+        site.alarms(&ask.who).into_iter().partition(|alarm| alarm.ended_at.is_none());
+    let row = |alarm: &AlarmView| row(site, ask, alarm, &rows);
     let page = AlarmsPage {
         t,
         frame: Frame::new(site, ask, t.get("page.alarms.title"), "alarms"),
@@ -62,7 +95,8 @@ fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {
     Ok(page.render()?)
 }
 
-fn row(site: &Site, t: &Words, alarm: &AlarmView, rows: &[PortfolioRow]) -> AlarmRow {
+fn row(site: &Site, ask: &Ask, alarm: &AlarmView, rows: &[PortfolioRow]) -> AlarmRow {
+    let t = &ask.words;
     let (about, href, zone) = subject(t, &alarm.subject, rows);
     let note = alarm.acknowledged.as_ref();
     let severity = alarm.kind.severity().code();
@@ -82,6 +116,8 @@ fn row(site: &Site, t: &Words, alarm: &AlarmView, rows: &[PortfolioRow]) -> Alar
             t.fill("page.alarms.acknowledged", &[("by", &a.by), ("at", &t.date_time(a.at, zone))])
         }),
         note: note.map(|a| a.note.clone()).unwrap_or_default(),
+        may_acknowledge: note.is_none()
+            && site.may_about(&ask.who, Right::AcknowledgeAlarms, &alarm.subject),
     }
 }
 

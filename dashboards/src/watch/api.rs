@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::building::Wanted;
 use super::{AlarmView, BuildingNow, BuildingView, CarrierToday, Plot};
+use crate::access::Who;
 use crate::api::{LiveView, fault_json};
 use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Site, off_loop};
@@ -218,9 +219,9 @@ impl From<&BuildingView> for SpanJson {
 }
 
 /// `GET /api/v1/buildings`.
-pub(crate) async fn buildings(State(site): State<Arc<Site>>) -> Response {
-    let made = off_loop(&site, |site| {
-        site.backend.buildings().iter().map(BuildingJson::from).collect::<Vec<_>>()
+pub(crate) async fn buildings(State(site): State<Arc<Site>>, who: Who) -> Response {
+    let made = off_loop(&site, move |site| {
+        site.buildings(&who).iter().map(BuildingJson::from).collect::<Vec<_>>()
     });
     match made.await {
         Ok(all) => Json(all).into_response(),
@@ -421,9 +422,9 @@ impl From<AlarmView> for AlarmJson {
 }
 
 /// `GET /api/v1/alarms`.
-pub(crate) async fn alarms(State(site): State<Arc<Site>>) -> Response {
-    let made = off_loop(&site, |site| {
-        site.backend.alarms().into_iter().map(AlarmJson::from).collect::<Vec<_>>()
+pub(crate) async fn alarms(State(site): State<Arc<Site>>, who: Who) -> Response {
+    let made = off_loop(&site, move |site| {
+        site.alarms(&who).into_iter().map(AlarmJson::from).collect::<Vec<_>>()
     });
     match made.await {
         Ok(all) => Json(all).into_response(),

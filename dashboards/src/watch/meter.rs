@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use analytics::counter::Decision;
 use askama::Template;
-use axum::extract::{Path, State};
-use axum::response::Response;
-use model::{Act, Explanation, MeterId, Unit, Zone};
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use model::{Act, BuildingId, Explanation, MeterId, Project, Unit, Zone};
+use serde::Deserialize;
 
-use super::MeterView;
+use super::{MeterSaid, MeterView};
+use crate::access::{Checked, Right};
 use crate::pages::words::printed;
-use crate::pages::{Ask, Fault, Frame, Site, Words, respond};
+use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
 
 /// Months of the loss budget.
 const LOSS_MONTHS: usize = 12;
@@ -37,8 +39,10 @@ struct MeterPage<'a> {
     decisions: Vec<DecisionRow>,
     acts: Vec<ActRow>,
     readings: Vec<(String, String, String)>,
-    /// Whether a project counts on it, so that something can be said about it.
-    counted: bool,
+    /// Whether this reader may say something about it.
+    may_say: bool,
+    done: String,
+    refused: String,
     unit: String,
     building: Option<(String, String)>,
 }
@@ -65,14 +69,91 @@ struct ActRow {
     recorded: String,
 }
 
-/// `GET /meters/{id}`.
-pub(crate) async fn page(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask) -> Response {
-    respond(site, ask, move |site, ask| render(site, ask, &id)).await
+/// What the page may be asked to say on top.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Notice {
+    /// Something was put on record.
+    said: Option<String>,
 }
 
-fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
+/// `GET /meters/{meter}`.
+pub(crate) async fn page(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    Query(notice): Query<Notice>,
+    ask: Ask,
+) -> Response {
+    let done = notice.said.is_some();
+    respond(site, ask, move |site, ask| {
+        let says = if done { ask.words.get("page.act.done").to_owned() } else { String::new() };
+        render(site, ask, &id, says, String::new())
+    })
+    .await
+}
+
+/// The form by which a person says something about a meter.
+#[derive(Debug, Deserialize)]
+pub(crate) struct SayForm {
+    what: String,
+    at: String,
+    #[serde(default)]
+    closing: String,
+    #[serde(default)]
+    opening: String,
+    #[serde(default)]
+    total: String,
+    #[serde(default)]
+    explanation: String,
+    #[serde(default)]
+    reason: String,
+}
+
+impl SayForm {
+    fn said(self) -> Option<MeterSaid> {
+        let Self { what, at, closing, opening, total, explanation, reason } = self;
+        match what.as_str() {
+            "exchange" => Some(MeterSaid::Exchanged { at, closing, opening, reason }),
+            "correct" => Some(MeterSaid::Corrected { at, total, reason }),
+            "explain" => Some(MeterSaid::Explained { at, explanation, reason }),
+            "withdraw" => Some(MeterSaid::Withdrawn { at, reason }),
+            _ => None,
+        }
+    }
+}
+
+/// `POST /meters/{meter}/acts`.
+pub(crate) async fn say(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    ask: Ask,
+    Checked(form): Checked<SayForm>,
+) -> Response {
+    let author = ask.who.author();
+    let meter = id.clone();
+    let done = off_loop(&site, move |site| {
+        let meter = MeterId::new(&meter).map_err(|_| Fault::NoMeter(meter.clone()))?;
+        let said = form.said().ok_or_else(|| Fault::BadForm("an act of no known kind".to_owned()))?;
+        Ok(site.backend.say(&meter, &said, &author))
+    });
+    match done.await.and_then(|done| done) {
+        Ok(Ok(())) => Redirect::to(&format!("/meters/{id}?said=yes")).into_response(),
+        Ok(Err(refused)) => {
+            respond(site, ask, move |site, ask| {
+                let says = format!("{} {refused}", ask.words.get("page.act.not_done"));
+                render(site, ask, &id, String::new(), says)
+            })
+            .await
+        }
+        Err(fault) => fault_page(&site, &ask, &fault),
+    }
+}
+
+fn render(site: &Site, ask: &Ask, id: &str, done: String, refused: String) -> Result<String, Fault> {
     let none = || Fault::NoMeter(id.to_owned());
     let view = MeterId::new(id).ok().and_then(|id| site.backend.meter(&id)).ok_or_else(none)?;
+    let may = |(project, building): &(Arc<Project>, BuildingId)| {
+        ask.who.may_in(Right::DecideReadings, &project.id, building)
+    };
     let t = &ask.words;
     let now = site.backend.now();
     let state = &view.state;
@@ -107,7 +188,9 @@ fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
             .iter()
             .map(|(at, total)| (t.date_time(*at, view.zone), at.to_string(), show(t, *total, unit)))
             .collect(),
-        counted: view.facts.is_some(),
+        may_say: view.facts.is_some() && view.place.as_ref().is_some_and(may),
+        done,
+        refused,
         unit: printed(unit.symbol()),
         building,
     };

@@ -191,7 +191,7 @@ pub(crate) async fn page(State(site): State<Arc<Site>>, ask: Ask) -> Response {
 
 fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {
     let t = &ask.words;
-    let all = site.backend.buildings();
+    let all = site.buildings(&ask.who);
     let zone = all.first().map_or(chrono_tz::Europe::Rome, |b| b.project.zone);
     let page = OverviewPage {
         t,
