@@ -37,6 +37,7 @@ mod runtime;
 mod service;
 mod slots;
 mod submissions;
+mod watch;
 mod weather;
 
 use std::io::IsTerminal as _;

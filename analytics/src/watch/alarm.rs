@@ -10,12 +10,12 @@ use model::{Instant, Severity};
 /// What is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AlarmKind {
-    /// A meter, or a link with all its meters, gives no readings. Value: periods since the last one.
+    /// A meter, or a link with all its meters, gives no readings. Value: its silence over the silence allowed.
     Silent,
-    /// A meter's total stands still where energy usually flows. Value: hours.
+    /// A meter's total stands still where energy usually flows. Value: hours over the hours allowed.
     Frozen,
-    /// Readings that no meter of the connection can have counted. Value: readings of the month in progress, beyond those
-    /// that were there when a person last acknowledged.
+    /// Readings kept aside, such as no meter of the connection can have counted. Value: those of the month in progress
+    /// over the number allowed.
     Implausible,
     /// Nights of the last week above what is usual for their weather. Value: ratio, 0.2 is 20 % more.
     BaseLoad,
@@ -210,8 +210,8 @@ fn ended_or(limits: &Limits, at: Instant, since: Instant, now: Instant) -> Optio
 pub struct Silence {
     pub meter: String,
     pub link: String,
-    /// Periods since its last reading; `None` for a meter that never gave one and is not yet due.
-    pub periods: Option<f64>,
+    /// Its silence over the silence allowed; `None` when nobody knows.
+    pub silence: Option<f64>,
     pub details: Vec<(&'static str, String)>,
 }
 
@@ -225,7 +225,7 @@ pub fn silences(meters: &[Silence], limits: Limits) -> Vec<Signal> {
     }
     let mut signals = Vec::new();
     for (link, of) in links {
-        let least = of.iter().map(|m| m.periods.unwrap_or(0.0)).fold(f64::INFINITY, f64::min);
+        let least = of.iter().map(|m| m.silence.unwrap_or(0.0)).fold(f64::INFINITY, f64::min);
         let dead = 1 < of.len() && limits.raise_at <= least;
         let subject = format!("link:{link}");
         if 1 < of.len() {
@@ -241,7 +241,7 @@ pub fn silences(meters: &[Silence], limits: Limits) -> Vec<Signal> {
         for meter in of {
             signals.push(Signal {
                 id: AlarmId { kind: AlarmKind::Silent, subject: format!("meter:{}", meter.meter) },
-                value: meter.periods,
+                value: meter.silence,
                 limits,
                 details: meter.details.clone(),
                 covered_by: dead.then(|| subject.clone()),

@@ -13,8 +13,10 @@ use crate::series::HourValue;
 
 pub mod alarm;
 pub mod base_load;
+pub mod flow;
 pub mod pace;
 pub mod span;
+pub mod still;
 pub mod usual;
 
 pub(super) const HOUR_MILLIS: i64 = 3_600_000;

@@ -240,8 +240,8 @@ fn an_alarm_needs_time_to_rise_and_time_to_end_and_never_ends_on_what_is_unknown
     }
 }
 
-fn silent(meter: &str, link: &str, periods: f64) -> Silence {
-    Silence { meter: meter.into(), link: link.into(), periods: Some(periods), details: Vec::new() }
+fn silent(meter: &str, link: &str, silence: f64) -> Silence {
+    Silence { meter: meter.into(), link: link.into(), silence: Some(silence), details: Vec::new() }
 }
 
 fn raised(changes: &[Change]) -> Vec<String> {
@@ -261,13 +261,58 @@ fn a_dead_gateway_is_one_alarm() {
     assert_eq!(raised(&changes), ["link:gateway"]);
     // One that answers again shows that the others are dead by themselves.
     let mut meters = all(50.0);
-    meters[0].periods = Some(0.5);
+    meters[0].silence = Some(0.5);
     let changes = alarms.step(&silences(&meters, at_once), Instant::from_seconds(60));
     assert_eq!(raised(&changes).len(), 29);
     assert!(changes.iter().any(|c| matches!(c, Change::Ended { id, .. } if id.subject == "link:gateway")));
     // A link with one meter is that meter.
     let single = silences(&[silent("alone", "own", 50.0)], at_once);
     assert_eq!(raised(&Alarms::default().step(&single, Instant::from_seconds(0))), ["meter:alone"]);
+}
+
+#[test]
+fn power_is_the_slope_of_the_total_and_unknown_over_a_gap() {
+    let at = |minutes: i64, wh: i64| (Instant::from_seconds(minutes * 60), wh);
+    let power = flow::mean_power(&[at(0, 0), at(5, 100), at(10, 50), at(100, 60), at(105, 60)]);
+    let values: Vec<Option<f64>> = power.iter().map(|(_, p)| *p).collect();
+    assert_eq!(values, [Some(1200.0), None, None, Some(0.0)]);
+    assert!(flow::mean_power(&[at(0, 1)]).is_empty());
+}
+
+#[test]
+fn a_share_needs_both_sides() {
+    let (from, to) = (day(2026, 3, 1), day(2026, 3, 11));
+    let now = day_start(to, ROME);
+    let whole = days(from, to, |_| 1.0);
+    let half = days(from, to, |_| 0.5);
+    let share = |exported: &UseDays| flow::self_consumed_share(&whole, exported, ROME, (from, to), now);
+    assert_eq!(share(&whole), Some(0.0));
+    assert_eq!(share(&half), None);
+    assert_eq!(flow::self_consumed(Some(5.0), None), None);
+}
+
+#[test]
+fn a_total_that_stands_still_is_told_with_what_usually_flows() {
+    let (from, judged, today) = bounds();
+    let stops = day_start(today - Days::new(2), ROME);
+    let (hours, temperatures) = office(from, today, |_, _, base| base);
+    let usual = learn(&hours, &temperatures, ROME, (from, judged)).unwrap();
+    let meter = |still: bool| -> Vec<HourValue> {
+        let of = |h: &UseHour| HourValue {
+            from: h.from,
+            amount: if still && stops <= h.from { 0 } else { 1000 },
+            covered_millis: HOUR_MILLIS,
+            estimated: 0,
+        };
+        hours.iter().map(of).collect()
+    };
+    let look = |own: &[HourValue]| {
+        super::still::still(own, &hours, &usual, &temperatures, ROME, |wh| wh as f64 / 1000.0).unwrap()
+    };
+    let found = look(&meter(true));
+    assert_eq!(found.hours, 48);
+    assert!(10.0 < found.usual, "{found:?}");
+    assert_eq!(look(&meter(false)).hours, 0);
 }
 
 #[test]

@@ -8,12 +8,13 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono_tz::Europe::Rome;
-use model::{MeterId, Zone};
+use model::{Instant, MeterId, Zone};
 use serde::Deserialize;
 
 use super::AlarmView;
 use crate::access::{Checked, Right};
 use crate::backend::PortfolioRow;
+use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
 
 /// Alarms that ended shown at most.
@@ -105,7 +106,7 @@ fn row(site: &Site, ask: &Ask, alarm: &AlarmView, rows: &[PortfolioRow]) -> Alar
         severity,
         severity_says: t.of("page.severity", severity),
         title: t.of("alarm.title", alarm.kind.code()),
-        says: says(t, alarm),
+        says: says(t, alarm, zone),
         about,
         href,
         since: t.date_time(alarm.raised_at, zone),
@@ -121,11 +122,30 @@ fn row(site: &Site, ask: &Ask, alarm: &AlarmView, rows: &[PortfolioRow]) -> Alar
     }
 }
 
-/// The sentence of an alarm; one about a link has words of its own.
-pub(crate) fn says(t: &Words, alarm: &AlarmView) -> String {
-    let values: Vec<(&str, &str)> = alarm.details.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+/// The sentence of an alarm; one about a link has words of its own. Details are written in the reader's way.
+pub(crate) fn says(t: &Words, alarm: &AlarmView, zone: Zone) -> String {
+    let written: Vec<(&str, String)> =
+        alarm.details.iter().map(|(name, value)| (name.as_str(), detail(t, name, value, zone))).collect();
+    let values: Vec<(&str, &str)> = written.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let key = if alarm.subject.starts_with("link:") { "link" } else { alarm.kind.code() };
     t.fill(&format!("alarm.says.{key}"), &values)
+}
+
+fn detail(t: &Words, name: &str, value: &str, zone: Zone) -> String {
+    let number = || value.parse::<f64>().ok().filter(|v| v.is_finite());
+    match name {
+        "last" => Instant::parse_rfc3339(value)
+            .map_or_else(|| t.get("page.meters.never").to_owned(), |at| t.date_time(at, zone)),
+        "carrier" => t.of("page.carrier", value),
+        "kpi" => t.get(value).to_owned(),
+        "unit" => printed(value),
+        "percent" => number().map_or_else(|| t.not_available(), |r| t.percent_signed(r)),
+        "share" | "limit" => t.percent(number()),
+        "usual" => t.maybe(number(), 1),
+        "expected" | "target" | "needed" => t.kpi(number()),
+        "count" | "every" | "hours" | "days" | "months" => t.maybe(number(), 0),
+        _ => value.to_owned(),
+    }
 }
 
 /// What an alarm is about in words, its page, and the zone of its place.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use analytics::counter::Decision;
 use analytics::forecast::Outlook;
+use analytics::text::Texts;
 use analytics::watch::Carpet;
 use analytics::watch::alarm::AlarmKind;
 use analytics::watch::base_load::BaseLoad;
@@ -26,6 +27,7 @@ use model::{
 };
 
 use crate::backend::{BuildingLive, MeterHealth, MeterState};
+use crate::pages::Words;
 
 /// What the facility manager's pages ask of the daemon. Calls that may ask the disk say so.
 pub trait Watch: Send + Sync + 'static {
@@ -226,6 +228,18 @@ pub struct AlarmView {
     /// Names and values of its sentence.
     pub details: Vec<(String, String)>,
     pub acknowledged: Option<Acknowledged>,
+}
+
+/// An alarm's sentence in a language, for letters.
+#[must_use]
+pub fn sentence(texts: &Arc<Texts>, alarm: &AlarmView, zone: model::Zone) -> String {
+    alarms::says(&Words::new(Arc::clone(texts)), alarm, zone)
+}
+
+/// An instant as readers of a language write it.
+#[must_use]
+pub fn instant(texts: &Arc<Texts>, at: Instant, zone: model::Zone) -> String {
+    Words::new(Arc::clone(texts)).date_time(at, zone)
 }
 
 /// Who took notice of an alarm.
