@@ -43,6 +43,7 @@ mod site;
 mod slots;
 mod submissions;
 mod template;
+mod watch;
 mod weather;
 
 use std::io::IsTerminal as _;

@@ -18,6 +18,7 @@ pub mod routes;
 pub mod serve;
 pub mod structured;
 pub mod tls;
+pub mod watch;
 
 pub use render::{
     Press, RenderError, RenderedFile, annual_report, campaign_report, indicator_sheet, system_report,

@@ -12,6 +12,7 @@
 //! or drop a reading once acknowledged, but for old gauges that somebody asked to be thinned.
 
 mod accounts;
+mod alarms;
 mod archive;
 mod audit;
 mod backup;
@@ -51,6 +52,7 @@ mod writer;
 pub use accounts::{
     ACCOUNT_KIND, ACCOUNTS_MAX, AccessChange, AccessEvent, KeptAccess, KeptAccount, TICKETS_MAX, Ticket,
 };
+pub use alarms::StoredAlarm;
 pub use archive::ARCHIVE_FOLDER;
 pub use archive::manifest::ArchivedMonth;
 pub use audit::{AuditBreak, AuditEntry, AuditHead};

@@ -4,6 +4,7 @@
 //! Must never: be linked into the daemon.
 
 pub(crate) mod people;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -101,6 +102,7 @@ fn live_of(view: &ProjectView, at: Instant) -> BuildingLive {
             ("Elettrico generale".into(), Some(118.4), "kWh"),
             ("Gas caldaia".into(), Some(34.2), "Smc"),
         ],
+        meters: vec![(id("elettrico"), Some(12_340.0))],
         at,
     }
 }
