@@ -99,6 +99,11 @@ impl Follower {
                 () = closed(self.closing.as_mut()) => return None,
                 update = updates.recv() => update,
             };
+            // A page that stays open keeps no session alive, and shows nothing after its end.
+            let now = self.site.backend.now();
+            if self.who.session_secret().is_some_and(|secret| !self.site.directory.is_open(secret, now)) {
+                return None;
+            }
             match update {
                 Ok(building) if !self.who.sees_building(&building.project, &building.building) => {}
                 Ok(building) => return Some(event("building", &LiveView::from(building.as_ref()))),

@@ -20,7 +20,9 @@ pub enum Refused {
     CodeNeeded,
     CodeWrong,
     /// Too many failures; again after so many seconds.
-    Wait { seconds: u32 },
+    Wait {
+        seconds: u32,
+    },
     /// Not the reader's fault: the store cannot write. Try again.
     Busy,
     /// The new password is too short or too simple.
