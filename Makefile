@@ -53,4 +53,4 @@ fuzz:
 
 clean:
 	$(CARGO) clean
-	rm -rf demo-data bench-data tests/browser/node_modules
+	rm -rf demo-data bench-data tests/browser/node_modules tests/identity/node_modules

@@ -103,12 +103,14 @@ if [ -f "$requirements" ] && ! cmp -s "$requirements" target/venv/requirements.t
     cp "$requirements" target/venv/requirements.txt
 fi
 
-# The driver of the browser test, by its lock file.
-lock=tests/browser/package-lock.json
-if [ -f "$lock" ] && ! cmp -s "$lock" tests/browser/node_modules/.installed-lock; then
-    has npm || fail "npm is missing; install Node.js 20, then run make again"
-    say "installing the npm packages of $lock"
-    (cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) \
-        || fail "npm ci in tests/browser failed; the lines above say why"
-    cp "$lock" tests/browser/node_modules/.installed-lock
-fi
+# The driver of the browser test, and the login provider of the identity test, by their lock files.
+for folder in tests/browser tests/identity; do
+    lock=$folder/package-lock.json
+    if [ -f "$lock" ] && ! cmp -s "$lock" "$folder/node_modules/.installed-lock"; then
+        has npm || fail "npm is missing; install Node.js 20, then run make again"
+        say "installing the npm packages of $lock"
+        (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) \
+            || fail "npm ci in $folder failed; the lines above say why"
+        cp "$lock" "$folder/node_modules/.installed-lock"
+    fi
+done

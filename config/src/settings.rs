@@ -24,8 +24,8 @@ mod web;
 pub use alarms::{AlarmSettings, KIOSKS_MAX, KioskSettings};
 pub use engines::{ENGINES_MAX, EngineKind, EngineSettings, TokenPlace};
 pub use sending::{GrantsSettings, MailSecurity, MailSettings, SendingSettings};
-pub use web::{AccessSettings, ProviderSettings, TlsSettings, WebSettings};
 pub use weather::{ServiceMeans, ServiceSettings, WEATHER_MAX, WeatherSettings, WeatherSource};
+pub use web::{AccessSettings, ProviderSettings, TlsSettings, WebSettings};
 
 /// The commented default settings, for people to start from.
 pub const DEFAULT_SETTINGS: &str = include_str!("../default.toml");

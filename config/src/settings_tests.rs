@@ -92,6 +92,14 @@ fn the_default_file_names_every_key() {
         "webhook_ca_file",
         "project",
         "building",
+        "public_url",
+        "trusted_proxies",
+        "certificate_file",
+        "key_file",
+        "anonymous_reading",
+        "idle_minutes",
+        "session_hours",
+        "provider",
     ] {
         let named = DEFAULT_SETTINGS.lines().any(|l| {
             l.trim_start_matches(['#', ':', ' ']).strip_prefix(key).is_some_and(|r| r.starts_with(" = "))
@@ -381,4 +389,48 @@ fn alarms_have_limits_and_addresses_that_can_be_used() {
         assert!(all.iter().any(|p| p.contains(says)), "{line}: {all:?}");
     }
     assert!(!problems(&format!("{MINIMAL}[[kiosk]]\nproject = \"p\"\n")).is_empty());
+}
+
+#[test]
+fn pages_that_others_reach_are_read_by_nobody_without_an_account() {
+    let access = "[access]\nanonymous_reading = true\n";
+    let (settings, _) = parse(&format!("{MINIMAL}{access}")).unwrap();
+    assert!(settings.access.anonymous_reading && !settings.web.is_exposed());
+    for web in [
+        "listen = \"0.0.0.0:80\"",
+        "public_url = \"https://energia.example/\"",
+        "trusted_proxies = [\"127.0.0.1\"]",
+    ] {
+        let problems = parse(&format!("{MINIMAL}[web]\n{web}\n{access}")).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains("lets everybody read"), "{problems:?}");
+    }
+}
+
+#[test]
+fn the_sites_own_address_is_scheme_and_host() {
+    let of = |text: &str| parse(&format!("{MINIMAL}[web]\npublic_url = \"{text}\"\n"));
+    let (settings, _) = of("https://Energia.example:8443/").unwrap();
+    assert_eq!(settings.web.public_url.as_deref(), Some("https://energia.example:8443"));
+    assert_eq!(settings.web.public_host(), Some("energia.example"));
+    for wrong in ["energia.example", "https://", "https://a/b", "ftp://a", "https://a b"] {
+        assert!(of(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_provider_needs_the_sites_address_and_halves_of_tls_are_refused() {
+    let provider = "[access.provider]\nissuer = \"https://accesso.example\"\nclient_id = \"c\"\n";
+    assert!(parse(&format!("{MINIMAL}{provider}")).is_err());
+    let web = "[web]\npublic_url = \"https://energia.example\"\n";
+    let (settings, _) = parse(&format!("{MINIMAL}{web}{provider}")).unwrap();
+    let provider = settings.access.provider.unwrap();
+    assert_eq!((provider.tax_code_claim.as_str(), provider.acr), ("fiscal_number", None));
+    assert!(
+        parse(&format!(
+            "{MINIMAL}[access.provider]\nissuer = \"http://accesso.example\"\nclient_id = \"c\"\n"
+        ))
+        .is_err()
+    );
+    assert!(parse(&format!("{MINIMAL}[web]\ncertificate_file = \"a\"\n")).is_err());
 }

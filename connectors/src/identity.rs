@@ -62,7 +62,9 @@ pub enum IdentityError {
     Exchange { issuer: String, says: String },
     #[error("what the provider {issuer} signed does not hold: {says}")]
     Token { issuer: String, says: String },
-    #[error("the provider {issuer} states no tax code in the claim {claim:?}; ask it for the scope that has it")]
+    #[error(
+        "the provider {issuer} states no tax code in the claim {claim:?}; ask it for the scope that has it"
+    )]
     NoTaxCode { issuer: String, claim: String },
 }
 
@@ -150,10 +152,8 @@ impl IdentityProvider {
     pub fn new(settings: IdentitySettings, clock: Arc<dyn Clock>) -> Result<Self, IdentityError> {
         issuer(&settings)?;
         redirect(&settings)?;
-        let http = Http::new(settings.ca_file.as_deref()).map_err(|says| IdentityError::Discovery {
-            issuer: settings.issuer.clone(),
-            says,
-        })?;
+        let http = Http::new(settings.ca_file.as_deref())
+            .map_err(|says| IdentityError::Discovery { issuer: settings.issuer.clone(), says })?;
         Ok(Self { settings, clock, http, described: Mutex::new(None) })
     }
 
@@ -309,7 +309,9 @@ mod tests {
         for good in ["TINIT-RSSMRA80A01H501U", "RSSMRA80A01H501U", "TINIT-rssmra80a01h501u"] {
             assert_eq!(tax_code(good).as_deref(), Some("RSSMRA80A01H501U"), "{good}");
         }
-        for wrong in ["TINIT-", "TINDE-RSSMRA80A01H501U", "RSSMRA80A01H501", "RSSMRA80A01H501UU", "'; --aaaaaaaaaaa"] {
+        for wrong in
+            ["TINIT-", "TINDE-RSSMRA80A01H501U", "RSSMRA80A01H501", "RSSMRA80A01H501UU", "'; --aaaaaaaaaaa"]
+        {
             assert_eq!(tax_code(wrong), None, "{wrong}");
         }
     }

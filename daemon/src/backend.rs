@@ -15,8 +15,8 @@ use dashboards::backend::{
 use dashboards::calendar::ProjectCalendar;
 use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use model::{
-    BaseUnit, Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole,
-    Month, Project, ProjectId, Quantity, SeriesKey,
+    BaseUnit, Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId,
+    MeterRole, Month, Project, ProjectId, Quantity, SeriesKey,
 };
 use store::{Tallies, Tally};
 use tokio::sync::broadcast;

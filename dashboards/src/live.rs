@@ -136,6 +136,13 @@ impl Follower {
                 () = closed(self.closing.as_mut()) => return None,
                 update = updates.recv() => update,
             };
+            // A page that stays open keeps no session alive, and shows nothing after its end.
+            let now = self.site.backend.now();
+            if let Sight::Of(who) = &self.sight
+                && who.session_secret().is_some_and(|secret| !self.site.directory.is_open(secret, now))
+            {
+                return None;
+            }
             match update {
                 Ok(building) if !self.sight.holds(&building) => {}
                 Ok(building) => return Some(event("building", &LiveView::from(building.as_ref()))),

@@ -8,7 +8,7 @@ use std::process::Command;
 use tests::repo;
 
 /// Packages in `Cargo.lock`. Raise it by a decision, in the change that needs it.
-const LOCK_BUDGET: usize = 610;
+const LOCK_BUDGET: usize = 690;
 
 /// A workspace of its own, with versions of its own: libFuzzer must not be needed to build or test the product.
 const FUZZ: &str = "tests/fuzz/Cargo.toml";

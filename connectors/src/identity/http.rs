@@ -175,9 +175,11 @@ mod tests {
     fn an_answer_is_taken_whole_or_not_at_all() {
         let whole = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
         assert_eq!(body(whole).as_deref(), Some("hello"));
-        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n";
+        let chunked =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n";
         assert_eq!(body(chunked).as_deref(), Some("hello"));
-        for cut in [&whole[..whole.len() - 1], &chunked[..chunked.len() - 5], "HTTP/2 200", "", "HTTP/1.1 2"] {
+        for cut in [&whole[..whole.len() - 1], &chunked[..chunked.len() - 5], "HTTP/2 200", "", "HTTP/1.1 2"]
+        {
             assert_eq!(body(cut), None, "{cut:?}");
         }
     }

@@ -69,10 +69,8 @@ impl Accounts {
             check_free(state, &id, &body)?;
             let event = created(self, &id, &body, author);
             let link = self.event("account.link", &id, author, &json!({ "purpose": purpose.code() }));
-            let changes = vec![
-                AccessChange::NewAccount(kept_account(&id, &body)?),
-                AccessChange::PutTicket(ticket),
-            ];
+            let changes =
+                vec![AccessChange::NewAccount(kept_account(&id, &body)?), AccessChange::PutTicket(ticket)];
             Ok((changes, vec![event, link], secret))
         })
     }
@@ -108,12 +106,7 @@ impl Accounts {
         })
     }
 
-    pub(crate) fn renew_link(
-        &self,
-        id: &str,
-        purpose: LinkPurpose,
-        author: &str,
-    ) -> Result<Secret, Refused> {
+    pub(crate) fn renew_link(&self, id: &str, purpose: LinkPurpose, author: &str) -> Result<Secret, Refused> {
         let (secret, ticket) = self.ticket(id, &Opens::Link(purpose), LINK_S)?;
         self.change(|state| {
             if !state.accounts.get(id).is_some_and(|body| body.enabled) {
@@ -264,9 +257,10 @@ impl Accounts {
 
     pub(super) fn revoke_token(&self, wanted: &str, author: &str) -> Result<(), Refused> {
         self.change(|state| {
-            let found = state.tickets.iter().find(
-                |(_, ticket)| matches!(&ticket.opens, Opens::Token { id, .. } if id == wanted),
-            );
+            let found = state
+                .tickets
+                .iter()
+                .find(|(_, ticket)| matches!(&ticket.opens, Opens::Token { id, .. } if id == wanted));
             let (sha256, ticket) = found.ok_or(Refused::Unknown)?;
             let event = self.event("token.revoke", &ticket.account, author, &json!({ "id": wanted }));
             Ok((vec![AccessChange::DropTicket(*sha256)], vec![event], ()))
@@ -328,8 +322,7 @@ fn body_of(new: &NewAccount) -> Result<(String, AccountBody), Refused> {
 }
 
 fn check_free(state: &State, id: &str, body: &AccountBody) -> Result<(), Refused> {
-    let same_code =
-        |other: &AccountBody| body.tax_code.is_some() && other.tax_code == body.tax_code;
+    let same_code = |other: &AccountBody| body.tax_code.is_some() && other.tax_code == body.tax_code;
     if state.accounts.contains_key(id) || state.accounts.values().any(same_code) {
         return Err(Refused::Taken);
     }

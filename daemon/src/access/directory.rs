@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dashboards::access::{
-    AccountView, AuditLine, Departure, Directory, Held, LinkPurpose, LinkUse, LinkView, NewAccount,
-    NewToken, Person, Refused, Role, SecondFactorOffer, Secret, SignIn, SubjectView, TokenScope, TokenView,
+    AccountView, AuditLine, Departure, Directory, Held, LinkPurpose, LinkUse, LinkView, NewAccount, NewToken,
+    Person, Refused, Role, SecondFactorOffer, Secret, SignIn, SubjectView, TokenScope, TokenView,
 };
 use model::{Instant, ProjectId};
 

@@ -81,9 +81,7 @@ impl HeldBody {
                 Scope::Projects(ids.iter().filter_map(|id| ProjectId::new(id).ok()).collect())
             }
             (None, Some(ids)) => Scope::Buildings(
-                ids.iter()
-                    .filter_map(|(p, b)| ProjectId::new(p).ok().zip(BuildingId::new(b).ok()))
-                    .collect(),
+                ids.iter().filter_map(|(p, b)| ProjectId::new(p).ok().zip(BuildingId::new(b).ok())).collect(),
             ),
             // Written by nobody of us.
             (Some(_), Some(_)) => return None,
@@ -141,9 +139,7 @@ impl Opens {
                 label: label.clone(),
                 scopes: scopes.iter().map(|scope| scope.code().to_owned()).collect(),
             }),
-            Self::Link(purpose) => {
-                serde_json::to_string(&LinkBody { purpose: purpose.code().to_owned() })
-            }
+            Self::Link(purpose) => serde_json::to_string(&LinkBody { purpose: purpose.code().to_owned() }),
         };
         // Plain structs of texts always serialise; what does not opens nothing.
         body.unwrap_or_default()
@@ -235,8 +231,7 @@ impl State {
             }
         };
         if body.enabled {
-            let person =
-                Person { account: kept.id.clone(), name: body.name.clone(), roles: body.held() };
+            let person = Person { account: kept.id.clone(), name: body.name.clone(), roles: body.held() };
             self.persons.insert(kept.id.clone(), Arc::new(person));
         } else {
             self.persons.remove(&kept.id);

@@ -22,7 +22,7 @@ use aws_lc_rs::rand;
 use connectors::{Clock, Stop};
 use dashboards::access::{Held, LinkPurpose, Refused, Secret};
 use model::Instant;
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::{AccessChange, AccessEvent, KeptAccount, Store, StoreError, Ticket};
 
 use crate::runtime::lock;
@@ -111,7 +111,8 @@ impl Accounts {
         let fresh = State::read(self.store.access()?);
         let mut state = lock(&self.state);
         // What was used since it was last written down is not forgotten.
-        let touched: Vec<_> = state.tickets.iter().filter(|(_, open)| open.is_touched).map(|(k, o)| (*k, o.used)).collect();
+        let touched: Vec<_> =
+            state.tickets.iter().filter(|(_, open)| open.is_touched).map(|(k, o)| (*k, o.used)).collect();
         *state = fresh;
         for (sha256, used) in touched {
             if let Some(open) = state.tickets.get_mut(&sha256) {
@@ -185,8 +186,8 @@ impl Accounts {
         let (secret, ticket) = self.ticket(NO_ACCOUNT, &Opens::Link(LinkPurpose::FirstRun), LINK_S)?;
         self.change(|_| {
             let earlier = drop_all(NO_ACCOUNT, kept::LINK);
-            let event = self.event("account.link", NO_ACCOUNT, "daemon", &json!({ "purpose": "first_run" }));
-            Ok((vec![earlier, AccessChange::PutTicket(ticket)], vec![event], Some(secret)))
+            // Made at every start until it is used: its use is what the audit log tells.
+            Ok((vec![earlier, AccessChange::PutTicket(ticket)], Vec::new(), Some(secret)))
         })
     }
 
@@ -196,8 +197,10 @@ impl Accounts {
         let mut changes: Vec<AccessChange> = lock(&self.state)
             .tickets
             .iter_mut()
-            .filter(|(_, open)| std::mem::take(&mut open.is_touched))
-            .map(|(sha256, open)| AccessChange::Touch { sha256: *sha256, used: open.used })
+            .filter_map(|(sha256, open)| {
+                let touched = std::mem::take(&mut open.is_touched);
+                touched.then(|| AccessChange::Touch { sha256: *sha256, used: open.used })
+            })
             .collect();
         if lock(&self.state).tickets.values().any(|open| open.expires < now) {
             changes.push(AccessChange::DropExpired(now));

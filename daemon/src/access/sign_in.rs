@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dashboards::access::{
-    Held, LinkPurpose, LinkUse, LinkView, Person, Refused, Role, Secret, SecondFactorOffer, SignIn,
+    Held, LinkPurpose, LinkUse, LinkView, Person, Refused, Role, SecondFactorOffer, Secret, SignIn,
     TokenScope,
 };
 use model::Instant;
@@ -371,12 +371,7 @@ pub(super) fn words(text: &str) -> Result<String, Refused> {
 }
 
 /// Tells of an account that was made.
-pub(super) fn created(
-    accounts: &Accounts,
-    id: &str,
-    body: &AccountBody,
-    author: &str,
-) -> AccessEvent {
+pub(super) fn created(accounts: &Accounts, id: &str, body: &AccountBody, author: &str) -> AccessEvent {
     let told = json!({ "roles": super::roles_told(&body.roles) });
     accounts.event("account.create", id, author, &told)
 }

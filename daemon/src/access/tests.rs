@@ -72,15 +72,21 @@ impl House {
     }
 
     fn actions(&self) -> Vec<String> {
-        let mut all: Vec<String> =
-            self.store.audit(99).unwrap().into_iter().map(|e| format!("{} {}", e.action, e.subject)).collect();
+        let mut all: Vec<String> = self
+            .store
+            .audit(99)
+            .unwrap()
+            .into_iter()
+            .map(|e| format!("{} {}", e.action, e.subject))
+            .collect();
         all.reverse();
         all
     }
 
     /// Every byte that the database has, as a thief would search it.
     fn holds(&self, text: &str) -> bool {
-        let kept = format!("{:?} {:?}", self.store.access().unwrap(), self.store.account_details(999).unwrap());
+        let kept =
+            format!("{:?} {:?}", self.store.access().unwrap(), self.store.account_details(999).unwrap());
         kept.contains(text)
     }
 
@@ -120,10 +126,7 @@ fn the_first_link_makes_one_administrator_once() {
     assert!(house.accounts.first_run().unwrap().is_none());
     let person = house.accounts.session(&session, house.clock.now()).unwrap();
     assert_eq!(person.roles, [Held::everywhere(Role::Administrator)]);
-    assert_eq!(
-        house.actions(),
-        ["account.link -", "account.link -", "account.create ada.rossi", "account.link_used ada.rossi"]
-    );
+    assert_eq!(house.actions(), ["account.create ada.rossi", "account.link_used ada.rossi"]);
     for secret in [PASSWORD, link.text(), session.text()] {
         assert!(!house.holds(secret), "a secret is kept");
     }
@@ -224,7 +227,10 @@ fn with_a_second_factor_the_password_does_not_suffice() {
         let body = lock(&house.accounts.state).accounts["ada"].clone();
         let key = unhex(&body.second_factor.unwrap().key).unwrap();
         let now = house.clock.now().millis() / 1000;
-        (0..1_000_000).map(|n| format!("{n:06}")).find(|c| totp::step_of(&key, c, now, now / 30 - 1) == Some(now / 30)).unwrap()
+        (0..1_000_000)
+            .map(|n| format!("{n:06}"))
+            .find(|c| totp::step_of(&key, c, now, now / 30 - 1) == Some(now / 30))
+            .unwrap()
     };
     let recovery = house.accounts.confirm_second_factor("ada", &code(&house)).unwrap();
     assert_eq!(house.sign_in("ada", PASSWORD, ""), Err(Refused::CodeNeeded));
@@ -246,7 +252,8 @@ fn with_a_second_factor_the_password_does_not_suffice() {
 fn a_disabled_account_is_shut_at_once_also_by_another_process() {
     let (house, _) = House::with_ada();
     let session = house.add("rosa", Role::FacilityManager, &[]);
-    let token = NewToken { account: "rosa".into(), label: "x".into(), scopes: vec![TokenScope::Read], days: 1 };
+    let token =
+        NewToken { account: "rosa".into(), label: "x".into(), scopes: vec![TokenScope::Read], days: 1 };
     let token = house.accounts.new_token(&token, "ada").unwrap();
     assert!(house.accounts.token(&token, house.clock.now()).is_some());
     let clock: Arc<dyn Clock> = Arc::<Set>::clone(&house.clock);
@@ -271,19 +278,26 @@ fn a_legal_representative_looks_after_the_subjects_of_one_project() {
         ..NewAccount::default()
     };
     let code = Some("RSSMRA80A01H501U");
-    let add = |project: &ProjectId, role, new: &NewAccount| house.accounts.add_subject(project, role, new, "lr");
+    let add =
+        |project: &ProjectId, role, new: &NewAccount| house.accounts.add_subject(project, role, new, "lr");
     assert!(add(&school, Role::DataEntry, &new("uno", code)).unwrap().is_some(), "a new account, by a link");
     assert!(add(&hall, Role::DataEntry, &new("another-name", code)).unwrap().is_none(), "the same person");
     assert_eq!(add(&school, Role::Administrator, &new("due", None)), Err(Refused::Unreadable));
     assert_eq!(add(&school, Role::DataEntry, &new("uno", None)), Err(Refused::Taken));
-    assert_eq!(add(&school, Role::DataEntry, &new("tre", Some("RSSMRA80A01H501X"))), Err(Refused::Unreadable));
+    assert_eq!(
+        add(&school, Role::DataEntry, &new("tre", Some("RSSMRA80A01H501X"))),
+        Err(Refused::Unreadable)
+    );
     house.accounts.set_subject(&school, "uno", Role::DataEntry, false, "lr").unwrap();
     let enabled = |project| house.accounts.subjects(project).iter().map(|s| s.is_enabled).collect::<Vec<_>>();
     assert_eq!((enabled(&school), enabled(&hall)), (vec![false], vec![true]));
     assert_eq!(house.accounts.one("uno").unwrap().roles.len(), 1, "what is disabled gives nothing");
     house.accounts.set_subject(&school, "uno", Role::DataEntry, true, "lr").unwrap();
     assert_eq!(enabled(&school), [true]);
-    assert_eq!(house.accounts.set_subject(&school, "ada", Role::DataEntry, true, "lr"), Err(Refused::Unknown));
+    assert_eq!(
+        house.accounts.set_subject(&school, "ada", Role::DataEntry, true, "lr"),
+        Err(Refused::Unknown)
+    );
     house.store.verify_audit().unwrap();
 }
 

@@ -118,7 +118,10 @@ fn sample_accounts(accounts: &Accounts) -> Result<Vec<(&'static str, String)>, F
             made => made,
         };
         let secret = made.map_err(|refused| {
-            Failure::from(anyhow::anyhow!("the sample account {account:?} cannot be made: {}", refused.code()))
+            Failure::from(anyhow::anyhow!(
+                "the sample account {account:?} cannot be made: {}",
+                refused.code()
+            ))
         })?;
         links.push((role.code(), LinkPurpose::SignIn.path(&secret)));
     }

@@ -357,7 +357,8 @@ impl<'a> View<'a> {
             .map(|m| background.laws.iter().find(|l| l.meter == m.id)?.reporting.as_deref())
             .collect::<Option<_>>()
             .unwrap_or_default();
-        let law = law_line(&laws, all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
+        let law =
+            law_line(&laws, all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
         Some(Signature { days: days.into_iter().map(|(_, c, e)| (c, e)).collect(), week, law })
     }
 
@@ -394,7 +395,8 @@ fn power(runtime: &Runtime, figures: &ProjectFigures, building: &Building) -> an
         for meter in electric(building, direction) {
             let mut totals: Vec<(Instant, i64)> = Vec::new();
             runtime.store.for_each_reading(&key(meter), Some(from), None, &mut |reading| {
-                if let (Value::Total(total), true) = (reading.value, reading.quality != Quality::Implausible) {
+                if let (Value::Total(total), true) = (reading.value, reading.quality != Quality::Implausible)
+                {
                     let step = reading.observed_at.millis().div_euclid(POWER_STEP_MILLIS);
                     let known = totals.last().map(|(at, _)| at.millis().div_euclid(POWER_STEP_MILLIS));
                     if known != Some(step) {

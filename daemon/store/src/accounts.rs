@@ -300,11 +300,10 @@ impl Store {
     /// The database's own.
     pub fn account_details(&self, limit: u32) -> Result<BTreeMap<i64, String>, StoreError> {
         self.read("read the details of account events", |conn| {
-            let mut select = conn
-                .prepare_cached("SELECT audit, detail FROM account_event ORDER BY audit DESC LIMIT ?1")?;
-            let all = select
-                .query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<Result<_, _>>()?;
+            let mut select =
+                conn.prepare_cached("SELECT audit, detail FROM account_event ORDER BY audit DESC LIMIT ?1")?;
+            let all =
+                select.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
             Ok(all)
         })
     }

@@ -20,7 +20,9 @@ pub enum Refused {
     CodeNeeded,
     CodeWrong,
     /// Too many failures; again after so many seconds.
-    Wait { seconds: u32 },
+    Wait {
+        seconds: u32,
+    },
     /// Not the reader's fault: the store cannot write. Try again.
     Busy,
     /// The new password is too short or too simple.
@@ -68,6 +70,7 @@ impl Refused {
 
 /// An attempt to sign in.
 #[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it holds a secret, which no log may show")]
 pub struct SignIn {
     pub account: String,
     pub password: String,
@@ -127,6 +130,7 @@ pub struct LinkView {
 
 /// What its holder enters to use a link.
 #[derive(Clone, Default)]
+#[expect(missing_debug_implementations, reason = "it holds a secret, which no log may show")]
 pub struct LinkUse {
     /// Only for the first account.
     pub account: String,
@@ -177,6 +181,7 @@ pub struct SubjectView {
 
 /// A key for a program that makes codes, offered before it is confirmed.
 #[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it holds a secret, which no log may show")]
 pub struct SecondFactorOffer {
     /// Base32, in groups of four.
     pub key: String,

@@ -107,7 +107,7 @@ fn judge(
     request: &Request,
 ) -> Option<Refusal> {
     if row.need == Need::Always {
-        return refuse_change(row, caller, who, request);
+        return refuse_change(site, row, caller, who, request);
     }
     if site.options.is_exposed && !site.directory.has_accounts() {
         return Some(Refusal::NotSetUp);
@@ -116,7 +116,7 @@ fn judge(
         let known = who.person().is_some();
         return Some(if known { Refusal::Forbidden } else { Refusal::SignIn });
     }
-    refuse_change(row, caller, who, request)
+    refuse_change(site, row, caller, who, request)
 }
 
 fn suffices(site: &Site, need: Need, caller: Caller, who: &Who, params: &RawPathParams) -> bool {
@@ -152,7 +152,7 @@ fn suffices(site: &Site, need: Need, caller: Caller, who: &Who, params: &RawPath
 
 /// A change of state comes from this site's own pages, or from a program with a token; and has a body of the size
 /// that its route takes.
-fn refuse_change(row: Row, caller: Caller, who: &Who, request: &Request) -> Option<Refusal> {
+fn refuse_change(site: &Site, row: Row, caller: Caller, who: &Who, request: &Request) -> Option<Refusal> {
     let headers = request.headers();
     let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
     let length: Option<usize> = length.and_then(|text| text.parse().ok());
@@ -165,7 +165,11 @@ fn refuse_change(row: Row, caller: Caller, who: &Who, request: &Request) -> Opti
     let says = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let foreign = match (says("sec-fetch-site"), says("origin")) {
         (Some(site), _) if site != "same-origin" => true,
-        (_, Some(origin)) => !is_own_origin(origin, caller, request),
+        (_, Some(origin)) => {
+            // A proxy may ask for another host than its readers do.
+            let is_public = site.options.public_origin.as_deref() == Some(origin);
+            !is_public && !is_own_origin(origin, caller, request)
+        }
         // Neither: no browser of today. The form's field still has to be right.
         (Some(_) | None, None) => false,
     };

@@ -16,8 +16,8 @@ mod who;
 
 pub use caller::Connection;
 pub use directory::{
-    AccountView, AuditLine, Departure, Directory, LinkPurpose, LinkUse, LinkView, NewAccount, NewToken, Refused,
-    SecondFactorOffer, SignIn, SubjectView, TokenView,
+    AccountView, AuditLine, Departure, Directory, LinkPurpose, LinkUse, LinkView, NewAccount, NewToken,
+    Refused, SecondFactorOffer, SignIn, SubjectView, TokenView,
 };
 pub use role::{Held, Right, Role, Scope};
 pub use secret::Secret;

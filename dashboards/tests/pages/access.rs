@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use crate::support::Fake;
+use crate::support::people::{LINK, PASSWORD, People};
 use dashboards::access::{Need, Right, Role, Row, Verb};
 use dashboards::routes::{Options, router, rows};
 use dashboards::serve::serve;
-use crate::support::Fake;
-use crate::support::people::{LINK, PASSWORD, People};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -67,7 +67,8 @@ impl Server {
         let exchange = async {
             let mut stream = TcpStream::connect(self.address).await.unwrap();
             let host = self.address;
-            let length = if verb == "POST" { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
+            let length =
+                if verb == "POST" { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
             let request = format!(
                 "{verb} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{length}{headers}\r\n{body}"
             );
@@ -112,7 +113,11 @@ impl Server {
 }
 
 fn cookie(session: &str) -> String {
-    if session.is_empty() { String::new() } else { format!("Cookie: consuntivo={session}\r\nAccept: text/html\r\n") }
+    if session.is_empty() {
+        String::new()
+    } else {
+        format!("Cookie: consuntivo={session}\r\nAccept: text/html\r\n")
+    }
 }
 
 /// As the pages make it: of the session's secret.
@@ -217,13 +222,21 @@ async fn no_change_of_state_without_its_proof() {
         let (path, session) = (concrete(row.path), role.code());
         let good = csrf(session);
         let before = server.asked();
-        for body in [String::new(), "csrf=".to_owned(), format!("csrf={}", csrf("other")), format!("csrf={good}&csrf={good}")] {
+        for body in [
+            String::new(),
+            "csrf=".to_owned(),
+            format!("csrf={}", csrf("other")),
+            format!("csrf={good}&csrf={good}"),
+        ] {
             let answer = server.post(&path, &cookie(session), &body).await;
             assert_eq!(answer.status, 403, "{path} with {body:?}");
         }
-        for foreign in
-            ["Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-site\r\n", "Origin: http://evil.example\r\n", "Origin: null\r\n"]
-        {
+        for foreign in [
+            "Sec-Fetch-Site: cross-site\r\n",
+            "Sec-Fetch-Site: same-site\r\n",
+            "Origin: http://evil.example\r\n",
+            "Origin: null\r\n",
+        ] {
             let headers = format!("{}{foreign}", cookie(session));
             let answer = server.post(&path, &headers, &format!("csrf={good}")).await;
             assert_eq!(answer.status, 403, "{path} with {foreign}");
@@ -261,7 +274,8 @@ async fn signing_in_changes_the_session_and_binds_it() {
     assert_eq!((page.status, page.header("cache-control")), (200, "no-store"));
     let form = page.header("set-cookie").to_owned();
     assert!(form.starts_with("consuntivo-form=fresh; Path=/; HttpOnly; SameSite=Lax"), "{form}");
-    let body = format!("csrf={}&account=administrator&password=quattro+gatti+al+sole&next=/meters", page.csrf());
+    let body =
+        format!("csrf={}&account=administrator&password=quattro+gatti+al+sole&next=/meters", page.csrf());
     // A secret that an attacker planted before is not the one that is opened.
     let headers = "Cookie: consuntivo-form=fresh; consuntivo=planted\r\n";
     let answer = server.post("/login", headers, &body).await;
@@ -284,7 +298,10 @@ async fn signing_in_changes_the_session_and_binds_it() {
 async fn nobody_is_sent_to_another_site() {
     let server = Server::start().await;
     for next in ["https://evil.example", "//evil.example", "/\\evil.example", "/%0d%0aX: y", "javascript:1"] {
-        let body = format!("csrf={}&account=administrator&password=quattro+gatti+al+sole&next={next}", csrf("fresh"));
+        let body = format!(
+            "csrf={}&account=administrator&password=quattro+gatti+al+sole&next={next}",
+            csrf("fresh")
+        );
         let answer = server.post("/login", "Cookie: consuntivo-form=fresh\r\n", &body).await;
         assert_eq!((answer.status, answer.header("location")), (303, "/"), "{next}");
         assert_eq!(answer.headers("x").len(), 0);
@@ -305,13 +322,21 @@ async fn under_tls_of_a_trusted_proxy_cookies_are_bound_to_the_host() {
     let secure = "X-Forwarded-Proto: https\r\nX-Forwarded-For: 198.51.100.7\r\n";
     let page = server.send("GET", "/login", secure, "").await;
     let form = page.header("set-cookie");
-    assert!(form.starts_with("__Host-consuntivo-form=fresh; Path=/; HttpOnly; SameSite=Lax; Secure"), "{form}");
+    assert!(
+        form.starts_with("__Host-consuntivo-form=fresh; Path=/; HttpOnly; SameSite=Lax; Secure"),
+        "{form}"
+    );
     assert_eq!(page.header("strict-transport-security"), "max-age=63072000");
-    let headers = format!("{secure}Cookie: __Host-consuntivo-form=fresh\r\nOrigin: https://{}\r\n", server.address);
+    let headers =
+        format!("{secure}Cookie: __Host-consuntivo-form=fresh\r\nOrigin: https://{}\r\n", server.address);
     let body = format!("csrf={}&account=administrator&password={}", page.csrf(), PASSWORD.replace(' ', "+"));
     let answer = server.post("/login", &headers, &body).await;
     assert_eq!(answer.status, 303);
-    assert!(answer.headers("set-cookie").contains(&"__Host-consuntivo=administrator; Path=/; HttpOnly; SameSite=Lax; Secure"));
+    assert!(
+        answer
+            .headers("set-cookie")
+            .contains(&"__Host-consuntivo=administrator; Path=/; HttpOnly; SameSite=Lax; Secure")
+    );
     assert_eq!(server.asked(), ["sign_in administrator from 198.51.100.7"]);
     // A cookie without the prefix is not taken where the prefix can be had.
     let planted = format!("{secure}Cookie: consuntivo=administrator\r\n");
@@ -321,7 +346,12 @@ async fn under_tls_of_a_trusted_proxy_cookies_are_bound_to_the_host() {
 #[tokio::test]
 async fn a_spoofed_header_gives_nothing() {
     let server = Server::start().await;
-    for header in ["X-Forwarded-For: 127.0.0.1\r\n", "X-Forwarded-Proto: https\r\n", "Forwarded: for=127.0.0.1\r\n", "Via: 1.1 x\r\n"] {
+    for header in [
+        "X-Forwarded-For: 127.0.0.1\r\n",
+        "X-Forwarded-Proto: https\r\n",
+        "Forwarded: for=127.0.0.1\r\n",
+        "Via: 1.1 x\r\n",
+    ] {
         let page = server.send("GET", "/login", header, "").await;
         assert!(page.header("set-cookie").starts_with("consuntivo-form="), "{header}");
         assert_eq!(page.header("strict-transport-security"), "");
@@ -336,7 +366,10 @@ async fn a_fresh_installation_shows_itself_to_this_machine_alone() {
     let server = Server::with(People::nobody(), Options::default()).await;
     for row in rows().into_iter().filter(|row| row.verb == Verb::Get) {
         let wanted = match row.need {
-            Need::Anywhere(right) | Need::InProject(right) | Need::InBuilding(right) | Need::OfMeter(right) => right.is_reading(),
+            Need::Anywhere(right)
+            | Need::InProject(right)
+            | Need::InBuilding(right)
+            | Need::OfMeter(right) => right.is_reading(),
             Need::SignedIn => false,
             Need::Always | Need::Public | Need::Metrics | Need::Calendar | Need::Delivery => true,
         };
@@ -383,7 +416,12 @@ async fn tokens_open_what_their_scope_says() {
     ] {
         for scope in ["read", "write", "metrics", "grants", "calendar"] {
             let answer = server.send("GET", path, &with(scope), "").await;
-            assert_eq!(answer.status == 200, opens.contains(&scope), "{path} with {scope}: {}", answer.status);
+            assert_eq!(
+                answer.status == 200,
+                opens.contains(&scope),
+                "{path} with {scope}: {}",
+                answer.status
+            );
         }
     }
     for (token, opens) in [("token-calendar", true), ("token-read", false), ("x", false), ("", false)] {
@@ -417,23 +455,34 @@ async fn lists_show_a_subject_their_own_projects() {
 async fn forms_of_people_reach_the_directory() {
     let server = Server::start().await;
     let added = server
-        .form("/accounts", "administrator", "account=rosa&name=Rosa&role_data_entry=scuola-gobetti&role_administrator=*")
+        .form(
+            "/accounts",
+            "administrator",
+            "account=rosa&name=Rosa&role_data_entry=scuola-gobetti&role_administrator=*",
+        )
         .await;
     assert!(added.body.contains(&format!("http://{}/link/new-link", server.address)), "{}", added.body);
     let subject = "account=rosa&name=Rosa&role=data_entry&tax_code=";
     let answer = server.form("/projects/scuola-gobetti/subjects", "legal_representative-own", subject).await;
     assert_eq!(answer.status, 200);
-    let elsewhere = server.form("/projects/ufficio-hostile/subjects", "legal_representative-own", subject).await;
+    let elsewhere =
+        server.form("/projects/ufficio-hostile/subjects", "legal_representative-own", subject).await;
     assert_eq!(elsewhere.status, 403);
     let set = "role=data_entry&enabled=no";
-    let answer = server.form("/projects/scuola-gobetti/subjects/data_entry", "legal_representative-own", set).await;
+    let answer =
+        server.form("/projects/scuola-gobetti/subjects/data_entry", "legal_representative-own", set).await;
     assert_eq!(answer.header("location"), "/projects/scuola-gobetti/subjects");
-    let token = server.form("/tokens", "administrator", "label=x&account=a&scope=read&scope=metrics&days=30").await;
+    let token =
+        server.form("/tokens", "administrator", "label=x&account=a&scope=read&scope=metrics&days=30").await;
     assert!(token.body.contains("the-token"));
     let asked = server.asked();
     assert!(asked[0].starts_with("add_account rosa by administrator: [Held { role: DataEntry"), "{asked:?}");
-    assert!(asked.contains(&"add_subject scuola-gobetti data_entry rosa by legal_representative-own".to_owned()));
-    assert!(asked.contains(&"set_subject scuola-gobetti data_entry data_entry false by legal_representative-own".to_owned()));
+    assert!(
+        asked.contains(&"add_subject scuola-gobetti data_entry rosa by legal_representative-own".to_owned())
+    );
+    assert!(asked.contains(
+        &"set_subject scuola-gobetti data_entry data_entry false by legal_representative-own".to_owned()
+    ));
     assert!(asked.contains(&"new_token [Read, Metrics] 30".to_owned()));
     let out = server.form("/logout", "administrator", "").await;
     assert!(out.headers("set-cookie").iter().any(|c| c.starts_with("consuntivo=;")));
@@ -444,9 +493,13 @@ async fn forms_of_people_reach_the_directory() {
 async fn a_link_is_used_by_its_form_and_never_by_looking() {
     let server = Server::start().await;
     let page = server.get(&format!("/link/{LINK}"), "").await;
-    assert_eq!((page.status, page.header("cache-control"), page.header("referrer-policy")), (200, "no-store", "no-referrer"));
+    assert_eq!(
+        (page.status, page.header("cache-control"), page.header("referrer-policy")),
+        (200, "no-store", "no-referrer")
+    );
     assert_eq!(page.body.matches(LINK).count(), 1, "only the form repeats the link");
-    let send = |password: &str, again: &str| format!("csrf={}&password={password}&again={again}", csrf("fresh"));
+    let send =
+        |password: &str, again: &str| format!("csrf={}&password={password}&again={again}", csrf("fresh"));
     let good = PASSWORD.replace(' ', "+");
     let post = async |body: String| {
         server.post(&format!("/link/{LINK}"), "Cookie: consuntivo-form=fresh\r\n", &body).await

@@ -8,9 +8,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashboards::access::{
-    AccountView, AuditLine, Departure, Directory, Held, LinkPurpose, LinkUse, LinkView, NewAccount,
-    NewToken, Person, Refused, Role, Scope, SecondFactorOffer, Secret, SignIn, SubjectView, TokenScope,
-    TokenView,
+    AccountView, AuditLine, Departure, Directory, Held, LinkPurpose, LinkUse, LinkView, NewAccount, NewToken,
+    Person, Refused, Role, Scope, SecondFactorOffer, Secret, SignIn, SubjectView, TokenScope, TokenView,
 };
 use model::{Instant, ProjectId};
 
@@ -155,7 +154,13 @@ impl Directory for People {
         Ok(secret("new-link"))
     }
 
-    fn set_account(&self, account: &str, is_enabled: bool, _: Vec<Held>, author: &str) -> Result<(), Refused> {
+    fn set_account(
+        &self,
+        account: &str,
+        is_enabled: bool,
+        _: Vec<Held>,
+        author: &str,
+    ) -> Result<(), Refused> {
         self.note(format!("set_account {account} {is_enabled} by {author}"));
         Ok(())
     }

@@ -59,8 +59,7 @@ fn changes_are_made_together_and_told() {
     assert!(refused(store.change_access(Some(before), stale, Vec::new())));
 
     // The second of the same id takes nothing of its company with it.
-    let again =
-        vec![AccessChange::DropTicket([1; 32]), AccessChange::NewAccount(account("rosa"))];
+    let again = vec![AccessChange::DropTicket([1; 32]), AccessChange::NewAccount(account("rosa"))];
     assert!(refused(store.change_access(Some(mark), again, vec![event("account.create", "rosa")])));
     assert_eq!(store.access().unwrap(), kept);
 
@@ -98,7 +97,8 @@ fn time_ends_tickets_and_use_changes_no_mark() {
     let touched = store.change_access(None, vec![AccessChange::Touch { sha256: [1; 32], used }], Vec::new());
     assert_eq!(touched.unwrap(), mark);
     assert_eq!(store.access().unwrap().tickets[0].used, used);
-    let drop = |s| store.change_access(None, vec![AccessChange::DropExpired(Instant::from_seconds(s))], Vec::new());
+    let drop =
+        |s| store.change_access(None, vec![AccessChange::DropExpired(Instant::from_seconds(s))], Vec::new());
     drop(30).unwrap();
     assert_eq!(store.access().unwrap().tickets.len(), 1);
     drop(31).unwrap();
@@ -107,15 +107,16 @@ fn time_ends_tickets_and_use_changes_no_mark() {
 
 #[test]
 fn an_edit_of_what_is_told_shows() {
-    let edits = [
-        "UPDATE account_event SET detail = '{}'",
-        "DELETE FROM account_event",
-    ];
+    let edits = ["UPDATE account_event SET detail = '{}'", "DELETE FROM account_event"];
     for edit in edits {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
         store
-            .change_access(None, vec![AccessChange::NewAccount(account("a"))], vec![event("account.create", "a")])
+            .change_access(
+                None,
+                vec![AccessChange::NewAccount(account("a"))],
+                vec![event("account.create", "a")],
+            )
             .unwrap();
         store.verify_audit().unwrap();
         stranger(dir.path()).execute(edit, []).unwrap();

@@ -11,8 +11,8 @@ use model::{
     MeanDefinition, MeterId, Month, Origin, StationId, TemperatureSource,
 };
 use store::{
-    ARCHIVE_FOLDER, AccessChange, JOURNAL_FILE, Quarantined, Remembered, SCHEMA_VERSION, Store, StoreOptions, Tallies,
-    Tally,
+    ARCHIVE_FOLDER, AccessChange, JOURNAL_FILE, Quarantined, Remembered, SCHEMA_VERSION, Store, StoreOptions,
+    Tallies, Tally,
 };
 
 use crate::accounts::{account, event, ticket};
@@ -155,7 +155,14 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         let defined = version >= 2;
         assert_eq!(days.get(1).map(|d| d.definition), defined.then_some(MeanDefinition::HourlyMeans));
         assert_eq!(store.weather_asked(&bologna, "service hourly").unwrap().contains_key(&day(2)), defined);
-        assert_eq!(store.audit_head().unwrap().seq, match version { 1 => 5, 2..6 => 10, _ => 11 });
+        assert_eq!(
+            store.audit_head().unwrap().seq,
+            match version {
+                1 => 5,
+                2..6 => 10,
+                _ => 11,
+            }
+        );
         let access = store.access().unwrap();
         let wanted = if version < 6 { 0 } else { 1 };
         assert_eq!((access.accounts.len(), access.tickets.len()), (wanted, wanted));

@@ -34,7 +34,10 @@ struct AccountPage<'a> {
 
 /// A role in words, and where it is held.
 pub(super) fn roles(t: &Words, view: &AccountView) -> Vec<(String, String)> {
-    view.roles.iter().map(|held| (t.of("page.role", held.role.code()), super::accounts::place(t, held))).collect()
+    view.roles
+        .iter()
+        .map(|held| (t.of("page.role", held.role.code()), super::accounts::place(t, held)))
+        .collect()
 }
 
 /// `GET /account`.
@@ -106,8 +109,7 @@ pub(super) async fn sign_out_everywhere(
     Checked(Nothing {}): Checked<Nothing>,
 ) -> Response {
     let (account, session) = (ask.who.author(), ask.who.session_secret().cloned());
-    let done =
-        super::ask(&site, move |d| d.sign_out_everywhere(&account, session.as_ref(), &account)).await;
+    let done = super::ask(&site, move |d| d.sign_out_everywhere(&account, session.as_ref(), &account)).await;
     match done {
         Ok(()) => see_other("/account"),
         Err(why) => refused(&site, &ask, why),
@@ -170,4 +172,3 @@ pub(super) async fn end(
         Err(why) => refused(&site, &ask, why),
     }
 }
-

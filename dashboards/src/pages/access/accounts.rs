@@ -77,9 +77,11 @@ fn written(scope: &Scope) -> String {
     match scope {
         Scope::All => "*".to_owned(),
         Scope::Projects(ids) => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-        Scope::Buildings(ids) => {
-            ids.iter().map(|(project, building)| format!("{project}/{building}")).collect::<Vec<_>>().join(" ")
-        }
+        Scope::Buildings(ids) => ids
+            .iter()
+            .map(|(project, building)| format!("{project}/{building}"))
+            .collect::<Vec<_>>()
+            .join(" "),
     }
 }
 
@@ -144,7 +146,13 @@ fn show(site: &Arc<Site>, ask: &Ask, outcome: Outcome) -> Response {
     answer(site, ask, status, &template)
 }
 
-fn with_link(site: &Arc<Site>, ask: &Ask, purpose: LinkPurpose, made: Result<Secret, Refused>, to: &str) -> Response {
+fn with_link(
+    site: &Arc<Site>,
+    ask: &Ask,
+    purpose: LinkPurpose,
+    made: Result<Secret, Refused>,
+    to: &str,
+) -> Response {
     let outcome = match made {
         Ok(secret) => {
             let link = format!("{to}{}", purpose.path(&secret));

@@ -71,11 +71,8 @@ fn show(
         (Some(view), Some(secret)) => view.purpose.path(secret),
         _ => String::new(),
     };
-    let LinkView { account, name, .. } = view.unwrap_or(LinkView {
-        purpose: LinkPurpose::Reset,
-        account: String::new(),
-        name: String::new(),
-    });
+    let LinkView { account, name, .. } =
+        view.unwrap_or(LinkView { purpose: LinkPurpose::Reset, account: String::new(), name: String::new() });
     let template = LinkPage { t, frame, outcome, purpose, action, account, name };
     let mut response = answer(site, ask, status, &template);
     if known.is_none() {

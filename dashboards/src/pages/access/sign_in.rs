@@ -11,7 +11,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::{Outcome, page as answer, put_cookie, see_other, signed_in, status_of};
-use crate::access::{Caller, Checked, FORM_COOKIE, Refused, SESSION_COOKIE, Secret, SignIn, Who, csrf_of, safe_next};
+use crate::access::{
+    Caller, Checked, FORM_COOKIE, Refused, SESSION_COOKIE, Secret, SignIn, Who, csrf_of, safe_next,
+};
 use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page};
 
 #[derive(Template)]
@@ -210,4 +212,3 @@ pub(super) async fn arrive(
         }
     }
 }
-

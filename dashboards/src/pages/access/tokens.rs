@@ -73,11 +73,7 @@ fn show(site: &Arc<Site>, ask: &Ask, outcome: Outcome) -> Response {
 }
 
 /// `POST /tokens`.
-pub(super) async fn add(
-    State(site): State<Arc<Site>>,
-    ask: Ask,
-    Checked(form): Checked<Fields>,
-) -> Response {
+pub(super) async fn add(State(site): State<Arc<Site>>, ask: Ask, Checked(form): Checked<Fields>) -> Response {
     let scopes = form.iter().filter(|(name, _)| name == "scope").map(|(_, code)| TokenScope::parse(code));
     let scopes: Option<Vec<TokenScope>> = scopes.collect();
     let days = field(&form, "days").parse::<u32>().ok();
