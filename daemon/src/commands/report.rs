@@ -4,7 +4,7 @@
 
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{ReportArgs, clock, figures, reports};
+use crate::{ReportArgs, clock, figures, holds, reports};
 
 pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
@@ -25,6 +25,8 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let files = dashboards::annual_report(&year, &catalog.texts(language)).map_err(anyhow::Error::from)?;
     let listed = || reports::folder(&installation.settings.reports.dir, &project.id, args.year);
     let out = args.out.clone().unwrap_or_else(listed);
+    let name = format!("report {} {}", project.id, args.year);
+    holds::hold(&store, &installation, &project, Some(args.year), (&name, clock::now()))?;
     for path in reports::write_all(&out, &files)? {
         println!("{}", path.display());
     }

@@ -4,7 +4,7 @@
 
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{SystemReportArgs, clock, commissioning, figures, reports};
+use crate::{SystemReportArgs, clock, commissioning, figures, holds, reports};
 
 pub(crate) fn system_report(args: &SystemReportArgs) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
@@ -22,6 +22,8 @@ pub(crate) fn system_report(args: &SystemReportArgs) -> Result<Exit, Failure> {
         year.map_or_else(|| dir.join(project.id.as_str()), |year| reports::folder(dir, &project.id, year))
     };
     let out = args.out.clone().unwrap_or_else(listed);
+    let name = format!("system report {}", project.id);
+    holds::hold(&store, &installation, &project, None, (&name, clock::now()))?;
     for path in reports::write_all(&out, &[file])? {
         println!("{}", path.display());
     }

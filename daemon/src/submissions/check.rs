@@ -13,6 +13,7 @@ use store::Store;
 use super::{FileRef, Frozen, FrozenKpi, Key, Stage, Submission, current, put, to_mend};
 use crate::exit::Failure;
 use crate::figures;
+use crate::holds;
 use crate::installation::Installation;
 use crate::records;
 
@@ -170,6 +171,9 @@ impl<'a> Bench<'a> {
             inputs_sha256: checked.year.as_ref().map(|y| y.provenance.inputs.hex()),
             rules: checked.year.as_ref().map(|y| y.provenance.rules.to_owned()),
         };
+        // Before it is frozen: what it refers to must not be thinned for a moment.
+        let name = format!("submission {}", before.id());
+        holds::hold(self.store, self.installation, &self.project, before.year, (&name, self.now))?;
         let mut after = before.clone();
         after.frozen = Some(frozen);
         after.stage = Stage::Frozen;
