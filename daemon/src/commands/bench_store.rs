@@ -3,6 +3,7 @@
 //!
 //! Must never: count months that were made of other readings than those in the store.
 
+use std::fs;
 use std::path::Path;
 use std::time::Instant as Stopwatch;
 
@@ -11,7 +12,7 @@ use anyhow::Context;
 use model::{
     BaseUnit, Channel, Instant, MeterId, Origin, Quality, Quantity, Reading, SeriesKey, Value, Zone,
 };
-use store::{Store, StoreOptions};
+use store::{JOURNAL_FILE, Store, StoreOptions};
 
 use super::bench_feed::feed;
 use super::bench_memory::resident_kib;
@@ -44,6 +45,7 @@ pub(crate) async fn store(dir: &Path) -> Result<(), Failure> {
         let count = ((until - from) * TOTALS as i64) as f64;
         let took = begun.elapsed().as_secs_f64();
         println!("  {count} readings durable in {took:.1} s = {:.0} readings/s", count / took);
+        after_a_power_cut(dir)?;
         store.close();
         store = opened(dir, until * TOTALS as i64)?;
     }
@@ -82,6 +84,22 @@ fn opened(dir: &Path, readings: i64) -> anyhow::Result<Store> {
     let store = Store::open(dir, StoreOptions::default())?;
     println!("  opened with {readings} readings in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
     Ok(store)
+}
+
+/// Opens what a machine would find that stops now: the database and its log as they are on the disk.
+fn after_a_power_cut(dir: &Path) -> anyhow::Result<()> {
+    let copy = dir.with_extension("cut");
+    fs::create_dir(&copy).context("cannot make a folder")?;
+    let mut log_bytes = 0;
+    for name in [JOURNAL_FILE.to_owned(), format!("{JOURNAL_FILE}-wal")] {
+        log_bytes = fs::copy(dir.join(&name), copy.join(&name)).context("cannot copy the store")?;
+    }
+    let begun = Stopwatch::now();
+    let store = Store::open(&copy, StoreOptions::default())?;
+    let took = begun.elapsed().as_secs_f64() * 1e3;
+    println!("  opened as after a power cut, with {log_bytes} bytes of log, in {took:.1} ms");
+    store.close();
+    fs::remove_dir_all(&copy).context("cannot remove a folder")
 }
 
 /// Every series up to its end, and the sum of its months.
