@@ -23,6 +23,7 @@ mod exit;
 mod figures;
 mod filed;
 mod grants;
+mod holds;
 mod hub;
 mod ingest;
 mod installation;

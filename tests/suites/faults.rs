@@ -1,11 +1,18 @@
-//! The store when the kernel fails it: at the n-th call, for every n, and at random moments.
+//! The store when the kernel fails it: at the n-th call, for every n, and at random moments; when it may not write, and
+//! when two daemons want it.
 //!
 //! Must never: stop at a number of calls that somebody once counted; it goes on until a life passes untouched.
 
-use std::path::Path;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use tests::random::Random;
 use tests::soak::Life;
+use tests::soak::account::Account;
 use tests::soak::points::{self, CALLS, Death, FAILURES, Site, Survived};
 
 const SOAK: &str = env!("CARGO_BIN_EXE_soak");
@@ -68,4 +75,117 @@ fn a_failure_of_every_nth_call_is_survived() {
 #[test]
 fn a_disk_that_fails_from_the_nth_call_on_is_survived() {
     every_nth(|call, nth| Death::Failing { call, error: "EIO", nth, on: true });
+}
+
+/// A store whose process is not root: root may write everywhere.
+struct Guest {
+    folder: tempfile::TempDir,
+    /// The program where everybody may run it.
+    program: PathBuf,
+    is_root: bool,
+}
+
+/// Whom a test that is root runs a process as: the user that owns nothing.
+const NOBODY: u32 = 65_534;
+const SEED: u64 = 11;
+
+impl Guest {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let is_root = fs::metadata(folder.path()).unwrap().uid() == 0;
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let program = folder.path().join("soak");
+        fs::copy(SOAK, &program).unwrap();
+        let home = folder.path().join("home");
+        fs::create_dir(&home).unwrap();
+        if is_root {
+            chown(&home, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        Self { folder, program, is_root }
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("home/store")
+    }
+
+    fn command(&self, from: u64, to: u64) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("work").arg(self.store()).args([SEED, from, to].map(|n| n.to_string()));
+        if self.is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
+    }
+
+    fn work(&self, from: u64, to: u64) -> Output {
+        self.command(from, to).output().unwrap()
+    }
+
+    /// Sets the rights of the store's folder and of the files in it.
+    fn allow(&self, folder: u32, files: u32) {
+        for entry in fs::read_dir(self.store()).unwrap() {
+            let path = entry.unwrap().path();
+            let mode = if path.is_dir() { folder } else { files };
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        fs::set_permissions(self.store(), fs::Permissions::from_mode(folder)).unwrap();
+    }
+}
+
+/// The account of so many operations.
+fn account(operations: u64) -> Account {
+    let mut account = Account::default();
+    for operation in 0..operations {
+        account.add(SEED, operation);
+    }
+    account
+}
+
+fn acknowledged(output: &Output) -> usize {
+    String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with("ack ")).count()
+}
+
+#[test]
+fn a_directory_that_may_not_be_written_stops_with_what_to_do_and_goes_on_when_it_may() {
+    let guest = Guest::new();
+    assert_eq!(acknowledged(&guest.work(0, 20)), 20);
+    let mut next = 20;
+    for (folder, files) in [(0o555, 0o444), (0o555, 0o600), (0o700, 0o400), (0o000, 0o600)] {
+        guest.allow(folder, files);
+        let refused = guest.work(next, next + 5);
+        let says = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && acknowledged(&refused) == 0, "{folder:o} {files:o}: {says}");
+        let tells = ["may write there", "let this user write", "may be read and written"];
+        assert!(tells.iter().any(|tell| says.contains(tell)), "{folder:o} {files:o}: {says}");
+        guest.allow(0o700, 0o600);
+        let taken = guest.work(next, next + 5);
+        let says = String::from_utf8_lossy(&taken.stderr).into_owned();
+        assert_eq!(acknowledged(&taken), 5, "{folder:o} {files:o}: {says}");
+        next += 5;
+    }
+    account(next).settle(&guest.store(), SEED).unwrap();
+}
+
+#[test]
+fn of_two_daemons_on_one_directory_the_second_stops_and_the_first_goes_on() {
+    let guest = Guest::new();
+    let mut first = guest.command(0, 2_000).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.next().unwrap().starts_with("ack 0 "));
+    for _ in 0..5 {
+        let second = guest.work(5_000, 5_010);
+        let says = String::from_utf8_lossy(&second.stderr).into_owned();
+        assert!(!second.status.success() && acknowledged(&second) == 0, "{says}");
+        let sentence = format!("another daemon (process {}) works on", first.id());
+        assert!(says.contains(&sentence) && says.contains("stop it, or give this one"), "{says}");
+    }
+    assert!(first.try_wait().unwrap().is_none(), "the first had ended before the second began");
+    // It dies in the middle of its work: the next one may begin at once.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let heard = 1 + lines.filter(|line| line.starts_with("ack ")).count() as u64;
+    let mut account = account(heard);
+    account.settle(&guest.store(), SEED).unwrap();
+    let third = guest.work(account.next, account.next + 10);
+    assert_eq!(acknowledged(&third), 10, "{}", String::from_utf8_lossy(&third.stderr));
 }

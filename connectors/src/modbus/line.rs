@@ -249,11 +249,13 @@ fn judge(unit: u8, mine: Option<Ask>, pdu: &[u8], owed: &mut Owed) -> Judged {
         && function & REFUSED != 0
     {
         let function = function & !REFUSED;
-        let late = owed.refused(unit, function);
+        // Not even the question that the gateway gave up on is settled by its saying so.
+        let gave_up = code == UNIT_SILENT;
+        let late = if gave_up { owed.owes(unit, function) } else { owed.refused(unit, function) };
         return match mine.filter(|ask| ask.function() == function) {
             // Which of the two questions was refused cannot be told: the newer one stays owed. So it does when a
             // gateway says that it gave up on the device.
-            Some(ask) if late || code == UNIT_SILENT => {
+            Some(ask) if late || gave_up => {
                 owed.add(unit, ask.shape(), Tick::now());
                 Judged::Answer(Err(ReadError::Exception { code, sure: !late }))
             }

@@ -139,6 +139,28 @@ async fn a_meter_that_refuses_other_shapes_is_read_again_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_gateway_that_gives_up_late_settles_nothing() {
+    let (mut session, mut there, mut owed) = line();
+    let late = asked(&mut session, &mut there, &mut owed, words(2), &[]).await;
+    assert!(matches!(late, Err(ReadError::Timeout)));
+    // While a question of another shape is under way the gateway says that it gave up on the first one. The answer
+    // to the first one comes after all, while it is asked again.
+    let gave_up = [(10, frame(7, &[0x83, 0x0B]))];
+    let read = asked(&mut session, &mut there, &mut owed, words(2), &gave_up).await;
+    assert!(matches!(read, Err(ReadError::Exception { code: 0x0B, .. })), "{read:?}");
+    assert!(owed.forbids(7, words(2).shape(), Tick::now()), "its answer may still come");
+    let six = frame(7, &[3, 12, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6]);
+    let device = async {
+        let fence = answer(&mut there, &[(10, two(1)), (10, six)]).await;
+        let real = answer(&mut there, &[(10, two(9))]).await;
+        (fence, real)
+    };
+    let (read, (fence, real)) = tokio::join!(session.read(7, words(2), TERMS, &mut owed), device);
+    assert_eq!((fence, real), (frame(7, &[3, 0, 0x10, 0, 6]), frame(7, &[3, 0, 0x10, 0, 2])));
+    assert!(is_two(&read, 9), "{read:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_no_shape_is_left_the_unit_is_left_alone_until_nothing_can_come() {
     let (mut session, mut there, mut owed) = line();
     let terms = Terms { words_max: 1, ..TERMS };

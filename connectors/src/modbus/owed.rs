@@ -54,6 +54,12 @@ impl Owed {
         self.pay(unit, |debt| debt.shape.function == function)
     }
 
+    /// Whether an answer of the function is owed. A gateway that says it gave up on its device settles nothing: the
+    /// device's answer may follow.
+    pub(super) fn owes(&self, unit: u8, function: u8) -> bool {
+        self.debts.get(&unit).is_some_and(|debts| debts.iter().any(|debt| debt.shape.function == function))
+    }
+
     fn pay(&mut self, unit: u8, meant: impl Fn(&Debt) -> bool) -> bool {
         let Some(debts) = self.debts.get_mut(&unit) else { return false };
         let Some(index) = debts.iter().position(meant) else { return false };
@@ -85,6 +91,7 @@ mod tests {
         owed.add(1, b, now);
         // A refusal may belong to the first or to the second: the second stays owed.
         assert!(owed.refused(1, 4) && !owed.forbids(1, a, now) && owed.forbids(1, b, now));
+        assert!(owed.owes(1, 4) && !owed.owes(1, 3) && !owed.owes(2, 4) && owed.forbids(1, b, now));
         assert!(!owed.refused(1, 3) && !owed.forbids(1, b, now + OWED_FOR));
         for _ in 0..OWED_MAX {
             owed.add(1, a, now);

@@ -17,9 +17,10 @@ use model::{
 };
 use store::{CommitObserver, Store, StoreOptions};
 
+use crate::commands::bench_feed::feed;
 use crate::commands::import::{import_bills_into, import_project_into, import_temperatures_into};
 use crate::commands::run::block_on;
-use crate::commands::{bench_decode, bench_memory, bench_mqtt};
+use crate::commands::{bench_decode, bench_memory, bench_mqtt, bench_peer, bench_store};
 use crate::demo::Demo;
 use crate::documents::{self, Dress};
 use crate::exit::{Exit, Failure};
@@ -43,6 +44,8 @@ pub(crate) enum Section {
     Decode,
     Mqtt,
     Months,
+    /// A hundred totals over five years: takes ten minutes and a gigabyte
+    Store,
     Report,
     Memory,
 }
@@ -72,6 +75,9 @@ pub(crate) fn bench(dir: &Path, only: &[Section]) -> Result<Exit, Failure> {
         if wanted(Section::Months) {
             months();
         }
+        if wanted(Section::Store) {
+            bench_store::store(&dir.join("store")).await?;
+        }
         if wanted(Section::Report) {
             report(&dir.join("report")).await?;
         }
@@ -99,9 +105,10 @@ async fn ingest(dir: &Path, batch: usize) -> Result<(), Failure> {
     let commits = Arc::new(Commits::default());
     let observer: Arc<dyn CommitObserver> = Arc::clone(&commits) as Arc<dyn CommitObserver>;
     let store = Store::open(dir, StoreOptions { observer: Some(observer), ..StoreOptions::default() })?;
-    let begun = Stopwatch::now();
+    let own = std::process::id();
+    let (used_before, begun) = (bench_peer::processor_seconds(own)?, Stopwatch::now());
     let mut sources = tokio::task::JoinSet::new();
-    // A source of single readings keeps a sweep's worth of appends under way, as a message broker does.
+    // A source of single readings keeps many appends under way, as a message broker does.
     let under_way = if batch == 1 { 256 } else { 64 };
     for source in 0..INGEST_SOURCES {
         let store = store.clone();
@@ -112,12 +119,17 @@ async fn ingest(dir: &Path, batch: usize) -> Result<(), Failure> {
         waits.extend(done.context("a source panicked")??);
     }
     let took = begun.elapsed();
+    let used = bench_peer::processor_seconds(own)? - used_before;
     let count = INGEST_READINGS / INGEST_SOURCES / batch * batch * INGEST_SOURCES;
     let shape = if batch == 1 { "single readings".to_owned() } else { format!("sweeps of {batch}") };
     println!(
         "\ndurable ingest, {shape}: {count} readings in {:.2} s = {:.0} readings/s",
         took.as_secs_f64(),
         count as f64 / took.as_secs_f64()
+    );
+    println!(
+        "  processor time {used:.2} s, the making of readings included: {:.0} readings per second of one core",
+        count as f64 / used.max(0.01)
     );
     let mut commits = std::mem::take(&mut *crate::runtime::lock(&commits.0));
     println!(
@@ -148,25 +160,12 @@ async fn append_all(
 ) -> Result<Vec<Duration>, Failure> {
     let keys: Vec<SeriesKey> = (0..batch.max(10)).map(|n| key(source, n)).collect::<Result<_, _>>()?;
     let appends = INGEST_READINGS / INGEST_SOURCES / batch;
-    let mut pending = tokio::task::JoinSet::new();
-    let mut waits = Vec::with_capacity(appends);
-    for n in 0..appends {
-        let readings: Vec<Reading> = (0..batch).map(|i| reading(&keys, n, i, batch)).collect();
-        let store = store.clone();
-        pending.spawn(async move {
-            let begun = Stopwatch::now();
-            store.append(readings).await.map(|_| begun.elapsed())
-        });
-        if under_way <= pending.len()
-            && let Some(done) = pending.join_next().await
-        {
-            waits.push(done.context("an append panicked")??);
-        }
-    }
-    while let Some(done) = pending.join_next().await {
-        waits.push(done.context("an append panicked")??);
-    }
-    Ok(waits)
+    let mut numbers = 0..appends;
+    let next = || {
+        let n = numbers.next()?;
+        Some((0..batch).map(|i| reading(&keys, n, i, batch)).collect())
+    };
+    Ok(feed(store, under_way, next).await?)
 }
 
 fn key(source: usize, n: usize) -> Result<SeriesKey, Failure> {

@@ -91,7 +91,7 @@ fn print(ours: &Figures, peer: &Figures) {
 }
 
 /// Processor time of a process so far, user and system, in seconds.
-fn processor_seconds(process: u32) -> anyhow::Result<f64> {
+pub(crate) fn processor_seconds(process: u32) -> anyhow::Result<f64> {
     let stat =
         fs::read_to_string(format!("/proc/{process}/stat")).context("cannot read the process's state")?;
     // After the name, which may hold anything but ends with the last bracket; see proc(5).

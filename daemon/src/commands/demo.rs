@@ -23,7 +23,7 @@ use crate::ingest::Ingest;
 use crate::installation::Installation;
 use crate::runtime::Runtime;
 use crate::service::{Overrides, Service, stop_signal};
-use crate::{DemoArgs, figures, reports};
+use crate::{DemoArgs, figures, holds, reports};
 
 const ZONE: Zone = chrono_tz::Europe::Rome;
 /// Who brings the demonstration's files in, for the audit log.
@@ -158,6 +158,9 @@ async fn write_reports(runtime: &Arc<Runtime>, demo: &Demo, dir: &Path) -> Resul
             let until = figures::until(year, runtime.today());
             let gathered = figures::with_beside(&runtime.store, &installation, &project, year, until)?;
             let files = documents::of_year(&gathered, &documents::wanted(&gathered.year.scheme), &dress)?;
+            let name = format!("report {id} {year}");
+            let held = (name.as_str(), runtime.clock.now());
+            holds::hold(&runtime.store, &installation, &project, Some(year), held)?;
             for path in reports::write_all(&reports::folder(&dir, &id, year), &files)? {
                 println!("{}", path.display());
             }

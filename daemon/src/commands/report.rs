@@ -8,7 +8,7 @@ use anyhow::Context;
 use crate::documents::{self, Dress};
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{ReportArgs, clock, commands, commissioning, figures, reports};
+use crate::{ReportArgs, clock, commands, commissioning, figures, holds, reports};
 
 pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
@@ -49,6 +49,11 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         findings = gathered.year.findings;
         listed = reports::folder(dir, &project.id, number);
     }
+    // Of a campaign and of the monitoring system: until today.
+    let held =
+        args.year.filter(|_| kinds.iter().any(|k| matches!(k, ReportKind::Annual | ReportKind::Indicators)));
+    let name = listed.strip_prefix(dir).unwrap_or(&listed).display().to_string();
+    holds::hold(&store, &installation, &project, held, (&format!("report {name}"), clock::now()))?;
     for path in reports::write_all(args.out.as_ref().unwrap_or(&listed), &files)? {
         println!("{}", path.display());
     }

@@ -10,7 +10,7 @@ use model::Project;
 use crate::documents::Dress;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{SystemReportArgs, clock, commissioning, figures, reports};
+use crate::{SystemReportArgs, clock, commissioning, figures, holds, reports};
 
 pub(crate) fn system_report(args: &SystemReportArgs) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
@@ -24,6 +24,8 @@ pub(crate) fn system_report(args: &SystemReportArgs) -> Result<Exit, Failure> {
     let file = dashboards::system_report(&facts, &dress.press()).map_err(anyhow::Error::from)?;
     let listed = || folder(&installation.settings.reports.dir, &project, today);
     let out = args.out.clone().unwrap_or_else(listed);
+    let name = format!("system report {}", project.id);
+    holds::hold(&store, &installation, &project, None, (&name, clock::now()))?;
     for path in reports::write_all(&out, &[file])? {
         println!("{}", path.display());
     }

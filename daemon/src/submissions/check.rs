@@ -15,7 +15,7 @@ use super::{FileRef, Frozen, FrozenKpi, Key, Stage, Submission, current, put, to
 use crate::documents::{self, Dress};
 use crate::exit::Failure;
 use crate::installation::Installation;
-use crate::{commissioning, figures, records};
+use crate::{commissioning, figures, holds, records};
 
 /// An obstacle and what lifts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +171,9 @@ impl<'a> Bench<'a> {
             inputs_sha256: checked.year.as_ref().map(|y| y.provenance.inputs.hex()),
             rules: checked.year.as_ref().map(|y| y.provenance.rules.to_owned()),
         };
+        // Before it is frozen: what it refers to must not be thinned for a moment.
+        let name = format!("submission {}", before.id());
+        holds::hold(self.store, self.installation, &self.project, before.year, (&name, self.now))?;
         let mut after = before.clone();
         after.frozen = Some(frozen);
         after.stage = Stage::Frozen;

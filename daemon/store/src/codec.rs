@@ -162,66 +162,81 @@ fn sum_up(values: &mut [i64], from: i64) {
 
 /// Writes a column in the mode that makes it smallest.
 pub(crate) fn put_column(values: &[i64], to: &mut Vec<u8>) {
-    let once = differences(values);
-    let twice = differences(once.get(1..).unwrap_or_default());
-    let plain_bits = cost(values);
-    let once_bits = cost(once.get(1..).unwrap_or_default());
-    let twice_bits = cost(twice.get(1..).unwrap_or_default());
-    if twice_bits < once_bits && twice_bits < plain_bits {
+    let plain = cost::<0>(values, usize::MAX);
+    // Of differences as costly as the values, the values are taken.
+    let once = cost::<1>(values, plain);
+    let twice = cost::<2>(values, plain.min(once));
+    let first = values.first().copied().unwrap_or_default();
+    if twice < once && twice < plain {
         to.push(2);
-        for head in once.iter().take(2) {
-            put_varint(zigzag(*head), to);
-        }
-        put_groups(twice.get(1..).unwrap_or_default(), to);
-    } else if once_bits < plain_bits {
+        put_varint(zigzag(first), to);
+        put_varint(zigzag(values.get(1).copied().unwrap_or_default().wrapping_sub(first)), to);
+        put_groups::<2>(values, to);
+    } else if once < plain {
         to.push(1);
-        for head in once.iter().take(1) {
-            put_varint(zigzag(*head), to);
-        }
-        put_groups(once.get(1..).unwrap_or_default(), to);
+        put_varint(zigzag(first), to);
+        put_groups::<1>(values, to);
     } else {
         to.push(0);
-        put_groups(values, to);
+        put_groups::<0>(values, to);
     }
 }
 
-/// The first value, then how far each is from the one before.
-fn differences(values: &[i64]) -> Vec<i64> {
-    let mut last = 0_i64;
-    values
-        .iter()
-        .map(|&value| {
-            let difference = value.wrapping_sub(last);
-            last = value;
-            difference
-        })
-        .collect()
+/// Gives what a group of a mode is made of: values, differences, or differences of differences.
+fn each<const MODE: usize>(part: &[i64], mut take: impl FnMut(i64)) {
+    let (next, last) = (part.get(1..).unwrap_or_default(), part.get(2..).unwrap_or_default());
+    match MODE {
+        0 => part.iter().for_each(|a| take(*a)),
+        1 => part.iter().zip(next).for_each(|(a, b)| take(b.wrapping_sub(*a))),
+        _ => {
+            let threes = part.iter().zip(next).zip(last);
+            threes.for_each(|((a, b), c)| take(c.wrapping_sub(*b).wrapping_sub(b.wrapping_sub(*a))));
+        }
+    }
+}
+
+/// The values behind each group of a mode: those of the group, and as many more as the mode looks back.
+fn groups<const MODE: usize>(values: &[i64]) -> impl Iterator<Item = &[i64]> {
+    let count = values.len().saturating_sub(MODE);
+    let part = move |from: usize| values.get(from..(from + GROUP).min(count) + MODE).unwrap_or_default();
+    (0..count).step_by(GROUP).map(part)
 }
 
 /// Smallest of a group and the bits that each needs above it.
-fn extent(group: &[i64]) -> (i64, u32) {
-    let smallest = group.iter().copied().min().unwrap_or(0);
-    let largest = group.iter().copied().max().unwrap_or(0);
+fn extent<const MODE: usize>(part: &[i64]) -> (i64, u32) {
+    let (mut smallest, mut largest) = (i64::MAX, i64::MIN);
+    each::<MODE>(part, |value| {
+        smallest = smallest.min(value);
+        largest = largest.max(value);
+    });
     (smallest, 64 - (largest.wrapping_sub(smallest) as u64).leading_zeros())
 }
 
-fn cost(values: &[i64]) -> usize {
-    let bits = |group: &[i64]| {
-        let (smallest, width) = extent(group);
+/// Bits that the groups take, or some number not below `enough` as soon as they take as many.
+fn cost<const MODE: usize>(values: &[i64], enough: usize) -> usize {
+    let mut sum = 0;
+    for part in groups::<MODE>(values) {
+        let (smallest, width) = extent::<MODE>(part);
         // A byte for the width, a byte for each seven bits of the smallest.
         let smallest_bits = 64 - (zigzag(smallest) | 1).leading_zeros() as usize;
-        8 + 8 * smallest_bits.div_ceil(7) + group.len() * width as usize
-    };
-    values.chunks(GROUP).map(bits).sum()
+        sum += 8 + 8 * smallest_bits.div_ceil(7) + (part.len() - MODE) * width as usize;
+        if enough <= sum {
+            break;
+        }
+    }
+    sum
 }
 
-fn put_groups(values: &[i64], to: &mut Vec<u8>) {
-    for group in values.chunks(GROUP) {
-        let (smallest, width) = extent(group);
+fn put_groups<const MODE: usize>(values: &[i64], to: &mut Vec<u8>) {
+    for part in groups::<MODE>(values) {
+        let (smallest, width) = extent::<MODE>(part);
         to.push(width as u8);
         put_varint(zigzag(smallest), to);
+        if width == 0 {
+            continue;
+        }
         let (mut waiting, mut bits) = (0_u128, 0);
-        for value in group {
+        each::<MODE>(part, |value| {
             waiting |= u128::from(value.wrapping_sub(smallest) as u64) << bits;
             bits += width;
             while 64 <= bits {
@@ -229,7 +244,7 @@ fn put_groups(values: &[i64], to: &mut Vec<u8>) {
                 waiting >>= 64;
                 bits -= 64;
             }
-        }
+        });
         to.extend_from_slice(&(waiting as u64).to_le_bytes()[..bits.div_ceil(8) as usize]);
     }
 }

@@ -44,6 +44,11 @@ pub enum StoreError {
     UpgradeBlocked { path: PathBuf, found: i64, known: i64 },
     #[error("{path} is not a journal of this program; move it away, or choose another store directory")]
     NotAJournal { path: PathBuf },
+    #[error(
+        "{path} is empty although archived months stand beside it: it was lost or cut off; restore a backup into an \
+         empty directory, or move the archive away to begin anew"
+    )]
+    Emptied { path: PathBuf },
     #[error("failed to {attempt} in {path}; {}", advice(.source))]
     Database {
         path: PathBuf,
@@ -97,6 +102,7 @@ impl StoreError {
             | Self::NewerSchema { .. }
             | Self::UpgradeBlocked { .. }
             | Self::NotAJournal { .. }
+            | Self::Emptied { .. }
             | Self::Unreadable { .. }
             | Self::Refused { .. }
             | Self::Closed { .. } => false,

@@ -16,6 +16,10 @@ use crate::codes::ORIGINS;
 use crate::error::Fault;
 use crate::months::{month_of, month_start_ms};
 use crate::row::{self, BlockRow, Row};
+use crate::series::Quick;
+
+/// Readings of a series for which room is kept from one folding to the next: 32 bytes each.
+const ROOM_KEPT: usize = 512;
 
 /// How a snapshot of the database and the memory go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +108,7 @@ pub(crate) struct Recent {
     seen_seq: i64,
     loaded: bool,
     readings: usize,
-    series: HashMap<i64, SeriesRecent>,
+    series: HashMap<i64, SeriesRecent, Quick>,
 }
 
 impl Recent {
@@ -179,7 +183,9 @@ impl Recent {
             return;
         }
         for series in self.series.values_mut() {
-            series.rows = Vec::new();
+            series.rows.clear();
+            // A series that is read on has its room already; one that had a burst gives it back.
+            series.rows.shrink_to(ROOM_KEPT);
             series.sorted = true;
             series.changed.clear();
         }
@@ -242,7 +248,7 @@ pub(crate) fn marks(conn: &Connection) -> Result<(i64, i64), Fault> {
     Ok((folded, last.unwrap_or(folded).max(folded)))
 }
 
-fn load_edges(conn: &Connection, series: &mut HashMap<i64, SeriesRecent>) -> Result<(), Fault> {
+fn load_edges(conn: &Connection, series: &mut HashMap<i64, SeriesRecent, Quick>) -> Result<(), Fault> {
     let mut select = conn.prepare_cached("SELECT series, origin, last_ms FROM series_edge")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {

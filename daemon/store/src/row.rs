@@ -102,16 +102,22 @@ fn unflag(flags: i64) -> Option<(u8, u8)> {
 pub(crate) fn put_block(rows: &[BlockRow], body: &mut Vec<u8>) {
     codec::begin(body);
     codec::put_varint(rows.len() as u64, body);
-    let mut column = |of: &dyn Fn(&BlockRow) -> Option<i64>| {
-        codec::put_column(&rows.iter().filter_map(of).collect::<Vec<_>>(), body);
-    };
-    column(&|r| Some(r.series));
-    column(&|r| Some(r.row.at_ms));
-    column(&|r| Some(flags(&r.row) | if r.is_total { 0 } else { GAUGE }));
-    column(&|r| Some(r.row.delay_ms));
-    column(&|r| r.is_total.then_some(r.row.bits));
-    column(&|r| (!r.is_total).then_some(r.row.bits));
+    let mut column = Vec::with_capacity(rows.len());
+    put(rows.iter().map(|r| r.series), &mut column, body);
+    put(rows.iter().map(|r| r.row.at_ms), &mut column, body);
+    let kind = |r: &BlockRow| if r.is_total { 0 } else { GAUGE };
+    put(rows.iter().map(|r| flags(&r.row) | kind(r)), &mut column, body);
+    put(rows.iter().map(|r| r.row.delay_ms), &mut column, body);
+    put(rows.iter().filter(|r| r.is_total).map(|r| r.row.bits), &mut column, body);
+    put(rows.iter().filter(|r| !r.is_total).map(|r| r.row.bits), &mut column, body);
     codec::seal(body);
+}
+
+/// Writes a column by way of `column`, whose room is used again.
+fn put(values: impl Iterator<Item = i64>, column: &mut Vec<i64>, body: &mut Vec<u8>) {
+    column.clear();
+    column.extend(values);
+    codec::put_column(column, body);
 }
 
 /// Reads a block back; `None` when it is damaged.
@@ -142,12 +148,10 @@ pub(crate) fn put_chunk(rows: &[Row], is_total: bool, body: &mut Vec<u8>) {
     let (form, values) =
         if is_total { (TOTALS, rows.iter().map(|r| r.bits).collect()) } else { gauges(rows) };
     body.push(form);
-    let mut column = |of: &dyn Fn(&Row) -> i64| {
-        codec::put_column(&rows.iter().map(of).collect::<Vec<_>>(), body);
-    };
-    column(&|r| r.at_ms);
-    column(&flags);
-    column(&|r| r.delay_ms);
+    let mut column = Vec::with_capacity(rows.len());
+    put(rows.iter().map(|r| r.at_ms), &mut column, body);
+    put(rows.iter().map(flags), &mut column, body);
+    put(rows.iter().map(|r| r.delay_ms), &mut column, body);
     codec::put_column(&values, body);
     codec::seal(body);
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use crate::archive::ARCHIVE_FOLDER;
 use crate::error::{Fault, StoreError};
 use crate::lock::DaemonLock;
 use crate::options::StoreOptions;
@@ -188,6 +189,9 @@ fn upgrade_with(
     if found == known {
         return Ok(());
     }
+    if found == 0 && is_beside_an_archive(path) {
+        return Err(StoreError::Emptied { path: path.to_owned() });
+    }
     // A new file may be made beside anybody; an older one may have an older daemon on it.
     let lock = match (opener, found, path.parent()) {
         (Opener::Shared, 1.., Some(directory)) => match DaemonLock::take(directory) {
@@ -201,6 +205,13 @@ fn upgrade_with(
     migrate(conn, migrations).map_err(|f| f.at(path, "upgrade the schema"))?;
     drop(lock);
     Ok(())
+}
+
+/// Whether archived months stand beside the database. A new store has none: they are entered in it before any of its
+/// readings go.
+fn is_beside_an_archive(path: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(path.with_file_name(ARCHIVE_FOLDER)) else { return false };
+    entries.flatten().any(|entry| entry.path().extension().is_some_and(|ending| ending == "parquet"))
 }
 
 /// All steps in one transaction, so that nobody sees a schema between two versions; nothing when another process

@@ -16,6 +16,9 @@ use crate::store::Appended;
 use crate::tally::{self, SeriesTallies};
 use crate::writer::Append;
 
+/// Ids that lie further apart than so many for each entry are sorted rather than counted out.
+const SPARSE: usize = 8;
+
 /// A reading on its way into a block, with the place that it came from.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -29,9 +32,54 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     entries: Vec<Entry>,
+    /// The entries while they are put in order.
+    placed: Vec<Entry>,
+    /// By series, where its next entry goes.
+    places: Vec<u32>,
     /// The new readings of the commit under way, in order of series and identity.
     pub(crate) block: Vec<BlockRow>,
     body: Vec<u8>,
+}
+
+impl Workspace {
+    /// Puts the entries in order of series and identity; of the same identity the first to come stays first.
+    fn order(&mut self) {
+        self.by_series();
+        for run in self.entries.chunk_by_mut(|a, b| a.series == b.series) {
+            if !run.is_sorted_by_key(|entry| entry.row.identity()) {
+                run.sort_by_key(|entry| entry.row.identity());
+            }
+        }
+    }
+
+    /// Series by series: counted out, since ids are small numbers that lie close together; else sorted.
+    fn by_series(&mut self) {
+        let ids = || self.entries.iter().map(|entry| entry.series);
+        let (Some(least), Some(most)) = (ids().min(), ids().max()) else { return };
+        let span = usize::try_from(most.saturating_sub(least)).unwrap_or(usize::MAX);
+        if SPARSE * self.entries.len() < span {
+            self.entries.sort_by_key(|entry| entry.series);
+            return;
+        }
+        let slot = |entry: &Entry| (entry.series - least) as usize;
+        self.places.clear();
+        self.places.resize(span + 1, 0);
+        for entry in &self.entries {
+            self.places[slot(entry)] += 1;
+        }
+        let mut next = 0;
+        for place in &mut self.places {
+            (*place, next) = (next, next + *place);
+        }
+        self.placed.clear();
+        self.placed.extend_from_slice(&self.entries);
+        for entry in &self.entries {
+            let place = &mut self.places[slot(entry)];
+            self.placed[*place as usize] = *entry;
+            *place += 1;
+        }
+        std::mem::swap(&mut self.entries, &mut self.placed);
+    }
 }
 
 /// What became of the readings, and the number of the block when there were new ones.
@@ -58,8 +106,7 @@ pub(crate) fn readings(
             space.entries.push(Entry { series, row: row_of(reading)?, append, place });
         }
     }
-    // The sort is stable, so the first to come stays first.
-    space.entries.sort_by_key(|entry| (entry.series, entry.row.at_ms, entry.row.origin));
+    space.order();
     let mut commit = Commit {
         conn,
         archive,
@@ -166,7 +213,10 @@ impl Commit<'_> {
             }
             Some(_) => {
                 count.conflicting += 1;
-                keep_conflict(self.conn, entry.series, &entry.row, row::is_total(key))?;
+                // Counted when it first comes: whoever got no receipt sends it again.
+                if !keep_conflict(self.conn, entry.series, &entry.row, row::is_total(key))? {
+                    return Ok(());
+                }
             }
         }
         let counted = &self.appends[entry.append as usize].counted;
@@ -177,19 +227,25 @@ impl Commit<'_> {
     }
 }
 
-/// Keeps the other value aside, once however often it comes.
-pub(crate) fn keep_conflict(conn: &Connection, series: i64, row: &Row, is_total: bool) -> Result<(), Fault> {
-    conn.prepare_cached(
-        "INSERT INTO conflict (series, at_ms, origin, value, quality, delay_ms)
+/// Keeps the other value aside, once however often it comes. Returns whether it came for the first time.
+pub(crate) fn keep_conflict(
+    conn: &Connection,
+    series: i64,
+    row: &Row,
+    is_total: bool,
+) -> Result<bool, Fault> {
+    let kept = conn
+        .prepare_cached(
+            "INSERT INTO conflict (series, at_ms, origin, value, quality, delay_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-    )?
-    .execute((
-        series,
-        row.at_ms,
-        row.origin,
-        codes::value_to_sql(row.value(is_total)),
-        row.quality,
-        row.delay_ms,
-    ))?;
-    Ok(())
+        )?
+        .execute((
+            series,
+            row.at_ms,
+            row.origin,
+            codes::value_to_sql(row.value(is_total)),
+            row.quality,
+            row.delay_ms,
+        ))?;
+    Ok(0 < kept)
 }

@@ -11,6 +11,7 @@ pub mod bills;
 pub mod input;
 pub mod json;
 pub mod laws;
+pub mod line;
 pub mod load_curve;
 pub mod mapped;
 pub mod mbus;
@@ -40,13 +41,14 @@ pub struct Target {
 }
 
 /// Every target, in order of the names.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     Target { name: "ape", run: ape::run },
     Target { name: "arera_electricity", run: arera::electricity },
     Target { name: "arera_gas", run: arera::gas },
     Target { name: "bills", run: bills::run },
     Target { name: "encodings", run: registers::encodings },
     Target { name: "json", run: json::run },
+    Target { name: "line", run: line::run },
     Target { name: "load_curve", run: load_curve::run },
     Target { name: "mapped", run: mapped::run },
     Target { name: "mbus", run: mbus::run },

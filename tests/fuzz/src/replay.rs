@@ -134,7 +134,7 @@ macro_rules! replays {
 }
 
 replays! {
-    ape arera_electricity arera_gas bills encodings json load_curve mapped mbus meter_file payloads project registers
+    ape arera_electricity arera_gas bills encodings json line load_curve mapped mbus meter_file payloads project registers
     rtu settings sparkplug sunspec temperatures weather
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn of(name: &str) -> Vec<Vec<u8>> {
         "bills" => bills(),
         "encodings" => encodings(),
         "json" => payloads().into_iter().map(|input| [b"a.b[1]\n", &input[2..]].concat()).collect(),
+        "line" => lines(),
         "load_curve" => load_curve(),
         "mapped" => mapped_files(),
         "mbus" => mbus(),
@@ -44,6 +45,25 @@ pub(crate) fn of(name: &str) -> Vec<Vec<u8>> {
         ],
         _ => Vec::new(),
     }
+}
+
+/// A point as readings make it, one of hard names, and one that no line carries.
+fn lines() -> Vec<Vec<u8>> {
+    let begin = |tags: u8, fields: u8| [&[0, 0, 0, 1, 0x97, 0, 0, 0, 0, 0][..], &[tags, fields]].concat();
+    let text = |text: &str| [&[text.len() as u8], text.as_bytes()].concat();
+    let point = [begin(1, 1), text("consuntivo"), text("meter"), text("a b,c=d"), text("total"), vec![0; 9]];
+    let hard = [
+        begin(2, 1),
+        text("#m"),
+        text("\\"),
+        text("%0A"),
+        text("t\n"),
+        text("\u{1f3eb}"),
+        text("f"),
+        vec![2, 9, 1],
+    ];
+    let nan = [begin(0, 1), text("m"), text("f"), vec![1], f64::NAN.to_be_bytes().to_vec()];
+    [&point[..], &hard[..], &nan[..]].map(<[Vec<u8>]>::concat).to_vec()
 }
 
 /// The smallest files of a folder of the repository.

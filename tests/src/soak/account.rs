@@ -2,7 +2,7 @@
 //!
 //! Must never: ask the store what it should hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -18,7 +18,8 @@ type Held = BTreeMap<(SeriesKey, Instant, Origin), Value>;
 pub struct Account {
     held: Held,
     received: u64,
-    refused: u64,
+    /// Other values under the identity of one that stands; each counts once, however often it comes.
+    refused: BTreeSet<(SeriesKey, Instant, Origin, u64)>,
     /// Operations in it: the next one that is not.
     pub next: u64,
 }
@@ -34,11 +35,13 @@ impl Account {
                     said.new += 1;
                 }
                 Some(first) if *first == value => said.duplicate += 1,
-                Some(_) => said.conflicting += 1,
+                Some(_) => {
+                    said.conflicting += 1;
+                    self.refused.insert((series, observed_at, origin, bits(value)));
+                }
             }
         }
         self.received += said.new;
-        self.refused += said.conflicting;
         self.next = operation + 1;
         said
     }
@@ -74,12 +77,28 @@ impl Account {
             found.received,
             found.refused,
             self.received,
-            self.refused,
+            self.refused.len(),
         ))
     }
 
-    fn agrees(&self, found: &Self) -> bool {
-        (&self.held, self.received, self.refused) == (&found.held, found.received, found.refused)
+    fn agrees(&self, found: &Found) -> bool {
+        let counts = (self.received, self.refused.len() as u64);
+        self.held == found.held && counts == (found.received, found.refused)
+    }
+}
+
+/// What a store holds and says of itself.
+#[derive(Debug, Default)]
+struct Found {
+    held: Held,
+    received: u64,
+    refused: u64,
+}
+
+fn bits(value: Value) -> u64 {
+    match value {
+        Value::Total(total) => total.cast_unsigned(),
+        Value::Gauge(gauge) => gauge.to_bits(),
     }
 }
 
@@ -97,10 +116,10 @@ pub fn said(error: &dyn std::error::Error) -> String {
 }
 
 /// Opens the store as the next daemon would, and reads everything.
-fn read(directory: &Path) -> Result<Account, store::StoreError> {
+fn read(directory: &Path) -> Result<Found, store::StoreError> {
     let store = Store::open(directory, work::options())?;
     store.verify()?;
-    let mut found = Account::default();
+    let mut found = Found::default();
     let mut doubled = 0;
     for series in store.series()? {
         store.for_each_reading(&series, None, None, &mut |r| {

@@ -3,11 +3,15 @@
 //!
 //! Must never: wait for a quiet moment, or count a point at which nothing was attempted as one that was survived.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Seek};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{PoisonError, RwLock};
+use std::thread;
 use std::time::Duration;
 
 use super::Life;
@@ -17,13 +21,19 @@ use crate::random::Random;
 /// Operations of a life, if it lasts.
 const OPERATIONS: u64 = 40;
 /// Lives on one directory, before another one begins.
-const LIVES: u32 = 30;
+const LIVES: u64 = 30;
+/// Directories at a time for each core: a life waits for its disk most of the time.
+const WORKERS_PER_CORE: usize = 2;
 /// Longest life: a child that hangs is a failure.
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// Calls to the kernel by which the store writes, and what they may fail with.
 pub const CALLS: [&str; 4] = ["pwrite64", "fsync", "ftruncate", "unlink"];
 pub const FAILURES: [&str; 2] = ["EIO", "ENOSPC"];
+
+/// Held alone while a child begins, and shared while a store is open in this process: between fork and exec a child has
+/// the lock on that store's directory too.
+static BEGINNING: RwLock<()> = RwLock::new(());
 
 /// How a life ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,33 +61,75 @@ pub struct Survived {
     pub readings: u64,
 }
 
-/// The soak: so many points, chosen at random.
+impl std::ops::AddAssign for Survived {
+    fn add_assign(&mut self, other: Self) {
+        self.points += other.points;
+        self.kills += other.kills;
+        self.torn += other.torn;
+        self.kills_at_calls += other.kills_at_calls;
+        self.failed_calls += other.failed_calls;
+        self.acknowledged += other.acknowledged;
+        self.readings += other.readings;
+    }
+}
+
+/// The soak: so many points, chosen at random, on as many directories at a time as the machine bears.
+///
+/// Each directory has a seed of its own, so what happens on it does not depend on the others.
 ///
 /// # Errors
 /// The first life after which the account does not agree, with everything needed to do it again.
 pub fn soak(program: &Path, points: u64, random: &mut Random) -> Result<Survived, String> {
-    let mut survived = Survived::default();
-    while survived.points < points {
-        let folder = tempfile::tempdir().map_err(|e| format!("cannot make a folder: {e}"))?;
-        let mut site = Site::new(program, folder.path(), random.next_u64());
-        for _ in 0..LIVES {
-            if survived.points == points {
-                break;
+    let directories = points.div_ceil(LIVES);
+    let seeds: Vec<u64> = (0..directories).map(|_| random.next_u64()).collect();
+    let next = AtomicU64::new(0);
+    let failed = AtomicBool::new(false);
+    let work = || {
+        let mut survived = Survived::default();
+        while !failed.load(Relaxed) {
+            let number = next.fetch_add(1, Relaxed);
+            let Some(seed) = usize::try_from(number).ok().and_then(|n| seeds.get(n)) else { break };
+            let lives = LIVES.min(points - number * LIVES);
+            match directory(program, lives, *seed) {
+                Ok(one) => survived += one,
+                Err(says) => {
+                    failed.store(true, Relaxed);
+                    return Err(says);
+                }
             }
-            let death = death(random);
-            site.live(&death, random, &mut survived).map_err(|says| {
-                let kept = folder.path().with_extension("failed");
-                fs::rename(folder.path(), &kept).ok();
-                format!(
-                    "{says}\nafter {death:?}, seed {}; the directory is kept as {}",
-                    site.seed,
-                    kept.display()
-                )
-            })?;
-            survived.points += 1;
         }
-        survived.readings += site.account.readings() as u64;
+        Ok(survived)
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get) * WORKERS_PER_CORE;
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let mut sum = Survived::default();
+        for worker in workers {
+            sum += worker.join().map_err(|_| "a worker of the soak panicked".to_owned())??;
+        }
+        Ok(sum)
+    })
+}
+
+/// So many lives on one new directory.
+fn directory(program: &Path, lives: u64, seed: u64) -> Result<Survived, String> {
+    let random = &mut Random::of(seed);
+    let mut survived = Survived::default();
+    let folder = tempfile::tempdir().map_err(|e| format!("cannot make a folder: {e}"))?;
+    let mut site = Site::new(program, folder.path(), random.next_u64());
+    for life in 0..lives {
+        let death = death(random);
+        site.live(&death, random, &mut survived).map_err(|says| {
+            let kept = folder.path().with_extension("failed");
+            fs::rename(folder.path(), &kept).ok();
+            format!(
+                "{says}\nafter {death:?}, life {life} of the directory of seed {seed}; it is kept as {}",
+                kept.display()
+            )
+        })?;
+        survived.points += 1;
     }
+    survived.readings = site.account.readings() as u64;
     Ok(survived)
 }
 
@@ -140,7 +192,7 @@ impl Site {
         let heard = running.hear(death);
         let status = running.end(death)?;
         let lines = [heard, running.rest()].concat();
-        self.believe(&lines, survived)?;
+        self.believe(&lines, death, survived)?;
         let traced = fs::read_to_string(&trace).unwrap_or_default();
         fs::remove_file(&trace).ok();
         let struck = traced.contains("INJECTED") || traced.contains("SIGKILL");
@@ -151,7 +203,7 @@ impl Site {
             Death::KilledAt { .. } | Death::Failing { .. } => !struck && !ended,
         };
         if by_itself {
-            return Err(format!("the child ended by itself ({status})"));
+            return Err(format!("the child ended by itself ({status}): {}", running.said().trim_end()));
         }
         match death {
             Death::Killed { .. } => survived.kills += 1,
@@ -162,12 +214,16 @@ impl Site {
             Death::KilledAt { .. } => survived.kills_at_calls += 1,
             Death::Failing { .. } => survived.failed_calls += 1,
         }
+        let _open = BEGINNING.read().unwrap_or_else(PoisonError::into_inner);
         self.account.settle(&self.directory, self.seed)?;
         Ok(struck)
     }
 
     /// Adds what the child says was acknowledged, and holds its counts against the account.
-    fn believe(&mut self, lines: &[String], survived: &mut Survived) -> Result<(), String> {
+    ///
+    /// Where calls fail, a commit may be on disk and its receipt not have come: the sync failed after the writing. The
+    /// child appends it again, and then every reading of it is rightly there already.
+    fn believe(&mut self, lines: &[String], death: &Death, survived: &mut Survived) -> Result<(), String> {
         for line in lines {
             let words: Vec<&str> = line.split(' ').collect();
             let numbers = words.iter().skip(1).map(|word| word.parse::<u64>()).collect::<Result<Vec<_>, _>>();
@@ -178,7 +234,9 @@ impl Site {
                     }
                     let expected = self.account.add(self.seed, operation);
                     let found = store::Appended { new, duplicate, conflicting };
-                    if found != expected {
+                    let again = matches!(death, Death::Failing { .. })
+                        && found == self.account.clone().add(self.seed, operation);
+                    if found != expected && !again {
                         return Err(format!("operation {operation}: {found:?} instead of {expected:?}"));
                     }
                     survived.acknowledged += 1;
@@ -209,7 +267,9 @@ impl Site {
             }
         }
         fs::write(&log, bytes).map_err(failed)?;
+        let open = BEGINNING.read().unwrap_or_else(PoisonError::into_inner);
         let torn = self.account.clone().settle(&copy, self.seed);
+        drop(open);
         fs::remove_dir_all(&copy).ok();
         torn.map_err(|says| format!("with a torn log: {says}"))
     }
@@ -244,6 +304,8 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
 struct Running {
     child: Child,
     lines: Receiver<String>,
+    /// What it says of failures.
+    errors: File,
 }
 
 impl Drop for Running {
@@ -280,18 +342,22 @@ impl Running {
         };
         let Life { seed, from, to } = life;
         command.arg("work").arg(directory).args([seed, from, to].map(|n| n.to_string()));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let errors = tempfile::tempfile().map_err(|e| format!("cannot make a file: {e}"))?;
+        command.stderr(errors.try_clone().map_err(|e| format!("cannot share a file: {e}"))?);
+        let begin = BEGINNING.write().unwrap_or_else(PoisonError::into_inner);
         let mut child = command.spawn().map_err(|e| format!("cannot start {command:?}: {e}"))?;
+        drop(begin);
         let out = child.stdout.take().ok_or("a child without output")?;
         let (say, lines) = mpsc::channel();
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
                 if say.send(line).is_err() {
                     return;
                 }
             }
         });
-        Ok(Self { child, lines })
+        Ok(Self { child, lines, errors })
     }
 
     /// Listens until it is time for the end, or to the end of what is said.
@@ -328,12 +394,19 @@ impl Running {
                         if LONGEST < begun.elapsed() {
                             return Err("the child hangs".to_owned());
                         }
-                        std::thread::yield_now();
+                        thread::yield_now();
                     }
                 }
             }
         }
         self.child.wait().map_err(failed)
+    }
+
+    /// What it said of its failures.
+    fn said(&mut self) -> String {
+        let mut text = String::new();
+        let read = self.errors.rewind().and_then(|()| (&self.errors).take(2_000).read_to_string(&mut text));
+        if let Err(error) = read { error.to_string() } else { text }
     }
 
     /// What was said before the end and not yet heard.

@@ -6,14 +6,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant as Stopwatch;
 
-use anyhow::Context;
 use model::{Month, SeriesKey};
 use store::{Store, StoreOptions};
-use tokio::task::JoinSet;
 
 use super::stream::{METERS, MINUTES_A_DAY, QUANTITIES, Stream};
 use super::{Days, Figures, bytes_in, median, processor_seconds};
 use crate::archiving;
+use crate::commands::bench_feed;
 use crate::commands::bench_memory::resident_kib;
 use crate::commands::run::block_on;
 
@@ -88,20 +87,16 @@ fn ingest(
 
 /// Appends sweep after sweep; at most [`UNDER_WAY`] wait for their receipt.
 async fn feed(store: &Store, stream: &mut Stream, keys: &[SeriesKey], minutes: i64) -> anyhow::Result<()> {
-    let mut waiting = JoinSet::new();
-    for _ in 0..minutes {
-        for sweep in stream.next_minute().sweeps(keys) {
-            let store = store.clone();
-            waiting.spawn(async move { store.append(sweep).await });
+    let mut left = minutes;
+    let mut minute = Vec::new().into_iter();
+    let next = || {
+        if minute.as_slice().is_empty() && 0 < left {
+            left -= 1;
+            minute = stream.next_minute().sweeps(keys).into_iter();
         }
-        while UNDER_WAY < waiting.len() {
-            let Some(done) = waiting.join_next().await else { break };
-            done.context("an append panicked")??;
-        }
-    }
-    while let Some(done) = waiting.join_next().await {
-        done.context("an append panicked")??;
-    }
+        minute.next()
+    };
+    bench_feed::feed(store, UNDER_WAY, next).await?;
     Ok(())
 }
 

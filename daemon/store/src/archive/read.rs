@@ -159,12 +159,12 @@ fn damaged(what: &str) -> io::Error {
 pub(crate) struct SeriesRows<'a> {
     _file: std::marker::PhantomData<&'a ArchiveFile>,
     at: ColumnReader,
-    origin: ColumnReader,
-    quality: ColumnReader,
-    delay: ColumnReader,
+    origin: Rows<Origin>,
+    quality: Rows<Quality>,
+    delay: Rows<i64>,
     value: ColumnReader,
-    scale: ColumnReader,
-    exact: ColumnReader,
+    scale: Rows<i32>,
+    exact: Rows<Option<f64>>,
     left: usize,
     is_total: bool,
 }
@@ -172,11 +172,18 @@ pub(crate) struct SeriesRows<'a> {
 impl<'a> SeriesRows<'a> {
     fn new(group: Box<dyn RowGroupReader + 'a>, is_total: bool) -> Result<Self, ParquetError> {
         let column = |index| group.get_column_reader(index);
-        let (at, origin, quality) =
-            (column(columns::AT)?, column(columns::ORIGIN)?, column(columns::QUALITY)?);
-        let (delay, value) = (column(columns::DELAY)?, column(columns::VALUE)?);
-        let (scale, exact) = (column(columns::SCALE)?, column(columns::EXACT)?);
-        let left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+        let meta = group.metadata();
+        let origin = Rows::of(same_text(meta, columns::ORIGIN).and_then(|text| origin_of(&text)), || {
+            column(columns::ORIGIN)
+        })?;
+        let quality = Rows::of(same_text(meta, columns::QUALITY).and_then(|text| quality_of(&text)), || {
+            column(columns::QUALITY)
+        })?;
+        let delay = Rows::of(same_long(meta, columns::DELAY), || column(columns::DELAY))?;
+        let scale = Rows::of(same_int(meta, columns::SCALE), || column(columns::SCALE))?;
+        let exact = Rows::of(all_empty(meta, columns::EXACT).then_some(None), || column(columns::EXACT))?;
+        let (at, value) = (column(columns::AT)?, column(columns::VALUE)?);
+        let left = usize::try_from(meta.num_rows()).unwrap_or(0);
         Ok(Self {
             _file: std::marker::PhantomData,
             at,
@@ -198,14 +205,12 @@ impl<'a> SeriesRows<'a> {
             return Ok(false);
         }
         let at = longs(&mut self.at, rows)?;
-        let origin =
-            texts(&mut self.origin, rows, |text| Origin::ALL.into_iter().find(|o| o.code() == text))?;
-        let quality =
-            texts(&mut self.quality, rows, |text| Quality::ALL.into_iter().find(|q| q.code() == text))?;
-        let delay = longs(&mut self.delay, rows)?;
+        let origin = self.origin.next(rows, |column, rows| texts(column, rows, origin_of))?;
+        let quality = self.quality.next(rows, |column, rows| texts(column, rows, quality_of))?;
+        let delay = self.delay.next(rows, longs)?;
         let value = longs(&mut self.value, rows)?;
-        let scale = ints(&mut self.scale, rows)?;
-        let exact = doubles(&mut self.exact, rows)?;
+        let scale = self.scale.next(rows, ints)?;
+        let exact = self.exact.next(rows, doubles)?;
         to.reserve(rows);
         for row in 0..rows {
             let number = columns::number(value[row], scale[row], exact[row], self.is_total);
@@ -221,6 +226,71 @@ impl<'a> SeriesRows<'a> {
         self.left -= rows;
         Ok(true)
     }
+}
+
+fn origin_of(text: &str) -> Option<Origin> {
+    Origin::ALL.into_iter().find(|origin| origin.code() == text)
+}
+
+fn quality_of(text: &str) -> Option<Quality> {
+    Quality::ALL.into_iter().find(|quality| quality.code() == text)
+}
+
+/// The rows of a column in one row group. Where its statistics say that all are the same it is not decoded: most series
+/// have one origin, one quality and one scale, and words cost more to decode than numbers.
+enum Rows<T> {
+    Same(T),
+    Each(ColumnReader),
+}
+
+impl<T: Clone> Rows<T> {
+    fn of(
+        same: Option<T>,
+        column: impl FnOnce() -> Result<ColumnReader, ParquetError>,
+    ) -> Result<Self, ParquetError> {
+        same.map_or_else(|| column().map(Self::Each), |same| Ok(Self::Same(same)))
+    }
+
+    fn next(
+        &mut self,
+        rows: usize,
+        decode: impl FnOnce(&mut ColumnReader, usize) -> io::Result<Vec<T>>,
+    ) -> io::Result<Vec<T>> {
+        match self {
+            Self::Same(same) => Ok(vec![same.clone(); rows]),
+            Self::Each(column) => decode(column, rows),
+        }
+    }
+}
+
+/// The one word that a column of a row group has.
+fn same_text(group: &RowGroupMetaData, column: usize) -> Option<String> {
+    match group.column(column).statistics()? {
+        Statistics::ByteArray(s) if s.min_is_exact() && s.max_is_exact() && s.min_opt() == s.max_opt() => {
+            s.min_opt().and_then(|text| text.as_utf8().ok()).map(str::to_owned)
+        }
+        _ => None,
+    }
+}
+
+fn same_long(group: &RowGroupMetaData, column: usize) -> Option<i64> {
+    match group.column(column).statistics()? {
+        Statistics::Int64(s) if s.min_opt() == s.max_opt() => s.min_opt().copied(),
+        _ => None,
+    }
+}
+
+fn same_int(group: &RowGroupMetaData, column: usize) -> Option<i32> {
+    match group.column(column).statistics()? {
+        Statistics::Int32(s) if s.min_opt() == s.max_opt() => s.min_opt().copied(),
+        _ => None,
+    }
+}
+
+/// Whether no row of the group has a value in the column.
+fn all_empty(group: &RowGroupMetaData, column: usize) -> bool {
+    let empty = group.column(column).statistics().and_then(Statistics::null_count_opt);
+    empty.is_some() && empty == u64::try_from(group.num_rows()).ok()
 }
 
 fn short() -> io::Error {

@@ -221,9 +221,13 @@ impl Victoria {
     }
 
     async fn list(&self, installation: Option<&str>) -> Result<Vec<EngineSeries>, EngineError> {
+        self.selected(&selector(None, installation)).await
+    }
+
+    async fn selected(&self, selector: &str) -> Result<Vec<EngineSeries>, EngineError> {
         // A start of 0 is taken for none, and none for the last minutes.
-        let (selector, end) = (selector(None, installation), END_SECONDS.to_string());
-        let parameters = [("match[]", selector.as_str()), ("start", "1"), ("end", end.as_str())];
+        let end = END_SECONDS.to_string();
+        let parameters = [("match[]", selector), ("start", "1"), ("end", end.as_str())];
         let body = self.ask(&self.settings.read, Method::GET, "/api/v1/series", &parameters).await?;
         let sets = answer::label_sets(&body).map_err(|says| self.wrong(says))?;
         let known = sets.iter().filter_map(|set| identity_of(|label| set.get(label).map(String::as_str)));
@@ -358,10 +362,16 @@ impl Engine for Victoria {
 
     fn delete<'a>(&'a self, series: &'a EngineSeries) -> BoxFuture<'a, Result<(), EngineError>> {
         Box::pin(async move {
+            let match_ = selector(Some(series), None);
+            // A deletion costs it its caches, even where there is nothing: a new engine that gets everything would
+            // delete each series once. What a cut-off rewrite has just written and is not listed yet is what the
+            // journal says, and may be written twice.
+            if self.selected(&match_).await?.is_empty() {
+                return Ok(());
+            }
             // Of a cluster, `/select/0/prometheus` reads and `/delete/0/prometheus` deletes.
             let address = self.settings.read.to_string().replacen("/select/", "/delete/", 1);
             let address = BaseAddress::parse(&address).unwrap_or_else(|| self.settings.read.clone());
-            let match_ = selector(Some(series), None);
             let path = "/api/v1/admin/tsdb/delete_series";
             self.ask(&address, Method::POST, path, &[("match[]", &match_)]).await?;
             Ok(())

@@ -6,6 +6,7 @@ mod conformance;
 mod delivery;
 mod influx;
 mod line;
+mod line_law;
 mod memory;
 mod reply;
 mod sample;

@@ -5,6 +5,7 @@
 mod accounts;
 mod archive;
 mod backup;
+mod damage;
 mod documents;
 mod faults;
 mod filed;

@@ -41,7 +41,11 @@ async fn readings_are_counted_once_with_what_became_of_them() {
     // The same again changes nothing; another value of the same instant is refused.
     assert_eq!(store.append_counted(batch, how).await.unwrap().duplicate, 4);
     assert_eq!(counts(&store), wanted);
-    store.append_counted(vec![total(&series, 0, 7)], vec![on_time]).await.unwrap();
+    for _ in 0..2 {
+        let other = store.append_counted(vec![total(&series, 0, 7)], vec![on_time]).await.unwrap();
+        assert_eq!(other.conflicting, 1);
+    }
+    // Once, however often it is sent.
     assert_eq!(counts(&store)[2], ("boiler-1".to_owned(), "refused", 2));
     store.close();
     let again = Store::open(dir.path(), StoreOptions::default()).unwrap();
