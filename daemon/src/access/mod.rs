@@ -194,16 +194,17 @@ impl Accounts {
     /// Writes down when sessions and tokens were last used, and drops what is over. Blocks on the disk.
     fn keep_uses(&self) -> Result<(), StoreError> {
         let now = self.now();
-        let mut changes: Vec<AccessChange> = lock(&self.state)
-            .tickets
-            .iter_mut()
-            .filter_map(|(sha256, open)| {
-                let touched = std::mem::take(&mut open.is_touched);
-                touched.then(|| AccessChange::Touch { sha256: *sha256, used: open.used })
-            })
-            .collect();
-        if lock(&self.state).tickets.values().any(|open| open.expires < now) {
-            changes.push(AccessChange::DropExpired(now));
+        let mut changes = Vec::new();
+        {
+            let mut state = lock(&self.state);
+            for (sha256, open) in &mut state.tickets {
+                if std::mem::take(&mut open.is_touched) {
+                    changes.push(AccessChange::Touch { sha256: *sha256, used: open.used });
+                }
+            }
+            if state.tickets.values().any(|open| open.expires < now) {
+                changes.push(AccessChange::DropExpired(now));
+            }
         }
         if !changes.is_empty() {
             self.store.change_access(None, changes, Vec::new())?;
