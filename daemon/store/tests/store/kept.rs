@@ -112,6 +112,7 @@ fn fill(store: &Store) {
         AccessChange::PutTicket(ticket(1, "rosa", "session")),
     ];
     store.change_access(None, changes, vec![event("account.create", "rosa")]).unwrap();
+    store.raise_alarm("silent", "meter:boiler-1", "{}", Instant::from_seconds(9)).unwrap();
     // In no chunk yet, and not accepted by the engine.
     store.append_blocking(vec![total(&energy("boiler-2"), 60, 1), gauge(&volts, 60, 230.25)]).unwrap();
 }
@@ -166,6 +167,7 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         let access = store.access().unwrap();
         let wanted = if version < 6 { 0 } else { 1 };
         assert_eq!((access.accounts.len(), access.tickets.len()), (wanted, wanted));
+        assert_eq!(store.alarms(9).unwrap().len(), usize::from(7 <= version));
         let tallied = usize::from(version >= 2);
         assert_eq!(store.tallies(Month { year: 1970, number: 1 }).unwrap().len(), tallied);
         assert_eq!(store.tallied_until().unwrap().len(), tallied);
