@@ -2,6 +2,7 @@
 //!
 //! Must never: hand out a hash, or answer faster for a name that exists.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -79,6 +80,19 @@ pub struct SignIn {
     /// Where it comes from.
     pub address: IpAddr,
 }
+
+/// Passwords, codes and keys are not printed.
+macro_rules! without_secrets {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+without_secrets!(SignIn, LinkUse, SecondFactorOffer);
 
 /// What a one-time link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -63,15 +63,29 @@ impl Server {
         Self::with(People::of_every_role(), Options::default()).await
     }
 
+    /// A POST of the administrator that says how long its body is, and ends there.
+    async fn claims(&self, path: &str, length: usize) -> Answer {
+        let (host, cookie) = (self.address, cookie("administrator"));
+        self.exchange(format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n{cookie}\r\n"
+        ))
+        .await
+    }
+
     async fn send(&self, verb: &str, path: &str, headers: &str, body: &str) -> Answer {
+        let host = self.address;
+        let length =
+            if verb == "POST" { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
+        self.exchange(format!(
+            "{verb} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{length}{headers}\r\n{body}"
+        ))
+        .await
+    }
+
+    async fn exchange(&self, request: String) -> Answer {
         let exchange = async {
             let mut stream = TcpStream::connect(self.address).await.unwrap();
-            let host = self.address;
-            let length =
-                if verb == "POST" { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
-            let request = format!(
-                "{verb} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{length}{headers}\r\n{body}"
-            );
             stream.write_all(request.as_bytes()).await.unwrap();
             let mut all = Vec::new();
             // A live stream never ends: its head is enough.
@@ -253,9 +267,9 @@ async fn bodies_are_as_long_as_their_route_takes() {
     let server = Server::start().await;
     for row in rows() {
         let path = concrete(row.path);
-        let long = "x".repeat(row.body_bytes_max + 1);
+        // The length alone decides: nothing of the body is waited for.
         let answer = match row.verb {
-            Verb::Post => server.post(&path, &cookie("administrator"), &long).await,
+            Verb::Post => server.claims(&path, row.body_bytes_max + 1).await,
             Verb::Get => server.send("GET", &path, "Content-Length: 1\r\n", "x").await,
         };
         assert!([413, 403, 401].contains(&answer.status), "{path}: {}", answer.status);

@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::{Outcome, field, page as answer, put_cookie, signed_in, status_of};
+use super::{Outcome, field, page as answer, put_cookie, raw, signed_in, status_of};
 use crate::access::{
     Caller, Checked, FORM_COOKIE, Fields, LinkPurpose, LinkUse, LinkView, Refused, Secret, csrf_of,
 };
@@ -92,12 +92,12 @@ pub(super) async fn submit(
 ) -> Response {
     let used = match Secret::from_text(&token) {
         None => Err(Refused::Gone),
-        Some(_) if field(&fields, "password") != field(&fields, "again") => Err(Refused::Differ),
+        Some(_) if raw(&fields, "password") != raw(&fields, "again") => Err(Refused::Differ),
         Some(secret) => {
             let with = LinkUse {
                 account: field(&fields, "account").to_owned(),
                 name: field(&fields, "name").to_owned(),
-                password: field(&fields, "password").to_owned(),
+                password: raw(&fields, "password").to_owned(),
             };
             let address = caller.address;
             super::ask(&site, move |directory| directory.use_link(&secret, &with, address)).await

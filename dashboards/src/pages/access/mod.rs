@@ -159,6 +159,11 @@ fn field<'f>(fields: &'f [(String, String)], name: &str) -> &'f str {
     fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
 }
 
+/// A field as it was typed: what surrounds a password belongs to it.
+fn raw<'f>(fields: &'f [(String, String)], name: &str) -> &'f str {
+    fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+}
+
 fn optional(fields: &[(String, String)], name: &str) -> Option<String> {
     let value = field(fields, name);
     (!value.is_empty()).then(|| value.to_owned())
