@@ -115,6 +115,13 @@ impl Backend for DaemonBackend {
         states
     }
 
+    fn place_of_meter(&self, meter: &MeterId) -> Option<(ProjectId, BuildingId)> {
+        self.0.projects().iter().find_map(|project| {
+            let (building, _) = project.meters().find(|(_, facts)| facts.id == *meter)?;
+            Some((project.id.clone(), building.id.clone()))
+        })
+    }
+
     fn findings(&self) -> Vec<Finding> {
         self.0.open_findings()
     }

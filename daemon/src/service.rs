@@ -93,9 +93,11 @@ impl Service {
         let (pages_stop, mut pages_stopped) = watch::channel(false);
         let options = dashboards::routes::Options {
             hosts: dashboards::routes::Hosts::for_address(self.address),
+            is_exposed: !self.address.ip().is_loopback(),
             ..dashboards::routes::Options::default()
         };
-        let router = dashboards::routes::router(Arc::new(DaemonBackend(Arc::clone(&runtime))), options);
+        let backend = Arc::new(DaemonBackend(Arc::clone(&runtime)));
+        let router = dashboards::routes::router(backend, Arc::new(dashboards::access::Nobody), options);
         let pages = tokio::spawn(dashboards::serve::serve(self.listener, router, async move {
             pages_stopped.wait_for(|stopped| *stopped).await.ok();
         }));

@@ -9,6 +9,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dashboards::access::Nobody;
 use dashboards::routes::{Options, router};
 use dashboards::serve::serve;
 use support::Fake;
@@ -19,7 +20,7 @@ async fn main() -> std::io::Result<()> {
     let port: u16 = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(8481);
     let folder = tempfile::tempdir()?;
     let fake = Fake::new(folder.path(), 64);
-    let app = router(Arc::<Fake>::clone(&fake), Options::default());
+    let app = router(Arc::<Fake>::clone(&fake), Arc::new(Nobody), Options::default());
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("http://{}", listener.local_addr()?);
     tokio::spawn(async move {

@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use model::{Finding, ProjectId};
 use serde::Serialize;
 
+use crate::access::Who;
 use crate::backend::{BuildingLive, MeterState, MonthLosses, PortfolioRow};
 use crate::pages::{Fault, Site, kpi, off_loop};
 
@@ -154,10 +155,10 @@ impl From<&ProjectYear> for YearSummary {
 }
 
 /// `GET /api/v1/portfolio`.
-pub(crate) async fn portfolio(State(site): State<Arc<Site>>) -> Response {
+pub(crate) async fn portfolio(State(site): State<Arc<Site>>, who: Who) -> Response {
     let backend = &site.backend;
     let (installation, now) = (backend.installation(), backend.now());
-    let (live, _) = backend.live();
+    let (live, _) = site.live(&who);
     let summary = |row: PortfolioRow| {
         let project = &row.project;
         ProjectSummary {
@@ -178,7 +179,7 @@ pub(crate) async fn portfolio(State(site): State<Arc<Site>>) -> Response {
             version: installation.version,
         },
         at: now.to_string(),
-        projects: backend.portfolio().into_iter().map(summary).collect(),
+        projects: site.portfolio(&who).into_iter().map(summary).collect(),
         buildings: live.iter().map(LiveView::from).collect(),
     })
 }
@@ -569,9 +570,9 @@ struct MetersView {
 }
 
 /// `GET /api/v1/meters`.
-pub(crate) async fn meters(State(site): State<Arc<Site>>) -> Response {
+pub(crate) async fn meters(State(site): State<Arc<Site>>, who: Who) -> Response {
     // A part of it is asked of the disk.
-    match off_loop(&site, |site| site.backend.meters()).await {
+    match off_loop(&site, move |site| site.meters(&who)).await {
         Ok(meters) => answer(MetersView {
             at: site.backend.now().to_string(),
             meters: meters.iter().map(MeterStateView::from).collect(),

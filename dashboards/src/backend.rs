@@ -27,6 +27,8 @@ pub trait Backend: Send + Sync + 'static {
     fn project(&self, id: &ProjectId) -> Option<ProjectView>;
     /// State of every configured meter, in order of id.
     fn meters(&self) -> Vec<MeterState>;
+    /// The building that a meter of a project is in; `None` for one that no project counts. From memory.
+    fn place_of_meter(&self, meter: &MeterId) -> Option<(ProjectId, BuildingId)>;
     /// Operational findings now open (links down, quarantined payloads, counters held).
     fn findings(&self) -> Vec<Finding>;
     /// Live state of every building, and changes from now on.

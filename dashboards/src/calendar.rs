@@ -15,6 +15,7 @@ use chrono::NaiveDate;
 use model::{Instant, Project, ProjectId};
 use serde::{Deserialize, Serialize};
 
+use crate::access::Who;
 use crate::pages::{Site, off_loop};
 
 /// Octets of a line, without its end (RFC 5545 §3.1).
@@ -156,14 +157,14 @@ pub(crate) struct Wanted {
     lang: Option<String>,
 }
 
-async fn calendars(site: &Arc<Site>, wanted: &Wanted) -> Result<Vec<ProjectCalendar>, Response> {
+async fn calendars(site: &Arc<Site>, who: Who, wanted: &Wanted) -> Result<Vec<ProjectCalendar>, Response> {
     let project = match wanted.project.as_deref().map(ProjectId::new) {
         Some(Ok(id)) => Some(id),
         Some(Err(error)) => return Err((StatusCode::NOT_FOUND, format!("{error}\n")).into_response()),
         None => None,
     };
     let asked = project.clone();
-    let found = off_loop(site, move |site| site.backend.calendars(asked.as_ref())).await;
+    let found = off_loop(site, move |site| site.calendars(&who, asked.as_ref())).await;
     let Ok(found) = found else {
         return Err((StatusCode::INTERNAL_SERVER_ERROR, "the calendar could not be made\n").into_response());
     };
@@ -176,8 +177,12 @@ async fn calendars(site: &Arc<Site>, wanted: &Wanted) -> Result<Vec<ProjectCalen
 }
 
 /// `GET /calendar.ics`: every obligation, or those of `?project=`, in the installation's language or `?lang=`.
-pub(crate) async fn feed(Shared(site): Shared<Arc<Site>>, Query(wanted): Query<Wanted>) -> Response {
-    let calendars = match calendars(&site, &wanted).await {
+pub(crate) async fn feed(
+    Shared(site): Shared<Arc<Site>>,
+    who: Who,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    let calendars = match calendars(&site, who, &wanted).await {
         Ok(calendars) => calendars,
         Err(response) => return response,
     };
@@ -235,8 +240,8 @@ pub fn entry_views(calendars: &[ProjectCalendar], texts: &Texts) -> Vec<EntryVie
 }
 
 /// `GET /api/v1/obligations`, of all projects or of `?project=`.
-pub(crate) async fn api(Shared(site): Shared<Arc<Site>>, Query(wanted): Query<Wanted>) -> Response {
-    let calendars = match calendars(&site, &wanted).await {
+pub(crate) async fn api(Shared(site): Shared<Arc<Site>>, who: Who, Query(wanted): Query<Wanted>) -> Response {
+    let calendars = match calendars(&site, who, &wanted).await {
         Ok(calendars) => calendars,
         Err(response) => return response,
     };

@@ -6,16 +6,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::access::{Proves, TokenScope, Who};
 use crate::pages::{Site, off_loop};
 
-/// The one path that takes a body.
-pub(crate) const CLOSED_PROJECTS: &str = "/api/v1/grants/closed-projects";
 /// Largest body in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -61,24 +60,47 @@ fn authorised(headers: &HeaderMap, token: &str) -> bool {
     Sha256::digest(given.as_bytes()) == Sha256::digest(token.as_bytes()) && !token.is_empty()
 }
 
+/// A delivery whose sender showed the token; judged before its body is read.
+pub(crate) struct Delivery {
+    form: GrantsForm,
+    body: Bytes,
+}
+
+impl Proves for Delivery {}
+
+impl FromRequest<Arc<Site>> for Delivery {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(who) = Who::from_request_parts(&mut parts, site).await;
+        let headers = &parts.headers;
+        if !who.has_token_for(TokenScope::Grants) {
+            match site.backend.grants_token() {
+                None if !site.directory.has_accounts() => {
+                    return Err(refused(StatusCode::NOT_FOUND, "grants.off", Vec::new()));
+                }
+                Some(token) if authorised(headers, &token) => {}
+                None | Some(_) => return Err(refused(StatusCode::UNAUTHORIZED, "grants.token", Vec::new())),
+            }
+        }
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let form = match kind.split(';').next().unwrap_or_default().trim() {
+            "text/csv" => GrantsForm::Csv,
+            "application/json" => GrantsForm::Json,
+            _ => return Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "grants.form", Vec::new())),
+        };
+        let body = Bytes::from_request(Request::from_parts(parts, body), site).await;
+        let body = body.map_err(IntoResponse::into_response)?;
+        Ok(Self { form, body })
+    }
+}
+
 /// `POST /api/v1/grants/closed-projects`, `text/csv` or `application/json`, with `Authorization: Bearer TOKEN`.
 pub(crate) async fn closed_projects(
     State(site): State<Arc<Site>>,
-    headers: HeaderMap,
-    body: Bytes,
+    Delivery { form, body }: Delivery,
 ) -> Response {
-    let Some(token) = site.backend.grants_token() else {
-        return refused(StatusCode::NOT_FOUND, "grants.off", Vec::new());
-    };
-    if !authorised(&headers, &token) {
-        return refused(StatusCode::UNAUTHORIZED, "grants.token", Vec::new());
-    }
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let form = match kind.split(';').next().unwrap_or_default().trim() {
-        "text/csv" => GrantsForm::Csv,
-        "application/json" => GrantsForm::Json,
-        _ => return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "grants.form", Vec::new()),
-    };
     let taken = off_loop(&site, move |site| site.backend.take_closed_projects(form, &body)).await;
     match taken {
         Ok(Ok(taken)) => ([(header::CACHE_CONTROL, "no-store")], Json(taken)).into_response(),

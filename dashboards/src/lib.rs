@@ -2,6 +2,7 @@
 //!
 //! Must never: compute a number. Figures come ready from `analytics` through [`backend::Backend`].
 
+pub mod access;
 mod api;
 mod assets;
 pub mod backend;

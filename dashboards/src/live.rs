@@ -18,8 +18,9 @@ use futures_util::Stream;
 use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
+use crate::access::Who;
 use crate::api::LiveView;
-use crate::backend::{Backend, BuildingLive};
+use crate::backend::BuildingLive;
 use crate::pages::Site;
 
 /// Silence after which a `beat` is sent. The script in the page takes three of them missing as a dead link.
@@ -34,7 +35,11 @@ const RETRY_AFTER_FULL: &str = "30";
 pub(crate) struct Closing(pub(crate) watch::Receiver<bool>);
 
 /// `GET /live`.
-pub(crate) async fn live(State(site): State<Arc<Site>>, closing: Option<Extension<Closing>>) -> Response {
+pub(crate) async fn live(
+    State(site): State<Arc<Site>>,
+    who: Who,
+    closing: Option<Extension<Closing>>,
+) -> Response {
     let Ok(permit) = Arc::clone(&site.streams).try_acquire_owned() else {
         tracing::warn!("refused a live stream: all {} are taken", site.options.live_streams_max);
         let headers = [(header::RETRY_AFTER, RETRY_AFTER_FULL), (header::CACHE_CONTROL, "no-store")];
@@ -46,7 +51,8 @@ pub(crate) async fn live(State(site): State<Arc<Site>>, closing: Option<Extensio
             .into_response();
     };
     let follower = Follower {
-        backend: Arc::clone(&site.backend),
+        site: Arc::clone(&site),
+        who,
         updates: None,
         closing: closing.map(|Extension(Closing(receiver))| receiver),
         _permit: permit,
@@ -63,7 +69,8 @@ pub(crate) async fn live(State(site): State<Arc<Site>>, closing: Option<Extensio
 
 /// One reader of the live stream.
 struct Follower {
-    backend: Arc<dyn Backend>,
+    site: Arc<Site>,
+    who: Who,
     /// `None` before the first snapshot and after falling behind.
     updates: Option<broadcast::Receiver<Arc<BuildingLive>>>,
     closing: Option<watch::Receiver<bool>>,
@@ -83,7 +90,7 @@ impl Follower {
     async fn next(&mut self) -> Option<Event> {
         loop {
             let Some(updates) = &mut self.updates else {
-                let (now, updates) = self.backend.live();
+                let (now, updates) = self.site.live(&self.who);
                 self.updates = Some(updates);
                 let all: Vec<LiveView> = now.iter().map(LiveView::from).collect();
                 return Some(event("snapshot", &all).retry(RETRY));
@@ -93,6 +100,7 @@ impl Follower {
                 update = updates.recv() => update,
             };
             match update {
+                Ok(building) if !self.who.sees_building(&building.project, &building.building) => {}
                 Ok(building) => return Some(event("building", &LiveView::from(building.as_ref()))),
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
                     tracing::debug!(

@@ -1,20 +1,19 @@
-//! The table of routes, and the rules that hold for all of them: only GET, small requests, a known host,
+//! The table of routes, each with what it needs, and the rules that hold for all of them: small requests, a known host,
 //! strict headers.
 //!
-//! Must never: offer a change of state but to the grants system's deliveries, or name a host other than its own in a
-//! page's permissions.
+//! Must never: serve a route that is not in the table, or name a host other than its own in a page's permissions.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 
+use crate::access::{Caller, Connection, Directory, Need, Right, Route, Row, assemble, get, post};
 use crate::backend::Backend;
 use crate::pages::{self, Site};
 use crate::{api, assets, calendar, downloads, grants, live};
@@ -26,14 +25,19 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a page may load: itself, from here, and nothing else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Two years, this host alone: what else the domain has is not ours to bind (RFC 6797).
+const TRANSPORT_SECURITY: &str = "max-age=63072000";
 
 /// Which `Host` a request may name. A page of a foreign site can make its own name point at 127.0.0.1 and read
 /// the answers (DNS rebinding); the name it then asks for gives it away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hosts {
     /// `localhost`, `127.0.0.1` and `[::1]`, with any port.
     Loopback,
+    /// The same and one name, as the settings state the site's own address: a proxy on this machine stands in front.
+    Public(String),
     /// Any: the server listens on a network, under names it cannot know.
     Any,
 }
@@ -45,16 +49,16 @@ impl Hosts {
         if address.ip().is_loopback() { Self::Loopback } else { Self::Any }
     }
 
-    fn allows(self, host: &str) -> bool {
+    fn allows(&self, host: &str) -> bool {
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+            _ => host,
+        };
+        let is_own = || ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own));
         match self {
             Self::Any => true,
-            Self::Loopback => {
-                let name = match host.rsplit_once(':') {
-                    Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-                    _ => host,
-                };
-                ["localhost", "127.0.0.1", "[::1]"].iter().any(|own| name.eq_ignore_ascii_case(own))
-            }
+            Self::Loopback => is_own(),
+            Self::Public(public) => name.eq_ignore_ascii_case(public) || is_own(),
         }
     }
 }
@@ -67,45 +71,73 @@ pub struct Options {
     pub live_streams_max: usize,
     /// Pages rendered at the same time; further ones wait their turn, at most [`ANSWER_TIMEOUT`].
     pub renders_max: usize,
+    /// Others than this machine can reach the server, directly or by a proxy. Then nothing is shown to readers without
+    /// a name, and nothing works but the first sign-in link until there is an account.
+    pub is_exposed: bool,
+    /// Readers on this machine need no name although there are accounts.
+    pub anonymous_reading: bool,
+    /// Peers whose word about their client is taken.
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hosts: Hosts::Loopback, live_streams_max: 512, renders_max: 8 }
+        Self {
+            hosts: Hosts::Loopback,
+            live_streams_max: 512,
+            renders_max: 8,
+            is_exposed: false,
+            anonymous_reading: false,
+            trusted_proxies: Vec::new(),
+        }
     }
 }
 
+/// Every route with what it needs; [`router`] serves exactly these.
+fn table() -> Vec<Route> {
+    use Need::{Always, Anywhere, Calendar, Delivery, InProject, Metrics};
+    use Right::{SeeInstallation, SeeProject};
+    vec![
+        get("/", Anywhere(SeeProject), pages::portfolio::page),
+        get("/projects/{project}", InProject(SeeProject), pages::project::page),
+        get("/meters", Anywhere(SeeProject), pages::meters::page),
+        get("/findings", Anywhere(SeeInstallation), pages::findings::page),
+        get("/reports/{project}/{year}/{name}", InProject(SeeProject), downloads::report),
+        get("/schema/structured-file-1.schema.json", Always, downloads::schema),
+        get("/schema/structured-file-1.xsd", Always, downloads::schema_xml),
+        get("/live", Anywhere(SeeProject), live::live),
+        get("/api/v1/portfolio", Anywhere(SeeProject), api::portfolio),
+        get("/api/v1/projects/{project}/years/{year}", InProject(SeeProject), api::project_year),
+        get("/api/v1/meters", Anywhere(SeeProject), api::meters),
+        get("/api/v1/obligations", Anywhere(SeeProject), calendar::api),
+        get("/calendar.ics", Calendar, calendar::feed),
+        post("/api/v1/grants/closed-projects", Delivery, grants::BODY_BYTES_MAX, grants::closed_projects),
+        get("/metrics", Metrics, downloads::metrics),
+        get("/health", Always, api::health),
+        get("/assets/{name}", Always, assets::asset),
+    ]
+}
+
+/// The table of routes: what each is, and what it needs.
+#[must_use]
+pub fn rows() -> Vec<Row> {
+    table().iter().map(|route| route.row).collect()
+}
+
 /// All pages, files, streams and the API.
-pub fn router(backend: Arc<dyn Backend>, options: Options) -> Router {
-    let site = Arc::new(Site::new(backend, options));
-    Router::new()
-        .route("/", get(pages::portfolio::page))
-        .route("/projects/{id}", get(pages::project::page))
-        .route("/meters", get(pages::meters::page))
-        .route("/findings", get(pages::findings::page))
-        .route("/reports/{project}/{year}/{name}", get(downloads::report))
-        .route("/schema/structured-file-1.schema.json", get(downloads::schema))
-        .route("/schema/structured-file-1.xsd", get(downloads::schema_xml))
-        .route("/live", get(live::live))
-        .route("/api/v1/portfolio", get(api::portfolio))
-        .route("/api/v1/projects/{id}/years/{year}", get(api::project_year))
-        .route("/api/v1/meters", get(api::meters))
-        .route("/api/v1/obligations", get(calendar::api))
-        .route("/calendar.ics", get(calendar::feed))
-        .route(
-            grants::CLOSED_PROJECTS,
-            post(grants::closed_projects).layer(DefaultBodyLimit::max(grants::BODY_BYTES_MAX)),
-        )
-        .route("/metrics", get(downloads::metrics))
-        .route("/health", get(api::health))
-        .route("/assets/{name}", get(assets::asset))
+pub fn router(backend: Arc<dyn Backend>, directory: Arc<dyn Directory>, options: Options) -> Router {
+    let site = Arc::new(Site::new(backend, directory, options));
+    assemble(table(), &site)
         .fallback(pages::no_page)
         .layer(middleware::from_fn_with_state(Arc::clone(&site), guard))
         .with_state(site)
 }
 
 /// Refuses what no page needs, bounds the time of an answer, and puts the headers that every answer carries.
-async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+async fn guard(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+    let connection = request.extensions().get::<Connection>().copied();
+    let caller = Caller::of(connection, request.headers(), &site.options.trusted_proxies);
+    request.extensions_mut().insert(caller);
     let mut response = match refusal(&site.options, &request) {
         Some((status, says)) => {
             tracing::debug!(%status, method = %request.method(), "refused a request: {says}");
@@ -120,16 +152,15 @@ async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
             }
         },
     };
-    put_headers(response.headers_mut());
+    put_headers(response.headers_mut(), caller);
     response
 }
 
 fn refusal(options: &Options, request: &Request) -> Option<(StatusCode, &'static str)> {
     let headers = request.headers();
-    // The one delivery is guarded by its token; its body is bounded by its route.
-    let is_delivery = *request.method() == Method::POST && request.uri().path() == grants::CLOSED_PROJECTS;
-    if !is_delivery && !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Some((StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here"));
+    let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_get && *request.method() != Method::POST {
+        return Some((StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and POST are answered here"));
     }
     let path_and_query_bytes = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
     if path_and_query_bytes > URI_BYTES_MAX {
@@ -137,8 +168,8 @@ fn refusal(options: &Options, request: &Request) -> Option<(StatusCode, &'static
     }
     let has_body = headers.contains_key(header::TRANSFER_ENCODING)
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
-    if has_body && !is_delivery {
-        return Some((StatusCode::PAYLOAD_TOO_LARGE, "a request here has no body"));
+    if has_body && is_get {
+        return Some((StatusCode::PAYLOAD_TOO_LARGE, "a request of this kind has no body"));
     }
     let host = request.uri().host().or_else(|| headers.get(header::HOST).and_then(|h| h.to_str().ok()));
     match host {
@@ -152,7 +183,7 @@ fn refusal(options: &Options, request: &Request) -> Option<(StatusCode, &'static
     }
 }
 
-fn put_headers(headers: &mut HeaderMap) {
+fn put_headers(headers: &mut HeaderMap, caller: Caller) {
     let fixed: [(HeaderName, &'static str); 6] = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -163,6 +194,9 @@ fn put_headers(headers: &mut HeaderMap) {
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if caller.is_secure {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TRANSPORT_SECURITY));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
 }
@@ -182,6 +216,9 @@ mod tests {
             assert!(!Hosts::Loopback.allows(foreign), "{foreign} was allowed");
         }
         assert!(Hosts::Any.allows("anything"));
+        let public = Hosts::Public("energia.example".to_owned());
+        assert!(public.allows("energia.example:443") && public.allows("127.0.0.1:8480"));
+        assert!(!public.allows("x.energia.example"));
     }
 
     #[test]

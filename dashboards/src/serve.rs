@@ -3,19 +3,26 @@
 //! Must never: wait without limit for a client, neither for its request's head nor, when stopping, for it to
 //! read what it asked for.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::response::Response;
 use axum::{Extension, Router};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as HyperService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::access::Connection;
 use crate::live::Closing;
 
 /// Connections open at the same time; further ones wait in the kernel's queue.
@@ -48,7 +55,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future) -> 
             accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok((stream, place)) => spawn_connection(stream, place, router.clone(), &graceful),
+            Ok((stream, peer, place)) => spawn_connection(stream, peer, place, router.clone(), &graceful),
             Err(error) => {
                 tracing::warn!("cannot accept a connection on {address}: {error}; trying again");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -66,14 +73,15 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future) -> 
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
 }
 
 fn spawn_connection(
     stream: TcpStream,
+    peer: SocketAddr,
     place: OwnedSemaphorePermit,
     router: Router,
     graceful: &GracefulShutdown,
@@ -86,7 +94,7 @@ fn spawn_connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), of_connection(router, Connection { peer, tls: false }));
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {
@@ -94,4 +102,16 @@ fn spawn_connection(
         }
         drop(place);
     });
+}
+
+/// The router for one connection: every request says on which it came.
+fn of_connection(
+    router: Router,
+    connection: Connection,
+) -> impl HyperService<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
+    let inner = TowerToHyperService::new(router);
+    service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(connection);
+        inner.call(request)
+    })
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dashboards::access::Nobody;
 use dashboards::routes::{Hosts, Options, router};
 use dashboards::serve::serve;
 use support::{Fake, HOSTILE, REPORT_BODY, REPORT_NAME, texts};
@@ -64,7 +65,7 @@ impl Server {
         let reports = folder.path().join("reports");
         let fake = Fake::new(&reports, updates_kept);
         std::fs::write(folder.path().join("secret.txt"), "never-to-be-sent").unwrap();
-        let app = router(Arc::<Fake>::clone(&fake), options);
+        let app = router(Arc::<Fake>::clone(&fake), Arc::new(Nobody), options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -81,7 +81,7 @@ fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {
         title: plant,
         href: String::new(),
     }];
-    for row in site.backend.portfolio() {
+    for row in site.portfolio(&ask.who) {
         let Some(year) = &row.latest else { continue };
         let title = format!("{} · {}", row.project.title, year.year);
         groups.push(Group {

@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use super::{Site, Words};
+use crate::access::Who;
 
 /// Name of the cookie that keeps the choice. It holds nothing else.
 pub(crate) const COOKIE: &str = "lang";
@@ -26,10 +27,12 @@ pub(crate) struct Ask {
     pub(crate) year: Option<String>,
     /// Whether the address itself named the language.
     pub(crate) chosen: bool,
+    /// Who asks, as the gate found.
+    pub(crate) who: Who,
 }
 
 impl Ask {
-    fn of(parts: &Parts, site: &Site) -> Self {
+    pub(crate) fn of(parts: &Parts, site: &Site) -> Self {
         let query = parts.uri.query().unwrap_or_default();
         let all = site.backend.texts();
         let asked = query_value(query, "lang").and_then(|tag| find(&all, tag));
@@ -45,6 +48,8 @@ impl Ask {
             path: parts.uri.path().to_owned(),
             year: query_value(query, "year").map(str::to_owned),
             chosen,
+            // What is behind no gate is asked by nobody.
+            who: parts.extensions.get::<Who>().cloned().unwrap_or_else(|| Who::nobody(false, None)),
         }
     }
 

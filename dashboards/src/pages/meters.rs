@@ -120,10 +120,9 @@ pub(crate) async fn page(State(site): State<Arc<Site>>, ask: Ask) -> Response {
 fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {
     let t = &ask.words;
     let now = site.backend.now();
-    let rows = site.backend.portfolio();
+    let rows = site.portfolio(&ask.who);
     let meters: Vec<MeterCard> = site
-        .backend
-        .meters()
+        .meters(&ask.who)
         .iter()
         .map(|m| MeterCard::new(t, m, m.building.as_ref().and_then(|id| place(&rows, id)), now))
         .collect();

@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use tokio::sync::Semaphore;
 
+use crate::access::Directory;
 use crate::assets::AssetPaths;
 use crate::backend::{Backend, Installation};
 use crate::routes::Options;
@@ -28,6 +29,7 @@ pub(crate) use words::Words;
 /// Everything a route needs.
 pub(crate) struct Site {
     pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) directory: Arc<dyn Directory>,
     pub(crate) options: Options,
     pub(crate) assets: AssetPaths,
     /// Free places for live streams.
@@ -36,14 +38,20 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(backend: Arc<dyn Backend>, options: Options) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, directory: Arc<dyn Directory>, options: Options) -> Self {
         Self {
             backend,
+            directory,
             assets: AssetPaths::new(),
             streams: Arc::new(Semaphore::new(options.live_streams_max)),
             renders: Arc::new(Semaphore::new(options.renders_max)),
             options,
         }
+    }
+
+    /// Whether readers on this machine are let in without a name.
+    pub(crate) fn reading_is_open(&self) -> bool {
+        !self.options.is_exposed && (self.options.anonymous_reading || !self.directory.has_accounts())
     }
 }
 
@@ -60,6 +68,20 @@ pub(crate) enum Fault {
     NoReport { project: String, year: String, name: String },
     #[error("cannot read report file {path}: {source}")]
     ReportUnreadable { path: String, source: std::io::Error },
+    #[error("a reader without a session asked for what needs one")]
+    SignIn,
+    #[error("an account asked for what its roles do not allow")]
+    Forbidden,
+    #[error("the installation has no account yet and is reachable from other machines")]
+    NotSetUp,
+    #[error("a change was asked for by a page of another site")]
+    ForeignForm,
+    #[error("a form came without the proof that this session was shown it")]
+    StaleForm,
+    #[error("a form cannot be read: {0}")]
+    BadForm(String),
+    #[error("a body is too long: {0}")]
+    BodyTooLong(String),
     #[error("a page panicked while it was made: {0}")]
     Panicked(String),
     #[error("a template failed: {0}")]
@@ -72,6 +94,10 @@ impl Fault {
             Self::NoPage(_) | Self::NoProject(_) | Self::NoYear { .. } | Self::NoReport { .. } => {
                 StatusCode::NOT_FOUND
             }
+            Self::SignIn => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::NotSetUp | Self::ForeignForm | Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::BadForm(_) => StatusCode::BAD_REQUEST,
+            Self::BodyTooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ReportUnreadable { .. } | Self::Panicked(_) | Self::Template(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -86,6 +112,13 @@ impl Fault {
             Self::NoYear { .. } => "no_year",
             Self::NoReport { .. } => "no_report",
             Self::ReportUnreadable { .. } => "report_unreadable",
+            Self::SignIn => "sign_in",
+            Self::Forbidden => "forbidden",
+            Self::NotSetUp => "not_set_up",
+            Self::ForeignForm => "foreign_form",
+            Self::StaleForm => "stale_form",
+            Self::BadForm(_) => "bad_form",
+            Self::BodyTooLong(_) => "body_too_long",
             Self::Panicked(_) | Self::Template(_) => "internal",
         }
     }
@@ -116,6 +149,12 @@ pub(crate) struct Frame {
     pub(crate) languages: Vec<(String, String, String)>,
     /// Whether the page shows live values and wants the script.
     pub(crate) live: bool,
+    /// Who reads: their account's name.
+    pub(crate) account: Option<String>,
+    /// Whether there is an account to sign in with.
+    pub(crate) can_sign_in: bool,
+    /// The value of the field `csrf` that every form carries.
+    pub(crate) csrf: String,
 }
 
 impl Frame {
@@ -127,6 +166,9 @@ impl Frame {
             assets: site.assets.clone(),
             languages: ask.other_languages(site),
             live: false,
+            account: ask.who.person().map(|person| person.name.clone()),
+            can_sign_in: site.directory.has_accounts(),
+            csrf: ask.who.csrf().to_owned(),
         }
     }
 

@@ -108,10 +108,10 @@ pub(crate) async fn page(State(site): State<Arc<Site>>, ask: Ask) -> Response {
 
 fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {
     let t = &ask.words;
-    let rows = site.backend.portfolio();
+    let rows = site.portfolio(&ask.who);
     let now = site.backend.now();
     let of = |id: &ProjectId| rows.iter().find(|row| row.project.id == *id).map(|row| &row.project);
-    let (live, _) = site.backend.live();
+    let (live, _) = site.live(&ask.who);
     let buildings = live.iter().map(|building| {
         let project = of(&building.project);
         let (title, zone) = project.map_or(("", Rome), |p| (p.title.as_str(), p.zone));

@@ -127,7 +127,7 @@ fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
         .ok_or_else(|| Fault::NoProject(id.to_owned()))?;
     let project = &view.project;
     let shown = chosen_year(&view, ask)?;
-    let (live, _) = site.backend.live();
+    let (live, _) = site.live(&ask.who);
     let live = live.iter().filter(|b| b.project == project.id);
     let page = ProjectPage {
         t,

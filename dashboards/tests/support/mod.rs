@@ -26,8 +26,8 @@ use dashboards::calendar::ProjectCalendar;
 use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use model::{
     Beneficiary, Building, BuildingId, Carrier, Channel, DeclaredValue, Digest, Direction, Euro, FactorSetId,
-    Finding, Instant, MeterFacts, MeterRole, Month, Phase, Project, ProjectDates, ProjectId, Provenance,
-    Quantity, SchemeId, Severity, StationId,
+    Finding, Instant, MeterFacts, MeterId, MeterRole, Month, Phase, Project, ProjectDates, ProjectId,
+    Provenance, Quantity, SchemeId, Severity, StationId,
 };
 use tokio::sync::broadcast;
 
@@ -147,6 +147,13 @@ impl Backend for Fake {
             values: if health == MeterHealth::Silent { Vec::new() } else { values(now) },
         };
         healths.into_iter().enumerate().map(state).collect()
+    }
+
+    fn place_of_meter(&self, meter: &MeterId) -> Option<(ProjectId, BuildingId)> {
+        self.projects.iter().find_map(|view| {
+            let (building, _) = view.project.meters().find(|(_, facts)| facts.id == *meter)?;
+            Some((view.project.id.clone(), building.id.clone()))
+        })
     }
 
     fn findings(&self) -> Vec<Finding> {
