@@ -128,7 +128,7 @@ struct DayMean {
 }
 
 /// Daily means of one station, by date; where a neighbour fills them, each filled day is marked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DailyMeans {
     first: NaiveDate,
     days: Vec<Option<DayMean>>,

@@ -34,3 +34,4 @@ pub mod series;
 pub mod signature;
 pub mod text;
 pub mod uncertainty;
+pub mod watch;

@@ -15,10 +15,12 @@ use crate::error::ConfigError;
 use crate::meters::Meters;
 use crate::reader::{At, Problem, Retired, RetiredUse, Source, Table, list, nearest};
 
+mod alarms;
 mod engines;
 mod sending;
 mod weather;
 
+pub use alarms::{AlarmSettings, KIOSKS_MAX, KioskSettings};
 pub use engines::{ENGINES_MAX, EngineKind, EngineSettings, TokenPlace};
 pub use sending::{GrantsSettings, MailSecurity, MailSettings, SendingSettings};
 pub use weather::{ServiceMeans, ServiceSettings, WEATHER_MAX, WeatherSettings, WeatherSource};
@@ -56,6 +58,9 @@ pub struct Settings {
     /// In order of the file.
     pub engines: Vec<EngineSettings>,
     pub sending: SendingSettings,
+    pub alarms: AlarmSettings,
+    /// Displays that everyone may see, in order of the file.
+    pub kiosks: Vec<KioskSettings>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -277,6 +282,8 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         .filter_map(|table| engines::read(source, table, base))
         .collect();
     let sending = sending::read(source, root, base);
+    let alarms = alarms::read(source, root, base);
+    let kiosks = root.tables("kiosk", KIOSKS_MAX).iter().filter_map(alarms::read_kiosk).collect();
     root.finish();
     engines::check(source, &engines);
     check_links(source, &links, &meters);
@@ -304,6 +311,8 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
         weather: weather.into_iter().map(|w| w.weather).collect(),
         engines: engines.into_iter().map(|e| e.engine).collect(),
         sending: sending?,
+        alarms: alarms?,
+        kiosks,
     })
 }
 

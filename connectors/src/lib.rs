@@ -16,6 +16,7 @@ pub mod mqtt;
 pub mod receipt;
 pub mod signature;
 pub mod weather;
+pub mod webhook;
 pub mod wire;
 
 mod backoff;

@@ -9,7 +9,7 @@
 //! are the default for this reason.
 
 mod answer;
-mod http;
+pub(crate) mod http;
 #[cfg(test)]
 mod tests;
 

@@ -15,7 +15,7 @@ use dashboards::backend::{
 use dashboards::calendar::ProjectCalendar;
 use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use model::{
-    Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole,
+    BaseUnit, Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole,
     Month, Project, ProjectId, Quantity, SeriesKey,
 };
 use store::{Tallies, Tally};
@@ -245,7 +245,7 @@ fn building_of(projects: &[Arc<Project>], meter: &MeterId) -> Option<BuildingId>
         .map(|(building, _)| building.id.clone())
 }
 
-fn health(runtime: &Runtime, meter: &MeterId, every_seconds: u32, now: Instant) -> MeterHealth {
+pub(crate) fn health(runtime: &Runtime, meter: &MeterId, every_seconds: u32, now: Instant) -> MeterHealth {
     match runtime.book.last_reading_at(meter) {
         None => MeterHealth::Silent,
         Some(at) if is_fresh(at, every_seconds, now) => MeterHealth::Fresh,
@@ -254,7 +254,7 @@ fn health(runtime: &Runtime, meter: &MeterId, every_seconds: u32, now: Instant) 
 }
 
 /// Whether a reading is of now. One from the future is not: some clock is wrong.
-fn is_fresh(at: Instant, every_seconds: u32, now: Instant) -> bool {
+pub(crate) fn is_fresh(at: Instant, every_seconds: u32, now: Instant) -> bool {
     let age = now.seconds_since(at);
     -AHEAD_SECONDS_MAX <= age && age <= FRESH_PERIODS * f64::from(every_seconds)
 }
@@ -289,8 +289,23 @@ fn building_live(runtime: &Runtime, project: &Project, building: &Building, now:
             .filter(|meter| meter.direction == Direction::Import)
             .filter_map(|meter| energy_today(runtime, meter, day))
             .collect(),
+        meters: meter_powers(runtime, building, now),
         at: now,
     }
+}
+
+/// Power of each meter of electricity that this installation reads; `None` without a fresh value.
+fn meter_powers(runtime: &Runtime, building: &Building, now: Instant) -> Vec<(MeterId, Option<f64>)> {
+    let installation = runtime.installation();
+    let channel = Channel::total(Quantity::ActivePower);
+    let of = |meter: &MeterFacts| {
+        let set = installation.settings.meter(&meter.id)?;
+        let is_electric = meter.carrier.base_unit() == BaseUnit::WattHour;
+        let latest = runtime.book.latest(&meter.id, channel);
+        let fresh = latest.filter(|latest| is_fresh(latest.at, set.every_s, now));
+        is_electric.then(|| (meter.id.clone(), fresh.map(|latest| latest.value)))
+    };
+    building.meters.iter().filter_map(of).collect()
 }
 
 fn is_grid_import(meter: &MeterFacts) -> bool {

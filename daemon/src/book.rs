@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
-use analytics::series::{Accumulator, Pushed, SeriesSettings};
+use analytics::counter::Decision;
+use analytics::series::{Accumulator, DayValue, Pushed, SeriesSettings};
 use chrono::NaiveDate;
 use model::{Channel, DatedAct, Instant, MeterAct, MeterId, Project, Quality, Reading, SeriesKey, Value};
 use store::engine::{EngineError, Readings};
@@ -151,6 +152,21 @@ impl Book {
         let series = pages.series.get(key)?;
         let measured = series.days().last().is_some_and(|last| last.day == day && 0 < last.covered_millis);
         measured.then(|| series.today(day))
+    }
+
+    /// The days of a series, in the smallest unit of its carrier; none of one that is not kept.
+    pub(crate) fn days(&self, key: &SeriesKey) -> Vec<DayValue> {
+        lock(&self.pages).series.get(key).map(Accumulator::days).unwrap_or_default()
+    }
+
+    /// The instant of a series' last accepted total.
+    pub(crate) fn last_at(&self, key: &SeriesKey) -> Option<Instant> {
+        lock(&self.pages).series.get(key)?.last_at()
+    }
+
+    /// The breaks of a series, ascending.
+    pub(crate) fn decisions(&self, key: &SeriesKey) -> Vec<Decision> {
+        lock(&self.pages).series.get(key).map(Accumulator::decisions).unwrap_or_default()
     }
 
     pub(crate) fn latest(&self, meter: &MeterId, channel: Channel) -> Option<Latest> {

@@ -40,6 +40,7 @@ mod service;
 mod slots;
 mod submissions;
 mod template;
+mod watch;
 mod weather;
 
 use std::io::IsTerminal as _;

@@ -22,6 +22,7 @@ use crate::figures;
 use crate::installation::Installation;
 use crate::losses::Losses;
 use crate::metrics::Metrics;
+use crate::watch::{Background, Watched};
 
 /// How often changed live values are sent to readers.
 const LIVE_EVERY: Duration = Duration::from_secs(1);
@@ -52,6 +53,8 @@ pub(crate) struct ProjectFigures {
     pub(crate) years: Vec<Arc<ProjectYear>>,
     /// Of the year in progress.
     pub(crate) forecast: Option<Arc<analytics::forecast::Forecast>>,
+    /// Laws and temperatures of the year in progress, for the pages of the facility manager.
+    pub(crate) background: Arc<Background>,
 }
 
 /// The daemon's shared state.
@@ -67,6 +70,7 @@ pub(crate) struct Runtime {
     reports_dir: Option<PathBuf>,
     pub(crate) demo: bool,
     pub(crate) live: broadcast::Sender<Arc<BuildingLive>>,
+    pub(crate) watched: Watched,
     figures: Mutex<Vec<ProjectFigures>>,
     findings: Mutex<BTreeMap<(&'static str, String), Finding>>,
     sent: Mutex<BTreeMap<String, BuildingLive>>,
@@ -97,6 +101,7 @@ impl Runtime {
             reports_dir,
             demo,
             live,
+            watched: Watched::default(),
             figures: Mutex::default(),
             findings: Mutex::default(),
             sent: Mutex::default(),
@@ -264,6 +269,7 @@ impl Runtime {
                 project: Arc::clone(project),
                 years: Vec::new(),
                 forecast: None,
+                background: Arc::default(),
             };
             *lock(&self.figures) = projects.iter().map(bare).collect();
         }
@@ -291,6 +297,7 @@ impl Runtime {
     fn compute(&self, project: Arc<Project>, old: Option<&ProjectFigures>) -> ProjectFigures {
         let (today, installation) = (self.today(), self.installation());
         let (mut years, mut forecast) = (Vec::new(), None);
+        let mut background = old.map(|o| Arc::clone(&o.background)).unwrap_or_default();
         for year in figures::years(&project, today) {
             let until = figures::until(year, today);
             let subject = format!("project:{} {year}", project.id);
@@ -303,6 +310,9 @@ impl Runtime {
                 None if until == today => figures::outlook(&self.store, &installation, &project, year, until)
                     .map(|outlook| {
                         forecast = Some(Arc::new(outlook.forecast));
+                        let figures::Outlook { laws, history, .. } = outlook;
+                        background =
+                            Arc::new(Background::new(laws, &history, &project.station, today));
                         Arc::new(outlook.year)
                     }),
                 None => {
@@ -328,7 +338,7 @@ impl Runtime {
         for finding in forecast.iter().flat_map(|f| &f.findings).filter(weighty) {
             self.report(finding.clone());
         }
-        ProjectFigures { project, years, forecast }
+        ProjectFigures { project, years, forecast, background }
     }
 
     /// Sends the buildings whose live values changed since the last time.
@@ -340,6 +350,7 @@ impl Runtime {
                 old.power_w == building.power_w
                     && old.production_w == building.production_w
                     && old.today == building.today
+                    && old.meters == building.meters
             });
             if !same {
                 sent.insert(key, building.clone());

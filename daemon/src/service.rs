@@ -73,6 +73,7 @@ impl Service {
         let reports_dir = overrides.reports_dir;
         let runtime =
             Arc::new(Runtime::new(installation, store, metrics, clock, reports_dir, overrides.demo)?);
+        crate::watch::resume(&runtime)?;
         for finding in &runtime.installation().findings {
             runtime.report(finding.clone());
         }
@@ -110,6 +111,7 @@ impl Service {
         let archiving = tokio::spawn(crate::archiving::keep(Arc::clone(&runtime), stop.clone()));
         let nightly = tokio::spawn(crate::nightly::keep(Arc::clone(&runtime), stop.clone()));
         let office = tokio::spawn(crate::office::tend(Arc::clone(&runtime), stop.clone()));
+        let watching = tokio::spawn(crate::watch::tend(Arc::clone(&runtime), stop.clone()));
         loop {
             tokio::select! {
                 biased;
@@ -146,6 +148,7 @@ impl Service {
         nightly.abort();
         // A letter that is being handed over is on record as such.
         office.abort();
+        watching.abort();
         pages_stop.send(true).ok();
         if tokio::time::timeout(PAGES_STOP_MAX, pages).await.is_err() {
             tracing::warn!("some pages were still open at the end");

@@ -29,7 +29,15 @@ pub(crate) struct LiveView {
     power_w: Option<f64>,
     production_w: Option<f64>,
     today: Vec<TodayView>,
+    meters: Vec<MeterPowerView>,
     at: String,
+}
+
+/// Power of one meter now.
+#[derive(Debug, Serialize)]
+struct MeterPowerView {
+    meter: String,
+    power_w: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -53,6 +61,11 @@ impl From<&BuildingLive> for LiveView {
             power_w: live.power_w,
             production_w: live.production_w,
             today: today.collect(),
+            meters: live
+                .meters
+                .iter()
+                .map(|(meter, power_w)| MeterPowerView { meter: meter.to_string(), power_w: *power_w })
+                .collect(),
             at: live.at.to_string(),
         }
     }
@@ -462,9 +475,9 @@ pub(crate) async fn project_year(
     Path((id, year)): Path<(String, String)>,
 ) -> Response {
     let view = ProjectId::new(&id).ok().and_then(|id| site.backend.project(&id));
-    let Some(view) = view else { return fault(&Fault::NoProject(id)) };
+    let Some(view) = view else { return fault_json(&Fault::NoProject(id)) };
     let Some(found) = view.years.iter().find(|y| y.year.to_string() == year) else {
-        return fault(&Fault::NoYear { project: id, year });
+        return fault_json(&Fault::NoYear { project: id, year });
     };
     let provenance = &found.provenance;
     answer(YearView {
@@ -577,7 +590,7 @@ pub(crate) async fn meters(State(site): State<Arc<Site>>, who: Who) -> Response 
             at: site.backend.now().to_string(),
             meters: meters.iter().map(MeterStateView::from).collect(),
         }),
-        Err(panicked) => fault(&panicked),
+        Err(panicked) => fault_json(&panicked),
     }
 }
 
@@ -598,7 +611,7 @@ struct FaultView {
     message: String,
 }
 
-fn fault(fault: &Fault) -> Response {
+pub(crate) fn fault_json(fault: &Fault) -> Response {
     fault.log();
     // The causes of the API's own faults name only what was asked for.
     let body = FaultView { code: fault.code(), message: fault.to_string() };

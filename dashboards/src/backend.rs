@@ -14,10 +14,11 @@ use model::{BuildingId, Channel, Finding, Instant, MeterId, Month, Project, Proj
 use tokio::sync::broadcast;
 
 use crate::calendar::ProjectCalendar;
+use crate::watch::Watch;
 use crate::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 
 /// The daemon as the pages see it. Calls answer from memory; they never block on disk for long.
-pub trait Backend: Send + Sync + 'static {
+pub trait Backend: Watch + Send + Sync + 'static {
     fn installation(&self) -> Installation;
     /// The texts of one language each; the first is used for readers whose language is not among them and whose
     /// installation names none.
@@ -198,5 +199,7 @@ pub struct BuildingLive {
     /// Since midnight, for each import meter: name, energy in the carrier's display unit (`None` when nothing of the
     /// day was measured), the unit's symbol.
     pub today: Vec<(String, Option<f64>, &'static str)>,
+    /// Power now of each meter of electricity that is read, in W.
+    pub meters: Vec<(MeterId, Option<f64>)>,
     pub at: Instant,
 }

@@ -17,6 +17,7 @@ pub mod render;
 pub mod routes;
 pub mod serve;
 pub mod structured;
+pub mod watch;
 
 pub use render::{
     Press, RenderError, RenderedFile, annual_report, campaign_report, indicator_sheet, system_report,

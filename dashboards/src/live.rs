@@ -1,4 +1,5 @@
-//! `GET /live`: the state of every building as server-sent events.
+//! `GET /live`: the state of every building as server-sent events; `GET /kiosk/…/live`: of one building that everyone
+//! may see.
 //!
 //! Events: `snapshot` (a JSON array with every building, first and after a reader fell behind), `building`
 //! (one building that changed) and `beat` (nothing changed for a while; the link is alive).
@@ -10,18 +11,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use futures_util::stream;
+use model::{BuildingId, ProjectId};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
 use crate::access::Who;
-use crate::api::LiveView;
+use crate::api::{LiveView, fault_json};
 use crate::backend::BuildingLive;
 use crate::pages::Site;
+use crate::watch::kiosk;
 
 /// Silence after which a `beat` is sent. The script in the page takes three of them missing as a dead link.
 const BEAT: Duration = Duration::from_secs(15);
@@ -40,6 +43,39 @@ pub(crate) async fn live(
     who: Who,
     closing: Option<Extension<Closing>>,
 ) -> Response {
+    stream_of(&site, closing, Sight::Of(who))
+}
+
+/// `GET /kiosk/{project}/{building}/live`.
+pub(crate) async fn of_kiosk(
+    State(site): State<Arc<Site>>,
+    Path((project, building)): Path<(String, String)>,
+    closing: Option<Extension<Closing>>,
+) -> Response {
+    match kiosk::public(&site, &project, &building) {
+        Ok((project, building)) => stream_of(&site, closing, Sight::One(project, building)),
+        Err(fault) => fault_json(&fault),
+    }
+}
+
+/// Which buildings a stream shows.
+enum Sight {
+    /// What this reader may see.
+    Of(Who),
+    /// One that everyone may see.
+    One(ProjectId, BuildingId),
+}
+
+impl Sight {
+    fn holds(&self, live: &BuildingLive) -> bool {
+        match self {
+            Self::Of(who) => who.sees_building(&live.project, &live.building),
+            Self::One(project, building) => live.project == *project && live.building == *building,
+        }
+    }
+}
+
+fn stream_of(site: &Arc<Site>, closing: Option<Extension<Closing>>, sight: Sight) -> Response {
     let Ok(permit) = Arc::clone(&site.streams).try_acquire_owned() else {
         tracing::warn!("refused a live stream: all {} are taken", site.options.live_streams_max);
         let headers = [(header::RETRY_AFTER, RETRY_AFTER_FULL), (header::CACHE_CONTROL, "no-store")];
@@ -51,8 +87,8 @@ pub(crate) async fn live(
             .into_response();
     };
     let follower = Follower {
-        site: Arc::clone(&site),
-        who,
+        site: Arc::clone(site),
+        sight,
         updates: None,
         closing: closing.map(|Extension(Closing(receiver))| receiver),
         _permit: permit,
@@ -70,7 +106,7 @@ pub(crate) async fn live(
 /// One reader of the live stream.
 struct Follower {
     site: Arc<Site>,
-    who: Who,
+    sight: Sight,
     /// `None` before the first snapshot and after falling behind.
     updates: Option<broadcast::Receiver<Arc<BuildingLive>>>,
     closing: Option<watch::Receiver<bool>>,
@@ -90,9 +126,10 @@ impl Follower {
     async fn next(&mut self) -> Option<Event> {
         loop {
             let Some(updates) = &mut self.updates else {
-                let (now, updates) = self.site.live(&self.who);
+                let (now, updates) = self.site.backend.live();
                 self.updates = Some(updates);
-                let all: Vec<LiveView> = now.iter().map(LiveView::from).collect();
+                let all: Vec<LiveView> =
+                    now.iter().filter(|b| self.sight.holds(b)).map(LiveView::from).collect();
                 return Some(event("snapshot", &all).retry(RETRY));
             };
             let update = tokio::select! {
@@ -100,7 +137,7 @@ impl Follower {
                 update = updates.recv() => update,
             };
             match update {
-                Ok(building) if !self.who.sees_building(&building.project, &building.building) => {}
+                Ok(building) if !self.sight.holds(&building) => {}
                 Ok(building) => return Some(event("building", &LiveView::from(building.as_ref()))),
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
                     tracing::debug!(

@@ -13,10 +13,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
-use crate::access::{Caller, Connection, Directory, Need, Right, Route, Row, assemble, get, post};
+use crate::access::{
+    Caller, Connection, Directory, FORM_BYTES_MAX, Need, Right, Route, Row, assemble, get, post,
+};
 use crate::backend::Backend;
 use crate::pages::{self, Site};
-use crate::{api, assets, calendar, downloads, grants, live};
+use crate::{api, assets, calendar, downloads, grants, live, watch};
 
 /// The longest path and query, in bytes.
 pub const URI_BYTES_MAX: usize = 2048;
@@ -25,7 +27,7 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a page may load: itself, from here, and nothing else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-     connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+     font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// Two years, this host alone: what else the domain has is not ours to bind (RFC 6797).
 const TRANSPORT_SECURITY: &str = "max-age=63072000";
@@ -95,12 +97,25 @@ impl Default for Options {
 
 /// Every route with what it needs; [`router`] serves exactly these.
 fn table() -> Vec<Route> {
-    use Need::{Always, Anywhere, Calendar, Delivery, InProject, Metrics};
-    use Right::{SeeInstallation, SeeProject};
+    use Need::{Always, Anywhere, Calendar, Delivery, InBuilding, InProject, Metrics, OfMeter, Public};
+    use Right::{AcknowledgeAlarms, DecideReadings, SeeInstallation, SeeProject};
     vec![
         get("/", Anywhere(SeeProject), pages::portfolio::page),
         get("/projects/{project}", InProject(SeeProject), pages::project::page),
+        get("/buildings", Anywhere(SeeProject), watch::overview::page),
+        get("/buildings/{project}/{building}", InBuilding(SeeProject), watch::building::page),
         get("/meters", Anywhere(SeeProject), pages::meters::page),
+        get("/meters/{meter}", OfMeter(SeeProject), watch::meter::page),
+        post("/meters/{meter}/acts", OfMeter(DecideReadings), FORM_BYTES_MAX, watch::meter::say),
+        get("/alarms", Anywhere(SeeProject), watch::alarms::page),
+        post(
+            "/alarms/{alarm}/acknowledge",
+            Anywhere(AcknowledgeAlarms),
+            FORM_BYTES_MAX,
+            watch::alarms::acknowledge,
+        ),
+        get("/kiosk/{project}/{building}", Public, watch::kiosk::page),
+        get("/kiosk/{project}/{building}/live", Public, live::of_kiosk),
         get("/findings", Anywhere(SeeInstallation), pages::findings::page),
         get("/reports/{project}/{year}/{name}", InProject(SeeProject), downloads::report),
         get("/schema/structured-file-1.schema.json", Always, downloads::schema),
@@ -109,6 +124,12 @@ fn table() -> Vec<Route> {
         get("/api/v1/portfolio", Anywhere(SeeProject), api::portfolio),
         get("/api/v1/projects/{project}/years/{year}", InProject(SeeProject), api::project_year),
         get("/api/v1/meters", Anywhere(SeeProject), api::meters),
+        get("/api/v1/meters/{meter}", OfMeter(SeeProject), watch::api::meter),
+        get("/api/v1/buildings", Anywhere(SeeProject), watch::api::buildings),
+        get("/api/v1/buildings/{project}/{building}", InBuilding(SeeProject), watch::api::building),
+        get("/api/v1/buildings/{project}/{building}/power", InBuilding(SeeProject), watch::api::power),
+        get("/api/v1/buildings/{project}/{building}/hours", InBuilding(SeeProject), watch::api::hours),
+        get("/api/v1/alarms", Anywhere(SeeProject), watch::api::alarms),
         get("/api/v1/obligations", Anywhere(SeeProject), calendar::api),
         get("/calendar.ics", Calendar, calendar::feed),
         post("/api/v1/grants/closed-projects", Delivery, grants::BODY_BYTES_MAX, grants::closed_projects),

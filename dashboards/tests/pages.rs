@@ -19,14 +19,24 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 const LIMIT: Duration = Duration::from_secs(20);
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 14] = [
     "/",
     "/projects/scuola-gobetti",
     "/projects/scuola-gobetti?year=2025",
     "/projects/ufficio-hostile",
     "/meters",
     "/findings",
+    "/buildings",
+    "/buildings/scuola-gobetti/scuola-gobetti-sede",
+    "/buildings/scuola-gobetti/scuola-gobetti-sede?span=day&on=2026-03-09",
+    "/buildings/scuola-gobetti/scuola-gobetti-sede?span=month&carrier=natural_gas",
+    "/buildings/ufficio-hostile/ufficio-hostile-sede?span=year&on=rubbish",
+    "/meters/contatore-0",
+    "/meters/contatore-1",
+    "/alarms",
 ];
+/// Without the frame of the others, for everyone.
+const KIOSK: &str = "/kiosk/scuola-gobetti/scuola-gobetti-sede";
 
 struct Server {
     address: SocketAddr,
@@ -215,6 +225,50 @@ async fn what_does_not_exist_is_a_page_too() {
 }
 
 #[tokio::test]
+async fn the_display_is_for_everyone_only_where_it_is_enabled_and_names_nobody() {
+    let server = Server::start().await;
+    for language in ["it", "en"] {
+        let answer = server.get(&format!("{KIOSK}?lang={language}")).await;
+        let page = answer.text();
+        assert_eq!(answer.status, 200, "{page}");
+        assert!(page.contains("Scuola primaria Gobetti") && page.contains("118"), "{page}");
+        assert!(!page.contains("Sindaco") && !page.contains("Comune di Prova (dimostrativo)"), "{page}");
+        assert_eq!(visible_keys(&page), Vec::<&str>::new());
+    }
+    for other in ["/kiosk/ufficio-hostile/ufficio-hostile-sede", "/kiosk/none/none"] {
+        assert_eq!(server.get(other).await.status, 404, "{other}");
+        assert_eq!(server.get(&format!("{other}/live")).await.status, 404, "{other}/live");
+    }
+}
+
+#[tokio::test]
+async fn the_facility_managers_figures_are_json_too() {
+    let server = Server::start().await;
+    let json = async |path: &str| -> serde_json::Value {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        serde_json::from_slice(&answer.body).unwrap()
+    };
+    let all = json("/api/v1/buildings").await;
+    assert_eq!(all[0]["today"][0]["measured"], 118.4);
+    assert_eq!(all[0]["today"][1]["measured"], serde_json::Value::Null);
+    assert_eq!(all[0]["live"]["meters"][0]["power_w"], 12_340.0);
+    let place = "/api/v1/buildings/scuola-gobetti/scuola-gobetti-sede";
+    let one = json(&format!("{place}?span=week")).await;
+    assert_eq!(one["parts"].as_array().unwrap().len(), 7);
+    assert_eq!(one["parts"][1]["measured"], serde_json::Value::Null);
+    let power = json(&format!("{place}/power")).await;
+    assert_eq!(power["series"][0]["values"][2], serde_json::Value::Null);
+    assert_eq!(power["at"].as_array().unwrap().len(), 6);
+    assert_eq!(json(&format!("{place}/hours?carrier=natural_gas")).await["series"][0]["meter"], "natural_gas");
+    assert_eq!(json("/api/v1/meters/contatore-0").await["health"], "fresh");
+    assert_eq!(json("/api/v1/alarms").await[0]["kind"], "silent");
+    for path in ["/api/v1/meters/none", "/api/v1/buildings/none/none"] {
+        assert_eq!(server.get(path).await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_report_is_sent_whole_to_be_saved() {
     let server = Server::start().await;
     let answer = server.get(&format!("/reports/scuola-gobetti/2025/{REPORT_NAME}")).await;
@@ -350,7 +404,7 @@ async fn pages_keep_to_their_own_policy() {
         }
     }
     let page = server.get("/").await.text();
-    for name in ["/assets/consuntivo.", "/assets/live.", "/assets/icon."] {
+    for name in ["/assets/style.", "/assets/app.", "/assets/theme.", "/assets/icon."] {
         let from = page.find(name).unwrap_or_else(|| panic!("the page asks for no {name}"));
         let path = &page[from..from + page[from..].find('"').unwrap()];
         let asset = server.get(path).await;
@@ -434,12 +488,12 @@ async fn the_api_says_null_for_what_is_not_known() {
 fn no_text_is_missing_in_either_language() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut named = Vec::new();
-    for folder in ["templates", "src/pages"] {
+    for folder in ["templates", "src/pages", "src/watch"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
             let source = source.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
             let keys = source.split('"').filter(|word| {
-                word.starts_with("page.")
+                (word.starts_with("page.") || word.starts_with("alarm."))
                     && word.bytes().all(|b| b.is_ascii_lowercase() || b"._".contains(&b))
             });
             named.extend(keys.map(str::to_owned));
@@ -456,7 +510,7 @@ fn no_text_is_missing_in_either_language() {
         }
     }
     let keys = |texts: &analytics::text::Texts| -> Vec<String> {
-        texts.keys().filter(|k| k.starts_with("page.")).map(str::to_owned).collect()
+        texts.keys().filter(|k| k.starts_with("page.") || k.starts_with("alarm.")).map(str::to_owned).collect()
     };
     assert_eq!(keys(&it), keys(&en));
     for quantity in model::Quantity::ALL {

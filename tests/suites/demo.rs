@@ -164,7 +164,7 @@ fn pages_are_sound_in_a_browser(running: &Daemon) {
     assert!(folder.join("node_modules").is_dir(), "the browser's driver is missing; `make test` installs it");
     let output = daemon::run_in(
         Command::new("node")
-            .args(["--test", "demo.mjs"])
+            .args(["--test", "demo.mjs", "watch.mjs"])
             .current_dir(folder)
             .env("BASE_URL", format!("http://{}", running.address())),
     );

@@ -1,4 +1,4 @@
-//! One GET over HTTP/1.1, plain or with TLS, with a bound on what comes back.
+//! One GET or POST over HTTP/1.1, plain or with TLS, with a bound on what comes back.
 //!
 //! Must never: follow a redirect, accept a certificate that does not hold, or read without end.
 
@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, HOST, RETRY_AFTER, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
@@ -81,7 +81,7 @@ impl fmt::Display for BaseAddress {
 }
 
 /// Whom to believe.
-pub(super) enum Trust {
+pub(crate) enum Trust {
     /// Plain HTTP: nobody is asked who they are.
     Plain,
     Roots(Arc<ClientConfig>),
@@ -89,7 +89,7 @@ pub(super) enum Trust {
 
 impl Trust {
     /// The system's certificates, or those of `ca_file` alone.
-    pub(super) fn of(address: &BaseAddress, ca_file: Option<&Path>) -> Result<Self, WeatherError> {
+    pub(crate) fn of(address: &BaseAddress, ca_file: Option<&Path>) -> Result<Self, WeatherError> {
         if !address.secure {
             return Ok(Self::Plain);
         }
@@ -122,12 +122,38 @@ impl Trust {
     }
 }
 
+/// What is asked.
+struct Asked {
+    method: Method,
+    /// What follows the base address.
+    path: String,
+    /// JSON; nothing for a GET.
+    body: String,
+    /// Sent as a bearer token.
+    token: Option<String>,
+}
+
 /// The body of a 200.
 pub(super) async fn get(
     address: &BaseAddress,
     trust: &Trust,
     question: String,
 ) -> Result<Vec<u8>, WeatherError> {
+    ask(address, trust, Asked { method: Method::GET, path: question, body: String::new(), token: None }).await
+}
+
+/// Hands JSON over; what is answered with a 2xx is not looked at.
+pub(crate) async fn post(
+    address: &BaseAddress,
+    trust: &Trust,
+    body: String,
+    token: Option<String>,
+) -> Result<(), WeatherError> {
+    let asked = Asked { method: Method::POST, path: String::new(), body, token };
+    ask(address, trust, asked).await.map(drop)
+}
+
+async fn ask(address: &BaseAddress, trust: &Trust, question: Asked) -> Result<Vec<u8>, WeatherError> {
     let unreachable = |source| WeatherError::Unreachable { address: address.to_string(), source };
     let stream = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(unreachable)?;
     match trust {
@@ -148,27 +174,35 @@ pub(super) async fn get(
 async fn exchange(
     address: &BaseAddress,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    question: String,
+    asked: Asked,
 ) -> Result<Vec<u8>, WeatherError> {
     let broken = |source| WeatherError::Broken { address: address.to_string(), source };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // Ends with the request: dropping the sender closes the connection. Its error is the sender's too.
     let driver = tokio::spawn(async move { connection.await.is_ok() });
-    let request = Request::builder()
-        .method(Method::GET)
-        .uri(format!("{}{question}", address.path))
+    let path = format!("{}{}", address.path, asked.path);
+    let mut request = Request::builder()
+        .method(&asked.method)
+        .uri(if path.is_empty() { "/" } else { &path })
         .header(HOST, &address.authority)
         .header(USER_AGENT, concat!("consuntivo/", env!("CARGO_PKG_VERSION")))
         .header(ACCEPT, "application/json")
-        .header(CONNECTION, "close")
-        .body(Empty::<Bytes>::new());
+        .header(CONNECTION, "close");
+    if asked.method == Method::POST {
+        request = request.header(CONTENT_TYPE, "application/json");
+    }
+    if let Some(token) = &asked.token {
+        request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let request = request.body(Full::new(Bytes::from(asked.body)));
     let Ok(request) = request else {
         let source = std::io::Error::other("its path cannot stand in a request");
         return Err(WeatherError::Unreachable { address: address.to_string(), source });
     };
     let answered = async {
         let response = sender.send_request(request).await.map_err(broken)?;
-        if response.status().as_u16() == 200 {
+        let taken = asked.method == Method::POST && response.status().is_success();
+        if taken || response.status().as_u16() == 200 {
             return body(response, ANSWER_BYTES_MAX)
                 .await
                 .map_err(broken)?

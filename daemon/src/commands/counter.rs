@@ -73,6 +73,13 @@ pub(crate) struct By {
     pub(crate) total: OfTotal,
 }
 
+impl By {
+    /// Author and reason.
+    pub(crate) fn word(&self) -> (&str, &str) {
+        (&self.author, &self.reason)
+    }
+}
+
 /// Which of a meter's totals is meant.
 #[derive(Debug, Args)]
 pub(crate) struct OfTotal {
@@ -128,7 +135,8 @@ impl Counted {
         Ok(Self::of(store, &installation, project, facts.clone()))
     }
 
-    fn of(store: Store, installation: &Installation, project: &Project, facts: MeterFacts) -> Self {
+    /// Within a store that is open.
+    pub(crate) fn of(store: Store, installation: &Installation, project: &Project, facts: MeterFacts) -> Self {
         let key = SeriesKey { meter: facts.id.clone(), channel: facts.total_channel() };
         let settings = installation.series_settings(project, &facts);
         Self { store, key, facts, zone: project.zone, settings }
@@ -153,8 +161,14 @@ impl Counted {
         Ok(!self.series(&acts)?.refused_acts().contains(&act))
     }
 
-    pub(crate) fn record(&self, dated: DatedAct, by: &By, rejected: &[Explanation]) -> Result<(), Failure> {
-        let said = Said { series: &self.key, dated, author: &by.author, reason: &by.reason, rejected };
+    /// Puts an act on record in the name of an author, with a reason.
+    pub(crate) fn record(
+        &self,
+        dated: DatedAct,
+        (author, reason): (&str, &str),
+        rejected: &[Explanation],
+    ) -> Result<(), Failure> {
+        let said = Said { series: &self.key, dated, author, reason, rejected };
         acts::record(&self.store, &said, clock::now())
     }
 
@@ -270,22 +284,45 @@ fn of_machine(counted: &Counted, at: Instant) -> Result<Decision, Failure> {
 fn accept(word: &Word) -> Result<Exit, Failure> {
     let (meter, at) = parse_decision(&word.decision)?;
     let counted = Counted::open(&word.config, &meter, &word.by.total)?;
-    let decision = of_machine(&counted, at)?;
-    let explanation = word.explanation.unwrap_or(decision.explanation);
+    let explanation = explain(&counted, at, (&word.decision, word.explanation), word.by.word())?;
+    println!("{}  {} (by {})", word.decision, explanation.code(), word.by.author);
+    Ok(Exit::OK)
+}
+
+/// Records an explanation that a person chose on a page.
+pub(crate) fn record_explanation(
+    counted: &Counted,
+    at: &str,
+    explanation: &str,
+    word: (&str, &str),
+) -> Result<(), Failure> {
+    let name = format!("{}@{at}", counted.key.meter);
+    let (_, at) = parse_decision(&name)?;
+    let explanation = parse_explanation(explanation).map_err(Failure::bad_input)?;
+    explain(counted, at, (&name, Some(explanation)), word).map(drop)
+}
+
+/// Records the explanation of a break, or without one the likeliest, if the readings and the connection bear it out.
+fn explain(
+    counted: &Counted,
+    at: Instant,
+    (name, explanation): (&str, Option<Explanation>),
+    word: (&str, &str),
+) -> Result<Explanation, Failure> {
+    let decision = of_machine(counted, at)?;
+    let explanation = explanation.unwrap_or(decision.explanation);
     if explanation == Explanation::Open {
         return Err(Failure::bad_input(format!(
-            "{} is not explained yet; say what it was with --as (reset, exchange, spike, ...)",
-            word.decision
+            "{name} is not explained yet; say what it was with --as (reset, exchange, spike, ...)"
         )));
     }
     let act = DatedAct { at, act: Act::Explained(explanation) };
     if !counted.bears_out(act)? {
-        return Err(not_possible(&decision, &word.decision, explanation));
+        return Err(not_possible(&decision, name, explanation));
     }
     let rejected = acts::rejected(&counted.store, &counted.key, at)?;
-    counted.record(act, &word.by, &rejected)?;
-    println!("{}  {} (by {})", word.decision, explanation.code(), word.by.author);
-    Ok(Exit::OK)
+    counted.record(act, word, &rejected)?;
+    Ok(explanation)
 }
 
 fn not_possible(decision: &Decision, name: &str, explanation: Explanation) -> Failure {
@@ -318,7 +355,7 @@ fn reject(word: &Word) -> Result<Exit, Failure> {
     for explanation in candidates.into_iter().filter(|e| !rejected.contains(e)) {
         let act = DatedAct { at, act: Act::Explained(explanation) };
         if counted.bears_out(act)? {
-            counted.record(act, &word.by, &rejected)?;
+            counted.record(act, word.by.word(), &rejected)?;
             println!("{}  {} (by {})", word.decision, explanation.code(), word.by.author);
             return Ok(Exit::OK);
         }
@@ -337,12 +374,22 @@ fn reopen(decision: &str, by: &By, config: &ConfigArg) -> Result<Exit, Failure> 
 
 /// Takes back what people recorded about an instant.
 pub(crate) fn withdraw(counted: &Counted, at: Instant, by: &By, name: &str) -> Result<Exit, Failure> {
-    let word = (by.author.as_str(), by.reason.as_str());
+    take_back(counted, at, by.word(), name)?;
+    println!("{name}  taken back; every version is kept");
+    Ok(Exit::OK)
+}
+
+/// Takes back what people recorded about an instant, in the name of an author.
+pub(crate) fn take_back(
+    counted: &Counted,
+    at: Instant,
+    word: (&str, &str),
+    name: &str,
+) -> Result<(), Failure> {
     if acts::withdraw(&counted.store, &counted.key, at, word, clock::now())? == 0 {
         return Err(Failure::bad_input(format!("nobody recorded anything about {name}")));
     }
-    println!("{name}  taken back; every version is kept");
-    Ok(Exit::OK)
+    Ok(())
 }
 
 #[cfg(test)]

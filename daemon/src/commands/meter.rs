@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use model::time::local_to_instant;
 use model::{Act, DatedAct, Instant, MeterId, SeriesKey, Unit, Value, Zone};
 
-use crate::commands::counter::{By, Counted, OfTotal, withdraw};
+use crate::commands::counter::{By, Counted, OfTotal, take_back, withdraw};
 use crate::exit::{Exit, Failure};
 use crate::{ConfigArg, acts};
 
@@ -84,7 +84,20 @@ fn exchange(
     word: &Word,
 ) -> Result<Exit, Failure> {
     let counted = Counted::open(&word.config, meter, &word.by.total)?;
-    let at = parse_instant(&word.at, counted.zone)?;
+    let (at, closing, opening) = record_exchange(&counted, &word.at, (closing, opening), word.by.word())?;
+    print_exchange(&counted, at, closing, opening);
+    Ok(Exit::OK)
+}
+
+/// Records an exchange if the readings bear it out; its instant and totals.
+pub(crate) fn record_exchange(
+    counted: &Counted,
+    at: &str,
+    (closing, opening): (Option<&str>, Option<&str>),
+    word: (&str, &str),
+) -> Result<(Instant, Option<i64>, Option<i64>), Failure> {
+    let meter = &counted.key.meter;
+    let at = parse_instant(at, counted.zone)?;
     let total = |text: Option<&str>| text.map(|t| parse_total(t, &counted.key)).transpose();
     let (closing, opening) = (total(closing)?, total(opening)?);
     let act = DatedAct { at, act: Act::Exchanged { closing, opening } };
@@ -93,9 +106,8 @@ fn exchange(
             "the readings of {meter} around {at} do not bear this exchange out: its totals must follow from the last reading before and lead to the first one after, within what the connection carries; mend --closing, --opening or --at"
         )));
     }
-    counted.record(act, &word.by, &[])?;
-    print_exchange(&counted, at, closing, opening);
-    Ok(Exit::OK)
+    counted.record(act, word, &[])?;
+    Ok((at, closing, opening))
 }
 
 fn print_exchange(counted: &Counted, at: Instant, closing: Option<i64>, opening: Option<i64>) {
@@ -117,7 +129,20 @@ fn exchanges(meter: &MeterId, total: &OfTotal, config: &ConfigArg) -> Result<Exi
 
 fn correct(meter: &MeterId, value: &str, word: &Word) -> Result<Exit, Failure> {
     let counted = Counted::open(&word.config, meter, &word.by.total)?;
-    let at = parse_instant(&word.at, counted.zone)?;
+    let (at, was, total) = record_correction(&counted, &word.at, value, word.by.word())?;
+    println!("{meter}@{at}  {} read, {} counted", counted.show(was), counted.show(total));
+    Ok(Exit::OK)
+}
+
+/// Records the true total of a reading; its instant, what was read, what counts.
+pub(crate) fn record_correction(
+    counted: &Counted,
+    at: &str,
+    value: &str,
+    word: (&str, &str),
+) -> Result<(Instant, i64, i64), Failure> {
+    let meter = &counted.key.meter;
+    let at = parse_instant(at, counted.zone)?;
     let total = parse_total(value, &counted.key)?;
     let mut was = None;
     counted.store.for_each_reading(&counted.key, Some(at), Some(at.plus_millis(1)), &mut |reading| {
@@ -131,9 +156,14 @@ fn correct(meter: &MeterId, value: &str, word: &Word) -> Result<Exit, Failure> {
             "{meter} has no reading at {at}; a correction is of one reading, at its instant"
         )));
     };
-    counted.record(DatedAct { at, act: Act::Corrected { total } }, &word.by, &[])?;
-    println!("{meter}@{at}  {} read, {} counted", counted.show(was), counted.show(total));
-    Ok(Exit::OK)
+    counted.record(DatedAct { at, act: Act::Corrected { total } }, word, &[])?;
+    Ok((at, was, total))
+}
+
+/// Takes back what was recorded about an instant of a meter.
+pub(crate) fn withdraw_at(counted: &Counted, at: &str, word: (&str, &str)) -> Result<(), Failure> {
+    let instant = parse_instant(at, counted.zone)?;
+    take_back(counted, instant, word, &format!("{}@{at}", counted.key.meter))
 }
 
 /// `2025-06-10 10:00`, with seconds or not, in the building's time; or RFC 3339.

@@ -40,6 +40,9 @@ pub(super) const PROJECTS: [ProjectTemplate; 4] = [
     },
 ];
 
+/// The building whose users have a display.
+const KIOSK: (&str, &str) = ("palestra-uffici", "palestra-uffici");
+
 /// The link of every meter that publishes.
 const BROKER_LINK: &str = "broker";
 
@@ -168,5 +171,7 @@ fn settings(demo: &Demo, ports: &FieldPorts) -> String {
             ),
         );
     }
+    let (project, building) = KIOSK;
+    line(&mut text, format_args!("[[kiosk]]\nproject = \"{project}\"\nbuilding = \"{building}\""));
     text
 }

@@ -11,6 +11,7 @@
 //! Must never: interpret a value, read a clock for data, acknowledge what is not on disk, or change
 //! or drop a reading once acknowledged, but for old gauges that somebody asked to be thinned.
 
+mod alarms;
 mod archive;
 mod audit;
 mod backup;
@@ -47,6 +48,7 @@ mod upgrade;
 mod weather;
 mod writer;
 
+pub use alarms::StoredAlarm;
 pub use archive::ARCHIVE_FOLDER;
 pub use archive::manifest::ArchivedMonth;
 pub use audit::{AuditBreak, AuditEntry, AuditHead};

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use model::{MeterId, ProjectId};
+use model::{BuildingId, MeterId, ProjectId};
 use tokio::sync::broadcast;
 
 use super::role::Right;
@@ -12,6 +12,7 @@ use super::who::Who;
 use crate::backend::{BuildingLive, MeterState, PortfolioRow};
 use crate::calendar::ProjectCalendar;
 use crate::pages::Site;
+use crate::watch::{AlarmView, BuildingNow};
 
 impl Site {
     pub(crate) fn portfolio(&self, who: &Who) -> Vec<PortfolioRow> {
@@ -39,6 +40,46 @@ impl Site {
         let mut calendars = self.backend.calendars(project);
         calendars.retain(|calendar| who.sees(&calendar.project.id));
         calendars
+    }
+
+    pub(crate) fn buildings(&self, who: &Who) -> Vec<BuildingNow> {
+        let mut buildings = self.backend.buildings();
+        buildings.retain(|now| who.sees_building(&now.project.id, &now.building));
+        buildings
+    }
+
+    pub(crate) fn alarms(&self, who: &Who) -> Vec<AlarmView> {
+        let mut alarms = self.backend.alarms();
+        alarms.retain(|alarm| self.may_about(who, Right::SeeProject, &alarm.subject));
+        alarms
+    }
+
+    /// Alarms that nobody has acknowledged: their number is told to those who see the installation.
+    pub(crate) fn alarms_open(&self, who: &Who) -> usize {
+        if who.may_everywhere(Right::SeeInstallation) { self.backend.alarms_open() } else { 0 }
+    }
+
+    /// Whether a right reaches what an alarm is about; links and what is not known belong to the whole installation.
+    pub(crate) fn may_about(&self, who: &Who, right: Right, subject: &str) -> bool {
+        let inside = match subject.split_once(':') {
+            Some(("meter", id)) => {
+                let place = MeterId::new(id).ok().and_then(|id| self.backend.place_of_meter(&id));
+                place.map(|(project, building)| who.may_in(right, &project, &building))
+            }
+            Some(("building", place)) => {
+                let place = place.split_once(' ').map_or(place, |(place, _)| place);
+                let ids = place.split_once('/').and_then(|(project, building)| {
+                    Some((ProjectId::new(project).ok()?, BuildingId::new(building).ok()?))
+                });
+                ids.map(|(project, building)| who.may_in(right, &project, &building))
+            }
+            Some(("project", name)) => {
+                let id = name.split_once(' ').map_or(name, |(id, _)| id);
+                ProjectId::new(id).ok().map(|project| who.may(right, Some(&project)))
+            }
+            Some(_) | None => None,
+        };
+        inside.unwrap_or_else(|| who.may_everywhere(right))
     }
 
     fn sees_meter(&self, who: &Who, meter: &MeterId) -> bool {

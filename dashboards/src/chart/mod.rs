@@ -3,8 +3,10 @@
 //! Must never: draw a missing value as a low one, tell series apart by colour alone, or give other bytes for the
 //! same chart.
 
+mod carpet;
 mod columns;
 mod course;
+mod compare;
 mod coverage;
 mod flow;
 mod grid;
@@ -14,6 +16,9 @@ mod svg;
 
 use analytics::report::document::{Chart, ChartKind};
 use analytics::report::format::Numbers;
+
+pub use carpet::{CarpetChart, carpet};
+pub use compare::{CompareChart, compare};
 
 /// How a chart is dressed for where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

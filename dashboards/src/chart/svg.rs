@@ -84,6 +84,11 @@ impl Drawing {
         );
     }
 
+    /// A shape whose colour the page's style gives to its class.
+    pub(super) fn path(&mut self, class: &str, d: &str) {
+        let _infallible = write!(self.body, r#"<path class="{}" d="{}"/>"#, escape(class), escape(d));
+    }
+
     /// A white ground for a text that stands on a hatch, centred on the point.
     pub(super) fn plate(&mut self, x: f64, y: f64, width: f64, height: f64) {
         let _infallible = write!(

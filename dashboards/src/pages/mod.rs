@@ -62,6 +62,10 @@ pub(crate) enum Fault {
     NoPage(String),
     #[error("no project {0:?}")]
     NoProject(String),
+    #[error("no building {0:?}")]
+    NoBuilding(String),
+    #[error("no meter {0:?}")]
+    NoMeter(String),
     #[error("project {project} has no figures for {year:?}")]
     NoYear { project: String, year: String },
     #[error("no report file {name:?} of project {project:?} and year {year:?}")]
@@ -91,9 +95,12 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::NoPage(_) | Self::NoProject(_) | Self::NoYear { .. } | Self::NoReport { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            Self::NoPage(_)
+            | Self::NoProject(_)
+            | Self::NoBuilding(_)
+            | Self::NoMeter(_)
+            | Self::NoYear { .. }
+            | Self::NoReport { .. } => StatusCode::NOT_FOUND,
             Self::SignIn => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::NotSetUp | Self::ForeignForm | Self::StaleForm => StatusCode::FORBIDDEN,
             Self::BadForm(_) => StatusCode::BAD_REQUEST,
@@ -109,6 +116,8 @@ impl Fault {
         match self {
             Self::NoPage(_) => "no_page",
             Self::NoProject(_) => "no_project",
+            Self::NoBuilding(_) => "no_building",
+            Self::NoMeter(_) => "no_meter",
             Self::NoYear { .. } => "no_year",
             Self::NoReport { .. } => "no_report",
             Self::ReportUnreadable { .. } => "report_unreadable",
@@ -141,14 +150,17 @@ impl From<askama::Error> for Fault {
 /// What stands around every page.
 pub(crate) struct Frame {
     pub(crate) title: String,
-    /// Which entry of the navigation is the current one: `portfolio`, `meters`, `findings` or nothing.
+    /// Which entry of the navigation is the current one: `portfolio`, `buildings`, `meters`, `alarms`, `findings` or
+    /// nothing.
     pub(crate) here: &'static str,
     pub(crate) installation: Installation,
     pub(crate) assets: AssetPaths,
     /// The other languages: tag, name in itself, address of this page in it.
     pub(crate) languages: Vec<(String, String, String)>,
-    /// Whether the page shows live values and wants the script.
-    pub(crate) live: bool,
+    /// Alarms that nobody has acknowledged.
+    pub(crate) alarms: usize,
+    /// Whether the page has zoomable charts and wants their script.
+    pub(crate) charts: bool,
     /// Who reads: their account's name.
     pub(crate) account: Option<String>,
     /// Whether there is an account to sign in with.
@@ -165,15 +177,16 @@ impl Frame {
             installation: site.backend.installation(),
             assets: site.assets.clone(),
             languages: ask.other_languages(site),
-            live: false,
+            alarms: site.alarms_open(&ask.who),
+            charts: false,
             account: ask.who.person().map(|person| person.name.clone()),
             can_sign_in: site.directory.has_accounts(),
             csrf: ask.who.csrf().to_owned(),
         }
     }
 
-    pub(crate) fn with_live(mut self) -> Self {
-        self.live = true;
+    pub(crate) fn with_charts(mut self) -> Self {
+        self.charts = true;
         self
     }
 }

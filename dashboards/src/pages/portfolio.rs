@@ -119,7 +119,7 @@ fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {
     });
     let page = PortfolioPage {
         t,
-        frame: Frame::new(site, ask, t.get("page.portfolio.title"), "portfolio").with_live(),
+        frame: Frame::new(site, ask, t.get("page.portfolio.title"), "portfolio"),
         buildings: buildings.collect(),
         projects: rows.iter().map(|row| ProjectCard::new(t, row, now)).collect(),
     };

@@ -131,7 +131,7 @@ fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
     let live = live.iter().filter(|b| b.project == project.id);
     let page = ProjectPage {
         t,
-        frame: Frame::new(site, ask, project.title.clone(), "").with_live(),
+        frame: Frame::new(site, ask, project.title.clone(), ""),
         id: project.id.to_string(),
         title: project.title.clone(),
         facts: facts(t, &view),

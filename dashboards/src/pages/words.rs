@@ -75,6 +75,13 @@ impl Words {
         format!("{}\u{a0}%", self.number(shown, 1))
     }
 
+    /// A change with its sign: `+12,3 %`.
+    pub(crate) fn percent_signed(&self, ratio: f64) -> String {
+        let number = self.number(ratio * 100.0, 1);
+        let plus = if 0.0005 <= ratio { "+" } else { "" };
+        format!("{plus}{number}\u{a0}%")
+    }
+
     /// `31/03/2026`, in English `31 Mar 2026`.
     pub(crate) fn date(&self, date: NaiveDate) -> String {
         if self.language() == "en" {
@@ -227,6 +234,13 @@ mod tests {
         assert_eq!(words("it").percent(Some(0.9999)), "99,9\u{a0}%");
         assert_eq!(words("it").percent(Some(1.0)), "100,0\u{a0}%");
         assert_eq!(words("it").percent(Some(-0.5)), "\u{2212}50,0\u{a0}%");
+    }
+
+    #[test]
+    fn changes_carry_their_sign() {
+        assert_eq!(words("it").percent_signed(0.123), "+12,3\u{a0}%");
+        assert_eq!(words("it").percent_signed(-0.5), "\u{2212}50,0\u{a0}%");
+        assert_eq!(words("it").percent_signed(0.0001), "0,0\u{a0}%");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //!
 //! Must never: be linked into the daemon.
 
+mod watch;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,6 +101,7 @@ fn live_of(view: &ProjectView, at: Instant) -> BuildingLive {
             ("Elettrico generale".into(), Some(118.4), "kWh"),
             ("Gas caldaia".into(), Some(34.2), "Smc"),
         ],
+        meters: vec![(id("elettrico"), Some(12_340.0))],
         at,
     }
 }

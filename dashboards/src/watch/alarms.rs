@@ -1,0 +1,180 @@
+//! `/alarms`: what is wrong now, and what was.
+//!
+//! Must never: show an alarm that lasts among those that ended.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use chrono_tz::Europe::Rome;
+use model::{Instant, MeterId, Zone};
+use serde::Deserialize;
+
+use super::AlarmView;
+use crate::access::{Checked, Right};
+use crate::backend::PortfolioRow;
+use crate::pages::words::printed;
+use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
+
+/// Alarms that ended shown at most.
+const ENDED_MAX: usize = 50;
+
+#[derive(Template)]
+#[template(path = "alarms.html")]
+struct AlarmsPage<'a> {
+    t: &'a Words,
+    frame: Frame,
+    open: Vec<AlarmRow>,
+    ended: Vec<AlarmRow>,
+}
+
+struct AlarmRow {
+    id: i64,
+    severity: &'static str,
+    severity_says: String,
+    title: String,
+    says: String,
+    about: String,
+    href: Option<String>,
+    since: String,
+    since_iso: String,
+    age: String,
+    ended: String,
+    acknowledged: Option<String>,
+    note: String,
+    /// Whether this reader may acknowledge it, and nobody has.
+    may_acknowledge: bool,
+}
+
+/// `GET /alarms`.
+pub(crate) async fn page(State(site): State<Arc<Site>>, ask: Ask) -> Response {
+    respond(site, ask, render).await
+}
+
+/// The form by which somebody takes notice.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NoteForm {
+    note: String,
+}
+
+/// `POST /alarms/{alarm}/acknowledge`.
+pub(crate) async fn acknowledge(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<i64>,
+    ask: Ask,
+    Checked(form): Checked<NoteForm>,
+) -> Response {
+    let who = ask.who.clone();
+    let done = off_loop(&site, move |site| {
+        let alarm = site.alarms(&who).into_iter().find(|alarm| alarm.id == id);
+        let alarm = alarm.ok_or_else(|| Fault::NoPage(format!("/alarms/{id}")))?;
+        if !site.may_about(&who, Right::AcknowledgeAlarms, &alarm.subject) {
+            return Err(Fault::Forbidden);
+        }
+        let taken = site.backend.acknowledge(id, &form.note, &who.author());
+        taken.map_err(|refused| Fault::BadForm(refused.to_string()))
+    });
+    match done.await.and_then(|done| done) {
+        Ok(()) => Redirect::to(&format!("/alarms#alarm-{id}")).into_response(),
+        Err(fault) => fault_page(&site, &ask, &fault),
+    }
+}
+
+fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {
+    let t = &ask.words;
+    let rows = site.portfolio(&ask.who);
+    let (open, ended): (Vec<AlarmView>, Vec<AlarmView>) =
+        site.alarms(&ask.who).into_iter().partition(|alarm| alarm.ended_at.is_none());
+    let row = |alarm: &AlarmView| row(site, ask, alarm, &rows);
+    let page = AlarmsPage {
+        t,
+        frame: Frame::new(site, ask, t.get("page.alarms.title"), "alarms"),
+        open: open.iter().map(row).collect(),
+        ended: ended.iter().take(ENDED_MAX).map(row).collect(),
+    };
+    Ok(page.render()?)
+}
+
+fn row(site: &Site, ask: &Ask, alarm: &AlarmView, rows: &[PortfolioRow]) -> AlarmRow {
+    let t = &ask.words;
+    let (about, href, zone) = subject(t, &alarm.subject, rows);
+    let note = alarm.acknowledged.as_ref();
+    let severity = alarm.kind.severity().code();
+    AlarmRow {
+        id: alarm.id,
+        severity,
+        severity_says: t.of("page.severity", severity),
+        title: t.of("alarm.title", alarm.kind.code()),
+        says: says(t, alarm, zone),
+        about,
+        href,
+        since: t.date_time(alarm.raised_at, zone),
+        since_iso: alarm.raised_at.to_string(),
+        age: t.age(alarm.raised_at, site.backend.now()),
+        ended: alarm.ended_at.map(|at| t.date_time(at, zone)).unwrap_or_default(),
+        acknowledged: note.map(|a| {
+            t.fill("page.alarms.acknowledged", &[("by", &a.by), ("at", &t.date_time(a.at, zone))])
+        }),
+        note: note.map(|a| a.note.clone()).unwrap_or_default(),
+        may_acknowledge: note.is_none()
+            && site.may_about(&ask.who, Right::AcknowledgeAlarms, &alarm.subject),
+    }
+}
+
+/// The sentence of an alarm; one about a link has words of its own. Details are written in the reader's way.
+pub(crate) fn says(t: &Words, alarm: &AlarmView, zone: Zone) -> String {
+    let written: Vec<(&str, String)> =
+        alarm.details.iter().map(|(name, value)| (name.as_str(), detail(t, name, value, zone))).collect();
+    let values: Vec<(&str, &str)> = written.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let key = if alarm.subject.starts_with("link:") { "link" } else { alarm.kind.code() };
+    t.fill(&format!("alarm.says.{key}"), &values)
+}
+
+fn detail(t: &Words, name: &str, value: &str, zone: Zone) -> String {
+    let number = || value.parse::<f64>().ok().filter(|v| v.is_finite());
+    match name {
+        "last" => Instant::parse_rfc3339(value)
+            .map_or_else(|| t.get("page.meters.never").to_owned(), |at| t.date_time(at, zone)),
+        "carrier" => t.of("page.carrier", value),
+        "kpi" => t.get(value).to_owned(),
+        "unit" => printed(value),
+        "percent" => number().map_or_else(|| t.not_available(), |r| t.percent_signed(r)),
+        "share" | "limit" => t.percent(number()),
+        "usual" => t.maybe(number(), 1),
+        "expected" | "target" | "needed" => t.kpi(number()),
+        "count" | "every" | "hours" | "days" | "months" => t.maybe(number(), 0),
+        _ => value.to_owned(),
+    }
+}
+
+/// What an alarm is about in words, its page, and the zone of its place.
+fn subject(t: &Words, subject: &str, rows: &[PortfolioRow]) -> (String, Option<String>, Zone) {
+    let (kind, name) = subject.split_once(':').unwrap_or(("", subject));
+    let project = |id: &str| rows.iter().map(|r| &r.project).find(|p| p.id.as_str() == id);
+    match kind {
+        "meter" => {
+            let of = |id: &MeterId| rows.iter().find(|r| r.project.meters().any(|(_, m)| m.id == *id));
+            let row = MeterId::new(name).ok().and_then(|id| of(&id));
+            let zone = row.map_or(Rome, |r| r.project.zone);
+            (t.fill("alarm.about.meter", &[("name", name)]), Some(format!("/meters/{name}")), zone)
+        }
+        "building" => {
+            // `project/building carrier`
+            let place = name.split_once(' ').map_or(name, |(place, _)| place);
+            let found = place.split_once('/').and_then(|(p, b)| {
+                let project = project(p)?;
+                let building = project.buildings.iter().find(|x| x.id.as_str() == b)?;
+                Some((building.name.clone(), project.zone))
+            });
+            let (says, zone) = found.unwrap_or_else(|| (name.to_owned(), Rome));
+            (says, Some(format!("/buildings/{place}")), zone)
+        }
+        "project" => {
+            let id = name.split_once(' ').map_or(name, |(id, _)| id);
+            let (title, zone) = project(id).map_or((id, Rome), |p| (p.title.as_str(), p.zone));
+            (title.to_owned(), Some(format!("/projects/{id}")), zone)
+        }
+        _ => (t.fill("alarm.about.link", &[("name", name)]), None, Rome),
+    }
+}

@@ -1,0 +1,433 @@
+//! What the facility manager's pages show, as JSON.
+//!
+//! Must never: give 0 for what is not known (it is `null`).
+
+use std::sync::Arc;
+
+use analytics::watch::span::Beside;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use model::{BuildingId, Carrier, MeterId, ProjectId};
+use serde::{Deserialize, Serialize};
+
+use super::building::Wanted;
+use super::{AlarmView, BuildingNow, BuildingView, CarrierToday, Plot};
+use crate::access::Who;
+use crate::api::{LiveView, fault_json};
+use crate::pages::words::printed;
+use crate::pages::{Ask, Fault, Site, off_loop};
+
+#[derive(Serialize)]
+struct BuildingJson {
+    project: String,
+    building: String,
+    name: String,
+    live: LiveView,
+    today: Vec<TodayJson>,
+    month: Vec<PaceJson>,
+    target: Option<TargetJson>,
+    meters: MetersJson,
+    alarms: usize,
+}
+
+#[derive(Serialize)]
+struct TodayJson {
+    carrier: &'static str,
+    unit: &'static str,
+    measured: Option<f64>,
+    expected_now: Option<f64>,
+    expected_now_half_width: Option<f64>,
+    expected_day: Option<f64>,
+    outdoor_c: Option<f64>,
+    outdoor_on: Option<String>,
+}
+
+impl From<&CarrierToday> for TodayJson {
+    fn from(today: &CarrierToday) -> Self {
+        Self {
+            carrier: today.carrier.code(),
+            unit: today.carrier.base_unit().display().symbol(),
+            measured: today.measured,
+            expected_now: today.expected_now.map(|e| e.energy),
+            expected_now_half_width: today.expected_now.map(|e| e.half_width),
+            expected_day: today.expected_day.map(|e| e.energy),
+            outdoor_c: today.outdoor.map(|(c, _)| c),
+            outdoor_on: today.outdoor.map(|(_, on)| on.to_string()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PaceJson {
+    carrier: &'static str,
+    unit: &'static str,
+    measured: f64,
+    baseline: f64,
+    avoided: f64,
+    days: u32,
+    days_gone: u32,
+}
+
+#[derive(Serialize)]
+struct TargetJson {
+    unit: &'static str,
+    target: f64,
+    so_far: Option<f64>,
+    expected: Option<f64>,
+    needed_per_month: Option<f64>,
+    outlook: &'static str,
+}
+
+#[derive(Serialize)]
+struct MetersJson {
+    fresh: usize,
+    late: usize,
+    silent: usize,
+}
+
+impl From<&BuildingNow> for BuildingJson {
+    fn from(now: &BuildingNow) -> Self {
+        let pace = |(carrier, pace): &(Carrier, analytics::watch::pace::Pace)| PaceJson {
+            carrier: carrier.code(),
+            unit: carrier.base_unit().display().symbol(),
+            measured: pace.measured,
+            baseline: pace.baseline,
+            avoided: pace.avoided(),
+            days: pace.days,
+            days_gone: pace.days_gone,
+        };
+        let target = now.target.as_ref().map(|target| TargetJson {
+            unit: target.unit,
+            target: target.target,
+            so_far: target.so_far,
+            expected: target.expected,
+            needed_per_month: target.needed_per_month,
+            outlook: target.outlook.code(),
+        });
+        let [fresh, late, silent] = now.health.map(|(_, n)| n);
+        Self {
+            project: now.project.id.to_string(),
+            building: now.building.to_string(),
+            name: now.name.clone(),
+            live: LiveView::from(&now.live),
+            today: now.today.iter().map(TodayJson::from).collect(),
+            month: now.pace.iter().map(pace).collect(),
+            target,
+            meters: MetersJson { fresh, late, silent },
+            alarms: now.alarms,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SpanJson {
+    #[serde(flatten)]
+    building: BuildingJson,
+    carrier: &'static str,
+    unit: &'static str,
+    span: &'static str,
+    from: String,
+    to: String,
+    parts: Vec<PartJson>,
+    beside_year_before: Option<BesideJson>,
+    beside_expected: Option<BesideJson>,
+    base_load: Option<BaseLoadJson>,
+    own: Option<OwnJson>,
+}
+
+#[derive(Serialize)]
+struct PartJson {
+    from: String,
+    hour: Option<u32>,
+    measured: Option<f64>,
+    year_before: Option<f64>,
+    expected: Option<f64>,
+    in_progress: bool,
+}
+
+#[derive(Serialize)]
+struct BesideJson {
+    measured: f64,
+    other: f64,
+    parts: usize,
+}
+
+impl From<Beside> for BesideJson {
+    fn from(b: Beside) -> Self {
+        Self { measured: b.measured, other: b.other, parts: b.parts }
+    }
+}
+
+#[derive(Serialize)]
+struct BaseLoadJson {
+    floor_per_hour: f64,
+    night_per_hour: f64,
+    weekend_per_hour: Option<f64>,
+    workday_per_hour: Option<f64>,
+    night_share: f64,
+    weekend_share: f64,
+    night_excess_ratio: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct OwnJson {
+    produced_kwh: Option<f64>,
+    exported_kwh: Option<f64>,
+    imported_kwh: Option<f64>,
+    self_consumed_kwh: Option<f64>,
+}
+
+impl From<&BuildingView> for SpanJson {
+    fn from(view: &BuildingView) -> Self {
+        let (from, to) = view.span.bounds();
+        let part = |p: &analytics::watch::span::Part| PartJson {
+            from: p.from.to_string(),
+            hour: p.hour,
+            measured: p.measured,
+            year_before: p.year_before,
+            expected: p.expected,
+            in_progress: p.in_progress,
+        };
+        Self {
+            building: BuildingJson::from(&view.now),
+            carrier: view.carrier.code(),
+            unit: view.carrier.base_unit().display().symbol(),
+            span: view.span.code(),
+            from: from.to_string(),
+            to: to.to_string(),
+            parts: view.compared.parts.iter().map(part).collect(),
+            beside_year_before: view.compared.beside_year_before().map(Into::into),
+            beside_expected: view.compared.beside_expected().map(Into::into),
+            base_load: view.base_load.map(|b| BaseLoadJson {
+                floor_per_hour: b.floor_per_hour,
+                night_per_hour: b.night_per_hour,
+                weekend_per_hour: b.weekend_per_hour,
+                workday_per_hour: b.workday_per_hour,
+                night_share: b.night_share,
+                weekend_share: b.weekend_share,
+                night_excess_ratio: b.night_excess_ratio,
+            }),
+            own: view.own.map(|o| OwnJson {
+                produced_kwh: o.produced,
+                exported_kwh: o.exported,
+                imported_kwh: o.imported,
+                self_consumed_kwh: o.self_consumed,
+            }),
+        }
+    }
+}
+
+/// `GET /api/v1/buildings`.
+pub(crate) async fn buildings(State(site): State<Arc<Site>>, who: Who) -> Response {
+    let made = off_loop(&site, move |site| {
+        site.buildings(&who).iter().map(BuildingJson::from).collect::<Vec<_>>()
+    });
+    match made.await {
+        Ok(all) => Json(all).into_response(),
+        Err(fault) => fault_json(&fault),
+    }
+}
+
+/// `GET /api/v1/buildings/{project}/{building}?carrier=&span=&on=`.
+pub(crate) async fn building(
+    State(site): State<Arc<Site>>,
+    Path((project, building)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    let name = format!("{project}/{building}");
+    let made = off_loop(&site, move |site| {
+        let ask = wanted.ask(&project, &building)?;
+        site.backend.building(&ask).as_ref().map(SpanJson::from)
+    });
+    match made.await {
+        Ok(Some(view)) => Json(view).into_response(),
+        Ok(None) => fault_json(&Fault::NoBuilding(name)),
+        Err(fault) => fault_json(&fault),
+    }
+}
+
+#[derive(Serialize)]
+struct PlotJson {
+    unit: String,
+    zone: &'static str,
+    /// What is written where there is no value, and the name of the time axis.
+    missing: String,
+    time: String,
+    /// Seconds since 1970.
+    at: Vec<i64>,
+    series: Vec<PlotSeriesJson>,
+}
+
+#[derive(Serialize)]
+struct PlotSeriesJson {
+    meter: String,
+    name: String,
+    values: Vec<Option<f64>>,
+}
+
+fn plot_json(ask: &Ask, plot: Plot) -> PlotJson {
+    let t = &ask.words;
+    let name = |name: String| if name.is_empty() { t.get("page.span.measured").to_owned() } else { name };
+    let series = plot.series.into_iter();
+    PlotJson {
+        unit: printed(plot.unit),
+        zone: plot.zone.name(),
+        missing: t.not_available(),
+        time: t.get("page.building.time").to_owned(),
+        at: plot.at.iter().map(|at| at.millis().div_euclid(1000)).collect(),
+        series: series.map(|(meter, n, values)| PlotSeriesJson { meter, name: name(n), values }).collect(),
+    }
+}
+
+async fn plot(
+    site: Arc<Site>,
+    ask: Ask,
+    (project, building): (String, String),
+    of: impl FnOnce(&Site, &ProjectId, &BuildingId) -> Option<Plot> + Send + 'static,
+) -> Response {
+    let name = format!("{project}/{building}");
+    let made = off_loop(&site, move |site| {
+        let ids = ProjectId::new(&project).ok().zip(BuildingId::new(&building).ok())?;
+        of(site, &ids.0, &ids.1)
+    });
+    match made.await {
+        Ok(Some(plot)) => Json(plot_json(&ask, plot)).into_response(),
+        Ok(None) => fault_json(&Fault::NoBuilding(name)),
+        Err(fault) => fault_json(&fault),
+    }
+}
+
+/// `GET /api/v1/buildings/{project}/{building}/power`: mean power of each electricity meter, a day back.
+pub(crate) async fn power(
+    State(site): State<Arc<Site>>,
+    Path(place): Path<(String, String)>,
+    ask: Ask,
+) -> Response {
+    plot(site, ask, place, |site, project, building| site.backend.power(project, building)).await
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct OfCarrier {
+    carrier: Option<String>,
+}
+
+/// `GET /api/v1/buildings/{project}/{building}/hours?carrier=`: thirteen weeks of hours.
+pub(crate) async fn hours(
+    State(site): State<Arc<Site>>,
+    Path(place): Path<(String, String)>,
+    Query(of): Query<OfCarrier>,
+    ask: Ask,
+) -> Response {
+    let carrier = of.carrier.as_deref().and_then(Carrier::parse).unwrap_or(Carrier::GridElectricity);
+    plot(site, ask, place, move |site, project, building| site.backend.hours(project, building, carrier)).await
+}
+
+#[derive(Serialize)]
+struct MeterJson {
+    id: String,
+    health: &'static str,
+    last_reading_at: Option<String>,
+    decisions: Vec<DecisionJson>,
+    acts: Vec<ActJson>,
+}
+
+#[derive(Serialize)]
+struct DecisionJson {
+    at: String,
+    explanation: &'static str,
+    open: bool,
+    by_person: bool,
+    /// Of the register, in thousandths of its unit.
+    booked: i64,
+    low: i64,
+    high: i64,
+    alternatives: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct ActJson {
+    at: String,
+    author: String,
+    reason: String,
+    recorded_at: String,
+}
+
+/// `GET /api/v1/meters/{id}`.
+pub(crate) async fn meter(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+    let name = id.clone();
+    let made = off_loop(&site, move |site| {
+        let view = site.backend.meter(&MeterId::new(&id).ok()?)?;
+        let decision = |d: &analytics::counter::Decision| DecisionJson {
+            at: d.at.to_string(),
+            explanation: d.explanation.code(),
+            open: d.is_open(),
+            by_person: d.by_person,
+            booked: d.booked,
+            low: d.low,
+            high: d.high,
+            alternatives: d.alternatives.iter().map(|a| a.explanation.code()).collect(),
+        };
+        let act = |a: &model::MeterAct| ActJson {
+            at: a.dated.at.to_string(),
+            author: a.author.clone(),
+            reason: a.reason.clone(),
+            recorded_at: a.recorded_at.to_string(),
+        };
+        Some(MeterJson {
+            id: view.state.id.to_string(),
+            health: view.state.health.code(),
+            last_reading_at: view.state.last_reading_at.map(|at| at.to_string()),
+            decisions: view.decisions.iter().map(decision).collect(),
+            acts: view.acts.iter().map(act).collect(),
+        })
+    });
+    match made.await {
+        Ok(Some(view)) => Json(view).into_response(),
+        Ok(None) => fault_json(&Fault::NoMeter(name)),
+        Err(fault) => fault_json(&fault),
+    }
+}
+
+#[derive(Serialize)]
+struct AlarmJson {
+    id: i64,
+    kind: &'static str,
+    subject: String,
+    severity: &'static str,
+    raised_at: String,
+    ended_at: Option<String>,
+    details: std::collections::BTreeMap<String, String>,
+    acknowledged_by: Option<String>,
+    acknowledged_at: Option<String>,
+    note: Option<String>,
+}
+
+impl From<AlarmView> for AlarmJson {
+    fn from(alarm: AlarmView) -> Self {
+        let note = alarm.acknowledged;
+        Self {
+            id: alarm.id,
+            kind: alarm.kind.code(),
+            severity: alarm.kind.severity().code(),
+            subject: alarm.subject,
+            raised_at: alarm.raised_at.to_string(),
+            ended_at: alarm.ended_at.map(|at| at.to_string()),
+            details: alarm.details.into_iter().collect(),
+            acknowledged_by: note.as_ref().map(|n| n.by.clone()),
+            acknowledged_at: note.as_ref().map(|n| n.at.to_string()),
+            note: note.map(|n| n.note),
+        }
+    }
+}
+
+/// `GET /api/v1/alarms`.
+pub(crate) async fn alarms(State(site): State<Arc<Site>>, who: Who) -> Response {
+    let made = off_loop(&site, move |site| {
+        site.alarms(&who).into_iter().map(AlarmJson::from).collect::<Vec<_>>()
+    });
+    match made.await {
+        Ok(all) => Json(all).into_response(),
+        Err(fault) => fault_json(&fault),
+    }
+}
