@@ -3,6 +3,8 @@
 //! Must never: leave something out in silence, or write a file whose hash is not in the manifest.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use anyhow::Context;
 use dashboards::RenderedFile;
 use model::{Instant, Project};
 use store::Store;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use crate::exit::Failure;
 use crate::figures::PROJECT_RECORD;
@@ -47,21 +51,13 @@ impl Bundle {
     }
 }
 
-/// Puts the bundle together and writes it below `out`, a folder that must be new or empty; how many files it has.
-pub(crate) fn write(
+/// Puts the bundle together, with its index and manifest; the manifest comes last.
+fn gather(
     store: &Store,
     installation: &Installation,
     project: &Arc<Project>,
-    out: &Path,
     now: Instant,
-) -> Result<usize, Failure> {
-    if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        let says = format!(
-            "the folder {} is not empty; name a new one, so that nothing else is in the bundle",
-            out.display()
-        );
-        return Err(Failure::bad_input(says));
-    }
+) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut bundle = Bundle { pieces: Vec::new() };
     add_project(store, installation, project, &mut bundle, now)?;
     add_documents(store, project, &mut bundle)?;
@@ -77,13 +73,54 @@ pub(crate) fn write(
         writeln!(manifest, "{}  {}", reports::sha256(&piece.bytes), piece.path)
             .map_err(anyhow::Error::from)?;
     }
-    let count = bundle.pieces.len() + 1;
-    for piece in bundle.pieces {
-        put(out, &piece.path, piece.bytes)?;
-    }
+    let mut files: Vec<_> = bundle.pieces.into_iter().map(|piece| (piece.path, piece.bytes)).collect();
     // Last: a bundle with a manifest is whole.
-    put(out, MANIFEST, manifest.into_bytes())?;
+    files.push((MANIFEST.to_owned(), manifest.into_bytes()));
+    Ok(files)
+}
+
+/// Puts the bundle together and writes it below `out`, a folder that must be new or empty; how many files it has.
+pub(crate) fn write(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    out: &Path,
+    now: Instant,
+) -> Result<usize, Failure> {
+    if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        let says = format!(
+            "the folder {} is not empty; name a new one, so that nothing else is in the bundle",
+            out.display()
+        );
+        return Err(Failure::bad_input(says));
+    }
+    let files = gather(store, installation, project, now)?;
+    let count = files.len();
+    for (path, bytes) in files {
+        put(out, &path, bytes)?;
+    }
     Ok(count)
+}
+
+/// The same bundle as a ZIP, in a file without a name that goes when it is closed; read from its beginning.
+pub(crate) fn zip(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    now: Instant,
+) -> Result<File, Failure> {
+    let folder = format!("fascicolo-{}", project.id);
+    let files = gather(store, installation, project, now)?;
+    let file = tempfile::tempfile().context("no temporary file can be made for the bundle")?;
+    let mut archive = ZipWriter::new(file);
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    for (path, bytes) in files {
+        archive.start_file(format!("{folder}/{path}"), options).context("the bundle cannot be packed")?;
+        archive.write_all(&bytes).context("the bundle cannot be packed")?;
+    }
+    let mut file = archive.finish().context("the bundle cannot be packed")?;
+    file.rewind().context("the bundle cannot be read back")?;
+    Ok(file)
 }
 
 fn put(out: &Path, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
