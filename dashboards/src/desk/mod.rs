@@ -13,6 +13,7 @@ pub(crate) mod papers;
 pub(crate) mod preview;
 pub(crate) mod query;
 pub(crate) mod region;
+pub(crate) mod routes;
 pub(crate) mod upload;
 pub mod wire;
 
