@@ -202,7 +202,7 @@ fn lead_name(t: &Words, measure: Option<KpiMeasure>) -> String {
 }
 
 fn measure_name(t: &Words, measure: KpiMeasure) -> String {
-    t.of("kpi", measure.code())
+    t.of("page.desk.measure", measure.code())
 }
 
 fn tiles(t: &Words, asked: &TableAsk, chosen: &[&Case]) -> Vec<(String, String, String, &'static str)> {
