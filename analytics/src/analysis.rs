@@ -16,6 +16,9 @@ use crate::baseline::fit::{Fit, Prediction, student};
 use crate::degree_days::DailyMeans;
 
 mod choose;
+pub mod driven;
+pub mod hourly;
+pub mod project;
 mod rules;
 mod screen;
 
@@ -149,12 +152,21 @@ pub struct Normalised {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub fit: Option<Fit>,
+    /// The model where it is none of the weather alone; `fit` is `None` then.
+    pub other: Option<Other>,
     /// The method used, which `auto` has chosen.
     pub method: &'static str,
     pub reporting: Option<Reporting>,
     pub normalised: Option<Normalised>,
     /// Worst first.
     pub findings: Vec<Finding>,
+}
+
+/// A model of more than the weather.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Other {
+    Drivers(driven::Driven),
+    TimeOfWeek(hourly::Hourly),
 }
 
 /// Answers the question. Never fails: what cannot be said is `None` and has a finding.
@@ -184,7 +196,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         }
         let prediction = fit.predict(&reporting_data);
         let compared = compare(&prediction, &reporting, question.confidence);
-        findings.extend(unseen(question, fit, &reporting_data));
+        findings.extend(unseen(question.subject, fit, &reporting_data));
         let points = breaks::points(fit, &reporting_data);
         let found = breaks::find(&points, fit.freedom);
         findings.extend(found.map(|found| breaks::finding(&found, question.subject, "reporting")));
@@ -204,11 +216,12 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         fit.as_ref().and_then(|fit| normalise(question, fit, &reporting_data, daily, &mut findings));
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
-    Answer { fit, method, reporting: compared, normalised, findings }
+    Answer { fit, other: None, method, reporting: compared, normalised, findings }
 }
 
 /// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.
-fn unseen(question: &Question<'_>, fit: &Fit, reporting: &Data) -> Vec<Finding> {
+#[must_use]
+pub fn unseen(subject: &str, fit: &Fit, reporting: &Data) -> Vec<Finding> {
     let Some(met) = fit.experience else { return Vec::new() };
     let (heating, cooling) = met.unseen(reporting, reporting.rows());
     let finding = |term: &'static str, balance_c: f64, beyond: f64| {
@@ -217,7 +230,7 @@ fn unseen(question: &Question<'_>, fit: &Fit, reporting: &Data) -> Vec<Finding> 
              met: what the building uses in such weather is not known, and the band is wide for it"
         );
         let rule = "ASHRAE Guideline 14-2014: a model holds within the range of its baseline's conditions";
-        Finding::new("fit.unseen_weather", Severity::Caution, question.subject, says, rule)
+        Finding::new("fit.unseen_weather", Severity::Caution, subject, says, rule)
             .with("term", term)
             .with("balance_c", balance_c)
             .with("degree_days", format!("{beyond:.0}"))

@@ -247,6 +247,46 @@ impl DailyMeans {
     }
 }
 
+impl DailyMeans {
+    /// Every mean with the opposite sign: cooling degree days to a base are heating degree days of these to its
+    /// opposite, with the same bounds.
+    #[must_use]
+    pub fn mirrored(&self) -> Self {
+        let turned = |day: &Option<DayMean>| day.map(|day| DayMean { mean_c: -day.mean_c, ..day });
+        Self { first: self.first, days: self.days.iter().map(turned).collect() }
+    }
+
+    /// The days of some periods, those without a temperature of their own as cold as they may have been: a filled one by
+    /// its doubt, an unknown one as [`DegreeDays::most`] takes it. Days outside the periods have none.
+    #[must_use]
+    pub fn coldest(&self, periods: impl IntoIterator<Item = (NaiveDate, NaiveDate)>) -> Self {
+        let periods: Vec<(NaiveDate, NaiveDate)> = periods.into_iter().collect();
+        let first = periods.iter().map(|p| p.0).min().unwrap_or(self.first);
+        let end = periods.iter().map(|p| p.1).max().unwrap_or(first);
+        // A period of more than 400 years is a mistake that must not cost memory.
+        let mut out = Self::empty(first, end.min(first + Days::new(150_000)));
+        for (from, to) in periods {
+            let mut known = Known::default();
+            self.within(from, to).for_each(|day| known.add(day));
+            let cold_c = known.cold_day_c();
+            let length = usize::try_from((to - from).num_days()).unwrap_or(0).min(150_000);
+            for date in from.iter_days().take(length) {
+                let mean_c = match self.get(date) {
+                    Some(DayMean { mean_c, origin: DayOrigin::Measured }) => Some(mean_c),
+                    Some(DayMean { mean_c, origin: DayOrigin::Adjusted { doubt_k } }) => {
+                        Some(mean_c - doubt_k)
+                    }
+                    Some(DayMean { origin: DayOrigin::Unadjusted, .. }) | None => cold_c,
+                };
+                if let (Some(mean_c), Some(slot)) = (mean_c, out.slot(date)) {
+                    *slot = Some(DayMean { mean_c, origin: DayOrigin::Measured });
+                }
+            }
+        }
+        out
+    }
+}
+
 /// Standard deviations below the mean that an unknown day may have been: colder than 998 of 1000 days, were they
 /// normally distributed.
 const COLD_DAY_DEVIATIONS: f64 = 3.0;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use model::{
-    BilledPeriod, DailyTemperature, DatedAct, Digest, Finding, Instant, MeterAct, MeterId, Month,
+    Adjustment, BilledPeriod, DailyTemperature, DatedAct, Digest, Finding, Instant, MeterAct, MeterId, Month,
     MonthlySeries, Project, Severity, StationId,
 };
 
@@ -22,7 +22,7 @@ use crate::series::DatedFinding;
 pub use course::{CoursePoint, KpiCourse, course};
 
 /// Version of the computing rules; changes whenever the same inputs may give another figure.
-pub const RULES: &str = "3";
+pub const RULES: &str = "4";
 
 /// Share of a period's time that must be measured for it to be used: 0.9, CalTRACK 2.0 §2.2.1.2 and §2.2.3.2.
 pub const COVERAGE_MIN: f64 = 0.9;
@@ -49,6 +49,8 @@ pub struct YearInput<'a> {
     pub catalog: Digest,
     /// Baselines that a person accepted, in any order.
     pub frozen: Vec<laws::Frozen>,
+    /// What people adjusted for non-routine events, in any order.
+    pub adjustments: Vec<Adjustment>,
 }
 
 /// What is known of one meter.
@@ -103,6 +105,7 @@ impl MeterInput {
 }
 
 mod acts;
+mod adjustments;
 mod course;
 mod digest;
 pub mod laws;

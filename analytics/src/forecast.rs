@@ -18,7 +18,7 @@ use crate::baseline::Fitted;
 use crate::degree_days::DailyMeans;
 use crate::evaluate::laws::Laws;
 use crate::kpi;
-use crate::result::{Baseline, KpiResult, MeterYear, ProjectYear};
+use crate::result::{Baseline, KpiResult, LegalDegreeDays, MeterYear, ProjectYear};
 use crate::savings;
 
 mod coming;
@@ -85,7 +85,7 @@ pub struct Forecast {
     pub on: NaiveDate,
     /// Reporting months that are not over.
     pub months_left: u32,
-    /// Past years whose weather was taken.
+    /// Past years whose weather was taken; none where only the legal degree days of the place are known.
     pub weather_years: Vec<i32>,
     /// In the order of the scheme.
     pub kpis: Vec<KpiForecast>,
@@ -116,7 +116,12 @@ struct MeterComing {
 pub fn forecast(input: &ForecastInput<'_>) -> Forecast {
     let ProjectYear { project, year, until, .. } = input.year;
     let months = months_to_come(project, *year, *until);
-    let coming = Coming::new(&project.station, input.history, *until, *year, YEARS_MAX);
+    let past = Coming::new(&project.station, input.history, *until, *year, YEARS_MAX);
+    let legal = input.year.weather.legal.first().filter(|_| past.years().len() < 2);
+    let coming = match legal {
+        Some(legal) => Coming::legal(&project.station, input.history, *until, *year, legal),
+        None => past,
+    };
     let mut meters: BTreeMap<MeterId, MeterComing> = BTreeMap::new();
     for laws in input.laws {
         if let Some(of) = meter(laws, &coming, &months) {
@@ -124,11 +129,15 @@ pub fn forecast(input: &ForecastInput<'_>) -> Forecast {
         }
     }
     let mut findings = Vec::new();
-    let weather_years = coming.years();
+    let scenarios = coming.years();
+    let weather_years = if coming.is_legal() { Vec::new() } else { scenarios.clone() };
     if !months.is_empty() && weather_years.len() < YEARS_WANTED {
-        findings.push(few_years(project, *year, weather_years.len()));
+        findings.push(match legal {
+            Some(legal) => of_the_law(project, *year, legal),
+            None => few_years(project, *year, weather_years.len()),
+        });
     }
-    let context = Context { input, meters: &meters, months: &months, years: &weather_years };
+    let context = Context { input, meters: &meters, months: &months, years: &scenarios };
     let kpis: Vec<KpiForecast> = input.year.kpis.iter().map(|kpi| context.kpi(kpi)).collect();
     findings.extend(kpis.iter().filter_map(|k| at_risk(project, k, *year, months.len())));
     Forecast {
@@ -154,25 +163,25 @@ fn meter(laws: &Laws, coming: &Coming, months: &[Month]) -> Option<MeterComing> 
         return Some(MeterComing::default());
     };
     let (from, to) = (first.first_day(), last.end_day());
+    let by_person: f64 = laws.adjustments.iter().map(|a| a.within(from, to)).sum();
     let baseline = |of: &DailyMeans| match laws.baseline.as_deref() {
-        Some(law) => savings::expected(law, of, from, to).map(|e| e.energy),
-        None => Some(0.0),
+        Some(law) => savings::expected(law, of, from, to).map(|e| e.energy + by_person),
+        None => Some(by_person),
     };
     let mut out = MeterComing::default();
     match Use::of(laws)? {
         Use::Law(law) => {
-            let (mut days, mut degree_days, mut n) = (0.0, 0.0, 0.0);
+            let (mut half_widths, mut n) = (0.0, 0.0);
             for (year, weather) in coming.scenarios() {
                 let Some(used) = savings::expected(law, weather, from, to) else { continue };
                 let Some(before) = baseline(weather) else { continue };
                 out.used.insert(year, used.energy);
                 out.avoided.insert(year, before - used.energy);
-                days += used.days;
-                degree_days += used.degree_days;
+                half_widths += savings::half_width(&used);
                 n += 1.0;
             }
             if 0.0 < n {
-                out.half_width = savings::half_width(law, days / n, degree_days / n);
+                out.half_width = half_widths / n;
             }
         }
         Use::Share { share, half_width_per_energy } => {
@@ -352,6 +361,20 @@ fn outlook(kpi: &KpiResult, end: &YearEnd) -> Outlook {
         (false, false, false) => Outlook::OutOfReach,
         (_, false, _) => Outlook::AtRisk,
     }
+}
+
+fn of_the_law(project: &Project, year: i32, legal: &LegalDegreeDays) -> Finding {
+    let place = &legal.place;
+    let says = format!(
+        "the station has no past years: the months to come follow the {} legal degree days of {}, two kelvin colder to \
+         two warmer, and the band is wide for it; import temperatures of past years",
+        place.degree_days, place.name
+    );
+    let rule = "DPR 412/1993, annex A: legal degree days of a municipality, where no weather was measured";
+    let about = format!("project:{} {year}", project.id);
+    Finding::new("forecast.legal_weather", Severity::Caution, about, says, rule)
+        .with("place", &place.name)
+        .with("degree_days", place.degree_days)
 }
 
 fn few_years(project: &Project, year: i32, years: usize) -> Finding {

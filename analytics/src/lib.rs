@@ -8,6 +8,7 @@ pub mod analysis;
 pub mod balance;
 pub mod baseline;
 pub mod bills;
+pub mod calendar;
 pub mod certificate;
 mod checkpoint;
 pub mod commissioning;

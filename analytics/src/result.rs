@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use model::{
-    BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, MeterId, Month, Project, Provenance,
-    TemperatureSource,
+    Adjustment, BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, MeterId, Month, Project,
+    Provenance, TemperatureSource,
 };
 
 use crate::balance::BalanceYear;
 use crate::counter::Decision;
 use crate::degree_days::fill::Filling;
 use crate::factors::{FactorSet, FactorUse};
-use crate::places::Place;
+use crate::places::{Place, ZoneRules};
 use crate::scheme::{KpiDefinition, Scheme};
 
 /// Everything computed for a project and a calendar year.
@@ -80,6 +80,8 @@ pub struct WeatherPeriod {
 #[derive(Debug, Clone, PartialEq)]
 pub struct LegalDegreeDays {
     pub place: Place,
+    /// What the law says of its zone.
+    pub rules: ZoneRules,
     /// K·d of the days of the season within the baseline period, and within the year up to `until`; missing days at the
     /// mean of the others. `None` where less than 90 % of the days are known.
     pub baseline: Option<f64>,
@@ -110,12 +112,14 @@ pub struct MeterYear {
 }
 
 /// What happened to a meter's totals in the months that count, and what people decided about it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct MeterRecord {
     /// Ascending.
     pub decisions: Vec<Decision>,
     /// In order of the instants they are about.
     pub acts: Vec<MeterAct>,
+    /// That touch the year, by number.
+    pub adjustments: Vec<Adjustment>,
     /// Of the months of the year in which readings were to come, ascending.
     pub readings: Vec<MonthReadings>,
 }
@@ -151,15 +155,20 @@ pub struct MeterMonth {
     /// 0 to 1.
     pub coverage_ratio: f64,
     pub estimated_ratio: f64,
-    /// Kelvin days at the model's base temperature; `None` when temperatures are missing or there is no model.
+    /// Kelvin days at the model's base temperature; `None` when temperatures are missing or there is no model that
+    /// heats.
     pub heating_degree_days: Option<f64>,
+    /// Kelvin days above the model's cooling base; `None` likewise.
+    pub cooling_degree_days: Option<f64>,
     /// Days of the month with a temperature, measured or filled, 0 to 31.
     pub temperature_days: u32,
     /// Those of them that were filled from another station.
     pub filled_days: u32,
     /// Those of the filled ones that stand at the other station's temperature as it is.
     pub unadjusted_days: u32,
-    /// The baseline model under this month's weather. `None` outside the reporting period or without model or weather.
+    /// What people's adjustments add to the adjusted baseline; 0 without any.
+    pub adjustment: f64,
+    /// The baseline model under this month's weather, with people's adjustments. `None` outside the reporting period or without model or weather.
     pub adjusted_baseline: Option<f64>,
     /// Adjusted baseline minus measured; `None` when either is missing or coverage is under the threshold.
     pub avoided: Option<f64>,
@@ -178,26 +187,44 @@ pub enum Baseline {
     Unknown,
 }
 
-/// A fitted variable-base heating degree-day model, in display units per day.
+/// What is shown of a fitted baseline: the coefficients of its law, in display units per day and K·d. Of an average over
+/// laws those of the likeliest shape; the figures are predicted by the whole average.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BaselineModel {
+    /// Stable name of the method, as on the command line.
+    pub method: &'static str,
     pub base_per_day: f64,
     /// Zero when the load does not respond to the cold.
     pub heating_per_degree_day: f64,
-    /// Base temperature in °C; `None` when heating is zero.
+    /// Base temperature in °C; `None` without heating.
     pub heating_base_c: Option<f64>,
+    /// Zero when the load does not respond to the heat.
+    pub cooling_per_degree_day: f64,
+    /// Base temperature in °C; `None` without cooling.
+    pub cooling_base_c: Option<f64>,
     pub quality: FitQuality,
-    /// The periods it was fitted on: (first day, day after the last, energy per day, mean degree days per day).
+    /// The periods it was fitted on.
     pub points: Vec<BaselinePoint>,
+}
+
+impl BaselineModel {
+    /// Whether the load responds to the weather at all.
+    #[must_use]
+    pub const fn follows_weather(&self) -> bool {
+        self.heating_base_c.is_some() || self.cooling_base_c.is_some()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct BaselinePoint {
     pub from: NaiveDate,
+    /// First day after the period.
     pub to: NaiveDate,
     pub energy_per_day: f64,
-    /// At the chosen base; 0 for a model without heating.
+    /// At the heating base; 0 for a model without heating.
     pub degree_days_per_day: f64,
+    /// At the cooling base; 0 for a model without cooling.
+    pub cooling_degree_days_per_day: f64,
 }
 
 /// How well the model follows the baseline period.
@@ -222,7 +249,10 @@ pub struct MeterTotals {
     /// Reporting months that the year has so far.
     pub reporting_months: u32,
     pub compared_measured: f64,
+    /// With people's adjustments.
     pub adjusted_baseline: f64,
+    /// What these add to it and to `avoided`.
+    pub adjustment: f64,
     pub avoided: f64,
     /// 90 % bounds of `avoided`: model uncertainty and unmeasured energy.
     pub avoided_low: f64,

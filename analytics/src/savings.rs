@@ -17,51 +17,44 @@
 //! every year that the station has, each by itself, and the mean of what the law gives under them; `legal` multiplies
 //! the part that follows the weather by legal over mean degree days to 20 °C of the zone's heating season.
 
-use std::sync::Arc;
-
 use chrono::NaiveDate;
 use model::{MeterId, ReferenceYear};
 
 use crate::baseline::Fitted;
+use crate::baseline::data::Data;
+use crate::baseline::fit::{Part, Prediction};
+use crate::baseline::fitted::weather_of;
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::evaluate::COVERAGE_MIN;
 use crate::evaluate::laws::Laws;
-use crate::normalise::adjust;
+use crate::normalise::is_known;
 use crate::places::{Place, ZoneRules};
+use crate::result::BaselinePoint;
 
 /// Fewest years of a station that make a typical year.
 pub const REFERENCE_YEARS_MIN: usize = 5;
 /// Most years looked at, the latest: a climate that changes makes older ones less typical.
 pub const REFERENCE_YEARS_MAX: usize = 15;
 
-/// A law's energy under some weather. The one place that knows how a fitted baseline predicts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Expected {
-    /// In display units.
-    pub energy: f64,
-    /// The part that follows the weather.
-    pub weather: f64,
-    pub days: f64,
-    pub degree_days: f64,
-}
+/// Of every band, two-sided.
+const CONFIDENCE: f64 = 0.9;
 
 /// What a law gives over `[from, to)`; `None` with temperatures for less than 90 % of the days.
 #[must_use]
-pub fn expected(law: &Fitted, temperatures: &DailyMeans, from: NaiveDate, to: NaiveDate) -> Option<Expected> {
-    let adjusted = adjust(law, temperatures, from, to)?;
-    let weather = law.model.heating_per_degree_day * adjusted.degree_days;
-    Some(Expected {
-        energy: adjusted.energy,
-        weather,
-        days: adjusted.days,
-        degree_days: adjusted.degree_days,
-    })
+pub fn expected(
+    law: &Fitted,
+    temperatures: &DailyMeans,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Option<Prediction> {
+    let enough = !law.model.follows_weather() || is_known(temperatures, from, to);
+    enough.then(|| law.predict(temperatures, [(from, to)]))
 }
 
-/// Half the 90 % band of what will be measured over so many days and degree days.
+/// Half the 90 % band of what will be measured.
 #[must_use]
-pub fn half_width(law: &Fitted, days: f64, degree_days: f64) -> f64 {
-    law.spread.half_width(days, degree_days)
+pub fn half_width(of: &Prediction) -> f64 {
+    of.half_width(CONFIDENCE)
 }
 
 /// The weather of a reference year, with what it is made of.
@@ -72,7 +65,7 @@ pub struct Reference {
     pub years: Vec<i32>,
     /// Of the legal kind: municipality, its legal degree days, the mean of the years by the same definition.
     pub legal: Option<(Place, f64)>,
-    /// What the part that follows the weather is multiplied by.
+    /// What heating degree days are multiplied by; the law has none of cooling.
     pub scale: f64,
 }
 
@@ -106,25 +99,21 @@ impl Reference {
         (0.0 < mean).then(|| Self { kind, years, legal: Some((place.clone(), mean)), scale })
     }
 
-    /// A law under this year: energy, and what its band needs.
+    /// A law under this year, with its band.
     #[must_use]
-    pub fn under(&self, law: &Fitted, history: &DailyMeans) -> Option<Expected> {
-        let mut sum = Expected { energy: 0.0, weather: 0.0, days: 0.0, degree_days: 0.0 };
+    pub fn under(&self, law: &Fitted, history: &DailyMeans) -> Option<Prediction> {
+        let mut years = Vec::with_capacity(self.years.len());
         for year in &self.years {
             let (from, to) = bounds(*year)?;
-            let of = expected(law, history, from, to)?;
-            sum.energy += of.energy - of.weather + of.weather * self.scale;
-            sum.weather += of.weather * self.scale;
-            sum.days += of.days;
-            sum.degree_days += of.degree_days * self.scale;
+            if law.model.follows_weather() && !is_known(history, from, to) {
+                return None;
+            }
+            years.push(weather_of(history, [(from, to)]));
         }
-        let n = self.years.len() as f64;
-        Some(Expected {
-            energy: sum.energy / n,
-            weather: sum.weather / n,
-            days: sum.days / n,
-            degree_days: sum.degree_days / n,
-        })
+        let share = 1.0 / self.years.len() as f64;
+        let part = |data| Part { data, rows: Data::rows(data), share, heating_scale: self.scale };
+        let parts: Vec<Part<'_>> = years.iter().map(part).collect();
+        Some(law.law.predict_parts(&parts))
     }
 }
 
@@ -178,17 +167,15 @@ fn modelled(meter: &MeterId, baseline: f64, reporting: f64, half_width: f64) -> 
 /// baseline is zero. The bands of both laws add in quadrature.
 #[must_use]
 pub fn normalised(laws: &Laws, reference: &Reference, history: &DailyMeans) -> Option<Modelled> {
-    let band = |law: &Fitted, of: &Expected| half_width(law, of.days, of.degree_days);
-    let after_law = laws.reporting.as_deref()?;
-    let after = reference.under(after_law, history)?;
+    let after = reference.under(laws.reporting.as_deref()?, history)?;
     let (before, before_band) = match laws.baseline.as_deref() {
         Some(law) => {
             let of = reference.under(law, history)?;
-            (of.energy, band(law, &of))
+            (of.energy, half_width(&of))
         }
         None => (0.0, 0.0),
     };
-    Some(modelled(&laws.meter, before, after.energy, before_band.hypot(band(after_law, &after))))
+    Some(modelled(&laws.meter, before, after.energy, before_band.hypot(half_width(&after))))
 }
 
 /// The backcast saving: what the baseline period was measured to use, less the reporting law under its weather. `None`
@@ -196,15 +183,14 @@ pub fn normalised(laws: &Laws, reference: &Reference, history: &DailyMeans) -> O
 #[must_use]
 pub fn backcast(laws: &Laws, temperatures: &DailyMeans) -> Option<Modelled> {
     let (before, after) = (laws.baseline.as_deref()?, laws.reporting.as_deref()?);
-    let (mut measured, mut energy, mut days, mut degree_days) = (0.0, 0.0, 0.0, 0.0);
-    for point in &before.model.points {
-        let of = expected(after, temperatures, point.from, point.to)?;
-        measured += point.energy_per_day * (point.to - point.from).num_days() as f64;
-        energy += of.energy;
-        days += of.days;
-        degree_days += of.degree_days;
+    let spans = || before.model.points.iter().map(|p| (p.from, p.to));
+    if after.model.follows_weather() && !spans().all(|(from, to)| is_known(temperatures, from, to)) {
+        return None;
     }
-    Some(modelled(&laws.meter, measured, energy, half_width(after, days, degree_days)))
+    let days = |p: &BaselinePoint| (p.to - p.from).num_days() as f64;
+    let measured = before.model.points.iter().map(|p| p.energy_per_day * days(p)).sum();
+    let of = after.predict(temperatures, spans());
+    Some(modelled(&laws.meter, measured, of.energy, half_width(&of)))
 }
 
 /// Avoided energy over several years of one meter.
@@ -220,7 +206,7 @@ pub struct Cumulated {
     pub high: f64,
 }
 
-/// All months since completion together: one law, so its error is counted once over the sum of days and degree days.
+/// All months since completion together: one law, so its error is counted once over all of them.
 #[must_use]
 pub fn cumulated(laws: &Laws) -> Cumulated {
     let mut sum = Cumulated {
@@ -232,19 +218,16 @@ pub fn cumulated(laws: &Laws) -> Cumulated {
         low: 0.0,
         high: 0.0,
     };
-    let (mut days, mut degree_days) = (0.0, 0.0);
     for month in &laws.months {
         sum.months += 1;
         sum.adjusted_baseline += month.adjusted.energy;
         sum.measured += month.measured;
         sum.low += month.adjusted.energy - month.adjusted.weather_less - month.most;
         sum.high += month.adjusted.energy + month.adjusted.weather_more - month.measured;
-        days += month.adjusted.days;
-        degree_days += month.adjusted.degree_days;
     }
     sum.avoided = sum.adjusted_baseline - sum.measured;
-    let band = laws.baseline.as_ref().filter(|_| 0.0 < days);
-    let band = band.map_or(0.0, |law: &Arc<Fitted>| half_width(law, days, degree_days));
+    let band = laws.baseline.as_deref().filter(|_| !laws.weather.is_empty());
+    let band = band.map_or(0.0, |law| half_width(&law.law.predict(&laws.weather)));
     sum.low -= band;
     sum.high += band;
     sum

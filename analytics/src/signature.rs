@@ -30,7 +30,9 @@ pub fn signatures(input: &YearInput<'_>, year: &ProjectYear) -> Vec<Signature> {
     let means = temperatures(input);
     let of = |meter: &crate::result::MeterYear| {
         let Baseline::Fitted(model) = &meter.baseline else { return None };
-        model.heating_base_c?;
+        if !model.follows_weather() {
+            return None;
+        }
         let before: Vec<(f64, f64)> = model
             .points
             .iter()
@@ -55,7 +57,7 @@ fn mean(means: &DailyMeans, from: NaiveDate, to: NaiveDate) -> Option<f64> {
     (0.0 < count && COVERAGE_MIN * days <= count).then(|| known.iter().sum::<f64>() / count)
 }
 
-/// The model from the lowest to the highest of `temperatures`, bent at its balance point.
+/// The model from the lowest to the highest of `temperatures`, bent at its balance points.
 fn line(model: &BaselineModel, temperatures: impl Iterator<Item = f64> + Clone) -> Vec<(f64, f64)> {
     let (low, high) = temperatures.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), t| (l.min(t), h.max(t)));
     if high <= low {
@@ -63,8 +65,47 @@ fn line(model: &BaselineModel, temperatures: impl Iterator<Item = f64> + Clone) 
     }
     let day = |t: f64| {
         let cold = model.heating_base_c.map_or(0.0, |base| (base - t).max(0.0));
-        (t, model.base_per_day + model.heating_per_degree_day * cold)
+        let warm = model.cooling_base_c.map_or(0.0, |base| (t - base).max(0.0));
+        let weather = model.heating_per_degree_day * cold + model.cooling_per_degree_day * warm;
+        (t, model.base_per_day + weather)
     };
-    let bend = model.heating_base_c.filter(|base| low < *base && *base < high);
-    [Some(low), bend, Some(high)].into_iter().flatten().map(day).collect()
+    let bends = [model.heating_base_c, model.cooling_base_c];
+    let mut at: Vec<f64> = bends.into_iter().flatten().filter(|base| low < *base && *base < high).collect();
+    at.extend([low, high]);
+    at.sort_by(f64::total_cmp);
+    at.dedup();
+    at.into_iter().map(day).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::FitQuality;
+
+    #[test]
+    fn the_line_bends_at_both_balance_points_and_rises_on_either_side() {
+        let quality = FitQuality {
+            n: 12,
+            r2: 1.0,
+            r2_adjusted: 1.0,
+            cvrmse_ratio: 0.0,
+            nmbe_ratio: 0.0,
+            baseline_days: 365,
+        };
+        let mut model = BaselineModel {
+            method: "averaged",
+            base_per_day: 20.0,
+            heating_per_degree_day: 2.0,
+            heating_base_c: Some(15.0),
+            cooling_per_degree_day: 3.0,
+            cooling_base_c: Some(22.0),
+            quality,
+            points: Vec::new(),
+        };
+        let of = |model: &BaselineModel| line(model, [5.0, 18.0, 26.0].into_iter());
+        assert_eq!(of(&model), [(5.0, 40.0), (15.0, 20.0), (22.0, 20.0), (26.0, 32.0)]);
+        (model.cooling_base_c, model.cooling_per_degree_day) = (None, 0.0);
+        assert_eq!(of(&model), [(5.0, 40.0), (15.0, 20.0), (26.0, 20.0)]);
+        assert!(line(&model, [5.0].into_iter()).is_empty());
+    }
 }

@@ -80,6 +80,10 @@ fn over_planted_worlds_the_band_holds_nine_truths_in_ten_and_the_error_is_below_
     assert!(own.error(0.95) < aicc.error(0.95), "{} {}", own.error(0.95), aicc.error(0.95));
     assert!(own.root_mean_square() < others.root_mean_square());
     assert!(own.half_width(0.5) < 0.04, "{}", own.half_width(0.5));
+    for (name, tally) in &by_stratum {
+        let (held, count) = (100.0 * tally.coverage(), tally.count());
+        println!("{name}: {held:.1} % of {count}, median error {:.2} %", 100.0 * tally.error(0.5));
+    }
     // No kind of building is left to a band that is much too narrow; small strata tell nothing.
     for (name, tally) in by_stratum.iter().filter(|(_, tally)| 60 <= tally.count()) {
         assert!(0.79 < tally.coverage(), "{name}: {} of {}", tally.coverage(), tally.count());

@@ -9,6 +9,7 @@ use analytics::evaluate::laws::laws;
 use analytics::evaluate::{MeterInput, YearInput, evaluate};
 use analytics::factors::{CarrierFactors, FactorSet};
 use analytics::forecast::{Forecast, ForecastInput, Outlook, forecast};
+use analytics::places::{ClimaticZone, HeatingSeason, MonthDay, Place, ZoneRules};
 use analytics::scheme::{KpiDefinition, KpiMeasure, KpiUnit, Scheme, SchemeRules, Target};
 use chrono::{Datelike, NaiveDate};
 use model::{
@@ -233,6 +234,9 @@ struct World {
     temperatures: Vec<DailyTemperature>,
     months: MonthlySeries,
     target: f64,
+    places: Vec<(Place, ZoneRules)>,
+    /// First year of the temperatures that the forecast has.
+    history_from: i32,
 }
 
 impl World {
@@ -256,14 +260,17 @@ impl World {
             }],
             temperatures: &recent,
             neighbour: None,
-            places: Vec::new(),
+            places: self.places.clone(),
             catalog: Digest([0; 32]),
             frozen: Vec::new(),
+            adjustments: Vec::new(),
         };
         let year = evaluate(&input);
         let laws = laws(&input);
         let achieved = year.kpis[0].achieved;
-        (forecast(&ForecastInput { year: &year, laws: &laws, history: &known }), achieved)
+        let history: Vec<DailyTemperature> =
+            known.iter().filter(|t| self.history_from <= t.date.year()).cloned().collect();
+        (forecast(&ForecastInput { year: &year, laws: &laws, history: &history }), achieved)
     }
 
     fn year_end(&self) -> f64 {
@@ -292,7 +299,8 @@ fn worlds(count: u64, weather: impl Fn(&mut Random) -> Vec<DailyTemperature>) ->
         .map(|seed| {
             let mut random = Random::new(seed + 1);
             let temperatures = weather(&mut random);
-            World { months: months(&mut random, &temperatures), temperatures, target: 1.0 }
+            let months = months(&mut random, &temperatures);
+            World { months, temperatures, target: 1.0, places: Vec::new(), history_from: FIRST }
         })
         .collect()
 }
@@ -333,8 +341,13 @@ fn bands_hold_the_year_end_of_real_weather() {
 #[test]
 fn few_years_make_a_wide_band_and_a_finding() {
     let long = &worlds(1, |random| synthetic(random, FIRST))[0];
-    let mut short =
-        World { months: long.months.clone(), temperatures: long.temperatures.clone(), target: 1.0 };
+    let mut short = World {
+        months: long.months.clone(),
+        temperatures: long.temperatures.clone(),
+        target: 1.0,
+        places: Vec::new(),
+        history_from: FIRST,
+    };
     short.temperatures.retain(|t| 2016 <= t.date.year());
     let on = day(YEAR, 2, 1);
     let (wide, narrow) = (short.on(on).0, long.on(on).0);
@@ -343,6 +356,42 @@ fn few_years_make_a_wide_band_and_a_finding() {
     assert_eq!(wide.weather_years.len(), 3);
     assert!(wide.findings.iter().any(|f| f.code == "forecast.few_years"));
     assert!(!narrow.findings.iter().any(|f| f.code == "forecast.few_years"));
+}
+
+#[test]
+fn without_past_years_the_legal_degree_days_of_the_place_make_a_wide_band() {
+    let on = day(YEAR, 2, 1);
+    let season = HeatingSeason {
+        from: MonthDay { month: 10, day: 15 },
+        to: MonthDay { month: 4, day: 15 },
+        hours_per_day: 14,
+    };
+    let rules =
+        ZoneRules { zone: ClimaticZone::E, above: Some(2100), up_to: Some(3000), season: Some(season) };
+    let (mut held, mut all) = (0, 0);
+    for mut world in worlds(20, |random| synthetic(random, FIRST)) {
+        let end = world.year_end();
+        let long = world.on(on).0;
+        world.history_from = YEAR;
+        let alone = world.on(on).0;
+        assert_eq!(alone.kpis[0].expected, None, "nobody knows the weather to come");
+        assert_eq!(alone.kpis[0].because, ["forecast.no_history"]);
+        // What the law says of the place: the degree days that its years have on the mean.
+        let counted = world.temperatures.iter().filter(|t| rules.counts(t.date));
+        let sum: f64 = counted.map(|t| (20.0 - t.mean_c).max(0.0)).sum();
+        let degree_days = (sum / f64::from(YEAR - FIRST + 1)).round() as u32;
+        let (istat, name) = ("001272".to_owned(), "Torino".to_owned());
+        world.places = vec![(Place { istat, name, zone: ClimaticZone::E, degree_days }, rules)];
+        let forecast = world.on(on).0;
+        assert_eq!(forecast.weather_years, [] as [i32; 0]);
+        assert!(forecast.findings.iter().any(|f| f.code == "forecast.legal_weather"));
+        let width = |f: &Forecast| f.kpis[0].high.unwrap() - f.kpis[0].low.unwrap();
+        assert!(width(&long) < width(&forecast));
+        let kpi = &forecast.kpis[0];
+        all += 1;
+        held += i32::from(kpi.low.unwrap() <= end && end <= kpi.high.unwrap());
+    }
+    assert!(18 <= held, "{held} of {all}");
 }
 
 #[test]

@@ -18,8 +18,8 @@ pub use error::ConfigError;
 pub use project::{ProjectProblem, load_project, parse_project};
 pub use reader::Problem;
 pub use settings::{
-    DEFAULT_SETTINGS, EngineKind, EngineSettings, GrantsSettings, InstallationSettings, LinkSettings,
-    MailSecurity, MailSettings, MeterSettings, ReportSettings, SendingSettings, ServiceMeans,
-    ServiceSettings, Settings, StoreSettings, ThinSettings, TokenPlace, WeatherSettings, WeatherSource,
-    WebSettings, load, parse_settings,
+    AlarmSettings, DEFAULT_SETTINGS, EngineKind, EngineSettings, GrantsSettings, InstallationSettings,
+    KIOSKS_MAX, KioskSettings, LinkSettings, MailSecurity, MailSettings, MeterSettings, ReportSettings,
+    SendingSettings, ServiceMeans, ServiceSettings, Settings, StoreSettings, ThinSettings, TokenPlace,
+    WeatherSettings, WeatherSource, WebSettings, load, parse_settings,
 };

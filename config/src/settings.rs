@@ -19,10 +19,12 @@ mod alarms;
 mod engines;
 mod sending;
 mod weather;
+mod web;
 
 pub use alarms::{AlarmSettings, KIOSKS_MAX, KioskSettings};
 pub use engines::{ENGINES_MAX, EngineKind, EngineSettings, TokenPlace};
 pub use sending::{GrantsSettings, MailSecurity, MailSettings, SendingSettings};
+pub use web::{AccessSettings, ProviderSettings, TlsSettings, WebSettings};
 pub use weather::{ServiceMeans, ServiceSettings, WEATHER_MAX, WeatherSettings, WeatherSource};
 
 /// The commented default settings, for people to start from.
@@ -47,6 +49,7 @@ pub struct Settings {
     pub file: PathBuf,
     pub installation: InstallationSettings,
     pub web: WebSettings,
+    pub access: AccessSettings,
     pub reports: ReportSettings,
     pub store: StoreSettings,
     /// In order of the file.
@@ -74,11 +77,6 @@ pub struct InstallationSettings {
     pub data_dir: PathBuf,
     /// A folder of catalogue files that are added to the embedded ones, or stand in their place.
     pub catalog_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebSettings {
-    pub listen: SocketAddr,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -249,10 +247,7 @@ fn parse_with(
 fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settings> {
     let base = path.parent().unwrap_or(Path::new(""));
     let installation = root.table("installation").and_then(|t| read_installation(&t, base));
-    let web = match root.table_optional("web") {
-        Some(table) => read_web(&table),
-        None => Some(WebSettings { listen: DEFAULT_LISTEN }),
-    };
+    let web = web::read(source, root, base, DEFAULT_LISTEN);
     let (reports_dir, template_dir) = root.table_optional("reports").map_or((None, None), |table| {
         let folders = (table.text_optional("dir", FOLDER), table.text_optional("template_dir", FOLDER));
         table.finish();
@@ -289,6 +284,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
     check_links(source, &links, &meters);
     weather::check(source, &weather, &meters.iter().map(|m| &m.meter).collect::<Vec<_>>());
     let installation = installation?;
+    let (web, access) = web?;
     let reports = ReportSettings {
         dir: match reports_dir {
             Some(dir) => base.join(dir),
@@ -299,7 +295,8 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, path: &Path) -> Option<Settin
     Some(Settings {
         file: path.to_owned(),
         installation,
-        web: web?,
+        web,
+        access,
         reports,
         store: StoreSettings {
             queue_readings: usize::try_from(store?.0).ok()?,
@@ -360,13 +357,6 @@ fn read_installation(table: &Table<'_, '_>, base: &Path) -> Option<InstallationS
         data_dir: base.join(data_dir.unwrap_or_else(|| "data".to_owned())),
         catalog_dir: catalog_dir.map(|dir| base.join(dir)),
     })
-}
-
-fn read_web(table: &Table<'_, '_>) -> Option<WebSettings> {
-    let expected = "an address and port such as \"127.0.0.1:8480\"";
-    let listen = table.parsed_or("listen", expected, DEFAULT_LISTEN, |t| t.parse().ok());
-    table.finish();
-    Some(WebSettings { listen: listen? })
 }
 
 fn read_link(table: &Table<'_, '_>) -> Option<(LinkSettings, At)> {
@@ -472,14 +462,14 @@ fn findings(settings: &Settings, retired: &[RetiredUse]) -> Vec<Finding> {
         );
     }
     let listen = settings.web.listen;
-    if !listen.ip().is_loopback() {
+    if !listen.ip().is_loopback() && settings.web.tls.is_none() && settings.web.trusted_proxies.is_empty() {
         findings.push(
             Finding::new(
                 "web.open",
                 Severity::Caution,
                 "settings:web.listen",
-                format!("pages are served on {listen} to everyone who can reach this machine, without login"),
-                "pages listen on loopback unless a person decides otherwise",
+                format!("pages are served on {listen} to everyone who can reach this machine, without TLS"),
+                "passwords and sessions cross a network under TLS, here or in a proxy in front",
             )
             .with("listen", listen),
         );

@@ -78,6 +78,20 @@ fn the_default_file_names_every_key() {
         "token_file",
         "token_env",
         "installation",
+        "silent_after_periods",
+        "silent_after_minutes",
+        "frozen_after_hours",
+        "implausible_readings",
+        "base_load_percent",
+        "above_model_days",
+        "above_model_percent",
+        "self_consumption_percent",
+        "mail_to",
+        "webhook",
+        "webhook_token_file",
+        "webhook_ca_file",
+        "project",
+        "building",
     ] {
         let named = DEFAULT_SETTINGS.lines().any(|l| {
             l.trim_start_matches(['#', ':', ' ']).strip_prefix(key).is_some_and(|r| r.starts_with(" = "))
@@ -115,6 +129,22 @@ fn the_examples_of_the_default_file_are_settings() {
     assert_eq!(airport.source, WeatherSource::Files { definition: model::MeanDefinition::MaxMin });
     let engines: Vec<(&str, bool)> = settings.engines.iter().map(|e| (e.id.as_str(), e.delivers)).collect();
     assert_eq!(engines, [("central", true), ("cluster", true), ("influx", true), ("region", false)]);
+    // What the file calls defaults of alarms are the defaults.
+    let usual = AlarmSettings::default();
+    let stated = &settings.alarms;
+    assert_eq!((stated.mail_to.len(), stated.self_consumption_percent), (1, Some(60)));
+    assert_eq!(
+        AlarmSettings {
+            self_consumption_percent: None,
+            mail_to: Vec::new(),
+            webhook: None,
+            webhook_token_file: None,
+            webhook_ca_file: None,
+            ..stated.clone()
+        },
+        usual
+    );
+    assert_eq!(settings.kiosks[0].building.as_str(), "school-main");
     let unknown = settings.unknown_models(&["eastron-sdm120"]);
     assert!(unknown[0].to_string().ends_with("did you mean `eastron-sdm120`?"), "{unknown:?}");
 }
@@ -334,4 +364,21 @@ fn a_mail_server_is_protected_and_whole() {
         let said = problems(&good.replacen(from, to, 1)).join("\n");
         assert!(said.contains(says), "{says}: {said}");
     }
+}
+
+#[test]
+fn alarms_have_limits_and_addresses_that_can_be_used() {
+    let (settings, _) = parse(&format!("{MINIMAL}[alarms]\nabove_model_days = 5\n")).unwrap();
+    assert_eq!(settings.alarms, AlarmSettings { above_model_days: 5, ..AlarmSettings::default() });
+    for (line, says) in [
+        ("above_model_days = 8", "from 1 to 7"),
+        ("mail_to = [\"nobody\"]", "is no mail address"),
+        ("webhook = \"ftp://host\"", "an http or https address"),
+        ("self_consumption_percent = 0", "from 1 to 100"),
+        ("silent = 3", "silent"),
+    ] {
+        let all = problems(&format!("{MINIMAL}[alarms]\n{line}\n"));
+        assert!(all.iter().any(|p| p.contains(says)), "{line}: {all:?}");
+    }
+    assert!(!problems(&format!("{MINIMAL}[[kiosk]]\nproject = \"p\"\n")).is_empty());
 }

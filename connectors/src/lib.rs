@@ -6,6 +6,7 @@
 pub mod day;
 pub mod error;
 pub mod files;
+pub mod identity;
 pub mod inbox;
 pub mod keys;
 pub mod link;

@@ -2,7 +2,12 @@
 //!
 //! Must never: drop an accepted baseline that it cannot read; figures without it would be other figures.
 
-use analytics::baseline::{Fitted, Shape, Spread, WeatherDoubt};
+use analytics::analysis::Method;
+use analytics::baseline::fit::{
+    Closure, Experience, Fit, Kind, Leverage, Member, Model, Quality, Regressor, Scatter,
+};
+use analytics::baseline::{Fitted, WeatherDoubt};
+use analytics::evaluate::RULES;
 use analytics::evaluate::laws::{Frozen, Laws};
 use analytics::result::{BaselineModel, BaselinePoint, FitQuality};
 use anyhow::{Context, anyhow};
@@ -10,10 +15,18 @@ use model::{Digest, Instant, MeterId, ProjectId};
 use serde::{Deserialize, Serialize};
 use store::{RecordChange, Store};
 
+mod former;
+
 /// The kind under which accepted baselines are kept in the store.
 const BASELINE_RECORD: &str = "baseline";
-/// The form of the body. A later form is read beside this one, never instead of it.
-const FORM: u32 = 1;
+/// The form of the body. Former ones are read beside this one, never instead of it.
+const FORM: u32 = 2;
+
+/// What every form of the body has.
+#[derive(Debug, Deserialize)]
+struct Form {
+    form: u32,
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +35,8 @@ struct Body {
     author: String,
     reason: String,
     accepted_ms: i64,
+    /// Computing rules of the digests of the inputs.
+    rules: String,
     meters: Vec<Meter>,
 }
 
@@ -32,28 +47,76 @@ struct Meter {
     /// Of what it was fitted on, hexadecimal.
     inputs: String,
     law: Law,
-    n: usize,
-    r2: f64,
-    r2_adjusted: f64,
-    cvrmse_ratio: f64,
-    nmbe_ratio: f64,
-    baseline_days: u32,
-    variance_per_day: f64,
-    days: f64,
-    degree_days_mean: f64,
-    degree_days_squares: f64,
-    t_90: f64,
+    /// Of days of the baseline without a temperature: as cold, and as warm, as they may have been.
     coldest: Option<Law>,
-    mildest: Option<Law>,
+    warmest: Option<Law>,
+    baseline_days: u32,
     points: Vec<Point>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+/// A fit with everything that a prediction and its band depend on. What is no number is absent.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Law {
-    base_per_day: f64,
-    heating_per_degree_day: f64,
-    heating_base_c: Option<f64>,
+    method: String,
+    freedom: f64,
+    shown: Coefficients,
+    n: usize,
+    parameters: f64,
+    r2: Option<f64>,
+    r2_adjusted: Option<f64>,
+    cvrmse_ratio: Option<f64>,
+    nmbe_ratio: Option<f64>,
+    autocorrelation: Option<f64>,
+    experience: Option<Met>,
+    members: Vec<One>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Coefficients {
+    kind: String,
+    period_mean: bool,
+    base: f64,
+    heating: f64,
+    heating_c: Option<f64>,
+    cooling: f64,
+    cooling_c: Option<f64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct One {
+    weight: f64,
+    law: Coefficients,
+    /// Absent where nothing is known of the scatter.
+    variance: Option<f64>,
+    inflation: f64,
+    leverage: [[f64; 3]; 3],
+    /// Mean use per day where the scatter grows with the use.
+    with_use: Option<f64>,
+    /// Weeks of every year in which the building is closed.
+    closed: Option<Closed>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Closed {
+    from: u32,
+    days: u32,
+    left: f64,
+    seen: f64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Met {
+    heating_c: f64,
+    heating: f64,
+    cooling_c: Option<f64>,
+    cooling: f64,
+    slope: f64,
+    likely: f64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -63,6 +126,7 @@ struct Point {
     to: String,
     energy_per_day: f64,
     degree_days_per_day: f64,
+    cooling_degree_days_per_day: f64,
 }
 
 /// The baselines of a project that a person accepted; none where nobody did.
@@ -91,106 +155,207 @@ pub(crate) fn accept(store: &Store, of: &Accepted<'_>, at: Instant) -> anyhow::R
         author: of.author.to_owned(),
         reason: of.reason.to_owned(),
         accepted_ms: at.millis(),
+        rules: RULES.to_owned(),
         meters,
     };
     let text = serde_json::to_string(&body).context("the baseline cannot be written")?;
     Ok(store.put_record(BASELINE_RECORD, of.project.as_str(), &text, of.author, at)?)
 }
 
+fn finite(value: f64) -> Option<f64> {
+    Some(value).filter(|v| v.is_finite())
+}
+
 fn written(laws: &Laws) -> Option<Meter> {
     let fitted = laws.baseline.as_deref()?;
-    let (model, spread, quality) = (&fitted.model, &fitted.spread, &fitted.model.quality);
-    let law = |shape: Shape| Law {
-        base_per_day: shape.base_per_day,
-        heating_per_degree_day: shape.heating_per_degree_day,
-        heating_base_c: shape.heating_base_c,
-    };
     let point = |p: &BaselinePoint| Point {
         from: p.from.to_string(),
         to: p.to.to_string(),
         energy_per_day: p.energy_per_day,
         degree_days_per_day: p.degree_days_per_day,
+        cooling_degree_days_per_day: p.cooling_degree_days_per_day,
     };
     Some(Meter {
         meter: laws.meter.to_string(),
         inputs: laws.inputs.hex(),
-        law: law(Shape::of(model)),
-        n: quality.n,
-        r2: quality.r2,
-        r2_adjusted: quality.r2_adjusted,
-        cvrmse_ratio: quality.cvrmse_ratio,
-        nmbe_ratio: quality.nmbe_ratio,
-        baseline_days: quality.baseline_days,
-        variance_per_day: spread.variance_per_day,
-        days: spread.days,
-        degree_days_mean: spread.degree_days_mean,
-        degree_days_squares: spread.degree_days_squares,
-        t_90: spread.t_90,
-        coldest: fitted.doubt.map(|d| law(d.coldest)),
-        mildest: fitted.doubt.map(|d| law(d.mildest)),
-        points: model.points.iter().map(point).collect(),
+        law: law(&fitted.law),
+        coldest: fitted.doubt.as_ref().map(|d| law(&d.coldest)),
+        warmest: fitted.doubt.as_ref().map(|d| law(&d.warmest)),
+        baseline_days: fitted.model.quality.baseline_days,
+        points: fitted.model.points.iter().map(point).collect(),
     })
 }
 
-fn read(text: &str) -> anyhow::Result<Vec<Frozen>> {
-    let body: Body = serde_json::from_str(text)?;
-    if body.form != FORM {
-        return Err(anyhow!("it has form {}, this program knows form {FORM}", body.form));
+fn law(fit: &Fit) -> Law {
+    let quality = &fit.quality;
+    let one = |m: &Member| One {
+        weight: m.weight,
+        law: coefficients(&m.model),
+        variance: finite(m.variance_per_day),
+        inflation: m.inflation,
+        leverage: m.leverage.0,
+        with_use: match m.scatter {
+            Scatter::Days => None,
+            Scatter::Use { mean_per_day } => Some(mean_per_day),
+        },
+        closed: m.closure.map(|c| Closed { from: c.from, days: c.days, left: c.left, seen: c.seen }),
+    };
+    Law {
+        method: fit.method.to_owned(),
+        freedom: fit.freedom,
+        shown: coefficients(&fit.model),
+        n: quality.n,
+        parameters: quality.parameters,
+        r2: finite(quality.r2),
+        r2_adjusted: finite(quality.r2_adjusted),
+        cvrmse_ratio: finite(quality.cvrmse_ratio),
+        nmbe_ratio: finite(quality.nmbe_ratio),
+        autocorrelation: quality.autocorrelation,
+        experience: fit.experience.map(|e| Met {
+            heating_c: e.heating_c,
+            heating: e.heating,
+            cooling_c: e.cooling_c,
+            cooling: e.cooling,
+            slope: e.slope,
+            likely: e.likely,
+        }),
+        members: fit.members.iter().map(one).collect(),
     }
+}
+
+fn coefficients(model: &Model) -> Coefficients {
+    Coefficients {
+        kind: model.kind.code().to_owned(),
+        period_mean: model.regressor == Regressor::PeriodMean,
+        base: model.base_per_day,
+        heating: model.heating_per_degree_day,
+        heating_c: model.heating_balance_c,
+        cooling: model.cooling_per_degree_day,
+        cooling_c: model.cooling_balance_c,
+    }
+}
+
+fn read(text: &str) -> anyhow::Result<Vec<Frozen>> {
+    let Form { form } = serde_json::from_str(text)?;
+    match form {
+        former::FORM => former::read(text),
+        FORM => read_now(text),
+        _ => Err(anyhow!("it has form {form}, this program knows forms {} to {FORM}", former::FORM)),
+    }
+}
+
+fn read_now(text: &str) -> anyhow::Result<Vec<Frozen>> {
+    let body: Body = serde_json::from_str(text)?;
     let accepted_at = Instant::from_millis(body.accepted_ms);
     let frozen = |meter: Meter| -> anyhow::Result<Frozen> {
-        let shape = |law: Law| Shape {
-            base_per_day: law.base_per_day,
-            heating_per_degree_day: law.heating_per_degree_day,
-            heating_base_c: law.heating_base_c,
+        let doubt = match (&meter.coldest, &meter.warmest) {
+            (Some(coldest), Some(warmest)) => {
+                Some(WeatherDoubt { coldest: fit(coldest)?, warmest: fit(warmest)? })
+            }
+            _ => None,
         };
-        let doubt = meter.coldest.zip(meter.mildest);
+        let law = fit(&meter.law)?;
+        let points = meter.points.iter().map(point).collect::<anyhow::Result<_>>()?;
         Ok(Frozen {
             inputs: digest(&meter.inputs)?,
+            rules: body.rules.clone(),
             author: body.author.clone(),
             accepted_at,
-            fitted: Fitted {
-                spread: Spread {
-                    variance_per_day: meter.variance_per_day,
-                    days: meter.days,
-                    degree_days_mean: meter.degree_days_mean,
-                    degree_days_squares: meter.degree_days_squares,
-                    t_90: meter.t_90,
-                },
-                doubt: doubt.map(|(coldest, mildest)| WeatherDoubt {
-                    coldest: shape(coldest),
-                    mildest: shape(mildest),
-                }),
-                model: model_of(&meter)?,
-            },
+            fitted: Fitted { model: shown(&law, meter.baseline_days, points), law, doubt },
             meter: MeterId::new(&meter.meter)?,
         })
     };
     body.meters.into_iter().map(frozen).collect()
 }
 
-fn model_of(meter: &Meter) -> anyhow::Result<BaselineModel> {
-    let point = |p: &Point| -> anyhow::Result<BaselinePoint> {
-        Ok(BaselinePoint {
-            from: p.from.parse()?,
-            to: p.to.parse()?,
-            energy_per_day: p.energy_per_day,
-            degree_days_per_day: p.degree_days_per_day,
+fn point(p: &Point) -> anyhow::Result<BaselinePoint> {
+    Ok(BaselinePoint {
+        from: p.from.parse()?,
+        to: p.to.parse()?,
+        energy_per_day: p.energy_per_day,
+        degree_days_per_day: p.degree_days_per_day,
+        cooling_degree_days_per_day: p.cooling_degree_days_per_day,
+    })
+}
+
+fn shown(law: &Fit, baseline_days: u32, points: Vec<BaselinePoint>) -> BaselineModel {
+    let (model, quality) = (&law.model, &law.quality);
+    BaselineModel {
+        method: law.method,
+        base_per_day: model.base_per_day,
+        heating_per_degree_day: model.heating_per_degree_day,
+        heating_base_c: model.heating_balance_c,
+        cooling_per_degree_day: model.cooling_per_degree_day,
+        cooling_base_c: model.cooling_balance_c,
+        quality: FitQuality {
+            n: quality.n,
+            r2: quality.r2,
+            r2_adjusted: quality.r2_adjusted,
+            cvrmse_ratio: quality.cvrmse_ratio,
+            nmbe_ratio: quality.nmbe_ratio,
+            baseline_days,
+        },
+        points,
+    }
+}
+
+fn fit(law: &Law) -> anyhow::Result<Fit> {
+    let method = Method::ALL.into_iter().map(Method::code).find(|code| *code == law.method);
+    let one = |m: &One| -> anyhow::Result<Member> {
+        Ok(Member {
+            weight: m.weight,
+            model: model(&m.law)?,
+            variance_per_day: m.variance.unwrap_or(f64::INFINITY),
+            inflation: m.inflation,
+            leverage: Leverage(m.leverage),
+            scatter: match m.with_use {
+                None => Scatter::Days,
+                Some(mean_per_day) => Scatter::Use { mean_per_day },
+            },
+            closure: m.closed.as_ref().map(|c| Closure {
+                from: c.from,
+                days: c.days,
+                left: c.left,
+                seen: c.seen,
+            }),
         })
     };
-    Ok(BaselineModel {
-        base_per_day: meter.law.base_per_day,
-        heating_per_degree_day: meter.law.heating_per_degree_day,
-        heating_base_c: meter.law.heating_base_c,
-        quality: FitQuality {
-            n: meter.n,
-            r2: meter.r2,
-            r2_adjusted: meter.r2_adjusted,
-            cvrmse_ratio: meter.cvrmse_ratio,
-            nmbe_ratio: meter.nmbe_ratio,
-            baseline_days: meter.baseline_days,
+    Ok(Fit {
+        method: method.ok_or_else(|| anyhow!("there is no method {:?}", law.method))?,
+        members: law.members.iter().map(one).collect::<anyhow::Result<_>>()?,
+        model: model(&law.shown)?,
+        quality: Quality {
+            n: law.n,
+            parameters: law.parameters,
+            r2: law.r2.unwrap_or(f64::NAN),
+            r2_adjusted: law.r2_adjusted.unwrap_or(f64::NAN),
+            cvrmse_ratio: law.cvrmse_ratio.unwrap_or(f64::NAN),
+            nmbe_ratio: law.nmbe_ratio.unwrap_or(f64::NAN),
+            autocorrelation: law.autocorrelation,
         },
-        points: meter.points.iter().map(point).collect::<anyhow::Result<_>>()?,
+        freedom: law.freedom,
+        findings: Vec::new(),
+        experience: law.experience.as_ref().map(|e| Experience {
+            heating_c: e.heating_c,
+            heating: e.heating,
+            cooling_c: e.cooling_c,
+            cooling: e.cooling,
+            slope: e.slope,
+            likely: e.likely,
+        }),
+    })
+}
+
+fn model(of: &Coefficients) -> anyhow::Result<Model> {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.code() == of.kind);
+    Ok(Model {
+        kind: kind.ok_or_else(|| anyhow!("there is no kind of law {:?}", of.kind))?,
+        regressor: if of.period_mean { Regressor::PeriodMean } else { Regressor::EachDay },
+        base_per_day: of.base,
+        heating_balance_c: of.heating_c,
+        cooling_balance_c: of.cooling_c,
+        heating_per_degree_day: of.heating,
+        cooling_per_degree_day: of.cooling,
     })
 }
 
@@ -206,3 +371,6 @@ fn digest(hex: &str) -> anyhow::Result<Digest> {
     }
     Ok(Digest(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,10 @@
-//! *Fascicolo di progetto*: everything about one project in a folder, with an index and a manifest of hashes.
+//! *Fascicolo di progetto*: everything about one project in a folder or a ZIP file, with an index and a manifest of
+//! hashes.
 //!
 //! Must never: leave something out in silence, or write a file whose hash is not in the manifest.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{Seek as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,8 +12,6 @@ use anyhow::Context;
 use dashboards::RenderedFile;
 use model::{Instant, Project};
 use store::Store;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
 use crate::exit::Failure;
 use crate::figures::PROJECT_RECORD;
@@ -51,34 +49,6 @@ impl Bundle {
     }
 }
 
-/// Puts the bundle together, with its index and manifest; the manifest comes last.
-fn gather(
-    store: &Store,
-    installation: &Installation,
-    project: &Arc<Project>,
-    now: Instant,
-) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let mut bundle = Bundle { pieces: Vec::new() };
-    add_project(store, installation, project, &mut bundle, now)?;
-    add_documents(store, project, &mut bundle)?;
-    add_submissions(store, project, &mut bundle)?;
-    add_reports(installation, project, &mut bundle)?;
-    add_audit(store, &mut bundle)?;
-    let index = index(project, &bundle, now);
-    bundle.add("INDICE.txt".to_owned(), index.into_bytes(), "questo indice")?;
-    bundle.pieces.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut manifest = String::new();
-    for piece in &bundle.pieces {
-        // Two blanks: binary or text alike, as sha256sum writes and reads it.
-        writeln!(manifest, "{}  {}", reports::sha256(&piece.bytes), piece.path)
-            .map_err(anyhow::Error::from)?;
-    }
-    let mut files: Vec<_> = bundle.pieces.into_iter().map(|piece| (piece.path, piece.bytes)).collect();
-    // Last: a bundle with a manifest is whole.
-    files.push((MANIFEST.to_owned(), manifest.into_bytes()));
-    Ok(files)
-}
-
 /// Puts the bundle together and writes it below `out`, a folder that must be new or empty; how many files it has.
 pub(crate) fn write(
     store: &Store,
@@ -94,33 +64,63 @@ pub(crate) fn write(
         );
         return Err(Failure::bad_input(says));
     }
-    let files = gather(store, installation, project, now)?;
-    let count = files.len();
-    for (path, bytes) in files {
-        put(out, &path, bytes)?;
+    let pieces = gathered(store, installation, project, now)?;
+    let count = pieces.len();
+    for piece in pieces {
+        put(out, &piece.path, piece.bytes)?;
     }
     Ok(count)
 }
 
-/// The same bundle as a ZIP, in a file without a name that goes when it is closed; read from its beginning.
-pub(crate) fn zip(
+/// The same bundle as one ZIP file, below a folder of the project's name; the same bytes for the same content and instant.
+pub(crate) fn zipped(
     store: &Store,
     installation: &Installation,
     project: &Arc<Project>,
     now: Instant,
-) -> Result<File, Failure> {
-    let folder = format!("fascicolo-{}", project.id);
-    let files = gather(store, installation, project, now)?;
-    let file = tempfile::tempfile().context("no temporary file can be made for the bundle")?;
-    let mut archive = ZipWriter::new(file);
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
-    for (path, bytes) in files {
-        archive.start_file(format!("{folder}/{path}"), options).context("the bundle cannot be packed")?;
-        archive.write_all(&bytes).context("the bundle cannot be packed")?;
+) -> anyhow::Result<RenderedFile> {
+    let stem = format!("fascicolo-{}", project.id);
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    // Entries without a time of their own: 1 January 1980.
+    let plain = zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
+    for piece in gathered(store, installation, project, now)? {
+        let bytes = u64::try_from(piece.bytes.len())?;
+        anyhow::ensure!(bytes < u64::from(u32::MAX), "{} is too large for a ZIP file", piece.path);
+        archive.start_file(format!("{stem}/{}", piece.path), plain)?;
+        archive.write_all(&piece.bytes)?;
     }
-    let mut file = archive.finish().context("the bundle cannot be packed")?;
-    file.rewind().context("the bundle cannot be read back")?;
-    Ok(file)
+    let bytes = archive.finish()?.into_inner();
+    Ok(RenderedFile { name: format!("{stem}.zip"), mime: "application/zip", bytes })
+}
+
+/// Every file of the bundle in order of path, the manifest last: a bundle with a manifest is whole.
+fn gathered(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    now: Instant,
+) -> anyhow::Result<Vec<Piece>> {
+    let mut bundle = Bundle { pieces: Vec::new() };
+    add_project(store, installation, project, &mut bundle, now)?;
+    add_documents(store, project, &mut bundle)?;
+    add_submissions(store, project, &mut bundle)?;
+    add_reports(installation, project, &mut bundle)?;
+    add_audit(store, &mut bundle)?;
+    let index = index(project, &bundle, now);
+    bundle.add("INDICE.txt".to_owned(), index.into_bytes(), "questo indice")?;
+    let mut pieces = bundle.pieces;
+    pieces.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut manifest = String::new();
+    for piece in &pieces {
+        // Two blanks: binary or text alike, as sha256sum writes and reads it.
+        writeln!(manifest, "{}  {}", reports::sha256(&piece.bytes), piece.path)?;
+    }
+    pieces.push(Piece {
+        path: MANIFEST.to_owned(),
+        bytes: manifest.into_bytes(),
+        says: "questi hash".to_owned(),
+    });
+    Ok(pieces)
 }
 
 fn put(out: &Path, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {

@@ -26,6 +26,7 @@ use store::engine::Readings;
 use store::{Store, Tallies, Tally};
 
 use crate::acts;
+use crate::adjustments;
 use crate::baselines;
 use crate::comments;
 use crate::exit::Failure;
@@ -235,6 +236,7 @@ pub(crate) fn with_input<R>(
         places: places(catalog, project),
         catalog: digest,
         frozen: baselines::accepted(store, &project.id)?,
+        adjustments: adjustments::of_project(store, &project.id)?,
     };
     Ok(f(&input))
 }

@@ -3,7 +3,9 @@
 //!
 //! Must never: contain arithmetic about energy; that is `analytics`.
 
+mod access;
 mod acts;
+mod adjustments;
 mod archiving;
 mod backend;
 mod baselines;
@@ -39,6 +41,7 @@ mod reload;
 mod reports;
 mod runtime;
 mod service;
+mod site;
 mod slots;
 mod stated;
 mod submissions;
@@ -134,6 +137,11 @@ enum Command {
         #[command(subcommand)]
         what: commands::engine::What,
     },
+    /// Non-routine events: what a person adds to an adjusted baseline or takes off it, with the reason
+    Adjustment {
+        #[command(subcommand)]
+        what: commands::adjustment::What,
+    },
     /// Accepted baselines: freeze them for the obligation, or look at them
     Baseline {
         #[command(subcommand)]
@@ -188,6 +196,16 @@ enum Command {
     },
     /// Everything about one project in a folder, with a manifest of hashes (fascicolo di progetto)
     Dossier(commands::office::DossierArgs),
+    /// Who may sign in, with which roles; one-time links to choose a password
+    Account {
+        #[command(subcommand)]
+        what: commands::account::What,
+    },
+    /// The log of what people changed: list it, verify its chain of hashes
+    Audit {
+        #[command(subcommand)]
+        what: commands::audit::What,
+    },
     /// Run the demonstration portfolio on simulated meters
     Demo(DemoArgs),
     /// Print measurements of this machine: durable ingest, months, report, size on disk
@@ -550,6 +568,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Series(args) => commands::series::series(&args),
         Command::Analyze(args) => commands::analyze::analyze(&args),
         Command::Engine { what } => commands::engine::engine(&what),
+        Command::Adjustment { what } => commands::adjustment::adjustment(&what),
         Command::Baseline { what } => commands::baseline::baseline(&what),
         Command::Forecast(args) => commands::forecast::forecast(&args),
         Command::Explain(args) => commands::explain::explain(&args),
@@ -565,6 +584,8 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Grants { what } => commands::office::grants(&what),
         Command::Memo { what } => commands::office::memo(&what),
         Command::Dossier(args) => commands::office::dossier(&args),
+        Command::Account { what } => commands::account::account(&what),
+        Command::Audit { what } => commands::audit::audit(&what),
         Command::Demo(args) => commands::demo::demo(&args),
         Command::Bench(args) if args.peer => commands::bench_peer::bench(&args.dir, args.days),
         Command::Bench(args) => commands::bench::bench(&args.dir, &args.only),

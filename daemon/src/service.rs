@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use connectors::{Clock, Stop};
+use dashboards::tls::Certificate;
 use store::{CommitObserver, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::access::Accounts;
 use crate::backend::DaemonBackend;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
@@ -22,6 +24,7 @@ use crate::links::Links;
 use crate::metrics::Metrics;
 use crate::reload::reload;
 use crate::runtime::{self, Runtime};
+use crate::site::Site;
 
 /// How long open pages may take to end.
 const PAGES_STOP_MAX: Duration = Duration::from_secs(5);
@@ -38,8 +41,10 @@ impl CommitObserver for Observer {
 /// A service whose store is open and whose pages have their port, not yet reading meters.
 pub(crate) struct Service {
     pub(crate) runtime: Arc<Runtime>,
+    pub(crate) accounts: Arc<Accounts>,
     listener: TcpListener,
     address: SocketAddr,
+    certificate: Option<Arc<Certificate>>,
     /// Comes when the files are to be read again; `None` for a service that is not told so.
     hangups: Option<Signal>,
 }
@@ -70,6 +75,7 @@ impl Service {
         let mut options = installation.store_options();
         options.observer = Some(Arc::new(Observer(Arc::clone(&metrics))));
         let store = Store::open(&installation.settings.installation.data_dir, options)?;
+        let certificate = crate::site::certificate(&installation.settings.web)?;
         let reports_dir = overrides.reports_dir;
         let runtime =
             Arc::new(Runtime::new(installation, store, metrics, clock, reports_dir, overrides.demo)?);
@@ -77,7 +83,8 @@ impl Service {
         for finding in &runtime.installation().findings {
             runtime.report(finding.clone());
         }
-        Ok(Self { runtime, listener, address, hangups: None })
+        let accounts = Arc::new(crate::site::accounts(&runtime)?);
+        Ok(Self { runtime, accounts, listener, address, certificate, hangups: None })
     }
 
     /// The same service, which reads its files again at each of these signals.
@@ -92,18 +99,19 @@ impl Service {
         let mut links = start_links(&runtime);
         let mut hangups = self.hangups;
         let (pages_stop, mut pages_stopped) = watch::channel(false);
-        let options = dashboards::routes::Options {
-            hosts: dashboards::routes::Hosts::for_address(self.address),
-            is_exposed: !self.address.ip().is_loopback(),
-            ..dashboards::routes::Options::default()
-        };
+        let site = Site { address: self.address, certificate: self.certificate };
         let backend = Arc::new(DaemonBackend(Arc::clone(&runtime)));
-        let router = dashboards::routes::router(backend, Arc::new(dashboards::access::Nobody), options);
-        let pages = tokio::spawn(dashboards::serve::serve(self.listener, router, async move {
+        let directory = Arc::<Accounts>::clone(&self.accounts);
+        let router = dashboards::routes::router(backend, directory, site.options(&runtime));
+        let certificate = site.certificate.clone();
+        let pages = tokio::spawn(dashboards::serve::serve(self.listener, router, certificate, async move {
             pages_stopped.wait_for(|stopped| *stopped).await.ok();
         }));
-        println!("consuntivo listens on http://{}", self.address);
+        println!("consuntivo listens on {}", site.origin(&runtime));
+        site.announce(&runtime, &self.accounts).await;
         tracing::info!(address = %self.address, "ready");
+        let access = tokio::spawn(crate::access::tend(Arc::clone(&self.accounts), stop.clone()));
+        let renewal = tokio::spawn(crate::site::renew(site.certificate.clone(), stop.clone()));
 
         let mut weather = crate::weather::start(&runtime, &stop);
         let mut engines = start_engines(&runtime, &stop).await;
@@ -148,6 +156,8 @@ impl Service {
         nightly.abort();
         // A letter that is being handed over is on record as such.
         office.abort();
+        access.abort();
+        renewal.abort();
         watching.abort();
         pages_stop.send(true).ok();
         if tokio::time::timeout(PAGES_STOP_MAX, pages).await.is_err() {

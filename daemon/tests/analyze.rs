@@ -167,3 +167,64 @@ fn a_folder_is_analysed_meter_by_meter() {
     let office = some.iter().find(|l| l["meter"] == "nmecr-office").unwrap();
     assert!(office["normalised"]["savings"].is_number(), "{office}");
 }
+
+/// Two years of a building that is open from Monday to Friday: by the day with its calendar, and by the hour.
+#[test]
+fn openings_and_hours_are_analysed_from_their_files() {
+    use std::fmt::Write as _;
+
+    use chrono::{Datelike, Days, NaiveDate};
+
+    let folder = tempfile::tempdir().unwrap();
+    let first = NaiveDate::from_ymd_opt(2023, 1, 1).unwrap();
+    let [mut days, mut mean] = ["date,value\n".to_owned(), "date,tmean_c\n".to_owned()];
+    let [mut people, mut hours, mut outdoor] =
+        ["date,people\n".to_owned(), "at,value\n".to_owned(), "at,t_c\n".to_owned()];
+    for i in 0..730_u64 {
+        let date = first + Days::new(i);
+        let season = (i as f64 / 365.0 * std::f64::consts::TAU).cos();
+        let t = 13.0 - 11.0 * season + 3.0 * (i as f64 * 0.9).sin();
+        let open = if date.weekday().num_days_from_monday() < 5 { 1.0 } else { 0.0 };
+        let share = if date.year() == 2023 { 1.0 } else { 0.9 };
+        let use_of = share * (24.0 + 24.0 * open + 2.0 * (15.0 - t).max(0.0) + (i as f64 * 2.3).sin());
+        writeln!(days, "{date},{use_of}").unwrap();
+        writeln!(mean, "{date},{t}").unwrap();
+        writeln!(people, "{date},{}", 30.0 * open + (i % 7) as f64).unwrap();
+        for hour in 0..24 {
+            let wave = (f64::from(hour) * 1.7 + i as f64).sin();
+            writeln!(hours, "{date} {hour:02}:00,{}", use_of / 24.0 + 0.2 * wave).unwrap();
+            writeln!(outdoor, "{date} {hour:02}:00,{t}").unwrap();
+        }
+    }
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (days, mean) = (file("days.csv", &days), file("mean.csv", &mean));
+    let (people, hours) = (file("people.csv", &people), file("hours.csv", &hours));
+    let outdoor = file("outdoor.csv", &outdoor);
+    let run = |meter: &str, temperature: &str, more: &[&str]| {
+        let windows = ["--baseline", "2023-01-01..2024-01-01", "--reporting", "2024-01-01..2024-12-30"];
+        let files = ["--meter", meter, "--temperature", temperature];
+        analyze(&[&files[..], &windows[..], more].concat())
+    };
+    let saved = |answer: &Value| {
+        let of = |key: &str| answer["reporting"][key].as_f64().unwrap();
+        of("avoided") / of("adjusted_baseline")
+    };
+    let open = ["--method", "drivers", "--drivers", &people, "--open-days", "lun-ven", "--json"];
+    let answer = json(&run(&days, &mean, &open));
+    assert_eq!((&answer["method"], &answer["model"]["kind"]), (&"drivers".into(), &"drivers".into()));
+    assert!((saved(&answer) - 0.1).abs() < 0.01, "{answer}");
+    let names: Vec<&str> =
+        answer["model"]["drivers"].as_array().unwrap().iter().filter_map(|d| d["name"].as_str()).collect();
+    assert!(names.contains(&"people"), "{answer}");
+    let answer = json(&run(&hours, &outdoor, &["--method", "towt", "--json"]));
+    assert_eq!(answer["model"]["kind"], "time_of_week_temperature");
+    assert!((saved(&answer) - 0.1).abs() < 0.01, "{answer}");
+    // Drivers without their method, and the method without drivers.
+    assert_eq!(run(&days, &mean, &["--open-days", "lun-ven"]).status.code(), Some(6));
+    assert_eq!(run(&days, &mean, &["--method", "drivers"]).status.code(), Some(6));
+    assert_eq!(run(&days, &mean, &["--method", "drivers", "--open-days", "mai"]).status.code(), Some(2));
+}

@@ -1,5 +1,6 @@
 //! Serves the pages over a made-up daemon, to look at them while working on them:
-//! `cargo run -p dashboards --example fake -- 8481`, then open http://127.0.0.1:8481 .
+//! `cargo run -p dashboards --example fake -- 8481`, then open http://127.0.0.1:8481 . With `people` behind it there are
+//! accounts: sign in by a role's name.
 //!
 //! Must never: be taken for the product. Its figures are set by hand.
 
@@ -9,10 +10,10 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashboards::access::Nobody;
 use dashboards::routes::{Options, router};
 use dashboards::serve::serve;
 use support::Fake;
+use support::people::People;
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -20,7 +21,9 @@ async fn main() -> std::io::Result<()> {
     let port: u16 = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(8481);
     let folder = tempfile::tempdir()?;
     let fake = Fake::new(folder.path(), 64);
-    let app = router(Arc::<Fake>::clone(&fake), Arc::new(Nobody), Options::default());
+    let with_people = std::env::args().nth(2).as_deref() == Some("people");
+    let people = if with_people { People::of_every_role() } else { People::nobody() };
+    let app = router(Arc::<Fake>::clone(&fake), people, Options::default());
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("http://{}", listener.local_addr()?);
     tokio::spawn(async move {
@@ -36,7 +39,7 @@ async fn main() -> std::io::Result<()> {
             fake.set_power(1, (second % 20 < 14).then_some(3_210.0 + f64::from(second % 7)), at);
         }
     });
-    serve(listener, app, wait_for_end()).await
+    serve(listener, app, None, wait_for_end()).await
 }
 
 /// Ends with Ctrl-C; standard input may be closed.

@@ -317,9 +317,12 @@ struct MeterYearView {
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum BaselineView {
     Fitted {
+        method: &'static str,
         base_per_day: f64,
         heating_per_degree_day: f64,
         heating_base_c: Option<f64>,
+        cooling_per_degree_day: f64,
+        cooling_base_c: Option<f64>,
         n: usize,
         r2: f64,
         cvrmse_ratio: f64,
@@ -335,9 +338,12 @@ impl From<&Baseline> for BaselineView {
     fn from(baseline: &Baseline) -> Self {
         match baseline {
             Baseline::Fitted(model) => Self::Fitted {
+                method: model.method,
                 base_per_day: model.base_per_day,
                 heating_per_degree_day: model.heating_per_degree_day,
                 heating_base_c: model.heating_base_c,
+                cooling_per_degree_day: model.cooling_per_degree_day,
+                cooling_base_c: model.cooling_base_c,
                 n: model.quality.n,
                 r2: model.quality.r2,
                 cvrmse_ratio: model.quality.cvrmse_ratio,
@@ -362,10 +368,13 @@ struct MonthView {
     coverage_ratio: f64,
     estimated_ratio: f64,
     heating_degree_days: Option<f64>,
+    cooling_degree_days: Option<f64>,
     temperature_days: u32,
     /// Those of them that were filled from another station, and those of these that stand at its value as it is.
     filled_days: u32,
     unadjusted_days: u32,
+    /// Part of the adjusted baseline that people stated.
+    adjustment: f64,
     adjusted_baseline: Option<f64>,
     avoided: Option<f64>,
 }
@@ -386,9 +395,11 @@ impl From<&MeterMonth> for MonthView {
             coverage_ratio: month.coverage_ratio,
             estimated_ratio: month.estimated_ratio,
             heating_degree_days: month.heating_degree_days,
+            cooling_degree_days: month.cooling_degree_days,
             temperature_days: month.temperature_days,
             filled_days: month.filled_days,
             unadjusted_days: month.unadjusted_days,
+            adjustment: month.adjustment,
             adjusted_baseline: month.adjusted_baseline,
             avoided: month.avoided,
         }
@@ -398,6 +409,7 @@ impl From<&MeterMonth> for MonthView {
 #[derive(Serialize)]
 struct TotalsView {
     measured: f64,
+    adjustment: f64,
     compared_months: u32,
     reporting_months: u32,
     /// `null` when no month could be compared.
@@ -424,6 +436,7 @@ impl From<&MeterYear> for MeterYearView {
             months: meter.months.iter().map(MonthView::from).collect(),
             totals: TotalsView {
                 measured: totals.measured,
+                adjustment: totals.adjustment,
                 compared_months: totals.compared_months,
                 reporting_months: totals.reporting_months,
                 adjusted_baseline: compared(totals.adjusted_baseline),

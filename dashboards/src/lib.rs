@@ -18,6 +18,7 @@ pub mod render;
 pub mod routes;
 pub mod serve;
 pub mod structured;
+pub mod tls;
 pub mod watch;
 
 pub use render::{

@@ -78,6 +78,8 @@ pub struct Options {
     pub is_exposed: bool,
     /// Readers on this machine need no name although there are accounts.
     pub anonymous_reading: bool,
+    /// The site's own address as others reach it, `https://energia.example`, where the settings state it.
+    pub public_origin: Option<String>,
     /// Peers whose word about their client is taken.
     pub trusted_proxies: Vec<IpAddr>,
 }
@@ -90,6 +92,7 @@ impl Default for Options {
             renders_max: 8,
             is_exposed: false,
             anonymous_reading: false,
+            public_origin: None,
             trusted_proxies: Vec::new(),
         }
     }
@@ -138,6 +141,7 @@ fn table() -> Vec<Route> {
         get("/assets/{name}", Always, assets::asset),
     ];
     all.extend(desk::routes::table());
+    all.extend(pages::access::routes());
     all
 }
 

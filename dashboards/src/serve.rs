@@ -3,27 +3,28 @@
 //! Must never: wait without limit for a client, neither for its request's head nor, when stopping, for it to
 //! read what it asked for.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::Response;
 use axum::{Extension, Router};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service as HyperService, service_fn};
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use crate::access::Connection;
 use crate::live::Closing;
+use crate::tls::Certificate;
 
 /// Connections open at the same time; further ones wait in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 1024;
@@ -36,14 +37,21 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Pause after a failed accept (out of file descriptors), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `router` until `stop` resolves. Then takes no further connection, ends the live streams, gives
-/// running answers five seconds and returns. A failed accept or connection is logged and the
+/// Serves `router` until `stop` resolves, under TLS where there is a certificate. Then takes no further connection, ends
+/// the live streams, gives running answers five seconds and returns. A failed accept or connection is logged and the
 /// rest goes on.
 ///
 /// # Errors
-/// None at present besides those of the listener itself, when it has no address any more.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future) -> io::Result<()> {
+/// Those of the listener itself, when it has no address any more; a certificate that TLS refuses.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    certificate: Option<Arc<Certificate>>,
+    stop: impl Future,
+) -> io::Result<()> {
     let address = listener.local_addr()?;
+    let config = certificate.map(|certificate| certificate.config()).transpose();
+    let tls = config.map_err(io::Error::other)?.map(TlsAcceptor::from);
     let (close, closing) = watch::channel(false);
     let router = router.layer(Extension(Closing(closing)));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -55,7 +63,22 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future) -> 
             accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok((stream, peer, place)) => spawn_connection(stream, peer, place, router.clone(), &graceful),
+            Ok((stream, peer, place)) => {
+                // Small events must leave at once; without this a live value may wait for the previous acknowledgement.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!("cannot set TCP_NODELAY: {error}");
+                }
+                let (router, watcher) = (router.clone(), graceful.watcher());
+                match tls.clone() {
+                    None => {
+                        let on = Connection { peer, tls: false };
+                        tokio::spawn(answer(stream, on, place, router, watcher));
+                    }
+                    Some(tls) => {
+                        tokio::spawn(secure(tls, stream, peer, place, router, watcher));
+                    }
+                }
+            }
             Err(error) => {
                 tracing::warn!("cannot accept a connection on {address}: {error}; trying again");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -79,39 +102,42 @@ async fn accept(
     Ok((stream, peer, place))
 }
 
-fn spawn_connection(
+/// The handshake, in the time that a request's head has.
+async fn secure(
+    tls: TlsAcceptor,
     stream: TcpStream,
     peer: SocketAddr,
     place: OwnedSemaphorePermit,
     router: Router,
-    graceful: &GracefulShutdown,
+    watcher: Watcher,
 ) {
-    // Small events must leave at once; without this a live value may wait for the previous acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("cannot set TCP_NODELAY: {error}");
+    match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => answer(stream, Connection { peer, tls: true }, place, router, watcher).await,
+        Ok(Err(error)) => tracing::debug!("a connection of {peer} ended in its handshake: {error}"),
+        Err(_) => tracing::debug!("a connection of {peer} did not end its handshake"),
     }
+}
+
+/// Answers the requests of one connection; every request says on which it came.
+async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    on: Connection,
+    place: OwnedSemaphorePermit,
+    router: Router,
+    watcher: Watcher,
+) {
+    let inner = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(on);
+        inner.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), of_connection(router, Connection { peer, tls: false }));
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!("a connection ended early: {error}");
-        }
-        drop(place);
-    });
-}
-
-/// The router for one connection: every request says on which it came.
-fn of_connection(
-    router: Router,
-    connection: Connection,
-) -> impl HyperService<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
-    let inner = TowerToHyperService::new(router);
-    service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(connection);
-        inner.call(request)
-    })
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!("a connection ended early: {error}");
+    }
+    drop(place);
 }

@@ -2,6 +2,8 @@
 //!
 //! Must never: sleep to synchronise, or use a fixed port.
 
+#[path = "pages/access.rs"]
+mod access;
 mod support;
 
 use std::net::SocketAddr;
@@ -9,9 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashboards::access::Nobody;
 use dashboards::routes::{Hosts, Options, router};
 use dashboards::serve::serve;
+use support::people::People;
 use support::{Fake, HOSTILE, REPORT_BODY, REPORT_NAME, texts};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -75,11 +77,11 @@ impl Server {
         let reports = folder.path().join("reports");
         let fake = Fake::new(&reports, updates_kept);
         std::fs::write(folder.path().join("secret.txt"), "never-to-be-sent").unwrap();
-        let app = router(Arc::<Fake>::clone(&fake), Arc::new(Nobody), options);
+        let app = router(Arc::<Fake>::clone(&fake), People::nobody(), options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve(listener, app, stopped));
+        let task = tokio::spawn(serve(listener, app, None, stopped));
         Self { address, fake, stop: Some(stop), task, _folder: folder }
     }
 

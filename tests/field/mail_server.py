@@ -11,6 +11,7 @@ Must never: take a letter without user, password and TLS.
 import asyncio
 import email
 import email.policy
+import hashlib
 import json
 import pathlib
 import ssl
@@ -37,6 +38,11 @@ def main() -> None:
                 "authenticated": session.authenticated,
                 "subject": letter["subject"],
                 "text": letter.get_body(("plain",)).get_content(),
+                "message_id": letter["message-id"],
+                "files": [
+                    [part.get_filename(), hashlib.sha256(part.get_payload(decode=True)).hexdigest()]
+                    for part in letter.iter_attachments()
+                ],
             }
             (folder / f"{number}.envelope").write_text(json.dumps(about))
             aside = folder / f".{number}.part"

@@ -413,7 +413,7 @@ fn signed_files_come_back(
     run: &dyn Fn(&[&str]) -> String,
     no: &dyn Fn(i32, &[&str]) -> String,
 ) {
-    let frozen = out.join("relazione-sistema.pdf");
+    let frozen = out.join("sistema-di-monitoraggio.pdf");
     let other = folder.join("altro.pdf");
     std::fs::write(&other, "%PDF-1.7\nother\n%%EOF\n").unwrap();
     assert!(
@@ -450,8 +450,10 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
 
     run(&["draft"]);
     assert!(no(6, &["draft"]).contains("already"));
-    // Nothing to send: every obstacle with the act that lifts it.
-    let output = site.run(&[&["submission", "check"][..], &of].concat());
+    // Nothing to send where this program makes no document: every obstacle with the act that lifts it.
+    let other = ["--project", PROJECT, "--obligation", "rendicontazione-finale"];
+    good(&site, &[&["submission", "draft"][..], &other].concat());
+    let output = site.run(&[&["submission", "check"][..], &other].concat());
     let checked = stdout(&output);
     assert_eq!(output.status.code(), Some(3), "{checked}");
     assert!(
@@ -459,19 +461,11 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
         "{checked}"
     );
     assert!(no(6, &["freeze"]).contains("is draft and cannot be frozen"));
-    let report = site.path().join("relazione-sistema.pdf");
+    let report = site.path().join("planimetria.pdf");
     std::fs::write(&report, "%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n").unwrap();
     run(&["attach", report.to_str().unwrap()]);
     // What the year's figures lack is taken upon a person, one by one.
-    let output = site.run(&[&["submission", "check"][..], &of].concat());
-    let mut lifted = 0;
-    for line in stdout(&output).lines().filter(|l| !l.starts_with(' ') && !l.starts_with("note:")) {
-        let Some((code, subject)) = blocking(line) else { continue };
-        run(&["lift", "--code", code, "--subject", subject, "--reason", "prima relazione, senza misure"]);
-        lifted += 1;
-    }
-    assert!(0 < lifted, "{}", stdout(&output));
-    assert!(run(&["check"]).ends_with("nothing stands in the way\n"));
+    assert!(0 < lift_all(&site, &of));
     let out = site.path().join("out");
     run(&["freeze", "--out", out.to_str().unwrap()]);
 
@@ -499,6 +493,86 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     );
 
     dossier(&site);
+}
+
+/// A receipt as a provider of certified mail writes it, about a message.
+fn pec_receipt(kind: &str, message_id: &str) -> String {
+    let about = message_id.replace('<', "&lt;").replace('>', "&gt;");
+    format!(
+        "From: posta-certificata@pec.example\r\nSubject: {kind}\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=\"b\"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nricevuta\r\n\
+         --b\r\nContent-Type: application/xml; name=\"daticert.xml\"\r\n\r\n\
+         <?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<postacert tipo=\"{kind}\" errore=\"nessuno\">\r\n\
+         <dati><identificativo>opec1.{kind}</identificativo><msgid>{about}</msgid>\
+         <data zona=\"+0100\"><giorno>20/03/2026</giorno><ora>10:00:00</ora></data></dati></postacert>\r\n--b--\r\n"
+    )
+}
+
+/// Takes every obstacle upon a person, until nothing stands in the way.
+fn lift_all(site: &Site, of: &[&str]) -> usize {
+    let output = site.run(&[&["submission", "check"][..], of].concat());
+    let mut lifted = 0;
+    for line in stdout(&output).lines().filter(|l| !l.starts_with(' ') && !l.starts_with("note:")) {
+        let Some((code, subject)) = blocking(line) else { continue };
+        let lift = ["submission", "lift", "--code", code, "--subject", subject, "--reason", "senza misure"];
+        good(site, &[&lift[..], of].concat());
+        lifted += 1;
+    }
+    let checked = good(site, &[&["submission", "check"][..], of].concat());
+    assert!(checked.ends_with("nothing stands in the way\n"), "{checked}");
+    lifted
+}
+
+#[test]
+fn a_signed_submission_goes_out_once_by_certified_mail_and_counts_as_sent_with_the_receipt_of_delivery() {
+    let mail = Mail::new();
+    let server = mail.start("tls");
+    let site = reminding_site(&server, "tls", &mail.authority);
+    let professional = Authority::new(site.path(), "firme").sign("professionista", "rossi.example", 2);
+    let year = (today().year() - 1).to_string();
+    let of = ["--project", PROJECT, "--obligation", "relazione", "--year", &year];
+    let run = |what: &[&str]| good(&site, &[&["submission"], what, &of].concat());
+    let no = |code: i32, what: &[&str]| refused(&site, code, &[&["submission"], what, &of].concat());
+    run(&["draft"]);
+    lift_all(&site, &of);
+    let out = site.path().join("out");
+    run(&["freeze", "--out", out.to_str().unwrap()]);
+    let send = ["send", "--to", "ente@pec.example"];
+    assert!(no(6, &send).contains("cannot be sent"));
+    let pdf = std::fs::read_dir(&out).unwrap().filter_map(Result::ok).map(|e| e.path());
+    let pdf = pdf.into_iter().find(|p| p.extension().is_some_and(|e| e == "pdf")).expect("a frozen PDF");
+    run(&["sign", sign(site.path(), &professional, &pdf).to_str().unwrap()]);
+    run(&send);
+    // Handed over once; a second attempt says where to look.
+    assert!(no(6, &send).contains("cannot be sent"));
+    assert_eq!(mail.letters().len(), 1);
+    let about = mail.envelope(1);
+    assert_eq!((&about["tls"], &about["to"][0]), (&true.into(), &"ente@pec.example".into()));
+    let files: Vec<&str> = about["files"].as_array().unwrap().iter().filter_map(|f| f[0].as_str()).collect();
+    assert!(
+        files.iter().any(|f| f.ends_with(".pdf.p7m")) && files.iter().any(|f| f.ends_with(".xlsx")),
+        "{files:?}"
+    );
+    assert!(!files.iter().any(|f| f.ends_with(".pdf")), "the signed form stands for the file: {files:?}");
+
+    let message_id = about["message_id"].as_str().unwrap();
+    let drop_in = |name: &str, kind: &str| {
+        std::fs::write(site.path().join("receipts").join(name), pec_receipt(kind, message_id)).unwrap();
+    };
+    let stage = || good(&site, &["submission", "show", "--project", PROJECT]);
+    drop_in("1.eml", "accettazione");
+    let daemon = site.start();
+    looked_through(&daemon);
+    assert!(stage().contains("v1\tsending"), "taken by the sender's provider is not delivered: {}", stage());
+    drop(daemon);
+    drop_in("2.eml", "avvenuta-consegna");
+    let daemon = site.start();
+    wait::until("the delivery", SOON, || {
+        let shown = stage();
+        if shown.contains("v1\tsent") { Ok(()) } else { Err(format!("{shown}{}", daemon.log())) }
+    });
+    drop(daemon);
+    assert_eq!(mail.letters().len(), 1);
 }
 
 /// Code and subject of a finding as it is printed: `blocks code subject: says`.
@@ -535,7 +609,8 @@ fn dossier(site: &Site) {
     for part in [
         "progetto/versione-001.toml: OK",
         "INDICE.txt: OK",
-        "congelati/relazione-sistema.pdf: OK",
+        "congelati/sistema-di-monitoraggio.pdf: OK",
+        "congelati/planimetria.pdf: OK",
         "firmati/",
         "ricevute/",
         "documenti/",
@@ -547,10 +622,27 @@ fn dossier(site: &Site) {
     }
     let count = walk(&out);
     assert_eq!(listed.lines().count() + 1, count, "every file but the manifest is in the manifest");
+    zipped_dossier(site, count);
     // One changed byte is seen by a stranger.
     let index = out.join("INDICE.txt");
     std::fs::write(&index, std::fs::read_to_string(&index).unwrap() + "x").unwrap();
     assert!(!verify().status.success());
+}
+
+/// The same as one file, unpacked and verified by programs written by others.
+fn zipped_dossier(site: &Site, count: usize) {
+    let into = site.path().join("zip");
+    good(site, &["dossier", "--project", PROJECT, "--zip", "--out", into.to_str().unwrap()]);
+    let unpack = ["-m", "zipfile", "-e", "fascicolo-municipio-esempio.zip", "."];
+    let unpacked = Command::new(python()).args(unpack).current_dir(&into).status().unwrap();
+    assert!(unpacked.success());
+    let folder = into.join("fascicolo-municipio-esempio");
+    assert_eq!(walk(&folder), count);
+    let verify = Command::new("sha256sum")
+        .args(["-c", "--strict", "--quiet", "SHA256SUMS"])
+        .current_dir(&folder)
+        .status();
+    assert!(verify.unwrap().success());
 }
 
 fn walk(folder: &Path) -> usize {

@@ -3,6 +3,9 @@
 //!
 //! Must never: change a reading. An act is an input of the computation beside the readings, with its author and reason.
 
+use chrono::NaiveDate;
+
+use crate::ids::MeterId;
 use crate::reading::SeriesKey;
 use crate::time::Instant;
 
@@ -121,4 +124,58 @@ pub struct MeterAct {
     pub reason: String,
     /// When it was put on record.
     pub recorded_at: Instant,
+}
+
+/// A non-routine adjustment: what a person states that the building would have used more, or less, for a reason that is
+/// neither the weather nor the works (IPMVP: evidenced, dated, quantified, reported separately).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adjustment {
+    /// Number of it within its project, as `consuntivo adjustment list` prints it.
+    pub number: u32,
+    /// The meter whose adjusted baseline it is added to.
+    pub meter: MeterId,
+    pub from: NaiveDate,
+    /// First day after it.
+    pub to: NaiveDate,
+    /// Over the whole of it, in the meter's display unit (kWh, Smc, kg); above zero it raises the adjusted baseline, and
+    /// the saving with it.
+    pub energy: f64,
+    pub author: String,
+    pub reason: String,
+    /// When it was put on record.
+    pub recorded_at: Instant,
+}
+
+impl Adjustment {
+    /// The part that falls on the days of `[from, to)`: each day of it bears the same.
+    #[must_use]
+    pub fn within(&self, from: NaiveDate, to: NaiveDate) -> f64 {
+        let days = (self.to - self.from).num_days();
+        let shared = (self.to.min(to) - self.from.max(from)).num_days().max(0);
+        if 0 < days { self.energy * shared as f64 / days as f64 } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_adjustment_falls_on_its_days_alike_and_its_months_add_up() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let of = Adjustment {
+            number: 1,
+            meter: MeterId::new("gas").unwrap(),
+            from: day("2025-01-22"),
+            to: day("2025-02-11"),
+            energy: -200.0,
+            author: "a".to_owned(),
+            reason: "r".to_owned(),
+            recorded_at: Instant::from_seconds(0),
+        };
+        let (first, second) = (day("2025-02-01"), day("2025-03-01"));
+        assert_eq!(of.within(day("2025-01-01"), first), -100.0);
+        assert_eq!(of.within(first, second), -100.0);
+        assert_eq!(of.within(second, day("2025-04-01")), 0.0);
+    }
 }

@@ -19,7 +19,7 @@ pub mod series;
 pub mod terms;
 pub mod time;
 
-pub use acts::{Act, Confidence, DatedAct, Explanation, MeterAct};
+pub use acts::{Act, Adjustment, Confidence, DatedAct, Explanation, MeterAct};
 pub use filed::{FiledInterval, FiledTotal};
 pub use finding::{Finding, Severity};
 pub use gas::{GasBasis, GasCoefficient, GasConversion};
@@ -36,5 +36,5 @@ pub use reading::{
     TemperatureSource, Value,
 };
 pub use series::{Interval, MonthValue, MonthlySeries, Step};
-pub use terms::{FactorKind, OwnFactor, Plant, ReferenceYear, StatedValue, Tariff, Terms};
+pub use terms::{BaselineMethod, FactorKind, OwnFactor, Plant, ReferenceYear, StatedValue, Tariff, Terms};
 pub use time::{Instant, Month, Zone};

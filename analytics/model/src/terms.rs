@@ -150,6 +150,44 @@ impl ReferenceYear {
     }
 }
 
+/// How the baselines of a project are modelled, where a person fixes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BaselineMethod {
+    /// Chosen by the data, with the reason among the findings.
+    #[default]
+    Auto,
+    /// The average over balance points and shapes.
+    Averaged,
+    /// CalTRACK 2.0, monthly.
+    CaltrackMonthly,
+    /// The change-point shape that the Bayesian information criterion prefers.
+    ChangePoint,
+    /// The degree-day ratio with the base load split off; it does with less than a year.
+    DegreeDays,
+}
+
+impl BaselineMethod {
+    pub const ALL: [Self; 5] =
+        [Self::Auto, Self::Averaged, Self::CaltrackMonthly, Self::ChangePoint, Self::DegreeDays];
+
+    /// As in project files and on the command line.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Averaged => "averaged",
+            Self::CaltrackMonthly => "caltrack-monthly",
+            Self::ChangePoint => "change-point",
+            Self::DegreeDays => "degree-days",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|m| m.code() == code)
+    }
+}
+
 /// Everything that a project file states beside its meters.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Terms {
@@ -158,4 +196,5 @@ pub struct Terms {
     pub plants: Vec<Plant>,
     pub stated: Vec<StatedValue>,
     pub reference: ReferenceYear,
+    pub baseline: BaselineMethod,
 }

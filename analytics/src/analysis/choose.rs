@@ -6,7 +6,7 @@ use model::{Finding, Severity};
 
 use super::{DAYS_MIN, MeterPeriod, Method, Question};
 use crate::baseline::FitPeriod;
-use crate::baseline::data::Data;
+use crate::baseline::data::{Data, Grid};
 use crate::baseline::fit::{Fit, Kind};
 use crate::baseline::{averaged, caltrack, change_point, ratio};
 
@@ -30,7 +30,7 @@ pub(super) fn wants_months(question: &Question<'_>) -> bool {
             let known = |p: &FitPeriod| question.temperatures.means(p.from, p.to).next().is_some();
             let days: Vec<FitPeriod> = inside.filter_map(day).filter(known).collect();
             let data = Data::of(&days, question.temperatures);
-            let fit = caltrack::fit(&data, options(question, caltrack::Interval::Daily));
+            let fit = caltrack::fit(&data, options(&Asked::of(question), caltrack::Interval::Daily));
             DAYS_MIN <= data.days() && fit.is_some_and(|fit| fit.quality.r2 < R2_MIN)
         }
         Method::CaltrackDaily | Method::ChangePoint | Method::Shape(_) | Method::DegreeDays => false,
@@ -64,18 +64,8 @@ pub(super) fn fit(
         findings.push(Finding::new("method.unfit", Severity::Blocks, subject, says, rule));
         return (None, question.method.code());
     }
-    let (method, why) = method(question, data, (daily, by_month));
-    if question.method == Method::Auto {
-        let says = format!("method {} was chosen: {why}", method.code());
-        let finding = Finding::new(
-            "method.chosen",
-            Severity::Note,
-            question.subject,
-            says,
-            "the method fits the data that there are",
-        );
-        findings.push(finding.with("method", method.code()).with("why", why));
-    }
+    let asked = Asked::of(question);
+    let method = chosen(&asked, data, (daily, by_month), findings);
     if data.days() < DAYS_MIN || data.len() < PERIODS_MIN {
         let says = format!(
             "the baseline has {} usable periods of {} days in all; 12 periods and 328 days are wanted",
@@ -91,13 +81,101 @@ pub(super) fn fit(
         );
         findings.push(with_short(finding, data));
     }
-    let fit = run(question, method, data, findings);
+    let fit = run(&asked, method, data, findings);
     if fit.is_none() {
-        let says = "no model of this method follows the baseline periods";
-        let rule = "CalTRACK 2.0 §3.4.3.2: coefficients are not negative";
-        findings.push(Finding::new("fit.impossible", Severity::Blocks, subject, says, rule));
+        findings.push(impossible(&subject));
     }
     (fit, method.code())
+}
+
+/// The periods carry no model of the method.
+pub(super) fn impossible(subject: &str) -> Finding {
+    let says = "no model of this method follows the baseline periods";
+    let rule = "CalTRACK 2.0 §3.4.3.2: coefficients are not negative";
+    Finding::new("fit.impossible", Severity::Blocks, subject, says, rule)
+}
+
+/// What a choice depends on beside the data.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) subject: &'a str,
+    pub(super) method: Method,
+    pub(super) grid: Grid,
+    pub(super) terms: caltrack::Terms,
+}
+
+impl<'a> Asked<'a> {
+    fn of(question: &Question<'a>) -> Self {
+        let Question { subject, method, grid, terms, .. } = *question;
+        Self { subject, method, grid, terms }
+    }
+}
+
+/// The method that is asked for, or the one that the data ask for with a finding that says why.
+pub(super) fn chosen(
+    asked: &Asked<'_>,
+    data: &Data,
+    (daily, by_month): (bool, bool),
+    findings: &mut Vec<Finding>,
+) -> Method {
+    if asked.method != Method::Auto {
+        return asked.method;
+    }
+    let why = reason(asked, data, (daily, by_month));
+    let method = why.method();
+    let says = format!("method {} was chosen: {}", method.code(), why.says());
+    let rule = "the method fits the data that there are";
+    let finding = Finding::new("method.chosen", Severity::Note, asked.subject, says, rule);
+    findings.push(finding.with("method", method.code()).with("kind", why.code()));
+    method
+}
+
+/// Why a method was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Short,
+    Joined,
+    Bills,
+    Free,
+    Grid,
+}
+
+impl Reason {
+    const fn method(self) -> Method {
+        match self {
+            Self::Short => Method::DegreeDays,
+            Self::Joined | Self::Bills => Method::Averaged,
+            Self::Free => Method::ChangePoint,
+            Self::Grid => Method::CaltrackDaily,
+        }
+    }
+
+    /// Stable; a text of every language has its words.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Short => "short",
+            Self::Joined => "joined",
+            Self::Bills => "bills",
+            Self::Free => "free",
+            Self::Grid => "grid",
+        }
+    }
+
+    const fn says(self) -> &'static str {
+        match self {
+            Self::Short => "less than a year of data tells the base load, not a balance point",
+            Self::Joined => {
+                "the weather explains less than half of what single days differ by; months average the week out"
+            }
+            Self::Bills => "bills or months of a year do not tell one balance point from the next",
+            Self::Free => {
+                "days of a year, and its free change points follow them better than a grid's, every parameter counted"
+            }
+            Self::Grid => {
+                "days of a year, and free change points follow them no better, every parameter counted"
+            }
+        }
+    }
 }
 
 fn with_short(finding: Finding, data: &Data) -> Finding {
@@ -108,41 +186,28 @@ fn with_short(finding: Finding, data: &Data) -> Finding {
         .with("days_wanted", DAYS_MIN)
 }
 
-fn method(question: &Question<'_>, data: &Data, (daily, by_month): (bool, bool)) -> (Method, &'static str) {
-    if question.method != Method::Auto {
-        return (question.method, "");
-    }
+fn reason(asked: &Asked<'_>, data: &Data, (daily, by_month): (bool, bool)) -> Reason {
     if data.days() < DAYS_MIN || (!daily && data.len() < PERIODS_MIN) {
-        return (Method::DegreeDays, "less than a year of data tells the base load, not a balance point");
+        Reason::Short
+    } else if by_month {
+        Reason::Joined
+    } else if !daily {
+        Reason::Bills
+    } else if change_point_is_better(asked, data) {
+        Reason::Free
+    } else {
+        Reason::Grid
     }
-    if by_month {
-        let why =
-            "the weather explains less than half of what single days differ by; months average the week out";
-        return (Method::Averaged, why);
-    }
-    if !daily {
-        return (Method::Averaged, "bills or months of a year do not tell one balance point from the next");
-    }
-    if change_point_is_better(question, data) {
-        return (
-            Method::ChangePoint,
-            "days of a year, and its free change points follow them better than a grid's, every parameter counted",
-        );
-    }
-    (
-        Method::CaltrackDaily,
-        "days of a year, and free change points follow them no better, every parameter counted",
-    )
 }
 
 /// By the Bayesian information criterion, balance points counted as parameters in both.
-fn change_point_is_better(question: &Question<'_>, data: &Data) -> bool {
+fn change_point_is_better(asked: &Asked<'_>, data: &Data) -> bool {
     let n = data.len() as f64;
     let criterion = |fit: &Fit| {
         let sse: f64 = data.rows().iter().map(|r| (r.energy - fit.model.energy(data, r)).powi(2)).sum();
         n * (sse / n).max(f64::MIN_POSITIVE).ln() + parameters(fit) * n.ln()
     };
-    let grid = caltrack::fit(data, options(question, caltrack::Interval::Daily));
+    let grid = caltrack::fit(data, options(asked, caltrack::Interval::Daily));
     let free = change_point::fit(data);
     match (grid, free) {
         (Some(grid), Some(free)) => criterion(&free) < criterion(&grid),
@@ -161,21 +226,27 @@ fn parameters(fit: &Fit) -> f64 {
     }
 }
 
-fn options(question: &Question<'_>, interval: caltrack::Interval) -> caltrack::Options {
-    caltrack::Options { grid: question.grid, interval, terms: question.terms }
+fn options(asked: &Asked<'_>, interval: caltrack::Interval) -> caltrack::Options {
+    caltrack::Options { grid: asked.grid, interval, terms: asked.terms }
 }
 
-fn run(question: &Question<'_>, method: Method, data: &Data, findings: &mut Vec<Finding>) -> Option<Fit> {
+/// Fits by a method that was chosen.
+pub(super) fn run(
+    asked: &Asked<'_>,
+    method: Method,
+    data: &Data,
+    findings: &mut Vec<Finding>,
+) -> Option<Fit> {
     match method {
         Method::Auto => None,
-        Method::Averaged => averaged::fit(data, question.terms, &format!("{} baseline", question.subject)),
-        Method::CaltrackMonthly => caltrack::fit(data, options(question, caltrack::Interval::Monthly)),
-        Method::CaltrackDaily => caltrack::fit(data, options(question, caltrack::Interval::Daily)),
+        Method::Averaged => averaged::fit(data, asked.terms, &format!("{} baseline", asked.subject)),
+        Method::CaltrackMonthly => caltrack::fit(data, options(asked, caltrack::Interval::Monthly)),
+        Method::CaltrackDaily => caltrack::fit(data, options(asked, caltrack::Interval::Daily)),
         Method::ChangePoint => change_point::fit(data),
         Method::Shape(shape) => change_point::fit_shape(data, shape),
         Method::DegreeDays => {
             let (fit, split) = ratio::fit(data, ratio::BASE_C)?;
-            findings.extend(base_load(question, &split));
+            findings.extend(base_load(asked.subject, &split));
             Some(fit)
         }
     }
@@ -184,17 +255,17 @@ fn run(question: &Question<'_>, method: Method, data: &Data, findings: &mut Vec<
 /// The method of `fit` on other data, for the reporting period's own model.
 pub(super) fn again(question: &Question<'_>, fit: &Fit, data: &Data) -> Option<Fit> {
     let method = Method::ALL.into_iter().find(|m| *m != Method::Auto && m.code() == fit.method);
-    run(question, method.unwrap_or(question.method), data, &mut Vec::new())
+    run(&Asked::of(question), method.unwrap_or(question.method), data, &mut Vec::new())
 }
 
-fn base_load(question: &Question<'_>, split: &ratio::Split) -> Option<Finding> {
+fn base_load(subject: &str, split: &ratio::Split) -> Option<Finding> {
     let rule = "degree-day ratio: the weather-independent part is not scaled";
     (split.origin == ratio::BaseLoad::Unknown).then(|| {
         let says = format!(
             "no period without heating tells the base load; it lies between 0 and {:.3} a day, and the band reaches over both",
             split.base_high
         );
-        Finding::new("ratio.base_load_unknown", Severity::Caution, question.subject, says, rule)
+        Finding::new("ratio.base_load_unknown", Severity::Caution, subject, says, rule)
             .with("high", format!("{:.3}", split.base_high))
     })
 }

@@ -103,9 +103,11 @@ impl Planted {
                 coverage_ratio: value.map_or(0.0, |v| v.coverage_ratio),
                 estimated_ratio: 0.0,
                 heating_degree_days: None,
+                cooling_degree_days: None,
                 temperature_days: 0,
                 filled_days: 0,
                 unadjusted_days: 0,
+                adjustment: 0.0,
                 adjusted_baseline: None,
                 avoided: None,
             }

@@ -9,21 +9,26 @@
 //! what is predicted is their mixture, so that disagreement between laws that fit equally well widens the band.
 //! Integrals are closed forms (`search`); nothing is drawn at random. `priors` holds all that is assumed.
 //!
+//! Bills of a summer's weeks that fall short of the law may be a closure that comes every year: then they are no part of
+//! the law, and the prediction has the closure again (`closed`).
+//!
 //! Noise may grow with the days of a bill (habits) or also with its use (a month that is busier in everything); both
 //! are weighed. A bill that the others contradict is tried as grossly wrong, and counts for as much as that is unlikely.
 
 use model::{Finding, Severity};
 
 use super::caltrack::Terms;
-use super::data::{Data, Grid};
+use super::data::{Data, Grid, Row};
 use super::fit::{Experience, Fit, Kind, Leverage, Member, Model, Quality, Regressor, Scatter};
 
+mod closed;
 mod law;
 mod priors;
 mod search;
 
+use closed::Window;
 use law::Law;
-use priors::{GROSS, GROSS_SIZE, Priors, SCATTER};
+use priors::{COARSE_PRIORS, GROSS, GROSS_SIZE, PRIORS, Priors, SCATTER};
 use search::{Bill, Search, View};
 
 /// Stable name of the method, as on the command line.
@@ -47,6 +52,8 @@ pub const BILLS_MIN: usize = 4;
 
 /// Studentised residual from which on a bill may be grossly wrong.
 const SUSPECT: f64 = 3.0;
+/// The same for bills of a summer that fall short.
+const SUSPECT_CLOSED: f64 = 2.0;
 /// Suspicions less likely than this (in log odds) are not followed.
 const SUSPICION: f64 = -5.0;
 /// Most bills of a baseline that may be wrong at once.
@@ -79,7 +86,7 @@ pub fn fit(data: &Data, terms: Terms, subject: &str) -> Option<Fit> {
             cooling: std::array::from_fn(|p| row.days * at(table.cooling(p + OFFSET), r)),
         })
         .collect();
-    let average = Average::of(&bills, terms == Terms::HeatingAndCooling);
+    let average = Average::of(&bills, data.rows(), terms == Terms::HeatingAndCooling);
     Some(average.finish(data, &bills, terms, subject))
 }
 
@@ -91,13 +98,20 @@ fn at(column: &[f64], row: usize) -> f64 {
 #[derive(Debug, Clone, Copy)]
 struct Hypothesis {
     gross: [Option<usize>; GROSS_MAX],
+    /// When the building is closed each year.
+    closed: Option<Window>,
     log_odds: f64,
 }
 
 impl Hypothesis {
-    const NONE: Self = Self { gross: [None; GROSS_MAX], log_odds: 0.0 };
+    const NONE: Self = Self { gross: [None; GROSS_MAX], closed: None, log_odds: 0.0 };
 
+    /// Whether the bill is no part of the law.
     fn holds(&self, bill: usize) -> bool {
+        self.is_gross(bill) || self.closed.is_some_and(|window| window.holds(bill))
+    }
+
+    fn is_gross(&self, bill: usize) -> bool {
         self.gross.contains(&Some(bill))
     }
 
@@ -108,7 +122,8 @@ impl Hypothesis {
     }
 
     fn log_prior(&self) -> f64 {
-        self.gross.iter().flatten().count() as f64 * (GROSS / (1.0 - GROSS)).ln()
+        let gross = self.gross.iter().flatten().count() as f64 * (GROSS / (1.0 - GROSS)).ln();
+        gross + self.closed.map_or(0.0, |window| window.log_prior())
     }
 }
 
@@ -127,12 +142,13 @@ const WITH_DAYS: usize = 0;
 const WITH_USE: usize = 1;
 
 impl Average {
-    fn of(bills: &[Bill<POINTS>], with_cooling: bool) -> Self {
+    fn of(bills: &[Bill<POINTS>], rows: &[Row], with_cooling: bool) -> Self {
         let n = bills.len() as f64;
-        let priors = Priors::new(with_cooling);
+        let priors = &PRIORS[usize::from(with_cooling)];
         let look = Look {
             bills: bills.iter().map(Bill::coarse).collect(),
-            priors: Priors::new(with_cooling),
+            rows,
+            priors: &COARSE_PRIORS[usize::from(with_cooling)],
             with_cooling,
             mean_days: bills.iter().map(|b| b.days).sum::<f64>() / n,
             mean_energy: bills.iter().map(|b| b.energy).sum::<f64>() / n,
@@ -154,9 +170,9 @@ impl Average {
                 let log_prior = hypothesis.log_prior() - std::f64::consts::LN_2;
                 let view = look.view(&weights, noise, variance, log_prior);
                 coarse_laws.clear();
-                let coarse = Search::new(&look.bills, &view, &look.priors).all(&mut coarse_laws);
+                let coarse = Search::new(&look.bills, &view, look.priors).all(&mut coarse_laws);
                 let before = average.laws.len();
-                let refined = Search::new(bills, &view, &priors).fine(&coarse, best, &mut average.laws);
+                let refined = Search::new(bills, &view, priors).fine(&coarse, best, &mut average.laws);
                 best = best.max(refined);
                 if noise == WITH_DAYS {
                     let own = average.laws.get_mut(before..).unwrap_or_default();
@@ -183,7 +199,8 @@ impl Average {
     }
 
     fn finish(&self, data: &Data, bills: &[Bill<POINTS>], terms: Terms, subject: &str) -> Fit {
-        let members = self.laws.iter().map(|law| self.member(law)).collect();
+        let laws = self.laws.iter().zip(&self.under);
+        let members = laws.map(|(law, under)| self.member(law, *under, bills)).collect();
         let model = self.shown();
         let parameters = 1.0
             + self
@@ -203,7 +220,7 @@ impl Average {
             model,
             quality: Quality::of(data, &model, parameters),
             freedom: self.laws.iter().map(|law| law.weight * law.freedom).sum(),
-            findings: self.gross_findings(data, bills, subject),
+            findings: self.findings(data, bills, subject),
             experience: Some(Experience {
                 heating_c: SEEN_HEATING_C,
                 heating: met(&|r| data.heating_per_day(r, SEEN_HEATING_C)),
@@ -215,7 +232,8 @@ impl Average {
         }
     }
 
-    fn member(&self, law: &Law) -> Member {
+    fn member(&self, law: &Law, under: usize, bills: &[Bill<POINTS>]) -> Member {
+        let window = self.hypotheses.get(under).and_then(|hypothesis| hypothesis.closed);
         let variance_per_day = law.variance / self.days;
         let scale = if 0.0 < variance_per_day { 1.0 / variance_per_day } else { 0.0 };
         Member {
@@ -224,6 +242,7 @@ impl Average {
             variance_per_day,
             inflation: 1.0,
             leverage: Leverage(law.covariance.map(|row| row.map(|x| x * scale))),
+            closure: window.and_then(|window| window.closure(bills, law)),
             scatter: if law.noise == WITH_DAYS {
                 Scatter::Days
             } else {
@@ -261,12 +280,29 @@ impl Average {
         }
     }
 
+    /// The weight of the laws whose hypothesis is so.
+    fn probability(&self, is: impl Fn(&Hypothesis) -> bool) -> f64 {
+        let so = |under: &usize| self.hypotheses.get(*under).is_some_and(&is);
+        self.laws.iter().zip(&self.under).filter(|(_, u)| so(u)).map(|(law, _)| law.weight).sum()
+    }
+
+    /// Bills that are more likely wrong than right, and a closure that is likelier than not.
+    fn findings(&self, data: &Data, bills: &[Bill<POINTS>], subject: &str) -> Vec<Finding> {
+        let mut findings = self.gross_findings(data, bills, subject);
+        if REPORTED <= self.probability(|h| h.closed.is_some()) {
+            let weight =
+                |h: &Hypothesis| h.closed.map(|_| self.probability(|other| other.closed == h.closed));
+            let closed = self.hypotheses.iter().filter(|h| h.closed.is_some());
+            let likeliest =
+                closed.max_by(|a, b| weight(a).unwrap_or(0.0).total_cmp(&weight(b).unwrap_or(0.0)));
+            findings.extend(likeliest.and_then(|h| h.closed).map(|w| w.finding(data.rows(), subject)));
+        }
+        findings
+    }
+
     /// Bills that are more likely wrong than right.
     fn gross_findings(&self, data: &Data, bills: &[Bill<POINTS>], subject: &str) -> Vec<Finding> {
-        let probability = |bill: usize| -> f64 {
-            let wrong = |under: &usize| self.hypotheses.get(*under).is_some_and(|h| h.holds(bill));
-            self.laws.iter().zip(&self.under).filter(|(_, u)| wrong(u)).map(|(law, _)| law.weight).sum()
-        };
+        let probability = |bill: usize| self.probability(|h| h.is_gross(bill));
         let rows = data.rows().iter().zip(bills).enumerate();
         rows.filter(|(bill, _)| REPORTED <= probability(*bill))
             .map(|(_, (row, bill))| {
@@ -289,15 +325,16 @@ impl Average {
 }
 
 /// What every look at the bills shares.
-struct Look {
+struct Look<'a> {
     bills: Vec<Bill<COARSE_POINTS>>,
-    priors: Priors<COARSE_POINTS>,
+    rows: &'a [Row],
+    priors: &'static Priors<COARSE_POINTS>,
     with_cooling: bool,
     mean_days: f64,
     mean_energy: f64,
 }
 
-impl Look {
+impl Look<'_> {
     fn view<'v>(&self, weights: &'v [f64], noise: usize, variance: f64, log_prior: f64) -> View<'v> {
         View {
             weights,
@@ -332,7 +369,7 @@ impl Look {
         let weights = self.weights(hypothesis, None, variance);
         let view = self.view(&weights, WITH_DAYS, variance, hypothesis.log_prior());
         let mut laws = Vec::with_capacity(256);
-        let best = Search::new(&self.bills, &view, &self.priors).all(&mut laws).best;
+        let best = Search::new(&self.bills, &view, self.priors).all(&mut laws).best;
         let sum = weigh(&mut laws);
         (best.log_weight + sum.ln(), laws.iter().map(|law| law.weight * law.variance).sum(), best)
     }
@@ -343,6 +380,23 @@ impl Look {
         let (evidence, mut variance, best) = self.glance(&Hypothesis::NONE, assumed);
         let mut all = vec![Hypothesis::NONE];
         let (mut parent, mut law) = (Hypothesis::NONE, best);
+        if SUSPECT_CLOSED <= self.suspicion(&law, &parent) {
+            // What is given back is a refund, and no closure.
+            let short = |i: usize| {
+                let is = |bill: &Bill<_>| 0.0 <= bill.energy && bill.energy < expected(&best, bill);
+                self.bills.get(i).is_some_and(is)
+            };
+            for window in closed::windows(self.rows, short) {
+                let mut next = Hypothesis { closed: Some(window), ..Hypothesis::NONE };
+                let (own, own_variance, next_law) = self.glance(&next, assumed);
+                next.log_odds = own - evidence;
+                all.push(next);
+                if parent.log_odds < next.log_odds {
+                    variance = own_variance;
+                    (parent, law) = (next, next_law);
+                }
+            }
+        }
         for _ in 0..GROSS_MAX {
             if self.suspicion(&law, &parent) < SUSPECT {
                 break;
@@ -374,11 +428,7 @@ impl Look {
     fn suspicion(&self, law: &Law, hypothesis: &Hypothesis) -> f64 {
         let mut most: f64 = 0.0;
         for (_, bill) in self.bills.iter().enumerate().filter(|(i, _)| !hypothesis.holds(*i)) {
-            let g = [
-                bill.days,
-                law.heating.map_or(0.0, |h| bill.heating[h]),
-                law.cooling.map_or(0.0, |c| bill.cooling[c]),
-            ];
+            let g = regressors(law, bill);
             let model_variance = Leverage(law.covariance).of(g);
             let own = law.variance * bill.days / self.mean_days;
             let free = (1.0 - model_variance / own).max(0.05);
@@ -403,14 +453,22 @@ fn weigh(laws: &mut [Law]) -> f64 {
     sum
 }
 
+/// Days, heating and cooling degree days of a bill at the balance points of a law of the same grid.
+fn regressors<const N: usize>(law: &Law, bill: &Bill<N>) -> [f64; 3] {
+    let of =
+        |column: &[f64; N], point: Option<usize>| point.and_then(|p| column.get(p)).copied().unwrap_or(0.0);
+    [bill.days, of(&bill.heating, law.heating), of(&bill.cooling, law.cooling)]
+}
+
+/// What a law expects of a bill of the same grid.
+fn expected<const N: usize>(law: &Law, bill: &Bill<N>) -> f64 {
+    let [days, heating, cooling] = regressors(law, bill);
+    law.energy(days, heating, cooling)
+}
+
 /// What the laws together expect of a bill.
 fn mean(laws: &[Law], bill: &Bill<POINTS>) -> f64 {
-    let one = |law: &Law| {
-        let heating = law.heating.map_or(0.0, |h| bill.heating[h]);
-        let cooling = law.cooling.map_or(0.0, |c| bill.cooling[c]);
-        law.weight * law.energy(bill.days, heating, cooling)
-    };
-    laws.iter().map(one).sum()
+    laws.iter().map(|law| law.weight * expected(law, bill)).sum()
 }
 
 fn kind_of(law: &Law) -> Kind {

@@ -210,12 +210,14 @@ struct Candidate {
 struct Search<'a> {
     points: &'a Points,
     signs: Signs,
+    /// Solutions with as many squares or more are of no use.
+    limit: f64,
     best: Option<Candidate>,
 }
 
 impl Search<'_> {
     fn bound(&self) -> f64 {
-        self.best.map_or(f64::INFINITY, |b| b.sse)
+        self.best.map_or(self.limit, |b| b.sse)
     }
 
     fn offer(&mut self, candidate: Candidate) {
@@ -260,15 +262,29 @@ impl Search<'_> {
         });
     }
 
+    /// Every parting into left, middle and right.
+    fn all_fives(&mut self) {
+        let points = self.points;
+        let n = points.n();
+        // Squares of the outer parts depend on one end each.
+        let left: Vec<f64> = (0..n).map(|i| points.part(0, i).line().1).collect();
+        let right: Vec<f64> = (0..n).map(|j| points.part(j, n).line().1).collect();
+        for i in 1..n.saturating_sub(1) {
+            for j in i.max(2)..n {
+                let outer = left[i] + right[j];
+                if outer < self.bound() && outer + points.part(i, j).flat() < self.bound() {
+                    self.five(i, j);
+                }
+            }
+        }
+    }
+
     /// Everything with points before `i` on the left, from `j` on the right, the others level.
     fn five(&mut self, i: usize, j: usize) {
         let points = self.points;
         let n = points.n();
         let (left, middle, right) = (points.part(0, i), points.part(i, j), points.part(j, n));
         let ((left_line, left_sse), (right_line, right_sse)) = (left.line(), right.line());
-        if self.bound() <= left_sse + middle.flat() + right_sse {
-            return;
-        }
         // Both change points on points: the first of the middle or of the right, the last of the left or the middle.
         let (left_x, right_x) = (points.x[i], points.x[j - 1]);
         if i < j {
@@ -314,7 +330,7 @@ impl Search<'_> {
         let none = Sums::default();
         let (left_x, right_x) = (points.x[i], points.x[j - 1]);
         let ((left_line, left_sse), (right_line, right_sse)) = (left.line(), right.line());
-        let mut own = Search { points, signs: Signs::Any, best: None };
+        let mut own = Search { points, signs: Signs::Any, limit: f64::INFINITY, best: None };
         own.hinges(left, middle, none, left_x, left_x);
         if let (Some(c), Some(line)) = (own.best.take(), right_line) {
             let x = (c.level - line.0) / line.1;
@@ -417,13 +433,17 @@ impl Search<'_> {
 /// has the signs asked for.
 #[must_use]
 pub fn optimum(data: &Data, shape: Shape, signs: Signs, weights: Weights) -> Option<Optimum> {
-    let points = Points::of(data, weights)?;
+    below(&Points::of(data, weights)?, shape, signs, f64::INFINITY)
+}
+
+/// The same, `None` too where no solution has less than `limit` of squares.
+fn below(points: &Points, shape: Shape, signs: Signs, limit: f64) -> Option<Optimum> {
     let n = points.n();
     if n < shape.parameters() as usize {
         return None;
     }
     let all = points.part(0, n);
-    let mut search = Search { points: &points, signs, best: None };
+    let mut search = Search { points, signs, limit, best: None };
     match shape {
         Shape::P1 => {
             return Some(Optimum {
@@ -452,11 +472,7 @@ pub fn optimum(data: &Data, shape: Shape, signs: Signs, weights: Weights) -> Opt
         Shape::P5 => {
             // A good start makes the bound skip most partings.
             search.four();
-            for i in 1..n.saturating_sub(1) {
-                for j in i.max(2)..n {
-                    search.five(i, j);
-                }
-            }
+            search.all_fives();
         }
     }
     let c = search.best?;
@@ -475,15 +491,23 @@ pub fn optimum(data: &Data, shape: Shape, signs: Signs, weights: Weights) -> Opt
 #[must_use]
 pub fn fit(data: &Data) -> Option<Fit> {
     let n = data.len() as f64;
+    let points = Points::of(data, Weights::Days)?;
+    // A hundred-thousandth of the mean square of the load itself is as good as nothing.
+    let floor = 1e-10 * data.rows().iter().map(|r| r.energy * r.energy_per_day()).sum::<f64>().max(1e-300);
     let mut best: Option<(f64, Optimum)> = None;
     for shape in Shape::ALL {
-        let Some(o) = optimum(data, shape, Signs::Physical, Weights::Days) else { continue };
-        // A hundred-thousandth of the mean square of the load itself is as good as nothing.
-        let floor =
-            1e-10 * data.rows().iter().map(|r| r.energy * r.energy_per_day()).sum::<f64>().max(1e-300);
-        let criterion = n * (o.sse.max(floor) / n).ln() + f64::from(shape.parameters()) * n.ln();
-        let enough = f64::from(shape.parameters()) + 1.0 < n;
-        if enough && best.is_none_or(|(least, _)| criterion < least) {
+        let cost = f64::from(shape.parameters()) * n.ln();
+        if n <= f64::from(shape.parameters()) + 1.0 {
+            continue;
+        }
+        // With more squares than this the shape is not preferred, whatever its change points.
+        let limit = best.map_or(f64::INFINITY, |(least, _)| n * ((least - cost) / n).exp());
+        if limit <= floor {
+            continue;
+        }
+        let Some(o) = below(&points, shape, Signs::Physical, limit * (1.0 + 1e-9)) else { continue };
+        let criterion = n * (o.sse.max(floor) / n).ln() + cost;
+        if best.is_none_or(|(least, _)| criterion < least) {
             best = Some((criterion, o));
         }
     }

@@ -9,6 +9,7 @@
 //! g = (days, heating degree days, cooling degree days), and the scatter of the days themselves, s² × days.
 //! Daily residuals follow each other; `inflation` raises both for it.
 
+use chrono::{Datelike, Days, NaiveDate};
 use model::Finding;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -29,6 +30,9 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 6] =
+        [Self::Flat, Self::Heating, Self::Cooling, Self::HeatingCooling, Self::Linear, Self::TwoLines];
+
     /// Stable, for files and the command line; CalTRACK's names where it has one.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -133,6 +137,57 @@ pub struct Member {
     pub inflation: f64,
     pub leverage: Leverage,
     pub scatter: Scatter,
+    /// `None` where the building is open all year, as far as this law goes.
+    pub closure: Option<Closure>,
+}
+
+/// A stretch of every year in which a building is closed, or nearly so.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Closure {
+    /// Day of the year on which it begins; 1 is 1 January.
+    pub from: u32,
+    pub days: u32,
+    /// Share of the law's use that is left, 0 to 1.
+    pub left: f64,
+    /// In how many years of the baseline it was seen.
+    pub seen: f64,
+}
+
+impl Closure {
+    /// Days of a row that lie in it.
+    #[must_use]
+    pub fn overlap(&self, row: &Row) -> f64 {
+        let within = |year: i32| {
+            let begin = NaiveDate::from_yo_opt(year, self.from.max(1))?;
+            let end = begin.checked_add_days(Days::new(u64::from(self.days)))?;
+            Some((end.min(row.to) - begin.max(row.from)).num_days().max(0) as f64)
+        };
+        // One that begins late in a year reaches into the next.
+        let years = row.from.year() - 1..=row.to.year();
+        years.filter_map(within).sum::<f64>().min(row.days)
+    }
+
+    /// What is left of the use of a row with so many closed days.
+    fn kept(&self, row: &Row, closed_days: f64) -> f64 {
+        1.0 - closed_days / row.days * (1.0 - self.left)
+    }
+}
+
+impl Member {
+    /// Share of the law's use that is left in a row, and the days of it that are closed.
+    #[must_use]
+    pub fn kept(&self, row: &Row) -> (f64, f64) {
+        let Some(closure) = self.closure else { return (1.0, 0.0) };
+        let closed_days = closure.overlap(row);
+        (closure.kept(row, closed_days), closed_days)
+    }
+
+    /// Variance of what a closure leaves on so many of its days: it was seen once in each year of the baseline.
+    fn closed_variance(&self, days: f64) -> f64 {
+        self.closure.map_or(0.0, |c| {
+            self.variance_per_day * days * days / (f64::from(c.days.max(1)) * c.seen.max(1.0))
+        })
+    }
 }
 
 /// How the variance of a period grows.
@@ -263,7 +318,13 @@ impl Fit {
     /// The energy of some rows together: their common model error is counted once, as it falls on all of them alike.
     #[must_use]
     pub fn predict_rows(&self, data: &Data, rows: &[Row]) -> Prediction {
-        let days: f64 = rows.iter().map(|r| r.days).sum();
+        self.predict_parts(&[Part { data, rows, share: 1.0, heating_scale: 1.0 }])
+    }
+
+    /// The energy of parts together, each counted with its share: of a mean of years each has its part of one.
+    #[must_use]
+    pub fn predict_parts(&self, parts: &[Part<'_>]) -> Prediction {
+        let days: f64 = parts.iter().map(Part::days).sum();
         let mut sum = Prediction {
             energy: 0.0,
             days,
@@ -276,30 +337,56 @@ impl Fit {
         let mut squares = 0.0;
         for member in &self.members {
             let (mut heating, mut cooling, mut noisy_days) = (0.0, 0.0, 0.0);
+            let (mut open_days, mut closed_days) = (0.0, 0.0);
             let (w, m) = (member.weight, &member.model);
-            for row in rows {
-                let (h, c) = m.degree_days_per_day(data, row);
-                heating += row.days * h;
-                cooling += row.days * c;
-                noisy_days += member.scatter.days(row, m.energy_of(row.days, h, c));
+            for part in parts {
+                for row in part.rows {
+                    let (h, c) = m.degree_days_per_day(part.data, row);
+                    let h = h * part.heating_scale;
+                    let (kept, closed) = member.kept(row);
+                    open_days += part.share * row.days * kept;
+                    closed_days += part.share * closed;
+                    heating += part.share * row.days * h * kept;
+                    cooling += part.share * row.days * c * kept;
+                    noisy_days += part.share * member.scatter.days(row, kept * m.energy_of(row.days, h, c));
+                }
             }
             let heat = m.heating_per_degree_day * heating;
             let cool = m.cooling_per_degree_day * cooling;
-            let energy = m.base_per_day * days + heat + cool;
+            let energy = m.base_per_day * open_days + heat + cool;
             let variance = member.variance_per_day * member.inflation;
             sum.energy += w * energy;
             sum.heating += w * heat;
             sum.cooling += w * cool;
             squares += w * energy * energy;
-            sum.model_variance += w * variance * member.leverage.of([days, heating, cooling]);
+            sum.model_variance += w * variance * member.leverage.of([open_days, heating, cooling]);
+            sum.model_variance += w * member.closed_variance(closed_days);
             sum.noise_variance += w * variance * noisy_days;
         }
         if 1 < self.members.len() {
             // Members that disagree are part of what is not known.
             sum.model_variance += (squares - sum.energy * sum.energy).max(0.0);
         }
-        sum.model_variance += self.experience.map_or(0.0, |met| met.variance(data, rows));
+        let unseen = |met: Experience| parts.iter().map(|p| p.share * met.variance(p.data, p.rows)).sum();
+        sum.model_variance += self.experience.map_or(0.0, unseen);
         sum
+    }
+}
+
+/// Rows that are predicted together with others.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    pub data: &'a Data,
+    pub rows: &'a [Row],
+    /// How much of it counts.
+    pub share: f64,
+    /// What its heating degree days are multiplied by.
+    pub heating_scale: f64,
+}
+
+impl Part<'_> {
+    fn days(&self) -> f64 {
+        self.share * self.rows.iter().map(|r| r.days).sum::<f64>()
     }
 }
 

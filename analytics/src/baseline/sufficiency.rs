@@ -16,6 +16,9 @@ pub const DAYS_MIN: f64 = 328.0;
 /// Fewest periods: a year of two-monthly bills.
 pub const PERIODS_MIN: usize = 6;
 
+/// No method can do with fewer.
+const PERIODS_LEAST: usize = 3;
+
 /// Fewer periods than this, and the finding says that the fit is less certain.
 const PERIODS_WANTED: usize = 12;
 
@@ -26,7 +29,7 @@ const PERIOD_DAYS_MAX: f64 = 70.0;
 const CVRMSE_MAX: f64 = 0.25;
 
 /// The periods that lie in the baseline and were measured, in order of time.
-pub(super) fn screen(
+pub(crate) fn screen(
     periods: &[FitPeriod],
     temperatures: &DailyMeans,
     (from, to): (NaiveDate, NaiveDate),
@@ -74,12 +77,19 @@ fn dropped(subject: &str, p: &FitPeriod, why: &str, rule: &'static str) -> Findi
         .with("coverage_percent", format!("{:.1}", p.coverage_ratio * 100.0))
 }
 
-/// Whether the usable periods carry a baseline.
-pub(super) fn enough(usable: &[FitPeriod], subject: &str, findings: &mut Vec<Finding>) -> bool {
+/// Whether the usable periods carry a baseline. A person may say that less than a year is to do, with a method that is
+/// made for it.
+pub(crate) fn enough(
+    usable: &[FitPeriod],
+    less_is_accepted: bool,
+    subject: &str,
+    findings: &mut Vec<Finding>,
+) -> bool {
     let days: f64 = usable.iter().map(FitPeriod::days).sum();
     let n = usable.len();
-    let enough = DAYS_MIN <= days && PERIODS_MIN <= n;
-    if enough && PERIODS_WANTED <= n {
+    let whole = DAYS_MIN <= days && PERIODS_MIN <= n;
+    let enough = whole || (less_is_accepted && PERIODS_LEAST <= n);
+    if whole && PERIODS_WANTED <= n {
         return true;
     }
     let severity = if enough { Severity::Caution } else { Severity::Blocks };
@@ -103,22 +113,24 @@ pub(super) fn enough(usable: &[FitPeriod], subject: &str, findings: &mut Vec<Fin
 }
 
 /// Days of the periods used that have no temperature to be relied on, where the model depends on them.
-pub(super) fn prorated(
+pub(crate) fn prorated(
     usable: &[FitPeriod],
     temperatures: &DailyMeans,
     model: &BaselineModel,
     subject: &str,
 ) -> Option<Finding> {
-    let base_c = model.heating_base_c?;
+    if !model.follows_weather() {
+        return None;
+    }
     let unknown = usable.iter().map(|p| {
-        let weather = temperatures.heating(DegreeDayDefinition::to_base(base_c), p.from, p.to);
+        let weather = temperatures.heating(DegreeDayDefinition::to_base(0.0), p.from, p.to);
         weather.missing_days + weather.unadjusted_days
     });
     let days: u32 = unknown.clone().sum();
     let periods = unknown.filter(|days| 0 < *days).count();
     let says = format!(
         "{days} days in {periods} baseline periods have no temperature of their own; they count at the mean of the \
-         others or at the neighbour's value, and as cold as they may have been in the lower bound"
+         others or at the neighbour's value, and as extreme as they may have been in the lower bound"
     );
     let rule =
         "CalTRACK 2.0 §2.2.3.2: temperatures for 90 % of a period; conservative direction for the others";
@@ -130,12 +142,12 @@ pub(super) fn prorated(
 }
 
 /// What is to be said of a fitted model.
-pub(super) fn judge(model: &BaselineModel, subject: &str, findings: &mut Vec<Finding>) {
+pub(crate) fn judge(model: &BaselineModel, subject: &str, findings: &mut Vec<Finding>) {
     let about = format!("{subject} baseline");
     let cvrmse_percent = format!("{:.1}", model.quality.cvrmse_ratio * 100.0);
-    if model.heating_base_c.is_none() {
-        let says = "the load does not respond to the cold; the baseline is its mean per day";
-        let rule = "Bayesian information criterion: no heating term is added that the data do not ask for";
+    if !model.follows_weather() {
+        let says = "the load does not respond to the weather; the baseline is its mean per day";
+        let rule = "no term is added that the data do not ask for";
         findings.push(
             Finding::new("fit.flat", Severity::Note, about.clone(), says, rule)
                 .with("cvrmse_percent", &cvrmse_percent),
@@ -152,11 +164,4 @@ pub(super) fn judge(model: &BaselineModel, subject: &str, findings: &mut Vec<Fin
                 .with("limit_percent", 25),
         );
     }
-}
-
-/// The periods are enough but carry no physical model.
-pub(super) fn no_fit(subject: &str) -> Finding {
-    let says = "no model with a base load of at least zero fits the baseline periods";
-    let rule = "CalTRACK 2.0 §3.4.3.2: coefficients are not negative";
-    Finding::new("fit.impossible", Severity::Blocks, format!("{subject} baseline"), says, rule)
 }

@@ -138,6 +138,7 @@ pub fn member(data: &Data, model: Model, parameters: f64) -> Member {
         inflation: inflation(data, &model),
         leverage: leverage(data, &model),
         scatter: Scatter::Days,
+        closure: None,
     }
 }
 
@@ -160,6 +161,12 @@ pub fn inflation(data: &Data, model: &Model) -> f64 {
         return 1.0;
     }
     let residuals: Vec<f64> = data.rows().iter().map(|r| r.energy - model.energy(data, r)).collect();
+    inflation_of_days(&residuals)
+}
+
+/// The same from the residuals of days, in order of time.
+#[must_use]
+pub fn inflation_of_days(residuals: &[f64]) -> f64 {
     let rho = autocorrelation(residuals.iter().copied()).unwrap_or(0.0).clamp(0.0, 0.98);
     let of_lag = (1.0 + rho) / (1.0 - rho);
     let own: f64 = residuals.iter().map(|e| e * e).sum();

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{MeterInput, RULES, YearInput};
 use crate::balance::SlotSeries;
+use crate::baseline::fit::Fit;
 use crate::places::{Place, ZoneRules};
 
 /// Fields one after the other; texts and lists with their length before them, so that no two inputs run together.
@@ -103,12 +104,47 @@ fn digest(input: &YearInput<'_>, meters: &[&MeterInput], temperatures: &[&DailyT
         c.text("accepted baseline");
         c.text(f.meter.as_str());
         c.0.update(f.inputs.0);
-        let model = &f.fitted.model;
-        c.real(model.base_per_day);
-        c.real(model.heating_per_degree_day);
-        c.maybe(model.heating_base_c, Canon::real);
+        c.text(f.fitted.law.method);
+        let doubt = f.fitted.doubt.iter().flat_map(|doubt| [&doubt.coldest, &doubt.warmest]);
+        for law in [&f.fitted.law].into_iter().chain(doubt) {
+            fit(&mut c, law);
+        }
+    }
+    // Only where there are.
+    let mut adjustments: Vec<_> = input.adjustments.iter().collect();
+    adjustments.sort_by_key(|a| a.number);
+    for a in adjustments {
+        c.text("adjustment");
+        c.text(a.meter.as_str());
+        c.day(a.from);
+        c.day(a.to);
+        c.real(a.energy);
+        c.text(&a.author);
+        c.text(&a.reason);
     }
     Digest(c.0.finalize().into())
+}
+
+/// Everything of a law that a prediction or its band depends on.
+fn fit(c: &mut Canon, law: &Fit) {
+    c.real(law.freedom);
+    c.count(law.members.len());
+    for member in &law.members {
+        let model = &member.model;
+        c.real(member.weight);
+        c.real(model.base_per_day);
+        c.real(model.heating_per_degree_day);
+        c.maybe(model.heating_balance_c, Canon::real);
+        c.real(model.cooling_per_degree_day);
+        c.maybe(model.cooling_balance_c, Canon::real);
+        c.real(member.variance_per_day * member.inflation);
+        c.maybe(member.closure, |c, closure| {
+            c.whole(i64::from(closure.from));
+            c.whole(i64::from(closure.days));
+            c.real(closure.left);
+        });
+        member.leverage.0.iter().flatten().for_each(|x| c.real(*x));
+    }
 }
 
 fn days(c: &mut Canon, temperatures: &[&DailyTemperature]) {
@@ -170,6 +206,7 @@ fn project(c: &mut Canon, p: &Project) {
 fn terms(c: &mut Canon, terms: &Terms) {
     c.text("terms");
     c.text(terms.reference.code());
+    c.text(terms.baseline.code());
     c.count(terms.factors.len());
     for f in &terms.factors {
         c.text(f.carrier.code());

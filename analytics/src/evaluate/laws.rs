@@ -5,12 +5,18 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use model::{Carrier, Digest, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole, Month, Severity};
+use model::{
+    Adjustment, Carrier, Digest, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole, Month, Project,
+    Severity,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::meter::{Context, Evidence, Reference, Row, fit_periods};
 use super::{COVERAGE_MIN, MeterInput, RULES, YearInput};
-use crate::baseline::{self, FitPeriod, Fitted};
+use crate::analysis::project::{self, Wanted};
+use crate::baseline::data::Data;
+use crate::baseline::fitted::weather_of;
+use crate::baseline::{FitPeriod, Fitted};
 use crate::bills;
 use crate::degree_days::DailyMeans;
 use crate::normalise::Adjusted;
@@ -20,8 +26,9 @@ use crate::normalise::Adjusted;
 pub struct Frozen {
     pub meter: MeterId,
     pub fitted: Fitted,
-    /// Of the periods and temperatures it was fitted on: `baseline_digest`.
+    /// Of the periods and temperatures it was fitted on: `baseline_digest`, by the computing rules of then.
     pub inputs: Digest,
+    pub rules: String,
     pub author: String,
     pub accepted_at: Instant,
 }
@@ -47,6 +54,10 @@ pub struct Laws {
     pub reporting: Option<Arc<Fitted>>,
     /// Measured months after completion, ascending.
     pub months: Vec<ReportedMonth>,
+    /// Their weather, row by row.
+    pub weather: Data,
+    /// What people adjusted, past and to come.
+    pub adjustments: Vec<Adjustment>,
     /// Digest of what the baseline was fitted on.
     pub inputs: Digest,
 }
@@ -80,37 +91,46 @@ fn meter(
     let from_bills = bills::months(&settled.periods, unit, input.project.zone, facts.ceiling_per_milli());
     let evidence = Evidence { known, settled: &settled, from_bills: &from_bills };
     let (periods, billed) = fit_periods(facts, &evidence);
-    let dates = &input.project.dates;
-    let bounds = (dates.baseline_from, dates.baseline_to);
+    let wanted = wanted(&input.project, facts, "");
     let baseline = if facts.role == MeterRole::New {
         None
     } else {
         let frozen = input.frozen.iter().find(|f| f.meter == facts.id).map(|f| f.fitted.clone());
-        Some(Arc::new(frozen.or_else(|| baseline::fit(&periods, temperatures, bounds, "").0)?))
+        Some(Arc::new(frozen.or_else(|| project::fit(&periods, temperatures, &wanted).0)?))
     };
     let reference =
         baseline.as_ref().map_or(Reference::Zero, |b| Reference::Model(Box::new((**b).clone()), billed));
     let mut months = Vec::new();
-    let mut month = Month::of(dates.completed).next();
+    let mut month = Month::of(input.project.dates.completed).next();
     while month.end_day() <= input.until && months.len() < 12 * 40 {
         let mut row = Row::of(context, facts, month, known, &from_bills);
-        row.compare(context, &reference);
+        row.compare(context, facts, &reference);
         months.extend(row.reported());
         month = month.next();
     }
-    let reporting = reporting(&months, temperatures);
+    let reporting = reporting(&months, temperatures, &wanted);
+    let weather = weather_of(temperatures, months.iter().map(|m| (m.month.first_day(), m.month.end_day())));
     Some(Laws {
         meter: facts.id.clone(),
         carrier: facts.carrier,
         baseline,
         reporting: reporting.map(Arc::new),
         months,
-        inputs: digest(&periods, temperatures, bounds),
+        weather,
+        adjustments: input.adjustments.iter().filter(|a| a.meter == facts.id).cloned().collect(),
+        inputs: baseline_digest(&periods, temperatures, (wanted.from, wanted.to), RULES),
     })
 }
 
+/// What is asked of a meter's baseline periods. Subjects of the findings begin with `subject`.
+pub(super) fn wanted<'a>(project: &Project, facts: &MeterFacts, subject: &'a str) -> Wanted<'a> {
+    let dates = &project.dates;
+    let (from, to) = (dates.baseline_from, dates.baseline_to);
+    Wanted { subject, method: project.terms.baseline, carrier: facts.carrier, from, to }
+}
+
 /// The model of what is used now; at the best value, since it is a forecast of what will be measured.
-fn reporting(months: &[ReportedMonth], temperatures: &DailyMeans) -> Option<Fitted> {
+fn reporting(months: &[ReportedMonth], temperatures: &DailyMeans, wanted: &Wanted<'_>) -> Option<Fitted> {
     let recent = months.get(months.len().saturating_sub(REPORTING_MONTHS_MAX)..)?;
     let periods: Vec<FitPeriod> = recent
         .iter()
@@ -122,15 +142,21 @@ fn reporting(months: &[ReportedMonth], temperatures: &DailyMeans) -> Option<Fitt
         })
         .collect();
     let (first, last) = (periods.first()?, periods.last()?);
-    baseline::fit(&periods, temperatures, (first.from, last.to), "").0
+    let wanted = Wanted { from: first.from, to: last.to, ..*wanted };
+    project::fit(&periods, temperatures, &wanted).0
 }
 
 /// The digest of what a baseline is fitted on: the computing rules, each usable period with its energy, and the
 /// temperatures of the baseline.
-fn digest(periods: &[FitPeriod], temperatures: &DailyMeans, (from, to): (NaiveDate, NaiveDate)) -> Digest {
+pub(super) fn baseline_digest(
+    periods: &[FitPeriod],
+    temperatures: &DailyMeans,
+    (from, to): (NaiveDate, NaiveDate),
+    rules: &str,
+) -> Digest {
     let mut hash = Sha256::new();
     hash.update(b"consuntivo baseline");
-    hash.update(RULES.as_bytes());
+    hash.update(rules.as_bytes());
     let mut used: Vec<&FitPeriod> =
         periods.iter().filter(|p| COVERAGE_MIN <= p.coverage_ratio && from <= p.from && p.to <= to).collect();
     used.sort_by_key(|p| (p.from, p.to));
@@ -144,15 +170,6 @@ fn digest(periods: &[FitPeriod], temperatures: &DailyMeans, (from, to): (NaiveDa
         hash.update((mean_c + 0.0).to_bits().to_be_bytes());
     }
     Digest(hash.finalize().into())
-}
-
-/// The digest of a meter's baseline inputs as they are now.
-pub(super) fn baseline_digest(
-    periods: &[FitPeriod],
-    temperatures: &DailyMeans,
-    bounds: (NaiveDate, NaiveDate),
-) -> Digest {
-    digest(periods, temperatures, bounds)
 }
 
 /// What is said when the inputs of an accepted baseline are others than when it was accepted.

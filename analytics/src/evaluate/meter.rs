@@ -9,15 +9,20 @@ use model::{
 };
 
 use super::laws::{self, ReportedMonth};
-use super::{COVERAGE_MIN, MeterInput, YearInput, months};
+use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, months};
+use crate::analysis::{project, unseen};
 use crate::baseline::breaks::{self, Point};
-use crate::baseline::{self, FitPeriod, Fitted};
+use crate::baseline::data::Data;
+use crate::baseline::{FitPeriod, Fitted};
 use crate::bills::{self, SettledBills};
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::normalise::{Adjusted, adjust};
 use crate::result::{Baseline, MeterMonth, MeterRecord, MeterTotals, MeterYear, MonthSource};
 use crate::uncertainty::accuracy::most_relative_error;
 use crate::uncertainty::{Source, Uncertain};
+
+/// Of every band, two-sided.
+const CONFIDENCE: f64 = 0.9;
 
 /// What all meters of a year share.
 #[derive(Debug)]
@@ -123,17 +128,21 @@ pub(super) fn assess(
         .map(|month| Row::of(context, facts, month, known, &from_bills))
         .collect();
     for row in &mut rows {
-        row.compare(context, &reference);
+        row.compare(context, facts, &reference);
         row.bound_standstill(facts);
     }
     report_withheld(context, facts, &rows, &subject, &mut findings);
-    findings.extend(suspected_event(context, &reference, &rows, &subject));
-    let assessment = sum_up(building, facts, &reference, &rows, &findings);
+    let compared = Compared::of(context, &rows);
+    findings.extend(unseen_weather(context, &reference, &compared, &subject));
+    findings.extend(suspected_event(context, &reference, &compared, &subject));
+    let record = record(context, facts, known);
+    findings.extend(adjustments::findings(&record.adjustments, facts, context.input.year));
+    let assessment = sum_up(building, facts, &reference, &compared, &rows, &findings);
     let year = MeterYear {
         building: building.clone(),
         meter: facts.clone(),
         totals: totals(context, &rows, &assessment),
-        record: record(context, known),
+        record,
         months: rows.into_iter().map(|r| r.shown).collect(),
         baseline: match reference {
             Reference::Model(fitted, _) => Baseline::Fitted(fitted.model),
@@ -173,7 +182,7 @@ fn converted(facts: &MeterFacts, known: &MeterInput, subject: &str) -> Option<Fi
 }
 
 /// What of the meter's record touches a figure.
-fn record(context: &Context<'_>, known: &MeterInput) -> MeterRecord {
+fn record(context: &Context<'_>, facts: &MeterFacts, known: &MeterInput) -> MeterRecord {
     let zone = context.input.project.zone;
     let used =
         |from: Instant, to: Instant| context.is_used(from.month(zone)) || context.is_used(to.month(zone));
@@ -184,7 +193,8 @@ fn record(context: &Context<'_>, known: &MeterInput) -> MeterRecord {
     let (year, until) = (context.input.year, context.input.until);
     let of_year = |month: Month| month.year == year && month.first_day() < until;
     let readings = known.counts.iter().filter(|counts| of_year(counts.month)).copied().collect();
-    MeterRecord { decisions, acts, readings }
+    let adjustments = adjustments::of_year(context.input, facts);
+    MeterRecord { decisions, acts, adjustments, readings }
 }
 
 /// What is known of a meter's energy.
@@ -209,11 +219,12 @@ fn reference(
             let (periods, billed) = fit_periods(facts, evidence);
             let bounds = context.baseline_bounds();
             if let Some(frozen) = context.input.frozen.iter().find(|f| f.meter == facts.id) {
-                let now = laws::baseline_digest(&periods, context.temperatures, bounds);
+                let now = laws::baseline_digest(&periods, context.temperatures, bounds, &frozen.rules);
                 findings.extend(laws::changed(frozen, now, subject));
                 return Reference::Model(Box::new(frozen.fitted.clone()), billed);
             }
-            let (fitted, said) = baseline::fit(&periods, context.temperatures, bounds, subject);
+            let wanted = laws::wanted(&context.input.project, facts, subject);
+            let (fitted, said) = project::fit(&periods, context.temperatures, &wanted);
             findings.extend(said);
             fitted.map_or(Reference::Unknown, |fitted| Reference::Model(Box::new(fitted), billed))
         }
@@ -296,9 +307,11 @@ impl Row {
             coverage_ratio: value.map_or(0.0, |v| v.coverage_ratio),
             estimated_ratio: value.map_or(0.0, |v| v.estimated_ratio),
             heating_degree_days: None,
+            cooling_degree_days: None,
             temperature_days: weather.days,
             filled_days: weather.filled_days,
             unadjusted_days: weather.unadjusted_days,
+            adjustment: 0.0,
             adjusted_baseline: None,
             avoided: None,
         };
@@ -324,20 +337,25 @@ impl Row {
     }
 
     /// Sets the adjusted baseline, and the avoided energy where the month may be compared.
-    pub(super) fn compare(&mut self, context: &Context<'_>, reference: &Reference) {
+    pub(super) fn compare(&mut self, context: &Context<'_>, facts: &MeterFacts, reference: &Reference) {
         let (from, to) = (self.shown.month.first_day(), self.shown.month.end_day());
         let days = (to - from).num_days() as f64;
         let adjusted = match reference {
             Reference::Model(fitted, _) => {
                 let adjusted = adjust(fitted, context.temperatures, from, to);
+                let model = &fitted.model;
                 self.shown.heating_degree_days =
-                    adjusted.filter(|_| fitted.model.heating_base_c.is_some()).map(|a| a.degree_days);
+                    adjusted.filter(|_| model.heating_base_c.is_some()).map(|a| a.degree_days);
+                self.shown.cooling_degree_days =
+                    adjusted.filter(|_| model.cooling_base_c.is_some()).map(|a| a.cooling_degree_days);
                 adjusted
             }
             Reference::Zero => Some(Adjusted::constant(0.0, days)),
             Reference::None | Reference::Unknown => None,
         };
-        self.adjusted = adjusted.filter(|_| self.shown.reporting);
+        let by_person = adjustments::of_month(context.input, facts, self.shown.month);
+        self.adjusted = adjusted.filter(|_| self.shown.reporting).map(|a| a.plus(by_person));
+        self.shown.adjustment = self.adjusted.map_or(0.0, |a| a.adjustment);
         self.shown.adjusted_baseline = self.adjusted.map(|a| a.energy);
         self.shown.avoided = match (self.adjusted, self.shown.measured) {
             (Some(adjusted), Some(measured)) if self.complete => Some(adjusted.energy - measured),
@@ -471,12 +489,13 @@ fn sum_up(
     building: &BuildingId,
     facts: &MeterFacts,
     reference: &Reference,
+    months: &Compared,
     rows: &[Row],
     findings: &[Finding],
 ) -> Assessment {
     let compared = !matches!(reference, Reference::None);
     let (mut avoided, mut measured) = (Bounded::default(), Bounded::default());
-    let (mut days, mut degree_days, mut withheld) = (0.0, 0.0, false);
+    let mut withheld = false;
     for row in rows.iter().filter(|r| r.shown.reporting) {
         let shown = &row.shown;
         if row.complete {
@@ -489,8 +508,6 @@ fn sum_up(
         avoided.best += best;
         avoided.low += adjusted.energy - adjusted.weather_less - shown.measured_high.unwrap_or(f64::INFINITY);
         avoided.high += adjusted.energy + adjusted.weather_more - shown.measured_low.unwrap_or(0.0);
-        days += adjusted.days;
-        degree_days += adjusted.degree_days;
     }
     let mut because: Vec<String> =
         findings.iter().filter(|f| Severity::Note < f.severity).map(|f| f.code.to_owned()).collect();
@@ -500,9 +517,9 @@ fn sum_up(
     let mut uncertain =
         Uncertain::exact(avoided.best).bounded(avoided.best - avoided.low, avoided.high - avoided.best);
     if let Reference::Model(fitted, _) = reference
-        && 0.0 < days
+        && !months.weather.is_empty()
     {
-        let half_width = fitted.spread.half_width(days, degree_days);
+        let half_width = fitted.law.predict(&months.weather).half_width(CONFIDENCE);
         uncertain = uncertain.through(Source::Model(facts.id.clone()), half_width);
     }
     let avoided = with_instruments(facts, reference, rows, uncertain);
@@ -521,28 +538,52 @@ fn sum_up(
     }
 }
 
+/// The reporting months that are compared, as a law needs them.
+struct Compared {
+    /// With the measured energy less people's adjustments: what the law alone is to explain.
+    weather: Data,
+    /// Whether weather and readings of every one are beyond doubt, in the same order.
+    certain: Vec<bool>,
+}
+
+impl Compared {
+    fn of(context: &Context<'_>, rows: &[Row]) -> Self {
+        let compared = || rows.iter().filter(|r| r.shown.avoided.is_some());
+        let period = |row: &Row| FitPeriod {
+            from: row.shown.month.first_day(),
+            to: row.shown.month.end_day(),
+            energy: row.shown.measured.unwrap_or(0.0) - row.shown.adjustment,
+            coverage_ratio: row.shown.coverage_ratio,
+        };
+        let periods: Vec<FitPeriod> = compared().map(period).collect();
+        let certain = |row: &Row| row.adjusted.is_some_and(|a| !a.is_doubtful()) && row.still_ratio == 0.0;
+        Self { weather: Data::of(&periods, context.temperatures), certain: compared().map(certain).collect() }
+    }
+}
+
+/// Weather that the baseline has hardly met.
+fn unseen_weather(
+    context: &Context<'_>,
+    reference: &Reference,
+    compared: &Compared,
+    subject: &str,
+) -> Vec<Finding> {
+    let Reference::Model(fitted, _) = reference else { return Vec::new() };
+    unseen(&format!("{subject} {}", context.input.year), &fitted.law, &compared.weather)
+}
+
 /// A step in what the reporting months leave unexplained. Told, never adjusted.
 fn suspected_event(
     context: &Context<'_>,
     reference: &Reference,
-    rows: &[Row],
+    compared: &Compared,
     subject: &str,
 ) -> Option<Finding> {
     let Reference::Model(fitted, _) = reference else { return None };
-    let point = |row: &Row| {
-        let (adjusted, measured) = (row.adjusted?, row.shown.measured?);
-        let comparable = row.shown.avoided.is_some() && !adjusted.is_doubtful() && row.still_ratio == 0.0;
-        comparable.then(|| Point {
-            from: row.shown.month.first_day(),
-            days: adjusted.days,
-            expected: adjusted.energy,
-            measured,
-            deviation: (fitted.spread.variance_per_day * adjusted.days).sqrt(),
-        })
-    };
-    let points: Vec<Point> = rows.iter().filter_map(point).collect();
-    let parameters = if fitted.model.heating_base_c.is_some() { 3.0 } else { 1.0 };
-    let found = breaks::find(&points, fitted.model.quality.n as f64 - parameters)?;
+    let all = breaks::points(&fitted.law, &compared.weather);
+    let points: Vec<Point> =
+        all.into_iter().zip(&compared.certain).filter(|(_, certain)| **certain).map(|(p, _)| p).collect();
+    let found = breaks::find(&points, fitted.law.freedom)?;
     Some(breaks::finding(&found, &format!("{subject} {}", context.input.year), "reporting"))
 }
 
@@ -597,6 +638,7 @@ fn totals(context: &Context<'_>, rows: &[Row], assessment: &Assessment) -> Meter
             totals.compared_months += 1;
             totals.compared_measured += shown.measured.unwrap_or(0.0);
             totals.adjusted_baseline += adjusted;
+            totals.adjustment += shown.adjustment;
             totals.avoided += avoided;
         }
     }

@@ -2,12 +2,14 @@
 //!
 //! Must never: hold a figure that was copied from the output of the code under test.
 
+mod adjustments;
 mod conservative;
 mod counters;
 mod figures;
 mod gas;
 mod kpis;
 mod months;
+mod properties;
 mod weather;
 
 use chrono::{Days, NaiveDate};
@@ -38,6 +40,12 @@ fn mean_c(d: NaiveDate) -> f64 {
 /// Gas of a day in litres under the planted law: 10 Smc and 4 Smc per kelvin day under 15.5 °C.
 fn gas_litres(d: NaiveDate) -> f64 {
     1000.0 * (10.0 + 4.0 * (15.5 - mean_c(d)).max(0.0))
+}
+
+/// Electricity of a day in Wh: 20 kWh, 1.5 kWh per kelvin day under 15 °C, 3 kWh per kelvin day over 20 °C.
+fn power_wh(d: NaiveDate) -> f64 {
+    let t = mean_c(d);
+    1000.0 * (20.0 + 1.5 * (15.0 - t).max(0.0) + 3.0 * (t - 20.0).max(0.0))
 }
 
 fn sum_days(month: Month, law: impl Fn(NaiveDate) -> f64) -> f64 {
@@ -100,6 +108,7 @@ struct Case {
     places: Vec<(Place, ZoneRules)>,
     meters: Vec<MeterInput>,
     frozen: Vec<laws::Frozen>,
+    adjustments: Vec<Adjustment>,
 }
 
 impl Case {
@@ -115,9 +124,20 @@ impl Case {
             places: Vec::new(),
             meters: Vec::new(),
             frozen: Vec::new(),
+            adjustments: Vec::new(),
         };
         let gas = facts("gas", Carrier::NaturalGas, Direction::Import, MeterRole::Compared);
         case.add(gas, series(BaseUnit::Litre, gas_litres, |d| share * gas_litres(d)));
+        case
+    }
+
+    /// The planted electricity meter, heating and cooling, after the works at `share` of what it would have used.
+    fn power(share: f64) -> Self {
+        let mut case = Self::gas(share);
+        case.meters.clear();
+        case.project.buildings[0].meters.clear();
+        let power = facts("gas", Carrier::GridElectricity, Direction::Import, MeterRole::Compared);
+        case.add(power, series(BaseUnit::WattHour, power_wh, |d| share * power_wh(d)));
         case
     }
 
@@ -148,6 +168,7 @@ impl Case {
             places: self.places.clone(),
             catalog: Digest([7; 32]),
             frozen: self.frozen.clone(),
+            adjustments: self.adjustments.clone(),
         })
     }
 }

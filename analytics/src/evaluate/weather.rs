@@ -47,6 +47,7 @@ pub(super) fn sum_up(
         };
         LegalDegreeDays {
             place: place.clone(),
+            rules: *rules,
             baseline: of((dates.baseline_from, dates.baseline_to)),
             year: of(year),
         }

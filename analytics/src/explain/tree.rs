@@ -8,7 +8,7 @@ use super::months::month;
 use super::{Evidence, Node};
 use crate::balance::{BalanceYear, Flow, Grain};
 use crate::factors::FactorUse;
-use crate::result::{Baseline, BaselineModel, KpiPart, KpiResult, MeterYear, ProjectYear};
+use crate::result::{Baseline, BaselineModel, KpiPart, KpiResult, MeterMonth, MeterYear, ProjectYear};
 
 /// What the store holds, and the civil time of the buildings.
 type Known<'a> = (&'a Evidence, Zone);
@@ -141,11 +141,30 @@ fn avoided(meter: &MeterYear, worse: f64, evidence: Known<'_>) -> Vec<Node> {
                 .with("measured", used)
                 .with("degree_days", show(row.heating_degree_days))
                 .worth(Some(baseline - used), unit)
+                .beside(adjustments(meter, row))
                 .beside([month(meter, row, evidence.0, evidence.1)]),
         );
     }
     nodes.push(Node::new("explain.term.bounds").worth(Some(worse - sum), unit));
     nodes
+}
+
+/// What people added to the month's adjusted baseline, each with its part.
+fn adjustments(meter: &MeterYear, row: &MeterMonth) -> Vec<Node> {
+    let unit = meter.meter.carrier.base_unit().display().symbol();
+    let (from, to) = (row.month.first_day(), row.month.end_day());
+    let of = meter.record.adjustments.iter().map(|a| (a, a.within(from, to)));
+    of.filter(|(_, part)| *part != 0.0)
+        .map(|(a, part)| {
+            Node::new("explain.adjustment")
+                .with("number", a.number)
+                .with("author", &a.author)
+                .with("reason", &a.reason)
+                .with("from", a.from)
+                .with("to", a.to)
+                .worth(Some(part), unit)
+        })
+        .collect()
 }
 
 /// The measured energy of each month, and how far the bound that counts is from it.
@@ -199,9 +218,13 @@ fn fitted(model: &BaselineModel) -> Node {
             .with("from", p.from)
             .with("to", p.to)
             .with("degree_days", p.degree_days_per_day)
+            .with("cooling_degree_days", p.cooling_degree_days_per_day)
             .worth(Some(p.energy_per_day), "")
     };
-    Node::new("explain.law")
+    Node::new(if model.cooling_base_c.is_some() { "explain.law.cooling" } else { "explain.law" })
+        .with("method", model.method)
+        .with("cooling_slope", model.cooling_per_degree_day)
+        .with("cooling_balance", show(model.cooling_base_c))
         .with("base", model.base_per_day)
         .with("slope", model.heating_per_degree_day)
         .with("balance", show(model.heating_base_c))

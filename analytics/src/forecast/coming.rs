@@ -10,6 +10,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::{in_year, of_station};
 use crate::degree_days::DailyMeans;
+use crate::result::LegalDegreeDays;
 
 /// Share of the days to come that a past year must know.
 const KNOWN_MIN: f64 = 0.95;
@@ -18,7 +19,17 @@ const KNOWN_MIN: f64 = 0.95;
 #[derive(Debug)]
 pub(super) struct Coming {
     scenarios: BTreeMap<i32, DailyMeans>,
+    is_legal: bool,
 }
+
+/// By how much the years of a place that nobody measured may differ from its legal degree days, in K: the law's are of
+/// the decades before 1993, and of the municipality, not of the station.
+const LEGAL_SHIFTS_K: [f64; 5] = [-2.0, -1.0, 0.0, 1.0, 2.0];
+/// Half the difference between summer and winter in Italy, in K, and the day of the year on which it is hottest.
+const AMPLITUDE_K: f64 = 10.0;
+const HOTTEST: f64 = 203.0;
+/// How far days lie around the season, in K: without them a year would lose its cold days.
+const DAYS_K: f64 = 3.0;
 
 impl Coming {
     /// From all temperatures of the station before `on`; at most `years_max` years, the latest.
@@ -37,7 +48,7 @@ impl Coming {
         let (Some(begin), Some(end)) =
             (NaiveDate::from_ymd_opt(year, 1, 1), NaiveDate::from_ymd_opt(year + 1, 1, 1))
         else {
-            return Self { scenarios: BTreeMap::new() };
+            return Self { scenarios: BTreeMap::new(), is_legal: false };
         };
         let past: Vec<DailyTemperature> = known
             .range(begin..on.clamp(begin, end))
@@ -54,7 +65,47 @@ impl Coming {
                 scenarios.insert(other, DailyMeans::of(&all, station));
             }
         }
-        Self { scenarios }
+        Self { scenarios, is_legal: false }
+    }
+
+    /// Years of a place of which only its legal degree days are known: a season and days around it, with a mean that
+    /// gives those degree days, and years that are colder and warmer. Days of the year that are known stand.
+    pub(super) fn legal(
+        station: &StationId,
+        history: &[DailyTemperature],
+        on: NaiveDate,
+        year: i32,
+        legal: &LegalDegreeDays,
+    ) -> Self {
+        let known = history.iter().filter(|t| t.station == *station && t.date < on && t.date.year() == year);
+        let known: Vec<DailyTemperature> = known.cloned().collect();
+        let days = |of: i32| {
+            let first = NaiveDate::from_ymd_opt(of, 1, 1).unwrap_or_default();
+            first.iter_days().take_while(move |d| d.year() == of)
+        };
+        let degree_days = |mean_c: f64| -> f64 {
+            let season = days(year).filter(|d| legal.rules.counts(*d));
+            season.map(|d| (20.0 - legal_day(mean_c, d)).max(0.0)).sum()
+        };
+        // The colder the mean, the more degree days: halved until it is known to a thousandth of a kelvin.
+        let wanted = f64::from(legal.place.degree_days);
+        let (mut cold, mut warm) = (-30.0, 40.0);
+        while 0.001 < warm - cold {
+            let middle = 0.5 * (cold + warm);
+            if wanted < degree_days(middle) { cold = middle } else { warm = middle }
+        }
+        let scenario = |shift_k: f64| {
+            let coming = days(year).map(|d| of_station(station, d, legal_day(cold + shift_k, d)));
+            let all: Vec<DailyTemperature> = known.iter().cloned().chain(coming).collect();
+            DailyMeans::of(&all, station)
+        };
+        let scenarios = (0..).zip(LEGAL_SHIFTS_K.map(scenario)).collect();
+        Self { scenarios, is_legal: true }
+    }
+
+    /// Whether no past year was known.
+    pub(super) const fn is_legal(&self) -> bool {
+        self.is_legal
     }
 
     pub(super) fn years(&self) -> Vec<i32> {
@@ -64,6 +115,15 @@ impl Coming {
     pub(super) fn scenarios(&self) -> impl Iterator<Item = (i32, &DailyMeans)> {
         self.scenarios.iter().map(|(year, weather)| (*year, weather))
     }
+}
+
+/// A day of a year that nobody measured, around a mean.
+fn legal_day(mean_c: f64, date: NaiveDate) -> f64 {
+    let day = f64::from(date.ordinal());
+    let season = AMPLITUDE_K * ((day - HOTTEST) / 365.25 * std::f64::consts::TAU).cos();
+    // Weeks and days that do not fall together: as cold as warm, the same in every scenario.
+    let around = (day * 0.9).sin() + (day * 0.31).sin();
+    mean_c + season + DAYS_K * around
 }
 
 /// The days from `on` to the year's end with the temperatures of another year; `None` when it knows too few of them.

@@ -32,6 +32,7 @@ const MEASURED: [MonthColumn; 5] = [
     ("estimated", Align::Right, |c, m| c.format.percent(m.measured.map(|_| m.estimated_ratio))),
 ];
 const DEGREE_DAYS: MonthColumn = ("degree_days", Align::Right, |c, m| number(c, m.heating_degree_days));
+const COOLING: MonthColumn = ("cooling_degree_days", Align::Right, |c, m| number(c, m.cooling_degree_days));
 const COMPARED: [MonthColumn; 2] = [
     ("adjusted_baseline", Align::Right, |c, m| number(c, m.adjusted_baseline)),
     ("avoided", Align::Right, |c, m| number(c, m.avoided)),
@@ -45,6 +46,9 @@ fn month_columns(meter: &MeterYear) -> Vec<MonthColumn> {
         Baseline::Fitted(model) => {
             if model.heating_base_c.is_some() {
                 columns.push(DEGREE_DAYS);
+            }
+            if model.cooling_base_c.is_some() {
+                columns.push(COOLING);
             }
             columns.extend(COMPARED);
         }

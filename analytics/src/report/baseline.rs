@@ -7,7 +7,7 @@ use model::Severity;
 use super::context::{Context, concerns, meter_unit};
 use super::document::{Block, Chart, ChartKind, NamedLine, NamedPoints, Section};
 use super::format::capitalised;
-use crate::result::{Baseline, BaselineModel, MeterYear};
+use crate::result::{Baseline, BaselineModel, BaselinePoint, MeterYear};
 use crate::signature::Signature;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
@@ -75,6 +75,7 @@ fn fitted(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, block
         let values = [("from", &*format.date(first.from)), ("to", &*format.date(last.to))];
         facts.push((context.t("baseline.period"), context.fill("baseline.period_value", &values)));
     }
+    facts.push((context.t("baseline.method"), context.t(&format!("baseline.method.{}", model.method))));
     facts.push((context.t("baseline.equation"), equation(context, model, unit)));
     facts.push((context.t("baseline.points"), quality.n.to_string()));
     facts.push((context.t("baseline.days"), quality.baseline_days.to_string()));
@@ -86,7 +87,7 @@ fn fitted(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, block
     blocks.push(Block::Facts(facts));
     if let Some(signature) = context.beside.signatures.iter().find(|s| s.meter == meter.meter.id) {
         blocks.push(Block::Chart(drawn(context, meter, model, signature)));
-    } else if model.heating_base_c.is_some() {
+    } else if model.follows_weather() {
         blocks.push(Block::Chart(scatter(context, meter, model, unit)));
     }
     let remarks: Vec<String> = context
@@ -110,35 +111,49 @@ fn sentence(text: &str) -> String {
 
 fn equation(context: &Context<'_>, model: &BaselineModel, unit: &str) -> String {
     let constant = context.format.quantity(Some(model.base_per_day), 2, unit);
-    match model.heating_base_c {
-        Some(base) => context.fill(
-            "baseline.equation_heating",
-            &[
-                ("constant", &constant),
-                ("slope", &context.format.quantity(Some(model.heating_per_degree_day), 3, unit)),
-                ("base", &context.format.trimmed(Some(base), 1)),
-            ],
-        ),
-        None => context.fill("baseline.equation_flat", &[("constant", &constant)]),
-    }
+    let key = match (model.heating_base_c, model.cooling_base_c) {
+        (None, None) => "baseline.equation_flat",
+        (Some(_), None) => "baseline.equation_heating",
+        (None, Some(_)) => "baseline.equation_cooling",
+        (Some(_), Some(_)) => "baseline.equation_both",
+    };
+    let (slope, cooling) = (model.heating_per_degree_day, model.cooling_per_degree_day);
+    context.fill(
+        key,
+        &[
+            ("constant", &constant),
+            ("slope", &context.format.quantity(Some(slope), 3, unit)),
+            ("base", &context.format.trimmed(model.heating_base_c, 1)),
+            ("cooling", &context.format.quantity(Some(cooling), 3, unit)),
+            ("cooling_base", &context.format.trimmed(model.cooling_base_c, 1)),
+        ],
+    )
 }
 
+/// Use against the degree days of heating, or of cooling for a law that has no other; of a law with both, the cooling
+/// part stands above the line.
 fn scatter(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, unit: &str) -> Chart {
     let year = context.year.year.to_string();
-    let before: Vec<(f64, f64)> =
-        model.points.iter().map(|p| (p.degree_days_per_day, p.energy_per_day)).collect();
+    let heats = model.heating_base_c.is_some();
+    let of_point = |p: &BaselinePoint| {
+        if heats { p.degree_days_per_day } else { p.cooling_degree_days_per_day }
+    };
+    let before: Vec<(f64, f64)> = model.points.iter().map(|p| (of_point(p), p.energy_per_day)).collect();
     let after: Vec<(f64, f64)> = meter
         .months
         .iter()
         .filter(|m| m.reporting && m.avoided.is_some())
         .filter_map(|m| {
             let days = f64::from(m.month.days());
-            Some((m.heating_degree_days? / days, m.measured? / days))
+            let degree_days = if heats { m.heating_degree_days } else { m.cooling_degree_days };
+            Some((degree_days? / days, m.measured? / days))
         })
         .collect();
     let x_max = before.iter().chain(&after).map(|p| p.0).fold(0.0, f64::max);
-    let at = |x: f64| (x, model.base_per_day + model.heating_per_degree_day * x);
-    let base = context.format.trimmed(model.heating_base_c, 1);
+    let slope = if heats { model.heating_per_degree_day } else { model.cooling_per_degree_day };
+    let at = |x: f64| (x, model.base_per_day + slope * x);
+    let base = context.format.trimmed(model.heating_base_c.or(model.cooling_base_c), 1);
+    let x_label = if heats { "baseline.x_label" } else { "baseline.x_label_cooling" };
     let counts = [
         ("meter", &*meter.meter.name),
         ("before", &*before.len().to_string()),
@@ -157,11 +172,22 @@ fn scatter(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, unit
         caption: context.fill("baseline.chart_caption", &[("meter", &meter.meter.name)]),
         alternative: context.fill("baseline.chart_alternative", &counts),
         kind: ChartKind::Scatter {
-            x_label: context.fill("baseline.x_label", &[("base", &base)]),
+            x_label: context.fill(x_label, &[("base", &base)]),
             y_label: context.fill("baseline.y_label", &[("unit", unit)]),
             groups,
             line: Some(NamedLine { name: context.t("baseline.line"), points: vec![at(0.0), at(x_max)] }),
         },
+    }
+}
+
+/// The temperatures at which the model bends: `15.5`, or `15.5 e 21` with both.
+fn bases(context: &Context<'_>, model: &BaselineModel) -> String {
+    let show = |base: f64| context.format.trimmed(Some(base), 1);
+    match (model.heating_base_c.map(show), model.cooling_base_c.map(show)) {
+        (Some(heating), Some(cooling)) => {
+            context.fill("baseline.signature_bases", &[("base", &heating), ("cooling_base", &cooling)])
+        }
+        (heating, cooling) => heating.or(cooling).unwrap_or_default(),
     }
 }
 
@@ -174,7 +200,7 @@ fn drawn(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, signat
         ("before", &*signature.before.len().to_string()),
         ("after", &*signature.after.len().to_string()),
         ("year", &*year),
-        ("base", &*context.format.trimmed(model.heating_base_c, 1)),
+        ("base", &*bases(context, model)),
         ("unit", unit),
     ];
     let mut groups =

@@ -157,7 +157,10 @@ fn same_model(a: &Baseline, b: &Baseline) -> bool {
             let near = |x: f64, y: f64| (x - y).abs() <= 1e-6 * x.abs().max(y.abs()).max(1e-6);
             near(a.base_per_day, b.base_per_day)
                 && near(a.heating_per_degree_day, b.heating_per_degree_day)
+                && near(a.cooling_per_degree_day, b.cooling_per_degree_day)
                 && a.heating_base_c == b.heating_base_c
+                && a.cooling_base_c == b.cooling_base_c
+                && a.method == b.method
         }
         (Baseline::Zero, Baseline::Zero)
         | (Baseline::NotCompared, Baseline::NotCompared)

@@ -2,10 +2,12 @@
 //!
 //! Must never: leave out what a person decided, or what stands open.
 
-use model::{Confidence, Explanation, Zone};
+use model::time::day_start;
+use model::{Adjustment, Confidence, Explanation, Zone};
 
-use super::context::Context;
+use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Section};
+use super::format::ENERGY_DECIMALS;
 use super::record;
 use crate::counter::Decision;
 use crate::result::MeterYear;
@@ -28,6 +30,9 @@ pub(super) fn section(context: &Context<'_>) -> Section {
                 context.fill("events.by_person", &[("author", &act.author), ("reason", &act.reason)]),
             ];
             rows.push((act.dated.at.millis(), row));
+        }
+        for a in &meter.record.adjustments {
+            rows.push((day_start(a.from, zone).millis(), adjustment_row(context, meter, a)));
         }
     }
     rows.sort();
@@ -54,6 +59,23 @@ fn is_event(context: &Context<'_>, decision: &Decision, zone: Zone) -> bool {
     let day = decision.at.day(zone);
     let year = chrono::Datelike::year(&day) == context.year.year;
     !noise && !decision.by_person && year && day < context.year.until
+}
+
+fn adjustment_row(context: &Context<'_>, meter: &MeterYear, of: &Adjustment) -> Vec<String> {
+    let energy = context.format.quantity(Some(of.energy), ENERGY_DECIMALS, meter_unit(&meter.meter));
+    let last = of.to.pred_opt().unwrap_or(of.to);
+    let values = [
+        ("number", &*of.number.to_string()),
+        ("energy", &*energy),
+        ("from", &*context.format.date(of.from)),
+        ("to", &*context.format.date(last)),
+    ];
+    vec![
+        context.format.date(of.from),
+        meter.meter.name.clone(),
+        context.fill("events.adjustment", &values),
+        context.fill("events.by_person", &[("author", &of.author), ("reason", &of.reason)]),
+    ]
 }
 
 fn decision_row(context: &Context<'_>, meter: &MeterYear, decision: &Decision) -> Vec<String> {

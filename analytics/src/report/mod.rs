@@ -13,6 +13,7 @@ pub mod sheet;
 pub mod structured;
 pub mod system;
 
+mod adjustments;
 mod annex;
 mod baseline;
 mod buildings;

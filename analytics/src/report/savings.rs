@@ -4,6 +4,7 @@
 
 use model::{MeterRole, Severity};
 
+use super::adjustments;
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section};
 use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
@@ -32,6 +33,7 @@ pub(super) fn section(context: &Context<'_>) -> Section {
             blocks.push(Block::Chart(chart(context, meter)));
         }
     }
+    blocks.extend(adjustments::blocks(context));
     if !context.year.kpis.is_empty() {
         blocks.push(Block::Heading(context.t("savings.kpi_heading")));
         blocks.push(context.paragraph("savings.kpi_intro"));

@@ -5,7 +5,8 @@
 use analytics::scheme::{KpiMeasure, Scheme};
 use chrono::{Days, NaiveDate};
 use model::{
-    Carrier, FactorKind, MeterId, OwnFactor, Plant, Project, ReferenceYear, StatedValue, Tariff, Terms,
+    BaselineMethod, Carrier, FactorKind, MeterId, OwnFactor, Plant, Project, ReferenceYear, StatedValue,
+    Tariff, Terms,
 };
 
 use crate::reader::{Source, Table, list};
@@ -35,6 +36,12 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>, scheme: Option<&Sc
         table.finish();
         reference
     });
+    let baseline = root.table_optional("baseline").map(|table| {
+        let codes: Vec<&str> = BaselineMethod::ALL.iter().map(|m| m.code()).collect();
+        let method = table.parsed_or("method", &list(&codes), BaselineMethod::Auto, BaselineMethod::parse);
+        table.finish();
+        method
+    });
     let factors: Vec<OwnFactor> = factors.into_iter().collect::<Option<_>>()?;
     for (i, factor) in factors.iter().enumerate() {
         let twice = |f: &OwnFactor| (f.carrier, f.kind) == (factor.carrier, factor.kind);
@@ -49,6 +56,7 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>, scheme: Option<&Sc
         plants: plants.into_iter().collect::<Option<_>>()?,
         stated: stated.into_iter().collect::<Option<_>>()?,
         reference: reference.unwrap_or(Some(ReferenceYear::Typical))?,
+        baseline: baseline.unwrap_or(Some(BaselineMethod::Auto))?,
     })
 }
 

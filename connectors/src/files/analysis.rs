@@ -92,7 +92,7 @@ impl Places {
 }
 
 /// A number as people or programs write it; `None` for a cell that says there is none.
-fn value(cell: &str, separator: u8) -> Result<Option<f64>, String> {
+pub(super) fn value(cell: &str, separator: u8) -> Result<Option<f64>, String> {
     if matches!(cell, "" | "NA" | "NaN" | "nan" | "null" | "-") {
         return Ok(None);
     }

@@ -9,6 +9,7 @@ pub mod bills;
 mod cells;
 pub mod closed_projects;
 pub mod document;
+pub mod drivers;
 pub mod load_curve;
 pub mod mapped;
 mod quarters;

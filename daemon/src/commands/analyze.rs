@@ -4,15 +4,17 @@
 //! silence.
 
 mod folder;
+mod hours;
 mod print;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use analytics::analysis::{Answer, MeterPeriod, Method, Question, Window, analyse};
+use analytics::analysis::{Answer, MeterPeriod, Method, Question, Window, analyse, driven, hourly};
 use analytics::baseline::caltrack::Terms;
 use analytics::baseline::data::Grid;
+use analytics::calendar::Opening;
 use analytics::degree_days::DailyMeans;
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
@@ -42,9 +44,19 @@ pub(crate) struct AnalyzeArgs {
     /// Days after the works; the end is the first day after (default: the file's column `phase`)
     #[arg(long, value_name = "FROM..TO", value_parser = parse_window)]
     reporting: Option<Window>,
-    /// auto, caltrack-monthly, caltrack-daily, change-point, degree-days, or one shape: 1p, 2p, 3ph, 3pc, 4p, 5p
+    /// auto, averaged, caltrack-monthly, caltrack-daily, change-point, degree-days, one shape (1p, 2p, 3ph, 3pc, 4p, 5p),
+    /// drivers, or towt for a meter read by the hour
     #[arg(long, default_value = "auto", value_parser = parse_method)]
-    method: Method,
+    method: Chosen,
+    /// What else the use depends on, by the day: CSV with date and one column for each driver
+    #[arg(long, value_name = "FILE")]
+    drivers: Option<PathBuf>,
+    /// Days of the week on which the building is open, such as lun-ven; Italian holidays are closed. A driver
+    #[arg(long, value_name = "DAYS", value_parser = parse_opening)]
+    open_days: Option<Opening>,
+    /// Closed besides; the end is the first day after. May be given several times
+    #[arg(long, value_name = "FROM..TO", value_parser = parse_window, requires = "open_days")]
+    closed: Vec<Window>,
     /// Step of the balance points of the CalTRACK methods (default: 3F, and 0.5C where the method is chosen by the data)
     #[arg(long)]
     balance_step: Option<Step>,
@@ -66,6 +78,17 @@ pub(crate) struct AnalyzeArgs {
     /// Analyse every meter of a folder, one JSON line each; see docs/files.md
     #[arg(long, value_name = "DIR", conflicts_with = "meter")]
     batch: Option<PathBuf>,
+}
+
+/// The method asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    /// Of the weather alone.
+    OfWeather(Method),
+    /// Degree days and drivers that a file or a calendar states.
+    Drivers,
+    /// Time of week and temperature.
+    TimeOfWeek,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -117,11 +140,24 @@ impl Fuel {
 /// Words of a meter's name that say its fuel cannot cool.
 const HEAT_WORDS: [&str; 7] = ["gas", "gpl", "gasolio", "metano", "pellet", "oil", "heat"];
 
-fn parse_method(text: &str) -> Result<Method, String> {
-    Method::ALL.into_iter().find(|m| m.code() == text).ok_or_else(|| {
+fn parse_method(text: &str) -> Result<Chosen, String> {
+    if text == driven::METHOD {
+        return Ok(Chosen::Drivers);
+    }
+    if text == hourly::METHOD {
+        return Ok(Chosen::TimeOfWeek);
+    }
+    let found = Method::ALL.into_iter().find(|m| m.code() == text);
+    found.map(Chosen::OfWeather).ok_or_else(|| {
         let all: Vec<&str> = Method::ALL.iter().map(|m| m.code()).collect();
-        format!("there is no method {text:?}; take one of {}", all.join(", "))
+        let (drivers, towt) = (driven::METHOD, hourly::METHOD);
+        format!("there is no method {text:?}; take one of {}, {drivers}, {towt}", all.join(", "))
     })
+}
+
+fn parse_opening(text: &str) -> Result<Opening, String> {
+    Opening::parse(text)
+        .ok_or_else(|| format!("{text:?} names no days of the week; write it like lun-ven or mon-sat"))
 }
 
 fn parse_window(text: &str) -> Result<Window, String> {
@@ -158,12 +194,24 @@ struct Job {
 
 /// Analyses as the command line says.
 pub(crate) fn analyze(args: &AnalyzeArgs) -> Result<Exit, Failure> {
+    let stated = args.drivers.is_some() || args.open_days.is_some();
+    if stated != (args.method == Chosen::Drivers) {
+        return Err(Failure::bad_input(
+            "--method drivers needs --drivers FILE or --open-days DAYS, and no other method takes them",
+        ));
+    }
     if let Some(dir) = &args.batch {
+        if args.method == Chosen::TimeOfWeek {
+            return Err(Failure::bad_input("--method towt analyses one meter of hours, not a folder"));
+        }
         return folder::analyze(args, dir);
     }
     let (Some(meter), Some(temperature)) = (&args.meter, &args.temperature) else {
         return Err(Failure::bad_input("name a --meter and its --temperature, or a --batch folder"));
     };
+    if args.method == Chosen::TimeOfWeek {
+        return hours::analyze(args, meter, temperature);
+    }
     let temperatures = temperatures(temperature)?;
     let normal = args.normal_temperature.as_deref().map(self::temperatures).transpose()?;
     let name = stem(meter);
@@ -209,18 +257,27 @@ fn run(
     let mut findings = job.findings.clone();
     let fuel = args.fuel.or(job.fuel).unwrap_or_else(|| by_name(&job.name, &subject, &mut findings));
     let year = args.normal.or(job.normal).or_else(|| normal.and_then(all_days));
-    let mut answer = analyse(&Question {
+    let drivers = hours::drivers(args, [baseline, reporting])?;
+    let method = match args.method {
+        Chosen::OfWeather(method) => method,
+        Chosen::Drivers | Chosen::TimeOfWeek => Method::Auto,
+    };
+    let question = Question {
         subject: &subject,
         periods: &periods,
         temperatures,
         baseline,
         reporting,
-        method: args.method,
-        grid: args.balance_step.unwrap_or(Step::by_method(args.method)).grid(),
+        method,
+        grid: args.balance_step.unwrap_or(Step::by_method(method)).grid(),
         terms: fuel.terms(),
         confidence: args.confidence,
         normal: year.map(|window| (normal.unwrap_or(temperatures), window)),
-    });
+    };
+    let mut answer = match args.method {
+        Chosen::Drivers => driven::analyse(&question, &drivers),
+        Chosen::OfWeather(_) | Chosen::TimeOfWeek => analyse(&question),
+    };
     answer.findings.append(&mut findings);
     answer.findings.sort_by(|a, b| (b.severity, a.code).cmp(&(a.severity, b.code)));
     Ok(answer)

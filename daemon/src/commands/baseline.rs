@@ -94,15 +94,22 @@ fn show(of: &Of) -> Result<Exit, Failure> {
     })?;
     let mut rows: Vec<Vec<String>> = Vec::new();
     rows.push(
-        ["meter", "base a day", "a kelvin day", "base °C", "accepted", "inputs"].map(String::from).to_vec(),
+        ["meter", "method", "base a day", "heating", "base °C", "cooling", "base °C", "accepted", "inputs"]
+            .map(String::from)
+            .to_vec(),
     );
+    let base = |of: Option<f64>| of.map_or_else(|| "-".to_owned(), |b| format!("{b:.1}"));
+    let slope = |of: Option<f64>, slope: f64| of.map_or_else(|| "-".to_owned(), |_| format!("{slope:.4}"));
     let line =
         |meter: String, model: &analytics::result::BaselineModel, at: Option<Instant>, inputs: String| {
             vec![
                 meter,
+                model.method.to_owned(),
                 format!("{:.4}", model.base_per_day),
-                format!("{:.4}", model.heating_per_degree_day),
-                model.heating_base_c.map_or_else(|| "-".to_owned(), |b| format!("{b:.1}")),
+                slope(model.heating_base_c, model.heating_per_degree_day),
+                base(model.heating_base_c),
+                slope(model.cooling_base_c, model.cooling_per_degree_day),
+                base(model.cooling_base_c),
                 at.map_or_else(|| "now".to_owned(), |at| at.to_string()),
                 inputs.chars().take(12).collect(),
             ]

@@ -9,8 +9,10 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::NaiveDate;
 use connectors::{Clock, Inbox, Stop};
+use dashboards::access::{Held, LinkPurpose, NewAccount, Refused, Role};
 use model::{Instant, MeterId, Zone};
 
+use crate::access::Accounts;
 use crate::clock::{ShiftedClock, SystemClock};
 use crate::commands::import::{import_bills_into, import_project_into, import_temperatures_into};
 use crate::commands::run::block_on;
@@ -49,6 +51,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
         let runtime = Arc::clone(&service.runtime);
         bring_in(&runtime, &files)?;
         replay(&runtime, &demo, clock.now()).await?;
+        let links = sample_accounts(&service.accounts)?;
         let outcome = if args.once {
             once(service, &runtime, &demo, &reports_dir, stop).await
         } else {
@@ -58,6 +61,10 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
             tokio::task::spawn_blocking(move || first.refresh())
                 .await
                 .context("the first figures panicked")??;
+            println!("sign in as one of the demonstration's people, each link once and within 24 hours:");
+            for (role, path) in links {
+                println!("{role}: http://{}{path}", args.listen);
+            }
             service.run(stop).await
         };
         field.stop();
@@ -86,6 +93,36 @@ fn bring_in(runtime: &Runtime, files: &DemoFiles) -> Result<(), Failure> {
         import_temperatures_into(store, station, file, AUTHOR, at)?;
     }
     Ok(())
+}
+
+/// A person for each role, without a password: each comes in by a one-time link.
+fn sample_accounts(accounts: &Accounts) -> Result<Vec<(&'static str, String)>, Failure> {
+    let people = [
+        (Role::LegalRepresentative, "rappresentante", "Legale rappresentante dimostrativo"),
+        (Role::DataEntry, "operatore", "Operatore dimostrativo"),
+        (Role::FacilityManager, "gestore", "Gestore dimostrativo"),
+        (Role::RegionalOfficer, "regione", "Funzionario dimostrativo"),
+        (Role::Administrator, "amministratore", "Amministratore dimostrativo"),
+    ];
+    let mut links = Vec::new();
+    for (role, account, name) in people {
+        let new = NewAccount {
+            account: account.to_owned(),
+            name: name.to_owned(),
+            roles: vec![Held::everywhere(role)],
+            ..NewAccount::default()
+        };
+        let made = match accounts.add(&new, LinkPurpose::SignIn, AUTHOR) {
+            // From an earlier start of the demonstration.
+            Err(Refused::Taken) => accounts.renew_link(account, LinkPurpose::SignIn, AUTHOR),
+            made => made,
+        };
+        let secret = made.map_err(|refused| {
+            Failure::from(anyhow::anyhow!("the sample account {account:?} cannot be made: {}", refused.code()))
+        })?;
+        links.push((role.code(), LinkPurpose::SignIn.path(&secret)));
+    }
+    Ok(links)
 }
 
 /// Sends the past through the same inbox as live readings.

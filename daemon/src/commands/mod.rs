@@ -2,7 +2,10 @@
 //!
 //! Must never: share state between commands; what two need stands in the modules above.
 
+pub(crate) mod account;
+pub(crate) mod adjustment;
 pub(crate) mod analyze;
+pub(crate) mod audit;
 pub(crate) mod baseline;
 pub(crate) mod bench;
 pub(crate) mod bench_decode;

@@ -9,7 +9,7 @@ use model::ProjectId;
 
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{ConfigArg, clock, dossier, figures, grants, memos, parse_project};
+use crate::{ConfigArg, clock, dossier, figures, grants, memos, parse_project, reports};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GrantsWhat {
@@ -105,15 +105,25 @@ pub(crate) struct DossierArgs {
     config: ConfigArg,
     #[arg(long, value_parser = parse_project)]
     project: ProjectId,
-    /// A folder that is new or empty
+    /// A folder that is new or empty; or, with --zip, where the ZIP file is written
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// One ZIP file instead of a folder
+    #[arg(long)]
+    zip: bool,
 }
 
 pub(crate) fn dossier(args: &DossierArgs) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
     let store = installation.open_shared_store()?;
     let project = figures::project(&store, &installation.catalog, &args.project)?;
+    if args.zip {
+        let file = dossier::zipped(&store, &installation, &project, clock::now())?;
+        for path in reports::write_all(&args.out, &[file])? {
+            println!("{}; unpack it and verify with: sha256sum -c {}", path.display(), dossier::MANIFEST);
+        }
+        return Ok(Exit::OK);
+    }
     let count = dossier::write(&store, &installation, &project, &args.out, clock::now())?;
     println!("{count} files in {}; verify with: sha256sum -c {}", args.out.display(), dossier::MANIFEST);
     Ok(Exit::OK)

@@ -2,6 +2,7 @@
 //!
 //! Must never: read a clock.
 
+use analytics::calendar::is_holiday;
 use chrono::{Datelike, NaiveDate, Weekday};
 
 /// Opening of a building.
@@ -46,41 +47,12 @@ impl Calendar {
     }
 }
 
-/// National holidays of Italy (law 260/1949 as amended) with Easter Monday; patron saints are left out.
-pub(crate) fn is_holiday(day: NaiveDate) -> bool {
-    const FIXED: [(u32, u32); 10] =
-        [(1, 1), (1, 6), (4, 25), (5, 1), (6, 2), (8, 15), (11, 1), (12, 8), (12, 25), (12, 26)];
-    FIXED.contains(&(day.month(), day.day()))
-        || easter(day.year()).and_then(|sunday| sunday.succ_opt()) == Some(day)
-}
-
-/// Easter Sunday of the Gregorian calendar (anonymous algorithm, Nature 1876).
-fn easter(year: i32) -> Option<NaiveDate> {
-    let (golden, century, of_century) = (year % 19, year / 100, year % 100);
-    let correction = (century - (century + 8) / 25 + 1) / 3;
-    let epact = (19 * golden + century - century / 4 - correction + 15) % 30;
-    let weekday = (32 + 2 * (century % 4) + 2 * (of_century / 4) - epact - of_century % 4) % 7;
-    let late = (golden + 11 * epact + 22 * weekday) / 451;
-    let sum = epact + weekday - 7 * late + 114;
-    NaiveDate::from_ymd_opt(year, (sum / 31) as u32, (sum % 31 + 1) as u32)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn day(year: i32, month: u32, day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(year, month, day).unwrap()
-    }
-
-    #[test]
-    fn easter_falls_where_it_fell() {
-        for (year, month, of_month) in
-            [(2023, 4, 9), (2024, 3, 31), (2025, 4, 20), (2026, 4, 5), (2027, 3, 28)]
-        {
-            assert_eq!(easter(year), Some(day(year, month, of_month)));
-        }
-        assert!(is_holiday(day(2025, 4, 21)));
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn settings(demo: &Demo, ports: &FieldPorts) -> String {
     let mut text = format!(
         "# Installation file of the demonstration, written at each start. The ports are those of the simulated meters.\n\n\
          [installation]\nid = \"dimostrazione\"\nname = \"Dimostrazione: edifici inventati\"\nzone = \"{}\"\n\
-         data_dir = \"data\"\n\n[reports]\ndir = \"reports\"\n\n",
+         data_dir = \"data\"\n\n[reports]\ndir = \"reports\"\n\n[access]\nanonymous_reading = true\n\n",
         demo.calendars.zone.name()
     );
     for (link, port) in &ports.gateways {

@@ -8,7 +8,6 @@ mod history;
 mod memo;
 pub(crate) mod region;
 
-use std::fs::File;
 use std::sync::Arc;
 
 use analytics::report::beside::SectionKey;
@@ -183,11 +182,12 @@ impl Desk for DaemonBackend {
         done.map_err(refused)
     }
 
-    fn dossier(&self, project: &ProjectId) -> Result<File, Refused> {
+    fn dossier(&self, project: &ProjectId) -> Result<KeptFile, Refused> {
         self.must_know(project)?;
         let installation = self.0.installation();
         let of = figures::project(&self.0.store, &installation.catalog, project).map_err(refused)?;
-        dossier::zip(&self.0.store, &installation, &of, self.0.clock.now()).map_err(refused)
+        let file = dossier::zipped(&self.0.store, &installation, &of, self.0.clock.now()).map_err(broken)?;
+        Ok(KeptFile { name: file.name, bytes: file.bytes })
     }
 
     fn region(&self) -> Result<Arc<Region>, Refused> {

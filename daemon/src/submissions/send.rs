@@ -159,7 +159,10 @@ pub(crate) fn watch(store: &Store, folder: &Path, at: Instant) -> anyhow::Result
         return Ok(0);
     }
     let mut found = 0;
-    for entry in entries.filter_map(Result::ok).take(RECEIPTS_MAX) {
+    // The newest come first: a folder that nobody empties must not hide today's receipts.
+    let mut messages: Vec<fs::DirEntry> = entries.filter_map(Result::ok).collect();
+    messages.sort_by_cached_key(|entry| std::cmp::Reverse(entry.metadata().and_then(|m| m.modified()).ok()));
+    for entry in messages.into_iter().take(RECEIPTS_MAX) {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_message = name.ends_with(".eml") && entry.file_type().is_ok_and(|kind| kind.is_file());

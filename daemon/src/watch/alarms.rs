@@ -120,7 +120,7 @@ pub(super) fn acknowledge(runtime: &Runtime, id: i64, note: &str, author: &str) 
     let note = Note { note: note.to_owned() };
     let now = runtime.clock.now();
     records::put(&runtime.store, (NOTE_RECORD, &id.to_string()), &note, author, now).map_err(|error| {
-        tracing::error!("a note on an alarm could not be kept: {error}");
+        tracing::error!("a note on an alarm could not be kept: {:#}", error.error);
         ActRefused::Busy
     })?;
     show(runtime).map_err(|error| {

@@ -191,3 +191,43 @@ fn told(runtime: &Runtime, message: &Message, bit: i64, failure: Option<String>)
     }
     runtime.store.note_told(message.alarm.id, bit).err().map(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alarm(id: i64, raised_s: i64, ended_s: Option<i64>, told: i64) -> StoredAlarm {
+        StoredAlarm {
+            id,
+            kind: "silent".to_owned(),
+            subject: format!("meter:m{id}"),
+            raised_at: Instant::from_seconds(raised_s),
+            ended_at: ended_s.map(Instant::from_seconds),
+            details: "{}".to_owned(),
+            told,
+        }
+    }
+
+    #[test]
+    fn each_alarm_is_told_once_and_its_end_only_where_its_beginning_was() {
+        let now = Instant::from_seconds(1_000_000);
+        let said = |alarms: &[StoredAlarm]| -> Vec<(i64, bool)> {
+            due(alarms, now, MAIL_RAISED, MAIL_ENDED).iter().map(|m| (m.alarm.id, m.ended)).collect()
+        };
+        let fresh = 999_990;
+        assert_eq!(said(&[alarm(1, fresh, None, 0)]), [(1, false)]);
+        assert_eq!(said(&[alarm(1, fresh, None, MAIL_RAISED)]), []);
+        // By the other way only.
+        assert_eq!(said(&[alarm(1, fresh, None, HOOK_RAISED)]), [(1, false)]);
+        assert_eq!(said(&[alarm(1, fresh, Some(fresh), MAIL_RAISED)]), [(1, true)]);
+        assert_eq!(said(&[alarm(1, fresh, Some(fresh), MAIL_RAISED | MAIL_ENDED)]), []);
+        // It came and went before anybody could be told.
+        assert_eq!(said(&[alarm(1, fresh, Some(fresh), 0)]), []);
+        // Older than a day: telling was set up today.
+        assert_eq!(said(&[alarm(1, 0, None, 0)]), []);
+        // Newest first as the store gives them: told oldest first, and not all at once.
+        let many: Vec<StoredAlarm> = (0..50).rev().map(|id| alarm(id, fresh, None, 0)).collect();
+        assert_eq!(said(&many).len(), MESSAGES_MAX);
+        assert_eq!(said(&many)[0], (0, false));
+    }
+}

@@ -7,6 +7,7 @@ use model::{Digest, Instant};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
+use crate::accounts;
 use crate::error::{Fault, StoreError};
 use crate::imports;
 use crate::records;
@@ -187,6 +188,9 @@ impl Store {
             if let Some(broken) = records::verify(&snapshot)? {
                 return Ok(Some(broken));
             }
+            if let Some(broken) = accounts::verify(&snapshot)? {
+                return Ok(Some(broken));
+            }
             imports::verify(&snapshot)
         })?;
         broken.map_or(Ok(()), Err)
@@ -195,6 +199,18 @@ impl Store {
     /// The newest link of the chain.
     pub fn audit_head(&self) -> Result<AuditHead, StoreError> {
         self.read("read the audit log", head)
+    }
+
+    /// The hash of one entry, if there is such an entry.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn audit_hash(&self, seq: i64) -> Result<Option<Digest>, StoreError> {
+        self.read("read the audit log", |conn| {
+            let mut select = conn.prepare_cached("SELECT hash FROM audit WHERE seq = ?1")?;
+            let mut rows = select.query([seq])?;
+            Ok(rows.next()?.map(|row| row.get(0)).transpose()?.map(Digest))
+        })
     }
 
     /// The newest entries first, at most `limit`.

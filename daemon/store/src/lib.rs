@@ -11,6 +11,7 @@
 //! Must never: interpret a value, read a clock for data, acknowledge what is not on disk, or change
 //! or drop a reading once acknowledged, but for old gauges that somebody asked to be thinned.
 
+mod accounts;
 mod alarms;
 mod archive;
 mod audit;
@@ -48,6 +49,9 @@ mod upgrade;
 mod weather;
 mod writer;
 
+pub use accounts::{
+    ACCOUNT_KIND, ACCOUNTS_MAX, AccessChange, AccessEvent, KeptAccess, KeptAccount, TICKETS_MAX, Ticket,
+};
 pub use alarms::StoredAlarm;
 pub use archive::ARCHIVE_FOLDER;
 pub use archive::manifest::ArchivedMonth;

@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("migrations/0004.sql"), then: Some(upgrade::rows_to_chunks) },
     Migration::sql(include_str!("migrations/0005.sql")),
     Migration::sql(include_str!("migrations/0006.sql")),
+    Migration::sql(include_str!("migrations/0007.sql")),
 ];
 
 /// One step from a schema to the next.

@@ -2,8 +2,11 @@
 //!
 //! Must never: believe a header of a peer that the settings do not name.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use super::secret::Secret;
@@ -72,6 +75,15 @@ impl Caller {
             (Some(value), None) => Secret::from_text(value),
             _ => None,
         }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let known = parts.extensions.get::<Self>().copied();
+        Ok(known.unwrap_or_else(|| Self::of(None, &parts.headers, &[])))
     }
 }
 

@@ -15,7 +15,10 @@ mod table;
 mod who;
 
 pub use caller::Connection;
-pub use directory::{Directory, Nobody};
+pub use directory::{
+    AccountView, AuditLine, Departure, Directory, LinkPurpose, LinkUse, LinkView, NewAccount, NewToken, Refused,
+    SecondFactorOffer, SignIn, SubjectView, TokenView,
+};
 pub use role::{Held, Right, Role, Scope};
 pub use secret::Secret;
 pub use table::{Need, Row, Verb};
@@ -23,4 +26,6 @@ pub use who::{Person, TokenScope, Who};
 
 pub(crate) use caller::Caller;
 pub(crate) use checked::{Checked, Fields, Proves};
+pub(crate) use gate::{FORM_COOKIE, SESSION_COOKIE, safe_next};
 pub(crate) use table::{FORM_BYTES_MAX, Route, assemble, get, post};
+pub(crate) use who::csrf_of;

@@ -5,8 +5,8 @@
 
 mod carpet;
 mod columns;
-mod course;
 mod compare;
+mod course;
 mod coverage;
 mod flow;
 mod grid;

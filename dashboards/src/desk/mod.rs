@@ -17,7 +17,6 @@ pub(crate) mod routes;
 pub(crate) mod upload;
 pub mod wire;
 
-use std::fs::File;
 use std::sync::Arc;
 
 use analytics::region::Case;
@@ -156,8 +155,8 @@ pub trait Desk: Send + Sync + 'static {
     /// The sections of the annual report as they would be now.
     fn draft_sections(&self, key: &DutyKey, language: &str) -> Result<Vec<DraftSection>, Refused>;
     fn comment(&self, project: &ProjectId, year: i32, said: &CommentSaid, author: &str) -> Result<(), Refused>;
-    /// *Fascicolo di progetto* as a ZIP, from its beginning.
-    fn dossier(&self, project: &ProjectId) -> Result<File, Refused>;
+    /// *Fascicolo di progetto* as a ZIP.
+    fn dossier(&self, project: &ProjectId) -> Result<KeptFile, Refused>;
     fn region(&self) -> Result<Arc<Region>, Refused>;
     fn views(&self, account: &str) -> Result<Vec<SavedView>, Refused>;
     /// A view without a query is taken away.

@@ -10,7 +10,6 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
-use tokio::io::AsyncReadExt as _;
 
 use super::file::{Head, Notice, Told, finish, moment, project_id, seen};
 use super::upload::CheckedUpload;
@@ -20,9 +19,6 @@ use crate::access::{Checked, Right};
 use crate::downloads::disposition;
 use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
-
-/// Bytes of a bundle in memory at a time, for each reader.
-const CHUNK_BYTES: usize = 64 * 1024;
 
 #[derive(Template)]
 #[template(path = "desk_savings.html")]
@@ -316,18 +312,9 @@ pub(crate) async fn file(
 
 /// `GET /desk/{project}/dossier`: *fascicolo di progetto* as a ZIP.
 pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask) -> Response {
-    let name = format!("fascicolo-{id}.zip");
     let made = off_loop(&site, move |site| Ok(site.backend.dossier(&project_id(&id)?)?));
-    match made.await.and_then(|made: Result<std::fs::File, Fault>| made) {
-        Ok(file) => {
-            let file = tokio::fs::File::from_std(file);
-            let chunks = futures_util::stream::try_unfold(file, |mut file| async move {
-                let mut chunk = bytes::BytesMut::with_capacity(CHUNK_BYTES);
-                let read = file.read_buf(&mut chunk).await?;
-                Ok::<_, std::io::Error>((0 < read).then(|| (chunk.freeze(), file)))
-            });
-            to_be_saved(&name, Body::from_stream(chunks))
-        }
+    match made.await.and_then(|made: Result<KeptFile, Fault>| made) {
+        Ok(kept) => to_be_saved(&kept.name, Body::from(kept.bytes)),
         Err(fault) => fault_page(&site, &ask, &fault),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Must never: show a reader an internal cause, or a log line less than the cause.
 
+pub(crate) mod access;
 pub(crate) mod findings;
 pub(crate) mod kpi;
 pub(crate) mod language;
@@ -27,6 +28,9 @@ use crate::routes::Options;
 pub(crate) use language::Ask;
 pub(crate) use words::Words;
 
+/// Passwords hashed at the same time: each takes 19 MiB and a core.
+const HASHING_MAX: usize = 2;
+
 /// Everything a route needs.
 pub(crate) struct Site {
     pub(crate) backend: Arc<dyn Backend>,
@@ -36,6 +40,8 @@ pub(crate) struct Site {
     /// Free places for live streams.
     pub(crate) streams: Arc<Semaphore>,
     renders: Arc<Semaphore>,
+    /// Turns for what hashes a password.
+    pub(crate) hashing: Arc<Semaphore>,
 }
 
 impl Site {
@@ -46,6 +52,7 @@ impl Site {
             assets: AssetPaths::new(),
             streams: Arc::new(Semaphore::new(options.live_streams_max)),
             renders: Arc::new(Semaphore::new(options.renders_max)),
+            hashing: Arc::new(Semaphore::new(HASHING_MAX)),
             options,
         }
     }
@@ -182,6 +189,8 @@ pub(crate) struct Frame {
     pub(crate) can_sign_in: bool,
     /// The value of the field `csrf` that every form carries.
     pub(crate) csrf: String,
+    /// Whether the reader administers accounts.
+    pub(crate) administers: bool,
 }
 
 impl Frame {
@@ -198,6 +207,7 @@ impl Frame {
             account: ask.who.person().map(|person| person.name.clone()),
             can_sign_in: site.directory.has_accounts(),
             csrf: ask.who.csrf().to_owned(),
+            administers: ask.who.may(Right::AdministerAccounts, None),
         }
     }
 
@@ -277,7 +287,7 @@ pub(crate) async fn no_page(State(site): State<Arc<Site>>, ask: Ask) -> Response
 }
 
 /// Says which language the page is in, on what that depended, and keeps an explicit choice for a year.
-fn put_language(ask: &Ask, headers: &mut HeaderMap) {
+pub(crate) fn put_language(ask: &Ask, headers: &mut HeaderMap) {
     headers.insert(header::VARY, HeaderValue::from_static("accept-language, cookie"));
     if let Ok(tag) = HeaderValue::from_str(ask.words.language()) {
         headers.insert(header::CONTENT_LANGUAGE, tag);
@@ -289,7 +299,7 @@ fn put_language(ask: &Ask, headers: &mut HeaderMap) {
             ask.words.language()
         );
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            headers.insert(header::SET_COOKIE, cookie);
+            headers.append(header::SET_COOKIE, cookie);
         }
     }
 }

@@ -291,9 +291,15 @@ fn meter_facts(t: &Words, meter: &MeterYear) -> Vec<(String, String)> {
     }
     let baseline = match &meter.baseline {
         Baseline::Fitted(model) => {
-            let base = match model.heating_base_c {
-                Some(base_c) => t.fill("page.baseline.heating", &[("base", &t.number(base_c, 1))]),
-                None => t.get("page.baseline.flat").to_owned(),
+            let (heating, cooling) =
+                (model.heating_base_c.map(|b| t.number(b, 1)), model.cooling_base_c.map(|b| t.number(b, 1)));
+            let base = match (&heating, &cooling) {
+                (Some(base), Some(cooling)) => {
+                    t.fill("page.baseline.both", &[("base", base), ("cooling_base", cooling)])
+                }
+                (Some(base), None) => t.fill("page.baseline.heating", &[("base", base)]),
+                (None, Some(base)) => t.fill("page.baseline.cooling", &[("base", base)]),
+                (None, None) => t.get("page.baseline.flat").to_owned(),
             };
             let quality = &model.quality;
             let values = [

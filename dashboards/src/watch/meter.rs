@@ -43,7 +43,7 @@ struct MeterPage<'a> {
     may_say: bool,
     done: String,
     refused: String,
-    unit: String,
+    total_hint: String,
     building: Option<(String, String)>,
 }
 
@@ -191,7 +191,7 @@ fn render(site: &Site, ask: &Ask, id: &str, done: String, refused: String) -> Re
         may_say: view.facts.is_some() && view.place.as_ref().is_some_and(may),
         done,
         refused,
-        unit: printed(unit.symbol()),
+        total_hint: t.fill("page.act.total_hint", &[("unit", &printed(unit.symbol()))]),
         building,
     };
     Ok(page.render()?)

@@ -43,7 +43,6 @@ struct BuildingRow {
 /// A carrier today.
 pub(crate) struct TodayLine {
     pub(crate) carrier: String,
-    pub(crate) code: &'static str,
     pub(crate) measured: String,
     pub(crate) unit: String,
     /// `123,4 kWh attesi finora, 300 kWh a fine giornata`.
@@ -90,7 +89,6 @@ impl TodayLine {
         });
         Self {
             carrier: t.of("page.carrier", today.carrier.code()),
-            code: today.carrier.code(),
             measured: t.maybe(today.measured, today.measured.map_or(1, decimals)),
             unit,
             expected,

@@ -130,6 +130,7 @@ pub(crate) fn record() -> MeterRecord {
             decision(at(6, 1), Explanation::Dip, Confidence::Certain),
         ],
         acts: vec![act],
+        adjustments: Vec::new(),
         readings: Vec::new(),
     }
 }

@@ -97,9 +97,11 @@ fn month(number: u32, measured: f64) -> MeterMonth {
         coverage_ratio: 1.0,
         estimated_ratio: 0.0,
         heating_degree_days: None,
+        cooling_degree_days: None,
         temperature_days: Month { year: YEAR, number }.days(),
         filled_days: 0,
         unadjusted_days: 0,
+        adjustment: 0.0,
         adjusted_baseline: None,
         avoided: None,
     }
@@ -134,13 +136,17 @@ fn gas_model() -> BaselineModel {
                 to: from.end_day(),
                 energy_per_day: 5.0 + 1.4 * x + wave,
                 degree_days_per_day: x,
+                cooling_degree_days_per_day: 0.0,
             }
         })
         .collect();
     BaselineModel {
+        method: "averaged",
         base_per_day: 5.0,
         heating_per_degree_day: 1.4,
         heating_base_c: Some(17.5),
+        cooling_per_degree_day: 0.0,
+        cooling_base_c: None,
         quality: FitQuality {
             n: 24,
             r2: 0.981,
@@ -161,6 +167,7 @@ fn gas() -> MeterYear {
             let adjusted = 5.0 * days + 1.4 * DEGREE_DAYS[i];
             MeterMonth {
                 heating_degree_days: Some(DEGREE_DAYS[i]),
+                cooling_degree_days: None,
                 adjusted_baseline: Some(adjusted),
                 avoided: Some(adjusted - GAS[i]),
                 ..month(n, GAS[i])
@@ -173,6 +180,7 @@ fn gas() -> MeterYear {
     months[2].coverage_ratio = 0.92;
     months[10] = MeterMonth {
         heating_degree_days: Some(DEGREE_DAYS[10]),
+        cooling_degree_days: None,
         adjusted_baseline: Some(561.74),
         ..missing(11)
     };
@@ -194,6 +202,7 @@ fn gas() -> MeterYear {
             reporting_months: 12,
             compared_measured: 2514.175,
             adjusted_baseline: 4165.4,
+            adjustment: 0.0,
             avoided: 1651.225,
             avoided_low: 1402.1,
             avoided_high: 1890.7,
@@ -227,9 +236,12 @@ fn power() -> MeterYear {
         ),
         months,
         baseline: Baseline::Fitted(BaselineModel {
+            method: "averaged",
             base_per_day: 118.356,
             heating_per_degree_day: 0.0,
             heating_base_c: None,
+            cooling_per_degree_day: 0.0,
+            cooling_base_c: None,
             quality: FitQuality {
                 n: 24,
                 r2: 0.0,
@@ -246,6 +258,7 @@ fn power() -> MeterYear {
             reporting_months: 12,
             compared_measured: 39893.625,
             adjusted_baseline: 43200.0,
+            adjustment: 0.0,
             avoided: 3306.375,
             avoided_low: 2010.0,
             avoided_high: 4602.0,
@@ -593,6 +606,12 @@ fn weather() -> YearWeather {
                 name: "Torino".to_owned(),
                 zone: ClimaticZone::E,
                 degree_days: 2617,
+            },
+            rules: analytics::places::ZoneRules {
+                zone: ClimaticZone::E,
+                above: Some(2100),
+                up_to: Some(3000),
+                season: None,
             },
             baseline: Some(2401.5),
             year: None,

@@ -3,6 +3,7 @@
 //!
 //! Must never: be linked into the daemon.
 
+pub(crate) mod people;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -479,9 +480,12 @@ fn meter_year(building: &BuildingId, facts: &MeterFacts, year: i32) -> MeterYear
         building: building.clone(),
         meter: facts.clone(),
         baseline: Baseline::Fitted(BaselineModel {
+            method: "averaged",
             base_per_day: 40.0,
             heating_per_degree_day: if heats { 6.5 } else { 0.0 },
             heating_base_c: heats.then_some(16.0),
+            cooling_per_degree_day: 0.0,
+            cooling_base_c: None,
             quality: FitQuality {
                 n: 36,
                 r2: 0.957,
@@ -498,6 +502,7 @@ fn meter_year(building: &BuildingId, facts: &MeterFacts, year: i32) -> MeterYear
             reporting_months: if year == 2026 { 2 } else { 12 },
             compared_measured: sum(|m| m.measured),
             adjusted_baseline: sum(|m| m.adjusted_baseline),
+            adjustment: 0.0,
             avoided,
             avoided_low: avoided * 0.9,
             avoided_high: avoided * 1.1,
@@ -527,9 +532,11 @@ fn meter_month(month: Month, heats: bool) -> MeterMonth {
         coverage_ratio: if weak { 0.75 } else { f64::from(u8::from(known)) },
         estimated_ratio: 0.0,
         heating_degree_days: known.then_some(degree_days),
+        cooling_degree_days: None,
         temperature_days: if known { month.days() } else { 0 },
         filled_days: 0,
         unadjusted_days: 0,
+        adjustment: 0.0,
         adjusted_baseline: known.then_some(baseline),
         avoided: measured.filter(|_| !weak).map(|m| baseline - m),
     }
@@ -547,6 +554,7 @@ fn baseline_points(heats: bool) -> Vec<BaselinePoint> {
                 to: month.end_day(),
                 energy_per_day: (40.0 + if heats { 6.5 * degree_days_per_day } else { 0.0 }) * noise,
                 degree_days_per_day: if heats { degree_days_per_day } else { 0.0 },
+                cooling_degree_days_per_day: 0.0,
             }
         })
         .collect()

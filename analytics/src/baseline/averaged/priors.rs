@@ -2,7 +2,9 @@
 //!
 //! Must never: be fitted to a set of meters.
 
-use super::{GRID, OFFSET, POINTS};
+use std::sync::LazyLock;
+
+use super::{COARSE_POINTS, GRID, OFFSET, POINTS};
 
 /// Where heating and cooling begin, in °C. Rooms are kept near 20 °C in winter and sun, people and appliances give 3
 /// to 6 K of it; rooms are cooled at 25 or 26 °C and the same gains move the outdoor temperature down from there.
@@ -22,6 +24,11 @@ pub(super) const SCATTER_BILLS: f64 = 2.0;
 pub(super) const GROSS: f64 = 0.01;
 pub(super) const GROSS_SIZE: f64 = 1.0;
 
+/// One building in ten is closed for some weeks of every summer, mostly around 15 August (schools, offices, works);
+/// another time of the summer is less likely.
+pub(super) const CLOSED_IN_AUGUST: f64 = 0.05;
+pub(super) const CLOSED_OTHERWISE: f64 = 0.01;
+
 /// Use of a building per kelvin beyond a balance point that its baseline never met, as a share of its mean use: at
 /// 10 K beyond it the term is twice all the rest.
 pub(super) const SLOPE_UNSEEN: f64 = 0.2;
@@ -38,10 +45,16 @@ pub(super) struct Priors<const N: usize> {
     pub(super) both: f64,
 }
 
+/// Made once: nothing of them depends on a building. Of fuels, then of what also cools.
+pub(super) static COARSE_PRIORS: LazyLock<[Priors<COARSE_POINTS>; 2]> =
+    LazyLock::new(|| [Priors::new(false), Priors::new(true)]);
+pub(super) static PRIORS: LazyLock<[Priors<POINTS>; 2]> =
+    LazyLock::new(|| [Priors::new(false), Priors::new(true)]);
+
 impl<const N: usize> Priors<N> {
     /// All shapes are equally likely: flat and heating for a fuel, else also cooling and both. In the last the cooling
     /// balance point is not below that of heating.
-    pub(super) fn new(with_cooling: bool) -> Self {
+    fn new(with_cooling: bool) -> Self {
         let shapes: f64 = if with_cooling { 4.0 } else { 2.0 };
         let step = (POINTS - 1) / (N - 1);
         let heating_c = |k: usize| GRID.balance_c(k * step);

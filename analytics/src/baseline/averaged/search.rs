@@ -50,7 +50,6 @@ struct Sums<const N: usize> {
     /// Of degree days as they are, with days, with themselves, with energy.
     heating: [Column; N],
     cooling: [Column; N],
-    cross: Box<[[f64; N]; N]>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -103,7 +102,9 @@ pub(super) struct Search<'a, const N: usize> {
     log_base: f64,
     heating: [Reduced; N],
     cooling: [Reduced; N],
-    cross: Box<[[f64; N]; N]>,
+    bills: &'a [Bill<N>],
+    /// Weighted degree days of cooling with the days, for the cross terms.
+    cooling_d: [f64; N],
     /// k of laws with 0, 1 and 2 terms, and ln Γ(k).
     k: [(f64, f64); 3],
     priors: &'a Priors<N>,
@@ -126,7 +127,6 @@ fn sums<const N: usize>(bills: &[Bill<N>], view: &View<'_>) -> Sums<N> {
         ee: 0.0,
         heating: [Column::default(); N],
         cooling: [Column::default(); N],
-        cross: Box::new([[0.0; N]; N]),
     };
     for (bill, &w) in bills.iter().zip(view.weights) {
         let (wd, we) = (w * bill.days, w * bill.energy);
@@ -144,17 +144,13 @@ fn sums<const N: usize>(bills: &[Bill<N>], view: &View<'_>) -> Sums<N> {
         s.heating.iter_mut().zip(&bill.heating).for_each(|(column, x)| add(column, *x));
         if view.with_cooling {
             s.cooling.iter_mut().zip(&bill.cooling).for_each(|(column, x)| add(column, *x));
-            for (line, h) in s.cross.iter_mut().zip(&bill.heating) {
-                let wh = w * h;
-                line.iter_mut().zip(&bill.cooling).for_each(|(cell, c)| *cell += wh * c);
-            }
         }
     }
     s
 }
 
 impl<'a, const N: usize> Search<'a, N> {
-    pub(super) fn new(bills: &[Bill<N>], view: &'a View<'a>, priors: &'a Priors<N>) -> Self {
+    pub(super) fn new(bills: &'a [Bill<N>], view: &'a View<'a>, priors: &'a Priors<N>) -> Self {
         let s = sums(bills, view);
         let k = |coefficients: f64| {
             let k = 0.5 * (s.n - coefficients + SCATTER_BILLS);
@@ -180,11 +176,6 @@ impl<'a, const N: usize> Search<'a, N> {
         };
         let heating = std::array::from_fn(|p| reduce(&s.heating[p], priors.heating[p]));
         let cooling = std::array::from_fn(|p| reduce(&s.cooling[p], priors.cooling[p]));
-        let mut cross = s.cross;
-        for (line, h) in cross.iter_mut().zip(&s.heating) {
-            let mean = h.d / dd;
-            line.iter_mut().zip(&s.cooling).for_each(|(cell, c)| *cell -= mean * c.d);
-        }
         let least = SCATTER_BILLS * (SCATTER * view.mean_energy).powi(2);
         Self {
             view,
@@ -194,7 +185,8 @@ impl<'a, const N: usize> Search<'a, N> {
             log_base: view.log_prior + 0.5 * s.log_weights + (2.0 / view.level).ln() - 0.5 * dd.ln(),
             heating,
             cooling,
-            cross,
+            bills,
+            cooling_d: s.cooling.map(|c| c.d),
             k: [k(1.0), k(2.0), k(3.0)],
             priors,
         }
@@ -241,9 +233,25 @@ impl<'a, const N: usize> Search<'a, N> {
         Some(law.with_physical_signs()).filter(|law| floor <= law.log_weight)
     }
 
-    fn both(&self, h: usize, c: usize, floor: f64) -> Option<Law> {
+    /// Products of a heating column with some cooling columns from `first` on, less what the days explain.
+    fn cross(&self, h: usize, first: usize) -> [f64; COARSE] {
+        let mut sums = [0.0; COARSE];
+        let last = (first + COARSE).min(N);
+        for (bill, w) in self.bills.iter().zip(self.view.weights) {
+            let wh = w * bill.heating[h];
+            for (sum, c) in sums.iter_mut().zip(&bill.cooling[first..last]) {
+                *sum += wh * c;
+            }
+        }
+        let mean = self.heating[h].mean;
+        for (sum, d) in sums.iter_mut().zip(&self.cooling_d[first..last]) {
+            *sum -= mean * d;
+        }
+        sums
+    }
+
+    fn both(&self, (h, c): (usize, usize), x: f64, floor: f64) -> Option<Law> {
         let (a, b) = (&self.heating[h], &self.cooling[c]);
-        let x = self.cross[h][c];
         let determinant = a.xx * b.xx - x * x;
         if !b.usable || determinant <= 0.0 {
             return None;
@@ -321,10 +329,14 @@ impl Search<'_, COARSE_POINTS> {
                 floor = push(self.one(None, Some(c), floor));
             }
             for (h, line) in cells.iter_mut().enumerate().filter(|(h, _)| self.heating[*h].usable) {
-                for (c, cell) in line.iter_mut().enumerate().skip(Self::first_above(h)) {
-                    let law = self.both(h, c, floor);
-                    *cell = law.map_or(f64::NEG_INFINITY, |law| law.log_weight);
-                    floor = push(law);
+                for first in (0..COARSE_POINTS).step_by(COARSE) {
+                    let cross = self.cross(h, first);
+                    for (c, cell) in line.iter_mut().enumerate().skip(first.max(Self::first_above(h))) {
+                        let Some(x) = cross.get(c - first) else { break };
+                        let law = self.both((h, c), *x, floor);
+                        *cell = law.map_or(f64::NEG_INFINITY, |law| law.log_weight);
+                        floor = push(law);
+                    }
                 }
             }
         }
@@ -359,9 +371,15 @@ impl Search<'_, POINTS> {
                 if coarse.around(h / COARSE, cell) < hopeless {
                     continue;
                 }
-                let from = (cell * COARSE).max(Self::first_above(h));
-                for c in from..((cell + 1) * COARSE).min(POINTS) {
-                    floor = push(self.both(h, c, floor));
+                let first = cell * COARSE;
+                let from = first.max(Self::first_above(h));
+                let last = (first + COARSE).min(POINTS);
+                if last <= from {
+                    continue;
+                }
+                let cross = self.cross(h, first);
+                for c in from..last {
+                    floor = push(self.both((h, c), cross[c - first], floor));
                 }
             }
         }

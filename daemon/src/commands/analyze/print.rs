@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use analytics::analysis::Answer;
+use analytics::analysis::driven::Driven;
+use analytics::analysis::hourly::Hourly;
+use analytics::analysis::{Answer, Other};
 use analytics::baseline::fit::{Fit, Kind, Regressor};
 use serde_json::{Value, json};
 
@@ -54,6 +56,65 @@ fn model(fit: &Fit) -> Value {
     })
 }
 
+/// Degree days among the drivers stand where they stand in other models; the others in a list of their own.
+fn driven(of: &Driven) -> Value {
+    let name = |driver: usize| of.names.get(driver).map_or("", String::as_str);
+    let slope = |wanted: &str| {
+        let found = of.fit.terms.iter().find(|t| name(t.driver) == wanted);
+        found.map_or(Value::Null, |t| number(t.coefficient))
+    };
+    let is_weather = |name: &str| matches!(name, "heating_degree_days" | "cooling_degree_days");
+    let others: Vec<Value> = of
+        .fit
+        .terms
+        .iter()
+        .filter(|t| !is_weather(name(t.driver)))
+        .map(|t| {
+            json!({
+                "name": name(t.driver),
+                "coefficient": number(t.coefficient),
+                "standard_error": number(t.standard_error),
+                "inflation": number(t.inflation),
+            })
+        })
+        .collect();
+    json!({
+        "kind": "drivers",
+        "heating_balance_c": of.heating_balance_c,
+        "cooling_balance_c": of.cooling_balance_c,
+        "base_per_day": number(of.fit.base_per_day),
+        "heating_per_degree_day": slope("heating_degree_days"),
+        "cooling_per_degree_day": slope("cooling_degree_days"),
+        "drivers": others,
+    })
+}
+
+fn weekly(of: &Hourly) -> Value {
+    json!({
+        "kind": "time_of_week_temperature",
+        "heating_balance_c": null,
+        "cooling_balance_c": null,
+        "base_per_day": null,
+        "heating_per_degree_day": null,
+        "cooling_per_degree_day": null,
+        "occupied_hours": of.occupied_hours,
+    })
+}
+
+fn other_quality(other: &Other) -> Value {
+    let (n, r2_adj, cvrmse, autocorrelation) = match other {
+        Other::Drivers(of) => (of.fit.n, of.fit.r2_adjusted, of.fit.cvrmse_ratio, f64::NAN),
+        Other::TimeOfWeek(of) => (of.model.n, of.model.r2, f64::NAN, of.model.autocorrelation),
+    };
+    json!({
+        "n": n,
+        "r2_adj": number(r2_adj),
+        "cvrmse": number(cvrmse),
+        "nmbe": null,
+        "autocorrelation": number(autocorrelation),
+    })
+}
+
 /// The answer as one object on one line; in a folder with what the meter is called.
 pub(super) fn json(meter: Option<&[(&str, &str)]>, answer: &Answer) -> Value {
     let mut object = serde_json::Map::new();
@@ -62,17 +123,25 @@ pub(super) fn json(meter: Option<&[(&str, &str)]>, answer: &Answer) -> Value {
     }
     let fit = answer.fit.as_ref();
     object.insert("method".to_owned(), json!(answer.method));
-    object.insert("model".to_owned(), fit.map_or(Value::Null, model));
-    let quality = fit.map_or(Value::Null, |fit| {
-        let q = &fit.quality;
-        json!({
-            "n": q.n,
-            "r2_adj": number(q.r2_adjusted),
-            "cvrmse": number(q.cvrmse_ratio),
-            "nmbe": number(q.nmbe_ratio),
-            "autocorrelation": q.autocorrelation.map_or(Value::Null, number),
-        })
+    let other = answer.other.as_ref();
+    let shown = other.map(|other| match other {
+        Other::Drivers(of) => driven(of),
+        Other::TimeOfWeek(of) => weekly(of),
     });
+    object.insert("model".to_owned(), fit.map(model).or(shown).unwrap_or(Value::Null));
+    let quality = fit.map_or_else(
+        || other.map_or(Value::Null, other_quality),
+        |fit| {
+            let q = &fit.quality;
+            json!({
+                "n": q.n,
+                "r2_adj": number(q.r2_adjusted),
+                "cvrmse": number(q.cvrmse_ratio),
+                "nmbe": number(q.nmbe_ratio),
+                "autocorrelation": q.autocorrelation.map_or(Value::Null, number),
+            })
+        },
+    );
     object.insert("quality".to_owned(), quality);
     let reporting = answer.reporting.map_or(Value::Null, |r| {
         json!({
@@ -131,6 +200,22 @@ pub(super) fn text(name: &str, answer: &Answer) -> String {
                 q.nmbe_ratio * 100.0
             ),
         );
+    }
+    match &answer.other {
+        Some(Other::Drivers(of)) => {
+            line("model", "drivers".to_owned());
+            line("base load", format!("{:.4} a day", of.fit.base_per_day));
+            for term in &of.fit.terms {
+                let name = of.names.get(term.driver).map_or("", String::as_str);
+                line(name, format!("{:.4} ± {:.4} each", term.coefficient, term.standard_error));
+            }
+            line("quality", format!("n {}, adjusted R² {:.4}", of.fit.n, of.fit.r2_adjusted));
+        }
+        Some(Other::TimeOfWeek(of)) => {
+            line("model", format!("time of week and temperature, {} hours occupied", of.occupied_hours));
+            line("quality", format!("n {}, R² {:.4}", of.model.n, of.model.r2));
+        }
+        None => {}
     }
     if let Some(r) = &answer.reporting {
         line("measured", format!("{:.1} in {} days", r.measured, r.days));

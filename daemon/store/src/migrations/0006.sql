@@ -1,17 +1,28 @@
--- Schema 6: alarms. Frozen: a later need is a later migration.
+-- Schema 6: accounts, and the secrets that open them. Frozen: a later need is a later migration.
 
--- One row for each time an alarm was raised. `details` is JSON of names and values; `told` counts what was handed over of
--- the raising (1 mail, 2 webhook) and of the end (4 mail, 8 webhook). What people say about an alarm is a record.
-CREATE TABLE alarm (
-    id INTEGER PRIMARY KEY,
+-- `body` is whoever made it: name, roles, hash of the password. Former versions are not kept: an old hash serves nobody.
+CREATE TABLE account (
+    id TEXT NOT NULL PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Sessions, tokens and one-time links: the digest of what the holder shows, never that itself.
+CREATE TABLE ticket (
+    sha256 BLOB NOT NULL PRIMARY KEY,
     kind TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    raised_ms INTEGER NOT NULL,
-    ended_ms INTEGER,
-    details TEXT NOT NULL,
-    told INTEGER NOT NULL DEFAULT 0
+    account TEXT NOT NULL,
+    body TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    used_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ticket_of_account ON ticket (account, kind);
+
+-- What an audit entry about an account says besides its action; the entry holds its digest.
+CREATE TABLE account_event (
+    audit INTEGER PRIMARY KEY REFERENCES audit (seq),
+    detail TEXT NOT NULL
 ) STRICT;
 
--- One that lasts per kind and subject.
-CREATE UNIQUE INDEX alarm_open ON alarm (kind, subject) WHERE ended_ms IS NULL;
-CREATE INDEX alarm_raised ON alarm (raised_ms);
+-- Grows with every change above, so that a process that keeps them in memory sees that another changed them.
+INSERT INTO counter (name, value) VALUES ('access_changes', 0);

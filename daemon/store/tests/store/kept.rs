@@ -11,10 +11,11 @@ use model::{
     MeanDefinition, MeterId, Month, Origin, StationId, TemperatureSource,
 };
 use store::{
-    ARCHIVE_FOLDER, JOURNAL_FILE, Quarantined, Remembered, SCHEMA_VERSION, Store, StoreOptions, Tallies,
+    ARCHIVE_FOLDER, AccessChange, JOURNAL_FILE, Quarantined, Remembered, SCHEMA_VERSION, Store, StoreOptions, Tallies,
     Tally,
 };
 
+use crate::accounts::{account, event, ticket};
 use crate::results::result;
 use crate::support::{all, energy, gauge, note, stranger, total, values, voltage};
 
@@ -106,6 +107,11 @@ fn fill(store: &Store) {
     store.archive_month("1970-01", from, to, to).unwrap().unwrap();
     assert_eq!(store.archive_drop(to.plus_seconds(1), to).unwrap(), 26);
     store.keep_results(vec![result(&energy("boiler-1"), 1)]).unwrap();
+    let changes = vec![
+        AccessChange::NewAccount(account("rosa")),
+        AccessChange::PutTicket(ticket(1, "rosa", "session")),
+    ];
+    store.change_access(None, changes, vec![event("account.create", "rosa")]).unwrap();
     // In no chunk yet, and not accepted by the engine.
     store.append_blocking(vec![total(&energy("boiler-2"), 60, 1), gauge(&volts, 60, 230.25)]).unwrap();
 }
@@ -149,7 +155,10 @@ fn a_file_of_every_schema_opens_and_says_the_same() {
         let defined = version >= 2;
         assert_eq!(days.get(1).map(|d| d.definition), defined.then_some(MeanDefinition::HourlyMeans));
         assert_eq!(store.weather_asked(&bologna, "service hourly").unwrap().contains_key(&day(2)), defined);
-        assert_eq!(store.audit_head().unwrap().seq, if version == 1 { 5 } else { 10 });
+        assert_eq!(store.audit_head().unwrap().seq, match version { 1 => 5, 2..6 => 10, _ => 11 });
+        let access = store.access().unwrap();
+        let wanted = if version < 6 { 0 } else { 1 };
+        assert_eq!((access.accounts.len(), access.tickets.len()), (wanted, wanted));
         let tallied = usize::from(version >= 2);
         assert_eq!(store.tallies(Month { year: 1970, number: 1 }).unwrap().len(), tallied);
         assert_eq!(store.tallied_until().unwrap().len(), tallied);

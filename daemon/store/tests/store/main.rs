@@ -2,6 +2,7 @@
 //!
 //! Must never: reach into the crate, but for reading or spoiling the database file as a stranger would.
 
+mod accounts;
 mod archive;
 mod backup;
 mod documents;

@@ -1,0 +1,223 @@
+//! One meter and what else its use depends on: degree days, and drivers that a file states by the day (opening, hours,
+//! occupancy, production).
+//!
+//! Must never: compare a period of which a driver is not known on every day, or give a band that forgets the balance
+//! points that were chosen.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use model::{Finding, Severity};
+
+use super::{Answer, Other, Question, compare, screen};
+use crate::baseline::FitPeriod;
+use crate::baseline::caltrack::Terms;
+use crate::baseline::data::{Data, Row};
+use crate::baseline::drivers::{self, Driver, DriversFit, Observed, Sign};
+use crate::baseline::fit::Prediction;
+use crate::baseline::wls;
+
+/// Stable name of the method, as on the command line.
+pub const METHOD: &str = "drivers";
+/// Balance points tried, in whole kelvin.
+const HEATING_C: std::ops::RangeInclusive<i32> = 10..=20;
+const COOLING_C: std::ops::RangeInclusive<i32> = 16..=26;
+
+/// A variable with a value for each day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DailyDriver {
+    pub name: String,
+    pub sign: Sign,
+    pub days: BTreeMap<NaiveDate, f64>,
+}
+
+impl DailyDriver {
+    /// Its sum over a period; `None` where a day has no value.
+    fn sum(&self, from: NaiveDate, to: NaiveDate) -> Option<f64> {
+        let mut sum = 0.0;
+        for day in from.iter_days().take_while(|day| *day < to) {
+            sum += self.days.get(&day)?;
+        }
+        Some(sum)
+    }
+}
+
+/// The model of several drivers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Driven {
+    pub heating_balance_c: Option<f64>,
+    pub cooling_balance_c: Option<f64>,
+    /// Names of the columns of `fit`, degree days first.
+    pub names: Vec<String>,
+    pub fit: DriversFit,
+    /// By how much residuals of days that follow each other raise the variance.
+    pub inflation: f64,
+}
+
+/// Answers the question with degree days and these drivers. Never fails: what cannot be said is `None` and has a finding.
+#[must_use]
+pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
+    let mut findings = Vec::new();
+    let daily = screen::is_daily(question.periods);
+    let mut baseline = screen::baseline(question, daily, &mut findings);
+    let mut reporting = screen::reporting(question, &mut findings);
+    drop_unknown(question, "baseline", given, &mut baseline.periods, &mut findings);
+    drop_unknown(question, "reporting", given, &mut reporting.periods, &mut findings);
+    let data = Data::of(&baseline.periods, question.temperatures);
+    let driven = best(question, given, &data, daily, &mut findings);
+    let compared = driven.as_ref().filter(|_| !reporting.periods.is_empty()).map(|driven| {
+        let rows = Data::of(&reporting.periods, question.temperatures);
+        compare(&driven.predict(&rows, given), &reporting, question.confidence)
+    });
+    findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
+    findings.dedup();
+    let other = driven.map(Other::Drivers);
+    Answer { fit: None, other, method: METHOD, reporting: compared, normalised: None, findings }
+}
+
+/// Leaves out the periods of which a driver lacks a day.
+fn drop_unknown(
+    question: &Question<'_>,
+    what: &'static str,
+    given: &[DailyDriver],
+    periods: &mut Vec<FitPeriod>,
+    findings: &mut Vec<Finding>,
+) {
+    let before = periods.len();
+    periods.retain(|p| given.iter().all(|d| d.sum(p.from, p.to).is_some()));
+    let dropped = before - periods.len();
+    if 0 < dropped {
+        let says =
+            format!("{dropped} {what} periods were left out: a driver has no value on one of their days");
+        let rule = "CalTRACK 2.0 §3.5: what is missing is not compared";
+        let about = format!("{} {what}", question.subject);
+        findings.push(
+            Finding::new("driver.missing", Severity::Caution, about, says, rule).with("periods", dropped),
+        );
+    }
+}
+
+/// The balance points that follow the baseline best, each counted as a parameter (Bayesian information criterion).
+fn best(
+    question: &Question<'_>,
+    given: &[DailyDriver],
+    data: &Data,
+    daily: bool,
+    findings: &mut Vec<Finding>,
+) -> Option<Driven> {
+    let heating = || HEATING_C.map(|c| Some(f64::from(c))).chain([None]);
+    let cooling: Vec<Option<f64>> = match question.terms {
+        Terms::Heating => vec![None],
+        Terms::HeatingAndCooling => COOLING_C.map(|c| Some(f64::from(c))).chain([None]).collect(),
+    };
+    let subject = format!("{} baseline", question.subject);
+    let mut best: Option<(f64, Driven, Vec<Finding>)> = None;
+    let mut nothing: Vec<Finding> = Vec::new();
+    for heating_c in heating() {
+        for cooling_c in &cooling {
+            let mut driven = Shape { heating_c, cooling_c: *cooling_c, given };
+            let (fit, said) = drivers::fit(&driven.rows(data), &driven.drivers(), &subject);
+            let Some(fit) = fit else {
+                nothing = said;
+                continue;
+            };
+            let n = data.len() as f64;
+            let balances = f64::from(u8::from(heating_c.is_some()) + u8::from(cooling_c.is_some()));
+            let parameters = 1.0 + fit.terms.len() as f64 + balances;
+            let sse = fit.variance_per_day * fit.freedom;
+            let criterion = n * (sse / n).max(f64::MIN_POSITIVE).ln() + parameters * n.ln();
+            if best.as_ref().is_none_or(|(least, ..)| criterion < *least) {
+                best = Some((criterion, driven.finish(fit, data, daily), said));
+            }
+        }
+    }
+    let Some((_, driven, said)) = best else {
+        findings.append(&mut nothing);
+        return None;
+    };
+    findings.extend(said);
+    Some(driven)
+}
+
+/// A choice of balance points with the drivers given.
+struct Shape<'a> {
+    heating_c: Option<f64>,
+    cooling_c: Option<f64>,
+    given: &'a [DailyDriver],
+}
+
+impl Shape<'_> {
+    fn drivers(&self) -> Vec<Driver> {
+        let degree_days = |c: Option<f64>, name: &str| c.map(|_| (name.to_owned(), Sign::Adds));
+        let of_weather = [
+            degree_days(self.heating_c, "heating_degree_days"),
+            degree_days(self.cooling_c, "cooling_degree_days"),
+        ];
+        let given = self.given.iter().map(|d| (d.name.clone(), d.sign));
+        let all = of_weather.into_iter().flatten().chain(given);
+        all.map(|(name, sign)| Driver { name, sign }).collect()
+    }
+
+    fn rows(&self, data: &Data) -> Vec<Observed> {
+        data.rows()
+            .iter()
+            .map(|row| observed(data, row, (self.heating_c, self.cooling_c), self.given))
+            .collect()
+    }
+
+    fn finish(&mut self, fit: DriversFit, data: &Data, daily: bool) -> Driven {
+        let residual = |row: &Row| {
+            let of = observed(data, row, (self.heating_c, self.cooling_c), self.given);
+            row.energy - fit.predict(of.days, &of.sums).energy
+        };
+        let residuals: Vec<f64> = data.rows().iter().map(residual).collect();
+        Driven {
+            heating_balance_c: self.heating_c,
+            cooling_balance_c: self.cooling_c,
+            names: self.drivers().into_iter().map(|d| d.name).collect(),
+            inflation: if daily { wls::inflation_of_days(&residuals) } else { 1.0 },
+            fit,
+        }
+    }
+}
+
+fn observed(
+    data: &Data,
+    row: &Row,
+    (heating_c, cooling_c): (Option<f64>, Option<f64>),
+    given: &[DailyDriver],
+) -> Observed {
+    let heating = heating_c.map(|c| row.days * data.heating_per_day(row, c));
+    let cooling = cooling_c.map(|c| row.days * data.cooling_per_day(row, c));
+    let own = given.iter().map(|d| d.sum(row.from, row.to).unwrap_or(0.0));
+    Observed {
+        days: row.days,
+        energy: row.energy,
+        sums: heating.into_iter().chain(cooling).chain(own).collect(),
+    }
+}
+
+impl Driven {
+    /// The energy of all rows together.
+    fn predict(&self, data: &Data, given: &[DailyDriver]) -> Prediction {
+        let balances = (self.heating_balance_c, self.cooling_balance_c);
+        let mut sums = vec![0.0; self.names.len()];
+        let mut days = 0.0;
+        for row in data.rows() {
+            let of = observed(data, row, balances, given);
+            days += of.days;
+            sums.iter_mut().zip(of.sums).for_each(|(sum, x)| *sum += x);
+        }
+        let of = self.fit.predict(days, &sums);
+        let balances = f64::from(u8::from(balances.0.is_some()) + u8::from(balances.1.is_some()));
+        Prediction {
+            model_variance: of.model_variance * self.inflation,
+            noise_variance: of.noise_variance * self.inflation,
+            freedom: ((of.freedom + 1.0) / self.inflation - 1.0 - balances).max(1.0),
+            ..of
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Planted offices whose use follows the weather and their opening.
+//!
+//! Must never: use random numbers that are not the same on every run.
+
+use chrono::{Datelike, Days};
+use model::{DailyTemperature, StationId};
+
+use super::*;
+use crate::analysis::{MeterPeriod, Method, Window};
+use crate::baseline::data::Grid;
+use crate::calendar::Opening;
+use crate::degree_days::DailyMeans;
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// Deterministic noise of mean 0 in -1..1.
+fn noise(seed: u64) -> f64 {
+    let mut x = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+}
+
+fn mean_c(date: NaiveDate) -> f64 {
+    let n = (date - day("2023-01-01")).num_days();
+    13.0 - 11.0 * ((n as f64 - 15.0) / 365.25 * std::f64::consts::TAU).cos() + 3.0 * noise(n as u64)
+}
+
+fn weather() -> DailyMeans {
+    let station = StationId::new("s").unwrap();
+    let list: Vec<DailyTemperature> = (0..731)
+        .map(|i| day("2023-01-01") + Days::new(i))
+        .map(|date| DailyTemperature::as_given(station.clone(), date, mean_c(date)))
+        .collect();
+    DailyMeans::of(&list, &station)
+}
+
+/// Closed in August of the first year only: its opening is what changed.
+fn opening() -> Opening {
+    let mut opening = Opening::parse("lun-ven 8-18").unwrap();
+    opening.closed = vec![(day("2023-08-01"), day("2023-09-01"))];
+    opening
+}
+
+fn asked<'a>(periods: &'a [MeterPeriod], temperatures: &'a DailyMeans) -> Question<'a> {
+    Question {
+        subject: "meter:x",
+        periods,
+        temperatures,
+        baseline: Window { from: day("2023-01-01"), to: day("2024-01-01") },
+        reporting: Window { from: day("2024-01-01"), to: day("2025-01-01") },
+        method: Method::Auto,
+        grid: Grid::CELSIUS_HALF,
+        terms: Terms::HeatingAndCooling,
+        confidence: 0.9,
+        normal: None,
+    }
+}
+
+fn meter(after: f64) -> Vec<MeterPeriod> {
+    let of = |i: u64| {
+        let from = day("2023-01-01") + Days::new(i);
+        let open = f64::from(u8::from(opening().is_open(from)));
+        let law = 20.0 + 30.0 * open + 2.0 * (15.0 - mean_c(from)).max(0.0) + noise(i + 9_000);
+        let value = Some(law * if from.year() == 2023 { 1.0 } else { after });
+        MeterPeriod { from, to: from + Days::new(1), value }
+    };
+    (0..731).map(of).collect()
+}
+
+fn open_days() -> DailyDriver {
+    let days = opening().days(day("2023-01-01"), day("2025-01-01"));
+    DailyDriver { name: "open".to_owned(), sign: Sign::Adds, days }
+}
+
+#[test]
+fn an_opening_calendar_is_recovered_and_explains_what_the_weather_cannot() {
+    let (weather, periods) = (weather(), meter(0.9));
+    let answer = analyse(&asked(&periods, &weather), &[open_days()]);
+    let Some(Other::Drivers(driven)) = &answer.other else { panic!("{:?}", answer.findings) };
+    assert_eq!(driven.names.last().map(String::as_str), Some("open"));
+    let open = driven.fit.terms.iter().find(|t| driven.names[t.driver] == "open").unwrap();
+    assert!((open.coefficient - 30.0).abs() < 0.5, "{open:?}");
+    assert!((driven.heating_balance_c.unwrap() - 15.0).abs() <= 1.0);
+    let compared = answer.reporting.unwrap();
+    let truth = compared.measured / 0.9 * 0.1;
+    assert!((compared.avoided / truth - 1.0).abs() < 0.05, "{compared:?} {truth}");
+    assert!(compared.avoided_low <= truth && truth <= compared.avoided_high);
+    // Without the calendar the month that was closed only in the first year passes for more use.
+    let blind = crate::analysis::analyse(&asked(&periods, &weather)).reporting.unwrap();
+    assert!((compared.avoided - truth).abs() < (blind.avoided - truth).abs());
+}
+
+#[test]
+fn a_day_without_a_driver_is_not_compared() {
+    let (weather, periods) = (weather(), meter(1.0));
+    let mut open = open_days();
+    for i in 0..20 {
+        open.days.remove(&(day("2024-03-01") + Days::new(i)));
+    }
+    let answer = analyse(&asked(&periods, &weather), &[open]);
+    assert_eq!(answer.reporting.unwrap().days, 346.0);
+    let told = answer.findings.iter().find(|f| f.code == "driver.missing").unwrap();
+    assert!(told.says.starts_with("20 reporting periods"), "{told:?}");
+    let nothing = DailyDriver { name: "x".to_owned(), sign: Sign::Any, days: BTreeMap::new() };
+    let answer = analyse(&asked(&periods, &weather), &[nothing]);
+    assert_eq!((answer.other, answer.reporting), (None, None));
+}

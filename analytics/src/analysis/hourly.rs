@@ -1,0 +1,158 @@
+//! A meter that is read by the hour: time of week and temperature.
+//!
+//! Must never: compare an hour without its temperature, or of the week that the baseline never had.
+//!
+//! The band has the scatter of the hours and the error of the fit, not that of the model's form: where the line bends
+//! between the intervals' ends, a year may be off by a few thousandths more.
+
+use chrono::{Datelike, NaiveDateTime, Timelike};
+use model::{Finding, Severity};
+
+use super::{Answer, Other, Reporting, Window};
+use crate::baseline::towt::{self, HOURS_MIN, Hour, Towt};
+
+/// Stable name of the method, as on the command line.
+pub const METHOD: &str = "towt";
+
+/// Confidence of the band, which the method has for no other.
+pub const CONFIDENCE: f64 = 0.9;
+
+/// An hour in civil time, its outdoor temperature in °C, its energy in the meter's unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CivilHour {
+    pub at: NaiveDateTime,
+    pub outdoor_c: f64,
+    pub energy: f64,
+}
+
+impl CivilHour {
+    fn hour(&self) -> Hour {
+        let day = self.at.weekday().num_days_from_monday() as usize;
+        Hour { of_week: 24 * day + self.at.hour() as usize, outdoor_c: self.outdoor_c, energy: self.energy }
+    }
+}
+
+/// The model and the hours that it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hourly {
+    pub model: Towt,
+    pub occupied_hours: usize,
+}
+
+/// What was saved in the hours of the reporting window. `hours` in order of time; never fails.
+#[must_use]
+pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: Window) -> Answer {
+    let within =
+        |window: Window| hours.iter().filter(move |h| window.from <= h.at.date() && h.at.date() < window.to);
+    let before: Vec<Hour> = within(baseline).map(CivilHour::hour).collect();
+    let mut findings = Vec::new();
+    let Some(model) = towt::fit(&before) else {
+        let says = format!(
+            "the baseline has {} hours with energy and temperature; the method wants {HOURS_MIN}",
+            before.len()
+        );
+        let rule = "eight weeks of hours: every hour of the week eight times";
+        findings.push(
+            Finding::new("baseline.short_hours", Severity::Blocks, subject, says, rule)
+                .with("hours", before.len())
+                .with("hours_wanted", HOURS_MIN),
+        );
+        return answer(None, None, findings);
+    };
+    let after: Vec<Hour> = within(reporting).map(CivilHour::hour).collect();
+    let known = |h: &&Hour| model.hour(h.of_week, h.outdoor_c).is_some();
+    let compared: Vec<&Hour> = after.iter().filter(known).collect();
+    let left_out = after.len() - compared.len();
+    if 0 < left_out {
+        let says =
+            format!("{left_out} hours of the week were never seen in the baseline; they are not compared");
+        let rule = "what is missing is not compared";
+        findings.push(
+            Finding::new("hours.never_seen", Severity::Caution, subject, says, rule).with("hours", left_out),
+        );
+    }
+    let asked: Vec<(usize, f64)> = compared.iter().map(|h| (h.of_week, h.outdoor_c)).collect();
+    let expected = model.expect(&asked);
+    let measured: f64 = compared.iter().map(|h| h.energy).sum();
+    let avoided = expected.energy - measured;
+    // The model's own error on a sum as long as its baseline is that of the hours once more.
+    let model_too = (1.0 + asked.len() as f64 / before.len() as f64).sqrt();
+    let half = expected.half_width * model_too;
+    let compared = (!asked.is_empty()).then(|| Reporting {
+        days: asked.len() as f64 / 24.0,
+        measured,
+        adjusted_baseline: expected.energy,
+        avoided,
+        avoided_low: avoided - half,
+        avoided_high: avoided + half,
+        confidence: CONFIDENCE,
+    });
+    let occupied_hours = (0..towt::HOURS).filter(|h| model.is_occupied(*h)).count();
+    answer(Some(Hourly { model, occupied_hours }), compared, findings)
+}
+
+fn answer(model: Option<Hourly>, reporting: Option<Reporting>, findings: Vec<Finding>) -> Answer {
+    let other = model.map(Other::TimeOfWeek);
+    Answer { fit: None, other, method: METHOD, reporting, normalised: None, findings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{NaiveDate, TimeDelta};
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    /// Deterministic noise of mean 0 in -1..1.
+    fn noise(seed: u64) -> f64 {
+        let mut x = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    }
+
+    /// Two years of an office by the hour, scattering as a building of people does; the second at `share`.
+    fn hours(share: f64) -> Vec<CivilHour> {
+        let begin = day("2023-01-01").and_hms_opt(0, 0, 0).unwrap();
+        (0..17_520_u64)
+            .map(|i| {
+                let at = begin + TimeDelta::hours(i as i64);
+                let season = (i as f64 / 8_760.0 * std::f64::consts::TAU).cos();
+                let outdoor_c = 13.0 - 11.0 * season + 3.0 * noise(i / 24);
+                let open = at.weekday().num_days_from_monday() < 5 && (8..18).contains(&at.hour());
+                let law = if open { 30.0 } else { 10.0 } + (12.0 - outdoor_c).max(0.0) + 6.0 * noise(i * 31);
+                let energy = law * if at.year() == 2023 { 1.0 } else { share };
+                CivilHour { at, outdoor_c, energy }
+            })
+            .collect()
+    }
+
+    fn windows() -> (Window, Window) {
+        let window = |from, to| Window { from: day(from), to: day(to) };
+        (window("2023-01-01", "2024-01-01"), window("2024-01-01", "2024-12-31"))
+    }
+
+    #[test]
+    fn a_saving_of_a_year_of_hours_is_recovered() {
+        let (baseline, reporting) = windows();
+        for share in [1.0, 0.85] {
+            let answer = analyse("meter:x", &hours(share), baseline, reporting);
+            let r = answer.reporting.unwrap();
+            let truth = r.measured / share * (1.0 - share);
+            assert!((r.avoided - truth).abs() < 0.01 * r.adjusted_baseline, "{r:?} {truth}");
+            assert!(r.avoided_low <= truth && truth <= r.avoided_high, "{r:?} {truth}");
+            let Some(Other::TimeOfWeek(of)) = answer.other else { panic!("no model") };
+            assert!((45..=60).contains(&of.occupied_hours), "{}", of.occupied_hours);
+        }
+    }
+
+    #[test]
+    fn too_few_hours_are_no_model_but_a_finding() {
+        let (baseline, reporting) = windows();
+        let answer = analyse("meter:x", &hours(1.0)[..500], baseline, reporting);
+        assert_eq!((answer.other, answer.reporting), (None, None));
+        assert_eq!(answer.findings[0].code, "baseline.short_hours");
+    }
+}

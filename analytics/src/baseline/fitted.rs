@@ -1,0 +1,91 @@
+//! A baseline of a project's meter: the fit, what is shown of it, and what days without a temperature leave open.
+//!
+//! Must never: show other coefficients than those that predict, or hide that days of the baseline have no temperature.
+
+use chrono::NaiveDate;
+
+use super::FitPeriod;
+use super::data::Data;
+use super::fit::{Fit, Prediction};
+use crate::degree_days::DailyMeans;
+use crate::result::{BaselineModel, BaselinePoint, FitQuality};
+
+/// A fitted baseline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitted {
+    /// What is shown of it.
+    pub model: BaselineModel,
+    /// What predicts.
+    pub law: Fit,
+    /// The laws that fit when the days without a temperature of their own were as cold, and as warm, as they may have
+    /// been. Colder days for the same energy make a less steep law. `None` where every day was measured.
+    pub doubt: Option<WeatherDoubt>,
+}
+
+/// Between which laws the truth lies when days of the baseline have no temperature of their own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeatherDoubt {
+    pub coldest: Fit,
+    pub warmest: Fit,
+}
+
+impl Fitted {
+    /// A fit on these rows.
+    #[must_use]
+    pub fn new(law: Fit, data: &Data, doubt: Option<WeatherDoubt>) -> Self {
+        Self { model: shown(&law, data), law, doubt }
+    }
+
+    /// The energy of some periods together under their weather: the law's error is counted once over all of them.
+    #[must_use]
+    pub fn predict(
+        &self,
+        temperatures: &DailyMeans,
+        periods: impl IntoIterator<Item = (NaiveDate, NaiveDate)>,
+    ) -> Prediction {
+        self.law.predict(&weather_of(temperatures, periods))
+    }
+}
+
+/// Periods without energy, for their weather.
+#[must_use]
+pub fn weather_of(
+    temperatures: &DailyMeans,
+    periods: impl IntoIterator<Item = (NaiveDate, NaiveDate)>,
+) -> Data {
+    let period = |(from, to)| FitPeriod { from, to, energy: 0.0, coverage_ratio: 1.0 };
+    let periods: Vec<FitPeriod> = periods.into_iter().map(period).collect();
+    Data::of(&periods, temperatures)
+}
+
+fn shown(law: &Fit, data: &Data) -> BaselineModel {
+    let (model, quality) = (&law.model, &law.quality);
+    let point = |row: &super::data::Row| {
+        let (heating, cooling) = model.degree_days_per_day(data, row);
+        BaselinePoint {
+            from: row.from,
+            to: row.to,
+            energy_per_day: row.energy_per_day(),
+            degree_days_per_day: heating,
+            cooling_degree_days_per_day: cooling,
+        }
+    };
+    // A quality without a degree of freedom is not a number; zero would be a perfect one.
+    BaselineModel {
+        method: law.method,
+        base_per_day: model.base_per_day,
+        heating_per_degree_day: model.heating_per_degree_day,
+        heating_base_c: model.heating_balance_c,
+        cooling_per_degree_day: model.cooling_per_degree_day,
+        cooling_base_c: model.cooling_balance_c,
+        quality: FitQuality {
+            n: quality.n,
+            r2: quality.r2,
+            r2_adjusted: quality.r2_adjusted,
+            cvrmse_ratio: quality.cvrmse_ratio,
+            nmbe_ratio: quality.nmbe_ratio,
+            baseline_days: data.days() as u32,
+        },
+        points: data.rows().iter().map(point).collect(),
+    }
+}

@@ -1,0 +1,121 @@
+//! What was accepted is read back as it was, in the form of now and in the former one.
+//!
+//! Must never: hold a body of the former form that this program wrote.
+
+use analytics::analysis::project::{Wanted, fit as fit_project};
+use analytics::baseline::FitPeriod;
+use analytics::degree_days::DailyMeans;
+use chrono::{Days, NaiveDate};
+use model::{BaselineMethod, Carrier, DailyTemperature, Month, StationId};
+use store::StoreOptions;
+
+use super::*;
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// Two years of weather, every fortieth day missing.
+fn weather() -> DailyMeans {
+    let station = StationId::new("s").unwrap();
+    let of = |i: u64| {
+        let season = (i as f64 - 15.0) / 365.25 * std::f64::consts::TAU;
+        let mean_c = 13.0 - 11.0 * season.cos() + 2.0 * (i as f64 * 0.9).sin();
+        DailyTemperature::as_given(station.clone(), day("2023-01-01") + Days::new(i), mean_c)
+    };
+    let list: Vec<DailyTemperature> = (0..730).filter(|i| i % 40 != 7).map(of).collect();
+    DailyMeans::of(&list, &station)
+}
+
+fn laws(method: BaselineMethod, carrier: Carrier) -> Laws {
+    let weather = weather();
+    let period = |month: &Month| FitPeriod {
+        from: month.first_day(),
+        to: month.end_day(),
+        energy: weather
+            .means(month.first_day(), month.end_day())
+            .map(|t| 20.0 + 4.0 * (15.0 - t).max(0.0) + 3.0 * (t - 20.0).max(0.0))
+            .sum(),
+        coverage_ratio: 1.0,
+    };
+    let periods: Vec<FitPeriod> = Month::all_of(2023).iter().map(period).collect();
+    let (from, to) = (day("2023-01-01"), day("2024-01-01"));
+    let wanted = Wanted { subject: "meter:gas", method, carrier, from, to };
+    let (fitted, _) = fit_project(&periods, &weather, &wanted);
+    Laws {
+        meter: MeterId::new("gas").unwrap(),
+        carrier,
+        baseline: fitted.map(std::sync::Arc::new),
+        reporting: None,
+        months: Vec::new(),
+        weather: analytics::baseline::data::Data::default(),
+        adjustments: Vec::new(),
+        inputs: Digest([7; 32]),
+    }
+}
+
+#[test]
+fn what_is_accepted_is_read_back_to_the_bit() {
+    for (method, carrier) in [
+        (BaselineMethod::Auto, Carrier::GridElectricity),
+        (BaselineMethod::Auto, Carrier::NaturalGas),
+        (BaselineMethod::CaltrackMonthly, Carrier::GridElectricity),
+        (BaselineMethod::ChangePoint, Carrier::GridElectricity),
+        (BaselineMethod::DegreeDays, Carrier::NaturalGas),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let project = ProjectId::new("scuola").unwrap();
+        let laws = [laws(method, carrier)];
+        let of = Accepted { project: &project, laws: &laws, author: "a", reason: "r" };
+        let at = Instant::from_seconds(1_760_000_000);
+        accept(&store, &of, at).unwrap();
+        let body = store.record(BASELINE_RECORD, "scuola").unwrap().unwrap().body;
+        assert!(body.len() < 400_000, "{} bytes", body.len());
+        let read = accepted(&store, &project).unwrap();
+        let mut wanted = (**laws[0].baseline.as_ref().unwrap()).clone();
+        // What was said of the fit was said when it was accepted.
+        wanted.law.findings.clear();
+        for law in wanted.doubt.iter_mut().flat_map(|d| [&mut d.coldest, &mut d.warmest]) {
+            law.findings.clear();
+        }
+        assert!(wanted.doubt.is_some(), "days are missing");
+        assert_eq!(read.len(), 1);
+        assert_eq!(read[0].fitted, wanted, "{method:?}");
+        assert_eq!((read[0].rules.as_str(), read[0].accepted_at), (RULES, at));
+    }
+}
+
+/// As the program wrote it under computing rules 3.
+const FORMER: &str = r#"{"form":1,"author":"tecnico","reason":"verificato","accepted_ms":1700000000000,"meters":[
+{"meter":"gas","inputs":"0707070707070707070707070707070707070707070707070707070707070707",
+"law":{"base_per_day":10.0,"heating_per_degree_day":4.0,"heating_base_c":15.5},"n":12,"r2":0.98,"r2_adjusted":0.97,
+"cvrmse_ratio":0.05,"nmbe_ratio":0.0,"baseline_days":365,"variance_per_day":4.0,"days":365.0,"degree_days_mean":3.0,
+"degree_days_squares":5000.0,"t_90":1.8331129,"coldest":null,"mildest":null,
+"points":[{"from":"2023-01-01","to":"2023-02-01","energy_per_day":50.0,"degree_days_per_day":10.0}]}]}"#;
+
+#[test]
+fn a_baseline_of_the_former_form_predicts_what_it_did() {
+    let read = read(FORMER).unwrap();
+    let [frozen] = read.as_slice() else { panic!("{read:?}") };
+    assert_eq!((frozen.rules.as_str(), frozen.fitted.model.method), ("3", "heating"));
+    assert_eq!(frozen.fitted.model.heating_base_c, Some(15.5));
+    assert_eq!(frozen.fitted.model.cooling_base_c, None);
+    // Thirty days at 5.5 °C: 10 and 4 × 10 a day; s² (g'(X'WX)⁻¹g + days), t of nine degrees of freedom.
+    let station = StationId::new("s").unwrap();
+    let list: Vec<DailyTemperature> = (0..30)
+        .map(|i| DailyTemperature::as_given(station.clone(), day("2025-01-01") + Days::new(i), 5.5))
+        .collect();
+    let means = DailyMeans::of(&list, &station);
+    let of = frozen.fitted.predict(&means, [(day("2025-01-01"), day("2025-01-31"))]);
+    assert!((of.energy - 1500.0).abs() < 1e-9);
+    let lever = 300.0 - 30.0 * 3.0_f64;
+    let half = 1.833_112_9 * (4.0 * (900.0 / 365.0 + lever * lever / 5000.0 + 30.0)).sqrt();
+    assert!((of.half_width(0.9) - half).abs() < 1e-4, "{} {half}", of.half_width(0.9));
+}
+
+#[test]
+fn a_form_of_tomorrow_is_refused() {
+    let later = FORMER.replace("\"form\":1", "\"form\":9");
+    assert!(read(&later).unwrap_err().to_string().contains("form 9"));
+}

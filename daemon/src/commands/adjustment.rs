@@ -1,0 +1,142 @@
+//! `consuntivo adjustment`: what a person states that a building would have used more or less, for reasons that are
+//! neither weather nor works.
+//!
+//! Must never: take an adjustment without a name and a reason, or of a meter that the project does not compare.
+
+use chrono::NaiveDate;
+use clap::{Args, Subcommand};
+use model::{Direction, MeterId, MeterRole, ProjectId};
+
+use crate::adjustments::{self, Said};
+use crate::exit::{Exit, Failure};
+use crate::installation::Installation;
+use crate::readout::{aligned, say};
+use crate::{ConfigArg, clock, figures, parse_project};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// Add energy to the adjusted baseline of a meter, or take it off, over a period
+    Add {
+        #[command(flatten)]
+        of: Of,
+        #[arg(long)]
+        meter: MeterId,
+        /// First day
+        #[arg(long)]
+        from: NaiveDate,
+        /// First day after it
+        #[arg(long)]
+        to: NaiveDate,
+        /// Over the whole period, in the meter's unit; above zero where the building would have used more
+        #[arg(long, allow_negative_numbers = true)]
+        energy: f64,
+        #[command(flatten)]
+        by: By,
+    },
+    /// The adjustments in force
+    List {
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Take an adjustment back; every version is kept
+    Withdraw {
+        #[command(flatten)]
+        of: Of,
+        /// As `adjustment list` prints it
+        number: u32,
+        #[command(flatten)]
+        by: By,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Of {
+    #[arg(long, value_parser = parse_project)]
+    project: ProjectId,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct By {
+    /// Who says so; printed in the report
+    #[arg(long)]
+    author: String,
+    /// Why, with the evidence; printed in the report
+    #[arg(long)]
+    reason: String,
+}
+
+pub(crate) fn adjustment(what: &What) -> Result<Exit, Failure> {
+    match what {
+        What::Add { of, meter, from, to, energy, by } => add(of, meter, (*from, *to), *energy, by),
+        What::List { of } => list(of),
+        What::Withdraw { of, number, by } => {
+            let installation = Installation::load(&of.config.config)?;
+            let store = installation.open_shared_store()?;
+            let word = (by.author.as_str(), by.reason.as_str());
+            adjustments::withdraw(&store, &of.project, *number, word, clock::now())?;
+            println!("adjustment {number} of {} is taken back; every version is kept", of.project);
+            Ok(Exit::OK)
+        }
+    }
+}
+
+fn add(
+    of: &Of,
+    meter: &MeterId,
+    (from, to): (NaiveDate, NaiveDate),
+    energy: f64,
+    by: &By,
+) -> Result<Exit, Failure> {
+    let installation = Installation::load(&of.config.config)?;
+    let store = installation.open_shared_store()?;
+    let project = figures::project(&store, &installation.catalog, &of.project)?;
+    let compared: Vec<_> = project
+        .meters()
+        .map(|(_, facts)| facts)
+        .filter(|facts| facts.direction == Direction::Import && facts.role == MeterRole::Compared)
+        .collect();
+    let Some(facts) = compared.iter().find(|facts| facts.id == *meter) else {
+        let known: Vec<&str> = compared.iter().map(|facts| facts.id.as_str()).collect();
+        return Err(Failure::bad_input(format!(
+            "project {} does not compare a meter {meter}; it compares {}",
+            of.project,
+            known.join(", ")
+        )));
+    };
+    if to <= project.dates.completed {
+        return Err(Failure::bad_input(format!(
+            "the adjustment ends on {to}, before the works were completed on {}; nothing is compared there",
+            project.dates.completed
+        )));
+    }
+    let said = Said { project: &of.project, meter, from, to, energy, author: &by.author, reason: &by.reason };
+    let number = adjustments::add(&store, &said, clock::now())?;
+    let unit = facts.carrier.base_unit().display().symbol();
+    let way = if 0.0 < energy { "raises" } else { "lowers" };
+    println!(
+        "adjustment {number}: {energy} {unit} from {from} to before {to} on {meter}; it {way} the saving, and the report says so"
+    );
+    Ok(Exit::OK)
+}
+
+fn list(of: &Of) -> Result<Exit, Failure> {
+    let installation = Installation::load(&of.config.config)?;
+    let store = installation.open_shared_store()?;
+    let mut rows =
+        vec![["number", "meter", "from", "to", "energy", "author", "reason"].map(String::from).to_vec()];
+    for a in adjustments::of_project(&store, &of.project)? {
+        rows.push(vec![
+            a.number.to_string(),
+            a.meter.to_string(),
+            a.from.to_string(),
+            a.to.to_string(),
+            a.energy.to_string(),
+            a.author,
+            a.reason,
+        ]);
+    }
+    say(&aligned(&rows, ""));
+    Ok(Exit::OK)
+}
