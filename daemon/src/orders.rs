@@ -192,7 +192,8 @@ pub(crate) fn round(
         let given_up = OPEN_DAYS_MAX <= (now.day(zone(installation)) - day(installation, &record)).num_days();
         if left == 0 || given_up {
             let done = Order { done: true, ..order };
-            records::put(store, (RECORD, &record.id), &done, &record.author, now)?;
+            let noted = records::put(store, (RECORD, &record.id), &done, &record.author, now);
+            noted.map_err(|failure| failure.error)?;
         }
     }
     Ok(findings)
