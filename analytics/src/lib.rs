@@ -26,6 +26,7 @@ pub mod kpi;
 pub mod load;
 pub mod normalise;
 pub mod places;
+pub mod region;
 pub mod report;
 pub mod result;
 pub mod savings;

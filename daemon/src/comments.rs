@@ -75,9 +75,8 @@ pub(crate) fn set(
     let text = text.trim();
     let length = text.chars().count();
     if text.is_empty() || TEXT_MAX < length {
-        return Err(Failure::bad_input(format!(
-            "the comment has {length} characters; write at least one and at most {TEXT_MAX}"
-        )));
+        let says = format!("the comment has {length} characters; write at least one and at most {TEXT_MAX}");
+        return Err(Failure::bad_input(says).coded("comment"));
     }
     if let Some(c) = text.chars().find(|c| c.is_control() && *c != '\n' && *c != '\t') {
         return Err(Failure::bad_input(format!(

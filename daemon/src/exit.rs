@@ -34,33 +34,40 @@ impl From<Exit> for ExitCode {
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) error: anyhow::Error,
+    /// Names the sentence that pages show for it (`page.desk.refused.<code>`), where there is one.
+    pub(crate) code: Option<&'static str>,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
-        Self { exit, error: error.into() }
+        Self { exit, error: error.into(), code: None }
+    }
+
+    /// The same with the name of its sentence.
+    pub(crate) fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     pub(crate) fn bad_input(message: impl Into<String>) -> Self {
-        Self { exit: Exit::BAD_INPUT, error: anyhow::Error::msg(message.into()) }
+        Self { exit: Exit::BAD_INPUT, error: anyhow::Error::msg(message.into()), code: None }
     }
 }
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self { exit: Exit::FAILURE, error }
+        Self { exit: Exit::FAILURE, error, code: None }
     }
 }
 
 impl From<store::engine::EngineError> for Failure {
     fn from(error: store::engine::EngineError) -> Self {
-        Self { exit: Exit::FAILURE, error: error.into() }
+        Self { exit: Exit::FAILURE, error: error.into(), code: None }
     }
 }
 
 impl From<store::StoreError> for Failure {
     fn from(error: store::StoreError) -> Self {
         let exit = if matches!(error, store::StoreError::InUse { .. }) { Exit::BUSY } else { Exit::FAILURE };
-        Self { exit, error: error.into() }
+        Self { exit, error: error.into(), code: None }
     }
 }

@@ -22,6 +22,8 @@ use crate::{figures, records};
 
 /// The kind under which memos are kept: one record for each letter, its states as versions.
 const RECORD: &str = "memo";
+/// Who sends the scheme's own memos, for the audit log.
+const AUTHOR: &str = "daemon";
 /// A memo day that passed while the daemon was away is made up for within so many days.
 const GRACE_DAYS: i64 = 14;
 /// After a sure failure the next attempt waits so long.
@@ -67,6 +69,9 @@ pub(crate) struct Memo {
     pub(crate) state: MemoState,
     pub(crate) attempts: u32,
     pub(crate) says: String,
+    /// What a person added to the letter.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) words: String,
 }
 
 impl Memo {
@@ -116,19 +121,40 @@ pub(crate) fn round(
         for entry in &calendar.entries {
             let Some(day) = memo_day(scheme, entry, calendar.today) else { continue };
             let texts = installation.catalog.texts(&installation.settings.installation.language);
-            let of = Due { project, scheme, entry, day };
+            let of = Due { project, scheme, entry, day, words: "", author: AUTHOR };
             findings.extend(remind(store, mail, &texts, &of, now)?);
         }
     }
     Ok(findings)
 }
 
-/// A memo that is due.
-struct Due<'a> {
-    project: &'a Arc<Project>,
-    scheme: &'a Scheme,
-    entry: &'a Entry,
-    day: NaiveDate,
+/// A memo that is due, by the scheme's days or because a person ordered it.
+pub(crate) struct Due<'a> {
+    pub(crate) project: &'a Arc<Project>,
+    pub(crate) scheme: &'a Scheme,
+    pub(crate) entry: &'a Entry,
+    pub(crate) day: NaiveDate,
+    /// Added to the letter.
+    pub(crate) words: &'a str,
+    /// Who sends it, for the audit log.
+    pub(crate) author: &'a str,
+}
+
+impl Due<'_> {
+    /// Under which id its letter is on record: one for each day, whoever asks for it.
+    pub(crate) fn id(&self) -> String {
+        let year = self.entry.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
+        format!("{} {} {year} {}", self.project.id, self.entry.obligation, Day(self.day))
+    }
+
+    /// Whom the letter goes to: the enabled subjects with a mail address.
+    pub(crate) fn recipients(&self) -> Vec<String> {
+        let subjects = self.project.grant.subjects.iter().filter(|s| s.enabled);
+        let mut to: Vec<String> = subjects.filter_map(|s| s.email.clone()).collect();
+        to.sort_unstable();
+        to.dedup();
+        to
+    }
 }
 
 /// The newest memo day of an entry that is not over, if it came in the last days; none for what was sent, for what is
@@ -144,17 +170,15 @@ fn memo_day(scheme: &Scheme, entry: &Entry, today: NaiveDate) -> Option<NaiveDat
     ((today - newest).num_days() <= GRACE_DAYS).then_some(newest)
 }
 
-fn remind(
+/// Sends a memo unless it went already, or may have.
+pub(crate) fn remind(
     store: &Store,
     mail: &MailSettings,
     texts: &Texts,
     due: &Due<'_>,
     now: Instant,
 ) -> anyhow::Result<Option<Finding>> {
-    let subjects = due.project.grant.subjects.iter().filter(|s| s.enabled);
-    let mut to: Vec<String> = subjects.filter_map(|s| s.email.clone()).collect();
-    to.sort_unstable();
-    to.dedup();
+    let to = due.recipients();
     if to.is_empty() {
         let says = "nobody can be reminded: no enabled subject of the project has a mail address";
         let rule = "each beneficiary with a report to send is reminded";
@@ -172,28 +196,29 @@ fn remind(
         state: MemoState::Sending,
         attempts: 1,
         says: String::new(),
+        words: due.words.to_owned(),
     };
     let stem = crate::reports::sha256(memo.id().as_bytes()).hex();
     memo.message_id = format!("<memo-{}@{domain}>", stem.get(..32).unwrap_or_default());
-    if !claim(store, &mut memo, now)? {
+    if !claim(store, &mut memo, due.author, now)? {
         return unsettled(store, &memo.id());
     }
-    let letter = letter(mail, texts, due, &memo, now);
+    let letter = letter(&mail.from, texts, due, &memo, now);
     let handed = send(&server(mail), &letter);
     (memo.state, memo.says) = match &handed {
         Ok(()) => (MemoState::Sent, String::new()),
         Err(error @ MailError::Uncertain { .. }) => (MemoState::Uncertain, error.to_string()),
         Err(error) => (MemoState::NotSent, error.to_string()),
     };
-    note(store, &memo, now)?;
+    note(store, &memo, due.author, now)?;
     tracing::info!(project = %memo.project, day = %memo.day, state = memo.state.code(), "memo mail");
     unsettled(store, &memo.id())
 }
 
 /// Puts on record, on disk, that this letter is about to be sent; only whoever managed that may send it.
-fn claim(store: &Store, memo: &mut Memo, now: Instant) -> anyhow::Result<bool> {
+fn claim(store: &Store, memo: &mut Memo, author: &str, now: Instant) -> anyhow::Result<bool> {
     let body = serde_json::to_string(memo)?;
-    if store.put_first_record(RECORD, &memo.id(), &body, "daemon", now)? == FirstChange::Created {
+    if store.put_first_record(RECORD, &memo.id(), &body, author, now)? == FirstChange::Created {
         return Ok(true);
     }
     let Some((known, record)) = records::get::<Memo>(store, RECORD, &memo.id())? else { return Ok(false) };
@@ -202,13 +227,13 @@ fn claim(store: &Store, memo: &mut Memo, now: Instant) -> anyhow::Result<bool> {
         return Ok(false);
     }
     memo.attempts = known.attempts + 1;
-    note(store, memo, now)?;
+    note(store, memo, author, now)?;
     Ok(true)
 }
 
-fn note(store: &Store, memo: &Memo, now: Instant) -> anyhow::Result<()> {
+fn note(store: &Store, memo: &Memo, author: &str, now: Instant) -> anyhow::Result<()> {
     let body = serde_json::to_string(memo)?;
-    store.put_record(RECORD, &memo.id(), &body, "daemon", now)?;
+    store.put_record(RECORD, &memo.id(), &body, author, now)?;
     Ok(())
 }
 
@@ -233,7 +258,21 @@ fn unsettled(store: &Store, id: &str) -> anyhow::Result<Option<Finding>> {
     Ok(Some(finding.with("day", memo.day).with("error", says)))
 }
 
-fn letter(mail: &MailSettings, texts: &Texts, due: &Due<'_>, memo: &Memo, now: Instant) -> Letter {
+fn letter(from: &str, texts: &Texts, due: &Due<'_>, memo: &Memo, now: Instant) -> Letter {
+    let (subject, text) = wording(texts, due);
+    Letter {
+        from: from.to_owned(),
+        to: memo.to.clone(),
+        subject,
+        text,
+        message_id: memo.message_id.clone(),
+        at: now,
+        enclosures: Vec::new(),
+    }
+}
+
+/// Subject and text of a memo, with what a person added at its end.
+pub(crate) fn wording(texts: &Texts, due: &Due<'_>) -> (String, String) {
     let project = due.project;
     let day = due.entry.due.map(|day| day.format("%d/%m/%Y").to_string()).unwrap_or_default();
     let year = due.entry.year.map(|year| year.to_string()).unwrap_or_default();
@@ -248,15 +287,16 @@ fn letter(mail: &MailSettings, texts: &Texts, due: &Due<'_>, memo: &Memo, now: I
         ("channel", &*due.entry.channel),
         ("citation", &*due.entry.citation),
     ];
-    Letter {
-        from: mail.from.clone(),
-        to: memo.to.clone(),
-        subject: texts.fill("memo.subject", &values),
-        text: texts.fill("memo.text", &values),
-        message_id: memo.message_id.clone(),
-        at: now,
-        enclosures: Vec::new(),
+    let mut text = texts.fill("memo.text", &values);
+    if !due.words.is_empty() {
+        text = format!("{}\n\n{}\n", text.trim_end(), due.words.replace("\r\n", "\n"));
     }
+    (texts.fill("memo.subject", &values), text)
+}
+
+/// One letter by its id.
+pub(crate) fn by_id(store: &Store, id: &str) -> anyhow::Result<Option<Memo>> {
+    Ok(records::get::<Memo>(store, RECORD, id)?.map(|(memo, _)| memo))
 }
 
 /// A person says what became of a letter: it went out, or it did not and may be sent.

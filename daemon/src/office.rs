@@ -13,7 +13,7 @@ use model::{Finding, Severity};
 
 use crate::runtime::Runtime;
 use crate::submissions;
-use crate::{grants, memos};
+use crate::{grants, memos, orders};
 
 /// How often the folders are looked through and memos are looked for.
 const ROUND_EVERY: Duration = Duration::from_secs(60);
@@ -30,6 +30,7 @@ pub(crate) async fn tend(runtime: Arc<Runtime>, mut stop: Stop) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            () = runtime.office.notified() => {}
             () = stop.stopped() => return,
         }
         let worker = Arc::clone(&runtime);
@@ -69,6 +70,7 @@ fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
         }
     };
     told("memos", memos::round(&runtime.store, &installation, now));
+    told("ordered memos", orders::round(&runtime.store, &installation, now));
     let sending = &installation.settings.sending;
     if let Some(folder) = &sending.grants.folder {
         let looked = grants::watch(&runtime.store, folder, seen, now);

@@ -5,7 +5,7 @@
 
 use anyhow::Context;
 use connectors::day::Day;
-use connectors::files::document::{DocumentKind, kind_of};
+use connectors::files::document::{DocumentError, DocumentKind, kind_of};
 use model::{Digest, Instant, ProjectId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub(crate) fn check_words(name: &str, words: &str) -> Result<(), Failure> {
     let length = words.trim().chars().count();
     if length == 0 || WORDS_MAX < length || words.chars().any(|c| c.is_control() && c != '\n') {
         let says = format!("{name} has {length} characters; state it in 1 to {WORDS_MAX} printable ones");
-        return Err(Failure::bad_input(says));
+        return Err(Failure::bad_input(says).coded("words"));
     }
     Ok(())
 }
@@ -134,13 +134,27 @@ pub(crate) fn add_document(
     check_words("--title", &document.title)?;
     check_name(&document.name)?;
     let kind: DocumentKind = kind_of(&document.name, bytes)
-        .map_err(|error| Failure::bad_input(format!("{} cannot be taken: {error}", document.name)))?;
+        .map_err(|error| {
+            let says = format!("{} cannot be taken: {error}", document.name);
+            Failure::bad_input(says).coded(document_code(&error))
+        })?;
     document.mime = kind.mime().to_owned();
     document.bytes = bytes.len() as u64;
     document.sha256 = store.keep_document(bytes)?.hex();
     let id = format!("{} {}", document.project, document.sha256);
     put(store, (DOCUMENT_RECORD, &id), &document, author, at)?;
     Ok(document)
+}
+
+const fn document_code(error: &DocumentError) -> &'static str {
+    match error {
+        DocumentError::Empty => "file_empty",
+        DocumentError::TooLarge { .. } => "file_too_large",
+        DocumentError::Unknown => "file_kind",
+        DocumentError::CutOff { .. } => "file_cut_off",
+        DocumentError::Macros => "file_macros",
+        DocumentError::OtherName { .. } => "file_other_name",
+    }
 }
 
 /// A plain file name: it becomes one in the bundle of a project.
@@ -153,7 +167,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
     if plain {
         Ok(())
     } else {
-        Err(Failure::bad_input(format!("{name:?} is no plain file name; rename the file")))
+        Err(Failure::bad_input(format!("{name:?} is no plain file name; rename the file")).coded("file_name"))
     }
 }
 

@@ -71,6 +71,10 @@ pub(crate) struct Runtime {
     pub(crate) demo: bool,
     pub(crate) live: broadcast::Sender<Arc<BuildingLive>>,
     pub(crate) watched: Watched,
+    /// Calls the office to its next round at once.
+    pub(crate) office: tokio::sync::Notify,
+    /// The region's table as it was last made.
+    pub(crate) region: Mutex<Option<crate::desk::region::Made>>,
     figures: Mutex<Vec<ProjectFigures>>,
     findings: Mutex<BTreeMap<(&'static str, String), Finding>>,
     sent: Mutex<BTreeMap<String, BuildingLive>>,
@@ -102,6 +106,8 @@ impl Runtime {
             demo,
             live,
             watched: Watched::default(),
+            office: tokio::sync::Notify::new(),
+            region: Mutex::new(None),
             figures: Mutex::default(),
             findings: Mutex::default(),
             sent: Mutex::default(),

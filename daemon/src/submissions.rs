@@ -225,7 +225,7 @@ impl Submission {
 
     fn frozen(&self) -> Result<&Frozen, Failure> {
         self.frozen.as_ref().ok_or_else(|| {
-            Failure::bad_input(format!("submission {} is not frozen yet; freeze it first", self.id()))
+            Failure::bad_input(format!("submission {} is not frozen yet; freeze it first", self.id())).coded("stage")
         })
     }
 
@@ -233,11 +233,8 @@ impl Submission {
         if stages.contains(&self.stage) {
             return Ok(());
         }
-        Err(Failure::bad_input(format!(
-            "submission {} is {} and cannot be {what}",
-            self.id(),
-            self.stage.code()
-        )))
+        let says = format!("submission {} is {} and cannot be {what}", self.id(), self.stage.code());
+        Err(Failure::bad_input(says).coded("stage"))
     }
 }
 
@@ -275,6 +272,7 @@ pub(crate) fn current(store: &Store, key: &Key) -> Result<Submission, Failure> {
             "there is no submission {}; begin one with `submission draft`",
             key.text()
         ))
+        .coded("not_begun")
     })
 }
 
@@ -341,7 +339,7 @@ fn put_new(store: &Store, submission: &Submission, author: &str, at: Instant) ->
     match store.put_first_record(RECORD, &submission.id(), &text, author, at)? {
         FirstChange::Created => Ok(()),
         FirstChange::Same | FirstChange::Differs => {
-            Err(Failure::bad_input(format!("there is a submission {} already", submission.id())))
+            Err(Failure::bad_input(format!("there is a submission {} already", submission.id())).coded("begun"))
         }
     }
 }
@@ -373,7 +371,8 @@ pub(crate) fn attach(
     before.must_be(&[Stage::Draft, Stage::Checked], "changed; begin a correction")?;
     records::check_name(name)?;
     if before.attached.iter().any(|file| file.name == name) {
-        return Err(Failure::bad_input(format!("the draft has a file {name:?} already; rename this one")));
+        let says = format!("the draft has a file {name:?} already; rename this one");
+        return Err(Failure::bad_input(says).coded("file_twice"));
     }
     let file = keep(store, name, bytes)?;
     let mut after = before.clone();
@@ -409,6 +408,14 @@ pub(crate) fn lift(store: &Store, key: &Key, lifted: Lifted, at: Instant) -> Res
     after.lifted.retain(|other| (&other.code, &other.subject) != (&lifted.code, &lifted.subject));
     after.lifted.push(lifted);
     put(store, &before, &after, &author, at)
+}
+
+/// A day on which a person sent something, as the instant that stands for it: its first.
+pub(crate) fn sent_on(zone: model::Zone, on: chrono::NaiveDate, now: Instant) -> Result<Instant, Failure> {
+    if now.day(zone) < on {
+        return Err(Failure::bad_input(format!("{on} is still to come")).coded("future"));
+    }
+    Ok(model::time::day_start(on, zone))
 }
 
 /// Notes that a person sent it, with the receipt that shows it.
@@ -461,7 +468,7 @@ pub(crate) fn outcome(
 
 /// The refusal of what a person must mend first.
 fn to_mend(says: String) -> Failure {
-    Failure::new(Exit::CHECK, anyhow!(says))
+    Failure::new(Exit::CHECK, anyhow!(says)).coded("obstacles")
 }
 
 #[cfg(test)]

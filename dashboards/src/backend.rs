@@ -14,11 +14,12 @@ use model::{BuildingId, Channel, Finding, Instant, MeterId, Month, Project, Proj
 use tokio::sync::broadcast;
 
 use crate::calendar::ProjectCalendar;
+use crate::desk::Desk;
 use crate::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use crate::watch::Watch;
 
 /// The daemon as the pages see it. Calls answer from memory; they never block on disk for long.
-pub trait Backend: Watch + Send + Sync + 'static {
+pub trait Backend: Desk + Watch + Send + Sync + 'static {
     fn installation(&self) -> Installation;
     /// The texts of one language each; the first is used for readers whose language is not among them and whose
     /// installation names none.

@@ -72,16 +72,18 @@ async fn stream_file(path: &FilePath, name: &str) -> Result<Response, Fault> {
             Err(error) => Some((Err(error), (file, 0))),
         }
     }));
-    let disposition = format!("attachment; filename=\"{}\"; filename*=UTF-8''{}", ascii(name), encode(name));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(name)));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
-    headers.insert(
-        header::CONTENT_DISPOSITION,
-        HeaderValue::from_str(&disposition).unwrap_or(HeaderValue::from_static("attachment")),
-    );
+    headers.insert(header::CONTENT_DISPOSITION, disposition(name));
     Ok(response)
+}
+
+/// Has a browser save what comes under this name.
+pub(crate) fn disposition(name: &str) -> HeaderValue {
+    let text = format!("attachment; filename=\"{}\"; filename*=UTF-8''{}", ascii(name), encode(name));
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
 fn content_type(name: &str) -> &'static str {

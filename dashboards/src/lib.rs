@@ -8,6 +8,7 @@ mod assets;
 pub mod backend;
 pub mod calendar;
 pub mod chart;
+pub mod desk;
 mod downloads;
 pub mod grants;
 mod live;

@@ -18,7 +18,7 @@ use crate::access::{
 };
 use crate::backend::Backend;
 use crate::pages::{self, Site};
-use crate::{api, assets, calendar, downloads, grants, live, watch};
+use crate::{api, assets, calendar, desk, downloads, grants, live, watch};
 
 /// The longest path and query, in bytes.
 pub const URI_BYTES_MAX: usize = 2048;
@@ -102,7 +102,7 @@ impl Default for Options {
 fn table() -> Vec<Route> {
     use Need::{Always, Anywhere, Calendar, Delivery, InBuilding, InProject, Metrics, OfMeter, Public};
     use Right::{AcknowledgeAlarms, DecideReadings, SeeInstallation, SeeProject};
-    vec![
+    let mut all = vec![
         get("/", Anywhere(SeeProject), pages::portfolio::page),
         get("/projects/{project}", InProject(SeeProject), pages::project::page),
         get("/buildings", Anywhere(SeeProject), watch::overview::page),
@@ -139,10 +139,10 @@ fn table() -> Vec<Route> {
         get("/metrics", Metrics, downloads::metrics),
         get("/health", Always, api::health),
         get("/assets/{name}", Always, assets::asset),
-    ]
-    .into_iter()
-    .chain(pages::access::routes())
-    .collect()
+    ];
+    all.extend(desk::routes::table());
+    all.extend(pages::access::routes());
+    all
 }
 
 /// The table of routes: what each is, and what it needs.

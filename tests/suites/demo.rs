@@ -164,11 +164,20 @@ fn pages_are_sound_in_a_browser(running: &Daemon) {
     assert!(folder.join("node_modules").is_dir(), "the browser's driver is missing; `make test` installs it");
     let output = daemon::run_in(
         Command::new("node")
-            .args(["--test", "demo.mjs", "watch.mjs"])
+            .args(["--test", "--test-concurrency=1", "demo.mjs", "watch.mjs", "desk.mjs"])
             .current_dir(folder)
-            .env("BASE_URL", format!("http://{}", running.address())),
+            .env("BASE_URL", format!("http://{}", running.address()))
+            .env("LINK_LEGAL_REPRESENTATIVE", sign_in_link(running, "legal_representative"))
+            .env("LINK_REGIONAL_OFFICER", sign_in_link(running, "regional_officer")),
     );
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "the browser found faults:\n{said}");
+}
+
+/// The one-time link of a role, as the demonstration prints it.
+fn sign_in_link(running: &Daemon, role: &str) -> String {
+    let log = running.log();
+    let line = log.lines().find_map(|line| line.strip_prefix(&format!("{role}: ")));
+    line.expect("the demonstration prints a link for each role").to_owned()
 }

@@ -130,6 +130,58 @@ pub struct Statement {
     pub source: String,
 }
 
+/// What was done to a building, in the words of the calls; a project may have several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Intervention {
+    /// Insulation, windows, shading (*involucro*).
+    Envelope,
+    /// Boilers, district heating, distribution, control valves (*impianto termico*).
+    Heating,
+    HeatPump,
+    /// Cooling and ventilation.
+    Cooling,
+    Lighting,
+    Photovoltaic,
+    SolarThermal,
+    /// Building automation and monitoring (*BACS*).
+    Automation,
+    Other,
+}
+
+impl Intervention {
+    pub const ALL: [Self; 9] = [
+        Self::Envelope,
+        Self::Heating,
+        Self::HeatPump,
+        Self::Cooling,
+        Self::Lighting,
+        Self::Photovoltaic,
+        Self::SolarThermal,
+        Self::Automation,
+        Self::Other,
+    ];
+
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Envelope => "envelope",
+            Self::Heating => "heating",
+            Self::HeatPump => "heat_pump",
+            Self::Cooling => "cooling",
+            Self::Lighting => "lighting",
+            Self::Photovoltaic => "photovoltaic",
+            Self::SolarThermal => "solar_thermal",
+            Self::Automation => "automation",
+            Self::Other => "other",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|i| i.code() == code)
+    }
+}
+
 /// What the grant decided, beyond what figures need.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Grant {
@@ -141,6 +193,8 @@ pub struct Grant {
     pub costs: Option<Euro>,
     /// Codes of the tenders (*codice identificativo gara*).
     pub cig: Vec<String>,
+    /// What was done; each once, in order of the file. Figures do not depend on it.
+    pub interventions: Vec<Intervention>,
     /// In order of the file.
     pub subjects: Vec<Subject>,
     /// In order of the file, each fact once.

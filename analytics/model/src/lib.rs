@@ -23,7 +23,7 @@ pub use acts::{Act, Adjustment, Confidence, DatedAct, Explanation, MeterAct};
 pub use filed::{FiledInterval, FiledTotal};
 pub use finding::{Finding, Severity};
 pub use gas::{GasBasis, GasCoefficient, GasConversion};
-pub use grant::{Event, Events, Grant, Statement, Subject, SubjectRole};
+pub use grant::{Event, Events, Grant, Intervention, Statement, Subject, SubjectRole};
 pub use ids::{BuildingId, FactorSetId, IdError, MeterId, ModelId, ProjectId, SchemeId, StationId};
 pub use money::Euro;
 pub use project::{

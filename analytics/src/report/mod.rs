@@ -86,12 +86,20 @@ pub fn annual(year: &ProjectYear, beside: &Beside, texts: &Texts, options: Annua
         language: texts.language().to_owned(),
         date: options.date.unwrap_or(year.until),
         front: front(&context),
-        sections: written(&context, SECTIONS),
+        sections: written(&context, SECTIONS).into_iter().map(|(_, section)| section).collect(),
     }
 }
 
+/// The sections of the annual report on which a person may comment, in order, as they stand now.
+#[must_use]
+pub fn commentable(year: &ProjectYear, beside: &Beside, texts: &Texts) -> Vec<(SectionKey, Section)> {
+    let context = Context::new(year, beside, texts);
+    let sections = written(&context, SECTIONS);
+    sections.into_iter().filter_map(|(key, section)| Some((key?, section))).collect()
+}
+
 /// The sections with content, each with its comments.
-fn written(context: &Context<'_>, sections: &[Write]) -> Vec<Section> {
+fn written(context: &Context<'_>, sections: &[Write]) -> Vec<(Option<SectionKey>, Section)> {
     let write = |(key, write): &Write| {
         let mut section = write(context);
         let commented = key.map(|key| comments::of(context, key)).unwrap_or_default();
@@ -100,9 +108,9 @@ fn written(context: &Context<'_>, sections: &[Write]) -> Vec<Section> {
         if !section.blocks.is_empty() || by_person {
             section.blocks.extend(commented);
         }
-        section
+        (*key, section)
     };
-    sections.iter().map(write).filter(|section| !section.blocks.is_empty()).collect()
+    sections.iter().map(write).filter(|(_, section)| !section.blocks.is_empty()).collect()
 }
 
 /// The facts of the first page.

@@ -38,7 +38,7 @@ pub fn sheet(year: &ProjectYear, texts: &Texts, options: AnnualOptions) -> Docum
         language: texts.language().to_owned(),
         date: options.date.unwrap_or(year.until),
         front: front(&context),
-        sections: written(&context, SECTIONS),
+        sections: written(&context, SECTIONS).into_iter().map(|(_, section)| section).collect(),
     }
 }
 

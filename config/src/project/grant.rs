@@ -8,7 +8,7 @@ use analytics::scheme::Scheme;
 use analytics::scheme::clauses::{FactDef, Origin, fact_of};
 use analytics::scheme::deadline::Need;
 use chrono::NaiveDate;
-use model::{Euro, Event, Events, Finding, Grant, Project, Severity, Statement, Subject, SubjectRole};
+use model::{Euro, Event, Events, Finding, Grant, Intervention, Project, Severity, Statement, Subject, SubjectRole};
 
 use super::codes;
 use crate::reader::{Source, Table};
@@ -47,6 +47,19 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Grant> {
         // Within the bound, cents are far below 2^53.
         grant.costs = costs.map(|euros| Euro { cents: (euros * 100.0).round() as i64 });
         grant.cig = table.texts("cig", "a list of tender codes (CIG)", CIG_MAX);
+        let kinds = table.texts("interventions", "a list of kinds of intervention", Intervention::ALL.len());
+        for kind in kinds {
+            match Intervention::parse(&kind) {
+                Some(known) if !grant.interventions.contains(&known) => grant.interventions.push(known),
+                Some(_) => source.report_at(&table.at("interventions"), format!("{kind:?} stands twice"), "keep one"),
+                None => {
+                    let known: Vec<&str> = Intervention::ALL.iter().map(|i| i.code()).collect();
+                    let says = format!("{kind:?} is no kind of intervention");
+                    let next = format!("write one of {}", known.join(", "));
+                    source.report_at(&table.at("interventions"), says, next);
+                }
+            }
+        }
         if let Some(dates) = table.table_optional("dates") {
             grant.dates = read_dates(&dates);
         }

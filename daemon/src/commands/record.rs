@@ -5,7 +5,6 @@
 use std::path::PathBuf;
 
 use analytics::exchange::{EnergyUnit, Line, line, text};
-use analytics::result::Verdict;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use connectors::day::Day;
@@ -14,7 +13,8 @@ use model::ProjectId;
 use crate::commands::import::read_file;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::records::{self, Document, Done, KpiValue, Note};
+use crate::records::{self, Document, Done, Note};
+use crate::stated::{self, Row, Said, note_of};
 use crate::{clock, figures, parse_project, reports};
 
 /// Of which project, and who says it.
@@ -211,42 +211,12 @@ pub(crate) enum KpiWhat {
     },
 }
 
-/// A KPI with what was measured and what a person stated.
-struct Row {
-    result: analytics::result::KpiResult,
-    stated: Option<(KpiValue, store::Record)>,
-}
-
-impl Row {
-    fn post(&self) -> Option<f64> {
-        self.stated.as_ref().and_then(|(value, _)| value.value).or(self.result.achieved)
-    }
-}
-
-fn rows(store: &store::Store, installation: &Installation, of: &Of, year: i32) -> Result<Vec<Row>, Failure> {
-    let project = figures::project(store, &installation.catalog, &of.project)?;
-    let today = clock::now().day(project.zone);
-    if !figures::years(&project, today).contains(&year) {
-        let says = format!("project {} has no reporting period in {year}", project.id);
-        return Err(Failure::bad_input(says));
-    }
-    let figures = figures::project_year(store, installation, &project, year, figures::until(year, today))?;
-    figures
-        .kpis
-        .into_iter()
-        .map(|result| {
-            let stated = records::kpi_value(store, &of.project, year, &result.definition.code)?;
-            Ok(Row { result, stated })
-        })
-        .collect()
-}
-
 pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
     match what {
         KpiWhat::List { year, of } => {
             let (store, installation) = opened(of)?;
             let shown = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
-            for row in rows(&store, &installation, of, *year)? {
+            for row in stated::rows(&store, &installation, &of.project, *year, clock::now())? {
                 let (kpi, post) = (&row.result, row.post());
                 let who = row.stated.as_ref().filter(|(value, _)| value.value.is_some()).map_or_else(
                     || "measured".to_owned(),
@@ -263,14 +233,18 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
                 );
             }
         }
-        KpiWhat::Set { year, code, value, reason, note, of } => set(*year, code, *value, (reason, note), of)?,
+        KpiWhat::Set { year, code, value, reason, note, of } => {
+            let (store, installation) = opened(of)?;
+            let said = Said { code, value: *value, reason, note };
+            stated::set(&store, &installation, (&of.project, *year), &said, (&of.author, clock::now()))?;
+        }
         KpiWhat::Exchange { year, energy, of } => {
             let (store, installation) = opened(of)?;
             let unit = match energy {
                 Energy::Mwh => EnergyUnit::MegawattHour,
                 Energy::Gwh => EnergyUnit::GigawattHour,
             };
-            let rows = rows(&store, &installation, of, *year)?;
+            let rows = stated::rows(&store, &installation, &of.project, *year, clock::now())?;
             // The system that it is pasted into is Italian.
             let texts = installation.catalog.texts("it");
             let of_row = |row: &Row| line(&row.result.definition, row.post(), &note_of(row, &texts), unit);
@@ -279,53 +253,4 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::OK)
-}
-
-/// The person's note, or why a missed KPI was missed, as far as the figures say it.
-fn note_of(row: &Row, texts: &analytics::text::Texts) -> String {
-    // Where a person stated a value, what the measurements lack is not its note.
-    if let Some((value, _)) = &row.stated
-        && (!value.note.is_empty() || value.value.is_some())
-    {
-        return value.note.clone();
-    }
-    match (row.result.verdict, row.result.attainment_ratio) {
-        (Verdict::Missed, Some(ratio)) => {
-            let percent = format!("{:.1}", ratio * 100.0).replace('.', ",");
-            texts.fill("kpi_note.missed", &[("percent", &*percent)])
-        }
-        (Verdict::Undetermined, _) => texts.get("kpi_note.undetermined").to_owned(),
-        (Verdict::Missed | Verdict::Reached, _) => String::new(),
-    }
-}
-
-fn set(
-    year: i32,
-    code: &str,
-    value: Option<f64>,
-    (reason, note): (&str, &str),
-    of: &Of,
-) -> Result<(), Failure> {
-    let (store, installation) = opened(of)?;
-    let rows = rows(&store, &installation, of, year)?;
-    let codes: Vec<&str> = rows.iter().map(|row| row.result.definition.code.as_str()).collect();
-    let row = rows.iter().find(|row| row.result.definition.code == code).ok_or_else(|| {
-        Failure::bad_input(format!("the scheme has no KPI {code:?}; it has {}", codes.join(", ")))
-    })?;
-    if value.is_some_and(|value| analytics::exchange::pasted(value).is_none()) {
-        return Err(Failure::bad_input(
-            "the value is no number that fits the field: eleven digits, two decimals",
-        ));
-    }
-    let stated = KpiValue {
-        project: of.project.to_string(),
-        year,
-        code: code.to_owned(),
-        value,
-        unit: row.result.definition.unit.symbol().to_owned(),
-        measured: row.result.achieved,
-        reason: reason.to_owned(),
-        note: note.to_owned(),
-    };
-    records::put_kpi_value(&store, &stated, &of.author, clock::now())
 }

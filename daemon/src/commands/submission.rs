@@ -14,7 +14,7 @@ use crate::commands::import::read_file;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::submissions::{self, Key, Lifted, Outcome, Sending, Stage, Submission, check::Bench};
-use crate::{clock, figures, memos, parse_project};
+use crate::{clock, figures, parse_project};
 
 /// Which submission, and who acts.
 #[derive(Debug, Args)]
@@ -272,47 +272,15 @@ fn sign(file: &std::path::Path, of: &Of) -> Result<(), Failure> {
 
 fn send(to: &str, of: &Of) -> Result<(), Failure> {
     let desk = Desk::open(of)?;
-    let pec = desk.installation.settings.sending.pec.as_ref().ok_or_else(|| {
-        Failure::bad_input("no certified mail is set up; add [pec] to the installation file, or send by hand")
-    })?;
-    let project = figures::project(&desk.store, &desk.installation.catalog, &desk.key.project)?;
-    let bench = desk.bench()?;
-    let subject = submissions::send::subject_of(&desk.key, &project.cup);
-    let texts = desk.installation.catalog.texts("it");
-    let text = texts.fill(
-        "submission.letter",
-        &[
-            ("obligation", texts.get(&bench.obligation.text)),
-            ("project", &*project.title),
-            ("cup", &*project.cup),
-            ("beneficiary", &*project.beneficiary.name),
-            ("citation", &*bench.obligation.citation),
-        ],
-    );
-    let server = memos::server(pec);
-    let post = submissions::send::Post {
-        server: &server,
-        from: &pec.from,
-        to,
-        subject: &subject,
-        text: &text,
-        digital: bench.obligation.signer.signs_digitally(),
-        author: &of.author,
-        now: desk.now,
-    };
-    println!("{}", submissions::send::by_pec(&desk.store, &desk.key, &post)?);
+    println!("{}", submissions::send::dispatch(&desk.bench()?, &desk.key, to, &of.author)?);
     Ok(())
 }
 
 fn sent(receipt: &std::path::Path, to: &str, on: NaiveDate, of: &Of) -> Result<(), Failure> {
     let desk = Desk::open(of)?;
     let bench = desk.bench()?;
-    if desk.now.day(bench.project.zone) < on {
-        return Err(Failure::bad_input(format!("{on} is still to come")));
-    }
+    let at = submissions::sent_on(bench.project.zone, on, desk.now)?;
     let (name, bytes) = named(receipt)?;
-    // A day stands for its first instant.
-    let at = model::time::day_start(on, bench.project.zone);
     let sending =
         Sending { way: "other".to_owned(), to: to.to_owned(), message_id: None, at_ms: at.millis() };
     let digital = bench.obligation.signer.signs_digitally();

@@ -29,6 +29,8 @@ pub(crate) struct Checked {
     pub(crate) obstacles: Vec<Obstacle>,
     /// What does not hold it up and is worth a look.
     pub(crate) advice: Vec<String>,
+    /// Codes of the KPI that the advice is about.
+    pub(crate) advised: Vec<String>,
     year: Option<ProjectYear>,
 }
 
@@ -98,12 +100,16 @@ impl<'a> Bench<'a> {
             submission.lifted.iter().any(|l| l.code == o.finding.code && l.subject == o.finding.subject)
         };
         obstacles.retain(|o| !is_lifted(o));
-        let advice = self.advice(submission, year.as_ref())?;
-        Ok(Checked { obstacles, advice, year })
+        let (advice, advised) = self.advice(submission, year.as_ref())?;
+        Ok(Checked { obstacles, advice, advised, year })
     }
 
     /// A missed KPI is no obstacle; the region advises to explain it with a document.
-    fn advice(&self, submission: &Submission, year: Option<&ProjectYear>) -> anyhow::Result<Vec<String>> {
+    fn advice(
+        &self,
+        submission: &Submission,
+        year: Option<&ProjectYear>,
+    ) -> anyhow::Result<(Vec<String>, Vec<String>)> {
         let documents = records::documents(self.store, &self.project.id)?;
         let explained = |code: &str| {
             documents.iter().any(|(d, _)| d.kpi.as_deref() == Some(code) && d.year == submission.year)
@@ -114,12 +120,13 @@ impl<'a> Bench<'a> {
         Ok(missed
             .map(|kpi| {
                 let code = &kpi.definition.code;
-                format!(
+                let says = format!(
                     "KPI {code} is {}; a document that explains it is advised (record document-add --kpi {code})",
                     kpi.verdict.code()
-                )
+                );
+                (says, code.clone())
             })
-            .collect())
+            .unzip())
     }
 
     /// Checks and notes the result; the obstacles that are left.
@@ -230,26 +237,40 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// What a person does about a finding, by the family of its code.
+/// What a person does about a finding, by the family of its code: on the command line, and the name of the sentence
+/// that pages show (`page.desk.act.<name>`).
+const ACTS: [(&str, &str, &str); 14] = [
+    ("submission.year.open", "wait until the year is over", "wait"),
+    ("submission.no_file", "submission attach FILE", "attach"),
+    ("meter.experimental", "put a register dump of the real meter into the catalogue's folder `dumps`", "dump"),
+    ("meter.", "import bills or readings of the meter, or correct the project file", "meter"),
+    ("series.", "import bills or load curves for these months (consuntivo import …)", "series"),
+    ("counter.", "explain the break (consuntivo counter explain …)", "counter"),
+    ("bills.", "correct the bills (consuntivo import bills --replace REASON …)", "bills"),
+    (
+        "weather.",
+        "import temperatures of the station, or name one that fills its gaps (fill_from)",
+        "weather",
+    ),
+    ("baseline.", "import bills or readings of the baseline period", "baseline"),
+    ("fit.", "import more of the baseline period, or state its bills by month", "baseline"),
+    ("factor.", "choose a factor set that has the factor (project file, factor_set)", "factor"),
+    ("facility.", "state facility_eur in the project file", "facility"),
+    ("kpi.", "add the meter or value that it names to the project file", "kpi"),
+    ("year.", "wait until the year is over", "wait"),
+];
+
+fn act(code: &str) -> (&'static str, &'static str) {
+    let known = ACTS.iter().find(|(prefix, ..)| code.starts_with(prefix));
+    known.map_or(("take it upon you with a reason (submission lift …)", "lift"), |(_, act, name)| (act, name))
+}
+
+/// What a person does about a finding.
 pub(crate) fn act_for(code: &str) -> &'static str {
-    let families: [(&str, &str); 14] = [
-        ("submission.year.open", "wait until the year is over"),
-        ("submission.no_file", "submission attach FILE"),
-        ("meter.experimental", "put a register dump of the real meter into the catalogue's folder `dumps`"),
-        ("meter.", "import bills or readings of the meter, or correct the project file"),
-        ("series.", "import bills or load curves for these months (consuntivo import …)"),
-        ("counter.", "explain the break (consuntivo counter explain …)"),
-        ("bills.", "correct the bills (consuntivo import bills --replace REASON …)"),
-        ("weather.", "import temperatures of the station, or name one that fills its gaps (fill_from)"),
-        ("baseline.", "import bills or readings of the baseline period"),
-        ("fit.", "import more of the baseline period, or state its bills by month"),
-        ("factor.", "choose a factor set that has the factor (project file, factor_set)"),
-        ("facility.", "state facility_eur in the project file"),
-        ("kpi.", "add the meter or value that it names to the project file"),
-        ("year.", "wait until the year is over"),
-    ];
-    families
-        .iter()
-        .find(|(prefix, _)| code.starts_with(prefix))
-        .map_or("take it upon you with a reason (submission lift …)", |(_, act)| act)
+    act(code).0
+}
+
+/// The name of the sentence that says it on a page.
+pub(crate) fn act_name(code: &str) -> &'static str {
+    act(code).1
 }

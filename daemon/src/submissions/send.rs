@@ -10,6 +10,7 @@ use connectors::mail::{Enclosure, Letter, MailError, Server};
 use model::Instant;
 use store::{FirstChange, Store};
 
+use super::check::Bench;
 use super::{Key, Receipt, Sending, Stage, Submission, all, current, keep, put};
 use crate::exit::Failure;
 use crate::records;
@@ -179,8 +180,39 @@ pub(crate) fn watch(store: &Store, folder: &Path, at: Instant) -> anyhow::Result
     Ok(found)
 }
 
-/// Of a key, for the command line.
-pub(crate) fn subject_of(key: &Key, cup: &str) -> String {
+/// Sends a submission by the installation's certified mail, with its letter; the letter's id.
+pub(crate) fn dispatch(bench: &Bench<'_>, key: &Key, to: &str, author: &str) -> Result<String, Failure> {
+    let pec = bench.installation.settings.sending.pec.as_ref().ok_or_else(|| {
+        let says = "no certified mail is set up; add [pec] to the installation file, or send by hand";
+        Failure::bad_input(says).coded("no_pec")
+    })?;
+    let (project, texts) = (&bench.project, bench.installation.catalog.texts("it"));
+    let text = texts.fill(
+        "submission.letter",
+        &[
+            ("obligation", texts.get(&bench.obligation.text)),
+            ("project", &*project.title),
+            ("cup", &*project.cup),
+            ("beneficiary", &*project.beneficiary.name),
+            ("citation", &*bench.obligation.citation),
+        ],
+    );
+    let server = crate::memos::server(pec);
+    let post = Post {
+        server: &server,
+        from: &pec.from,
+        to,
+        subject: &subject_of(key, &project.cup),
+        text: &text,
+        digital: bench.obligation.signer.signs_digitally(),
+        author,
+        now: bench.now,
+    };
+    by_pec(bench.store, key, &post)
+}
+
+/// The letter's subject line.
+fn subject_of(key: &Key, cup: &str) -> String {
     let year = key.year.map(|year| format!(" {year}")).unwrap_or_default();
     format!("CUP {cup} - {}{year}", key.obligation)
 }

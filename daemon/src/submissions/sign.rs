@@ -21,11 +21,11 @@ pub(crate) fn take(
     let before = current(store, key)?;
     before.must_be(&[Stage::Frozen, Stage::Signed], "signed")?;
     records::check_name(name)?;
-    let refused = |says: String| Failure::bad_input(format!("{name} is not taken: {says}"));
-    let (wraps, signatures) =
-        wrapped(store, &before, bytes, verifier)?.map_err(|error| refused(error.to_string()))?;
+    let refused = |says: String, code| Failure::bad_input(format!("{name} is not taken: {says}")).coded(code);
+    let (wraps, signatures) = wrapped(store, &before, bytes, verifier)?
+        .map_err(|error| refused(error.to_string(), code_of(&error)))?;
     for signature in &signatures {
-        judge(signature, verifier.now).map_err(refused)?;
+        judge(signature, verifier.now).map_err(|(says, code)| refused(says, code))?;
     }
     let signed = SignedFile {
         file: keep(store, name, bytes)?,
@@ -39,19 +39,32 @@ pub(crate) fn take(
     Ok(signed)
 }
 
-fn judge(signature: &Signature, now: Instant) -> Result<(), String> {
+const fn code_of(error: &SignatureError) -> &'static str {
+    match error {
+        SignatureError::TooLarge { .. } => "file_too_large",
+        SignatureError::Broken { .. } | SignatureError::Unreadable { .. } => "signature_broken",
+        SignatureError::NotSigned { .. } => "signature_none",
+        SignatureError::TooDeep => "signature_too_deep",
+        SignatureError::OtherContent => "signature_other",
+        SignatureError::NoOpenSsl(_) | SignatureError::TooSlow | SignatureError::Files(_) => "signature_tool",
+    }
+}
+
+fn judge(signature: &Signature, now: Instant) -> Result<(), (String, &'static str)> {
     let name = &signature.name;
     if !signature.was_valid(now) {
-        return Err(format!(
+        let says = format!(
             "the certificate of {name} was valid from {} to {}, not when it signed; sign with a valid one",
             signature.not_before, signature.not_after
-        ));
+        );
+        return Err((says, "signature_expired"));
     }
     if signature.trusted == Some(false) {
         let issuer = &signature.issuer;
-        return Err(format!(
+        let says = format!(
             "the certificate of {name} (issued by {issuer}) leads to no authority of trust_file; compare them"
-        ));
+        );
+        return Err((says, "signature_untrusted"));
     }
     Ok(())
 }

@@ -235,4 +235,20 @@ impl Store {
             Ok(all)
         })
     }
+
+    /// Every version of every record of a kind whose id begins so, by id and version.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn record_versions_under(&self, kind: &str, prefix: &str) -> Result<Vec<Record>, StoreError> {
+        self.read("read records' versions", |conn| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM record_version WHERE kind = ?1 AND id >= ?2 AND substr(id, 1, length(?2)) = ?2
+                 ORDER BY id, version"
+            );
+            let mut select = conn.prepare_cached(&sql)?;
+            let all = select.query_map((kind, prefix), record)?.collect::<Result<_, _>>()?;
+            Ok(all)
+        })
+    }
 }

@@ -71,7 +71,6 @@ impl Refused {
 
 /// An attempt to sign in.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "it holds a secret, which no log may show")]
 pub struct SignIn {
     pub account: String,
     pub password: String,
@@ -144,7 +143,6 @@ pub struct LinkView {
 
 /// What its holder enters to use a link.
 #[derive(Clone, Default)]
-#[expect(missing_debug_implementations, reason = "it holds a secret, which no log may show")]
 pub struct LinkUse {
     /// Only for the first account.
     pub account: String,
@@ -195,7 +193,6 @@ pub struct SubjectView {
 
 /// A key for a program that makes codes, offered before it is confirmed.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "it holds a secret, which no log may show")]
 pub struct SecondFactorOffer {
     /// Base32, in groups of four.
     pub key: String,

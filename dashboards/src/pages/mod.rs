@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use crate::access::{Directory, Right};
 use crate::assets::AssetPaths;
 use crate::backend::{Backend, Installation};
+use crate::desk::RefusedKind;
 use crate::routes::Options;
 
 pub(crate) use language::Ask;
@@ -93,6 +94,8 @@ pub(crate) enum Fault {
     BadForm(String),
     #[error("a body is too long: {0}")]
     BodyTooLong(String),
+    #[error("{0}")]
+    Desk(crate::desk::Refused),
     #[error("a page panicked while it was made: {0}")]
     Panicked(String),
     #[error("a template failed: {0}")]
@@ -111,6 +114,11 @@ impl Fault {
             Self::SignIn => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::NotSetUp | Self::ForeignForm | Self::StaleForm => StatusCode::FORBIDDEN,
             Self::BadForm(_) => StatusCode::BAD_REQUEST,
+            Self::Desk(refused) => match refused.kind {
+                RefusedKind::Unknown => StatusCode::NOT_FOUND,
+                RefusedKind::Unusable => StatusCode::UNPROCESSABLE_ENTITY,
+                RefusedKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            },
             Self::BodyTooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ReportUnreadable { .. } | Self::Panicked(_) | Self::Template(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -135,6 +143,11 @@ impl Fault {
             Self::StaleForm => "stale_form",
             Self::BadForm(_) => "bad_form",
             Self::BodyTooLong(_) => "body_too_long",
+            Self::Desk(refused) => match refused.kind {
+                RefusedKind::Unknown => "not_here",
+                RefusedKind::Unusable => "refused",
+                RefusedKind::Busy => "busy",
+            },
             Self::Panicked(_) | Self::Template(_) => "internal",
         }
     }
@@ -166,6 +179,8 @@ pub(crate) struct Frame {
     pub(crate) languages: Vec<(String, String, String)>,
     /// Alarms that nobody has acknowledged.
     pub(crate) alarms: usize,
+    /// Whether this reader may see the region's table.
+    pub(crate) region: bool,
     /// Whether the page has zoomable charts and wants their script.
     pub(crate) charts: bool,
     /// Who reads: their account's name.
@@ -187,6 +202,7 @@ impl Frame {
             assets: site.assets.clone(),
             languages: ask.other_languages(site),
             alarms: site.alarms_open(&ask.who),
+            region: ask.who.may(Right::SeeRegion, None),
             charts: false,
             account: ask.who.person().map(|person| person.name.clone()),
             can_sign_in: site.directory.has_accounts(),

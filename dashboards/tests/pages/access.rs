@@ -150,6 +150,9 @@ fn concrete(path: &str) -> String {
         .replace("{token}", LINK)
         .replace("{account}", "data_entry")
         .replace("{name}", "relazione-2025.pdf")
+        .replace("{obligation}", "relazione-annuale")
+        .replace("{sha256}", &"ab".repeat(32))
+        .replace("{order}", "ordine-1")
 }
 
 /// Who asks.

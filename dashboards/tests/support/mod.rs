@@ -3,6 +3,7 @@
 //!
 //! Must never: be linked into the daemon.
 
+pub(crate) mod desk;
 pub(crate) mod people;
 mod watch;
 
@@ -46,6 +47,7 @@ pub(crate) struct Fake {
     pub(crate) projects: Vec<ProjectView>,
     /// Where report files lie; `secret.txt` beside it is none of them.
     pub(crate) folder: PathBuf,
+    pub(crate) kept: Mutex<desk::Kept>,
 }
 
 pub(crate) fn day(year: i32, month: u32, day: u32) -> NaiveDate {
@@ -78,6 +80,7 @@ impl Fake {
             updates: broadcast::channel(updates_kept).0,
             projects,
             folder: folder.to_owned(),
+            kept: desk::kept(),
         })
     }
 

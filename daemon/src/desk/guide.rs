@@ -1,0 +1,286 @@
+//! The guided submission: how far it is, what stands in the way, and its steps.
+//!
+//! Must never: take a step in another way than the command line.
+
+use analytics::report::commentable;
+use analytics::scheme::ReportKind;
+use analytics::scheme::calendar::Entry;
+use connectors::day::Day;
+use connectors::signature::Verifier;
+use dashboards::desk::wire::{
+    DutyView, FileView, FrozenKpiView, FrozenView, Guide, LiftedView, ObstacleView, OutcomeView, ReceiptView,
+    SendingView, SignedView, SignerView,
+};
+use dashboards::desk::{Act, DraftSection, DutyKey, Refused};
+use model::{Instant, ProjectId, Zone};
+
+use super::{broken, refused};
+use crate::exit::Failure;
+use crate::runtime::Runtime;
+use crate::submissions::check::{Bench, Checked, act_for, act_name};
+use crate::submissions::{self, FileRef, Frozen, Key, Lifted, Outcome, Sending, Stage, Submission};
+use crate::{duties, figures};
+
+fn key(of: &DutyKey) -> Key {
+    Key { project: of.project.clone(), obligation: of.obligation.clone(), year: of.year }
+}
+
+/// The newest version of a submission, if one was begun.
+fn current(runtime: &Runtime, key: &DutyKey) -> anyhow::Result<Option<Submission>> {
+    let of = |s: &Submission| {
+        s.project == key.project.as_str() && s.obligation == key.obligation && s.year == key.year
+    };
+    Ok(submissions::all(&runtime.store)?.into_iter().rfind(of))
+}
+
+pub(super) fn duties(runtime: &Runtime, project: &ProjectId) -> anyhow::Result<Vec<DutyView>> {
+    let installation = runtime.installation();
+    let all = submissions::all(&runtime.store)?;
+    let calendars = duties::calendars(&runtime.store, &installation, Some(project), runtime.clock.now())?;
+    let view = |entry: &Entry, today| {
+        let own = |s: &&Submission| {
+            s.project == project.as_str() && s.obligation == entry.obligation && s.year == entry.year
+        };
+        let newest = all.iter().rfind(own);
+        DutyView {
+            obligation: entry.obligation.clone(),
+            text: entry.text.clone(),
+            year: entry.year,
+            due: entry.due.map(|day| day.to_string()),
+            days_left: entry.days_left(today),
+            state: entry.state.code(),
+            sent: entry.sent.map(|day| day.to_string()),
+            stage: newest.map(|s| s.stage.code()),
+            version: newest.map(|s| s.version),
+            needs: entry.needs.iter().map(|need| need.key()).collect(),
+            channel: entry.channel.clone(),
+            citation: entry.citation.clone(),
+        }
+    };
+    Ok(calendars.iter().flat_map(|c| c.entries.iter().map(move |e| view(e, c.today))).collect())
+}
+
+pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
+    let installation = runtime.installation();
+    let now = runtime.clock.now();
+    let bench = Bench::new(&runtime.store, &installation, &key(asked), now)
+        .map_err(|failure| Refused::unknown(format!("{:#}", failure.error)))?;
+    let duty = duties(runtime, &asked.project).map_err(broken)?;
+    let duty = duty.into_iter().find(|d| d.obligation == asked.obligation && d.year == asked.year);
+    let duty = duty.ok_or_else(|| Refused::unknown("nothing of that kind is asked for that year"))?;
+    let submission = current(runtime, asked).map_err(broken)?;
+    let checked = match &submission {
+        Some(s) if matches!(s.stage, Stage::Draft | Stage::Checked) => {
+            Some(bench.check(s).map_err(broken)?)
+        }
+        Some(_) | None => None,
+    };
+    let frozen = match &submission {
+        Some(s) => s.frozen.as_ref().map(|f| frozen(runtime, s, f)).transpose().map_err(refused)?,
+        None => None,
+    };
+    let obligation = &bench.obligation;
+    let zone = bench.project.zone;
+    Ok(Guide {
+        project: asked.project.to_string(),
+        title: bench.project.title.clone(),
+        duty,
+        report: obligation.report.map(ReportKind::code),
+        signer: obligation.signer.code(),
+        digital: obligation.signer.signs_digitally(),
+        can_send: installation.settings.sending.pec.is_some(),
+        obstacles: checked.as_ref().map(obstacles).unwrap_or_default(),
+        advised: checked.map(|c| c.advised).unwrap_or_default(),
+        frozen,
+        ..of_submission(submission, zone)
+    })
+}
+
+/// What a submission says of itself; the rest is empty.
+fn of_submission(submission: Option<Submission>, zone: Zone) -> Guide {
+    let files = |files: &[FileRef]| files.iter().map(file).collect();
+    let submission = submission.as_ref();
+    Guide {
+        project: String::new(),
+        title: String::new(),
+        duty: DutyView {
+            obligation: String::new(),
+            text: String::new(),
+            year: None,
+            due: None,
+            days_left: None,
+            state: "",
+            sent: None,
+            stage: None,
+            version: None,
+            needs: Vec::new(),
+            channel: String::new(),
+            citation: String::new(),
+        },
+        report: None,
+        signer: "",
+        digital: false,
+        can_send: false,
+        why: submission.and_then(|s| s.why.clone()),
+        attached: submission.map(|s| files(&s.attached)).unwrap_or_default(),
+        obstacles: Vec::new(),
+        advised: Vec::new(),
+        lifted: submission.iter().flat_map(|s| &s.lifted).map(lifted).collect(),
+        frozen: None,
+        signed: submission.iter().flat_map(|s| &s.signed).map(signed).collect(),
+        sending: submission.and_then(|s| s.sending.as_ref()).map(|sending| SendingView {
+            way: sending.way.clone(),
+            to: sending.to.clone(),
+            at: Instant::from_millis(sending.at_ms).to_string(),
+            day: Instant::from_millis(sending.at_ms).day(zone).to_string(),
+        }),
+        receipts: submission.iter().flat_map(|s| &s.receipts).map(receipt).collect(),
+        outcome: submission
+            .and_then(|s| s.outcome.as_ref())
+            .map(|o| OutcomeView { on: o.on.to_string(), says: o.says.clone() }),
+    }
+}
+
+fn file(file: &FileRef) -> FileView {
+    FileView {
+        name: file.name.clone(),
+        mime: file.mime.clone(),
+        bytes: file.bytes,
+        sha256: file.sha256.clone(),
+    }
+}
+
+fn lifted(lifted: &Lifted) -> LiftedView {
+    LiftedView {
+        code: lifted.code.clone(),
+        subject: lifted.subject.clone(),
+        author: lifted.author.clone(),
+        reason: lifted.reason.clone(),
+    }
+}
+
+fn signed(signed: &submissions::SignedFile) -> SignedView {
+    let signer = |s: &submissions::Signer| SignerView {
+        name: s.name.clone(),
+        issuer: s.issuer.clone(),
+        signed_at: s.signed_at_ms.map(|ms| Instant::from_millis(ms).to_string()),
+        trusted: s.trusted,
+    };
+    SignedView {
+        file: file(&signed.file),
+        wraps_sha256: signed.wraps_sha256.clone(),
+        signers: signed.signers.iter().map(signer).collect(),
+    }
+}
+
+fn receipt(receipt: &submissions::Receipt) -> ReceiptView {
+    ReceiptView {
+        file: file(&receipt.file),
+        kind: receipt.kind.clone(),
+        number: receipt.number.clone(),
+        when: receipt.when.clone(),
+    }
+}
+
+fn obstacles(checked: &Checked) -> Vec<ObstacleView> {
+    let view = |obstacle: &submissions::check::Obstacle| ObstacleView {
+        act: act_for(obstacle.finding.code),
+        act_text: act_name(obstacle.finding.code),
+        // What is not over or not there cannot be taken upon anybody.
+        liftable: !obstacle.finding.code.starts_with("submission."),
+        finding: obstacle.finding.clone(),
+    };
+    checked.obstacles.iter().map(view).collect()
+}
+
+fn frozen(runtime: &Runtime, submission: &Submission, frozen: &Frozen) -> Result<FrozenView, Failure> {
+    let project = ProjectId::new(&submission.project).map_err(anyhow::Error::from)?;
+    let years = runtime.project_figures(&project).map(|f| f.years).unwrap_or_default();
+    let kpi = |kpi: &submissions::FrozenKpi| FrozenKpiView {
+        code: kpi.code.clone(),
+        unit: kpi.unit.clone(),
+        achieved: kpi.achieved,
+        post: kpi.post,
+        verdict: kpi.verdict.clone(),
+    };
+    Ok(FrozenView {
+        at: Instant::from_millis(frozen.at_ms).to_string(),
+        by: frozen.by.clone(),
+        files: frozen.files.iter().map(file).collect(),
+        kpis: frozen.kpis.iter().map(kpi).collect(),
+        differences: years
+            .iter()
+            .flat_map(|year| submissions::late::differences(submission, year))
+            .collect(),
+    })
+}
+
+pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -> Result<(), Failure> {
+    let (installation, store, now) = (runtime.installation(), &runtime.store, runtime.clock.now());
+    let key = key(asked);
+    let bench = Bench::new(store, &installation, &key, now)?;
+    match act {
+        Act::Begin => submissions::draft(store, &key, author, now).map(|_| ()),
+        Act::Check => bench.note_checked(&key, author).map(|_| ()),
+        Act::Lift { code, subject, reason } => {
+            let lifted = Lifted {
+                code: code.clone(),
+                subject: subject.clone(),
+                author: author.to_owned(),
+                reason: reason.clone(),
+            };
+            submissions::lift(store, &key, lifted, now)
+        }
+        Act::Attach(upload) => {
+            let file = (upload.name.as_str(), upload.bytes.as_slice());
+            submissions::attach(store, &key, file, author, now).map(|_| ())
+        }
+        Act::Freeze { language } => bench.freeze(&key, language, author).map(|_| ()),
+        Act::Sign(upload) => {
+            let verifier = Verifier { trust_file: installation.settings.sending.trust_file.clone(), now };
+            let file = (upload.name.as_str(), upload.bytes.as_slice());
+            submissions::sign::take(store, &key, file, &verifier, author).map(|_| ())
+        }
+        Act::Send { to } => submissions::send::dispatch(&bench, &key, to, author).map(|_| ()),
+        Act::Sent { to, on, receipt } => {
+            let at = submissions::sent_on(bench.project.zone, *on, now)?;
+            crate::records::check_words("the address", to)?;
+            let sending =
+                Sending { way: "other".to_owned(), to: to.clone(), message_id: None, at_ms: at.millis() };
+            let digital = bench.obligation.signer.signs_digitally();
+            let file = (receipt.name.as_str(), receipt.bytes.as_slice());
+            submissions::sent(store, &key, sending, file, digital, (author, now))
+        }
+        Act::Answered { accepted, on, says } => {
+            submissions::sent_on(bench.project.zone, *on, now)?;
+            let stage = if *accepted { Stage::Accepted } else { Stage::IntegrationAsked };
+            let outcome = Outcome { on: Day(*on), says: says.clone() };
+            submissions::outcome(store, &key, stage, outcome, (author, now))
+        }
+        Act::Correct { why } => submissions::correct(store, &key, why, author, now).map(|_| ()),
+    }
+}
+
+pub(super) fn sections(
+    runtime: &Runtime,
+    asked: &DutyKey,
+    language: &str,
+) -> Result<Vec<DraftSection>, Failure> {
+    let installation = runtime.installation();
+    let project = figures::project(&runtime.store, &installation.catalog, &asked.project)?;
+    let Some(year) = asked.year else { return Ok(Vec::new()) };
+    let today = runtime.clock.now().day(project.zone);
+    if !figures::years(&project, today).contains(&year) {
+        let says = format!("project {} has no reporting period in {year}", project.id);
+        return Err(Failure::bad_input(says).coded("no_year"));
+    }
+    let until = figures::until(year, today);
+    let gathered = figures::with_beside(&runtime.store, &installation, &project, year, until)?;
+    let texts = installation.catalog.texts(language);
+    let sections = commentable(&gathered.year, &gathered.beside, &texts);
+    let draft = |(key, section)| {
+        let own = gathered.beside.comments.iter().find(|c| c.section == key);
+        DraftSection { key, section, comment: own.map(|c| (c.text.clone(), c.author.clone(), c.instead)) }
+    };
+    Ok(sections.into_iter().map(draft).collect())
+}

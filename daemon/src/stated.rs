@@ -1,0 +1,126 @@
+//! *Valore POST* and *Note*: what a person states of a KPI beside what was measured.
+//!
+//! Must never: change a measured value, or take a value for a KPI that the scheme does not have.
+
+use analytics::result::{KpiResult, ProjectYear, Verdict};
+use analytics::text::Texts;
+use model::{Instant, ProjectId};
+use store::{Record, Store};
+
+use crate::exit::Failure;
+use crate::figures;
+use crate::installation::Installation;
+use crate::records::{self, KpiValue};
+
+/// A KPI with what was measured and what a person stated.
+pub(crate) struct Row {
+    pub(crate) result: KpiResult,
+    pub(crate) stated: Option<(KpiValue, Record)>,
+}
+
+impl Row {
+    pub(crate) fn post(&self) -> Option<f64> {
+        self.stated.as_ref().and_then(|(value, _)| value.value).or(self.result.achieved)
+    }
+}
+
+/// What a person states.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said<'a> {
+    pub(crate) code: &'a str,
+    /// In the scheme's unit; `None`: the measured value counts.
+    pub(crate) value: Option<f64>,
+    pub(crate) reason: &'a str,
+    pub(crate) note: &'a str,
+}
+
+/// The figures of a year that has some, or had some coming.
+fn year_of(
+    store: &Store,
+    installation: &Installation,
+    project: &ProjectId,
+    year: i32,
+    now: Instant,
+) -> Result<ProjectYear, Failure> {
+    let project = figures::project(store, &installation.catalog, project)?;
+    let today = now.day(project.zone);
+    if !figures::years(&project, today).contains(&year) {
+        let says = format!("project {} has no reporting period in {year}", project.id);
+        return Err(Failure::bad_input(says).coded("no_year"));
+    }
+    Ok(figures::project_year(store, installation, &project, year, figures::until(year, today))?)
+}
+
+/// The KPI of a year.
+pub(crate) fn rows(
+    store: &Store,
+    installation: &Installation,
+    project: &ProjectId,
+    year: i32,
+    now: Instant,
+) -> Result<Vec<Row>, Failure> {
+    of_figures(store, year_of(store, installation, project, year, now)?.kpis, project, year)
+}
+
+/// KPI whose figures are at hand, with what people stated of them.
+pub(crate) fn of_figures(
+    store: &Store,
+    kpis: Vec<KpiResult>,
+    project: &ProjectId,
+    year: i32,
+) -> Result<Vec<Row>, Failure> {
+    let row = |result: KpiResult| {
+        let stated = records::kpi_value(store, project, year, &result.definition.code)?;
+        Ok(Row { result, stated })
+    };
+    kpis.into_iter().map(row).collect()
+}
+
+/// The person's note, or why a missed KPI was missed, as far as the figures say it.
+pub(crate) fn note_of(row: &Row, texts: &Texts) -> String {
+    // Where a person stated a value, what the measurements lack is not its note.
+    if let Some((value, _)) = &row.stated
+        && (!value.note.is_empty() || value.value.is_some())
+    {
+        return value.note.clone();
+    }
+    match (row.result.verdict, row.result.attainment_ratio) {
+        (Verdict::Missed, Some(ratio)) => {
+            let percent = format!("{:.1}", ratio * 100.0).replace('.', ",");
+            texts.fill("kpi_note.missed", &[("percent", &*percent)])
+        }
+        (Verdict::Undetermined, _) => texts.get("kpi_note.undetermined").to_owned(),
+        (Verdict::Missed | Verdict::Reached, _) => String::new(),
+    }
+}
+
+/// Puts on record what a person states.
+pub(crate) fn set(
+    store: &Store,
+    installation: &Installation,
+    (project, year): (&ProjectId, i32),
+    said: &Said<'_>,
+    (author, at): (&str, Instant),
+) -> Result<(), Failure> {
+    let rows = rows(store, installation, project, year, at)?;
+    let codes: Vec<&str> = rows.iter().map(|row| row.result.definition.code.as_str()).collect();
+    let row = rows.iter().find(|row| row.result.definition.code == said.code).ok_or_else(|| {
+        let says = format!("the scheme has no KPI {:?}; it has {}", said.code, codes.join(", "));
+        Failure::bad_input(says).coded("no_kpi")
+    })?;
+    if said.value.is_some_and(|value| analytics::exchange::pasted(value).is_none()) {
+        let says = "the value is no number that fits the field: eleven digits, two decimals";
+        return Err(Failure::bad_input(says).coded("number"));
+    }
+    let stated = KpiValue {
+        project: project.to_string(),
+        year,
+        code: said.code.to_owned(),
+        value: said.value,
+        unit: row.result.definition.unit.symbol().to_owned(),
+        measured: row.result.achieved,
+        reason: said.reason.to_owned(),
+        note: said.note.to_owned(),
+    };
+    records::put_kpi_value(store, &stated, author, at)
+}

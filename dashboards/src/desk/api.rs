@@ -1,0 +1,458 @@
+//! What the pages of the beneficiary and of the region show and do, as JSON. Changes are for programs with a token.
+//!
+//! Must never: offer a program a right that its account does not have on the pages.
+
+use std::sync::Arc;
+
+use analytics::region::{Case, Group, distribution, groups, select};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::file::{project_id, seen};
+use super::guide::duty_key;
+use super::query::TableAsk;
+use super::upload::{Posted, PostedFile};
+use super::wire::{
+    AnswerSaid, CommentSaid, DocumentSaid, KpiSaid, LiftSaid, MemoCase, MemoOrder, NoteSaid, Nothing, ToSaid,
+    WhySaid,
+};
+use super::{Act, Refused, Upload};
+use crate::access::Who;
+use crate::api::fault_json;
+use crate::pages::{Fault, Site, off_loop};
+
+type Duty = (String, String, String);
+
+/// Answers with what the work gives, as JSON.
+async fn give<T, F>(site: &Arc<Site>, work: F) -> Response
+where
+    T: Serialize + Send + 'static,
+    F: FnOnce(&Site) -> Result<T, Fault> + Send + 'static,
+{
+    match off_loop(site, work).await.and_then(|done| done) {
+        Ok(body) => ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response(),
+        Err(fault) => fault_json(&fault),
+    }
+}
+
+/// Does a change, and answers with nothing.
+async fn change<F>(site: &Arc<Site>, work: F) -> Response
+where
+    F: FnOnce(&Site) -> Result<(), Fault> + Send + 'static,
+{
+    match off_loop(site, work).await.and_then(|done| done) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(fault) => fault_json(&fault),
+    }
+}
+
+/// `GET /api/v1/desk/{project}`.
+pub(crate) async fn file(State(site): State<Arc<Site>>, Path(id): Path<String>, who: Who) -> Response {
+    give(&site, move |site| seen(site, &who, &project_id(&id)?)).await
+}
+
+/// `GET /api/v1/desk/{project}/kpis/{year}`.
+pub(crate) async fn kpis(State(site): State<Arc<Site>>, Path((id, year)): Path<(String, String)>) -> Response {
+    give(&site, move |site| {
+        let number = year.parse().map_err(|_| Fault::NoYear { project: id.clone(), year: year.clone() })?;
+        Ok(site.backend.kpi_table(&project_id(&id)?, number)?)
+    })
+    .await
+}
+
+/// `POST /api/v1/desk/{project}/kpis/{year}`.
+pub(crate) async fn state_kpi(
+    State(site): State<Arc<Site>>,
+    Path((id, year)): Path<(String, String)>,
+    who: Who,
+    Posted(said): Posted<KpiSaid>,
+) -> Response {
+    change(&site, move |site| {
+        let number = year.parse().map_err(|_| Fault::NoYear { project: id.clone(), year: year.clone() })?;
+        Ok(site.backend.state_kpi(&project_id(&id)?, number, &said, &who.author())?)
+    })
+    .await
+}
+
+/// `GET /api/v1/desk/{project}/documents`.
+pub(crate) async fn documents(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+    give(&site, move |site| Ok(site.backend.documents(&project_id(&id)?)?)).await
+}
+
+/// What stands beside a file in the address.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Named {
+    /// The file's name.
+    name: String,
+    #[serde(default)]
+    title: String,
+    year: Option<i32>,
+    kpi: Option<String>,
+}
+
+/// `POST /api/v1/desk/{project}/documents?name=&title=&year=&kpi=`, the file as the body.
+pub(crate) async fn add_document(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    Query(named): Query<Named>,
+    who: Who,
+    PostedFile(bytes): PostedFile,
+) -> Response {
+    give(&site, move |site| {
+        let said = DocumentSaid { title: named.title, year: named.year, kpi: named.kpi };
+        let file = Upload { name: named.name, bytes };
+        Ok(site.backend.add_document(&project_id(&id)?, &said, &file, &who.author())?)
+    })
+    .await
+}
+
+/// `GET /api/v1/desk/{project}/notes`.
+pub(crate) async fn notes(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+    give(&site, move |site| Ok(site.backend.notes(&project_id(&id)?)?)).await
+}
+
+/// `POST /api/v1/desk/{project}/notes`.
+pub(crate) async fn add_note(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    who: Who,
+    Posted(said): Posted<NoteSaid>,
+) -> Response {
+    change(&site, move |site| Ok(site.backend.add_note(&project_id(&id)?, &said, &who.author())?)).await
+}
+
+/// `GET /api/v1/desk/{project}/history`, for who may edit: it holds what people are called.
+pub(crate) async fn history(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+    give(&site, move |site| Ok(site.backend.history(&project_id(&id)?)?)).await
+}
+
+/// `GET /api/v1/desk/{project}/duties`.
+pub(crate) async fn duties(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+    give(&site, move |site| Ok(site.backend.duties(&project_id(&id)?)?)).await
+}
+
+/// `GET /api/v1/desk/{project}/submissions/{obligation}/{year}`; `-` for what is sent once.
+pub(crate) async fn guide(State(site): State<Arc<Site>>, Path(of): Path<Duty>) -> Response {
+    give(&site, move |site| Ok(site.backend.guide(&duty_key(&of)?)?)).await
+}
+
+async fn act(site: Arc<Site>, of: Duty, who: Who, act: Result<Act, Refused>) -> Response {
+    change(&site, move |site| Ok(site.backend.act(&duty_key(&of)?, &act?, &who.author())?)).await
+}
+
+pub(crate) async fn begin(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    who: Who,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Response {
+    act(site, of, who, Ok(Act::Begin)).await
+}
+
+pub(crate) async fn check(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    who: Who,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Response {
+    act(site, of, who, Ok(Act::Check)).await
+}
+
+pub(crate) async fn lift(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    who: Who,
+    Posted(said): Posted<LiftSaid>,
+) -> Response {
+    let LiftSaid { code, subject, reason } = said;
+    act(site, of, who, Ok(Act::Lift { code, subject, reason })).await
+}
+
+pub(crate) async fn comment(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    who: Who,
+    Posted(said): Posted<CommentSaid>,
+) -> Response {
+    change(&site, move |site| {
+        let key = duty_key(&of)?;
+        let year = key.year.ok_or_else(|| Refused::unknown("a report without a year has no sections"))?;
+        Ok(site.backend.comment(&key.project, year, &said, &who.author())?)
+    })
+    .await
+}
+
+pub(crate) async fn freeze(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    who: Who,
+    Posted(Nothing {}): Posted<Nothing>,
+) -> Response {
+    let language = site.backend.installation().language;
+    act(site, of, who, Ok(Act::Freeze { language })).await
+}
+
+pub(crate) async fn send(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    who: Who,
+    Posted(said): Posted<ToSaid>,
+) -> Response {
+    act(site, of, who, Ok(Act::Send { to: said.to })).await
+}
+
+pub(crate) async fn answered(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    who: Who,
+    Posted(said): Posted<AnswerSaid>,
+) -> Response {
+    let day = said.on.parse().map_err(|_| Refused::unusable("day", format!("{:?} is no day", said.on)));
+    act(site, of, who, day.map(|on| Act::Answered { accepted: said.accepted, on, says: said.says })).await
+}
+
+pub(crate) async fn correct(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    who: Who,
+    Posted(said): Posted<WhySaid>,
+) -> Response {
+    act(site, of, who, Ok(Act::Correct { why: said.why })).await
+}
+
+/// What stands beside a file of a submission in the address.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FileOf {
+    name: String,
+    /// Of a receipt: where it was sent, and on which day.
+    #[serde(default)]
+    to: String,
+    on: Option<String>,
+}
+
+/// `POST …/attach?name=`, the file as the body.
+pub(crate) async fn attach(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    Query(file): Query<FileOf>,
+    who: Who,
+    PostedFile(bytes): PostedFile,
+) -> Response {
+    act(site, of, who, Ok(Act::Attach(Upload { name: file.name, bytes }))).await
+}
+
+/// `POST …/sign?name=`, the signed file as the body.
+pub(crate) async fn sign(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    Query(file): Query<FileOf>,
+    who: Who,
+    PostedFile(bytes): PostedFile,
+) -> Response {
+    act(site, of, who, Ok(Act::Sign(Upload { name: file.name, bytes }))).await
+}
+
+/// `POST …/sent?name=&to=&on=`, the receipt as the body.
+pub(crate) async fn sent(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    Query(file): Query<FileOf>,
+    who: Who,
+    PostedFile(bytes): PostedFile,
+) -> Response {
+    let text = file.on.unwrap_or_default();
+    let day = text.parse().map_err(|_| Refused::unusable("day", format!("{text:?} is no day, as YYYY-MM-DD")));
+    let receipt = Upload { name: file.name, bytes };
+    act(site, of, who, day.map(|on| Act::Sent { to: file.to, on, receipt })).await
+}
+
+/// One line of the region's table.
+#[derive(Debug, Serialize)]
+struct CaseView {
+    project: String,
+    title: String,
+    cup: String,
+    beneficiary: String,
+    scheme: String,
+    municipality: String,
+    province: &'static str,
+    interventions: Vec<&'static str>,
+    year: i32,
+    complete: bool,
+    verdict: &'static str,
+    kpis: Vec<CaseKpiView>,
+    coverage_ratio: Option<f64>,
+    estimated_ratio: Option<f64>,
+    blocking: u32,
+    cautions: u32,
+    due: Option<String>,
+    days_left: Option<i64>,
+    state: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct CaseKpiView {
+    code: String,
+    measure: &'static str,
+    unit: &'static str,
+    target: Option<f64>,
+    achieved: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
+    attainment_ratio: Option<f64>,
+    verdict: &'static str,
+}
+
+impl From<&Case> for CaseView {
+    fn from(case: &Case) -> Self {
+        let duty = case.duty.as_ref();
+        let kpi = |k: &analytics::region::CaseKpi| CaseKpiView {
+            code: k.code.clone(),
+            measure: k.measure.code(),
+            unit: k.unit.symbol(),
+            target: k.target,
+            achieved: k.achieved,
+            low: k.low,
+            high: k.high,
+            attainment_ratio: k.attainment_ratio,
+            verdict: k.verdict.code(),
+        };
+        Self {
+            project: case.project.to_string(),
+            title: case.title.clone(),
+            cup: case.cup.clone(),
+            beneficiary: case.beneficiary.clone(),
+            scheme: case.scheme.to_string(),
+            municipality: case.municipality.clone(),
+            province: case.province,
+            interventions: case.interventions.iter().map(|i| i.code()).collect(),
+            year: case.year,
+            complete: case.complete,
+            verdict: case.verdict().code(),
+            kpis: case.kpis.iter().map(kpi).collect(),
+            coverage_ratio: case.coverage_ratio,
+            estimated_ratio: case.estimated_ratio,
+            blocking: case.blocking,
+            cautions: case.cautions,
+            due: duty.and_then(|d| d.due).map(|d| d.to_string()),
+            days_left: duty.and_then(|d| d.days_left),
+            state: duty.map(|d| d.state.code()),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct TableView {
+    day: String,
+    /// Chosen, on every page.
+    cases: usize,
+    page: usize,
+    pages: usize,
+    rows: Vec<CaseView>,
+    /// Lower bound (`null`: none), upper bound (`null`: none) and number of cases.
+    distribution: Vec<(Option<f64>, Option<f64>, usize)>,
+    /// Cases of which nothing can be said.
+    without: usize,
+}
+
+/// `GET /api/v1/region`, with the names of the page's address.
+pub(crate) async fn region(
+    State(site): State<Arc<Site>>,
+    Query(given): Query<Vec<(String, String)>>,
+) -> Response {
+    give(&site, move |site| {
+        let (region, asked) = (site.backend.region()?, TableAsk::of(&given));
+        let chosen = select(&region.cases, &asked.query);
+        let pages = chosen.len().div_ceil(asked.per_page).max(1);
+        let page = asked.page.min(pages);
+        let rows = chosen.iter().skip((page - 1) * asked.per_page).take(asked.per_page);
+        let spread = distribution(&chosen, asked.query.measure);
+        let bound = |value: f64| value.is_finite().then_some(value);
+        Ok(TableView {
+            day: region.day.to_string(),
+            cases: chosen.len(),
+            page,
+            pages,
+            rows: rows.map(|c| CaseView::from(*c)).collect(),
+            distribution: spread.bins.iter().map(|b| (bound(b.from), bound(b.to), b.cases)).collect(),
+            without: spread.without,
+        })
+    })
+    .await
+}
+
+/// A group of the region's table.
+#[derive(Debug, Serialize)]
+struct GroupView {
+    key: String,
+    name: String,
+    cases: usize,
+    projects: usize,
+    reached: usize,
+    missed: usize,
+    undetermined: usize,
+    late: usize,
+    declared: Option<f64>,
+    achieved: Option<f64>,
+    unit: Option<&'static str>,
+    left_out: usize,
+    median_attainment: Option<f64>,
+    coverage_ratio: Option<f64>,
+    estimated_ratio: Option<f64>,
+}
+
+/// `GET /api/v1/region/groups?group=`.
+pub(crate) async fn region_groups(
+    State(site): State<Arc<Site>>,
+    Query(given): Query<Vec<(String, String)>>,
+) -> Response {
+    give(&site, move |site| {
+        let (region, asked) = (site.backend.region()?, TableAsk::of(&given));
+        let by = asked.query.group.unwrap_or(Group::Scheme);
+        let lines = groups(&select(&region.cases, &asked.query), by, asked.query.measure);
+        let view = |line: analytics::region::GroupLine| GroupView {
+            cases: line.cases,
+            projects: line.projects,
+            reached: line.reached,
+            missed: line.missed,
+            undetermined: line.undetermined,
+            late: line.late,
+            declared: line.declared,
+            achieved: line.achieved,
+            unit: line.unit.map(|u| u.symbol()),
+            left_out: line.left_out,
+            median_attainment: line.median_attainment,
+            coverage_ratio: line.coverage_ratio,
+            estimated_ratio: line.estimated_ratio,
+            key: line.key,
+            name: line.name,
+        };
+        Ok(lines.into_iter().map(view).collect::<Vec<_>>())
+    })
+    .await
+}
+
+/// `POST /api/v1/region/memos/preview`.
+pub(crate) async fn preview_memos(
+    State(site): State<Arc<Site>>,
+    Posted(cases): Posted<Vec<MemoCase>>,
+) -> Response {
+    give(&site, move |site| Ok(site.backend.preview_memos(&cases)?)).await
+}
+
+/// `POST /api/v1/region/memos`.
+pub(crate) async fn order_memos(
+    State(site): State<Arc<Site>>,
+    who: Who,
+    Posted(order): Posted<MemoOrder>,
+) -> Response {
+    change(&site, move |site| Ok(site.backend.order_memos(&order, &who.author())?)).await
+}
+
+/// `GET /api/v1/region/memos/{order}`.
+pub(crate) async fn memo_order(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+    give(&site, move |site| Ok(site.backend.memo_order(&id)?)).await
+}

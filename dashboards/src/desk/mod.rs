@@ -1,0 +1,168 @@
+//! The pages of the beneficiary and of the region: a project's file in three tabs, the guided submission, the table of
+//! every project.
+//!
+//! Must never: compute, or change anything but through [`Desk`], which does what the command line does.
+
+pub(crate) mod api;
+pub(crate) mod export;
+pub(crate) mod file;
+pub(crate) mod guide;
+pub(crate) mod guide_steps;
+pub(crate) mod memos;
+pub(crate) mod papers;
+pub(crate) mod preview;
+pub(crate) mod query;
+pub(crate) mod region;
+pub(crate) mod routes;
+pub(crate) mod upload;
+pub mod wire;
+
+use std::sync::Arc;
+
+use analytics::region::Case;
+use analytics::report::beside::SectionKey;
+use analytics::report::document::Section;
+use chrono::NaiveDate;
+use model::ProjectId;
+
+use wire::{
+    Change, CommentSaid, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid, KpiTable, MemoCase, MemoOrder,
+    MemoOrderView, MemoPreview, NoteSaid, NoteView, ProjectFile, SavedView,
+};
+
+/// Most bytes of an uploaded file: a signed report with its attachments.
+pub const UPLOAD_BYTES_MAX: usize = 24 * 1024 * 1024;
+
+/// Why something was not done. `code` names the reader's sentence (`page.desk.refused.<code>`); `says` is the cause in
+/// English, for logs, programs, and readers whose language has no such sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{says}")]
+pub struct Refused {
+    pub kind: RefusedKind,
+    pub code: &'static str,
+    pub says: String,
+}
+
+/// Of what kind a refusal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedKind {
+    /// There is no such thing.
+    Unknown,
+    /// What was sent cannot be taken, or not at this step.
+    Unusable,
+    /// The installation cannot do it now.
+    Busy,
+}
+
+impl Refused {
+    #[must_use]
+    pub fn unknown(says: impl Into<String>) -> Self {
+        Self { kind: RefusedKind::Unknown, code: "unknown", says: says.into() }
+    }
+
+    #[must_use]
+    pub fn unusable(code: &'static str, says: impl Into<String>) -> Self {
+        Self { kind: RefusedKind::Unusable, code, says: says.into() }
+    }
+
+    #[must_use]
+    pub fn busy(says: impl Into<String>) -> Self {
+        Self { kind: RefusedKind::Busy, code: "busy", says: says.into() }
+    }
+}
+
+/// One obligation of one project and, for what comes every year, one year.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DutyKey {
+    pub project: ProjectId,
+    pub obligation: String,
+    pub year: Option<i32>,
+}
+
+/// A file that is kept, to be handed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptFile {
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// A file that somebody sends in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// One step of a submission. Each is one command of `consuntivo submission`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Act {
+    Begin,
+    Check,
+    Lift { code: String, subject: String, reason: String },
+    Attach(Upload),
+    Freeze { language: String },
+    Sign(Upload),
+    /// By the installation's own certified mail.
+    Send { to: String },
+    /// A person sent it; the file is the receipt.
+    Sent { to: String, on: NaiveDate, receipt: Upload },
+    Answered { accepted: bool, on: NaiveDate, says: String },
+    Correct { why: String },
+}
+
+/// A section of the report in the making, and under which name it may be commented on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DraftSection {
+    pub key: SectionKey,
+    pub section: Section,
+    /// The person's comment as it stands: text, author, whether it stands in place of the program's.
+    pub comment: Option<(String, String, bool)>,
+}
+
+/// The table of every project.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Region {
+    pub day: NaiveDate,
+    pub cases: Vec<Case>,
+}
+
+/// What the pages of the beneficiary and of the region ask of the daemon. Calls may ask the disk.
+///
+/// # Errors
+/// Every call: [`Refused`].
+pub trait Desk: Send + Sync + 'static {
+    fn project_file(&self, project: &ProjectId) -> Result<ProjectFile, Refused>;
+    fn kpi_table(&self, project: &ProjectId, year: i32) -> Result<KpiTable, Refused>;
+    /// *Valore POST* and *Note* of one KPI; the measured value stays beside them.
+    fn state_kpi(&self, project: &ProjectId, year: i32, said: &KpiSaid, author: &str) -> Result<(), Refused>;
+    fn documents(&self, project: &ProjectId) -> Result<Vec<DocumentView>, Refused>;
+    fn add_document(
+        &self,
+        project: &ProjectId,
+        said: &DocumentSaid,
+        file: &Upload,
+        author: &str,
+    ) -> Result<DocumentView, Refused>;
+    fn notes(&self, project: &ProjectId) -> Result<Vec<NoteView>, Refused>;
+    fn add_note(&self, project: &ProjectId, said: &NoteSaid, author: &str) -> Result<(), Refused>;
+    /// A document or a file of a submission of this very project.
+    fn kept_file(&self, project: &ProjectId, sha256: &str) -> Result<KeptFile, Refused>;
+    /// Newest first.
+    fn history(&self, project: &ProjectId) -> Result<Vec<Change>, Refused>;
+    fn duties(&self, project: &ProjectId) -> Result<Vec<DutyView>, Refused>;
+    fn guide(&self, key: &DutyKey) -> Result<Guide, Refused>;
+    fn act(&self, key: &DutyKey, act: &Act, author: &str) -> Result<(), Refused>;
+    /// The sections of the annual report as they would be now.
+    fn draft_sections(&self, key: &DutyKey, language: &str) -> Result<Vec<DraftSection>, Refused>;
+    fn comment(&self, project: &ProjectId, year: i32, said: &CommentSaid, author: &str) -> Result<(), Refused>;
+    /// *Fascicolo di progetto* as a ZIP.
+    fn dossier(&self, project: &ProjectId) -> Result<KeptFile, Refused>;
+    fn region(&self) -> Result<Arc<Region>, Refused>;
+    fn views(&self, account: &str) -> Result<Vec<SavedView>, Refused>;
+    /// A view without a query is taken away.
+    fn save_view(&self, account: &str, view: &SavedView) -> Result<(), Refused>;
+    fn preview_memos(&self, cases: &[MemoCase]) -> Result<MemoPreview, Refused>;
+    /// Puts an order of letters on record; the same order again changes nothing. They go out soon after.
+    fn order_memos(&self, order: &MemoOrder, author: &str) -> Result<(), Refused>;
+    fn memo_order(&self, id: &str) -> Result<MemoOrderView, Refused>;
+}

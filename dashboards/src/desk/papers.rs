@@ -1,0 +1,357 @@
+//! `/desk/{project}/savings`: the KPI table with *Valore POST* and *Note*, documents and notes; files of the project.
+//!
+//! Must never: let a file be shown inside a page: every file is handed out to be saved.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+
+use super::file::{Head, Notice, Told, finish, moment, project_id, seen};
+use super::upload::CheckedUpload;
+use super::wire::{DocumentSaid, DocumentView, KpiRow, KpiSaid, NoteSaid, NoteView};
+use super::{KeptFile, Refused};
+use crate::access::{Checked, Right};
+use crate::downloads::disposition;
+use crate::pages::words::printed;
+use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
+
+#[derive(Template)]
+#[template(path = "desk_savings.html")]
+struct SavingsPage<'a> {
+    t: &'a Words,
+    frame: Frame,
+    head: Head,
+    years: Vec<(i32, bool)>,
+    year: Option<i32>,
+    complete: bool,
+    kpis: Vec<KpiLine>,
+    documents: Vec<DocumentLine>,
+    notes: Vec<NoteLine>,
+    may_edit: bool,
+    may_note: bool,
+}
+
+struct KpiLine {
+    code: String,
+    name: String,
+    unit: String,
+    target: String,
+    measured: String,
+    bounds: String,
+    attainment: String,
+    verdict: &'static str,
+    verdict_says: String,
+    post: String,
+    /// As the field takes it back.
+    post_field: String,
+    note: String,
+    /// Who stated it; empty where the measured value counts.
+    stated: String,
+    advised: bool,
+}
+
+struct DocumentLine {
+    href: String,
+    title: String,
+    name: String,
+    about: String,
+    size: String,
+    author: String,
+    at: String,
+    sha256: String,
+}
+
+struct NoteLine {
+    text: String,
+    about: String,
+    author: String,
+    at: String,
+}
+
+/// `GET /desk/{project}/savings`.
+pub(crate) async fn page(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    Query(told): Query<Told>,
+    ask: Ask,
+) -> Response {
+    respond(site, ask, move |site, ask| {
+        let notice = Notice::done(&ask.words, &told);
+        let year = ask.year.clone();
+        render(site, ask, &id, year.as_deref(), notice)
+    })
+    .await
+}
+
+fn render(
+    site: &Site,
+    ask: &Ask,
+    id: &str,
+    year: Option<&str>,
+    notice: Option<Notice>,
+) -> Result<String, Fault> {
+    let id = project_id(id)?;
+    let (t, file) = (&ask.words, seen(site, &ask.who, &id)?);
+    let no_year = |year: &str| Fault::NoYear { project: id.to_string(), year: year.to_owned() };
+    let year = match year {
+        Some(asked) => {
+            let known = file.years.iter().find(|y| y.to_string() == asked);
+            Some(*known.ok_or_else(|| no_year(asked))?)
+        }
+        // The year that is over is what has to be reported.
+        None => file.years.get(1).or(file.years.first()).copied(),
+    };
+    let table = year.map(|year| site.backend.kpi_table(&id, year)).transpose()?;
+    let page = SavingsPage {
+        t,
+        frame: Frame::new(site, ask, file.title.clone(), ""),
+        head: Head::new(t, &file, "savings", notice),
+        years: file.years.iter().map(|y| (*y, Some(*y) == year)).collect(),
+        year,
+        complete: table.as_ref().is_none_or(|table| table.complete),
+        kpis: table.iter().flat_map(|table| &table.kpis).map(|kpi| kpi_line(t, kpi)).collect(),
+        documents: site.backend.documents(&id)?.iter().map(|d| document_line(t, &file.project, d)).collect(),
+        notes: site.backend.notes(&id)?.iter().map(|n| note_line(t, n)).collect(),
+        may_edit: ask.who.may(Right::EditProject, Some(&id)),
+        may_note: ask.who.may(Right::WriteNotes, Some(&id)),
+    };
+    Ok(page.render()?)
+}
+
+fn kpi_line(t: &Words, kpi: &KpiRow) -> KpiLine {
+    let bounds = match (kpi.low, kpi.high) {
+        (None, None) => t.not_available(),
+        (low, high) => format!("{} – {}", t.kpi(low), t.kpi(high)),
+    };
+    let stated = kpi.stated.as_ref().filter(|s| s.value.is_some() || !s.reason.is_empty());
+    KpiLine {
+        code: kpi.code.clone(),
+        name: t.get(&kpi.text).to_owned(),
+        unit: printed(kpi.unit),
+        target: t.kpi(kpi.target),
+        measured: t.kpi(kpi.measured),
+        bounds,
+        attainment: t.percent(kpi.attainment_ratio),
+        verdict: kpi.verdict,
+        verdict_says: t.of("page.verdict", kpi.verdict),
+        post: t.kpi(kpi.post),
+        post_field: kpi
+            .stated
+            .as_ref()
+            .and_then(|s| s.value)
+            .map(|value| {
+                let plain = format!("{value}");
+                if t.language() == "it" { plain.replace('.', ",") } else { plain }
+            })
+            .unwrap_or_default(),
+        note: kpi.note.clone(),
+        stated: stated.map_or_else(String::new, |s| {
+            let values = [("author", &*s.author), ("at", &*moment(t, &s.at)), ("reason", &*s.reason)];
+            let key = if s.value.is_some() { "page.desk.kpi.stated" } else { "page.desk.kpi.noted" };
+            t.fill(key, &values)
+        }),
+        advised: kpi.document_advised,
+    }
+}
+
+fn about(t: &Words, year: Option<i32>, kpi: Option<&str>) -> String {
+    let year = year.map(|year| year.to_string());
+    let kpi = kpi.map(|kpi| format!("{} {kpi}", t.get("page.kpi.kpi")));
+    year.into_iter().chain(kpi).collect::<Vec<_>>().join(" · ")
+}
+
+fn document_line(t: &Words, project: &str, d: &DocumentView) -> DocumentLine {
+    DocumentLine {
+        href: format!("/desk/{project}/files/{}", d.sha256),
+        title: d.title.clone(),
+        name: d.name.clone(),
+        about: about(t, d.year, d.kpi.as_deref()),
+        size: t.size(d.bytes),
+        author: d.author.clone(),
+        at: moment(t, &d.at),
+        sha256: d.sha256.clone(),
+    }
+}
+
+fn note_line(t: &Words, n: &NoteView) -> NoteLine {
+    NoteLine {
+        text: n.text.clone(),
+        about: about(t, n.year, None),
+        author: n.author.clone(),
+        at: moment(t, &n.at),
+    }
+}
+
+/// A number as a reader types it; what could be two numbers is none.
+pub(crate) fn typed_number(language: &str, text: &str) -> Option<f64> {
+    let text = text.trim().replace('\u{2212}', "-");
+    let (point, group) = if language == "it" { (',', '.') } else { ('.', ',') };
+    let plain = if text.contains(point) {
+        text.replace(group, "").replace(point, ".")
+    } else if let Some((_, end)) = text.rsplit_once(group) {
+        // `1.234` is a thousand to one reader and one to another.
+        if end.len() == 3 || text.matches(group).count() != 1 {
+            return None;
+        }
+        text.replace(group, ".")
+    } else {
+        text
+    };
+    let plain_digits = plain.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
+    plain.parse::<f64>().ok().filter(|v| plain_digits && v.is_finite())
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct KpiForm {
+    year: i32,
+    code: String,
+    #[serde(default)]
+    value: String,
+    #[serde(default)]
+    note: String,
+    reason: String,
+}
+
+/// `POST /desk/{project}/kpi`.
+pub(crate) async fn state_kpi(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    ask: Ask,
+    Checked(form): Checked<KpiForm>,
+) -> Response {
+    let (author, language, year) = (ask.who.author(), ask.words.language().to_owned(), form.year);
+    let of = id.clone();
+    let done = off_loop(&site, move |site| {
+        let id = project_id(&of)?;
+        let value = match form.value.trim() {
+            "" => None,
+            text => Some(typed_number(&language, text).ok_or_else(|| {
+                Refused::unusable("number", format!("{text:?} is no number that can be read one way only"))
+            })?),
+        };
+        let said = KpiSaid { code: form.code, value, note: form.note.trim().to_owned(), reason: form.reason };
+        Ok(site.backend.state_kpi(&id, form.year, &said, &author)?)
+    });
+    let done = done.await.and_then(|done: Result<(), Fault>| done);
+    let to = format!("/desk/{id}/savings?year={year}&done=kpi");
+    finish(site, ask, (done, to), move |site, ask, notice| {
+        render(site, ask, &id, Some(&year.to_string()), notice)
+    })
+    .await
+}
+
+/// `POST /desk/{project}/documents`.
+pub(crate) async fn add_document(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    ask: Ask,
+    form: CheckedUpload,
+) -> Response {
+    let (author, of) = (ask.who.author(), id.clone());
+    let year = form.field("year").to_owned();
+    let shown = year.clone();
+    let done = off_loop(&site, move |site| {
+        let id = project_id(&of)?;
+        let said = DocumentSaid {
+            title: form.field("title").to_owned(),
+            year: form.field("year").parse().ok(),
+            kpi: Some(form.field("kpi").to_owned()),
+        };
+        let file = form.file.ok_or_else(|| Refused::unusable("no_file", "no file was chosen"))?;
+        site.backend.add_document(&id, &said, &file, &author)?;
+        Ok(())
+    });
+    let done = done.await.and_then(|done: Result<(), Fault>| done);
+    let end = if year.is_empty() { String::new() } else { format!("year={year}&") };
+    let to = format!("/desk/{id}/savings?{end}done=document#documents");
+    finish(site, ask, (done, to), move |site, ask, notice| {
+        render(site, ask, &id, Some(&*shown).filter(|y| !y.is_empty()), notice)
+    })
+    .await
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct NoteForm {
+    text: String,
+}
+
+/// `POST /desk/{project}/notes`.
+pub(crate) async fn add_note(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    ask: Ask,
+    Checked(form): Checked<NoteForm>,
+) -> Response {
+    let (author, of) = (ask.who.author(), id.clone());
+    let done = off_loop(&site, move |site| {
+        let said = NoteSaid { text: form.text, year: None };
+        Ok(site.backend.add_note(&project_id(&of)?, &said, &author)?)
+    });
+    let done = done.await.and_then(|done: Result<(), Fault>| done);
+    let to = format!("/desk/{id}/savings?done=note#notes");
+    finish(site, ask, (done, to), move |site, ask, notice| render(site, ask, &id, None, notice)).await
+}
+
+/// `GET /desk/{project}/files/{sha256}`.
+pub(crate) async fn file(
+    State(site): State<Arc<Site>>,
+    Path((id, sha256)): Path<(String, String)>,
+    ask: Ask,
+) -> Response {
+    let found = off_loop(&site, move |site| Ok(site.backend.kept_file(&project_id(&id)?, &sha256)?));
+    match found.await.and_then(|found: Result<KeptFile, Fault>| found) {
+        Ok(kept) => to_be_saved(&kept.name, Body::from(kept.bytes)),
+        Err(fault) => fault_page(&site, &ask, &fault),
+    }
+}
+
+/// `GET /desk/{project}/dossier`: *fascicolo di progetto* as a ZIP.
+pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask) -> Response {
+    let made = off_loop(&site, move |site| Ok(site.backend.dossier(&project_id(&id)?)?));
+    match made.await.and_then(|made: Result<KeptFile, Fault>| made) {
+        Ok(kept) => to_be_saved(&kept.name, Body::from(kept.bytes)),
+        Err(fault) => fault_page(&site, &ask, &fault),
+    }
+}
+
+/// A file as an attachment of no type that a browser would run.
+pub(crate) fn to_be_saved(name: &str, body: Body) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_DISPOSITION, disposition(name));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::typed_number;
+
+    #[test]
+    fn a_number_that_could_be_two_is_none() {
+        for (language, text, wanted) in [
+            ("it", "1.234,5", Some(1234.5)),
+            ("it", "480,25", Some(480.25)),
+            ("it", "480.25", Some(480.25)),
+            ("it", "1.234", None),
+            ("it", "1.234.567", None),
+            ("it", " -12 ", Some(-12.0)),
+            ("it", "\u{2212}3,5", Some(-3.5)),
+            ("it", "1e5", None),
+            ("it", "inf", None),
+            ("it", "dodici", None),
+            ("en", "1,234.5", Some(1234.5)),
+            ("en", "1,234", None),
+            ("en", "480.25", Some(480.25)),
+        ] {
+            assert_eq!(typed_number(language, text), wanted, "{language} {text:?}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What an address asks of the region's table, and the addresses of its other views.
+//!
+//! Must never: put a value into an address that was not understood.
+
+use analytics::region::{DueFilter, Group, PER_PAGE_MAX, Query, Sort};
+use analytics::result::Verdict;
+use analytics::scheme::KpiMeasure;
+use model::{Intervention, ProjectId, SchemeId};
+
+use crate::downloads::encode;
+
+/// Lines of a page where the address says nothing.
+const PER_PAGE: usize = 50;
+/// Days within which something is soon late, where the address says nothing else.
+pub(crate) const SOON_DAYS: i64 = 60;
+/// Longest text that is searched for, in characters.
+const TEXT_MAX: usize = 100;
+
+/// The names that an address may hold, in the order in which it is written.
+const NAMES: [&str; 18] = [
+    "text", "scheme", "beneficiary", "province", "intervention", "year", "verdict", "due", "below", "coverage",
+    "estimated", "blocked", "kpi", "project", "sort", "desc", "group", "per",
+];
+
+/// What is asked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct TableAsk {
+    pub(crate) query: Query,
+    /// From 1.
+    pub(crate) page: usize,
+    pub(crate) per_page: usize,
+    /// What was understood, as it stands in addresses.
+    pairs: Vec<(&'static str, String)>,
+}
+
+/// A share of one from a percentage.
+fn share(text: &str) -> Option<f64> {
+    let percent: f64 = text.replace(',', ".").parse().ok()?;
+    (percent.is_finite() && (-1e4..=1e4).contains(&percent)).then_some(percent / 100.0)
+}
+
+impl TableAsk {
+    pub(crate) fn of(given: &[(String, String)]) -> Self {
+        let mut ask = Self { page: 1, per_page: PER_PAGE, ..Self::default() };
+        for name in NAMES {
+            let value = given.iter().find(|(n, v)| n == name && !v.trim().is_empty());
+            if let Some((_, value)) = value
+                && ask.take(name, value.trim()).is_some()
+            {
+                ask.pairs.push((name, value.trim().to_owned()));
+            }
+        }
+        let page = given.iter().find(|(n, _)| n == "page").and_then(|(_, v)| v.parse().ok());
+        ask.page = page.unwrap_or(1).max(1);
+        ask
+    }
+
+    /// `None` for a value that means nothing.
+    fn take(&mut self, name: &str, value: &str) -> Option<()> {
+        let query = &mut self.query;
+        match name {
+            "text" => query.text = value.chars().take(TEXT_MAX).collect(),
+            "project" => query.project = Some(ProjectId::new(value).ok()?),
+            "scheme" => query.scheme = Some(SchemeId::new(value).ok()?),
+            "beneficiary" => query.beneficiary = Some(value.to_owned()),
+            "province" => query.province = Some(value.to_owned()),
+            "intervention" => query.intervention = Some(Intervention::parse(value)?),
+            "year" => query.year = Some(value.parse().ok()?),
+            "verdict" => query.verdict = Some(verdict(value)?),
+            "due" => query.due = Some(due(value)?),
+            "below" => query.attainment_below = Some(share(value)?),
+            "coverage" => query.coverage_below = Some(share(value)?),
+            "estimated" => query.estimated_above = Some(share(value)?),
+            "blocked" => query.blocked = value == "1",
+            "kpi" => query.measure = Some(KpiMeasure::parse(value)?),
+            "sort" => query.sort = Sort::parse(value)?,
+            "desc" => query.descending = value == "1",
+            "group" => query.group = Some(Group::parse(value)?),
+            "per" => self.per_page = value.parse::<usize>().ok()?.clamp(1, PER_PAGE_MAX),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The value of a name as it stands in the address; empty where it has none.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.pairs.iter().find(|(n, _)| *n == name).map_or("", |(_, v)| v)
+    }
+
+    /// The query of an address that asks the same but for these names; an empty value takes a name away. The page begins
+    /// anew.
+    pub(crate) fn with(&self, changes: &[(&'static str, &str)]) -> String {
+        let mut parts = Vec::new();
+        for name in NAMES {
+            let changed = changes.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+            let value = changed.unwrap_or_else(|| self.get(name));
+            if !value.is_empty() {
+                parts.push(format!("{name}={}", encode(value)));
+            }
+        }
+        parts.extend(changes.iter().filter(|(n, _)| *n == "page").map(|(_, v)| format!("page={v}")));
+        parts.join("&")
+    }
+}
+
+fn verdict(code: &str) -> Option<Verdict> {
+    [Verdict::Reached, Verdict::Missed, Verdict::Undetermined].into_iter().find(|v| v.code() == code)
+}
+
+fn due(text: &str) -> Option<DueFilter> {
+    match text {
+        "late" => Some(DueFilter::Late),
+        "soon" => Some(DueFilter::Within(SOON_DAYS)),
+        "open" => Some(DueFilter::Open),
+        "done" => Some(DueFilter::Done),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(pairs: &[(&str, &str)]) -> TableAsk {
+        let pairs: Vec<_> = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        TableAsk::of(&pairs)
+    }
+
+    #[test]
+    fn an_address_says_again_what_was_understood() {
+        let asked = ask(&[
+            ("year", "2025"),
+            ("scheme", "a b"),
+            ("verdict", "great"),
+            ("text", " è x "),
+            ("sort", "attainment"),
+            ("desc", "1"),
+            ("page", "3"),
+            ("evil", "\"><script>"),
+        ]);
+        assert_eq!(asked.page, 3);
+        assert_eq!(asked.with(&[]), "text=%C3%A8%20x&year=2025&sort=attainment&desc=1");
+        assert_eq!(asked.with(&[("year", ""), ("sort", "due"), ("page", "2")]), "text=%C3%A8%20x&sort=due&desc=1&page=2");
+    }
+
+    #[test]
+    fn shares_are_percentages() {
+        let asked = ask(&[("coverage", "95,5"), ("below", "nan"), ("per", "100000"), ("estimated", "10")]);
+        assert_eq!(asked.query.coverage_below, Some(0.955));
+        assert_eq!(asked.query.attainment_below, None);
+        assert_eq!(asked.query.estimated_above, Some(0.1));
+        assert_eq!(asked.per_page, PER_PAGE_MAX);
+    }
+}

@@ -1,0 +1,106 @@
+//! The routes of the beneficiary's and the region's pages, each with what it needs.
+//!
+//! Must never: let an officer or a manager change a project.
+
+use super::{UPLOAD_BYTES_MAX, api, export, file, guide, guide_steps, memos, papers, region};
+use crate::access::{FORM_BYTES_MAX, Need, Right, Route, get, post};
+
+/// Bodies with a list of many cases.
+const CASES_BYTES_MAX: usize = 256 * 1024;
+
+/// Every route of these pages.
+pub(crate) fn table() -> Vec<Route> {
+    let mut all = project();
+    all.extend(submission());
+    all.extend(of_region());
+    all.extend(of_programs());
+    all
+}
+
+fn project() -> Vec<Route> {
+    use Need::InProject;
+    use Right::{EditProject, SeeProject, WriteNotes};
+    vec![
+        get("/desk/{project}", InProject(SeeProject), file::subjects),
+        get("/desk/{project}/economics", InProject(SeeProject), file::economics),
+        get("/desk/{project}/savings", InProject(SeeProject), papers::page),
+        get("/desk/{project}/history", InProject(SeeProject), file::history),
+        get("/desk/{project}/files/{sha256}", InProject(SeeProject), papers::file),
+        get("/desk/{project}/dossier", InProject(SeeProject), papers::dossier),
+        post("/desk/{project}/kpi", InProject(EditProject), FORM_BYTES_MAX, papers::state_kpi),
+        post("/desk/{project}/documents", InProject(EditProject), UPLOAD_BYTES_MAX, papers::add_document),
+        post("/desk/{project}/notes", InProject(WriteNotes), FORM_BYTES_MAX, papers::add_note),
+        get("/desk/{project}/duties", InProject(SeeProject), guide::duties),
+    ]
+}
+
+fn submission() -> Vec<Route> {
+    use Need::InProject;
+    use Right::{EditProject, SeeProject, Submit, WriteNotes};
+    let (edit, submit, note) = (InProject(EditProject), InProject(Submit), InProject(WriteNotes));
+    let (form, file) = (FORM_BYTES_MAX, UPLOAD_BYTES_MAX);
+    vec![
+        get("/desk/{project}/submit/{obligation}/{year}", InProject(SeeProject), guide::page),
+        post("/desk/{project}/submit/{obligation}/{year}/begin", edit, form, guide_steps::begin),
+        post("/desk/{project}/submit/{obligation}/{year}/check", edit, form, guide_steps::check),
+        post("/desk/{project}/submit/{obligation}/{year}/lift", edit, form, guide_steps::lift),
+        post("/desk/{project}/submit/{obligation}/{year}/attach", edit, file, guide_steps::attach),
+        post("/desk/{project}/submit/{obligation}/{year}/comment", note, form, guide_steps::comment),
+        post("/desk/{project}/submit/{obligation}/{year}/freeze", submit, form, guide_steps::freeze),
+        post("/desk/{project}/submit/{obligation}/{year}/sign", submit, file, guide_steps::sign),
+        post("/desk/{project}/submit/{obligation}/{year}/send", submit, form, guide_steps::send),
+        post("/desk/{project}/submit/{obligation}/{year}/sent", submit, file, guide_steps::sent),
+        post("/desk/{project}/submit/{obligation}/{year}/answered", submit, form, guide_steps::answered),
+        post("/desk/{project}/submit/{obligation}/{year}/correct", submit, form, guide_steps::correct),
+    ]
+}
+
+fn of_region() -> Vec<Route> {
+    use Need::Anywhere;
+    use Right::{SeeRegion, SendMemos};
+    vec![
+        get("/region", Anywhere(SeeRegion), region::page),
+        get("/region/table.csv", Anywhere(SeeRegion), export::as_csv),
+        get("/region/table.xlsx", Anywhere(SeeRegion), export::as_xlsx),
+        post("/region/views", Anywhere(SeeRegion), FORM_BYTES_MAX, region::save_view),
+        post("/region/memos/preview", Anywhere(SendMemos), CASES_BYTES_MAX, memos::preview),
+        post("/region/memos", Anywhere(SendMemos), CASES_BYTES_MAX, memos::send),
+        get("/region/memos/{order}", Anywhere(SendMemos), memos::order),
+    ]
+}
+
+fn of_programs() -> Vec<Route> {
+    use Need::{Anywhere, InProject};
+    use Right::{EditProject, SeeProject, SeeRegion, SendMemos, Submit, WriteNotes};
+    let (see, edit) = (InProject(SeeProject), InProject(EditProject));
+    let (submit, note) = (InProject(Submit), InProject(WriteNotes));
+    let (form, file) = (FORM_BYTES_MAX, UPLOAD_BYTES_MAX);
+    vec![
+        get("/api/v1/desk/{project}", see, api::file),
+        get("/api/v1/desk/{project}/kpis/{year}", see, api::kpis),
+        post("/api/v1/desk/{project}/kpis/{year}/state", edit, form, api::state_kpi),
+        get("/api/v1/desk/{project}/documents", see, api::documents),
+        post("/api/v1/desk/{project}/documents/add", edit, file, api::add_document),
+        get("/api/v1/desk/{project}/notes", see, api::notes),
+        post("/api/v1/desk/{project}/notes/add", note, form, api::add_note),
+        get("/api/v1/desk/{project}/history", edit, api::history),
+        get("/api/v1/desk/{project}/duties", see, api::duties),
+        get("/api/v1/desk/{project}/submissions/{obligation}/{year}", see, api::guide),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/begin", edit, form, api::begin),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/check", edit, form, api::check),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/lift", edit, form, api::lift),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/attach", edit, file, api::attach),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/comment", note, form, api::comment),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/freeze", submit, form, api::freeze),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/sign", submit, file, api::sign),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/send", submit, form, api::send),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/sent", submit, file, api::sent),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/answered", submit, form, api::answered),
+        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/correct", submit, form, api::correct),
+        get("/api/v1/region", Anywhere(SeeRegion), api::region),
+        get("/api/v1/region/groups", Anywhere(SeeRegion), api::region_groups),
+        post("/api/v1/region/memos/preview", Anywhere(SendMemos), CASES_BYTES_MAX, api::preview_memos),
+        post("/api/v1/region/memos", Anywhere(SendMemos), CASES_BYTES_MAX, api::order_memos),
+        get("/api/v1/region/memos/{order}", Anywhere(SendMemos), api::memo_order),
+    ]
+}
