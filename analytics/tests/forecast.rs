@@ -375,7 +375,7 @@ fn without_past_years_the_legal_degree_days_of_the_place_make_a_wide_band() {
         world.history_from = YEAR;
         let alone = world.on(on).0;
         assert_eq!(alone.kpis[0].expected, None, "nobody knows the weather to come");
-        assert_eq!(alone.kpis[0].because, ["forecast.no_history"]);
+        assert!(alone.kpis[0].because.contains(&"forecast.no_history".to_owned()));
         // What the law says of the place: the degree days that its years have on the mean.
         let counted = world.temperatures.iter().filter(|t| rules.counts(t.date));
         let sum: f64 = counted.map(|t| (20.0 - t.mean_c).max(0.0)).sum();

@@ -62,6 +62,8 @@ pub(crate) struct World {
     pub(crate) mean_c: f64,
     /// Share of the reporting year's energy that cooling takes, and of the baseline's.
     pub(crate) cooling_share: (f64, f64),
+    /// Day of the year on which the baseline begins, from 0.
+    pub(crate) first_day: usize,
     /// Daily mean outdoor temperature over baseline and reporting year.
     pub(crate) temperatures: Vec<f64>,
     /// Bills of the baseline, ascending; some months may be missing.
@@ -129,6 +131,7 @@ pub(crate) fn world(number: u64) -> World {
             load.cooling_share(&temperatures[baseline_days..]),
         ),
         reporting: reporting.collect(),
+        first_day,
         temperatures,
         baseline,
     }
