@@ -3,6 +3,7 @@
 //!
 //! Must never: be taken for the product. Its figures are made up.
 
+#[expect(dead_code, reason = "the tests use what this example does not")]
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -78,7 +79,11 @@ fn ask(address: SocketAddr, path: &str) -> std::io::Result<(Duration, usize)> {
     )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}: {}", String::from_utf8_lossy(&answer[..200.min(answer.len())]));
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "{path}: {}",
+        String::from_utf8_lossy(&answer[..200.min(answer.len())])
+    );
     Ok((begun.elapsed(), answer.len()))
 }
 

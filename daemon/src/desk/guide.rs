@@ -70,9 +70,7 @@ pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
     let duty = duty.ok_or_else(|| Refused::unknown("nothing of that kind is asked for that year"))?;
     let submission = current(runtime, asked).map_err(broken)?;
     let checked = match &submission {
-        Some(s) if matches!(s.stage, Stage::Draft | Stage::Checked) => {
-            Some(bench.check(s).map_err(broken)?)
-        }
+        Some(s) if matches!(s.stage, Stage::Draft | Stage::Checked) => Some(bench.check(s).map_err(broken)?),
         Some(_) | None => None,
     };
     let frozen = match &submission {
@@ -208,10 +206,7 @@ fn frozen(runtime: &Runtime, submission: &Submission, frozen: &Frozen) -> Result
         by: frozen.by.clone(),
         files: frozen.files.iter().map(file).collect(),
         kpis: frozen.kpis.iter().map(kpi).collect(),
-        differences: years
-            .iter()
-            .flat_map(|year| submissions::late::differences(submission, year))
-            .collect(),
+        differences: years.iter().flat_map(|year| submissions::late::differences(submission, year)).collect(),
     })
 }
 
