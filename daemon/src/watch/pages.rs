@@ -159,10 +159,12 @@ fn carrier_today(
     let usual = digest.and_then(|d| d.carrier(carrier)).and_then(|c| c.usual.clone());
     let outdoor = temperature(&figures.background.temperatures, day);
     let expected = |until| usual.as_ref().zip(outdoor).and_then(|(u, (c, _))| u.of_day(day, c, until));
+    let measured = use_of(&of_day, zone, (day, next), now);
     CarrierToday {
         carrier,
-        measured: use_of(&of_day, zone, (day, next), now),
-        expected_now: expected(until),
+        measured,
+        // Beside nothing there is nothing to compare.
+        expected_now: measured.and_then(|_| expected(until)),
         expected_day: expected(day_start(next, zone)),
         outdoor,
     }
