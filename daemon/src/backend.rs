@@ -15,8 +15,8 @@ use dashboards::backend::{
 use dashboards::calendar::ProjectCalendar;
 use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use model::{
-    BaseUnit, Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole,
-    Month, Project, ProjectId, Quantity, SeriesKey,
+    BaseUnit, Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId,
+    MeterRole, Month, Project, ProjectId, Quantity, SeriesKey,
 };
 use store::{Tallies, Tally};
 use tokio::sync::broadcast;
@@ -300,7 +300,8 @@ fn meter_powers(runtime: &Runtime, building: &Building, now: Instant) -> Vec<(Me
     let channel = Channel::total(Quantity::ActivePower);
     let of = |meter: &MeterFacts| {
         let set = installation.settings.meter(&meter.id)?;
-        let is_electric = meter.carrier.base_unit() == BaseUnit::WattHour;
+        let is_electric =
+            meter.carrier.base_unit() == BaseUnit::WattHour && meter.direction != Direction::Export;
         let latest = runtime.book.latest(&meter.id, channel);
         let fresh = latest.filter(|latest| is_fresh(latest.at, set.every_s, now));
         is_electric.then(|| (meter.id.clone(), fresh.map(|latest| latest.value)))

@@ -311,8 +311,7 @@ impl Runtime {
                     .map(|outlook| {
                         forecast = Some(Arc::new(outlook.forecast));
                         let figures::Outlook { laws, history, .. } = outlook;
-                        background =
-                            Arc::new(Background::new(laws, &history, &project.station, today));
+                        background = Arc::new(Background::new(laws, &history, &project.station, today));
                         Arc::new(outlook.year)
                     }),
                 None => {

@@ -14,8 +14,8 @@ use model::{BuildingId, Channel, Finding, Instant, MeterId, Month, Project, Proj
 use tokio::sync::broadcast;
 
 use crate::calendar::ProjectCalendar;
-use crate::watch::Watch;
 use crate::grants::{GrantsForm, GrantsRefused, GrantsTaken};
+use crate::watch::Watch;
 
 /// The daemon as the pages see it. Calls answer from memory; they never block on disk for long.
 pub trait Backend: Watch + Send + Sync + 'static {

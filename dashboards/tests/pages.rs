@@ -260,7 +260,10 @@ async fn the_facility_managers_figures_are_json_too() {
     let power = json(&format!("{place}/power")).await;
     assert_eq!(power["series"][0]["values"][2], serde_json::Value::Null);
     assert_eq!(power["at"].as_array().unwrap().len(), 6);
-    assert_eq!(json(&format!("{place}/hours?carrier=natural_gas")).await["series"][0]["meter"], "natural_gas");
+    assert_eq!(
+        json(&format!("{place}/hours?carrier=natural_gas")).await["series"][0]["meter"],
+        "natural_gas"
+    );
     assert_eq!(json("/api/v1/meters/contatore-0").await["health"], "fresh");
     assert_eq!(json("/api/v1/alarms").await[0]["kind"], "silent");
     for path in ["/api/v1/meters/none", "/api/v1/buildings/none/none"] {
@@ -510,7 +513,11 @@ fn no_text_is_missing_in_either_language() {
         }
     }
     let keys = |texts: &analytics::text::Texts| -> Vec<String> {
-        texts.keys().filter(|k| k.starts_with("page.") || k.starts_with("alarm.")).map(str::to_owned).collect()
+        texts
+            .keys()
+            .filter(|k| k.starts_with("page.") || k.starts_with("alarm."))
+            .map(str::to_owned)
+            .collect()
     };
     assert_eq!(keys(&it), keys(&en));
     for quantity in model::Quantity::ALL {

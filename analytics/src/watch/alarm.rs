@@ -103,10 +103,17 @@ pub struct Signal {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Phase {
     /// Wrong since then, not yet for long enough.
-    Rising { since: Instant },
-    Raised { at: Instant },
+    Rising {
+        since: Instant,
+    },
+    Raised {
+        at: Instant,
+    },
     /// Raised then, and right again since.
-    Falling { at: Instant, since: Instant },
+    Falling {
+        at: Instant,
+        since: Instant,
+    },
 }
 
 impl Phase {
@@ -125,9 +132,15 @@ impl Phase {
 pub enum Change {
     Raised(Signal),
     /// Raised at the instant, right again now.
-    Ended { id: AlarmId, raised_at: Instant },
+    Ended {
+        id: AlarmId,
+        raised_at: Instant,
+    },
     /// Its subject is watched no more, or another cause speaks for it.
-    Dropped { id: AlarmId, raised_at: Instant },
+    Dropped {
+        id: AlarmId,
+        raised_at: Instant,
+    },
 }
 
 /// Every alarm that is not at rest.

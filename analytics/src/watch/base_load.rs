@@ -96,7 +96,11 @@ pub fn base_load(
     })
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a small positive count")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a small positive count"
+)]
 fn floor_index(count: usize) -> usize {
     (count as f64 * FLOOR_SHARE) as usize
 }

@@ -161,12 +161,8 @@ impl Compared {
     }
 
     fn beside(&self, other: impl Fn(&Part) -> Option<f64>) -> Option<Beside> {
-        let both: Vec<(f64, f64)> = self
-            .parts
-            .iter()
-            .filter(|p| !p.in_progress)
-            .filter_map(|p| p.measured.zip(other(p)))
-            .collect();
+        let both: Vec<(f64, f64)> =
+            self.parts.iter().filter(|p| !p.in_progress).filter_map(|p| p.measured.zip(other(p))).collect();
         (!both.is_empty()).then(|| Beside {
             measured: both.iter().map(|b| b.0).sum(),
             other: both.iter().map(|b| b.1).sum(),

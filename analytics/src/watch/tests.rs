@@ -23,7 +23,11 @@ fn outdoor_c(day: NaiveDate) -> f64 {
 }
 
 /// An office: 2 kWh an hour always, 8 more from 8 to 18 on working days, and heat below 12 °C; `of` changes an hour.
-fn office(from: NaiveDate, to: NaiveDate, of: impl Fn(NaiveDate, u32, f64) -> f64) -> (Vec<UseHour>, Temperatures) {
+fn office(
+    from: NaiveDate,
+    to: NaiveDate,
+    of: impl Fn(NaiveDate, u32, f64) -> f64,
+) -> (Vec<UseHour>, Temperatures) {
     let mut hours = Vec::new();
     let (mut at, end) = (day_start(from, ROME), day_start(to, ROME));
     while at < end {
@@ -86,9 +90,8 @@ fn days_above_are_counted_back_from_yesterday_and_an_unmeasured_day_ends_the_cou
 fn nights_that_rise_are_seen_and_nights_of_cold_weather_are_not() {
     let (from, judged, today) = bounds();
     let plain = office(from, today, |_, _, base| base);
-    let louder = office(from, today, |day, name, base| {
-        if judged <= day && name < 5 { base + 1.5 } else { base }
-    });
+    let louder =
+        office(from, today, |day, name, base| if judged <= day && name < 5 { base + 1.5 } else { base });
     let excess = |(hours, temperatures): &(Vec<UseHour>, Temperatures)| {
         let usual = learn(hours, temperatures, ROME, (from, judged)).unwrap();
         base_load(hours, Some((&usual, temperatures)), ROME, today).unwrap()
@@ -96,7 +99,10 @@ fn nights_that_rise_are_seen_and_nights_of_cold_weather_are_not() {
     let (quiet, loud) = (excess(&plain), excess(&louder));
     assert!(quiet.night_excess_ratio.unwrap().abs() < 0.05, "{quiet:?}");
     assert!(0.3 < loud.night_excess_ratio.unwrap(), "{loud:?}");
-    assert!(quiet.floor_per_hour <= quiet.night_per_hour && quiet.night_per_hour < quiet.workday_per_hour.unwrap());
+    assert!(
+        quiet.floor_per_hour <= quiet.night_per_hour
+            && quiet.night_per_hour < quiet.workday_per_hour.unwrap()
+    );
     assert!(quiet.night_share + quiet.weekend_share < 1.0);
     assert!(base_load(&plain.0[..100], None, ROME, today).is_none());
 }
@@ -191,7 +197,10 @@ fn an_hour_counts_where_every_meter_measured_it() {
     };
     let all = HOUR_MILLIS;
     let of = |second| together(&[vec![hour(1000, all, 0)], vec![second]], |wh| wh as f64 / 1000.0);
-    assert_eq!(of(hour(500, all, 0)), [UseHour { from: Instant::from_seconds(3600), energy: 1.5, measured: true }]);
+    assert_eq!(
+        of(hour(500, all, 0)),
+        [UseHour { from: Instant::from_seconds(3600), energy: 1.5, measured: true }]
+    );
     assert!(!of(hour(500, all / 2, 0))[0].measured);
     assert!(!of(hour(500, all, 200))[0].measured);
     assert!(together(&[], |wh| wh as f64).is_empty());
@@ -255,7 +264,8 @@ fn raised(changes: &[Change]) -> Vec<String> {
 #[test]
 fn a_dead_gateway_is_one_alarm() {
     let at_once = Limits { raise_after_s: 0.0, clear_after_s: 0.0, ..LIMITS };
-    let all = |periods: f64| (0..30).map(|i| silent(&format!("m{i}"), "gateway", periods)).collect::<Vec<_>>();
+    let all =
+        |periods: f64| (0..30).map(|i| silent(&format!("m{i}"), "gateway", periods)).collect::<Vec<_>>();
     let mut alarms = Alarms::default();
     let changes = alarms.step(&silences(&all(50.0), at_once), Instant::from_seconds(0));
     assert_eq!(raised(&changes), ["link:gateway"]);

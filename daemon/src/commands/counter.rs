@@ -136,7 +136,12 @@ impl Counted {
     }
 
     /// Within a store that is open.
-    pub(crate) fn of(store: Store, installation: &Installation, project: &Project, facts: MeterFacts) -> Self {
+    pub(crate) fn of(
+        store: Store,
+        installation: &Installation,
+        project: &Project,
+        facts: MeterFacts,
+    ) -> Self {
         let key = SeriesKey { meter: facts.id.clone(), channel: facts.total_channel() };
         let settings = installation.series_settings(project, &facts);
         Self { store, key, facts, zone: project.zone, settings }

@@ -81,9 +81,7 @@ fn drop_quietly(store: &Store, id: &AlarmId, now: Instant) -> anyhow::Result<()>
 fn show(runtime: &Runtime) -> anyhow::Result<()> {
     let notes: BTreeMap<String, Acknowledged> = records::all::<Note>(&runtime.store, NOTE_RECORD)?
         .into_iter()
-        .map(|(note, record)| {
-            (record.id, Acknowledged { by: record.author, at: record.at, note: note.note })
-        })
+        .map(|(note, record)| (record.id, Acknowledged { by: record.author, at: record.at, note: note.note }))
         .collect();
     let all = runtime.store.alarms(ENDED_SHOWN)?;
     let shown = all.iter().filter_map(|alarm| view(alarm, &notes)).collect();

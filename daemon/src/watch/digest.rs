@@ -14,7 +14,8 @@ use analytics::watch::usual::{JUDGED_DAYS, LEARNED_DAYS, Usual, days_above, lear
 use analytics::watch::{UseHour, together};
 use chrono::{Days, NaiveDate};
 use model::{
-    BaseUnit, Building, Carrier, Direction, Instant, MeterFacts, MeterId, MeterRole, Month, Project, SeriesKey,
+    BaseUnit, Building, Carrier, Direction, Instant, MeterFacts, MeterId, MeterRole, Month, Project,
+    SeriesKey,
 };
 
 use crate::runtime::{ProjectFigures, Runtime};
@@ -55,9 +56,10 @@ pub(crate) struct CarrierDigest {
 
 /// The meters whose use is a carrier's use in a building: what comes in, without parts of other meters.
 pub(crate) fn counted(building: &Building, carrier: Carrier) -> impl Iterator<Item = &MeterFacts> {
-    building.meters.iter().filter(move |m| {
-        m.carrier == carrier && m.direction == Direction::Import && m.role != MeterRole::Sub
-    })
+    building
+        .meters
+        .iter()
+        .filter(move |m| m.carrier == carrier && m.direction == Direction::Import && m.role != MeterRole::Sub)
 }
 
 /// The carriers of a building that have readings, in the order of its meters.

@@ -36,8 +36,9 @@ pub(super) fn view(backend: &DaemonBackend, id: &MeterId) -> Option<MeterView> {
     let runtime = &backend.0;
     let state = backend.meters().into_iter().find(|m| m.id == *id)?;
     let found = facts(runtime, id);
-    let zone =
-        found.as_ref().map_or(runtime.installation().settings.installation.zone, |(project, ..)| project.zone);
+    let zone = found
+        .as_ref()
+        .map_or(runtime.installation().settings.installation.zone, |(project, ..)| project.zone);
     let mut view = MeterView {
         state,
         zone,
@@ -58,7 +59,9 @@ pub(super) fn view(backend: &DaemonBackend, id: &MeterId) -> Option<MeterView> {
                 view.acts = acts;
                 view.readings = readings;
             }
-            Err(error) => tracing::error!(meter = %id, "what is on record of a meter cannot be read: {error:#}"),
+            Err(error) => {
+                tracing::error!(meter = %id, "what is on record of a meter cannot be read: {error:#}")
+            }
         }
     }
     Some(view)
@@ -81,14 +84,9 @@ fn last(runtime: &Runtime, facts: &MeterFacts) -> anyhow::Result<Vec<(Instant, i
 }
 
 /// Puts on record what a person says. Blocks on the disk.
-pub(super) fn say(
-    runtime: &Runtime,
-    id: &MeterId,
-    said: &MeterSaid,
-    author: &str,
-) -> Result<(), ActRefused> {
-    let (project, _, facts) =
-        facts(runtime, id).ok_or_else(|| ActRefused::Unusable(format!("no project counts on a meter {id}")))?;
+pub(super) fn say(runtime: &Runtime, id: &MeterId, said: &MeterSaid, author: &str) -> Result<(), ActRefused> {
+    let (project, _, facts) = facts(runtime, id)
+        .ok_or_else(|| ActRefused::Unusable(format!("no project counts on a meter {id}")))?;
     let counted = counter::Counted::of(runtime.store.clone(), &runtime.installation(), &project, facts);
     let optional = |text: &'_ str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
     let done = match said {

@@ -94,7 +94,9 @@ pub(crate) async fn tend(runtime: Arc<Runtime>, mut stop: Stop) {
         let done = tokio::task::spawn_blocking(move || round(&worker)).await;
         match done {
             Ok(Ok(())) => tell::round(&runtime).await,
-            Ok(Err(error)) => tracing::warn!("buildings could not be looked at, to be tried again: {error:#}"),
+            Ok(Err(error)) => {
+                tracing::warn!("buildings could not be looked at, to be tried again: {error:#}")
+            }
             Err(error) => tracing::error!(%error, "looking at the buildings panicked"),
         }
     }

@@ -311,7 +311,8 @@ impl<'a> View<'a> {
                 direction: m.direction,
                 role: m.role,
                 health: set.map(|s| health(self.runtime, &m.id, s.every_s, self.now)),
-                power_w: fresh.map(|l| l.value),
+                // What a meter of the feed-in calls its power is mostly that of the line, whichever way it flows.
+                power_w: fresh.filter(|_| m.direction != Direction::Export).map(|l| l.value),
                 today: amount.map(|a| m.carrier.base_unit().to_display(a)),
                 last_reading_at: self.runtime.book.last_reading_at(&m.id),
             }
@@ -359,7 +360,8 @@ impl<'a> View<'a> {
             .map(|m| background.laws.iter().find(|l| l.meter == m.id)?.reporting.as_deref())
             .collect::<Option<_>>()
             .unwrap_or_default();
-        let law = law_line(&laws, all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
+        let law =
+            law_line(&laws, all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
         Some(Signature { days: days.into_iter().map(|(_, c, e)| (c, e)).collect(), week, law })
     }
 
@@ -396,7 +398,8 @@ fn power(runtime: &Runtime, figures: &ProjectFigures, building: &Building) -> an
         for meter in electric(building, direction) {
             let mut totals: Vec<(Instant, i64)> = Vec::new();
             runtime.store.for_each_reading(&key(meter), Some(from), None, &mut |reading| {
-                if let (Value::Total(total), true) = (reading.value, reading.quality != Quality::Implausible) {
+                if let (Value::Total(total), true) = (reading.value, reading.quality != Quality::Implausible)
+                {
                     let step = reading.observed_at.millis().div_euclid(POWER_STEP_MILLIS);
                     let known = totals.last().map(|(at, _)| at.millis().div_euclid(POWER_STEP_MILLIS));
                     if known != Some(step) {

@@ -68,7 +68,8 @@ pub(super) async fn round(runtime: &Arc<Runtime>) {
     }
     let rule = "every failure is shown to a person";
     let finding = |says: &String| {
-        Finding::new("alarm.not_told", Severity::Caution, "task:alarms", says.clone(), rule).with("error", says)
+        Finding::new("alarm.not_told", Severity::Caution, "task:alarms", says.clone(), rule)
+            .with("error", says)
     };
     runtime.renew(|code| code == "alarm.not_told", failures.first().map(finding).into_iter().collect());
 }

@@ -113,12 +113,10 @@ fn row(site: &Site, ask: &Ask, alarm: &AlarmView, rows: &[PortfolioRow]) -> Alar
         since_iso: alarm.raised_at.to_string(),
         age: t.age(alarm.raised_at, site.backend.now()),
         ended: alarm.ended_at.map(|at| t.date_time(at, zone)).unwrap_or_default(),
-        acknowledged: note.map(|a| {
-            t.fill("page.alarms.acknowledged", &[("by", &a.by), ("at", &t.date_time(a.at, zone))])
-        }),
+        acknowledged: note
+            .map(|a| t.fill("page.alarms.acknowledged", &[("by", &a.by), ("at", &t.date_time(a.at, zone))])),
         note: note.map(|a| a.note.clone()).unwrap_or_default(),
-        may_acknowledge: note.is_none()
-            && site.may_about(&ask.who, Right::AcknowledgeAlarms, &alarm.subject),
+        may_acknowledge: note.is_none() && site.may_about(&ask.who, Right::AcknowledgeAlarms, &alarm.subject),
     }
 }
 

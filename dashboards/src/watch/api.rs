@@ -220,9 +220,8 @@ impl From<&BuildingView> for SpanJson {
 
 /// `GET /api/v1/buildings`.
 pub(crate) async fn buildings(State(site): State<Arc<Site>>, who: Who) -> Response {
-    let made = off_loop(&site, move |site| {
-        site.buildings(&who).iter().map(BuildingJson::from).collect::<Vec<_>>()
-    });
+    let made =
+        off_loop(&site, move |site| site.buildings(&who).iter().map(BuildingJson::from).collect::<Vec<_>>());
     match made.await {
         Ok(all) => Json(all).into_response(),
         Err(fault) => fault_json(&fault),
@@ -320,7 +319,8 @@ pub(crate) async fn hours(
     ask: Ask,
 ) -> Response {
     let carrier = of.carrier.as_deref().and_then(Carrier::parse).unwrap_or(Carrier::GridElectricity);
-    plot(site, ask, place, move |site, project, building| site.backend.hours(project, building, carrier)).await
+    plot(site, ask, place, move |site, project, building| site.backend.hours(project, building, carrier))
+        .await
 }
 
 #[derive(Serialize)]
@@ -423,9 +423,8 @@ impl From<AlarmView> for AlarmJson {
 
 /// `GET /api/v1/alarms`.
 pub(crate) async fn alarms(State(site): State<Arc<Site>>, who: Who) -> Response {
-    let made = off_loop(&site, move |site| {
-        site.alarms(&who).into_iter().map(AlarmJson::from).collect::<Vec<_>>()
-    });
+    let made =
+        off_loop(&site, move |site| site.alarms(&who).into_iter().map(AlarmJson::from).collect::<Vec<_>>());
     match made.await {
         Ok(all) => Json(all).into_response(),
         Err(fault) => fault_json(&fault),

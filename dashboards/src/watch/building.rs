@@ -175,7 +175,9 @@ fn meter_row(t: &Words, meter: &MeterNow) -> MeterRow {
         health,
         health_says: t.of("page.health", health),
         power: t.power_kw(meter.power_w),
-        has_power: meter.carrier.base_unit() == model::BaseUnit::WattHour && meter.health.is_some(),
+        has_power: meter.carrier.base_unit() == model::BaseUnit::WattHour
+            && meter.direction != model::Direction::Export
+            && meter.health.is_some(),
         today: match meter.today {
             Some(today) => format!("{} {unit}", t.number(today, 1)),
             None => t.not_available(),
@@ -212,10 +214,8 @@ fn span_view(t: &Words, view: &BuildingView, unit: &str) -> SpanView {
     let later = view.span.next().filter(|s| s.bounds().0 <= view.today);
     let compared = &view.compared;
     let expected = if matches!(view.span, Span::Day(_)) { "page.span.usual" } else { "page.span.baseline" };
-    let beside = [
-        ("page.span.year_before", compared.beside_year_before()),
-        (expected, compared.beside_expected()),
-    ];
+    let beside =
+        [("page.span.year_before", compared.beside_year_before()), (expected, compared.beside_expected())];
     let missing = compared.missing(view.today);
     let decimals = if compared.measured().is_some_and(|m| m < 1_000.0) { 1 } else { 0 };
     SpanView {

@@ -134,7 +134,12 @@ impl Watch for Fake {
         let hours = hours();
         let values = hours.iter().map(|h| h.measured.then_some(h.energy)).collect();
         let at = hours.iter().map(|h| h.from).collect();
-        Some(Plot { unit: "kW", zone: ROME, at, series: vec![(carrier.code().into(), String::new(), values)] })
+        Some(Plot {
+            unit: "kW",
+            zone: ROME,
+            at,
+            series: vec![(carrier.code().into(), String::new(), values)],
+        })
     }
 
     fn meter(&self, id: &MeterId) -> Option<MeterView> {
