@@ -300,7 +300,8 @@ fn meter_powers(runtime: &Runtime, building: &Building, now: Instant) -> Vec<(Me
     let channel = Channel::total(Quantity::ActivePower);
     let of = |meter: &MeterFacts| {
         let set = installation.settings.meter(&meter.id)?;
-        let is_electric = meter.carrier.base_unit() == BaseUnit::WattHour;
+        let is_electric =
+            meter.carrier.base_unit() == BaseUnit::WattHour && meter.direction != Direction::Export;
         let latest = runtime.book.latest(&meter.id, channel);
         let fresh = latest.filter(|latest| is_fresh(latest.at, set.every_s, now));
         is_electric.then(|| (meter.id.clone(), fresh.map(|latest| latest.value)))

@@ -159,10 +159,12 @@ fn carrier_today(
     let usual = digest.and_then(|d| d.carrier(carrier)).and_then(|c| c.usual.clone());
     let outdoor = temperature(&figures.background.temperatures, day);
     let expected = |until| usual.as_ref().zip(outdoor).and_then(|(u, (c, _))| u.of_day(day, c, until));
+    let measured = use_of(&of_day, zone, (day, next), now);
     CarrierToday {
         carrier,
-        measured: use_of(&of_day, zone, (day, next), now),
-        expected_now: expected(until),
+        measured,
+        // Beside nothing there is nothing to compare.
+        expected_now: measured.and_then(|_| expected(until)),
         expected_day: expected(day_start(next, zone)),
         outdoor,
     }
@@ -309,7 +311,8 @@ impl<'a> View<'a> {
                 direction: m.direction,
                 role: m.role,
                 health: set.map(|s| health(self.runtime, &m.id, s.every_s, self.now)),
-                power_w: fresh.map(|l| l.value),
+                // What a meter of the feed-in calls its power is mostly that of the line, whichever way it flows.
+                power_w: fresh.filter(|_| m.direction != Direction::Export).map(|l| l.value),
                 today: amount.map(|a| m.carrier.base_unit().to_display(a)),
                 last_reading_at: self.runtime.book.last_reading_at(&m.id),
             }

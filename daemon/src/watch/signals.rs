@@ -2,9 +2,8 @@
 //!
 //! Must never: judge; limits come from the settings, and what they mean from `analytics`.
 
-use analytics::forecast::Outlook;
+use analytics::forecast::{KpiForecast, Outlook};
 use analytics::watch::alarm::{AlarmId, AlarmKind, Limits, Signal, Silence, silences};
-use chrono::Datelike as _;
 use config::AlarmSettings;
 use model::{Building, Instant, Month};
 use store::Tally;
@@ -149,29 +148,34 @@ fn of_carrier(digest: &CarrierDigest, about: &str, settings: &AlarmSettings) -> 
     signals
 }
 
-fn targets(figures: &ProjectFigures) -> Vec<Signal> {
-    let Some(forecast) = &figures.forecast else { return Vec::new() };
-    let of = |kpi: &analytics::forecast::KpiForecast| {
-        let value = match kpi.outlook {
-            Outlook::Safe | Outlook::OnTrack => Some(0.0),
-            Outlook::AtRisk => Some(1.0),
-            Outlook::OutOfReach => Some(2.0),
-            Outlook::Unknown => None,
-        };
-        let year = figures.years.iter().find(|y| y.year == forecast.year);
-        let named = year.and_then(|y| y.kpis.iter().find(|k| k.definition.code == kpi.code));
-        let number = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
-        let details = vec![
-            ("kpi", named.map_or_else(|| kpi.code.clone(), |k| k.definition.text.clone())),
-            ("unit", kpi.unit.to_owned()),
-            ("expected", number(kpi.expected)),
-            ("target", number(kpi.target)),
-            ("needed", number(kpi.needed_per_month)),
-            ("months", forecast.months_left.to_string()),
-        ];
-        let subject = format!("project:{} {} {}", figures.project.id, kpi.code, forecast.on.year());
-        let limits = Limits { clear_after_s: FORECAST_S, ..limits(1.0, 1.0) };
-        signal(AlarmKind::Target, subject, value, limits, details)
+/// One for each project: where several targets are at risk they have one cause, and the worst of them speaks.
+fn targets(figures: &ProjectFigures) -> Option<Signal> {
+    let forecast = figures.forecast.as_ref()?;
+    let weight = |kpi: &KpiForecast| match kpi.outlook {
+        Outlook::Safe | Outlook::OnTrack => Some(0.0),
+        Outlook::AtRisk => Some(1.0),
+        Outlook::OutOfReach => Some(2.0),
+        Outlook::Unknown => None,
     };
-    forecast.kpis.iter().filter(|k| k.target.is_some()).map(of).collect()
+    let with_target = forecast.kpis.iter().filter(|k| k.target.is_some());
+    let known = with_target.filter_map(|kpi| Some((weight(kpi)?, kpi)));
+    // Of equals the first in the order of the scheme.
+    let worst = known.reduce(|worst, other| if worst.0 < other.0 { other } else { worst });
+    let subject = format!("project:{} {}", figures.project.id, forecast.year);
+    let limits = Limits { clear_after_s: FORECAST_S, ..limits(1.0, 1.0) };
+    let Some((value, kpi)) = worst else {
+        return Some(signal(AlarmKind::Target, subject, None, limits, Vec::new()));
+    };
+    let year = figures.years.iter().find(|y| y.year == forecast.year);
+    let named = year.and_then(|y| y.kpis.iter().find(|k| k.definition.code == kpi.code));
+    let number = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
+    let details = vec![
+        ("kpi", named.map_or_else(|| kpi.code.clone(), |k| k.definition.text.clone())),
+        ("unit", kpi.unit.to_owned()),
+        ("expected", number(kpi.expected)),
+        ("target", number(kpi.target)),
+        ("needed", number(kpi.needed_per_month)),
+        ("months", forecast.months_left.to_string()),
+    ];
+    Some(signal(AlarmKind::Target, subject, Some(value), limits, details))
 }

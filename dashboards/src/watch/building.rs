@@ -175,7 +175,9 @@ fn meter_row(t: &Words, meter: &MeterNow) -> MeterRow {
         health,
         health_says: t.of("page.health", health),
         power: t.power_kw(meter.power_w),
-        has_power: meter.carrier.base_unit() == model::BaseUnit::WattHour && meter.health.is_some(),
+        has_power: meter.carrier.base_unit() == model::BaseUnit::WattHour
+            && meter.direction != model::Direction::Export
+            && meter.health.is_some(),
         today: match meter.today {
             Some(today) => format!("{} {unit}", t.number(today, 1)),
             None => t.not_available(),
