@@ -125,12 +125,13 @@ pub fn plain_name(name: &str) -> String {
 /// Licence-plate codes of the provinces by ISTAT code 001 to 103, then 108 to 111. Codes that were given up with the
 /// provinces of Sardinia of 2005 to 2016 (104 to 107) name none.
 const PROVINCES: [&str; 103] = [
-    "TO", "VC", "NO", "CN", "AT", "AL", "AO", "IM", "SV", "GE", "SP", "VA", "CO", "SO", "MI", "BG", "BS", "PV",
-    "CR", "MN", "BZ", "TN", "VR", "VI", "BL", "TV", "VE", "PD", "RO", "UD", "GO", "TS", "PC", "PR", "RE", "MO",
-    "BO", "FE", "RA", "FC", "PU", "AN", "MC", "AP", "MS", "LU", "PT", "FI", "LI", "PI", "AR", "SI", "GR", "PG",
-    "TR", "VT", "RI", "RM", "LT", "FR", "CE", "BN", "NA", "AV", "SA", "AQ", "TE", "PE", "CH", "CB", "FG", "BA",
-    "TA", "BR", "LE", "PZ", "MT", "CS", "CZ", "RC", "TP", "PA", "ME", "AG", "CL", "EN", "CT", "RG", "SR", "SS",
-    "NU", "CA", "PN", "IS", "OR", "BI", "LC", "LO", "RN", "PO", "KR", "VV", "VB",
+    "TO", "VC", "NO", "CN", "AT", "AL", "AO", "IM", "SV", "GE", "SP", "VA", "CO", "SO", "MI", "BG", "BS",
+    "PV", "CR", "MN", "BZ", "TN", "VR", "VI", "BL", "TV", "VE", "PD", "RO", "UD", "GO", "TS", "PC", "PR",
+    "RE", "MO", "BO", "FE", "RA", "FC", "PU", "AN", "MC", "AP", "MS", "LU", "PT", "FI", "LI", "PI", "AR",
+    "SI", "GR", "PG", "TR", "VT", "RI", "RM", "LT", "FR", "CE", "BN", "NA", "AV", "SA", "AQ", "TE", "PE",
+    "CH", "CB", "FG", "BA", "TA", "BR", "LE", "PZ", "MT", "CS", "CZ", "RC", "TP", "PA", "ME", "AG", "CL",
+    "EN", "CT", "RG", "SR", "SS", "NU", "CA", "PN", "IS", "OR", "BI", "LC", "LO", "RN", "PO", "KR", "VV",
+    "VB",
 ];
 
 /// The province of a municipality by its ISTAT code of six digits, as on licence plates; `None` for no such code.
@@ -186,9 +187,20 @@ mod tests {
 
     #[test]
     fn provinces_follow_from_the_municipality() {
-        let cases = [("001272", Some("TO")), ("004078", Some("CN")), ("037006", Some("BO")), ("058091", Some("RM")),
-            ("096004", Some("BI")), ("103072", Some("VB")), ("108033", Some("MB")), ("111009", Some("SU")),
-            ("104001", None), ("000001", None), ("01272", None), ("abcdef", None)];
+        let cases = [
+            ("001272", Some("TO")),
+            ("004078", Some("CN")),
+            ("037006", Some("BO")),
+            ("058091", Some("RM")),
+            ("096004", Some("BI")),
+            ("103072", Some("VB")),
+            ("108033", Some("MB")),
+            ("111009", Some("SU")),
+            ("104001", None),
+            ("000001", None),
+            ("01272", None),
+            ("abcdef", None),
+        ];
         for (istat, wanted) in cases {
             assert_eq!(province(istat), wanted, "{istat}");
         }

@@ -92,7 +92,8 @@ impl Case {
         let building = project.buildings.first();
         let counted = || figures.meters.iter().filter(|m| m.meter.role != MeterRole::Sub);
         let of = |severity| {
-            u32::try_from(figures.findings.iter().filter(|f| f.severity == severity).count()).unwrap_or(u32::MAX)
+            u32::try_from(figures.findings.iter().filter(|f| f.severity == severity).count())
+                .unwrap_or(u32::MAX)
         };
         let mut case = Self {
             project: project.id.clone(),

@@ -187,7 +187,8 @@ pub(crate) fn round(
             let Ok(ready) = desk.ready(case, day(installation, &record)) else { continue };
             let due = ready.due(&order.words, &record.author);
             findings.extend(memos::remind(store, mail, &texts, &due, now)?);
-            left += usize::from(memos::by_id(store, &due.id())?.is_none_or(|m| m.state == MemoState::NotSent));
+            left +=
+                usize::from(memos::by_id(store, &due.id())?.is_none_or(|m| m.state == MemoState::NotSent));
         }
         let given_up = OPEN_DAYS_MAX <= (now.day(zone(installation)) - day(installation, &record)).num_days();
         if left == 0 || given_up {

@@ -133,11 +133,10 @@ pub(crate) fn add_document(
 ) -> Result<Document, Failure> {
     check_words("--title", &document.title)?;
     check_name(&document.name)?;
-    let kind: DocumentKind = kind_of(&document.name, bytes)
-        .map_err(|error| {
-            let says = format!("{} cannot be taken: {error}", document.name);
-            Failure::bad_input(says).coded(document_code(&error))
-        })?;
+    let kind: DocumentKind = kind_of(&document.name, bytes).map_err(|error| {
+        let says = format!("{} cannot be taken: {error}", document.name);
+        Failure::bad_input(says).coded(document_code(&error))
+    })?;
     document.mime = kind.mime().to_owned();
     document.bytes = bytes.len() as u64;
     document.sha256 = store.keep_document(bytes)?.hex();

@@ -225,7 +225,8 @@ impl Submission {
 
     fn frozen(&self) -> Result<&Frozen, Failure> {
         self.frozen.as_ref().ok_or_else(|| {
-            Failure::bad_input(format!("submission {} is not frozen yet; freeze it first", self.id())).coded("stage")
+            Failure::bad_input(format!("submission {} is not frozen yet; freeze it first", self.id()))
+                .coded("stage")
         })
     }
 
@@ -339,7 +340,8 @@ fn put_new(store: &Store, submission: &Submission, author: &str, at: Instant) ->
     match store.put_first_record(RECORD, &submission.id(), &text, author, at)? {
         FirstChange::Created => Ok(()),
         FirstChange::Same | FirstChange::Differs => {
-            Err(Failure::bad_input(format!("there is a submission {} already", submission.id())).coded("begun"))
+            Err(Failure::bad_input(format!("there is a submission {} already", submission.id()))
+                .coded("begun"))
         }
     }
 }

@@ -78,7 +78,11 @@ fn ask(address: SocketAddr, path: &str) -> std::io::Result<(Duration, usize)> {
     )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    assert!(answer.starts_with(b"HTTP/1.1 200"), "{path}: {}", String::from_utf8_lossy(&answer[..200.min(answer.len())]));
+    assert!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "{path}: {}",
+        String::from_utf8_lossy(&answer[..200.min(answer.len())])
+    );
     Ok((begun.elapsed(), answer.len()))
 }
 

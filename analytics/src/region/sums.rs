@@ -50,9 +50,11 @@ impl Group {
             Self::Province => same(case.province),
             Self::Year => same(&case.year.to_string()),
             Self::Intervention if case.interventions.is_empty() => vec![(String::new(), String::new())],
-            Self::Intervention => {
-                case.interventions.iter().map(|i: &Intervention| (i.code().to_owned(), String::new())).collect()
-            }
+            Self::Intervention => case
+                .interventions
+                .iter()
+                .map(|i: &Intervention| (i.code().to_owned(), String::new()))
+                .collect(),
         }
     }
 }

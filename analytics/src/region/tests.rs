@@ -82,7 +82,10 @@ fn filters_hold_together() {
     assert_eq!(of(Query { due: Some(DueFilter::Within(60)), ..Query::default() }), Vec::<String>::new());
     assert_eq!(of(Query { verdict: Some(Verdict::Undetermined), ..Query::default() }), ["c-2025"]);
     assert_eq!(of(Query { attainment_below: Some(0.5), ..Query::default() }), ["b-2025"]);
-    assert_eq!(of(Query { intervention: Some(Intervention::Lighting), ..Query::default() }), Vec::<String>::new());
+    assert_eq!(
+        of(Query { intervention: Some(Intervention::Lighting), ..Query::default() }),
+        Vec::<String>::new()
+    );
     assert_eq!(of(Query { measure: Some(KpiMeasure::Co2Avoided), ..Query::default() }), Vec::<String>::new());
 }
 
@@ -117,7 +120,8 @@ fn sums_hold_only_what_is_known_on_both_sides() {
 #[test]
 fn a_distribution_counts_every_case_once() {
     let ratios = [-0.2, 0.0, 0.3, 0.74, 0.899, 0.999, 1.0, 1.249, 3.0];
-    let cases: Vec<Case> = ratios.iter().map(|r| case("a", 2025, Some(*r))).chain([case("b", 2025, None)]).collect();
+    let cases: Vec<Case> =
+        ratios.iter().map(|r| case("a", 2025, Some(*r))).chain([case("b", 2025, None)]).collect();
     let all: Vec<&Case> = cases.iter().collect();
     let spread = distribution(&all, None);
     let counts: Vec<usize> = spread.bins.iter().map(|b| b.cases).collect();

@@ -8,7 +8,9 @@ use analytics::scheme::Scheme;
 use analytics::scheme::clauses::{FactDef, Origin, fact_of};
 use analytics::scheme::deadline::Need;
 use chrono::NaiveDate;
-use model::{Euro, Event, Events, Finding, Grant, Intervention, Project, Severity, Statement, Subject, SubjectRole};
+use model::{
+    Euro, Event, Events, Finding, Grant, Intervention, Project, Severity, Statement, Subject, SubjectRole,
+};
 
 use super::codes;
 use crate::reader::{Source, Table};
@@ -51,7 +53,9 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Grant> {
         for kind in kinds {
             match Intervention::parse(&kind) {
                 Some(known) if !grant.interventions.contains(&known) => grant.interventions.push(known),
-                Some(_) => source.report_at(&table.at("interventions"), format!("{kind:?} stands twice"), "keep one"),
+                Some(_) => {
+                    source.report_at(&table.at("interventions"), format!("{kind:?} stands twice"), "keep one")
+                }
                 None => {
                     let known: Vec<&str> = Intervention::ALL.iter().map(|i| i.code()).collect();
                     let says = format!("{kind:?} is no kind of intervention");

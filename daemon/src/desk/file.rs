@@ -30,10 +30,8 @@ pub(super) fn of(runtime: &Runtime, id: &ProjectId) -> Result<ProjectFile, Failu
     let years: Vec<_> = figures.map(|f| f.years).unwrap_or_default();
     let newest = years.iter().find(|y| y.is_complete()).or(years.first());
     let events = project.events();
-    let event = |event: Event| EventDay {
-        event: event.code(),
-        day: events.get(&event).map(ToString::to_string),
-    };
+    let event =
+        |event: Event| EventDay { event: event.code(), day: events.get(&event).map(ToString::to_string) };
     let text = |of: fn(&Scheme) -> &str| scheme.as_deref().map(of).unwrap_or_default().to_owned();
     Ok(ProjectFile {
         project: project.id.to_string(),
@@ -156,9 +154,8 @@ pub(super) fn kpi_table(runtime: &Runtime, id: &ProjectId, year: i32) -> Result<
     let texts = installation.catalog.texts("it");
     let row = |row: &stated::Row| {
         let (kpi, code) = (&row.result, &row.result.definition.code);
-        let explained = |(d, _): &(Document, Record)| {
-            d.kpi.as_deref() == Some(code.as_str()) && d.year == Some(year)
-        };
+        let explained =
+            |(d, _): &(Document, Record)| d.kpi.as_deref() == Some(code.as_str()) && d.year == Some(year);
         KpiRow {
             code: code.clone(),
             text: kpi.definition.text.clone(),

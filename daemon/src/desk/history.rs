@@ -58,11 +58,7 @@ fn changes_of(versions: &[Record]) -> Vec<(model::Instant, Change)> {
     changes
 }
 
-fn change(
-    record: &Record,
-    before: &BTreeMap<String, String>,
-    after: &BTreeMap<String, String>,
-) -> Change {
+fn change(record: &Record, before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Change {
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
     names.sort_unstable();
     names.dedup();

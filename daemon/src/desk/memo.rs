@@ -6,9 +6,9 @@ use dashboards::desk::Refused;
 use dashboards::desk::wire::{LetterView, MemoCase, MemoOrder, MemoOrderView, MemoPreview, OrderedLetter};
 
 use super::{broken, refused};
+use crate::memos;
 use crate::orders::{self, Case, Desk};
 use crate::runtime::Runtime;
-use crate::memos;
 
 fn case(of: &MemoCase) -> Case {
     Case { project: of.project.clone(), year: of.year }
@@ -55,7 +55,10 @@ pub(super) fn preview(runtime: &Runtime, cases: &[MemoCase]) -> Result<MemoPrevi
 
 pub(super) fn order(runtime: &Runtime, order: &MemoOrder, author: &str) -> Result<(), Refused> {
     if runtime.installation().settings.sending.mail.is_none() {
-        return Err(Refused::unusable("no_mail", "no mail server is set up; add [mail] to the installation file"));
+        return Err(Refused::unusable(
+            "no_mail",
+            "no mail server is set up; add [mail] to the installation file",
+        ));
     }
     let cases = order.cases.iter().map(case).collect();
     let who = (author, runtime.clock.now());

@@ -239,7 +239,11 @@ impl<'a> Bench<'a> {
 const ACTS: [(&str, &str, &str); 14] = [
     ("submission.year.open", "wait until the year is over", "wait"),
     ("submission.no_file", "submission attach FILE", "attach"),
-    ("meter.experimental", "put a register dump of the real meter into the catalogue's folder `dumps`", "dump"),
+    (
+        "meter.experimental",
+        "put a register dump of the real meter into the catalogue's folder `dumps`",
+        "dump",
+    ),
     ("meter.", "import bills or readings of the meter, or correct the project file", "meter"),
     ("series.", "import bills or load curves for these months (consuntivo import …)", "series"),
     ("counter.", "explain the break (consuntivo counter explain …)", "counter"),
@@ -259,7 +263,9 @@ const ACTS: [(&str, &str, &str); 14] = [
 
 fn act(code: &str) -> (&'static str, &'static str) {
     let known = ACTS.iter().find(|(prefix, ..)| code.starts_with(prefix));
-    known.map_or(("take it upon you with a reason (submission lift …)", "lift"), |(_, act, name)| (act, name))
+    known.map_or(("take it upon you with a reason (submission lift …)", "lift"), |(_, act, name)| {
+        (act, name)
+    })
 }
 
 /// What a person does about a finding.

@@ -55,7 +55,10 @@ pub(crate) async fn file(State(site): State<Arc<Site>>, Path(id): Path<String>, 
 }
 
 /// `GET /api/v1/desk/{project}/kpis/{year}`.
-pub(crate) async fn kpis(State(site): State<Arc<Site>>, Path((id, year)): Path<(String, String)>) -> Response {
+pub(crate) async fn kpis(
+    State(site): State<Arc<Site>>,
+    Path((id, year)): Path<(String, String)>,
+) -> Response {
     give(&site, move |site| {
         let number = year.parse().map_err(|_| Fault::NoYear { project: id.clone(), year: year.clone() })?;
         Ok(site.backend.kpi_table(&project_id(&id)?, number)?)
@@ -264,7 +267,8 @@ pub(crate) async fn sent(
     PostedFile(bytes): PostedFile,
 ) -> Response {
     let text = file.on.unwrap_or_default();
-    let day = text.parse().map_err(|_| Refused::unusable("day", format!("{text:?} is no day, as YYYY-MM-DD")));
+    let day =
+        text.parse().map_err(|_| Refused::unusable("day", format!("{text:?} is no day, as YYYY-MM-DD")));
     let receipt = Upload { name: file.name, bytes };
     act(site, of, who, day.map(|on| Act::Sent { to: file.to, on, receipt })).await
 }

@@ -25,9 +25,30 @@ enum Cell {
 
 /// The columns, in order: the ends of their texts' keys.
 const COLUMNS: [&str; 24] = [
-    "project", "title", "cup", "beneficiary", "scheme", "municipality", "province", "interventions", "year",
-    "complete", "kpi", "unit", "target", "achieved", "low", "high", "attainment", "verdict", "coverage",
-    "estimated", "blocking", "cautions", "due", "state",
+    "project",
+    "title",
+    "cup",
+    "beneficiary",
+    "scheme",
+    "municipality",
+    "province",
+    "interventions",
+    "year",
+    "complete",
+    "kpi",
+    "unit",
+    "target",
+    "achieved",
+    "low",
+    "high",
+    "attainment",
+    "verdict",
+    "coverage",
+    "estimated",
+    "blocking",
+    "cautions",
+    "due",
+    "state",
 ];
 
 /// A line for each KPI of each case.
@@ -47,7 +68,9 @@ fn lines(t: &Words, cases: &[&Case], asked: &TableAsk) -> Vec<Vec<Cell>> {
                 text(&case.scheme_title),
                 text(&case.municipality),
                 text(case.province),
-                Cell::Text(codes.iter().map(|c| t.of("page.desk.intervention", c)).collect::<Vec<_>>().join(", ")),
+                Cell::Text(
+                    codes.iter().map(|c| t.of("page.desk.intervention", c)).collect::<Vec<_>>().join(", "),
+                ),
                 Cell::Number(Some(f64::from(case.year))),
                 text(t.get(if case.complete { "page.desk.yes" } else { "page.desk.no" })),
                 text(t.get(&k.text)),
@@ -94,9 +117,8 @@ fn csv(t: &Words, lines: &[Vec<Cell>]) -> Result<Vec<u8>, String> {
     };
     // A mark of the encoding: spreadsheets take the file for their own table of characters without it.
     let mut out = "\u{feff}".as_bytes().to_vec();
-    let mut writer = csv::WriterBuilder::new()
-        .delimiter(if italian { b';' } else { b',' })
-        .from_writer(&mut out);
+    let mut writer =
+        csv::WriterBuilder::new().delimiter(if italian { b';' } else { b',' }).from_writer(&mut out);
     writer.write_record(head(t)).map_err(|e| e.to_string())?;
     for line in lines {
         let cells = line.iter().map(|cell| match cell {
@@ -119,7 +141,9 @@ fn xlsx(t: &Words, lines: &[Vec<Cell>], day: chrono::NaiveDate) -> Result<Vec<u8
         u8::try_from(day.month()).unwrap_or(1),
         u8::try_from(day.day()).unwrap_or(1),
     )?;
-    workbook.set_properties(&DocProperties::new().set_title(t.get("page.region.title")).set_creation_datetime(&date));
+    workbook.set_properties(
+        &DocProperties::new().set_title(t.get("page.region.title")).set_creation_datetime(&date),
+    );
     let bold = Format::new().set_bold().set_text_wrap().set_border_bottom(FormatBorder::Thin);
     let two = Format::new().set_num_format("0.00");
     let whole = Format::new().set_num_format("0");
@@ -132,7 +156,9 @@ fn xlsx(t: &Words, lines: &[Vec<Cell>], day: chrono::NaiveDate) -> Result<Vec<u8
         for (column, cell) in (0u16..).zip(line) {
             match cell {
                 Cell::Text(text) => sheet.write_string(row, column, text)?,
-                Cell::Number(Some(v)) if v.fract() == 0.0 => sheet.write_number_with_format(row, column, *v, &whole)?,
+                Cell::Number(Some(v)) if v.fract() == 0.0 => {
+                    sheet.write_number_with_format(row, column, *v, &whole)?
+                }
                 Cell::Number(Some(v)) => sheet.write_number_with_format(row, column, *v, &two)?,
                 Cell::Number(None) => continue,
             };

@@ -112,7 +112,8 @@ pub(crate) fn day(t: &Words, text: &str) -> String {
 
 /// RFC 3339 in the reader's way, in the zone of most readers.
 pub(crate) fn moment(t: &Words, text: &str) -> String {
-    Instant::parse_rfc3339(text).map_or_else(|| text.to_owned(), |at| t.date_time(at, chrono_tz::Europe::Rome))
+    Instant::parse_rfc3339(text)
+        .map_or_else(|| text.to_owned(), |at| t.date_time(at, chrono_tz::Europe::Rome))
 }
 
 /// After a change: on to a page that says what was done, or the page with what was refused.
@@ -215,7 +216,10 @@ pub(crate) async fn subjects(
                 .iter()
                 .map(|k| {
                     let until = k.to.as_deref().map_or_else(none, |to| day(t, to));
-                    (t.get(&k.text).to_owned(), format!("{} {until} ({})", t.get("page.desk.until"), k.citation))
+                    (
+                        t.get(&k.text).to_owned(),
+                        format!("{} {until} ({})", t.get("page.desk.until"), k.citation),
+                    )
                 })
                 .collect(),
             personal: ask.who.may(Right::EditProject, Some(&id)),
@@ -297,7 +301,10 @@ pub(crate) async fn economics(State(site): State<Arc<Site>>, Path(id): Path<Stri
             stated: vec![
                 pair("page.desk.money.costs", euro(e.costs_eur)),
                 pair("page.desk.money.facility", euro(e.facility_eur)),
-                pair("page.desk.money.cig", if e.cig.is_empty() { t.not_available() } else { e.cig.join(", ") }),
+                pair(
+                    "page.desk.money.cig",
+                    if e.cig.is_empty() { t.not_available() } else { e.cig.join(", ") },
+                ),
             ],
             composition: c.map_or_else(Vec::new, |c| {
                 amounts(&[
@@ -318,7 +325,11 @@ pub(crate) async fn economics(State(site): State<Arc<Site>>, Path(id): Path<Stri
                 (good, t.fill(key, &[("difference", &euro(Some(difference.abs())))]))
             }),
             instalments: c.map_or_else(Vec::new, |c| {
-                let last = if c.last_loan_as_grant { "page.desk.money.last_as_grant" } else { "page.desk.money.last_loan" };
+                let last = if c.last_loan_as_grant {
+                    "page.desk.money.last_as_grant"
+                } else {
+                    "page.desk.money.last_loan"
+                };
                 amounts(&[
                     ("page.desk.money.advance", c.advance_eur),
                     ("page.desk.money.first_loan", c.first_loan_eur),
@@ -415,7 +426,8 @@ pub(crate) async fn history(
 fn line(t: &Words, who: &Who, id: &ProjectId, change: &Change) -> ChangeLine {
     let known = t.texts().find(&format!("page.desk.kind.{}", change.kind)).map(str::to_owned);
     let personal = who.may(Right::EditProject, Some(id)) || who.may(Right::SeeAudit, None);
-    let is_personal = |field: &str| field.contains("tax_code") || field.contains("email") || field.starts_with("to.");
+    let is_personal =
+        |field: &str| field.contains("tax_code") || field.contains("email") || field.starts_with("to.");
     let hidden = |value: &Option<String>| value.as_ref().map(|_| "•••".to_owned());
     let field = |f: &FieldChange| {
         if personal || !is_personal(&f.field) {

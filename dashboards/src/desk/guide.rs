@@ -304,7 +304,8 @@ fn render(
     let step = asked.unwrap_or(next);
     let at = address(id.as_str(), &key.obligation, key.year);
     let commented = step == Step::Comments && g.report == Some("annual");
-    let comments = if commented { Some(comments(site, t, key, &at, wanted.section.as_deref())?) } else { None };
+    let comments =
+        if commented { Some(comments(site, t, key, &at, wanted.section.as_deref())?) } else { None };
     let files = |files: &[FileView]| files.iter().map(|f| file_line(t, id.as_str(), f)).collect();
     let page = GuidePage {
         t,
@@ -402,7 +403,8 @@ fn kpis(t: &Words, g: &Guide) -> Vec<(String, String, String, &'static str, Stri
             _ => "undetermined",
         };
         let unit = printed(&k.unit);
-        let value = |v: Option<f64>| if v.is_some() { format!("{} {unit}", t.kpi(v)) } else { t.not_available() };
+        let value =
+            |v: Option<f64>| if v.is_some() { format!("{} {unit}", t.kpi(v)) } else { t.not_available() };
         (k.code.clone(), value(k.achieved), value(k.post), verdict, t.of("page.verdict", verdict))
     };
     g.frozen.iter().flat_map(|f| &f.kpis).map(line).collect()

@@ -100,7 +100,12 @@ fn render(
         going: going.iter().enumerate().map(line).collect(),
         held: held
             .iter()
-            .map(|l| (format!("{} · {}", l.title, l.case.year), t.of("page.memos.held", l.held.unwrap_or_default())))
+            .map(|l| {
+                (
+                    format!("{} · {}", l.title, l.case.year),
+                    t.of("page.memos.held", l.held.unwrap_or_default()),
+                )
+            })
             .collect(),
         words: words.to_owned(),
         order,

@@ -98,16 +98,34 @@ pub struct Upload {
 pub enum Act {
     Begin,
     Check,
-    Lift { code: String, subject: String, reason: String },
+    Lift {
+        code: String,
+        subject: String,
+        reason: String,
+    },
     Attach(Upload),
-    Freeze { language: String },
+    Freeze {
+        language: String,
+    },
     Sign(Upload),
     /// By the installation's own certified mail.
-    Send { to: String },
+    Send {
+        to: String,
+    },
     /// A person sent it; the file is the receipt.
-    Sent { to: String, on: NaiveDate, receipt: Upload },
-    Answered { accepted: bool, on: NaiveDate, says: String },
-    Correct { why: String },
+    Sent {
+        to: String,
+        on: NaiveDate,
+        receipt: Upload,
+    },
+    Answered {
+        accepted: bool,
+        on: NaiveDate,
+        says: String,
+    },
+    Correct {
+        why: String,
+    },
 }
 
 /// A section of the report in the making, and under which name it may be commented on.
@@ -154,7 +172,13 @@ pub trait Desk: Send + Sync + 'static {
     fn act(&self, key: &DutyKey, act: &Act, author: &str) -> Result<(), Refused>;
     /// The sections of the annual report as they would be now.
     fn draft_sections(&self, key: &DutyKey, language: &str) -> Result<Vec<DraftSection>, Refused>;
-    fn comment(&self, project: &ProjectId, year: i32, said: &CommentSaid, author: &str) -> Result<(), Refused>;
+    fn comment(
+        &self,
+        project: &ProjectId,
+        year: i32,
+        said: &CommentSaid,
+        author: &str,
+    ) -> Result<(), Refused>;
     /// *Fascicolo di progetto* as a ZIP.
     fn dossier(&self, project: &ProjectId) -> Result<KeptFile, Refused>;
     fn region(&self) -> Result<Arc<Region>, Refused>;

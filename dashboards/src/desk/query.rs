@@ -18,8 +18,24 @@ const TEXT_MAX: usize = 100;
 
 /// The names that an address may hold, in the order in which it is written.
 const NAMES: [&str; 18] = [
-    "text", "scheme", "beneficiary", "province", "intervention", "year", "verdict", "due", "below", "coverage",
-    "estimated", "blocked", "kpi", "project", "sort", "desc", "group", "per",
+    "text",
+    "scheme",
+    "beneficiary",
+    "province",
+    "intervention",
+    "year",
+    "verdict",
+    "due",
+    "below",
+    "coverage",
+    "estimated",
+    "blocked",
+    "kpi",
+    "project",
+    "sort",
+    "desc",
+    "group",
+    "per",
 ];
 
 /// What is asked.
@@ -140,7 +156,10 @@ mod tests {
         ]);
         assert_eq!(asked.page, 3);
         assert_eq!(asked.with(&[]), "text=%C3%A8%20x&year=2025&sort=attainment&desc=1");
-        assert_eq!(asked.with(&[("year", ""), ("sort", "due"), ("page", "2")]), "text=%C3%A8%20x&sort=due&desc=1&page=2");
+        assert_eq!(
+            asked.with(&[("year", ""), ("sort", "due"), ("page", "2")]),
+            "text=%C3%A8%20x&sort=due&desc=1&page=2"
+        );
     }
 
     #[test]

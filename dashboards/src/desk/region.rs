@@ -175,7 +175,11 @@ fn render(site: &Site, ask: &Ask, asked: &TableAsk, notice: Option<Notice>) -> R
         may_save: ask.who.account().is_some(),
         may_write: ask.who.may(Right::SendMemos, None),
         heads: heads(t, asked),
-        rows: if asked.query.group.is_some() { Vec::new() } else { shown.map(|c| row(t, c, asked)).collect() },
+        rows: if asked.query.group.is_some() {
+            Vec::new()
+        } else {
+            shown.map(|c| row(t, c, asked)).collect()
+        },
         groups: asked.query.group.map(|by| group_table(t, asked, by, &chosen)),
         grouping: grouping(t, asked),
         says: t.fill(
@@ -216,7 +220,12 @@ fn tiles(t: &Words, asked: &TableAsk, chosen: &[&Case]) -> Vec<(String, String, 
         })
     };
     let tile = |key: &str, count: usize, change: (&'static str, &str), class| {
-        (t.of("page.region.tile", key), t.number(count as f64, 0), format!("/region?{}", asked.with(&[change])), class)
+        (
+            t.of("page.region.tile", key),
+            t.number(count as f64, 0),
+            format!("/region?{}", asked.with(&[change])),
+            class,
+        )
     };
     vec![
         tile("reached", with(Verdict::Reached), ("verdict", "reached"), "reached"),
@@ -318,7 +327,13 @@ fn row(t: &Words, case: &Case, asked: &TableAsk) -> Row {
         },
         estimated: t.percent(case.estimated_ratio),
         findings: format!("{} / {}", case.blocking, case.cautions),
-        findings_class: if 0 < case.blocking { "bad" } else if 0 < case.cautions { "warn" } else { "ok" },
+        findings_class: if 0 < case.blocking {
+            "bad"
+        } else if 0 < case.cautions {
+            "warn"
+        } else {
+            "ok"
+        },
         due: due.and_then(|d| d.due).map_or_else(|| t.not_available(), |day| t.date(day)),
         state: due.map(|d| t.of("page.desk.state", d.state.code())).unwrap_or_default(),
         state_class: match due.map(|d| d.state) {
@@ -451,7 +466,8 @@ pub(crate) async fn save_view(
         let asked = TableAsk::of(&given);
         let query = if form.query.is_empty() { String::new() } else { asked.with(&[]) };
         // A view of the whole table has an address too.
-        let query = if query.is_empty() && !form.query.is_empty() { "sort=project".to_owned() } else { query };
+        let query =
+            if query.is_empty() && !form.query.is_empty() { "sort=project".to_owned() } else { query };
         site.backend.save_view(&account, &SavedView { name: form.name, query })
     });
     match done.await {

@@ -21,7 +21,14 @@ const PAGES: [&str; 9] = [
 const GUIDE: &str = "/desk/scuola-gobetti/submit/relazione-annuale/2025";
 
 /// A form with a file, as a browser sends it.
-async fn upload(server: &Server, path: &str, session: &str, proof: &str, name: &str, body: &str) -> super::access::Answer {
+async fn upload(
+    server: &Server,
+    path: &str,
+    session: &str,
+    proof: &str,
+    name: &str,
+    body: &str,
+) -> super::access::Answer {
     let edge = "edge-of-a-part";
     let field = |name: &str, value: &str| {
         format!("--{edge}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
@@ -86,7 +93,10 @@ async fn every_file_is_handed_out_to_be_saved() {
     assert_eq!(none.status, 404);
     for path in ["/region/table.csv", "/region/table.xlsx"] {
         let answer = server.get(path, OFFICER).await;
-        assert!(answer.status == 200 && answer.header("content-disposition").starts_with("attachment"), "{path}");
+        assert!(
+            answer.status == 200 && answer.header("content-disposition").starts_with("attachment"),
+            "{path}"
+        );
     }
 }
 
@@ -111,7 +121,9 @@ async fn a_value_needs_a_reason_and_one_reading() {
     let server = Server::start().await;
     let path = "/desk/scuola-gobetti/kpi";
     let of = |value: &str, reason: &str| format!("year=2025&code=4.c.2&value={value}&note=n&reason={reason}");
-    for (fields, wanted) in [(of("1.234", "r"), 422), (of("12,5", ""), 422), (of("12,5", "r"), 303), (of("", "r"), 303)] {
+    for (fields, wanted) in
+        [(of("1.234", "r"), 422), (of("12,5", ""), 422), (of("12,5", "r"), 303), (of("", "r"), 303)]
+    {
         let answer = server.form(path, REPRESENTATIVE, &fields).await;
         assert_eq!(answer.status, wanted, "{fields}: {}", answer.body);
     }
@@ -132,7 +144,8 @@ async fn the_guide_leads_from_step_to_step() {
     assert_eq!(step().await, "Controllo");
     assert_eq!(server.form(&format!("{GUIDE}/check"), REPRESENTATIVE, "").await.status, 303);
     assert_eq!(step().await, "Commenti");
-    let comment = "section=summary&text=Una+parola&next=/desk/scuola-gobetti/submit/relazione-annuale/2025?step=freeze";
+    let comment =
+        "section=summary&text=Una+parola&next=/desk/scuola-gobetti/submit/relazione-annuale/2025?step=freeze";
     let after = server.form(&format!("{GUIDE}/comment"), REPRESENTATIVE, comment).await;
     assert_eq!(after.header("location"), format!("{GUIDE}?step=freeze"));
     let elsewhere = "section=summary&text=Altro&next=https://evil.example/";
@@ -148,7 +161,8 @@ async fn the_guide_leads_from_step_to_step() {
     let right = upload(&server, &format!("{GUIDE}/sign"), REPRESENTATIVE, &proof, "a.p7m", "signed").await;
     assert_eq!(right.status, 303);
     assert_eq!(step().await, "Invio");
-    let sent = upload(&server, &format!("{GUIDE}/sent"), REPRESENTATIVE, &proof, "ricevuta.eml", "receipt").await;
+    let sent =
+        upload(&server, &format!("{GUIDE}/sent"), REPRESENTATIVE, &proof, "ricevuta.eml", "receipt").await;
     assert_eq!(sent.status, 303);
     assert_eq!(step().await, "Esito");
 }
