@@ -73,6 +73,8 @@ pub(crate) struct Runtime {
     pub(crate) watched: Watched,
     /// Calls the office to its next round at once.
     pub(crate) office: tokio::sync::Notify,
+    /// Reports in the making, as they were last gathered.
+    pub(crate) drafts: Mutex<Vec<crate::desk::guide::Draft>>,
     /// The region's table as it was last made.
     pub(crate) region: Mutex<Option<crate::desk::region::Made>>,
     figures: Mutex<Vec<ProjectFigures>>,
@@ -107,6 +109,7 @@ impl Runtime {
             live,
             watched: Watched::default(),
             office: tokio::sync::Notify::new(),
+            drafts: Mutex::default(),
             region: Mutex::new(None),
             figures: Mutex::default(),
             findings: Mutex::default(),

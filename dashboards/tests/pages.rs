@@ -4,6 +4,8 @@
 
 #[path = "pages/access.rs"]
 mod access;
+#[path = "pages/desk.rs"]
+mod desk;
 mod support;
 
 use std::net::SocketAddr;

@@ -2,9 +2,13 @@
 //!
 //! Must never: take a step in another way than the command line.
 
+use std::sync::Arc;
+
+use analytics::report::beside::Beside;
 use analytics::report::commentable;
 use analytics::scheme::ReportKind;
 use analytics::scheme::calendar::Entry;
+use chrono::NaiveDate;
 use connectors::day::Day;
 use connectors::signature::Verifier;
 use dashboards::desk::wire::{
@@ -12,14 +16,27 @@ use dashboards::desk::wire::{
     SendingView, SignedView, SignerView,
 };
 use dashboards::desk::{Act, DraftSection, DutyKey, Refused};
-use model::{Instant, ProjectId, Zone};
+use model::{Instant, Project, ProjectId, Zone};
 
 use super::{broken, refused};
 use crate::exit::Failure;
-use crate::runtime::Runtime;
+use crate::figures::Figures;
+use crate::runtime::{Runtime, lock};
 use crate::submissions::check::{Bench, Checked, act_for, act_name};
 use crate::submissions::{self, FileRef, Frozen, Key, Lifted, Outcome, Sending, Stage, Submission};
-use crate::{duties, figures};
+use crate::{comments, duties, figures};
+
+/// For how long a report in the making is shown from the same figures.
+const DRAFT_SECONDS: f64 = 300.0;
+/// Reports in the making that are held.
+const DRAFTS_MAX: usize = 4;
+
+/// A report in the making.
+#[derive(Clone)]
+pub(crate) struct Draft {
+    at: Instant,
+    figures: Arc<Figures>,
+}
 
 fn key(of: &DutyKey) -> Key {
     Key { project: of.project.clone(), obligation: of.obligation.clone(), year: of.year }
@@ -270,12 +287,40 @@ pub(super) fn sections(
         return Err(Failure::bad_input(says).coded("no_year"));
     }
     let until = figures::until(year, today);
-    let gathered = figures::with_beside(&runtime.store, &installation, &project, year, until)?;
+    let gathered = gathered(runtime, &project, (year, until))?;
     let texts = installation.catalog.texts(language);
-    let sections = commentable(&gathered.year, &gathered.beside, &texts);
+    // People write between two looks: what they said is read anew.
+    let comments = comments::of_report(&runtime.store, &project, year)?;
+    let beside = Beside { comments, ..gathered.beside.clone() };
+    let sections = commentable(&gathered.year, &beside, &texts);
     let draft = |(key, section)| {
-        let own = gathered.beside.comments.iter().find(|c| c.section == key);
+        let own = beside.comments.iter().find(|c| c.section == key);
         DraftSection { key, section, comment: own.map(|c| (c.text.clone(), c.author.clone(), c.instead)) }
     };
     Ok(sections.into_iter().map(draft).collect())
+}
+
+/// What a report in the making is written from; for a while the same, so that each section does not gather it anew.
+fn gathered(
+    runtime: &Runtime,
+    project: &Arc<Project>,
+    (year, until): (i32, NaiveDate),
+) -> Result<Arc<Figures>, Failure> {
+    let now = runtime.clock.now();
+    let fresh = |draft: &Draft| (0.0..DRAFT_SECONDS).contains(&now.seconds_since(draft.at));
+    let same = |draft: &&Draft| {
+        draft.figures.year.project.id == project.id
+            && (draft.figures.year.year, draft.figures.year.until) == (year, until)
+    };
+    let mut drafts = lock(&runtime.drafts).clone();
+    drafts.retain(fresh);
+    if let Some(draft) = drafts.iter().find(same) {
+        return Ok(Arc::clone(&draft.figures));
+    }
+    let made = figures::with_beside(&runtime.store, &runtime.installation(), project, year, until)?;
+    let made = Arc::new(made);
+    drafts.insert(0, Draft { at: now, figures: Arc::clone(&made) });
+    drafts.truncate(DRAFTS_MAX);
+    *lock(&runtime.drafts) = drafts;
+    Ok(made)
 }

@@ -3,7 +3,7 @@
 //! Must never: do anything in a second way, or hand out a file of another project.
 
 mod file;
-mod guide;
+pub(crate) mod guide;
 mod history;
 mod memo;
 pub(crate) mod region;

@@ -17,17 +17,17 @@ use tokio::sync::oneshot;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-struct Server {
+pub(crate) struct Server {
     address: std::net::SocketAddr,
     people: Arc<People>,
     _stop: oneshot::Sender<()>,
     _folder: tempfile::TempDir,
 }
 
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -36,7 +36,7 @@ impl Answer {
         all.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers(name).first().copied().unwrap_or_default()
     }
 
@@ -59,7 +59,7 @@ impl Server {
         Self { address, people, _stop: stop, _folder: folder }
     }
 
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(People::of_every_role(), Options::default()).await
     }
 
@@ -73,7 +73,7 @@ impl Server {
         .await
     }
 
-    async fn send(&self, verb: &str, path: &str, headers: &str, body: &str) -> Answer {
+    pub(crate) async fn send(&self, verb: &str, path: &str, headers: &str, body: &str) -> Answer {
         let host = self.address;
         let length =
             if verb == "POST" { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
@@ -106,7 +106,7 @@ impl Server {
         tokio::time::timeout(LIMIT, exchange).await.expect("the server answers")
     }
 
-    async fn get(&self, path: &str, session: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, session: &str) -> Answer {
         self.send("GET", path, &cookie(session), "").await
     }
 
@@ -116,17 +116,17 @@ impl Server {
     }
 
     /// A form of a session, with its right proof.
-    async fn form(&self, path: &str, session: &str, fields: &str) -> Answer {
+    pub(crate) async fn form(&self, path: &str, session: &str, fields: &str) -> Answer {
         let csrf = csrf(session);
         self.post(path, &cookie(session), &format!("csrf={csrf}&{fields}")).await
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.people.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn cookie(session: &str) -> String {
+pub(crate) fn cookie(session: &str) -> String {
     if session.is_empty() {
         String::new()
     } else {
@@ -135,7 +135,7 @@ fn cookie(session: &str) -> String {
 }
 
 /// As the pages make it: of the session's secret.
-fn csrf(session: &str) -> String {
+pub(crate) fn csrf(session: &str) -> String {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(format!("consuntivo form\0{session}").as_bytes());
     digest.iter().map(|b| format!("{b:02x}")).collect()

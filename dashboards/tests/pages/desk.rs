@@ -1,0 +1,184 @@
+//! The pages of the beneficiary and of the region over a made-up daemon: what they show to whom, and what they take.
+//!
+//! Must never: depend on a browser; that is `tests/browser/desk.mjs`.
+
+use super::access::{Server, cookie, csrf};
+use super::support::HOSTILE;
+
+const REPRESENTATIVE: &str = "legal_representative";
+const OFFICER: &str = "regional_officer";
+const PAGES: [&str; 9] = [
+    "/desk/ufficio-hostile",
+    "/desk/ufficio-hostile/economics",
+    "/desk/ufficio-hostile/savings?year=2025",
+    "/desk/ufficio-hostile/history",
+    "/desk/ufficio-hostile/duties",
+    "/desk/ufficio-hostile/submit/relazione-annuale/2025",
+    "/region",
+    "/region?group=intervention",
+    "/region?text=%22%3E%3Cscript%3E&sort=attainment&evil=%3Cscript%3E",
+];
+const GUIDE: &str = "/desk/scuola-gobetti/submit/relazione-annuale/2025";
+
+/// A form with a file, as a browser sends it.
+async fn upload(
+    server: &Server,
+    path: &str,
+    session: &str,
+    proof: &str,
+    name: &str,
+    body: &str,
+) -> super::access::Answer {
+    let edge = "edge-of-a-part";
+    let field = |name: &str, value: &str| {
+        format!("--{edge}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let file = format!(
+        "--{edge}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/html\r\n\r\n{body}\r\n--{edge}--\r\n"
+    );
+    let fields = [
+        field("csrf", proof),
+        field("title", "Titolo"),
+        field("year", "2025"),
+        field("to", "protocollo@ente.example"),
+        field("on", "2026-03-05"),
+    ];
+    let whole = format!("{}{file}", fields.concat());
+    let headers = format!("Content-Type: multipart/form-data; boundary={edge}\r\n{}", cookie(session));
+    server.send("POST", path, &headers, &whole).await
+}
+
+#[tokio::test]
+async fn no_text_of_the_data_becomes_markup() {
+    let server = Server::start().await;
+    for page in PAGES {
+        for session in [REPRESENTATIVE, OFFICER] {
+            if page.starts_with("/region") && session == REPRESENTATIVE {
+                continue;
+            }
+            let answer = server.get(page, session).await;
+            assert_eq!(answer.status, 200, "{page}: {}", answer.body);
+            assert!(!answer.body.contains(HOSTILE) && !answer.body.contains("<script>"), "{page}");
+            for area in ["page.desk.", "page.region.", "page.memos."] {
+                assert!(!answer.body.contains(area), "{page} shows the key of a missing text");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn personal_codes_are_for_who_may_edit() {
+    let server = Server::start().await;
+    for page in ["/desk/scuola-gobetti", "/desk/scuola-gobetti/history"] {
+        let own = server.get(page, REPRESENTATIVE).await;
+        assert!(own.body.contains("RSSMRA80A01H501U"), "{page}");
+        let other = server.get(page, OFFICER).await;
+        assert!(other.status == 200 && !other.body.contains("RSSMRA80A01H501U"), "{page}");
+        assert!(!other.body.contains("ufficio@esempio.example"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn every_file_is_handed_out_to_be_saved() {
+    let server = Server::start().await;
+    let path = format!("/desk/scuola-gobetti/files/{}", "ab".repeat(32));
+    for path in [path.as_str(), "/desk/scuola-gobetti/dossier"] {
+        let answer = server.get(path, REPRESENTATIVE).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.header("content-disposition").starts_with("attachment"), "{path}");
+        assert_eq!(answer.header("content-type"), "application/octet-stream");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+    let none = server.get("/desk/scuola-gobetti/files/cdcd", REPRESENTATIVE).await;
+    assert_eq!(none.status, 404);
+    for path in ["/region/table.csv", "/region/table.xlsx"] {
+        let answer = server.get(path, OFFICER).await;
+        assert!(
+            answer.status == 200 && answer.header("content-disposition").starts_with("attachment"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_upload_is_taken_only_with_its_proof_and_says_what_is_wrong() {
+    let server = Server::start().await;
+    let (path, proof) = ("/desk/scuola-gobetti/documents", csrf(REPRESENTATIVE));
+    let stale = upload(&server, path, REPRESENTATIVE, &csrf(OFFICER), "a.pdf", "%PDF-1.7").await;
+    assert_eq!(stale.status, 403);
+    let foreign = upload(&server, path, OFFICER, &csrf(OFFICER), "a.pdf", "%PDF-1.7").await;
+    assert_eq!(foreign.status, 403);
+    let wrong = upload(&server, path, REPRESENTATIVE, &proof, "a.pdf", "<html>").await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.body.contains("role=\"alert\"") && wrong.body.contains("non è PDF"), "{}", wrong.body);
+    let right = upload(&server, path, REPRESENTATIVE, &proof, "a.pdf", "%PDF-1.7").await;
+    assert_eq!(right.status, 303);
+    assert!(right.header("location").starts_with("/desk/scuola-gobetti/savings"));
+}
+
+#[tokio::test]
+async fn a_value_needs_a_reason_and_one_reading() {
+    let server = Server::start().await;
+    let path = "/desk/scuola-gobetti/kpi";
+    let of = |value: &str, reason: &str| format!("year=2025&code=4.c.2&value={value}&note=n&reason={reason}");
+    for (fields, wanted) in
+        [(of("1.234", "r"), 422), (of("12,5", ""), 422), (of("12,5", "r"), 303), (of("", "r"), 303)]
+    {
+        let answer = server.form(path, REPRESENTATIVE, &fields).await;
+        assert_eq!(answer.status, wanted, "{fields}: {}", answer.body);
+    }
+    assert_eq!(server.form(path, OFFICER, &of("1", "r")).await.status, 403);
+}
+
+#[tokio::test]
+async fn the_guide_leads_from_step_to_step() {
+    let server = Server::start().await;
+    let here = |body: &str| -> String {
+        let (_, rest) = body.split_once("aria-current=\"step\"").expect("a step is shown");
+        let (_, rest) = rest.split_once("</span>").expect("a number");
+        rest.split('<').next().unwrap_or_default().trim().to_owned()
+    };
+    let step = async || here(&server.get(GUIDE, REPRESENTATIVE).await.body);
+    assert_eq!(step().await, "Inizio");
+    assert_eq!(server.form(&format!("{GUIDE}/begin"), REPRESENTATIVE, "").await.status, 303);
+    assert_eq!(step().await, "Controllo");
+    assert_eq!(server.form(&format!("{GUIDE}/check"), REPRESENTATIVE, "").await.status, 303);
+    assert_eq!(step().await, "Commenti");
+    let comment =
+        "section=summary&text=Una+parola&next=/desk/scuola-gobetti/submit/relazione-annuale/2025?step=freeze";
+    let after = server.form(&format!("{GUIDE}/comment"), REPRESENTATIVE, comment).await;
+    assert_eq!(after.header("location"), format!("{GUIDE}?step=freeze"));
+    let elsewhere = "section=summary&text=Altro&next=https://evil.example/";
+    let after = server.form(&format!("{GUIDE}/comment"), REPRESENTATIVE, elsewhere).await;
+    assert!(after.header("location").starts_with(GUIDE), "{}", after.header("location"));
+    // The operator prepares; generating belongs to the representative.
+    assert_eq!(server.form(&format!("{GUIDE}/freeze"), "data_entry", "").await.status, 403);
+    assert_eq!(server.form(&format!("{GUIDE}/freeze"), REPRESENTATIVE, "").await.status, 303);
+    assert_eq!(step().await, "Firma");
+    let proof = csrf(REPRESENTATIVE);
+    let wrong = upload(&server, &format!("{GUIDE}/sign"), REPRESENTATIVE, &proof, "a.p7m", "").await;
+    assert_eq!(wrong.status, 422);
+    let right = upload(&server, &format!("{GUIDE}/sign"), REPRESENTATIVE, &proof, "a.p7m", "signed").await;
+    assert_eq!(right.status, 303);
+    assert_eq!(step().await, "Invio");
+    let sent =
+        upload(&server, &format!("{GUIDE}/sent"), REPRESENTATIVE, &proof, "ricevuta.eml", "receipt").await;
+    assert_eq!(sent.status, 303);
+    assert_eq!(step().await, "Esito");
+}
+
+#[tokio::test]
+async fn an_officer_looks_at_letters_before_they_go_and_orders_once() {
+    let server = Server::start().await;
+    let cases = "case=scuola-gobetti+2025&case=ufficio-hostile+2025";
+    let preview = server.form("/region/memos/preview", OFFICER, cases).await;
+    assert_eq!(preview.status, 200);
+    assert!(!preview.body.contains(HOSTILE));
+    let order = format!("{cases}&order=ordine-1&words=Cordiali+saluti");
+    for _ in 0..2 {
+        let answer = server.form("/region/memos", OFFICER, &order).await;
+        assert_eq!(answer.header("location"), "/region/memos/ordine-1");
+    }
+    assert_eq!(server.get("/region/memos/ordine-1", OFFICER).await.status, 200);
+    assert_eq!(server.form("/region/memos", REPRESENTATIVE, &order).await.status, 403);
+}
