@@ -572,6 +572,12 @@ fn baseline_points(heats: bool) -> Vec<BaselinePoint> {
 
 /// The catalogue's texts of one language: every file of its folder, tables flattened to dotted keys.
 pub(crate) fn texts(language: &str) -> Arc<Texts> {
+    static READ: Mutex<BTreeMap<String, Arc<Texts>>> = Mutex::new(BTreeMap::new());
+    let mut read = READ.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Arc::clone(read.entry(language.to_owned()).or_insert_with(|| read_texts(language)))
+}
+
+fn read_texts(language: &str) -> Arc<Texts> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/catalog/text").join(language);
     let mut map = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
