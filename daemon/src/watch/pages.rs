@@ -33,6 +33,8 @@ const CARPET_DAYS: u64 = 56;
 /// Days of a signature without the last week.
 const SIGNATURE_DAYS: u64 = 365;
 const WEEK_DAYS: u64 = 7;
+/// A carrier without use for so long is not shown first.
+const IN_USE_DAYS: u64 = 28;
 /// Seconds of a live plot's step, and how far back it goes.
 const POWER_STEP_MILLIS: i64 = 300_000;
 const POWER_BACK_MILLIS: i64 = 24 * 3_600_000;
@@ -256,7 +258,13 @@ impl<'a> View<'a> {
         let now = runtime.clock.now();
         let today = now.day(figures.project.zone);
         let carriers = super::digest::carriers(runtime, building);
-        let first = carriers.first().copied().or_else(|| building.meters.first().map(|m| m.carrier));
+        // A boiler that was taken out of service is not what a reader comes for.
+        let in_use = |carrier: &&Carrier| {
+            let since = today.checked_sub_days(Days::new(IN_USE_DAYS)).unwrap_or(today);
+            days(runtime, counted(building, **carrier)).range(since..).any(|(_, day)| 0.0 < day.energy)
+        };
+        let first = carriers.iter().find(in_use).or(carriers.first()).copied();
+        let first = first.or_else(|| building.meters.first().map(|m| m.carrier));
         let carrier = ask.carrier.filter(|c| carriers.contains(c)).or(first)?;
         let span = Span::of(&ask.kind, ask.on.unwrap_or(today).min(today))?;
         Some(Self {
