@@ -17,6 +17,7 @@ use analytics::result::{
     Baseline, BaselineModel, BaselinePoint, FitQuality, KpiResult, MeterMonth, MeterTotals, MeterYear,
     MonthSource, ProjectYear, Verdict,
 };
+use analytics::scheme::calendar::KeptUntil;
 use analytics::scheme::{
     CountsFrom, DueReport, KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target, YearlyObligation,
 };
@@ -29,9 +30,9 @@ use dashboards::backend::{
 use dashboards::calendar::ProjectCalendar;
 use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use model::{
-    Beneficiary, Building, BuildingId, Carrier, Channel, DeclaredValue, Digest, Direction, Euro, FactorSetId,
-    Finding, Instant, MeterFacts, MeterId, MeterRole, Month, Phase, Project, ProjectDates, ProjectId,
-    Provenance, Quantity, SchemeId, Severity, StationId,
+    Beneficiary, Building, BuildingId, Carrier, Channel, DeclaredValue, Digest, Direction, Euro, Event,
+    FactorSetId, Finding, Instant, MeterFacts, MeterId, MeterRole, Month, Phase, Project, ProjectDates,
+    ProjectId, Provenance, Quantity, SchemeId, Severity, StationId,
 };
 use tokio::sync::broadcast;
 
@@ -196,7 +197,13 @@ impl Backend for Fake {
             scheme_title: view.scheme.title.clone(),
             today: view.today,
             entries: analytics::scheme::calendar::calendar(&view.scheme, &view.project, view.today, &[]),
-            kept: Vec::new(),
+            kept: vec![KeptUntil {
+                id: "stabilita".to_owned(),
+                text: "page.portfolio.title".to_owned(),
+                event: Event::Completion,
+                days: Some((day(2024, 6, 30), day(2029, 6, 29))),
+                citation: "art. 7".to_owned(),
+            }],
         };
         wanted.map(calendar).collect()
     }
