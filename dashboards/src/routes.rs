@@ -24,6 +24,8 @@ use crate::{api, assets, calendar, desk, downloads, grants, live, watch};
 pub const URI_BYTES_MAX: usize = 2048;
 /// Time a page or file has to begin its answer.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time a change has: a report is computed, set as PDF and put on disk before its submission is frozen.
+pub const CHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a page may load: itself, from here, and nothing else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
@@ -165,15 +167,16 @@ async fn guard(State(site): State<Arc<Site>>, mut request: Request, next: Next) 
     let connection = request.extensions().get::<Connection>().copied();
     let caller = Caller::of(connection, request.headers(), &site.options.trusted_proxies);
     request.extensions_mut().insert(caller);
+    let limit = if *request.method() == Method::POST { CHANGE_TIMEOUT } else { ANSWER_TIMEOUT };
     let mut response = match refusal(&site.options, &request) {
         Some((status, says)) => {
             tracing::debug!(%status, method = %request.method(), "refused a request: {says}");
             (status, format!("{says}\n")).into_response()
         }
-        None => match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
+        None => match tokio::time::timeout(limit, next.run(request)).await {
             Ok(response) => response,
             Err(_) => {
-                tracing::warn!("an answer took longer than {} s and was given up", ANSWER_TIMEOUT.as_secs());
+                tracing::warn!("an answer took longer than {} s and was given up", limit.as_secs());
                 (StatusCode::SERVICE_UNAVAILABLE, "the answer takes too long; try again later\n")
                     .into_response()
             }
@@ -215,7 +218,8 @@ fn put_headers(headers: &mut HeaderMap, caller: Caller) {
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // Not `no-referrer`: browsers then send `Origin: null` with this site's own forms, and the gate refuses them.
+        (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];

@@ -392,7 +392,7 @@ async fn every_answer_carries_the_strict_headers() {
         );
         assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
-        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("same-origin"), "{path}");
         assert!(answer.header("cache-control").is_some(), "{path}");
     }
 }

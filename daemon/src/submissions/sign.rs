@@ -103,6 +103,8 @@ fn wrapped(
                 signatures.extend(inner);
                 return Ok(Ok((file.clone(), signatures)));
             }
+            // What a signed message wraps is signed by it: then it is another file, not an unsigned one.
+            Err(_) if !signatures.is_empty() => last = SignatureError::OtherContent,
             Err(error) => last = error,
         }
     }

@@ -27,6 +27,8 @@ use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond
 
 /// Choices of a list that are offered at most; the search finds the others.
 const CHOICES_MAX: usize = 400;
+/// KPI of a case shown at once; the others open on demand.
+const KPIS_SHOWN: usize = 3;
 /// Groups shown at most.
 const GROUPS_MAX: usize = 500;
 
@@ -87,6 +89,8 @@ struct Row {
     year: i32,
     partial: bool,
     kpis: Vec<KpiCell>,
+    /// Beyond those shown at once.
+    more: Vec<KpiCell>,
     coverage: String,
     coverage_class: &'static str,
     estimated: String,
@@ -306,6 +310,8 @@ fn heads(t: &Words, asked: &TableAsk) -> Vec<ColumnHead> {
 
 fn row(t: &Words, case: &Case, asked: &TableAsk) -> Row {
     let wanted = |kpi: &&CaseKpi| asked.query.measure.is_none_or(|m| m == kpi.measure);
+    let mut kpis: Vec<KpiCell> = case.kpis.iter().filter(wanted).map(|k| kpi_cell(t, k)).collect();
+    let more = kpis.split_off(kpis.len().min(KPIS_SHOWN));
     let coverage = case.coverage_ratio;
     let due = case.duty.as_ref();
     Row {
@@ -318,7 +324,8 @@ fn row(t: &Words, case: &Case, asked: &TableAsk) -> Row {
         province: case.province.to_owned(),
         year: case.year,
         partial: !case.complete,
-        kpis: case.kpis.iter().filter(wanted).map(|k| kpi_cell(t, k)).collect(),
+        kpis,
+        more,
         coverage: t.percent(coverage),
         coverage_class: match coverage {
             Some(ratio) if 0.95 <= ratio => "ok",

@@ -512,7 +512,7 @@ async fn a_link_is_used_by_its_form_and_never_by_looking() {
     let page = server.get(&format!("/link/{LINK}"), "").await;
     assert_eq!(
         (page.status, page.header("cache-control"), page.header("referrer-policy")),
-        (200, "no-store", "no-referrer")
+        (200, "no-store", "same-origin")
     );
     assert_eq!(page.body.matches(LINK).count(), 1, "only the form repeats the link");
     let send =
