@@ -42,6 +42,7 @@ impl Fake {
     }
 
     fn duty(&self) -> DutyView {
+        let stage = self.kept().stage;
         DutyView {
             obligation: "relazione-annuale".into(),
             text: "obligation.annual_report".into(),
@@ -50,8 +51,8 @@ impl Fake {
             days_left: Some(21),
             state: "due",
             sent: None,
-            stage: self.kept().stage,
-            version: self.kept().stage.map(|_| 1),
+            stage,
+            version: stage.map(|_| 1),
             needs: Vec::new(),
             channel: "PEC".into(),
             citation: "par. 8".into(),
