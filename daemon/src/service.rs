@@ -150,15 +150,11 @@ impl Service {
             tracing::error!(%error, "keeping the loss budget panicked");
         }
         runtime.store.clone().close();
-        // Figures only read; what they were at is not worth waiting for.
-        tending.abort();
-        archiving.abort();
-        nightly.abort();
-        // A letter that is being handed over is on record as such.
-        office.abort();
-        access.abort();
-        renewal.abort();
-        watching.abort();
+        // Figures only read; what they were at is not worth waiting for. A letter that is being handed over is on record
+        // as such.
+        for task in [tending, archiving, nightly, office, access, renewal, watching] {
+            task.abort();
+        }
         pages_stop.send(true).ok();
         if tokio::time::timeout(PAGES_STOP_MAX, pages).await.is_err() {
             tracing::warn!("some pages were still open at the end");

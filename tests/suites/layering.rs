@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("daemon", &["model", "analytics", "profile", "connectors", "config", "store", "dashboards"]),
     ("tests", &["model", "analytics", "profile", "connectors", "config", "store", "dashboards"]),
     // Not a member: its workspace is its own.
-    ("fuzz", &["model", "profile", "connectors", "config"]),
+    ("fuzz", &["model", "profile", "connectors", "config", "store"]),
 ];
 
 /// Crates that compute: no runtime, no files of their own form, no sockets, no database.

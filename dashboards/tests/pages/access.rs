@@ -153,6 +153,7 @@ fn concrete(path: &str) -> String {
         .replace("{obligation}", "relazione-annuale")
         .replace("{sha256}", &"ab".repeat(32))
         .replace("{order}", "ordine-1")
+        .replace("{alarm}", "1")
 }
 
 /// Who asks.

@@ -215,9 +215,9 @@ impl Desk for Fake {
     }
 
     fn history(&self, project: &ProjectId) -> Result<Vec<Change>, Refused> {
-        let field = |name: &str| FieldChange {
+        let field = |name: &str, before: &str| FieldChange {
             field: name.into(),
-            before: Some("RSSMRA80A01H501U".into()),
+            before: Some(before.into()),
             after: Some(HOSTILE.into()),
         };
         Ok(vec![Change {
@@ -226,7 +226,10 @@ impl Desk for Fake {
             kind: "project".into(),
             subject: project.to_string(),
             version: 2,
-            fields: vec![field("subject.1.tax_code"), field("project.title")],
+            fields: vec![
+                field("subject.1.tax_code", "RSSMRA80A01H501U"),
+                field("project.title", "Titolo di prima"),
+            ],
             more: 0,
         }])
     }
