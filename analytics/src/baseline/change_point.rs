@@ -269,6 +269,7 @@ impl Search<'_> {
         // Squares of the outer parts depend on one end each.
         let left: Vec<f64> = (0..n).map(|i| points.part(0, i).line().1).collect();
         let right: Vec<f64> = (0..n).map(|j| points.part(j, n).line().1).collect();
+        #[expect(clippy::needless_range_loop, reason = "the two indices walk several arrays together")]
         for i in 1..n.saturating_sub(1) {
             for j in i.max(2)..n {
                 let outer = left[i] + right[j];
