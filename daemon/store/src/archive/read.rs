@@ -238,6 +238,7 @@ fn quality_of(text: &str) -> Option<Quality> {
 
 /// The rows of a column in one row group. Where its statistics say that all are the same it is not decoded: most series
 /// have one origin, one quality and one scale, and words cost more to decode than numbers.
+#[expect(clippy::large_enum_variant, reason = "one for each column that is read, never many")]
 enum Rows<T> {
     Same(T),
     Each(ColumnReader),
