@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::hex;
 
-const STEP_S: i64 = 30;
-const DIGITS: u32 = 6;
+pub(super) const STEP_S: i64 = 30;
+pub(super) const DIGITS: u32 = 6;
 /// 160 bits, RFC 4226 §4 R6.
 pub(super) const KEY_BYTES: usize = 20;
 /// Steps that a telephone's clock may be off, RFC 6238 §5.2.
@@ -42,7 +42,7 @@ pub(super) fn step_of(key: &[u8], code: &str, seconds: i64, used: i64) -> Option
 }
 
 /// RFC 4226 §5.3 on a step.
-fn code_at(key: &[u8], step: i64, digits: u32) -> String {
+pub(super) fn code_at(key: &[u8], step: i64, digits: u32) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
     let tag = hmac::sign(&key, &step.to_be_bytes());
     let bytes = tag.as_ref();
