@@ -304,7 +304,7 @@ fn many(
             let gathered = figures::with_beside(store, installation, &project, *year, until)?;
             let files = documents::of_year(&gathered, &[ReportKind::Annual], dress)?;
             bytes.fetch_add(files.iter().map(|f| f.bytes.len()).sum(), Ordering::Relaxed);
-            if (n + 1) % (REPORTS / 5) == 0 {
+            if (n + 1).is_multiple_of(REPORTS / 5) {
                 crate::runtime::lock(&resident).push(bench_memory::resident_kib(std::process::id())?);
             }
         }
