@@ -46,8 +46,13 @@ async function open(language, width, scheme = "light") {
   return { context, page, wrong };
 }
 
-/** Whether a link leads to a page: not to an answer for programs, nor to a file to save. */
-const isPage = (path) => !/^\/(api|reports|schema|metrics|assets|live|health)\b|\.(csv|xlsx|ics|json|pdf|zip)$/.test(path);
+const isPage = (path) => !/^\/(api|reports|schema|metrics|assets|live|health)\b/.test(path);
+
+/** Whether an address answers with a page, not with a file to save. */
+async function isHtml(page, path) {
+  const answer = await page.request.head(BASE + path);
+  return /^text\/html/.test(answer.headers()["content-type"] ?? "");
+}
 
 /** Every page that can be reached by links from the portfolio, without its language. */
 async function allPages() {
@@ -55,6 +60,7 @@ async function allPages() {
   const found = new Set(["/"]);
   for (const path of found) {
     assert.ok(found.size <= PAGES_MAX, `more than ${PAGES_MAX} pages are linked`);
+    if (!await isHtml(page, path)) { found.delete(path); continue; }
     await page.goto(BASE + path);
     const links = await page.$$eval("a[href]", (all) => all.map((a) => a.href));
     for (const link of links) {
