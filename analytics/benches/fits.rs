@@ -1,4 +1,5 @@
-//! How many baselines a core fits in a second, and how long a region's portfolio takes: `cargo bench -p analytics`.
+//! How many baselines a core fits in a second, and how long a region's portfolio takes: `cargo bench -p analytics`;
+//! with `-- WORD`, only the measurements whose name has the word.
 //!
 //! Must never: judge. It prints figures for `docs/benchmarks.md`; no test depends on them.
 
@@ -70,7 +71,15 @@ fn cpu_seconds() -> Option<f64> {
     Some((ticks(11)? + ticks(12)?) / 100.0)
 }
 
+/// Whether the measurement was asked for.
+fn wanted(what: &str) -> bool {
+    std::env::args().skip(1).filter(|word| !word.starts_with("--")).all(|word| what.contains(&word))
+}
+
 fn measure(what: &str, meters: &[Vec<FitPeriod>], fit: impl Fn(&[FitPeriod])) {
+    if !wanted(what) {
+        return;
+    }
     let (begun, cpu) = (Instant::now(), cpu_seconds());
     let mut fits = 0_u64;
     while begun.elapsed() < LEAST {
@@ -84,6 +93,9 @@ fn measure(what: &str, meters: &[Vec<FitPeriod>], fit: impl Fn(&[FitPeriod])) {
 }
 
 fn portfolio(weather: &DailyMeans, monthly: &[Vec<FitPeriod>]) {
+    if !wanted("projects") {
+        return;
+    }
     let own = |p: &FitPeriod| MeterPeriod { from: p.from, to: p.to, value: Some(p.energy) };
     let meters: Vec<Vec<MeterPeriod>> = monthly.iter().map(|m| m.iter().map(own).collect()).collect();
     let middle = first() + Days::new(360);

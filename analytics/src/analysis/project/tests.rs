@@ -203,7 +203,7 @@ fn days_without_a_temperature_leave_the_law_in_doubt() {
     let law = |d: NaiveDate| 10.0 + 4.0 * (15.5 - mean_on(&whole, d)).max(0.0);
     let holed: Vec<DailyTemperature> = whole
         .dated()
-        .filter(|(d, _)| d.num_days_from_ce() as u64 % 40 != 0)
+        .filter(|(d, _)| !(d.num_days_from_ce() as u64).is_multiple_of(40))
         .map(|(d, mean_c)| DailyTemperature::as_given(StationId::new("s").unwrap(), d, mean_c))
         .collect();
     let t = DailyMeans::of(&holed, &StationId::new("s").unwrap());

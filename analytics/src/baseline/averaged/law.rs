@@ -38,11 +38,12 @@ impl Law {
             if variance <= 0.0 {
                 continue;
             }
-            let deviation = variance.sqrt();
-            let z = self.coefficients[i] / deviation;
-            if SURE < z {
+            let coefficient = self.coefficients[i];
+            if 0.0 < coefficient && SURE * SURE * variance < coefficient * coefficient {
                 continue;
             }
+            let deviation = variance.sqrt();
+            let z = coefficient / deviation;
             if z < ABSURD {
                 self.log_weight = f64::NEG_INFINITY;
                 return self;

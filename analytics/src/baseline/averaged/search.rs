@@ -16,7 +16,7 @@ use super::{COARSE, COARSE_POINTS, DEGREE_DAYS_MIN, OFFSET, POINTS};
 /// Laws less likely than the best by more than this (in log) are left out: each below 1 %, their sum without effect.
 pub(super) const KEPT: f64 = 5.0;
 /// Cells of the coarse grid (2 K) whose best corner is less likely than the best by more than this are not refined.
-const REFINED: f64 = 12.0;
+const REFINED: f64 = 9.0;
 
 /// Degree days of a bill at every point of a grid with `N` points for heating and as many for cooling, in K·d.
 #[derive(Debug)]
@@ -105,6 +105,10 @@ pub(super) struct Search<'a, const N: usize> {
     bills: &'a [Bill<N>],
     /// Weighted degree days of cooling with the days, for the cross terms.
     cooling_d: [f64; N],
+    /// Of `cooling`, one kind of figure beside the other, for the bounds.
+    cooling_xx: [f64; N],
+    cooling_e: [f64; N],
+    cooling_log_prior: [f64; N],
     /// k of laws with 0, 1 and 2 terms, and ln Γ(k).
     k: [(f64, f64); 3],
     priors: &'a Priors<N>,
@@ -115,6 +119,16 @@ fn ln_at_most(x: f64) -> f64 {
     const ONE: i64 = 0x3FF0_0000_0000_0000;
     const STEP: f64 = std::f64::consts::LN_2 / 4_503_599_627_370_496.0;
     (x.to_bits().cast_signed() - ONE) as f64 * STEP
+}
+
+/// Columns `block`·4 to `block`·4 + 3; zero beyond the last.
+fn block_of<const N: usize>(all: &[f64; N], block: usize) -> [f64; COARSE] {
+    let (blocks, rest) = all.as_chunks::<COARSE>();
+    blocks.get(block).copied().unwrap_or_else(|| {
+        let mut last = [0.0; COARSE];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        last
+    })
 }
 
 fn sums<const N: usize>(bills: &[Bill<N>], view: &View<'_>) -> Sums<N> {
@@ -175,7 +189,7 @@ impl<'a, const N: usize> Search<'a, N> {
             }
         };
         let heating = std::array::from_fn(|p| reduce(&s.heating[p], priors.heating[p]));
-        let cooling = std::array::from_fn(|p| reduce(&s.cooling[p], priors.cooling[p]));
+        let cooling: [Reduced; N] = std::array::from_fn(|p| reduce(&s.cooling[p], priors.cooling[p]));
         let least = SCATTER_BILLS * (SCATTER * view.mean_energy).powi(2);
         Self {
             view,
@@ -184,9 +198,12 @@ impl<'a, const N: usize> Search<'a, N> {
             squares: least + s.ee - s.de * s.de / dd,
             log_base: view.log_prior + 0.5 * s.log_weights + (2.0 / view.level).ln() - 0.5 * dd.ln(),
             heating,
+            cooling_d: s.cooling.map(|c| c.d),
+            cooling_xx: cooling.map(|c| c.xx),
+            cooling_e: cooling.map(|c| c.e),
+            cooling_log_prior: cooling.map(|c| c.log_prior),
             cooling,
             bills,
-            cooling_d: s.cooling.map(|c| c.d),
             k: [k(1.0), k(2.0), k(3.0)],
             priors,
         }
@@ -233,21 +250,41 @@ impl<'a, const N: usize> Search<'a, N> {
         Some(law.with_physical_signs()).filter(|law| floor <= law.log_weight)
     }
 
-    /// Products of a heating column with some cooling columns from `first` on, less what the days explain.
-    fn cross(&self, h: usize, first: usize) -> [f64; COARSE] {
+    /// Products of a heating column with the cooling columns of block `block`, less what the days explain; zero
+    /// beyond the last column.
+    fn cross(&self, h: usize, block: usize) -> [f64; COARSE] {
         let mut sums = [0.0; COARSE];
-        let last = (first + COARSE).min(N);
         for (bill, w) in self.bills.iter().zip(self.view.weights) {
             let wh = w * bill.heating[h];
-            for (sum, c) in sums.iter_mut().zip(&bill.cooling[first..last]) {
-                *sum += wh * c;
+            let cooling = block_of(&bill.cooling, block);
+            for i in 0..COARSE {
+                sums[i] += wh * cooling[i];
             }
         }
-        let mean = self.heating[h].mean;
-        for (sum, d) in sums.iter_mut().zip(&self.cooling_d[first..last]) {
-            *sum -= mean * d;
+        let (mean, d) = (self.heating[h].mean, block_of(&self.cooling_d, block));
+        for i in 0..COARSE {
+            sums[i] -= mean * d[i];
         }
         sums
+    }
+
+    /// At most the log weights of the laws of a heating column with a block of cooling columns.
+    ///
+    /// Most laws are hopeless, and a bound that costs no logarithm says so for four at a time. A law that does not
+    /// exist has any bound: `both` refuses it.
+    fn bounds(&self, h: usize, block: usize, cross: &[f64; COARSE]) -> [f64; COARSE] {
+        let a = &self.heating[h];
+        let (xx, e) = (block_of(&self.cooling_xx, block), block_of(&self.cooling_e, block));
+        let priors = block_of(&self.cooling_log_prior, block);
+        let (k, log_gamma) = self.k[2];
+        let whole = self.log_base + a.log_prior + self.priors.both + log_gamma;
+        std::array::from_fn(|i| {
+            let x = cross[i];
+            let determinant = a.xx * xx[i] - x * x;
+            let explained = (xx[i] * a.e - 2.0 * x * e[i]) * a.e + a.xx * e[i] * e[i];
+            let squares = self.squares - explained / determinant;
+            whole + priors[i] - 0.5 * ln_at_most(determinant) - k * ln_at_most(0.5 * squares)
+        })
     }
 
     fn both(&self, (h, c): (usize, usize), x: f64, floor: f64) -> Option<Law> {
@@ -329,12 +366,17 @@ impl Search<'_, COARSE_POINTS> {
                 floor = push(self.one(None, Some(c), floor));
             }
             for (h, line) in cells.iter_mut().enumerate().filter(|(h, _)| self.heating[*h].usable) {
-                for first in (0..COARSE_POINTS).step_by(COARSE) {
-                    let cross = self.cross(h, first);
-                    for (c, cell) in line.iter_mut().enumerate().skip(first.max(Self::first_above(h))) {
-                        let Some(x) = cross.get(c - first) else { break };
+                let above = Self::first_above(h);
+                for block in above / COARSE..COARSE_POINTS.div_ceil(COARSE) {
+                    let cross = self.cross(h, block);
+                    let bounds = self.bounds(h, block, &cross);
+                    for (i, (x, bound)) in cross.iter().zip(bounds).enumerate() {
+                        let c = block * COARSE + i;
+                        if c < above || COARSE_POINTS <= c || bound < floor {
+                            continue;
+                        }
                         let law = self.both((h, c), *x, floor);
-                        *cell = law.map_or(f64::NEG_INFINITY, |law| law.log_weight);
+                        line[c] = law.map_or(f64::NEG_INFINITY, |law| law.log_weight);
                         floor = push(law);
                     }
                 }
@@ -367,19 +409,18 @@ impl Search<'_, POINTS> {
             floor = push(self.one(None, Some(c), floor));
         }
         for h in (0..POINTS).filter(|h| self.heating[*h].usable) {
-            for cell in 0..COARSE_POINTS {
+            let above = Self::first_above(h);
+            for cell in above / COARSE..COARSE_POINTS {
                 if coarse.around(h / COARSE, cell) < hopeless {
                     continue;
                 }
-                let first = cell * COARSE;
-                let from = first.max(Self::first_above(h));
-                let last = (first + COARSE).min(POINTS);
-                if last <= from {
-                    continue;
-                }
-                let cross = self.cross(h, first);
-                for c in from..last {
-                    floor = push(self.both((h, c), cross[c - first], floor));
+                let cross = self.cross(h, cell);
+                let bounds = self.bounds(h, cell, &cross);
+                for (i, (x, bound)) in cross.iter().zip(bounds).enumerate() {
+                    let c = cell * COARSE + i;
+                    if above <= c && c < POINTS && floor <= bound {
+                        floor = push(self.both((h, c), *x, floor));
+                    }
                 }
             }
         }
