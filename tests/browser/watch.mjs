@@ -130,6 +130,13 @@ test("the choice of light or dark stays", async () => {
   assert.equal(await page.getAttribute("#theme", "aria-pressed"), "true");
   await page.reload();
   assert.equal(await ground(), dark);
+  // What the system has anyway is no choice: the page follows the system again.
+  await page.locator("#theme").click();
+  assert.equal(await ground(), light);
+  await page.emulateMedia({ colorScheme: "dark" });
+  assert.equal(await ground(), dark);
+  await page.reload();
+  assert.equal(await ground(), dark);
   await context.close();
   assert.deepEqual(wrong, []);
 });
