@@ -54,9 +54,7 @@ fn no_request_of_any_role_brings_a_server_error_or_an_answer_that_is_not_documen
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|e| {
-            panic!("{} cannot be started ({e}); `make test` installs it", python.display())
-        });
+        .unwrap_or_else(|e| panic!("{} cannot be started ({e}); `make test` installs it", python.display()));
     child.stdin.take().unwrap().write_all(links(&running).as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let (said, erred) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

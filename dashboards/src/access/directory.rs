@@ -12,7 +12,8 @@ use super::role::{Held, Role};
 use super::secret::Secret;
 use super::who::{Person, TokenScope};
 
-/// Why something about accounts was not done; `Display` is for programs. [`Refused::code`] names the reader's text (`page.access.refused.<code>`).
+/// Why something about accounts was not done; `Display` is for programs. [`Refused::code`] names the reader's text
+/// (`page.access.refused.<code>`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// Name or password; which of them is not said.

@@ -14,6 +14,7 @@ pub(crate) fn table() -> Vec<Route> {
     all.extend(submission());
     all.extend(of_region());
     all.extend(of_programs());
+    all.extend(of_submitting_programs());
     all
 }
 
@@ -71,9 +72,8 @@ fn of_region() -> Vec<Route> {
 
 fn of_programs() -> Vec<Route> {
     use Need::{Anywhere, InProject};
-    use Right::{EditProject, SeeProject, SeeRegion, SendMemos, Submit, WriteNotes};
-    let (see, edit) = (InProject(SeeProject), InProject(EditProject));
-    let (submit, note) = (InProject(Submit), InProject(WriteNotes));
+    use Right::{EditProject, SeeProject, SeeRegion, SendMemos, WriteNotes};
+    let (see, edit, note) = (InProject(SeeProject), InProject(EditProject), InProject(WriteNotes));
     let (form, file) = (FORM_BYTES_MAX, UPLOAD_BYTES_MAX);
     vec![
         read("project_file", "/api/v1/desk/{project}", see, api::file),
@@ -85,70 +85,8 @@ fn of_programs() -> Vec<Route> {
         write("add_note", ("/api/v1/desk/{project}/notes/add", note, form), api::add_note),
         read("history", "/api/v1/desk/{project}/history", edit, api::history),
         read("duties", "/api/v1/desk/{project}/duties", see, api::duties),
-        read("submission", "/api/v1/desk/{project}/submissions/{obligation}/{year}", see, api::guide),
-        write(
-            "begin_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/begin", edit, form),
-            api::begin,
-        ),
-        write(
-            "check_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/check", edit, form),
-            api::check,
-        ),
-        write(
-            "lift_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/lift", edit, form),
-            api::lift,
-        ),
-        write(
-            "attach_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/attach", edit, file),
-            api::attach,
-        ),
-        write(
-            "comment_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/comment", note, form),
-            api::comment,
-        ),
-        write(
-            "freeze_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/freeze", submit, form),
-            api::freeze,
-        ),
-        write(
-            "sign_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/sign", submit, file),
-            api::sign,
-        ),
-        write(
-            "send_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/send", submit, form),
-            api::send,
-        ),
-        write(
-            "sent_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/sent", submit, file),
-            api::sent,
-        ),
-        write(
-            "answered_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/answered", submit, form),
-            api::answered,
-        ),
-        write(
-            "correct_submission",
-            ("/api/v1/desk/{project}/submissions/{obligation}/{year}/correct", submit, form),
-            api::correct,
-        ),
         read("kept_file", "/api/v1/desk/{project}/files/{sha256}", see, api::kept_file),
         read("dossier", "/api/v1/desk/{project}/dossier", see, api::dossier),
-        read(
-            "sections",
-            "/api/v1/desk/{project}/submissions/{obligation}/{year}/sections",
-            see,
-            api::sections,
-        ),
         read("region", "/api/v1/region", Anywhere(SeeRegion), api::region),
         read("region_groups", "/api/v1/region/groups", Anywhere(SeeRegion), api::region_groups),
         read("views", "/api/v1/region/views", Anywhere(SeeRegion), api::views),
@@ -164,5 +102,34 @@ fn of_programs() -> Vec<Route> {
             api::order_memos,
         ),
         read("memo_order", "/api/v1/region/memos/{order}", Anywhere(SendMemos), api::memo_order),
+    ]
+}
+
+fn of_submitting_programs() -> Vec<Route> {
+    use Need::InProject;
+    use Right::{EditProject, SeeProject, Submit, WriteNotes};
+    let (see, edit) = (InProject(SeeProject), InProject(EditProject));
+    let (submit, note) = (InProject(Submit), InProject(WriteNotes));
+    let (form, file) = (FORM_BYTES_MAX, UPLOAD_BYTES_MAX);
+    /// One submission, and one of its steps.
+    macro_rules! of {
+        ($step:literal) => {
+            concat!("/api/v1/desk/{project}/submissions/{obligation}/{year}", $step)
+        };
+    }
+    vec![
+        read("submission", of!(""), see, api::guide),
+        write("begin_submission", (of!("/begin"), edit, form), api::begin),
+        write("check_submission", (of!("/check"), edit, form), api::check),
+        write("lift_submission", (of!("/lift"), edit, form), api::lift),
+        write("attach_submission", (of!("/attach"), edit, file), api::attach),
+        write("comment_submission", (of!("/comment"), note, form), api::comment),
+        write("freeze_submission", (of!("/freeze"), submit, form), api::freeze),
+        write("sign_submission", (of!("/sign"), submit, file), api::sign),
+        write("send_submission", (of!("/send"), submit, form), api::send),
+        write("sent_submission", (of!("/sent"), submit, file), api::sent),
+        write("answered_submission", (of!("/answered"), submit, form), api::answered),
+        write("correct_submission", (of!("/correct"), submit, form), api::correct),
+        read("sections", of!("/sections"), see, api::sections),
     ]
 }

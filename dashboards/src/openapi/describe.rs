@@ -1,5 +1,5 @@
-//! An operation of the API as its handler's own types describe it: what it reads of an address, which body it takes, what
-//! it answers. A handler with a part that says nothing of itself cannot become a route of the API.
+//! An operation of the API as its handler's own types describe it: what it reads of an address, which body it takes,
+//! what it answers. A handler with a part that says nothing of itself cannot become a route of the API.
 //!
 //! Must never: describe by hand what a type can tell.
 

@@ -27,7 +27,7 @@ pub(crate) fn document(routes: &[Described], texts: &Texts) -> Value {
         (operation.describe)(&mut sketch);
         let item = paths.entry(row.path).or_insert_with(|| json!({}));
         let verb = if row.verb == Verb::Get { "get" } else { "post" };
-        item[verb] = one(*row, *operation, &sketch, &fault, texts);
+        item[verb] = one(*row, *operation, &sketch, texts);
     }
     json!({
         "openapi": "3.1.0",
@@ -50,6 +50,7 @@ pub(crate) fn document(routes: &[Described], texts: &Texts) -> Value {
                     "description": texts.get("page.api.session"),
                 },
             },
+            "responses": refusals(&fault, texts),
             "schemas": sketch.schemas(),
         },
     })
@@ -59,14 +60,13 @@ fn of(texts: &Texts, area: &str, code: &str) -> String {
     texts.get(&format!("{area}.{code}")).to_owned()
 }
 
-fn one(row: Row, operation: Operation, sketch: &Sketch, fault: &Value, texts: &Texts) -> Value {
+fn one(row: Row, operation: Operation, sketch: &Sketch, texts: &Texts) -> Value {
     let mut parameters: Vec<Value> = names(row.path).map(|name| in_path(name, texts)).collect();
     parameters.extend(sketch.parameters.iter().cloned());
     let mut responses = sketch.responses.clone();
     for status in statuses(row, sketch) {
-        let content = json!({ "application/json": { "schema": fault } });
-        let describes = of(texts, "page.api.status", &status.to_string());
-        responses.insert(status.to_string(), json!({ "description": describes, "content": content }));
+        let named = format!("#/components/responses/Refused{status}");
+        responses.insert(status.to_string(), json!({ "$ref": named }));
     }
     let mut made = json!({
         "operationId": operation.id,
@@ -123,6 +123,16 @@ fn statuses(row: Row, sketch: &Sketch) -> Vec<u16> {
     all.extend(has_body.then_some([413, 415, 422]).into_iter().flatten());
     all.push(503);
     all
+}
+
+/// Every way to be refused; all have one form.
+fn refusals(fault: &Value, texts: &Texts) -> Map<String, Value> {
+    let one = |status: u16| {
+        let describes = of(texts, "page.api.status", &status.to_string());
+        let content = json!({ "application/json": { "schema": fault } });
+        (format!("Refused{status}"), json!({ "description": describes, "content": content }))
+    };
+    [400, 401, 403, 404, 413, 415, 422, 503].into_iter().map(one).collect()
 }
 
 /// What stands in braces in a path.

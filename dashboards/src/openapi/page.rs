@@ -100,11 +100,18 @@ fn group<'a>(t: &Words, whole: &'a Value, tag: &'a Value) -> Option<Group<'a>> {
     Some(Group {
         id,
         title: t.of("page.api.tag", id),
-        operations: own.filter_map(|(path, (method, operation))| view(t, path, method, operation)).collect(),
+        operations: own
+            .filter_map(|(path, (method, operation))| view(t, whole, (path, method), operation))
+            .collect(),
     })
 }
 
-fn view<'a>(t: &Words, path: &'a str, method: &str, operation: &'a Value) -> Option<OperationView<'a>> {
+fn view<'a>(
+    t: &Words,
+    whole: &Value,
+    (path, method): (&'a str, &str),
+    operation: &'a Value,
+) -> Option<OperationView<'a>> {
     let id = operation["operationId"].as_str()?;
     let body = operation.get("requestBody").map(|body| Body {
         kinds: object(&body["content"]).map(|(kind, _)| kind).collect::<Vec<_>>().join(", "),
@@ -112,8 +119,12 @@ fn view<'a>(t: &Words, path: &'a str, method: &str, operation: &'a Value) -> Opt
         fields: fields(&body["content"]["application/json"]["schema"]),
     });
     let answer = |(status, response): (&'a str, &Value)| {
-        let schema = &response["content"]["application/json"]["schema"];
-        let (kind, to) = kind(schema);
+        // Refusals stand once for all operations, and have one form.
+        let schema = match response.get("$ref") {
+            Some(_) => &whole["components"]["responses"]["Refused400"]["content"],
+            None => &response["content"],
+        };
+        let (kind, to) = kind(&schema["application/json"]["schema"]);
         (status, t.of("page.api.status", status), kind, to)
     };
     Some(OperationView {
