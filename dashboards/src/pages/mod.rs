@@ -97,7 +97,7 @@ pub(crate) enum Fault {
     ForeignForm,
     #[error("a form came without the proof that this session was shown it")]
     StaleForm,
-    #[error("a form cannot be read: {0}")]
+    #[error("the request cannot be read: {0}")]
     BadForm(String),
     #[error("a body of another type was wanted: {0}")]
     BodyKind(String),
