@@ -11,17 +11,18 @@ use analytics::result::{Baseline, KpiResult, MeterMonth, MeterYear, MonthSource,
 use analytics::scheme::DueReport;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
-use model::{Finding, ProjectId};
+use model::{Channel, Finding, Instant, ProjectId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::access::Who;
-use crate::backend::{BuildingLive, MeterState, MonthLosses, PortfolioRow};
-use crate::pages::{Fault, Site, kpi, off_loop};
+use crate::backend::{BuildingLive, MeterState, MonthLosses, PortfolioRow, ReportFile};
+use crate::downloads::encode;
+use crate::openapi::{Given, give};
+use crate::pages::{Fault, Site, kpi};
 
 /// A building now, also the body of the live stream's events.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(crate) struct LiveView {
     project: String,
     building: String,
@@ -34,13 +35,13 @@ pub(crate) struct LiveView {
 }
 
 /// Power of one meter now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct MeterPowerView {
     meter: String,
     power_w: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct TodayView {
     meter: String,
     value: Option<f64>,
@@ -71,22 +72,22 @@ impl From<&BuildingLive> for LiveView {
     }
 }
 
-#[derive(Serialize)]
-struct PortfolioView {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct PortfolioView {
     installation: InstallationView,
     at: String,
     projects: Vec<ProjectSummary>,
     buildings: Vec<LiveView>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct InstallationView {
     name: String,
     demo: bool,
     version: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct ProjectSummary {
     id: String,
     title: String,
@@ -98,7 +99,7 @@ struct ProjectSummary {
     latest: Option<YearSummary>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct DueView {
     year: i32,
     due: String,
@@ -112,7 +113,7 @@ impl DueView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct YearSummary {
     year: i32,
     complete: bool,
@@ -121,7 +122,7 @@ struct YearSummary {
     kpis: Vec<KpiView>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct KpiView {
     code: String,
     measure: &'static str,
@@ -168,7 +169,7 @@ impl From<&ProjectYear> for YearSummary {
 }
 
 /// `GET /api/v1/portfolio`.
-pub(crate) async fn portfolio(State(site): State<Arc<Site>>, who: Who) -> Response {
+pub(crate) async fn portfolio(State(site): State<Arc<Site>>, who: Who) -> Given<PortfolioView> {
     let backend = &site.backend;
     let (installation, now) = (backend.installation(), backend.now());
     let (live, _) = site.live(&who);
@@ -185,7 +186,7 @@ pub(crate) async fn portfolio(State(site): State<Arc<Site>>, who: Who) -> Respon
             latest: row.latest.as_deref().map(YearSummary::from),
         }
     };
-    answer(PortfolioView {
+    Given(Ok(PortfolioView {
         installation: InstallationView {
             name: installation.name,
             demo: installation.demo,
@@ -194,11 +195,11 @@ pub(crate) async fn portfolio(State(site): State<Arc<Site>>, who: Who) -> Respon
         at: now.to_string(),
         projects: site.portfolio(&who).into_iter().map(summary).collect(),
         buildings: live.iter().map(LiveView::from).collect(),
-    })
+    }))
 }
 
-#[derive(Serialize)]
-struct YearView {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct YearView {
     project: String,
     #[serde(flatten)]
     summary: YearSummary,
@@ -216,7 +217,7 @@ struct YearView {
 }
 
 /// The reporting months together, in kWh; `high` is `null` where nothing bounds it.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct BalanceView {
     /// `null` for the whole project.
     building: Option<String>,
@@ -252,7 +253,7 @@ impl From<&BalanceYear> for BalanceView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct ForecastView {
     on: String,
     months_left: u32,
@@ -261,7 +262,7 @@ struct ForecastView {
 }
 
 /// 90 % band, in the scheme's unit.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct KpiForecastView {
     code: String,
     unit: &'static str,
@@ -298,7 +299,7 @@ impl From<&Forecast> for ForecastView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct MeterYearView {
     id: String,
     name: String,
@@ -313,7 +314,7 @@ struct MeterYearView {
     totals: TotalsView,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum BaselineView {
     Fitted {
@@ -357,7 +358,7 @@ impl From<&Baseline> for BaselineView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct MonthView {
     month: String,
     source: &'static str,
@@ -406,7 +407,7 @@ impl From<&MeterMonth> for MonthView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct TotalsView {
     measured: f64,
     adjustment: f64,
@@ -449,7 +450,7 @@ impl From<&MeterYear> for MeterYearView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct FindingView {
     code: &'static str,
     severity: &'static str,
@@ -470,7 +471,7 @@ impl From<&Finding> for FindingView {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct ProvenanceView {
     readings: u64,
     bills: u64,
@@ -486,14 +487,14 @@ struct ProvenanceView {
 pub(crate) async fn project_year(
     State(site): State<Arc<Site>>,
     Path((id, year)): Path<(String, String)>,
-) -> Response {
+) -> Given<YearView> {
     let view = ProjectId::new(&id).ok().and_then(|id| site.backend.project(&id));
-    let Some(view) = view else { return fault_json(&Fault::NoProject(id)) };
+    let Some(view) = view else { return Given(Err(Fault::NoProject(id))) };
     let Some(found) = view.years.iter().find(|y| y.year.to_string() == year) else {
-        return fault_json(&Fault::NoYear { project: id, year });
+        return Given(Err(Fault::NoYear { project: id, year }));
     };
     let provenance = &found.provenance;
-    answer(YearView {
+    Given(Ok(YearView {
         project: found.project.id.to_string(),
         summary: YearSummary::from(found.as_ref()),
         until: found.until.to_string(),
@@ -513,11 +514,11 @@ pub(crate) async fn project_year(
             catalog_sha256: provenance.catalog.hex(),
             rules: provenance.rules,
         },
-    })
+    }))
 }
 
-#[derive(Serialize)]
-struct MeterStateView {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct MeterStateView {
     id: String,
     model: String,
     link: String,
@@ -530,8 +531,8 @@ struct MeterStateView {
     losses: Vec<LossesView>,
 }
 
-#[derive(Serialize)]
-struct LossesView {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct LossesView {
     month: String,
     expected: u64,
     received: u64,
@@ -559,22 +560,27 @@ impl From<&MonthLosses> for LossesView {
     }
 }
 
-#[derive(Serialize)]
-struct ValueView {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ValueView {
     channel: String,
     value: f64,
     unit: &'static str,
     at: String,
 }
 
-impl From<&MeterState> for MeterStateView {
-    fn from(meter: &MeterState) -> Self {
-        let values = meter.values.iter().map(|(channel, value, at)| ValueView {
+impl From<&(Channel, f64, Instant)> for ValueView {
+    fn from((channel, value, at): &(Channel, f64, Instant)) -> Self {
+        Self {
             channel: channel.to_string(),
             value: *value,
             unit: channel.quantity.unit().symbol(),
             at: at.to_string(),
-        });
+        }
+    }
+}
+
+impl From<&MeterState> for MeterStateView {
+    fn from(meter: &MeterState) -> Self {
         Self {
             id: meter.id.to_string(),
             model: meter.model.clone(),
@@ -583,54 +589,135 @@ impl From<&MeterState> for MeterStateView {
             health: meter.health.code(),
             every_seconds: meter.every_seconds,
             last_reading_at: meter.last_reading_at.map(|at| at.to_string()),
-            values: values.collect(),
+            values: meter.values.iter().map(ValueView::from).collect(),
             losses: meter.losses.iter().map(LossesView::from).collect(),
         }
     }
 }
 
-#[derive(Serialize)]
-struct MetersView {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct MetersView {
     at: String,
     meters: Vec<MeterStateView>,
 }
 
 /// `GET /api/v1/meters`.
-pub(crate) async fn meters(State(site): State<Arc<Site>>, who: Who) -> Response {
+pub(crate) async fn meters(State(site): State<Arc<Site>>, who: Who) -> Given<MetersView> {
     // A part of it is asked of the disk.
-    match off_loop(&site, move |site| site.meters(&who)).await {
-        Ok(meters) => answer(MetersView {
+    give(&site, move |site| {
+        Ok(MetersView {
             at: site.backend.now().to_string(),
-            meters: meters.iter().map(MeterStateView::from).collect(),
-        }),
-        Err(panicked) => fault_json(&panicked),
-    }
+            meters: site.meters(&who).iter().map(MeterStateView::from).collect(),
+        })
+    })
+    .await
+}
+
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ProjectFindingsView {
+    project: String,
+    year: i32,
+    findings: Vec<FindingView>,
+}
+
+/// What a person may need to act on.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct FindingsView {
+    /// Of the plant now.
+    plant: Vec<FindingView>,
+    /// Of every project's newest year.
+    projects: Vec<ProjectFindingsView>,
+}
+
+/// `GET /api/v1/findings`.
+pub(crate) async fn findings(State(site): State<Arc<Site>>, who: Who) -> Given<FindingsView> {
+    give(&site, move |site| {
+        let of = |row: &PortfolioRow| {
+            let year = row.latest.as_deref()?;
+            Some(ProjectFindingsView {
+                project: row.project.id.to_string(),
+                year: year.year,
+                findings: year.findings.iter().map(FindingView::from).collect(),
+            })
+        };
+        Ok(FindingsView {
+            plant: site.backend.findings().iter().map(FindingView::from).collect(),
+            projects: site.portfolio(&who).iter().filter_map(of).collect(),
+        })
+    })
+    .await
+}
+
+/// A project with every year that has figures, and its report files.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct ProjectJson {
+    project: String,
+    title: String,
+    cup: String,
+    beneficiary: String,
+    scheme: String,
+    /// Newest first.
+    years: Vec<YearSummary>,
+    due: Vec<DueView>,
+    reports: Vec<ReportsView>,
+}
+
+/// The report files of a year.
+#[derive(JsonSchema, Serialize)]
+struct ReportsView {
+    year: i32,
+    files: Vec<ReportFileView>,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct ReportFileView {
+    name: String,
+    bytes: u64,
+    sha256: String,
+    /// Where the file itself is, below this server's address.
+    path: String,
+}
+
+/// `GET /api/v1/projects/{project}`.
+pub(crate) async fn project(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Given<ProjectJson> {
+    give(&site, move |site| {
+        let view = ProjectId::new(&id).ok().and_then(|id| site.backend.project(&id));
+        let view = view.ok_or(Fault::NoProject(id))?;
+        let project = &view.project;
+        let file = |year: i32, file: &ReportFile| ReportFileView {
+            name: file.name.clone(),
+            bytes: file.bytes,
+            sha256: file.sha256.clone(),
+            path: format!("/reports/{}/{year}/{}", project.id, encode(&file.name)),
+        };
+        Ok(ProjectJson {
+            project: project.id.to_string(),
+            title: project.title.clone(),
+            cup: project.cup.clone(),
+            beneficiary: project.beneficiary.name.clone(),
+            scheme: project.scheme.to_string(),
+            years: view.years.iter().map(|year| YearSummary::from(year.as_ref())).collect(),
+            due: view.due.iter().map(|due| DueView::new(*due, view.today)).collect(),
+            reports: view
+                .reports
+                .iter()
+                .map(|of| ReportsView {
+                    year: of.year,
+                    files: of.files.iter().map(|f| file(of.year, f)).collect(),
+                })
+                .collect(),
+        })
+    })
+    .await
 }
 
 #[derive(Serialize)]
-struct HealthView {
+pub(crate) struct HealthView {
     status: &'static str,
     version: &'static str,
 }
 
 /// `GET /health`: the process answers. How the meters do is in `/metrics` and `/api/v1/meters`.
-pub(crate) async fn health(State(site): State<Arc<Site>>) -> Response {
-    answer(HealthView { status: "ok", version: site.backend.installation().version })
-}
-
-#[derive(Serialize)]
-struct FaultView {
-    code: &'static str,
-    message: String,
-}
-
-pub(crate) fn fault_json(fault: &Fault) -> Response {
-    fault.log();
-    // The causes of the API's own faults name only what was asked for.
-    let body = FaultView { code: fault.code(), message: fault.to_string() };
-    (fault.status(), [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
-}
-
-fn answer(body: impl Serialize) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+pub(crate) async fn health(State(site): State<Arc<Site>>) -> Json<HealthView> {
+    Json(HealthView { status: "ok", version: site.backend.installation().version })
 }

@@ -7,16 +7,17 @@ use std::sync::Arc;
 
 use analytics::scheme::calendar::{Entry, KeptUntil, State};
 use analytics::text::Texts;
-use axum::Json;
 use axum::extract::{Query, State as Shared};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use model::{Instant, Project, ProjectId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Who;
-use crate::pages::{Site, off_loop};
+use crate::openapi::{Asked, Given, fault_json};
+use crate::pages::{Fault, Site, off_loop};
 
 /// Octets of a line, without its end (RFC 5545 §3.1).
 const LINE_OCTETS_MAX: usize = 75;
@@ -151,27 +152,21 @@ fn line(out: &mut String, text: &str) {
     out.push_str("\r\n");
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Wanted {
+    /// Of this project alone.
     project: Option<String>,
+    /// `it` or `en`.
     lang: Option<String>,
 }
 
-async fn calendars(site: &Arc<Site>, who: Who, wanted: &Wanted) -> Result<Vec<ProjectCalendar>, Response> {
-    let project = match wanted.project.as_deref().map(ProjectId::new) {
-        Some(Ok(id)) => Some(id),
-        Some(Err(error)) => return Err((StatusCode::NOT_FOUND, format!("{error}\n")).into_response()),
-        None => None,
-    };
+async fn calendars(site: &Arc<Site>, who: Who, wanted: &Wanted) -> Result<Vec<ProjectCalendar>, Fault> {
+    let none = |id: &str| Fault::NoProject(id.to_owned());
+    let project = wanted.project.as_deref().map(|id| ProjectId::new(id).map_err(|_| none(id))).transpose()?;
     let asked = project.clone();
-    let found = off_loop(site, move |site| site.calendars(&who, asked.as_ref())).await;
-    let Ok(found) = found else {
-        return Err((StatusCode::INTERNAL_SERVER_ERROR, "the calendar could not be made\n").into_response());
-    };
+    let found = off_loop(site, move |site| site.calendars(&who, asked.as_ref())).await?;
     match project {
-        Some(id) if found.is_empty() => {
-            Err((StatusCode::NOT_FOUND, format!("no project {id}\n")).into_response())
-        }
+        Some(id) if found.is_empty() => Err(none(id.as_str())),
         Some(_) | None => Ok(found),
     }
 }
@@ -184,7 +179,7 @@ pub(crate) async fn feed(
 ) -> Response {
     let calendars = match calendars(&site, who, &wanted).await {
         Ok(calendars) => calendars,
-        Err(response) => return response,
+        Err(fault) => return fault_json(&fault),
     };
     let installation = site.backend.installation();
     let language = wanted.lang.as_deref().unwrap_or(&installation.language);
@@ -195,7 +190,7 @@ pub(crate) async fn feed(
 }
 
 /// A line of the calendar as JSON, for the API and the command line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct EntryView {
     project: String,
     cup: String,
@@ -240,14 +235,16 @@ pub fn entry_views(calendars: &[ProjectCalendar], texts: &Texts) -> Vec<EntryVie
 }
 
 /// `GET /api/v1/obligations`, of all projects or of `?project=`.
-pub(crate) async fn api(Shared(site): Shared<Arc<Site>>, who: Who, Query(wanted): Query<Wanted>) -> Response {
-    let calendars = match calendars(&site, who, &wanted).await {
-        Ok(calendars) => calendars,
-        Err(response) => return response,
-    };
-    let texts = site.backend.texts().first().cloned().unwrap_or_default();
-    let body = Json(entry_views(&calendars, &texts));
-    ([(header::CACHE_CONTROL, "no-store")], body).into_response()
+pub(crate) async fn api(
+    Shared(site): Shared<Arc<Site>>,
+    who: Who,
+    Asked(wanted): Asked<Wanted>,
+) -> Given<Vec<EntryView>> {
+    let found = calendars(&site, who, &wanted).await;
+    let all = site.backend.texts();
+    let texts = all.iter().find(|t| Some(t.language()) == wanted.lang.as_deref()).or(all.first());
+    let texts = texts.cloned().unwrap_or_default();
+    Given(found.map(|calendars| entry_views(&calendars, &texts)))
 }
 
 /// The calendar as lines of text: due day, days left, state, obligation, year, project.

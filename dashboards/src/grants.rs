@@ -9,11 +9,13 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::access::{Proves, TokenScope, Who};
-use crate::pages::{Site, off_loop};
+use crate::openapi::{DeliveryAnswer, fault_json};
+use crate::pages::{Fault, Site, off_loop};
 
 /// Largest body in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -26,7 +28,7 @@ pub enum GrantsForm {
 }
 
 /// What became of the projects of one delivery.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct GrantsTaken {
     pub new: Vec<String>,
     pub same: Vec<String>,
@@ -46,11 +48,20 @@ pub enum GrantsRefused {
 #[derive(Serialize)]
 struct RefusedView {
     code: &'static str,
+    message: &'static str,
     problems: Vec<String>,
 }
 
 fn refused(status: StatusCode, code: &'static str, problems: Vec<String>) -> Response {
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(RefusedView { code, problems })).into_response()
+    let message = match code {
+        "grants.off" => "nobody may deliver here; state the file of the token under [grants]",
+        "grants.token" => "the delivery carries no token that may deliver",
+        "grants.form" => "a delivery is text/csv or application/json",
+        "grants.unusable" => "nothing was taken; each problem says where it is",
+        _ => "the delivery cannot be taken now; send it again later",
+    };
+    let body = RefusedView { code, message, problems };
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
 /// Whether the request carries the token. Digests are compared, so that the time taken tells nothing of the token.
@@ -91,7 +102,7 @@ impl FromRequest<Arc<Site>> for Delivery {
             _ => return Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "grants.form", Vec::new())),
         };
         let body = Bytes::from_request(Request::from_parts(parts, body), site).await;
-        let body = body.map_err(IntoResponse::into_response)?;
+        let body = body.map_err(|error| fault_json(&Fault::BodyTooLong(error.to_string())))?;
         Ok(Self { form, body })
     }
 }
@@ -100,9 +111,9 @@ impl FromRequest<Arc<Site>> for Delivery {
 pub(crate) async fn closed_projects(
     State(site): State<Arc<Site>>,
     Delivery { form, body }: Delivery,
-) -> Response {
+) -> DeliveryAnswer {
     let taken = off_loop(&site, move |site| site.backend.take_closed_projects(form, &body)).await;
-    match taken {
+    DeliveryAnswer(match taken {
         Ok(Ok(taken)) => ([(header::CACHE_CONTROL, "no-store")], Json(taken)).into_response(),
         Ok(Err(GrantsRefused::Unusable(problems))) => {
             refused(StatusCode::UNPROCESSABLE_ENTITY, "grants.unusable", problems)
@@ -110,7 +121,7 @@ pub(crate) async fn closed_projects(
         Ok(Err(GrantsRefused::Busy)) | Err(_) => {
             refused(StatusCode::SERVICE_UNAVAILABLE, "grants.busy", Vec::new())
         }
-    }
+    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod desk;
 mod downloads;
 pub mod grants;
 mod live;
+mod openapi;
 mod pages;
 pub mod pdf;
 pub mod render;

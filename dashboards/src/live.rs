@@ -21,8 +21,9 @@ use model::{BuildingId, ProjectId};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
 use crate::access::Who;
-use crate::api::{LiveView, fault_json};
+use crate::api::LiveView;
 use crate::backend::BuildingLive;
+use crate::openapi::fault_json;
 use crate::pages::Site;
 use crate::watch::kiosk;
 

@@ -14,11 +14,12 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
 use crate::access::{
-    Caller, Connection, Directory, FORM_BYTES_MAX, Need, Right, Route, Row, assemble, get, post,
+    Caller, Connection, Directory, FORM_BYTES_MAX, Need, Right, Route, Row, assemble, get, post, read, write,
 };
 use crate::backend::Backend;
+use crate::openapi::Operation;
 use crate::pages::{self, Site};
-use crate::{api, assets, calendar, desk, downloads, grants, live, watch};
+use crate::{api, assets, calendar, desk, downloads, grants, live, openapi, watch};
 
 /// The longest path and query, in bytes.
 pub const URI_BYTES_MAX: usize = 2048;
@@ -30,6 +31,8 @@ pub const CHANGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// What a page may load: itself, from here, and nothing else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
      font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+const WRONG_METHOD: &str = "this address does not answer that method; GET, HEAD and POST are used here";
 
 /// Two years, this host alone: what else the domain has is not ours to bind (RFC 6797).
 const TRANSPORT_SECURITY: &str = "max-age=63072000";
@@ -102,7 +105,7 @@ impl Default for Options {
 
 /// Every route with what it needs; [`router`] serves exactly these.
 fn table() -> Vec<Route> {
-    use Need::{Always, Anywhere, Calendar, Delivery, InBuilding, InProject, Metrics, OfMeter, Public};
+    use Need::{Always, Anywhere, Calendar, InBuilding, InProject, Metrics, OfMeter, Public};
     use Right::{AcknowledgeAlarms, DecideReadings, SeeInstallation, SeeProject};
     let mut all = vec![
         get("/", Anywhere(SeeProject), pages::portfolio::page),
@@ -126,25 +129,63 @@ fn table() -> Vec<Route> {
         get("/schema/structured-file-1.schema.json", Always, downloads::schema),
         get("/schema/structured-file-1.xsd", Always, downloads::schema_xml),
         get("/live", Anywhere(SeeProject), live::live),
-        get("/api/v1/portfolio", Anywhere(SeeProject), api::portfolio),
-        get("/api/v1/projects/{project}/years/{year}", InProject(SeeProject), api::project_year),
-        get("/api/v1/meters", Anywhere(SeeProject), api::meters),
-        get("/api/v1/meters/{meter}", OfMeter(SeeProject), watch::api::meter),
-        get("/api/v1/buildings", Anywhere(SeeProject), watch::api::buildings),
-        get("/api/v1/buildings/{project}/{building}", InBuilding(SeeProject), watch::api::building),
-        get("/api/v1/buildings/{project}/{building}/power", InBuilding(SeeProject), watch::api::power),
-        get("/api/v1/buildings/{project}/{building}/hours", InBuilding(SeeProject), watch::api::hours),
-        get("/api/v1/alarms", Anywhere(SeeProject), watch::api::alarms),
-        get("/api/v1/obligations", Anywhere(SeeProject), calendar::api),
         get("/calendar.ics", Calendar, calendar::feed),
-        post("/api/v1/grants/closed-projects", Delivery, grants::BODY_BYTES_MAX, grants::closed_projects),
         get("/metrics", Metrics, downloads::metrics),
         get("/health", Always, api::health),
         get("/assets/{name}", Always, assets::asset),
     ];
+    all.extend(openapi::routes());
+    all.extend(of_programs());
     all.extend(desk::routes::table());
     all.extend(pages::access::routes());
     all
+}
+
+/// What the pages above show and do, for programs.
+fn of_programs() -> Vec<Route> {
+    use Need::{Anywhere, Delivery, InBuilding, InProject, OfMeter};
+    use Right::{AcknowledgeAlarms, DecideReadings, SeeInstallation, SeeProject};
+    let (all, building) = (Anywhere(SeeProject), InBuilding(SeeProject));
+    let form = FORM_BYTES_MAX;
+    vec![
+        read("portfolio", "/api/v1/portfolio", all, api::portfolio),
+        read("project", "/api/v1/projects/{project}", InProject(SeeProject), api::project),
+        read(
+            "project_year",
+            "/api/v1/projects/{project}/years/{year}",
+            InProject(SeeProject),
+            api::project_year,
+        ),
+        read("findings", "/api/v1/findings", Anywhere(SeeInstallation), api::findings),
+        read("meters", "/api/v1/meters", all, api::meters),
+        read("meter", "/api/v1/meters/{meter}", OfMeter(SeeProject), watch::api_meter::meter),
+        write(
+            "say_of_meter",
+            ("/api/v1/meters/{meter}/acts", OfMeter(DecideReadings), form),
+            watch::api_meter::say,
+        ),
+        read("buildings", "/api/v1/buildings", all, watch::api::buildings),
+        read("building", "/api/v1/buildings/{project}/{building}", building, watch::api::building),
+        read("power", "/api/v1/buildings/{project}/{building}/power", building, watch::api::power),
+        read("hours", "/api/v1/buildings/{project}/{building}/hours", building, watch::api::hours),
+        read("alarms", "/api/v1/alarms", all, watch::api::alarms),
+        write(
+            "acknowledge_alarm",
+            ("/api/v1/alarms/{alarm}/acknowledge", Anywhere(AcknowledgeAlarms), form),
+            watch::api::acknowledge,
+        ),
+        read("obligations", "/api/v1/obligations", all, calendar::api),
+        write(
+            "deliver_closed_projects",
+            ("/api/v1/grants/closed-projects", Delivery, grants::BODY_BYTES_MAX),
+            grants::closed_projects,
+        ),
+    ]
+}
+
+/// The API's part of the table, with what each route says of itself.
+pub(crate) fn operations() -> Vec<(Row, Operation)> {
+    table().into_iter().filter_map(|route| Some((route.row, route.operation?))).collect()
 }
 
 /// The table of routes: what each is, and what it needs.
@@ -168,17 +209,25 @@ async fn guard(State(site): State<Arc<Site>>, mut request: Request, next: Next) 
     let caller = Caller::of(connection, request.headers(), &site.options.trusted_proxies);
     request.extensions_mut().insert(caller);
     let limit = if *request.method() == Method::POST { CHANGE_TIMEOUT } else { ANSWER_TIMEOUT };
+    let of_api = request.uri().path().starts_with(openapi::ROOT);
     let mut response = match refusal(&site.options, &request) {
-        Some((status, says)) => {
+        Some((status, code, says)) => {
             tracing::debug!(%status, method = %request.method(), "refused a request: {says}");
-            (status, format!("{says}\n")).into_response()
+            refused(of_api, status, code, says)
         }
         None => match tokio::time::timeout(limit, next.run(request)).await {
+            // The router's own refusal has no body.
+            Ok(response) if of_api && response.status() == StatusCode::METHOD_NOT_ALLOWED => {
+                let allow = response.headers().get(header::ALLOW).cloned();
+                let mut said = refused(of_api, response.status(), "method", WRONG_METHOD);
+                said.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
+                said
+            }
             Ok(response) => response,
             Err(_) => {
                 tracing::warn!("an answer took longer than {} s and was given up", limit.as_secs());
-                (StatusCode::SERVICE_UNAVAILABLE, "the answer takes too long; try again later\n")
-                    .into_response()
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                refused(of_api, status, "busy", "the answer takes too long; try again later")
             }
         },
     };
@@ -186,28 +235,42 @@ async fn guard(State(site): State<Arc<Site>>, mut request: Request, next: Next) 
     response
 }
 
-fn refusal(options: &Options, request: &Request) -> Option<(StatusCode, &'static str)> {
+/// A refusal before any route: as JSON where a program asked.
+fn refused(of_api: bool, status: StatusCode, code: &'static str, says: &'static str) -> Response {
+    let mut response = if of_api {
+        openapi::refused_json(status, code, says)
+    } else {
+        (status, format!("{says}\n")).into_response()
+    };
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET,HEAD,POST"));
+    }
+    response
+}
+
+fn refusal(options: &Options, request: &Request) -> Option<(StatusCode, &'static str, &'static str)> {
     let headers = request.headers();
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_get && *request.method() != Method::POST {
-        return Some((StatusCode::METHOD_NOT_ALLOWED, "only GET, HEAD and POST are answered here"));
+        return Some((StatusCode::METHOD_NOT_ALLOWED, "method", WRONG_METHOD));
     }
     let path_and_query_bytes = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
     if path_and_query_bytes > URI_BYTES_MAX {
-        return Some((StatusCode::URI_TOO_LONG, "the address is too long"));
+        return Some((StatusCode::URI_TOO_LONG, "uri_too_long", "the address is too long"));
     }
     let has_body = headers.contains_key(header::TRANSFER_ENCODING)
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
     if has_body && is_get {
-        return Some((StatusCode::PAYLOAD_TOO_LARGE, "a request of this kind has no body"));
+        return Some((StatusCode::PAYLOAD_TOO_LARGE, "body_too_long", "a request of this kind has no body"));
     }
     let host = request.uri().host().or_else(|| headers.get(header::HOST).and_then(|h| h.to_str().ok()));
     match host {
         None if options.hosts == Hosts::Any => None,
-        None => Some((StatusCode::BAD_REQUEST, "the request names no host")),
+        None => Some((StatusCode::BAD_REQUEST, "no_host", "the request names no host")),
         Some(host) if options.hosts.allows(host) => None,
         Some(_) => Some((
             StatusCode::MISDIRECTED_REQUEST,
+            "host",
             "this server answers to localhost and 127.0.0.1 only; open it under one of these names",
         )),
     }

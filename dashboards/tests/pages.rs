@@ -4,6 +4,8 @@
 
 #[path = "pages/access.rs"]
 mod access;
+#[path = "pages/api.rs"]
+mod api;
 #[path = "pages/desk.rs"]
 mod desk;
 mod support;

@@ -12,7 +12,8 @@ use super::role::{Held, Role};
 use super::secret::Secret;
 use super::who::{Person, TokenScope};
 
-/// Why something about accounts was not done. [`Refused::code`] names the reader's text (`page.access.refused.<code>`).
+/// Why something about accounts was not done; `Display` is for programs. [`Refused::code`] names the reader's text
+/// (`page.access.refused.<code>`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// Name or password; which of them is not said.
@@ -66,6 +67,29 @@ impl Refused {
             Self::Provider => "provider",
             Self::Stranger => "stranger",
         }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wrong => "name or password are wrong",
+            Self::CodeNeeded => "the code of the second factor is missing",
+            Self::CodeWrong => "the code of the second factor is wrong",
+            Self::Wait { .. } => "too many failures; try again later",
+            Self::Busy => "the store cannot take it now; try again later",
+            Self::Weak => "the new password is too short or too simple",
+            Self::Differ => "the two entries of the new password differ",
+            Self::Taken => "there is an account of this name or tax code; choose another",
+            Self::Unknown => "there is no such account, token or subject",
+            Self::Gone => "the link was used, or its time is over",
+            Self::LastAdministrator => {
+                "nobody else who administers accounts is enabled; enable or add an administrator first"
+            }
+            Self::Unreadable => "a name, address, tax code, role, scope or label is none; correct it",
+            Self::Provider => "the login provider did not vouch for the person",
+            Self::Stranger => "the login provider vouched for somebody who has no account here",
+        })
     }
 }
 

@@ -4,13 +4,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::{BuildingId, MeterId, ProjectId};
-use serde::Serialize;
 
 use super::caller::Caller;
 use super::role::Right;
@@ -18,6 +16,7 @@ use super::secret::Secret;
 use super::table::{Need, Row, Verb};
 use super::who::{TokenScope, Who};
 use crate::downloads::encode;
+use crate::openapi::fault_json;
 use crate::pages::{Ask, Fault, Site, fault_page};
 
 /// Stem of the cookie that holds a session's secret.
@@ -183,11 +182,6 @@ fn is_own_origin(origin: &str, caller: Caller, request: &Request) -> bool {
     host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")))
 }
 
-#[derive(Serialize)]
-struct RefusedView {
-    code: &'static str,
-}
-
 fn refuse(site: &Arc<Site>, row: Row, refusal: Refusal, request: Request) -> Response {
     let fault = match refusal {
         Refusal::NotSetUp => Fault::NotSetUp,
@@ -196,18 +190,17 @@ fn refuse(site: &Arc<Site>, row: Row, refusal: Refusal, request: Request) -> Res
         Refusal::Foreign => Fault::ForeignForm,
         Refusal::Body => Fault::BodyTooLong(format!("more than {} bytes", row.body_bytes_max)),
     };
-    tracing::debug!(path = row.path, "refused a request: {fault}");
     let (parts, _) = request.into_parts();
     let is_page = !row.path.starts_with("/api/") && accepts_pages(&parts.headers);
     if !is_page {
-        let mut response = (fault.status(), Json(RefusedView { code: fault.code() })).into_response();
+        let mut response = fault_json(&fault);
         if refusal == Refusal::SignIn {
             let challenge = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return response;
     }
+    tracing::debug!(path = row.path, "refused a request: {fault}");
     if refusal == Refusal::SignIn && row.verb == Verb::Get {
         let next = parts.uri.path_and_query().map_or("/", |p| p.as_str());
         let to = format!("/login?next={}", encode(next));

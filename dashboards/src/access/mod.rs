@@ -27,5 +27,5 @@ pub use who::{Person, TokenScope, Who};
 pub(crate) use caller::Caller;
 pub(crate) use checked::{Checked, Fields, Proves};
 pub(crate) use gate::{FORM_COOKIE, SESSION_COOKIE, safe_next};
-pub(crate) use table::{FORM_BYTES_MAX, Route, assemble, get, post};
+pub(crate) use table::{FORM_BYTES_MAX, Route, assemble, get, post, read, write};
 pub(crate) use who::csrf_of;

@@ -11,6 +11,7 @@ use axum::routing::{self, MethodRouter};
 use super::checked::Proves;
 use super::gate::{Gate, gate};
 use super::role::Right;
+use crate::openapi::{Described, Operation};
 use crate::pages::Site;
 use std::sync::Arc;
 
@@ -65,6 +66,8 @@ pub(crate) const FORM_BYTES_MAX: usize = 64 * 1024;
 /// A line of the table with who answers.
 pub(crate) struct Route {
     pub(crate) row: Row,
+    /// What it says of itself, where it is one of the API.
+    pub(crate) operation: Option<Operation>,
     handler: MethodRouter<Arc<Site>>,
 }
 
@@ -75,7 +78,17 @@ where
     T: 'static,
 {
     let row = Row { verb: Verb::Get, path, need, body_bytes_max: BODY_NONE };
-    Route { row, handler: routing::get(handler) }
+    Route { row, operation: None, handler: routing::get(handler) }
+}
+
+/// A route of the API that changes nothing; `id` names it in the document and in the texts.
+pub(crate) fn read<H, T, R>(id: &'static str, path: &'static str, need: Need, handler: H) -> Route
+where
+    H: Handler<T, Arc<Site>> + Described<T, R>,
+    T: 'static,
+{
+    let operation = Some(Operation { id, describe: <H as Described<T, R>>::describe });
+    Route { operation, ..get(path, need, handler) }
 }
 
 /// A change of state. Its last argument proves that the person meant it: [`super::Checked`] for a form.
@@ -85,12 +98,26 @@ where
     T: EndsInProof + 'static,
 {
     let row = Row { verb: Verb::Post, path, need, body_bytes_max };
-    Route { row, handler: routing::post(handler) }
+    Route { row, operation: None, handler: routing::post(handler) }
+}
+
+/// A route of the API that changes something.
+pub(crate) fn write<H, T, R>(
+    id: &'static str,
+    (path, need, body_bytes_max): (&'static str, Need, usize),
+    handler: H,
+) -> Route
+where
+    H: Handler<T, Arc<Site>> + Described<T, R>,
+    T: EndsInProof + 'static,
+{
+    let operation = Some(Operation { id, describe: <H as Described<T, R>>::describe });
+    Route { operation, ..post(path, need, body_bytes_max, handler) }
 }
 
 /// The router of a table: every route behind its gate.
 pub(crate) fn assemble(routes: Vec<Route>, site: &Arc<Site>) -> Router<Arc<Site>> {
-    routes.into_iter().fold(Router::new(), |router, Route { row, handler }| {
+    routes.into_iter().fold(Router::new(), |router, Route { row, handler, .. }| {
         let at = Gate { site: Arc::clone(site), row };
         let limit = DefaultBodyLimit::max(row.body_bytes_max);
         router.route(row.path, handler.layer(limit).route_layer(middleware::from_fn_with_state(at, gate)))

@@ -5,52 +5,32 @@
 use std::sync::Arc;
 
 use analytics::region::{Case, Group, distribution, groups, select};
-use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::file::{project_id, seen};
 use super::guide::duty_key;
-use super::query::TableAsk;
+use super::query::{TableAsk, TableWords};
 use super::upload::{Posted, PostedFile};
 use super::wire::{
-    AnswerSaid, CommentSaid, DocumentSaid, KpiSaid, LiftSaid, MemoCase, MemoOrder, NoteSaid, Nothing, ToSaid,
-    WhySaid,
+    AnswerSaid, Change, CommentSaid, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid, KpiTable,
+    LiftSaid, MemoCase, MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, Nothing, ProjectFile,
+    SavedView, SectionView, ToSaid, WhySaid,
 };
 use super::{Act, Refused, Upload};
 use crate::access::Who;
-use crate::api::fault_json;
-use crate::pages::{Fault, Site, off_loop};
+use crate::openapi::{Asked, Done, Given, Saved, change, give};
+use crate::pages::{Fault, Site};
 
 type Duty = (String, String, String);
 
-/// Answers with what the work gives, as JSON.
-async fn give<T, F>(site: &Arc<Site>, work: F) -> Response
-where
-    T: Serialize + Send + 'static,
-    F: FnOnce(&Site) -> Result<T, Fault> + Send + 'static,
-{
-    match off_loop(site, work).await.and_then(|done| done) {
-        Ok(body) => ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response(),
-        Err(fault) => fault_json(&fault),
-    }
-}
-
-/// Does a change, and answers with nothing.
-async fn change<F>(site: &Arc<Site>, work: F) -> Response
-where
-    F: FnOnce(&Site) -> Result<(), Fault> + Send + 'static,
-{
-    match off_loop(site, work).await.and_then(|done| done) {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(fault) => fault_json(&fault),
-    }
-}
-
 /// `GET /api/v1/desk/{project}`.
-pub(crate) async fn file(State(site): State<Arc<Site>>, Path(id): Path<String>, who: Who) -> Response {
+pub(crate) async fn file(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    who: Who,
+) -> Given<ProjectFile> {
     give(&site, move |site| seen(site, &who, &project_id(&id)?)).await
 }
 
@@ -58,7 +38,7 @@ pub(crate) async fn file(State(site): State<Arc<Site>>, Path(id): Path<String>, 
 pub(crate) async fn kpis(
     State(site): State<Arc<Site>>,
     Path((id, year)): Path<(String, String)>,
-) -> Response {
+) -> Given<KpiTable> {
     give(&site, move |site| {
         let number = year.parse().map_err(|_| Fault::NoYear { project: id.clone(), year: year.clone() })?;
         Ok(site.backend.kpi_table(&project_id(&id)?, number)?)
@@ -72,7 +52,7 @@ pub(crate) async fn state_kpi(
     Path((id, year)): Path<(String, String)>,
     who: Who,
     Posted(said): Posted<KpiSaid>,
-) -> Response {
+) -> Done {
     change(&site, move |site| {
         let number = year.parse().map_err(|_| Fault::NoYear { project: id.clone(), year: year.clone() })?;
         Ok(site.backend.state_kpi(&project_id(&id)?, number, &said, &who.author())?)
@@ -81,18 +61,22 @@ pub(crate) async fn state_kpi(
 }
 
 /// `GET /api/v1/desk/{project}/documents`.
-pub(crate) async fn documents(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn documents(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+) -> Given<Vec<DocumentView>> {
     give(&site, move |site| Ok(site.backend.documents(&project_id(&id)?)?)).await
 }
 
 /// What stands beside a file in the address.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct Named {
     /// The file's name.
     name: String,
     #[serde(default)]
     title: String,
     year: Option<i32>,
+    /// Code of the KPI that it explains.
     kpi: Option<String>,
 }
 
@@ -100,10 +84,10 @@ pub(crate) struct Named {
 pub(crate) async fn add_document(
     State(site): State<Arc<Site>>,
     Path(id): Path<String>,
-    Query(named): Query<Named>,
+    Asked(named): Asked<Named>,
     who: Who,
     PostedFile(bytes): PostedFile,
-) -> Response {
+) -> Given<DocumentView> {
     give(&site, move |site| {
         let said = DocumentSaid { title: named.title, year: named.year, kpi: named.kpi };
         let file = Upload { name: named.name, bytes };
@@ -113,7 +97,7 @@ pub(crate) async fn add_document(
 }
 
 /// `GET /api/v1/desk/{project}/notes`.
-pub(crate) async fn notes(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn notes(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Given<Vec<NoteView>> {
     give(&site, move |site| Ok(site.backend.notes(&project_id(&id)?)?)).await
 }
 
@@ -123,26 +107,26 @@ pub(crate) async fn add_note(
     Path(id): Path<String>,
     who: Who,
     Posted(said): Posted<NoteSaid>,
-) -> Response {
+) -> Done {
     change(&site, move |site| Ok(site.backend.add_note(&project_id(&id)?, &said, &who.author())?)).await
 }
 
 /// `GET /api/v1/desk/{project}/history`, for who may edit: it holds what people are called.
-pub(crate) async fn history(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn history(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Given<Vec<Change>> {
     give(&site, move |site| Ok(site.backend.history(&project_id(&id)?)?)).await
 }
 
 /// `GET /api/v1/desk/{project}/duties`.
-pub(crate) async fn duties(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn duties(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Given<Vec<DutyView>> {
     give(&site, move |site| Ok(site.backend.duties(&project_id(&id)?)?)).await
 }
 
 /// `GET /api/v1/desk/{project}/submissions/{obligation}/{year}`; `-` for what is sent once.
-pub(crate) async fn guide(State(site): State<Arc<Site>>, Path(of): Path<Duty>) -> Response {
+pub(crate) async fn guide(State(site): State<Arc<Site>>, Path(of): Path<Duty>) -> Given<Guide> {
     give(&site, move |site| Ok(site.backend.guide(&duty_key(&of)?)?)).await
 }
 
-async fn act(site: Arc<Site>, of: Duty, who: Who, act: Result<Act, Refused>) -> Response {
+async fn act(site: Arc<Site>, of: Duty, who: Who, act: Result<Act, Refused>) -> Done {
     change(&site, move |site| Ok(site.backend.act(&duty_key(&of)?, &act?, &who.author())?)).await
 }
 
@@ -151,7 +135,7 @@ pub(crate) async fn begin(
     Path(of): Path<Duty>,
     who: Who,
     Posted(Nothing {}): Posted<Nothing>,
-) -> Response {
+) -> Done {
     act(site, of, who, Ok(Act::Begin)).await
 }
 
@@ -160,7 +144,7 @@ pub(crate) async fn check(
     Path(of): Path<Duty>,
     who: Who,
     Posted(Nothing {}): Posted<Nothing>,
-) -> Response {
+) -> Done {
     act(site, of, who, Ok(Act::Check)).await
 }
 
@@ -169,7 +153,7 @@ pub(crate) async fn lift(
     Path(of): Path<Duty>,
     who: Who,
     Posted(said): Posted<LiftSaid>,
-) -> Response {
+) -> Done {
     let LiftSaid { code, subject, reason } = said;
     act(site, of, who, Ok(Act::Lift { code, subject, reason })).await
 }
@@ -179,7 +163,7 @@ pub(crate) async fn comment(
     Path(of): Path<Duty>,
     who: Who,
     Posted(said): Posted<CommentSaid>,
-) -> Response {
+) -> Done {
     change(&site, move |site| {
         let key = duty_key(&of)?;
         let year = key.year.ok_or_else(|| Refused::unknown("a report without a year has no sections"))?;
@@ -193,7 +177,7 @@ pub(crate) async fn freeze(
     Path(of): Path<Duty>,
     who: Who,
     Posted(Nothing {}): Posted<Nothing>,
-) -> Response {
+) -> Done {
     let language = site.backend.installation().language;
     act(site, of, who, Ok(Act::Freeze { language })).await
 }
@@ -203,7 +187,7 @@ pub(crate) async fn send(
     Path(of): Path<Duty>,
     who: Who,
     Posted(said): Posted<ToSaid>,
-) -> Response {
+) -> Done {
     act(site, of, who, Ok(Act::Send { to: said.to })).await
 }
 
@@ -212,7 +196,7 @@ pub(crate) async fn answered(
     Path(of): Path<Duty>,
     who: Who,
     Posted(said): Posted<AnswerSaid>,
-) -> Response {
+) -> Done {
     let day = said.on.parse().map_err(|_| Refused::unusable("day", format!("{:?} is no day", said.on)));
     act(site, of, who, day.map(|on| Act::Answered { accepted: said.accepted, on, says: said.says })).await
 }
@@ -222,17 +206,19 @@ pub(crate) async fn correct(
     Path(of): Path<Duty>,
     who: Who,
     Posted(said): Posted<WhySaid>,
-) -> Response {
+) -> Done {
     act(site, of, who, Ok(Act::Correct { why: said.why })).await
 }
 
 /// What stands beside a file of a submission in the address.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct FileOf {
+    /// The file's name.
     name: String,
-    /// Of a receipt: where it was sent, and on which day.
+    /// Of a receipt: where it was sent.
     #[serde(default)]
     to: String,
+    /// Of a receipt: the day on which it was sent, `YYYY-MM-DD`.
     on: Option<String>,
 }
 
@@ -240,10 +226,10 @@ pub(crate) struct FileOf {
 pub(crate) async fn attach(
     State(site): State<Arc<Site>>,
     Path(of): Path<Duty>,
-    Query(file): Query<FileOf>,
+    Asked(file): Asked<FileOf>,
     who: Who,
     PostedFile(bytes): PostedFile,
-) -> Response {
+) -> Done {
     act(site, of, who, Ok(Act::Attach(Upload { name: file.name, bytes }))).await
 }
 
@@ -251,10 +237,10 @@ pub(crate) async fn attach(
 pub(crate) async fn sign(
     State(site): State<Arc<Site>>,
     Path(of): Path<Duty>,
-    Query(file): Query<FileOf>,
+    Asked(file): Asked<FileOf>,
     who: Who,
     PostedFile(bytes): PostedFile,
-) -> Response {
+) -> Done {
     act(site, of, who, Ok(Act::Sign(Upload { name: file.name, bytes }))).await
 }
 
@@ -262,10 +248,10 @@ pub(crate) async fn sign(
 pub(crate) async fn sent(
     State(site): State<Arc<Site>>,
     Path(of): Path<Duty>,
-    Query(file): Query<FileOf>,
+    Asked(file): Asked<FileOf>,
     who: Who,
     PostedFile(bytes): PostedFile,
-) -> Response {
+) -> Done {
     let text = file.on.unwrap_or_default();
     let day =
         text.parse().map_err(|_| Refused::unusable("day", format!("{text:?} is no day, as YYYY-MM-DD")));
@@ -274,7 +260,7 @@ pub(crate) async fn sent(
 }
 
 /// One line of the region's table.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct CaseView {
     project: String,
     title: String,
@@ -297,7 +283,7 @@ struct CaseView {
     state: Option<&'static str>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct CaseKpiView {
     code: String,
     measure: &'static str,
@@ -348,8 +334,8 @@ impl From<&Case> for CaseView {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct TableView {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct TableView {
     day: String,
     /// Chosen, on every page.
     cases: usize,
@@ -365,8 +351,8 @@ struct TableView {
 /// `GET /api/v1/region`, with the names of the page's address.
 pub(crate) async fn region(
     State(site): State<Arc<Site>>,
-    Query(given): Query<Vec<(String, String)>>,
-) -> Response {
+    Asked(TableWords(given)): Asked<TableWords>,
+) -> Given<TableView> {
     give(&site, move |site| {
         let (region, asked) = (site.backend.region()?, TableAsk::of(&given));
         let chosen = select(&region.cases, &asked.query);
@@ -389,8 +375,8 @@ pub(crate) async fn region(
 }
 
 /// A group of the region's table.
-#[derive(Debug, Serialize)]
-struct GroupView {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct GroupView {
     key: String,
     name: String,
     cases: usize,
@@ -411,8 +397,8 @@ struct GroupView {
 /// `GET /api/v1/region/groups?group=`.
 pub(crate) async fn region_groups(
     State(site): State<Arc<Site>>,
-    Query(given): Query<Vec<(String, String)>>,
-) -> Response {
+    Asked(TableWords(given)): Asked<TableWords>,
+) -> Given<Vec<GroupView>> {
     give(&site, move |site| {
         let (region, asked) = (site.backend.region()?, TableAsk::of(&given));
         let by = asked.query.group.unwrap_or(Group::Scheme);
@@ -443,7 +429,7 @@ pub(crate) async fn region_groups(
 pub(crate) async fn preview_memos(
     State(site): State<Arc<Site>>,
     Posted(cases): Posted<Vec<MemoCase>>,
-) -> Response {
+) -> Given<MemoPreview> {
     give(&site, move |site| Ok(site.backend.preview_memos(&cases)?)).await
 }
 
@@ -452,11 +438,60 @@ pub(crate) async fn order_memos(
     State(site): State<Arc<Site>>,
     who: Who,
     Posted(order): Posted<MemoOrder>,
-) -> Response {
+) -> Done {
     change(&site, move |site| Ok(site.backend.order_memos(&order, &who.author())?)).await
 }
 
 /// `GET /api/v1/region/memos/{order}`.
-pub(crate) async fn memo_order(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn memo_order(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+) -> Given<MemoOrderView> {
     give(&site, move |site| Ok(site.backend.memo_order(&id)?)).await
+}
+
+/// `GET /api/v1/desk/{project}/files/{sha256}`.
+pub(crate) async fn kept_file(
+    State(site): State<Arc<Site>>,
+    Path((id, sha256)): Path<(String, String)>,
+) -> Saved {
+    let found = give(&site, move |site| Ok(site.backend.kept_file(&project_id(&id)?, &sha256)?));
+    Saved(found.await.0)
+}
+
+/// `GET /api/v1/desk/{project}/dossier`: *fascicolo di progetto* as a ZIP.
+pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Saved {
+    Saved(give(&site, move |site| Ok(site.backend.dossier(&project_id(&id)?)?)).await.0)
+}
+
+/// `GET …/sections`: the sections of the annual report that may be commented on.
+pub(crate) async fn sections(State(site): State<Arc<Site>>, Path(of): Path<Duty>) -> Given<Vec<SectionView>> {
+    give(&site, move |site| {
+        let language = site.backend.installation().language;
+        let all = site.backend.draft_sections(&duty_key(&of)?, &language)?;
+        Ok(all.into_iter().map(SectionView::from).collect())
+    })
+    .await
+}
+
+/// `GET /api/v1/region/views`.
+pub(crate) async fn views(State(site): State<Arc<Site>>, who: Who) -> Given<Vec<SavedView>> {
+    give(&site, move |site| match who.account() {
+        Some(account) => Ok(site.backend.views(account)?),
+        None => Ok(Vec::new()),
+    })
+    .await
+}
+
+/// `POST /api/v1/region/views`.
+pub(crate) async fn save_view(
+    State(site): State<Arc<Site>>,
+    who: Who,
+    Posted(view): Posted<SavedView>,
+) -> Done {
+    change(&site, move |site| {
+        let account = who.account().ok_or(Fault::SignIn)?;
+        Ok(super::region::keep_view(site, account, view)?)
+    })
+    .await
 }

@@ -2,10 +2,16 @@
 //!
 //! Must never: put a value into an address that was not understood.
 
+use std::borrow::Cow;
+
 use analytics::region::{DueFilter, Group, PER_PAGE_MAX, Query, Sort};
 use analytics::result::Verdict;
 use analytics::scheme::KpiMeasure;
 use model::{Intervention, ProjectId, SchemeId};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::downloads::encode;
 
@@ -37,6 +43,24 @@ const NAMES: [&str; 18] = [
     "group",
     "per",
 ];
+
+/// The names of an address with their values, in any order; names that mean nothing are passed over.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct TableWords(pub(crate) Vec<(String, String)>);
+
+impl JsonSchema for TableWords {
+    fn schema_name() -> Cow<'static, str> {
+        "TableWords".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let of = |name: &&'static str| ((*name).to_owned(), json!({ "type": "string" }));
+        let names: serde_json::Map<String, serde_json::Value> =
+            NAMES.iter().chain(&["page"]).map(of).collect();
+        json_schema!({ "type": "object", "properties": names })
+    }
+}
 
 /// What is asked.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -468,20 +468,22 @@ pub(crate) async fn save_view(
         return fault_page(&site, &ask, &Fault::SignIn);
     };
     let back = if form.query.is_empty() { String::new() } else { format!("{}&", form.query) };
-    let given: Vec<(String, String)> = serde_pairs(&form.query);
-    let done = off_loop(&site, move |site| {
-        let asked = TableAsk::of(&given);
-        let query = if form.query.is_empty() { String::new() } else { asked.with(&[]) };
-        // A view of the whole table has an address too.
-        let query =
-            if query.is_empty() && !form.query.is_empty() { "sort=project".to_owned() } else { query };
-        site.backend.save_view(&account, &SavedView { name: form.name, query })
-    });
+    let view = SavedView { name: form.name, query: form.query };
+    let done = off_loop(&site, move |site| keep_view(site, &account, view));
     match done.await {
         Ok(Ok(())) => Redirect::to(&format!("/region?{back}done=view")).into_response(),
         Ok(Err(refused)) => refused_page(&site, &ask, refused).await,
         Err(fault) => fault_page(&site, &ask, &fault),
     }
+}
+
+/// Keeps of a view what an address of the table may say.
+pub(super) fn keep_view(site: &Site, account: &str, view: SavedView) -> Result<(), Refused> {
+    let asked = TableAsk::of(&serde_pairs(&view.query));
+    let query = if view.query.is_empty() { String::new() } else { asked.with(&[]) };
+    // A view of the whole table has an address too.
+    let query = if query.is_empty() && !view.query.is_empty() { "sort=project".to_owned() } else { query };
+    site.backend.save_view(account, &SavedView { name: view.name, query })
 }
 
 /// The pairs of a query, decoded.

@@ -3,7 +3,7 @@
 //! Must never: let an officer or a manager change a project.
 
 use super::{UPLOAD_BYTES_MAX, api, export, file, guide, guide_steps, memos, papers, region};
-use crate::access::{FORM_BYTES_MAX, Need, Right, Route, get, post};
+use crate::access::{FORM_BYTES_MAX, Need, Right, Route, get, post, read, write};
 
 /// Bodies with a list of many cases.
 const CASES_BYTES_MAX: usize = 256 * 1024;
@@ -14,6 +14,7 @@ pub(crate) fn table() -> Vec<Route> {
     all.extend(submission());
     all.extend(of_region());
     all.extend(of_programs());
+    all.extend(of_submitting_programs());
     all
 }
 
@@ -71,36 +72,64 @@ fn of_region() -> Vec<Route> {
 
 fn of_programs() -> Vec<Route> {
     use Need::{Anywhere, InProject};
-    use Right::{EditProject, SeeProject, SeeRegion, SendMemos, Submit, WriteNotes};
+    use Right::{EditProject, SeeProject, SeeRegion, SendMemos, WriteNotes};
+    let (see, edit, note) = (InProject(SeeProject), InProject(EditProject), InProject(WriteNotes));
+    let (form, file) = (FORM_BYTES_MAX, UPLOAD_BYTES_MAX);
+    vec![
+        read("project_file", "/api/v1/desk/{project}", see, api::file),
+        read("kpis", "/api/v1/desk/{project}/kpis/{year}", see, api::kpis),
+        write("state_kpi", ("/api/v1/desk/{project}/kpis/{year}/state", edit, form), api::state_kpi),
+        read("documents", "/api/v1/desk/{project}/documents", see, api::documents),
+        write("add_document", ("/api/v1/desk/{project}/documents/add", edit, file), api::add_document),
+        read("notes", "/api/v1/desk/{project}/notes", see, api::notes),
+        write("add_note", ("/api/v1/desk/{project}/notes/add", note, form), api::add_note),
+        read("history", "/api/v1/desk/{project}/history", edit, api::history),
+        read("duties", "/api/v1/desk/{project}/duties", see, api::duties),
+        read("kept_file", "/api/v1/desk/{project}/files/{sha256}", see, api::kept_file),
+        read("dossier", "/api/v1/desk/{project}/dossier", see, api::dossier),
+        read("region", "/api/v1/region", Anywhere(SeeRegion), api::region),
+        read("region_groups", "/api/v1/region/groups", Anywhere(SeeRegion), api::region_groups),
+        read("views", "/api/v1/region/views", Anywhere(SeeRegion), api::views),
+        write("save_view", ("/api/v1/region/views/save", Anywhere(SeeRegion), form), api::save_view),
+        write(
+            "preview_memos",
+            ("/api/v1/region/memos/preview", Anywhere(SendMemos), CASES_BYTES_MAX),
+            api::preview_memos,
+        ),
+        write(
+            "order_memos",
+            ("/api/v1/region/memos", Anywhere(SendMemos), CASES_BYTES_MAX),
+            api::order_memos,
+        ),
+        read("memo_order", "/api/v1/region/memos/{order}", Anywhere(SendMemos), api::memo_order),
+    ]
+}
+
+fn of_submitting_programs() -> Vec<Route> {
+    use Need::InProject;
+    use Right::{EditProject, SeeProject, Submit, WriteNotes};
     let (see, edit) = (InProject(SeeProject), InProject(EditProject));
     let (submit, note) = (InProject(Submit), InProject(WriteNotes));
     let (form, file) = (FORM_BYTES_MAX, UPLOAD_BYTES_MAX);
+    /// One submission, and one of its steps.
+    macro_rules! of {
+        ($step:literal) => {
+            concat!("/api/v1/desk/{project}/submissions/{obligation}/{year}", $step)
+        };
+    }
     vec![
-        get("/api/v1/desk/{project}", see, api::file),
-        get("/api/v1/desk/{project}/kpis/{year}", see, api::kpis),
-        post("/api/v1/desk/{project}/kpis/{year}/state", edit, form, api::state_kpi),
-        get("/api/v1/desk/{project}/documents", see, api::documents),
-        post("/api/v1/desk/{project}/documents/add", edit, file, api::add_document),
-        get("/api/v1/desk/{project}/notes", see, api::notes),
-        post("/api/v1/desk/{project}/notes/add", note, form, api::add_note),
-        get("/api/v1/desk/{project}/history", edit, api::history),
-        get("/api/v1/desk/{project}/duties", see, api::duties),
-        get("/api/v1/desk/{project}/submissions/{obligation}/{year}", see, api::guide),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/begin", edit, form, api::begin),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/check", edit, form, api::check),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/lift", edit, form, api::lift),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/attach", edit, file, api::attach),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/comment", note, form, api::comment),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/freeze", submit, form, api::freeze),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/sign", submit, file, api::sign),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/send", submit, form, api::send),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/sent", submit, file, api::sent),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/answered", submit, form, api::answered),
-        post("/api/v1/desk/{project}/submissions/{obligation}/{year}/correct", submit, form, api::correct),
-        get("/api/v1/region", Anywhere(SeeRegion), api::region),
-        get("/api/v1/region/groups", Anywhere(SeeRegion), api::region_groups),
-        post("/api/v1/region/memos/preview", Anywhere(SendMemos), CASES_BYTES_MAX, api::preview_memos),
-        post("/api/v1/region/memos", Anywhere(SendMemos), CASES_BYTES_MAX, api::order_memos),
-        get("/api/v1/region/memos/{order}", Anywhere(SendMemos), api::memo_order),
+        read("submission", of!(""), see, api::guide),
+        write("begin_submission", (of!("/begin"), edit, form), api::begin),
+        write("check_submission", (of!("/check"), edit, form), api::check),
+        write("lift_submission", (of!("/lift"), edit, form), api::lift),
+        write("attach_submission", (of!("/attach"), edit, file), api::attach),
+        write("comment_submission", (of!("/comment"), note, form), api::comment),
+        write("freeze_submission", (of!("/freeze"), submit, form), api::freeze),
+        write("sign_submission", (of!("/sign"), submit, file), api::sign),
+        write("send_submission", (of!("/send"), submit, form), api::send),
+        write("sent_submission", (of!("/sent"), submit, file), api::sent),
+        write("answered_submission", (of!("/answered"), submit, form), api::answered),
+        write("correct_submission", (of!("/correct"), submit, form), api::correct),
+        read("sections", of!("/sections"), see, api::sections),
     ]
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::Upload;
 use crate::access::{Proves, Who};
-use crate::api::fault_json;
+use crate::openapi::fault_json;
 use crate::pages::{Ask, Fault, Site, fault_page};
 
 /// The part that every form carries; it comes first.
@@ -128,7 +128,7 @@ async fn of_program(request: Request, site: &Arc<Site>, kind: &str) -> Result<By
     }
     let given = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if given.split(';').next().unwrap_or_default().trim() != kind {
-        return Err(refuse(Fault::BadForm(format!("a body of type {given:?}, wanted is {kind}"))));
+        return Err(refuse(Fault::BodyKind(format!("{kind}, not {given:?}"))));
     }
     let bytes = Bytes::from_request(Request::from_parts(parts, body), site).await;
     bytes.map_err(|error| refuse(Fault::BodyTooLong(error.to_string())))

@@ -3,10 +3,11 @@
 //! Must never: give 0 for what is not known (it is `null`), or a personal code to who may not edit.
 
 use model::Finding;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Everything about a project that people stated: the first two tabs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct ProjectFile {
     pub project: String,
     pub title: String,
@@ -30,7 +31,7 @@ pub struct ProjectFile {
 }
 
 /// Who received the grant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct BeneficiaryView {
     pub name: String,
     pub tax_code: String,
@@ -38,7 +39,7 @@ pub struct BeneficiaryView {
 }
 
 /// A person enabled for the project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct SubjectView {
     pub name: String,
     /// `legal_representative`, `data_entry` or `professional`.
@@ -52,7 +53,7 @@ pub struct SubjectView {
 }
 
 /// A building as declared.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct BuildingFacts {
     pub building: String,
     pub name: String,
@@ -70,7 +71,7 @@ pub struct BuildingFacts {
 }
 
 /// A day from which deadlines count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct EventDay {
     pub event: &'static str,
     /// `null` where nobody stated it.
@@ -78,7 +79,7 @@ pub struct EventDay {
 }
 
 /// What must be kept until when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct KeptView {
     /// Key of its name in the texts.
     pub text: String,
@@ -89,7 +90,7 @@ pub struct KeptView {
 }
 
 /// The economics tab. Amounts in euro.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Economics {
     /// Admissible costs.
     pub costs_eur: Option<f64>,
@@ -102,7 +103,7 @@ pub struct Economics {
 }
 
 /// A facility as the call composes it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct CompositionView {
     pub grant_eur: f64,
     pub loan_eur: f64,
@@ -121,7 +122,7 @@ pub struct CompositionView {
 }
 
 /// A clause of the call with what is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct ClauseView {
     pub clause: String,
     /// Key of its sentence in the texts.
@@ -135,7 +136,7 @@ pub struct ClauseView {
 }
 
 /// The KPI table of one year.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct KpiTable {
     pub project: String,
     pub year: i32,
@@ -145,7 +146,7 @@ pub struct KpiTable {
 }
 
 /// One KPI: what was declared, what was measured, and what a person states.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct KpiRow {
     pub code: String,
     /// Key of its name in the texts.
@@ -168,7 +169,7 @@ pub struct KpiRow {
 }
 
 /// Who stated a value, when and why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct StatedBy {
     /// `null` where only a note was stated, or the value was taken back.
     pub value: Option<f64>,
@@ -179,8 +180,9 @@ pub struct StatedBy {
 }
 
 /// A statement of *Valore POST* and *Note*.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "code": "KPI-1", "value": 480.25, "note": "Measured at the new meter.", "reason": "Reading of the distributor" }]))]
 pub struct KpiSaid {
     pub code: String,
     /// In the KPI's unit; `null`: the measured value counts.
@@ -191,7 +193,7 @@ pub struct KpiSaid {
 }
 
 /// A kept document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct DocumentView {
     pub sha256: String,
     pub name: String,
@@ -208,7 +210,7 @@ pub struct DocumentView {
 }
 
 /// What is said of a document that is sent in.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DocumentSaid {
     pub title: String,
@@ -218,7 +220,7 @@ pub struct DocumentSaid {
     pub kpi: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct NoteView {
     pub text: String,
     pub year: Option<i32>,
@@ -227,8 +229,9 @@ pub struct NoteView {
     pub at: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "text": "The boiler was replaced on 3 March.", "year": 2025 }]))]
 pub struct NoteSaid {
     pub text: String,
     #[serde(default)]
@@ -236,7 +239,7 @@ pub struct NoteSaid {
 }
 
 /// One change of anything about the project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Change {
     /// RFC 3339.
     pub at: String,
@@ -251,7 +254,7 @@ pub struct Change {
 }
 
 /// One field before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct FieldChange {
     pub field: String,
     pub before: Option<String>,
@@ -259,7 +262,7 @@ pub struct FieldChange {
 }
 
 /// An obligation and how far its submission is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct DutyView {
     pub obligation: String,
     /// Key of its name in the texts.
@@ -281,7 +284,7 @@ pub struct DutyView {
 }
 
 /// A kept file of a submission.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct FileView {
     pub name: String,
     pub mime: String,
@@ -290,9 +293,10 @@ pub struct FileView {
 }
 
 /// What stands in the way, and what lifts it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct ObstacleView {
     #[serde(serialize_with = "finding")]
+    #[schemars(with = "FindingJson<'static>")]
     pub finding: Finding,
     /// What to do, in English.
     pub act: &'static str,
@@ -303,7 +307,7 @@ pub struct ObstacleView {
 }
 
 /// A finding that a person took upon them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct LiftedView {
     pub code: String,
     pub subject: String,
@@ -312,7 +316,7 @@ pub struct LiftedView {
 }
 
 /// A KPI as it was frozen.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct FrozenKpiView {
     pub code: String,
     pub unit: String,
@@ -322,19 +326,20 @@ pub struct FrozenKpiView {
 }
 
 /// What does not change any more.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct FrozenView {
     pub at: String,
     pub by: String,
     pub files: Vec<FileView>,
     pub kpis: Vec<FrozenKpiView>,
-    #[serde(serialize_with = "findings")]
     /// What would differ now.
+    #[serde(serialize_with = "findings")]
+    #[schemars(with = "Vec<FindingJson<'static>>")]
     pub differences: Vec<Finding>,
 }
 
 /// A signed file that came back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct SignedView {
     pub file: FileView,
     /// SHA-256 of the frozen file that it wraps.
@@ -343,7 +348,7 @@ pub struct SignedView {
 }
 
 /// Who signed, as the certificate says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct SignerView {
     pub name: String,
     pub issuer: String,
@@ -352,7 +357,7 @@ pub struct SignerView {
     pub trusted: Option<bool>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct SendingView {
     /// `pec` by the installation's own server, `other` where a person sent it.
     pub way: String,
@@ -363,7 +368,7 @@ pub struct SendingView {
 }
 
 /// A receipt with what it says, where it is one of certified mail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct ReceiptView {
     pub file: FileView,
     pub kind: Option<String>,
@@ -372,14 +377,14 @@ pub struct ReceiptView {
 }
 
 /// What the authority answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct OutcomeView {
     pub on: String,
     pub says: String,
 }
 
 /// Everything that the guided submission of one obligation shows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Guide {
     pub project: String,
     pub title: String,
@@ -406,9 +411,37 @@ pub struct Guide {
     pub outcome: Option<OutcomeView>,
 }
 
+/// A section of the annual report as it would be now, and the comment on it.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
+pub struct SectionView {
+    pub section: String,
+    pub title: String,
+    /// `null` where nobody commented.
+    pub comment: Option<CommentView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
+pub struct CommentView {
+    pub text: String,
+    pub author: String,
+    /// Whether it stands in place of the program's own comment.
+    pub instead: bool,
+}
+
+impl From<super::DraftSection> for SectionView {
+    fn from(of: super::DraftSection) -> Self {
+        Self {
+            section: of.key.code().to_owned(),
+            title: of.section.title,
+            comment: of.comment.map(|(text, author, instead)| CommentView { text, author, instead }),
+        }
+    }
+}
+
 /// A comment on a section of the report; empty text takes it away.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "section": "savings", "text": "The gym was closed in May.", "instead": false }]))]
 pub struct CommentSaid {
     /// `summary`, `buildings`, `monitoring`, …
     pub section: String,
@@ -419,8 +452,9 @@ pub struct CommentSaid {
 }
 
 /// Taking a finding upon oneself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "code": "series.coverage.low", "subject": "meter:scuola-gas", "reason": "The distributor confirms the bills." }]))]
 pub struct LiftSaid {
     pub code: String,
     pub subject: String,
@@ -428,8 +462,9 @@ pub struct LiftSaid {
 }
 
 /// What the authority answered.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "accepted": true, "on": "2026-04-20", "says": "Protocol 1234" }]))]
 pub struct AnswerSaid {
     pub accepted: bool,
     /// `YYYY-MM-DD`.
@@ -438,27 +473,31 @@ pub struct AnswerSaid {
 }
 
 /// A correction begins with its reason.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "why": "The bill of March was wrong." }]))]
 pub struct WhySaid {
     pub why: String,
 }
 
 /// Where the installation's own certified mail is to send.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "to": "energia@pec.example" }]))]
 pub struct ToSaid {
     pub to: String,
 }
 
 /// An empty body: `{}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{}]))]
 pub struct Nothing {}
 
 /// A view of the region's table, of one account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "name": "late", "query": "due=late" }]))]
 pub struct SavedView {
     pub name: String,
     /// As in the address of the table; empty: the view is taken away.
@@ -466,16 +505,18 @@ pub struct SavedView {
 }
 
 /// One project's obligation of a year that its beneficiary is reminded of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "project": "scuola-primaria", "year": 2025 }]))]
 pub struct MemoCase {
     pub project: String,
     pub year: i32,
 }
 
 /// An order of letters: made once, however often it is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "id": "order-1", "cases": [{ "project": "scuola-primaria", "year": 2025 }], "words": "" }]))]
 pub struct MemoOrder {
     /// Chosen by who orders, 1 to 64 letters, digits and `-`.
     pub id: String,
@@ -486,7 +527,7 @@ pub struct MemoOrder {
 }
 
 /// What would go out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct MemoPreview {
     /// Whether the installation can send letters.
     pub can_send: bool,
@@ -495,7 +536,7 @@ pub struct MemoPreview {
 }
 
 /// One letter as it would go out, or why none would.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct LetterView {
     pub case: MemoCase,
     pub title: String,
@@ -507,7 +548,7 @@ pub struct LetterView {
 }
 
 /// An order and what became of its letters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct MemoOrderView {
     pub id: String,
     pub at: String,
@@ -516,7 +557,7 @@ pub struct MemoOrderView {
     pub letters: Vec<OrderedLetter>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct OrderedLetter {
     pub case: MemoCase,
     pub title: String,
@@ -524,7 +565,9 @@ pub struct OrderedLetter {
     pub state: &'static str,
 }
 
-#[derive(Serialize)]
+/// A finding in short.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "FindingBrief")]
 struct FindingJson<'f> {
     code: &'static str,
     severity: &'static str,

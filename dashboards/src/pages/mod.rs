@@ -24,6 +24,7 @@ use crate::assets::AssetPaths;
 use crate::backend::{Backend, Installation};
 use crate::desk::RefusedKind;
 use crate::routes::Options;
+use crate::watch::ActRefused;
 
 pub(crate) use language::Ask;
 pub(crate) use words::Words;
@@ -74,6 +75,12 @@ pub(crate) enum Fault {
     NoBuilding(String),
     #[error("no meter {0:?}")]
     NoMeter(String),
+    #[error("no alarm {0:?}")]
+    NoAlarm(String),
+    #[error("{0}")]
+    Act(ActRefused),
+    #[error("{0}")]
+    Access(crate::access::Refused),
     #[error("project {project} has no figures for {year:?}")]
     NoYear { project: String, year: String },
     #[error("no report file {name:?} of project {project:?} and year {year:?}")]
@@ -90,8 +97,10 @@ pub(crate) enum Fault {
     ForeignForm,
     #[error("a form came without the proof that this session was shown it")]
     StaleForm,
-    #[error("a form cannot be read: {0}")]
+    #[error("the request cannot be read: {0}")]
     BadForm(String),
+    #[error("a body of another type was wanted: {0}")]
+    BodyKind(String),
     #[error("a body is too long: {0}")]
     BodyTooLong(String),
     #[error("{0}")]
@@ -109,6 +118,7 @@ impl Fault {
             | Self::NoProject(_)
             | Self::NoBuilding(_)
             | Self::NoMeter(_)
+            | Self::NoAlarm(_)
             | Self::NoYear { .. }
             | Self::NoReport { .. } => StatusCode::NOT_FOUND,
             Self::SignIn => StatusCode::UNAUTHORIZED,
@@ -119,6 +129,14 @@ impl Fault {
                 RefusedKind::Unusable => StatusCode::UNPROCESSABLE_ENTITY,
                 RefusedKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
             },
+            Self::Act(ActRefused::Unusable(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Act(ActRefused::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Access(refused) => match refused {
+                crate::access::Refused::Unknown | crate::access::Refused::Gone => StatusCode::NOT_FOUND,
+                crate::access::Refused::Busy => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            },
+            Self::BodyKind(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ReportUnreadable { .. } | Self::Panicked(_) | Self::Template(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -133,6 +151,10 @@ impl Fault {
             Self::NoProject(_) => "no_project",
             Self::NoBuilding(_) => "no_building",
             Self::NoMeter(_) => "no_meter",
+            Self::NoAlarm(_) => "no_alarm",
+            Self::Act(ActRefused::Unusable(_)) => "refused",
+            Self::Act(ActRefused::Busy) => "busy",
+            Self::Access(refused) => refused.code(),
             Self::NoYear { .. } => "no_year",
             Self::NoReport { .. } => "no_report",
             Self::ReportUnreadable { .. } => "report_unreadable",
@@ -142,6 +164,7 @@ impl Fault {
             Self::ForeignForm => "foreign_form",
             Self::StaleForm => "stale_form",
             Self::BadForm(_) => "bad_form",
+            Self::BodyKind(_) => "body_kind",
             Self::BodyTooLong(_) => "body_too_long",
             Self::Desk(refused) => match refused.kind {
                 RefusedKind::Unknown => "not_here",
@@ -158,6 +181,18 @@ impl Fault {
         } else {
             tracing::debug!("{self}");
         }
+    }
+}
+
+impl From<ActRefused> for Fault {
+    fn from(refused: ActRefused) -> Self {
+        Self::Act(refused)
+    }
+}
+
+impl From<crate::access::Refused> for Fault {
+    fn from(refused: crate::access::Refused) -> Self {
+        Self::Access(refused)
     }
 }
 
@@ -283,6 +318,9 @@ pub(crate) fn fault_page(site: &Site, ask: &Ask, fault: &Fault) -> Response {
 
 pub(crate) async fn no_page(State(site): State<Arc<Site>>, ask: Ask) -> Response {
     let fault = Fault::NoPage(ask.path.clone());
+    if ask.path.starts_with(crate::openapi::ROOT) {
+        return crate::openapi::fault_json(&fault);
+    }
     fault_page(&site, &ask, &fault)
 }
 

@@ -12,7 +12,7 @@ use model::{Instant, MeterId, Zone};
 use serde::Deserialize;
 
 use super::AlarmView;
-use crate::access::{Checked, Right};
+use crate::access::{Checked, Right, Who};
 use crate::backend::PortfolioRow;
 use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
@@ -66,19 +66,21 @@ pub(crate) async fn acknowledge(
     Checked(form): Checked<NoteForm>,
 ) -> Response {
     let who = ask.who.clone();
-    let done = off_loop(&site, move |site| {
-        let alarm = site.alarms(&who).into_iter().find(|alarm| alarm.id == id);
-        let alarm = alarm.ok_or_else(|| Fault::NoPage(format!("/alarms/{id}")))?;
-        if !site.may_about(&who, Right::AcknowledgeAlarms, &alarm.subject) {
-            return Err(Fault::Forbidden);
-        }
-        let taken = site.backend.acknowledge(id, &form.note, &who.author());
-        taken.map_err(|refused| Fault::BadForm(refused.to_string()))
-    });
+    let done = off_loop(&site, move |site| take_notice(site, &who, id, &form.note));
     match done.await.and_then(|done| done) {
         Ok(()) => Redirect::to(&format!("/alarms#alarm-{id}")).into_response(),
         Err(fault) => fault_page(&site, &ask, &fault),
     }
+}
+
+/// Acknowledges an alarm that this person sees and may acknowledge.
+pub(super) fn take_notice(site: &Site, who: &Who, id: i64, note: &str) -> Result<(), Fault> {
+    let alarm = site.alarms(who).into_iter().find(|alarm| alarm.id == id);
+    let alarm = alarm.ok_or_else(|| Fault::NoAlarm(id.to_string()))?;
+    if !site.may_about(who, Right::AcknowledgeAlarms, &alarm.subject) {
+        return Err(Fault::Forbidden);
+    }
+    Ok(site.backend.acknowledge(id, note, &who.author())?)
 }
 
 fn render(site: &Site, ask: &Ask) -> Result<String, Fault> {

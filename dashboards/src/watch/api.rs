@@ -5,21 +5,22 @@
 use std::sync::Arc;
 
 use analytics::watch::span::Beside;
-use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
-use model::{BuildingId, Carrier, MeterId, ProjectId};
+use axum::extract::{Path, State};
+use model::{BuildingId, Carrier, ProjectId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::building::Wanted;
 use super::{AlarmView, BuildingNow, BuildingView, CarrierToday, Plot};
 use crate::access::Who;
-use crate::api::{LiveView, fault_json};
+use crate::api::LiveView;
+use crate::desk::upload::Posted;
+use crate::openapi::{Asked, Done, Given, change, give};
 use crate::pages::words::printed;
-use crate::pages::{Ask, Fault, Site, off_loop};
+use crate::pages::{Ask, Fault, Site};
 
-#[derive(Serialize)]
-struct BuildingJson {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct BuildingJson {
     project: String,
     building: String,
     name: String,
@@ -31,7 +32,7 @@ struct BuildingJson {
     alarms: usize,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct TodayJson {
     carrier: &'static str,
     unit: &'static str,
@@ -58,7 +59,7 @@ impl From<&CarrierToday> for TodayJson {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct PaceJson {
     carrier: &'static str,
     unit: &'static str,
@@ -69,7 +70,7 @@ struct PaceJson {
     days_gone: u32,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct TargetJson {
     unit: &'static str,
     target: f64,
@@ -79,7 +80,7 @@ struct TargetJson {
     outlook: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct MetersJson {
     fresh: usize,
     late: usize,
@@ -120,8 +121,8 @@ impl From<&BuildingNow> for BuildingJson {
     }
 }
 
-#[derive(Serialize)]
-struct SpanJson {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct SpanJson {
     #[serde(flatten)]
     building: BuildingJson,
     carrier: &'static str,
@@ -136,7 +137,7 @@ struct SpanJson {
     own: Option<OwnJson>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct PartJson {
     from: String,
     hour: Option<u32>,
@@ -146,7 +147,7 @@ struct PartJson {
     in_progress: bool,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct BesideJson {
     measured: f64,
     other: f64,
@@ -159,7 +160,7 @@ impl From<Beside> for BesideJson {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct BaseLoadJson {
     floor_per_hour: f64,
     night_per_hour: f64,
@@ -170,7 +171,7 @@ struct BaseLoadJson {
     night_excess_ratio: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct OwnJson {
     produced_kwh: Option<f64>,
     exported_kwh: Option<f64>,
@@ -219,35 +220,26 @@ impl From<&BuildingView> for SpanJson {
 }
 
 /// `GET /api/v1/buildings`.
-pub(crate) async fn buildings(State(site): State<Arc<Site>>, who: Who) -> Response {
-    let made =
-        off_loop(&site, move |site| site.buildings(&who).iter().map(BuildingJson::from).collect::<Vec<_>>());
-    match made.await {
-        Ok(all) => Json(all).into_response(),
-        Err(fault) => fault_json(&fault),
-    }
+pub(crate) async fn buildings(State(site): State<Arc<Site>>, who: Who) -> Given<Vec<BuildingJson>> {
+    give(&site, move |site| Ok(site.buildings(&who).iter().map(BuildingJson::from).collect())).await
 }
 
 /// `GET /api/v1/buildings/{project}/{building}?carrier=&span=&on=`.
 pub(crate) async fn building(
     State(site): State<Arc<Site>>,
     Path((project, building)): Path<(String, String)>,
-    Query(wanted): Query<Wanted>,
-) -> Response {
-    let name = format!("{project}/{building}");
-    let made = off_loop(&site, move |site| {
-        let ask = wanted.ask(&project, &building)?;
-        site.backend.building(&ask).as_ref().map(SpanJson::from)
-    });
-    match made.await {
-        Ok(Some(view)) => Json(view).into_response(),
-        Ok(None) => fault_json(&Fault::NoBuilding(name)),
-        Err(fault) => fault_json(&fault),
-    }
+    Asked(wanted): Asked<Wanted>,
+) -> Given<SpanJson> {
+    give(&site, move |site| {
+        let view = wanted.ask(&project, &building).and_then(|ask| site.backend.building(&ask));
+        let none = || Fault::NoBuilding(format!("{project}/{building}"));
+        view.as_ref().map(SpanJson::from).ok_or_else(none)
+    })
+    .await
 }
 
-#[derive(Serialize)]
-struct PlotJson {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct PlotJson {
     unit: String,
     zone: &'static str,
     /// What is written where there is no value, and the name of the time axis.
@@ -258,7 +250,7 @@ struct PlotJson {
     series: Vec<PlotSeriesJson>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct PlotSeriesJson {
     meter: String,
     name: String,
@@ -284,17 +276,14 @@ async fn plot(
     ask: Ask,
     (project, building): (String, String),
     of: impl FnOnce(&Site, &ProjectId, &BuildingId) -> Option<Plot> + Send + 'static,
-) -> Response {
-    let name = format!("{project}/{building}");
-    let made = off_loop(&site, move |site| {
-        let ids = ProjectId::new(&project).ok().zip(BuildingId::new(&building).ok())?;
-        of(site, &ids.0, &ids.1)
-    });
-    match made.await {
-        Ok(Some(plot)) => Json(plot_json(&ask, plot)).into_response(),
-        Ok(None) => fault_json(&Fault::NoBuilding(name)),
-        Err(fault) => fault_json(&fault),
-    }
+) -> Given<PlotJson> {
+    give(&site, move |site| {
+        let ids = ProjectId::new(&project).ok().zip(BuildingId::new(&building).ok());
+        let plot = ids.and_then(|(project, building)| of(site, &project, &building));
+        let plot = plot.ok_or_else(|| Fault::NoBuilding(format!("{project}/{building}")))?;
+        Ok(plot_json(&ask, plot))
+    })
+    .await
 }
 
 /// `GET /api/v1/buildings/{project}/{building}/power`: mean power of each electricity meter, a day back.
@@ -302,12 +291,13 @@ pub(crate) async fn power(
     State(site): State<Arc<Site>>,
     Path(place): Path<(String, String)>,
     ask: Ask,
-) -> Response {
+) -> Given<PlotJson> {
     plot(site, ask, place, |site, project, building| site.backend.power(project, building)).await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct OfCarrier {
+    /// Code of a carrier; `grid_electricity` without one.
     carrier: Option<String>,
 }
 
@@ -315,82 +305,16 @@ pub(crate) struct OfCarrier {
 pub(crate) async fn hours(
     State(site): State<Arc<Site>>,
     Path(place): Path<(String, String)>,
-    Query(of): Query<OfCarrier>,
+    Asked(of): Asked<OfCarrier>,
     ask: Ask,
-) -> Response {
+) -> Given<PlotJson> {
     let carrier = of.carrier.as_deref().and_then(Carrier::parse).unwrap_or(Carrier::GridElectricity);
     plot(site, ask, place, move |site, project, building| site.backend.hours(project, building, carrier))
         .await
 }
 
-#[derive(Serialize)]
-struct MeterJson {
-    id: String,
-    health: &'static str,
-    last_reading_at: Option<String>,
-    decisions: Vec<DecisionJson>,
-    acts: Vec<ActJson>,
-}
-
-#[derive(Serialize)]
-struct DecisionJson {
-    at: String,
-    explanation: &'static str,
-    open: bool,
-    by_person: bool,
-    /// Of the register, in thousandths of its unit.
-    booked: i64,
-    low: i64,
-    high: i64,
-    alternatives: Vec<&'static str>,
-}
-
-#[derive(Serialize)]
-struct ActJson {
-    at: String,
-    author: String,
-    reason: String,
-    recorded_at: String,
-}
-
-/// `GET /api/v1/meters/{id}`.
-pub(crate) async fn meter(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
-    let name = id.clone();
-    let made = off_loop(&site, move |site| {
-        let view = site.backend.meter(&MeterId::new(&id).ok()?)?;
-        let decision = |d: &analytics::counter::Decision| DecisionJson {
-            at: d.at.to_string(),
-            explanation: d.explanation.code(),
-            open: d.is_open(),
-            by_person: d.by_person,
-            booked: d.booked,
-            low: d.low,
-            high: d.high,
-            alternatives: d.alternatives.iter().map(|a| a.explanation.code()).collect(),
-        };
-        let act = |a: &model::MeterAct| ActJson {
-            at: a.dated.at.to_string(),
-            author: a.author.clone(),
-            reason: a.reason.clone(),
-            recorded_at: a.recorded_at.to_string(),
-        };
-        Some(MeterJson {
-            id: view.state.id.to_string(),
-            health: view.state.health.code(),
-            last_reading_at: view.state.last_reading_at.map(|at| at.to_string()),
-            decisions: view.decisions.iter().map(decision).collect(),
-            acts: view.acts.iter().map(act).collect(),
-        })
-    });
-    match made.await {
-        Ok(Some(view)) => Json(view).into_response(),
-        Ok(None) => fault_json(&Fault::NoMeter(name)),
-        Err(fault) => fault_json(&fault),
-    }
-}
-
-#[derive(Serialize)]
-struct AlarmJson {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct AlarmJson {
     id: i64,
     kind: &'static str,
     subject: String,
@@ -422,11 +346,28 @@ impl From<AlarmView> for AlarmJson {
 }
 
 /// `GET /api/v1/alarms`.
-pub(crate) async fn alarms(State(site): State<Arc<Site>>, who: Who) -> Response {
-    let made =
-        off_loop(&site, move |site| site.alarms(&who).into_iter().map(AlarmJson::from).collect::<Vec<_>>());
-    match made.await {
-        Ok(all) => Json(all).into_response(),
-        Err(fault) => fault_json(&fault),
-    }
+pub(crate) async fn alarms(State(site): State<Arc<Site>>, who: Who) -> Given<Vec<AlarmJson>> {
+    give(&site, move |site| Ok(site.alarms(&who).into_iter().map(AlarmJson::from).collect())).await
+}
+
+/// A word on an alarm.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "note": "The technician comes tomorrow." }]))]
+pub(crate) struct AlarmSaid {
+    note: String,
+}
+
+/// `POST /api/v1/alarms/{alarm}/acknowledge`.
+pub(crate) async fn acknowledge(
+    State(site): State<Arc<Site>>,
+    Path(alarm): Path<String>,
+    who: Who,
+    Posted(said): Posted<AlarmSaid>,
+) -> Done {
+    change(&site, move |site| {
+        let none = || Fault::NoAlarm(alarm.clone());
+        super::alarms::take_notice(site, &who, alarm.parse().map_err(|_| none())?, &said.note)
+    })
+    .await
 }

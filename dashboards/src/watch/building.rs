@@ -12,6 +12,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use chrono::NaiveDate;
 use model::{BuildingId, Carrier, ProjectId};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::charts::{self, Drawn};
@@ -83,10 +84,13 @@ struct BesideLine {
 }
 
 /// What an address may ask for.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(crate) struct Wanted {
+    /// Code of a carrier; the first of the building without one.
     carrier: Option<String>,
+    /// `day`, `week`, `month` or `year`; `week` without one.
     span: Option<String>,
+    /// A day of the span, `YYYY-MM-DD`; today without one.
     on: Option<String>,
 }
 

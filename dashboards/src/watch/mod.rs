@@ -4,6 +4,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod api;
+pub(crate) mod api_meter;
 pub(crate) mod building;
 pub(crate) mod charts;
 pub(crate) mod kiosk;

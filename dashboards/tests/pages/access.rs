@@ -142,7 +142,7 @@ pub(crate) fn csrf(session: &str) -> String {
 }
 
 /// The path with every name in it filled in with something that is there.
-fn concrete(path: &str) -> String {
+pub(crate) fn concrete(path: &str) -> String {
     path.replace("{project}", "scuola-gobetti")
         .replace("{building}", "sede")
         .replace("{meter}", "contatore-0")
@@ -158,14 +158,14 @@ fn concrete(path: &str) -> String {
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Asks {
+pub(crate) enum Asks {
     Nobody,
     Everywhere(Role),
     /// In another project than the path's.
     Elsewhere(Role),
 }
 
-fn may(asks: Asks, need: Need) -> bool {
+pub(crate) fn may(asks: Asks, need: Need) -> bool {
     let right = |right: Right, in_path: bool| match asks {
         Asks::Nobody => false,
         Asks::Everywhere(role) => role.may(right),

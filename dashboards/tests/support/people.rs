@@ -70,10 +70,11 @@ impl Directory for People {
         self.session(secret, at).is_some()
     }
 
-    /// `token-SCOPE`, of the administrator.
+    /// `token-SCOPE`, of the administrator; `token-SCOPE-ROLE`, of that role.
     fn token(&self, secret: &Secret, _: Instant) -> Option<(Arc<Person>, Vec<TokenScope>)> {
-        let scope = TokenScope::parse(secret.text().strip_prefix("token-")?)?;
-        Some((person("administrator")?, vec![scope]))
+        let of = secret.text().strip_prefix("token-")?;
+        let (scope, role) = of.split_once('-').unwrap_or((of, "administrator"));
+        Some((person(role)?, vec![TokenScope::parse(scope)?]))
     }
 
     fn fresh_secret(&self) -> Option<Secret> {

@@ -11,7 +11,7 @@ use axum::response::Response;
 use crate::pages::{Ask, Fault, Frame, Site, Words, respond};
 
 /// Entries shown; the whole log is `consuntivo audit list`.
-const LINES_MAX: u32 = 500;
+pub(super) const LINES_MAX: u32 = 500;
 
 #[derive(Template)]
 #[template(path = "audit.html")]

@@ -5,6 +5,7 @@
 
 mod account;
 mod accounts;
+mod api;
 mod audit;
 mod link;
 mod sign_in;
@@ -31,7 +32,7 @@ pub(crate) fn routes() -> Vec<Route> {
     use Need::{Always, Anywhere, InProject, Public, SignedIn};
     use Right::{AdministerAccounts, AdministerTokens, ManageSubjects, SeeAudit};
     let form = FORM_BYTES_MAX;
-    vec![
+    let mut all = vec![
         get("/login", Public, sign_in::page),
         post("/login", Public, form, sign_in::submit),
         get("/login/provider", Public, sign_in::depart),
@@ -59,7 +60,9 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/projects/{project}/subjects", InProject(ManageSubjects), subjects::page),
         post("/projects/{project}/subjects", InProject(ManageSubjects), form, subjects::add),
         post("/projects/{project}/subjects/{account}", InProject(ManageSubjects), form, subjects::set),
-    ]
+    ];
+    all.extend(api::routes());
+    all
 }
 
 /// What a page says of what was just asked.
