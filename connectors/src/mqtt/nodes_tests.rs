@@ -72,6 +72,7 @@ impl Bench {
             settings: BTreeMap::from([("device".to_owned(), String::new())]),
             needs: vec!["group".into(), "node".into()],
             availability: None,
+            records: None,
             fields: vec![field],
             examples: vec![],
         };

@@ -29,6 +29,7 @@ fn model() -> PayloadModel {
         ignores_unrelated: false,
         settings: BTreeMap::new(),
         needs: vec![],
+        records: None,
         availability: Some(Availability {
             topic: "{topic}/online".into(),
             path: String::new(),
