@@ -74,8 +74,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    pub const ALL: [Self; 6] =
-        [Self::Modbus, Self::Mqtt, Self::Replay, Self::File, Self::MBus, Self::Record];
+    pub const ALL: [Self; 6] = [Self::Modbus, Self::Mqtt, Self::Replay, Self::File, Self::MBus, Self::Record];
 
     #[must_use]
     pub const fn code(self) -> &'static str {

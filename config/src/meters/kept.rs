@@ -53,9 +53,11 @@ struct RecordsExampleForm {
 pub(super) fn records(form: RecordsForm, fields: &[Field]) -> Result<RecordsModel, KeyError> {
     let all = || RecordsMethod::ALL.iter().map(|m| m.code()).collect();
     let method = one_of("mqtt.records.method", &form.method, RecordsMethod::parse, all)?;
-    for (key, value, to) in
-        [("period_s", form.period_s, 3_600), ("keeps_days", form.keeps_days, 60), ("answer_s", form.answer_s, 300)]
-    {
+    for (key, value, to) in [
+        ("period_s", form.period_s, 3_600),
+        ("keeps_days", form.keeps_days, 60),
+        ("answer_s", form.answer_s, 300),
+    ] {
         if value == 0 || to < value {
             return Err((format!("mqtt.records.{key}"), format!("use 1 to {to}")));
         }
@@ -77,7 +79,8 @@ pub(super) fn records(form: RecordsForm, fields: &[Field]) -> Result<RecordsMode
             return Err((key, format!("{} is given twice; keep one", total.channel)));
         }
         if !fields.iter().any(|field| field.channel == total.channel) {
-            let says = format!("no [[field]] is the register of {}: records alone have no beginning", total.channel);
+            let says =
+                format!("no [[field]] is the register of {}: records alone have no beginning", total.channel);
             return Err((key, says));
         }
         totals.push(total);
@@ -108,7 +111,8 @@ fn total(key: &str, form: TotalForm) -> Result<RecordTotal, KeyError> {
     let resolution = Decimal::from_f64(form.resolution).filter(|digit| digit.is_positive());
     let resolution = resolution.and_then(|digit| micros(digit, unit, channel.quantity));
     let resolution_micros = resolution.ok_or_else(|| {
-        let says = format!("{} {unit} is no last digit of {channel}; use a small number above 0", form.resolution);
+        let says =
+            format!("{} {unit} is no last digit of {channel}; use a small number above 0", form.resolution);
         (format!("{key}.resolution"), says)
     })?;
     Ok(RecordTotal { channel, keys: form.keys, unit, resolution_micros })

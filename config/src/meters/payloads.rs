@@ -106,7 +106,10 @@ pub(super) fn payloads(
     )?;
     let records = form.records.map(|form| records(form, &fields)).transpose()?;
     if records.is_some() && body != Form::Json {
-        return Err(("mqtt.records".to_owned(), "only devices that speak JSON can be asked for them".to_owned()));
+        return Err((
+            "mqtt.records".to_owned(),
+            "only devices that speak JSON can be asked for them".to_owned(),
+        ));
     }
     let examples = examples.iter().enumerate().map(|(i, form)| payload_example(i, form, body, &fields));
     let examples = examples.collect::<Result<_, _>>()?;

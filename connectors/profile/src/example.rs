@@ -67,7 +67,9 @@ pub enum ExampleError {
         #[source]
         source: RecordsError,
     },
-    #[error("record example {number} gives {read:?} of {channel} where {expected:?} is expected, in millionths: correct keys or unit")]
+    #[error(
+        "record example {number} gives {read:?} of {channel} where {expected:?} is expected, in millionths: correct keys or unit"
+    )]
     RecordsDiffer { number: usize, channel: Channel, read: Vec<i64>, expected: Vec<i64> },
     #[error("no record example says what {channel} must give: add it")]
     RecordsUncovered { channel: Channel },
@@ -254,7 +256,8 @@ fn prove_payloads(model: &PayloadModel) -> Result<(), ExampleError> {
 fn prove_records(records: &BoundRecords) -> Result<(), ExampleError> {
     for (i, example) in records.model.examples.iter().enumerate() {
         let number = i + 1;
-        let page = records.page(&example.answer).map_err(|source| ExampleError::Records { number, source })?;
+        let page =
+            records.page(&example.answer).map_err(|source| ExampleError::Records { number, source })?;
         for (channel, expected) in &example.expect {
             let place = records.model.totals.iter().position(|total| total.channel == *channel);
             let place = place.ok_or(ExampleError::Unknown { number, channel: *channel })?;
@@ -266,9 +269,8 @@ fn prove_records(records: &BoundRecords) -> Result<(), ExampleError> {
             }
         }
     }
-    let covered = |channel| {
-        records.model.examples.iter().any(|e| e.expect.iter().any(|(other, _)| *other == channel))
-    };
+    let covered =
+        |channel| records.model.examples.iter().any(|e| e.expect.iter().any(|(other, _)| *other == channel));
     match records.model.totals.iter().find(|total| !covered(total.channel)) {
         Some(total) => Err(ExampleError::RecordsUncovered { channel: total.channel }),
         None => Ok(()),

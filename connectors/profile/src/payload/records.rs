@@ -131,6 +131,18 @@ pub enum RecordsError {
     TooMany,
 }
 
+impl RecordsError {
+    /// What is wrong in a word.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "refused",
+            Self::TooMany => "size",
+            Self::Form { .. } | Self::Period { .. } | Self::Negative { .. } | Self::Disorder { .. } => "form",
+        }
+    }
+}
+
 /// Which request an answer is to; `None` for what is no answer.
 ///
 /// # Errors

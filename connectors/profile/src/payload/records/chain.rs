@@ -36,6 +36,19 @@ pub enum ChainError {
     Unmet { channel: Channel, before: i64, after: i64, least: i64, most: i64 },
 }
 
+impl ChainError {
+    /// What is wrong in a word.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Short { .. } => "short",
+            Self::Ahead { .. } => "clock",
+            Self::Unmet { .. } => "unmet",
+        }
+    }
+}
+
 /// The records of one gap, as one total sees them.
 struct Parts<'r> {
     /// The record in which the last reading before the gap fell, and the one of the first reading after it.
@@ -46,7 +59,9 @@ struct Parts<'r> {
 }
 
 impl BoundRecords {
-    fn period_ms(&self) -> i64 {
+    /// How long a record is.
+    #[must_use]
+    pub fn period_ms(&self) -> i64 {
         i64::from(self.model.period_s) * 1_000
     }
 
