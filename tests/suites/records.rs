@@ -333,7 +333,7 @@ fn the_hour_that_happens_twice_in_autumn_is_filled_twice() {
     let tables: toml::Table = text.parse().unwrap();
     let own = |name: &str, taken: &[&str]| {
         let mut table = tables[name][0].as_table().unwrap().clone();
-        table.retain(|key, _| !taken.contains(&key));
+        table.retain(|key, _| !taken.contains(&key.as_str()));
         table
     };
     let models = config::meters::load_meters(None).unwrap();
