@@ -5,6 +5,7 @@
 
 mod dumps;
 mod identify;
+mod kept;
 mod mbus;
 mod parts;
 mod payloads;

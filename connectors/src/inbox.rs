@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use model::{Finding, Instant, MeterId, Origin, Reading};
+use model::{Finding, Instant, MeterId, Origin, Reading, SeriesKey};
 use tokio::sync::watch;
 
 /// A future behind a pointer, so that traits with it can be objects.
@@ -198,6 +198,14 @@ pub trait Inbox: Send + Sync + 'static {
     /// It cannot be read.
     fn recall(&self, _link: &str) -> BoxFuture<'_, Result<Vec<Remembered>, InboxError>> {
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// The total of a series that was observed last, unless it is implausible. An inbox that keeps nothing knows none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn last_total(&self, _series: &SeriesKey) -> BoxFuture<'_, Result<Option<(Instant, i64)>, InboxError>> {
+        Box::pin(async { Ok(None) })
     }
 
     /// A fact that a person may need to act on. Must not block.

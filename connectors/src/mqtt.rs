@@ -1,9 +1,11 @@
 //! MQTT 3.1.1 and 5: settings, and the link that subscribes to the topics of its meters.
 //!
-//! Must never: acknowledge a message before what it said is durable, or count a retained one as new.
+//! Must never: acknowledge a message before what it said is durable, count a retained one as new, or publish anything
+//! but the request for records that a meter's file names.
 
 mod failure;
 mod nodes;
+mod records;
 mod replay;
 mod run;
 mod session;
@@ -24,6 +26,7 @@ use crate::keys::{self, invalid};
 use crate::link::{MeterSpec, Probe, ProbeLine};
 use crate::modbus::is_host_and_port;
 
+pub use records::RECORDS_KINDS;
 pub use replay::{Kept, Replayer};
 pub use tls::TlsSettings;
 
@@ -183,6 +186,8 @@ pub fn topic_matches(pattern: &str, topic: &str) -> bool {
 pub struct Subscriber {
     pub(crate) meter: MeterId,
     pub(crate) bound: Bound,
+    /// How often it is expected to speak.
+    pub(crate) every_s: u32,
 }
 
 impl Subscriber {
@@ -193,7 +198,7 @@ impl Subscriber {
     pub fn new(spec: &MeterSpec, settings: &TopicSettings) -> Option<Result<Self, BindError>> {
         let model = spec.model.payloads()?;
         let bound = model.bind(&settings.values);
-        Some(bound.map(|bound| Self { meter: spec.id.clone(), bound }))
+        Some(bound.map(|bound| Self { meter: spec.id.clone(), bound, every_s: spec.every_s }))
     }
 
     /// What it reads, each in words: no two meters may read the same.

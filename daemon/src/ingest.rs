@@ -9,7 +9,7 @@ use connectors::{
     BoxFuture, Inbox, InboxError, MessageOutcome, PollOutcome, Quarantined, ReadingOutcome, Remembered,
     SourceEvent,
 };
-use model::{Finding, MeterId, Origin, Quality, Reading, Severity};
+use model::{Finding, Instant, MeterId, Origin, Quality, Reading, SeriesKey, Severity, Value};
 use store::{StoreError, Tally};
 
 use crate::metrics::Outcome;
@@ -124,6 +124,21 @@ impl Inbox for Ingest {
                 Remembered { link, key, value, at }
             };
             Ok(all.into_iter().map(of_store).collect())
+        })
+    }
+
+    fn last_total(&self, series: &SeriesKey) -> BoxFuture<'_, Result<Option<(Instant, i64)>, InboxError>> {
+        let (store, series) = (self.0.store.clone(), series.clone());
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || store.latest(&series)).await;
+            let read = read.map_err(|error| InboxError::Refused { reason: error.to_string() })?;
+            let last = read.map_err(|error| self.refused(&error))?;
+            Ok(last.and_then(|last| match (last.value, last.quality) {
+                (Value::Total(total), Quality::Good | Quality::ArrivalTime) => {
+                    Some((last.observed_at, total))
+                }
+                (Value::Total(_), Quality::Implausible) | (Value::Gauge(_), _) => None,
+            }))
         })
     }
 

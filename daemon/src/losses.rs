@@ -152,7 +152,7 @@ impl Losses {
 impl State {
     fn counted(&mut self, reading: &Reading, zone: Zone) -> Option<Counted> {
         let live = match reading.origin {
-            Origin::Modbus | Origin::Mqtt | Origin::MBus => true,
+            Origin::Modbus | Origin::Mqtt | Origin::MBus | Origin::Record => true,
             Origin::Replay | Origin::File => false,
         };
         let source = self.sources.get_mut(&reading.series.meter)?;

@@ -89,9 +89,10 @@ fn every_kind_of_a_finding_has_its_words_in_every_language() {
     let settings = Wrong::ALL.map(|wrong| ("settings.invalid", wrong.code()));
     let troubles = Trouble::ALL.map(|trouble| ("link.meter.error", trouble.code()));
     let payloads = PayloadError::KINDS.map(|kind| ("payload.quarantined", kind));
+    let records = connectors::mqtt::RECORDS_KINDS.map(|kind| ("records.refused", kind));
     for language in config::catalog::LANGUAGES {
         let texts = catalog.texts(language);
-        for (code, kind) in settings.iter().chain(&troubles).chain(&payloads) {
+        for (code, kind) in settings.iter().chain(&troubles).chain(&payloads).chain(&records) {
             assert!(texts.find(&format!("kind.{code}.{kind}")).is_some(), "{language}: {code} {kind}");
         }
     }

@@ -69,10 +69,12 @@ pub enum Origin {
     File,
     /// Wired M-Bus.
     MBus,
+    /// Out of the meter's own memory, asked for after an outage: rebuilt from the energies it kept of each minute.
+    Record,
 }
 
 impl Origin {
-    pub const ALL: [Self; 5] = [Self::Modbus, Self::Mqtt, Self::Replay, Self::File, Self::MBus];
+    pub const ALL: [Self; 6] = [Self::Modbus, Self::Mqtt, Self::Replay, Self::File, Self::MBus, Self::Record];
 
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -82,6 +84,7 @@ impl Origin {
             Self::Replay => "replay",
             Self::File => "file",
             Self::MBus => "mbus",
+            Self::Record => "record",
         }
     }
 }

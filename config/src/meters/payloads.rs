@@ -8,6 +8,7 @@ use model::Instant;
 use profile::{Availability, Field, Form, PayloadExample, PayloadModel, TimeField, TimeForm};
 use serde::Deserialize;
 
+use super::kept::{RecordsForm, records};
 use super::parts::{ExampleForm, KeyError, RangeForm, channel, expected, one, one_of, scaled};
 
 /// A field without a topic of its own comes on the meter's.
@@ -29,6 +30,7 @@ pub(super) struct MqttForm {
     #[serde(default)]
     pub(super) needs: Vec<String>,
     pub(super) availability: Option<AvailabilityForm>,
+    pub(super) records: Option<RecordsForm>,
 }
 
 fn json() -> String {
@@ -102,6 +104,13 @@ pub(super) fn payloads(
         |word| ["quarantine", "ignore"].iter().position(|w| *w == word).map(|at| at == 1),
         || vec!["quarantine", "ignore"],
     )?;
+    let records = form.records.map(|form| records(form, &fields)).transpose()?;
+    if records.is_some() && body != Form::Json {
+        return Err((
+            "mqtt.records".to_owned(),
+            "only devices that speak JSON can be asked for them".to_owned(),
+        ));
+    }
     let examples = examples.iter().enumerate().map(|(i, form)| payload_example(i, form, body, &fields));
     let examples = examples.collect::<Result<_, _>>()?;
     Ok(PayloadModel {
@@ -113,6 +122,7 @@ pub(super) fn payloads(
         settings: form.settings,
         needs: form.needs,
         availability: form.availability.map(availability).transpose()?,
+        records,
         fields,
         examples,
     })

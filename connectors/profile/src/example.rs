@@ -8,6 +8,7 @@ use model::{Channel, Instant, Value};
 
 use crate::mbus::{MBusModel, Telegram, TelegramError, Trouble, records};
 use crate::measure::{Decoded, Measure};
+use crate::payload::records::{BoundRecords, RecordsError};
 use crate::payload::{BindError, Form, PayloadError, PayloadModel, When};
 use crate::registers::{Layout, RegisterModel, RegisterRef};
 use crate::sparkplug::{Birth, Payload};
@@ -60,6 +61,18 @@ pub enum ExampleError {
     },
     #[error("the settings of the file do not fit its topics and paths")]
     Bind(#[source] BindError),
+    #[error("record example {number} is refused")]
+    Records {
+        number: usize,
+        #[source]
+        source: RecordsError,
+    },
+    #[error(
+        "record example {number} gives {read:?} of {channel} where {expected:?} is expected, in millionths: correct keys or unit"
+    )]
+    RecordsDiffer { number: usize, channel: Channel, read: Vec<i64>, expected: Vec<i64> },
+    #[error("no record example says what {channel} must give: add it")]
+    RecordsUncovered { channel: Channel },
     #[error("example {number} is on topic {topic}, of which no field comes: correct `topic`")]
     Topic { number: usize, topic: String },
     #[error("example {number}: telegram {telegram} is refused")]
@@ -236,7 +249,32 @@ fn prove_payloads(model: &PayloadModel) -> Result<(), ExampleError> {
             compare(number, *expected, *read)?;
         }
     }
-    Ok(())
+    bound.records.as_ref().map_or(Ok(()), prove_records)
+}
+
+/// Every total must be in an example, or a wrong key could pass.
+fn prove_records(records: &BoundRecords) -> Result<(), ExampleError> {
+    for (i, example) in records.model.examples.iter().enumerate() {
+        let number = i + 1;
+        let page =
+            records.page(&example.answer).map_err(|source| ExampleError::Records { number, source })?;
+        for (channel, expected) in &example.expect {
+            let place = records.model.totals.iter().position(|total| total.channel == *channel);
+            let place = place.ok_or(ExampleError::Unknown { number, channel: *channel })?;
+            let read: Vec<i64> =
+                page.records.iter().filter_map(|record| record.micros.get(place).copied()).collect();
+            if read != *expected {
+                let (channel, expected) = (*channel, expected.clone());
+                return Err(ExampleError::RecordsDiffer { number, channel, read, expected });
+            }
+        }
+    }
+    let covered =
+        |channel| records.model.examples.iter().any(|e| e.expect.iter().any(|(other, _)| *other == channel));
+    match records.model.totals.iter().find(|total| !covered(total.channel)) {
+        Some(total) => Err(ExampleError::RecordsUncovered { channel: total.channel }),
+        None => Ok(()),
+    }
 }
 
 fn prove_telegrams(model: &MBusModel) -> Result<(), ExampleError> {

@@ -5,6 +5,7 @@
 //! the caller keeps the bytes.
 
 mod bind;
+pub mod records;
 mod time;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::json::{Json, JsonError, Path};
 use crate::registers::{Decoded, Range};
 
 pub use bind::{BindError, Bound, BoundAvailability, Presence, SETTING_BYTES_MAX};
+use records::RecordsModel;
 use time::BoundTime;
 pub use time::{AHEAD_SECONDS_MAX, TimeField, TimeForm, When};
 
@@ -106,6 +108,8 @@ pub struct PayloadModel {
     /// What a meter must set besides its topic.
     pub needs: Vec<String>,
     pub availability: Option<Availability>,
+    /// What the device keeps by itself and can be asked for after an outage.
+    pub records: Option<RecordsModel>,
     pub fields: Vec<Field>,
     pub examples: Vec<PayloadExample>,
 }

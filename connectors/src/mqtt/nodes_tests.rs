@@ -72,6 +72,7 @@ impl Bench {
             settings: BTreeMap::from([("device".to_owned(), String::new())]),
             needs: vec!["group".into(), "node".into()],
             availability: None,
+            records: None,
             fields: vec![field],
             examples: vec![],
         };
@@ -79,9 +80,13 @@ impl Bench {
             let mut given =
                 BTreeMap::from([("group".to_owned(), "g".to_owned()), ("node".into(), "n".into())]);
             given.extend(device.map(|device| ("device".to_owned(), device.to_owned())));
-            Subscriber { meter: MeterId::new(meter).unwrap(), bound: model.bind(&given).unwrap() }
+            Subscriber {
+                meter: MeterId::new(meter).unwrap(),
+                bound: model.bind(&given).unwrap(),
+                every_s: 60,
+            }
         };
-        let sorter = Sorter::new("l".into(), vec![of("node", None), of("device", Some("d"))]);
+        let sorter = Sorter::new("l".into(), "c", vec![of("node", None), of("device", Some("d"))]);
         Self { sorter, inbox: Arc::default(), remembered: BTreeMap::new(), packet_id: 0 }
     }
 

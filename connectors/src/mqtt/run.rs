@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use model::{Finding, Severity};
 
+use super::records::Records;
 use super::session::{Message, Said, Session, options};
 use super::sort::{Sorted, Sorter};
 use super::{Mqtt, Settings};
@@ -22,6 +23,9 @@ const GROUP_MAX: usize = super::session::UNACKED_MAX;
 
 /// Topics of earlier configurations that are taken back within one connection, at most.
 const UNSUBSCRIBED_MAX: usize = 1_000;
+
+/// Rebuilt readings made durable with one submission, at most.
+const RECOVERED_MAX: usize = 1_000;
 
 /// How a connection ended.
 enum End {
@@ -47,7 +51,7 @@ struct Runner {
 
 pub(super) async fn run(link: Mqtt, inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>, mut stop: Stop) {
     let mut runner = Runner {
-        sorter: Sorter::new(link.id.clone(), link.subscribers),
+        sorter: Sorter::new(link.id.clone(), &link.settings.client_id, link.subscribers),
         backoff: Backoff::new(Duration::from_secs(link.settings.backoff_max_s)),
         link: link.id,
         settings: link.settings,
@@ -123,6 +127,10 @@ impl Runner {
                         session.close().await;
                         return End::Stopped;
                     }
+                    () = until(self.sorter.records.due()) => match self.ask(&session).await {
+                        Ok(()) => continue,
+                        Err(error) => return End::Failed(error),
+                    },
                     said = session.next() => said,
                 },
             };
@@ -168,6 +176,18 @@ impl Runner {
         }
     }
 
+    /// Asks devices for what they kept, where it is time for it.
+    async fn ask(&mut self, session: &Session) -> Result<(), LinkError> {
+        let due = self.sorter.records.act(self.clock.now(), &*self.inbox);
+        for (topic, payload) in due.requests {
+            if !session.publish(&topic, payload) {
+                return Err(self.lost("the event loop ended"));
+            }
+        }
+        let failed = |source| LinkError::Inbox { link: self.link.clone(), source };
+        all(due.ended.into_iter().map(|one| self.inbox.remember(one)).collect()).await.map_err(failed)
+    }
+
     fn lost(&self, why: &'static str) -> LinkError {
         LinkError::BrokerLost { address: self.settings.address.clone(), source: why.into() }
     }
@@ -181,6 +201,7 @@ impl Runner {
                     .with("topic", topic),
             );
         }
+        self.sorter.records.subscribed();
         if !self.refused {
             self.works();
         }
@@ -196,12 +217,24 @@ impl Runner {
     /// What a node told of its values holds only while the broker keeps everything for us: then what was
     /// remembered before a restart is learned again, else all of it is forgotten, on disk as well.
     async fn remember_or_forget(&mut self, resumed: bool) -> Result<(), LinkError> {
-        if self.sorter.nodes.is_empty() {
+        self.sorter.records.reset();
+        if self.sorter.nodes.is_empty() && self.sorter.records.is_empty() {
             return Ok(());
         }
         let failed = |source| LinkError::Inbox { link: self.link.clone(), source };
         let remembered =
             if self.recalled { Vec::new() } else { self.inbox.recall(&self.link).await.map_err(failed)? };
+        if !self.recalled {
+            self.sorter.records.recall(&remembered);
+            for series in self.sorter.records.series() {
+                if let Some((at, value)) = self.inbox.last_total(&series).await.map_err(failed)? {
+                    self.sorter.records.learn(&series, at, value);
+                }
+            }
+        }
+        // Gaps hold whatever the broker has kept.
+        let remembered: Vec<Remembered> =
+            remembered.into_iter().filter(|one| !Records::owns(&one.key)).collect();
         let mut forgotten = Vec::new();
         if resumed {
             self.sorter.nodes.recall(&remembered);
@@ -223,7 +256,8 @@ impl Runner {
         for message in group {
             self.sorter.sort(message, &mut sorted, &*self.inbox);
         }
-        sorted.stored = !(sorted.readings.is_empty() && sorted.quarantined.is_empty());
+        sorted.stored =
+            !(sorted.readings.is_empty() && sorted.recovered.is_empty() && sorted.quarantined.is_empty());
         let mut waiting: Vec<BoxFuture<'_, Result<(), InboxError>>> = Vec::new();
         if !sorted.readings.is_empty() {
             waiting.push(self.inbox.submit(std::mem::take(&mut sorted.readings)));
@@ -232,9 +266,22 @@ impl Runner {
         let remembered = std::mem::take(&mut sorted.remembered);
         waiting.extend(remembered.into_values().map(|one| self.inbox.remember(one)));
         let failed = |source| LinkError::Inbox { link: self.link.clone(), source };
+        // What was rebuilt goes before the word that its gap is closed, and piece by piece: it may be more than the
+        // journal takes at once.
+        for piece in sorted.recovered.chunks(RECOVERED_MAX) {
+            self.inbox.submit(piece.to_vec()).await.map_err(failed)?;
+        }
         all(waiting).await.map_err(failed)?;
         self.sorter.settled(group, &sorted, &*self.inbox);
         Ok(sorted)
+    }
+}
+
+/// Waits for a time, or for ever.
+async fn until(due: Option<tokio::time::Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -278,7 +325,7 @@ mod tests {
         Runner {
             link: "l".into(),
             settings: Settings::parse("l", &table).unwrap(),
-            sorter: Sorter::new("l".into(), Vec::new()),
+            sorter: Sorter::new("l".into(), "c", Vec::new()),
             inbox: Arc::clone(inbox) as Arc<dyn Inbox>,
             clock: TestClock::new(),
             backoff: Backoff::new(Duration::from_secs(60)),

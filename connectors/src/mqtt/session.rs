@@ -172,6 +172,16 @@ impl Session {
         }
     }
 
+    /// Publishes, with quality of service 1. `false` when the event loop is gone.
+    pub(super) fn publish(&self, topic: &str, payload: String) -> bool {
+        match &self.client {
+            Client::V4(client) => client.try_publish(topic, QoS::AtLeastOnce, false, payload).is_ok(),
+            Client::V5(client) => {
+                client.try_publish(topic, v5::mqttbytes::QoS::AtLeastOnce, false, payload).is_ok()
+            }
+        }
+    }
+
     /// Takes back a subscription of an earlier run. `false` when the event loop is gone.
     pub(super) fn unsubscribe(&self, topic: &str) -> bool {
         match &self.client {

@@ -14,6 +14,7 @@ use profile::{Bound, Message as Decoded, PayloadError, Presence, When};
 
 use super::Subscriber;
 use super::nodes::Nodes;
+use super::records::Records;
 use super::session::Message;
 use crate::inbox::{Inbox, MessageOutcome, QUARANTINE_BYTES_MAX, Quarantined, Remembered, SourceEvent};
 use crate::judge::{Arrival, Judge};
@@ -22,6 +23,8 @@ use crate::judge::{Arrival, Judge};
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
     pub(super) readings: Vec<Reading>,
+    /// Readings rebuilt of what a device kept; there may be many.
+    pub(super) recovered: Vec<Reading>,
     pub(super) quarantined: Vec<Quarantined>,
     /// What the link must still know after a restart; of one key the last counts.
     pub(super) remembered: BTreeMap<String, Remembered>,
@@ -63,6 +66,9 @@ pub(super) struct Sorter {
     meters: Vec<Meter>,
     by_topic: HashMap<String, Arc<[Route]>>,
     pub(super) nodes: Nodes,
+    pub(super) records: Records,
+    /// Where answers to requests for records come.
+    answers: Option<String>,
     retained_told: BTreeSet<String>,
     /// By the broker's number: the last message that became durable under it. When the broker sends one again
     /// because our acknowledgement was lost, it is not taken for a new arrival. At most 65 535.
@@ -70,7 +76,8 @@ pub(super) struct Sorter {
 }
 
 impl Sorter {
-    pub(super) fn new(link: String, subscribers: Vec<Subscriber>) -> Self {
+    pub(super) fn new(link: String, client_id: &str, subscribers: Vec<Subscriber>) -> Self {
+        let records = Records::new(link.clone(), client_id, &subscribers);
         let mut by_topic: HashMap<String, Vec<Route>> = HashMap::new();
         let mut nodes = Nodes::new(link.clone());
         for (meter, subscriber) in subscribers.iter().enumerate() {
@@ -95,6 +102,8 @@ impl Sorter {
             meters: meters.collect(),
             by_topic: by_topic.into_iter().map(|(topic, routes)| (topic, routes.into())).collect(),
             nodes,
+            answers: records.topic(),
+            records,
             retained_told: BTreeSet::new(),
             taken: HashMap::new(),
         }
@@ -103,7 +112,7 @@ impl Sorter {
     /// The topics to subscribe to.
     pub(super) fn topics(&self) -> Vec<String> {
         let plain: BTreeSet<String> = self.by_topic.keys().cloned().collect();
-        plain.into_iter().chain(self.nodes.filters()).collect()
+        plain.into_iter().chain(self.nodes.filters()).chain(self.answers.clone()).collect()
     }
 
     pub(super) fn sort(&mut self, message: &Message, sorted: &mut Sorted, inbox: &dyn Inbox) {
@@ -111,7 +120,9 @@ impl Sorter {
             sorted.count(None, MessageOutcome::Duplicate);
             return;
         }
-        if let Some(routes) = self.by_topic.get(message.topic()).map(Arc::clone) {
+        if self.answers.as_deref() == Some(message.topic()) {
+            self.records.answer(message, sorted, inbox);
+        } else if let Some(routes) = self.by_topic.get(message.topic()).map(Arc::clone) {
             for route in routes.iter() {
                 self.plain(*route, message, sorted, inbox);
             }
@@ -128,6 +139,7 @@ impl Sorter {
         for message in group {
             self.taken.insert(message.packet_id, print(message));
         }
+        self.records.settled(inbox, &sorted.recovered);
         for ((meter, outcome), count) in &sorted.tally {
             let meter = meter.and_then(|meter| self.meters.get(meter)).map(|meter| meter.id.clone());
             let (link, outcome, count) = (self.link.clone(), *outcome, *count);
@@ -160,7 +172,11 @@ impl Sorter {
                         None => Ok(None),
                     };
                     match read {
-                        Ok(Some(decoded)) => meter.accept(&[decoded], message, sorted, inbox),
+                        Ok(Some(decoded)) => {
+                            let decoded = [decoded];
+                            self.records.seen(at, &decoded, message.arrived, sorted, inbox);
+                            meter.accept(&decoded, message, sorted, inbox)
+                        }
                         Ok(None) => MessageOutcome::Unrelated,
                         Err(error) => meter.quarantine(&self.link, &error, message, sorted, inbox),
                     }

@@ -29,6 +29,7 @@ fn model() -> PayloadModel {
         ignores_unrelated: false,
         settings: BTreeMap::new(),
         needs: vec![],
+        records: None,
         availability: Some(Availability {
             topic: "{topic}/online".into(),
             path: String::new(),
@@ -46,7 +47,11 @@ fn model() -> PayloadModel {
 fn sorter() -> Sorter {
     let given = [("topic".to_owned(), "hall".to_owned())].into();
     let bound = model().bind(&given).unwrap();
-    Sorter::new("l".into(), vec![Subscriber { meter: MeterId::new("hall").unwrap(), bound }])
+    Sorter::new(
+        "l".into(),
+        "c",
+        vec![Subscriber { meter: MeterId::new("hall").unwrap(), bound, every_s: 60 }],
+    )
 }
 
 fn at(seconds: i64) -> Instant {

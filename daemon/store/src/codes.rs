@@ -19,6 +19,7 @@ pub(crate) const fn origin_code(origin: Origin) -> i64 {
         Origin::Replay => 2,
         Origin::File => 3,
         Origin::MBus => 4,
+        Origin::Record => 5,
     }
 }
 
@@ -109,7 +110,8 @@ mod tests {
     #[test]
     fn codes_on_disk_are_these_for_ever() {
         let origins: Vec<_> = Origin::ALL.into_iter().map(|o| (o.code(), origin_code(o))).collect();
-        assert_eq!(origins, [("modbus", 0), ("mqtt", 1), ("replay", 2), ("file", 3), ("mbus", 4)]);
+        let wanted = [("modbus", 0), ("mqtt", 1), ("replay", 2), ("file", 3), ("mbus", 4), ("record", 5)];
+        assert_eq!(origins, wanted);
         assert!(Origin::ALL.into_iter().all(|o| (origin_code(o) as usize) < ORIGINS && origin_code(o) < 16));
         let qualities: Vec<_> = Quality::ALL.into_iter().map(|q| (q.code(), quality_code(q))).collect();
         assert_eq!(qualities, [("good", 0), ("arrival_time", 1), ("implausible", 2)]);

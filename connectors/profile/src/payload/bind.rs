@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use model::Zone;
 
+use super::records::{BoundRecords, RecordsModel};
 use super::{BoundMessage, BoundTime, Field, Form, PayloadModel};
 use crate::json::{Json, Path};
 use crate::sparkplug::SparkplugMeter;
@@ -26,6 +27,8 @@ pub enum BindError {
     Placeholder { name: String, text: String },
     #[error("path {path:?} cannot be read; write it like ENERGY.Power[1]")]
     Path { path: String },
+    #[error("{value:?} is no number of a component of the device; write it like 0")]
+    Component { value: String },
     #[error("{zone:?} is no time zone; write it like Europe/Rome")]
     Zone { zone: String },
 }
@@ -35,6 +38,7 @@ pub enum BindError {
 pub struct Bound {
     pub messages: Vec<BoundMessage>,
     pub availability: Option<BoundAvailability>,
+    pub records: Option<BoundRecords>,
     /// For [`Form::SparkplugB`], in place of messages.
     pub sparkplug: Option<SparkplugMeter>,
 }
@@ -135,7 +139,7 @@ impl PayloadModel {
         let values = self.values(given)?;
         if self.form == Form::SparkplugB {
             let sparkplug = Some(self.sparkplug(&values)?);
-            return Ok(Bound { messages: Vec::new(), availability: None, sparkplug });
+            return Ok(Bound { messages: Vec::new(), availability: None, records: None, sparkplug });
         }
         let mut messages: Vec<BoundMessage> = Vec::new();
         for field in &self.fields {
@@ -166,7 +170,8 @@ impl PayloadModel {
                 sound(&topic).then_some(BoundAvailability { topic, path, online, offline })
             }
         };
-        Ok(Bound { messages, availability, sparkplug: None })
+        let records = self.records.as_ref().map(|records| bound_records(records, &values)).transpose()?;
+        Ok(Bound { messages, availability, records, sparkplug: None })
     }
 
     /// A text of the file with the settings of one meter in it.
@@ -235,6 +240,18 @@ impl PayloadModel {
             fields.push(Field { path: values.fill(&field.path)?, ..field.clone() });
         }
         Ok(SparkplugMeter::new(part("group")?, part("node")?, device, self.bytes_max, fields))
+    }
+}
+
+fn bound_records(records: &RecordsModel, values: &Values) -> Result<BoundRecords, BindError> {
+    let topic = values.fill(&records.request)?;
+    let component = values.fill(&records.component)?;
+    if !sound(&topic) {
+        return Err(BindError::Value { key: "topic".to_owned(), value: topic });
+    }
+    match component.parse() {
+        Ok(number) => Ok(BoundRecords { topic, component: number, model: records.clone() }),
+        Err(_) => Err(BindError::Component { value: component }),
     }
 }
 

@@ -35,6 +35,7 @@ fn model() -> PayloadModel {
         settings: BTreeMap::new(),
         needs: vec![],
         availability: None,
+        records: None,
         fields: vec![
             field("{topic}", "kwh", Quantity::ActiveEnergyImport, Unit::KilowattHour),
             field("{topic}", "w", Quantity::ActivePower, Unit::Watt),

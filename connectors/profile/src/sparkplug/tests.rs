@@ -56,6 +56,7 @@ fn meter() -> SparkplugMeter {
         settings: BTreeMap::from([("device".to_owned(), String::new())]),
         needs: vec!["group".into(), "node".into()],
         availability: None,
+        records: None,
         fields: vec![
             field("energy", Quantity::ActiveEnergyImport, Unit::KilowattHour),
             field("power", Quantity::ActivePower, Unit::Watt),
