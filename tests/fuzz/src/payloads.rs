@@ -144,6 +144,7 @@ fn assert_bind_error(error: &BindError) {
         BindError::Unknown { .. }
         | BindError::Value { .. }
         | BindError::Path { .. }
+        | BindError::Component { .. }
         | BindError::Zone { .. } => {}
         BindError::Missing { .. } | BindError::Placeholder { .. } => {
             panic!("the settings are all there, and the file was proved: {error}")
