@@ -82,12 +82,23 @@ fn is_sound(file: &Path) {
     }
 }
 
+/// The head of the table of the loss budget, in which the demonstration's live readings are counted: how many there are
+/// is a matter of when the document was made.
+const LOSS_BUDGET: &str = "Mese Attese Ricevute In ritardo Respinte Non comprese Stimato\n";
+
 /// The words of a document, without its layout, and without the digests, which change with every word of the catalogue.
 fn words(file: &Path) -> String {
     let text = tool("pdftotext", &["-raw", "-enc", "UTF-8"], file);
     let mut out = String::new();
     for line in text.lines() {
-        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        if out.ends_with(LOSS_BUDGET)
+            && let Some(received) = words.get_mut(2)
+        {
+            assert!(received.parse::<u32>().is_ok(), "{line}");
+            *received = "…";
+        }
+        let line = words.join(" ");
         let digest = line.len() == 64 && line.bytes().all(|b| b.is_ascii_hexdigit());
         if !line.is_empty() && !digest {
             out.push_str(&line);

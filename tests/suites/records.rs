@@ -139,6 +139,7 @@ impl Course {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the device and the daemon share the clock of this machine")]
 fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
 }
@@ -340,7 +341,7 @@ fn the_hour_that_happens_twice_in_autumn_is_filled_twice() {
     let tables: toml::Table = text.parse().unwrap();
     let own = |name: &str, taken: &[&str]| {
         let mut table = tables[name][0].as_table().unwrap().clone();
-        table.retain(|key, _| !taken.iter().any(|name| *name == key));
+        table.retain(|key, _| !taken.contains(&key));
         table
     };
     let models = config::meters::load_meters(None).unwrap();
