@@ -71,7 +71,7 @@ impl Bench {
             let mut model = model();
             model.fields[0].topic = format!("{{topic}}/{meter}");
             let bound = model.bind(&given).unwrap();
-            Subscriber { meter: MeterId::new(*meter).unwrap(), bound, every_s: 60 }
+            Subscriber { meter: MeterId::new(meter).unwrap(), bound, every_s: 60 }
         };
         let subscribers = meters.iter().enumerate().map(subscriber).collect();
         let mut sorter = Sorter::new("l".into(), "us", subscribers);
