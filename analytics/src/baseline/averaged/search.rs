@@ -118,7 +118,8 @@ pub(super) struct Search<'a, const N: usize> {
 fn ln_at_most(x: f64) -> f64 {
     const ONE: i64 = 0x3FF0_0000_0000_0000;
     const STEP: f64 = std::f64::consts::LN_2 / 4_503_599_627_370_496.0;
-    (x.to_bits().cast_signed() - ONE) as f64 * STEP
+    // Of what is no such number anything may come out: `both` refuses a law with it.
+    x.to_bits().cast_signed().wrapping_sub(ONE) as f64 * STEP
 }
 
 /// Columns `block`·4 to `block`·4 + 3; zero beyond the last.
