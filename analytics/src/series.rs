@@ -34,7 +34,7 @@ pub const GAP_MILLIS_MIN: i64 = 15 * 60 * 1000;
 
 /// Number of the form of [`Accumulator::checkpoint`] and [`pack_hours`]: another one whenever a field comes, goes or changes
 /// its meaning.
-pub const CHECKPOINT_FORM: u32 = 1;
+pub const CHECKPOINT_FORM: u32 = 2;
 
 /// Instants outside 2010-01-01 to 2200-01-01 are no readings of a building: a clock was never set.
 const INSTANT_MIN: i64 = 1_262_304_000_000;
@@ -159,17 +159,17 @@ struct MonthPart {
     millis: i64,
 }
 
-/// What was there when a range of totals was left that may come back.
+/// What was there when a range of totals was left that may come back. All of the days: what is booked after it may have
+/// accrued long before it.
 #[derive(Debug, Clone)]
 struct Undo {
-    days: usize,
-    last: Option<DayValue>,
+    days: Vec<DayValue>,
     slacks: Slacks,
     notes: Notes,
     hours: Option<Hours>,
 }
 
-kept!(Undo { days, last, slacks, notes, hours });
+kept!(Undo { days, slacks, notes, hours });
 
 /// Makes days and months of totals as they come. A push costs a few nanoseconds and allocates once a day.
 #[derive(Debug, Clone)]
@@ -414,8 +414,7 @@ impl Accumulator {
 
     fn remember(&self) -> Undo {
         Undo {
-            days: self.days.len(),
-            last: self.days.last().copied(),
+            days: self.days.clone(),
             slacks: self.slacks.clone(),
             notes: self.notes.clone(),
             hours: self.hours.clone(),
@@ -426,10 +425,7 @@ impl Accumulator {
     fn go_back(&mut self, ranges: usize) {
         let keep = self.undo.len().saturating_sub(ranges);
         let Some(undo) = self.undo.drain(keep..).next() else { return };
-        self.days.truncate(undo.days);
-        if let (Some(day), Some(last)) = (self.days.last_mut(), undo.last) {
-            *day = last;
-        }
+        self.days = undo.days;
         self.slacks = undo.slacks;
         self.notes = undo.notes;
         // Hours that were asked for meanwhile are not those of the range that was left.

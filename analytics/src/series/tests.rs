@@ -183,6 +183,7 @@ mod acts;
 mod laws;
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
     /// Months and days of an unbroken run add up to the difference of its ends, wherever the readings fall.
     #[test]
     fn months_of_an_unbroken_run_add_up(
@@ -297,6 +298,21 @@ proptest! {
         }
         prop_assert!(some.months.iter().map(|m| m.amount).sum::<i64>() <= all.months.iter().map(|m| m.amount).sum());
     }
+}
+
+#[test]
+fn a_false_catching_up_leaves_nothing_in_the_days_before_it() {
+    // Three days without a rise, two false totals as of a register that caught up, then the true range again.
+    let mut a = Accumulator::new(settings());
+    let standing = run(&mut a, at("2025-06-01T00:00:00Z"), at("2025-06-04T00:00:00Z"), 10, 0);
+    a.push(at("2025-06-04T00:10:00Z"), standing + 2_000_000);
+    assert_eq!(a.push(at("2025-06-04T00:20:00Z"), standing + 2_000_010), Pushed::Counted(Step::CaughtUp));
+    assert!(a.today(day("2025-06-02")) > 0);
+    assert_eq!(a.push(at("2025-06-04T00:30:00Z"), standing + 7), Pushed::Counted(Step::Recovered));
+    let days: Vec<i64> = a.days().iter().map(|d| d.amount).collect();
+    assert_eq!(days, [0, 0, 0, 7]);
+    let june = a.snapshot(at("2025-06-04T00:30:00Z")).months[0];
+    assert_eq!((june.amount, june.low), (7, 7));
 }
 
 #[test]
