@@ -95,7 +95,8 @@ pub struct Counted {
     /// For steps that book nothing the amount is zero and the interval tells which span is in doubt.
     pub interval: Interval,
     pub turn: Turn,
-    /// Energy booked before that may not have been used, because the total of this instant may have been too high.
+    /// Energy booked since this instant's month that may not have been used, because totals before this one may have been
+    /// false.
     pub doubtful_before: Option<(Instant, i64)>,
 }
 
@@ -512,12 +513,26 @@ impl Counter {
             let verdict = verdict(self.log.noise(), Confidence::Certain, now.at, read, &interval);
             self.log.settle(verdict, false);
         }
+        let doubtful_before = self.overtaken(base, now);
         self.spare = spare.min(SPARE_MILLIS_MAX as f64);
         self.base = Some(now);
         self.base_read = read;
         self.doubt = Doubt::None;
         self.forget_ranges(now);
-        plain(interval)
+        Counted { interval, turn: Turn::None, doubtful_before }
+    }
+
+    /// A total that follows a low range and just as well the one above it that was left for it: the low one may have
+    /// been garbled, and then nothing was used from where it began to the total that was left.
+    fn overtaken(&self, base: Mark, now: Mark) -> Option<(Instant, i64)> {
+        let both = |left: &&Left| {
+            left.above
+                && base.total < left.mark.total
+                && left.mark.total <= now.total
+                && self.could_carry(left.mark, now)
+        };
+        let highest = self.left.iter().filter(both).map(|left| left.mark.total).max()?;
+        Some((Instant::from_millis(self.origin.at), highest - self.origin.total))
     }
 
     fn note_standstill(&mut self, base: Mark, now: Mark, read: i64) {

@@ -397,8 +397,13 @@ impl Accumulator {
         if let Some(forgotten) = self.counter.take_forgotten() {
             self.notes.forget(&forgotten, self.settings.zone);
         }
-        if let Some((at, amount)) = counted.doubtful_before {
-            self.slacks.add(at.month(self.settings.zone), amount, 0);
+        if let Some((since, amount)) = counted.doubtful_before {
+            let (zone, to) = (self.settings.zone, counted.interval.to);
+            let (first, last) = (since.month(zone), to.plus_millis(-1).month(zone));
+            self.slacks.add(first, amount, 0);
+            if first < last {
+                self.slacks.add(last, amount, 0);
+            }
         }
         match counted.interval.step {
             Step::First | Step::Held | Step::Impossible => {}

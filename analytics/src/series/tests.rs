@@ -316,6 +316,20 @@ fn a_false_catching_up_leaves_nothing_in_the_days_before_it() {
 }
 
 #[test]
+fn two_garbled_totals_soon_after_a_reset_do_not_raise_the_lower_bound() {
+    // Whether the register began twice or two totals were garbled, nobody can tell: 30 000 may have been used once.
+    let mut a = Accumulator::new(settings());
+    let last = run(&mut a, at("2025-05-31T22:00:00Z"), at("2025-06-10T22:00:00Z"), 10, 100);
+    let sure = last - 1_000_000;
+    for (i, total) in [0, 0, 15_000, 30_000, 10, 150, 40_000, 55_000].into_iter().enumerate() {
+        a.push(at("2025-06-10T22:15:00Z").plus_seconds(i as i64 * 900), total);
+    }
+    let june = a.snapshot(at("2025-06-11T00:00:00Z")).months[0];
+    assert!(june.low <= sure + 55_000, "{june:?}");
+    assert!(sure + 55_000 + 30_000 - 10 <= june.amount, "{june:?}");
+}
+
+#[test]
 fn a_zero_after_an_outage_is_no_wrap_and_costs_nothing() {
     // Three weeks of outage, a zero at power-up that could be a wrap, then the true range again.
     let ceiling_per_milli = 25_000.0 / 3_600_000.0;

@@ -10,8 +10,6 @@ use super::*;
 
 /// Readings a quarter of an hour apart, over three days around the end of June.
 const READINGS: usize = 288;
-/// Readings after a fall in which the counter has not yet risen beyond what it could have risen since a low reading.
-const SOON: usize = 24;
 
 #[derive(Debug, Clone, Copy)]
 enum Fault {
@@ -105,11 +103,6 @@ fn faults() -> impl Strategy<Value = Vec<Fault>> {
         for fall in falls {
             let own = faults[fall];
             faults[fall - 3..fall + 4].fill(Fault::None);
-            // Two low readings soon after a fall to zero are what a second fall would show.
-            let soon = fall + 4..(fall + SOON).min(READINGS);
-            for low in faults[soon].iter_mut().filter(|f| matches!(f, Fault::Zero | Fault::Low(_))) {
-                *low = Fault::None;
-            }
             faults[fall] = own;
         }
         faults
