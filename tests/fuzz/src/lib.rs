@@ -18,6 +18,7 @@ pub mod mbus;
 pub mod meter_file;
 pub mod payloads;
 pub mod project;
+pub mod records;
 pub mod registers;
 pub mod rtu;
 pub mod settings;
@@ -41,7 +42,7 @@ pub struct Target {
 }
 
 /// Every target, in order of the names.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     Target { name: "ape", run: ape::run },
     Target { name: "arera_electricity", run: arera::electricity },
     Target { name: "arera_gas", run: arera::gas },
@@ -55,6 +56,7 @@ pub const TARGETS: [Target; 20] = [
     Target { name: "meter_file", run: meter_file::run },
     Target { name: "payloads", run: payloads::run },
     Target { name: "project", run: project::run },
+    Target { name: "records", run: records::run },
     Target { name: "registers", run: registers::run },
     Target { name: "rtu", run: rtu::run },
     Target { name: "settings", run: settings::run },

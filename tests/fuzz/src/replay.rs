@@ -134,8 +134,8 @@ macro_rules! replays {
 }
 
 replays! {
-    ape arera_electricity arera_gas bills encodings json line load_curve mapped mbus meter_file payloads project registers
-    rtu settings sparkplug sunspec temperatures weather
+    ape arera_electricity arera_gas bills encodings json line load_curve mapped mbus meter_file payloads project records
+    registers rtu settings sparkplug sunspec temperatures weather
 }
 
 /// A target that is not in the list is not replayed; one without a file is not fuzzed.

@@ -27,6 +27,7 @@ pub(crate) fn of(name: &str) -> Vec<Vec<u8>> {
         "meter_file" => files("config/catalog/meters", 12),
         "payloads" => payloads(),
         "project" => files("config/examples", 4),
+        "records" => records(),
         "registers" => registers(),
         "rtu" => scripts(),
         "settings" => vec![config::DEFAULT_SETTINGS.into(), SETTINGS.into()],
@@ -127,6 +128,24 @@ fn payloads() -> Vec<Vec<u8>> {
             seeds.push([&[index, what as u8], example.payload.as_slice()].concat());
         }
     }
+    seeds
+}
+
+fn records() -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for (index, model) in indexed(|m| m.payloads().is_some_and(|p| p.records.is_some())) {
+        let Some(records) = model.payloads().and_then(|p| p.records.as_ref()) else { continue };
+        for example in &records.examples {
+            // A gap of an hour around the first record, and one of ten minutes after its begin.
+            for [begins, length] in [[0x78, 0x0E], [0x80, 0x02]] {
+                let gap = [index, begins, 0, length, 0x10, 0x10, 0, 0, 20];
+                seeds.push([&gap, example.answer.as_slice()].concat());
+            }
+        }
+    }
+    let block =
+        r#"{"id":1,"result":{"keys":[],"data":[{"ts":9223372036854775807,"period":60,"values":[]}]}}"#;
+    seeds.push([&[0; 9], block.as_bytes()].concat());
     seeds
 }
 

@@ -22,6 +22,8 @@ pub const TOTALS_MAX: usize = 16;
 /// How far the end of a record may be ahead of the clock of this machine, in seconds: beyond it the device's clock is
 /// wrong, and so are the times of all its records.
 pub const RECORD_AHEAD_SECONDS_MAX: i64 = 60;
+/// 2200-01-01 in seconds since 1970: what claims a later time is no time.
+const SECONDS_END: i64 = 7_258_118_400;
 /// Energies of records are summed in millionths of the unit a total is kept in, so that no rounding adds up.
 pub(crate) const MICRO: i128 = 1_000_000;
 
@@ -172,6 +174,11 @@ fn whole(json: &Json<'_>) -> Option<i64> {
     text.parse().ok()
 }
 
+/// A time in seconds since 1970.
+fn time(json: &Json<'_>) -> Option<i64> {
+    whole(json).filter(|second| (0..SECONDS_END).contains(second))
+}
+
 fn list<'j>(json: &'j Json<'_>, name: &str) -> Result<&'j [Json<'j>], RecordsError> {
     match member(json, name) {
         Some(Json::Array(items)) => Ok(items),
@@ -216,7 +223,7 @@ impl BoundRecords {
         let result = member(&json, "result").ok_or_else(|| form("result", "object"))?;
         let next_s = match member(result, "next_record_ts") {
             None | Some(Json::Null) => None,
-            Some(next) => Some(whole(next).ok_or_else(|| form("next_record_ts", "whole number"))?),
+            Some(next) => Some(time(next).ok_or_else(|| form("next_record_ts", "time"))?),
         };
         let blocks = list(result, "data")?;
         let mut records = Vec::new();
@@ -245,7 +252,7 @@ impl BoundRecords {
         columns: &[Vec<usize>],
         records: &mut Vec<Record>,
     ) -> Result<(), RecordsError> {
-        let begins = member(block, "ts").and_then(whole).ok_or_else(|| form("ts", "whole number"))?;
+        let begins = member(block, "ts").and_then(time).ok_or_else(|| form("ts", "time"))?;
         let period = member(block, "period").and_then(whole).ok_or_else(|| form("period", "whole number"))?;
         if period != i64::from(self.model.period_s) {
             return Err(RecordsError::Period { found: period, wanted: self.model.period_s });
@@ -263,7 +270,7 @@ impl BoundRecords {
                 }
                 records.push(Record { begins: at, micros });
             }
-            second = second.checked_add(period).ok_or_else(|| form("ts", "time"))?;
+            second += period;
         }
         Ok(())
     }
