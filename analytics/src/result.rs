@@ -254,7 +254,8 @@ pub struct MeterTotals {
     /// What these add to it and to `avoided`.
     pub adjustment: f64,
     pub avoided: f64,
-    /// 90 % bounds of `avoided`: model uncertainty and unmeasured energy.
+    /// 90 % bounds of what all reporting months avoided: model uncertainty and unmeasured energy, with all that the
+    /// months left out of `avoided` may have used. Infinite where nothing bounds them.
     pub avoided_low: f64,
     pub avoided_high: f64,
     pub coverage_ratio: f64,

@@ -82,6 +82,10 @@ impl Uncertain {
     /// In another unit, or of the other sign.
     #[must_use]
     pub fn times(mut self, factor: f64) -> Self {
+        // Nothing of what has no bound is nothing.
+        if factor == 0.0 {
+            return Self::exact(0.0);
+        }
         self.best *= factor;
         let (less, more) = (self.less * factor.abs(), self.more * factor.abs());
         (self.less, self.more) = if factor < 0.0 { (more, less) } else { (less, more) };

@@ -18,6 +18,7 @@ pub mod pdf;
 pub mod render;
 pub mod routes;
 pub mod serve;
+mod shares;
 pub mod structured;
 pub mod tls;
 pub mod watch;

@@ -20,11 +20,12 @@ use futures_util::stream;
 use model::{BuildingId, ProjectId};
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
-use crate::access::Who;
+use crate::access::{Caller, Who};
 use crate::api::LiveView;
 use crate::backend::BuildingLive;
 use crate::openapi::fault_json;
 use crate::pages::Site;
+use crate::shares::Share;
 use crate::watch::kiosk;
 
 /// Silence after which a `beat` is sent. The script in the page takes three of them missing as a dead link.
@@ -42,19 +43,21 @@ pub(crate) struct Closing(pub(crate) watch::Receiver<bool>);
 pub(crate) async fn live(
     State(site): State<Arc<Site>>,
     who: Who,
+    caller: Caller,
     closing: Option<Extension<Closing>>,
 ) -> Response {
-    stream_of(&site, closing, Sight::Of(who))
+    stream_of(&site, caller, closing, Sight::Of(who))
 }
 
 /// `GET /kiosk/{project}/{building}/live`.
 pub(crate) async fn of_kiosk(
     State(site): State<Arc<Site>>,
     Path((project, building)): Path<(String, String)>,
+    caller: Caller,
     closing: Option<Extension<Closing>>,
 ) -> Response {
     match kiosk::public(&site, &project, &building) {
-        Ok((project, building)) => stream_of(&site, closing, Sight::One(project, building)),
+        Ok((project, building)) => stream_of(&site, caller, closing, Sight::One(project, building)),
         Err(fault) => fault_json(&fault),
     }
 }
@@ -76,16 +79,26 @@ impl Sight {
     }
 }
 
-fn stream_of(site: &Arc<Site>, closing: Option<Extension<Closing>>, sight: Sight) -> Response {
+/// All streams are taken, or all that one address may have.
+fn full(status: StatusCode, says: &'static str) -> Response {
+    let headers = [(header::RETRY_AFTER, RETRY_AFTER_FULL), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, says).into_response()
+}
+
+fn stream_of(
+    site: &Arc<Site>,
+    caller: Caller,
+    closing: Option<Extension<Closing>>,
+    sight: Sight,
+) -> Response {
+    let Some(share) = site.stream_shares.take(caller.address) else {
+        tracing::warn!("refused a live stream of {}: it has all that it may have", caller.address);
+        return full(StatusCode::TOO_MANY_REQUESTS, "your address has too many live streams open\n");
+    };
     let Ok(permit) = Arc::clone(&site.streams).try_acquire_owned() else {
         tracing::warn!("refused a live stream: all {} are taken", site.options.live_streams_max);
-        let headers = [(header::RETRY_AFTER, RETRY_AFTER_FULL), (header::CACHE_CONTROL, "no-store")];
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            headers,
-            "too many live streams are open; try again later\n",
-        )
-            .into_response();
+        let says = "too many live streams are open; try again later\n";
+        return full(StatusCode::SERVICE_UNAVAILABLE, says);
     };
     let follower = Follower {
         site: Arc::clone(site),
@@ -93,6 +106,7 @@ fn stream_of(site: &Arc<Site>, closing: Option<Extension<Closing>>, sight: Sight
         updates: None,
         closing: closing.map(|Extension(Closing(receiver))| receiver),
         _permit: permit,
+        _share: share,
     };
     let beat = Event::default().comment("keep-alive").event("beat").data("{}");
     let mut response =
@@ -113,6 +127,7 @@ struct Follower {
     closing: Option<watch::Receiver<bool>>,
     /// Gives the place back when the reader goes.
     _permit: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl Follower {

@@ -76,6 +76,8 @@ pub struct Options {
     pub hosts: Hosts,
     /// Live streams open at the same time; one more is answered 503.
     pub live_streams_max: usize,
+    /// Of these, streams of one address other than this machine.
+    pub live_streams_of_address_max: usize,
     /// Pages rendered at the same time; further ones wait their turn, at most [`ANSWER_TIMEOUT`].
     pub renders_max: usize,
     /// Others than this machine can reach the server, directly or by a proxy. Then nothing is shown to readers without
@@ -93,7 +95,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             hosts: Hosts::Loopback,
-            live_streams_max: 512,
+            live_streams_max: 2_048,
+            live_streams_of_address_max: 512,
             renders_max: 8,
             is_exposed: false,
             anonymous_reading: false,

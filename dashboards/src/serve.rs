@@ -24,16 +24,23 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::access::Connection;
 use crate::live::Closing;
+use crate::shares::{Share, Shares};
 use crate::tls::Certificate;
 
 /// Connections open at the same time; further ones wait in the kernel's queue.
-pub const CONNECTIONS_MAX: usize = 1024;
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// Of these, connections of one address other than this machine; a further one is closed. A proxy on another machine
+/// still carries a thousand live streams.
+const CONNECTIONS_OF_ADDRESS_MAX: usize = 2_048;
 /// Time a client has to send the head of a request, also between two requests on one connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest request head, in bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Time running answers have to end once the server stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// A connection's place, and what it counts against its address.
+type Place = (OwnedSemaphorePermit, Share);
+
 /// Pause after a failed accept (out of file descriptors), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -55,6 +62,7 @@ pub async fn serve(
     let (close, closing) = watch::channel(false);
     let router = router.layer(Extension(Closing(closing)));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let shares = Shares::new(CONNECTIONS_OF_ADDRESS_MAX);
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -64,6 +72,11 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer, place)) => {
+                let Some(share) = shares.take(peer.ip()) else {
+                    tracing::warn!("closed a connection of {peer}: it has all that it may have");
+                    continue;
+                };
+                let place = (place, share);
                 // Small events must leave at once; without this a live value may wait for the previous acknowledgement.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!("cannot set TCP_NODELAY: {error}");
@@ -107,7 +120,7 @@ async fn secure(
     tls: TlsAcceptor,
     stream: TcpStream,
     peer: SocketAddr,
-    place: OwnedSemaphorePermit,
+    place: Place,
     router: Router,
     watcher: Watcher,
 ) {
@@ -122,7 +135,7 @@ async fn secure(
 async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     on: Connection,
-    place: OwnedSemaphorePermit,
+    place: Place,
     router: Router,
     watcher: Watcher,
 ) {

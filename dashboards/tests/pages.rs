@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dashboards::routes::{Hosts, Options, router};
-use dashboards::serve::serve;
+use dashboards::serve::{CONNECTIONS_MAX, serve};
 use support::people::People;
 use support::{Fake, HOSTILE, REPORT_BODY, REPORT_NAME, texts};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -115,8 +115,12 @@ impl Server {
 
     /// Opens the live stream and returns it after its head.
     async fn follow(&self) -> BufReader<TcpStream> {
+        self.follow_as("").await
+    }
+
+    async fn follow_as(&self, headers: &str) -> BufReader<TcpStream> {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("GET /live HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
+        let request = format!("GET /live HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.address);
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut stream = BufReader::new(stream);
         let head = lines_until(&mut stream, |line| line.is_empty()).await.join("\n");
@@ -368,6 +372,34 @@ async fn streams_are_counted_and_given_back() {
         }
     };
     tokio::time::timeout(LIMIT, again).await.expect("the place comes back");
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_every_stream() {
+    // A trusted proxy names its clients; this machine itself is not counted.
+    let trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let options = Options { live_streams_of_address_max: 1, trusted_proxies, ..Options::default() };
+    let server = Server::with(options, 64).await;
+    let first = server.follow_as("X-Forwarded-For: 198.51.100.7\r\n").await;
+    let refused = server.get_with("/live", "X-Forwarded-For: 198.51.100.7\r\n").await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").is_some() && refused.text().contains("your address"));
+    let other = server.follow_as("X-Forwarded-For: 198.51.100.8\r\n").await;
+    let own = (server.follow().await, server.follow().await);
+    drop((first, other, own));
+}
+
+#[tokio::test]
+async fn more_readers_follow_at_the_same_time_than_there_were_places_once() {
+    // As many as fit into the 1 024 files that a process may open where nobody raised that; each takes two here.
+    let server = Server::with(Options::default(), 64).await;
+    let mut all = Vec::new();
+    for _ in 0..450 {
+        all.push(server.follow().await);
+    }
+    let options = Options::default();
+    assert!(1_000 < options.live_streams_max && options.live_streams_max < CONNECTIONS_MAX);
+    assert_eq!(server.get("/").await.status, 200);
 }
 
 #[tokio::test]

@@ -365,6 +365,24 @@ impl Row {
 }
 
 impl Row {
+    /// Between which the month's avoided energy lies, measured or not: a month that is left out may have used all that
+    /// the connection carries, and counts with that in the bounds of the year. `None` where no baseline says anything.
+    fn avoided_bounds(&self, facts: &MeterFacts) -> Option<(f64, f64)> {
+        let adjusted = self.adjusted?;
+        let least = self.shown.measured_low.unwrap_or(0.0);
+        let low = adjusted.energy - adjusted.weather_less - self.most(facts);
+        Some((low, adjusted.energy + adjusted.weather_more - least))
+    }
+
+    /// The most that the month may have used: as measured, else what the connection carries.
+    fn most(&self, facts: &MeterFacts) -> f64 {
+        // The longest month's clock is put back by an hour.
+        let hours = f64::from(self.shown.month.days()) * 24.0 + 1.0;
+        let known = facts.ceiling_per_hour.is_finite() && 0.0 < facts.ceiling_per_hour;
+        let carried = if known { facts.ceiling_per_hour * hours } else { f64::INFINITY };
+        self.shown.measured_high.unwrap_or(carried)
+    }
+
     /// The month as later laws need it; `None` where it cannot be compared.
     pub(super) fn reported(&self) -> Option<ReportedMonth> {
         let adjusted = self.adjusted.filter(|_| self.complete)?;
@@ -504,10 +522,10 @@ fn sum_up(
             measured.high += shown.measured_high.unwrap_or(0.0);
         }
         withheld |= !row.complete || (compared && shown.avoided.is_none());
-        let (Some(adjusted), Some(best)) = (row.adjusted, shown.avoided) else { continue };
-        avoided.best += best;
-        avoided.low += adjusted.energy - adjusted.weather_less - shown.measured_high.unwrap_or(f64::INFINITY);
-        avoided.high += adjusted.energy + adjusted.weather_more - shown.measured_low.unwrap_or(0.0);
+        let Some(bounds) = row.avoided_bounds(facts).filter(|_| compared) else { continue };
+        avoided.best += shown.avoided.unwrap_or(0.0);
+        avoided.low += bounds.0;
+        avoided.high += bounds.1;
     }
     let mut because: Vec<String> =
         findings.iter().filter(|f| Severity::Note < f.severity).map(|f| f.code.to_owned()).collect();
@@ -517,9 +535,9 @@ fn sum_up(
     let mut uncertain =
         Uncertain::exact(avoided.best).bounded(avoided.best - avoided.low, avoided.high - avoided.best);
     if let Reference::Model(fitted, _) = reference
-        && !months.weather.is_empty()
+        && !months.due.is_empty()
     {
-        let half_width = fitted.law.predict(&months.weather).half_width(CONFIDENCE);
+        let half_width = fitted.law.predict(&months.due).half_width(CONFIDENCE);
         uncertain = uncertain.through(Source::Model(facts.id.clone()), half_width);
     }
     let avoided = with_instruments(facts, reference, rows, uncertain);
@@ -538,8 +556,11 @@ fn sum_up(
     }
 }
 
-/// The reporting months that are compared, as a law needs them.
+/// The reporting months as a law needs them.
 struct Compared {
+    /// Every one with a baseline, compared or left out for want of readings: the band is of all of them, so that it does
+    /// not narrow where readings are missing.
+    due: Data,
     /// With the measured energy less people's adjustments: what the law alone is to explain.
     weather: Data,
     /// Whether weather and readings of every one are beyond doubt, in the same order.
@@ -555,9 +576,14 @@ impl Compared {
             energy: row.shown.measured.unwrap_or(0.0) - row.shown.adjustment,
             coverage_ratio: row.shown.coverage_ratio,
         };
+        let due: Vec<FitPeriod> = rows.iter().filter(|r| r.adjusted.is_some()).map(period).collect();
         let periods: Vec<FitPeriod> = compared().map(period).collect();
         let certain = |row: &Row| row.adjusted.is_some_and(|a| !a.is_doubtful()) && row.still_ratio == 0.0;
-        Self { weather: Data::of(&periods, context.temperatures), certain: compared().map(certain).collect() }
+        Self {
+            due: Data::of(&due, context.temperatures),
+            weather: Data::of(&periods, context.temperatures),
+            certain: compared().map(certain).collect(),
+        }
     }
 }
 
@@ -603,7 +629,8 @@ fn with_instruments(
         return avoided;
     };
     let own = Source::Instrument(facts.id.clone());
-    let compared = || rows.iter().filter(|r| r.shown.reporting && r.shown.avoided.is_some());
+    let due = || rows.iter().filter(|r| r.adjusted.is_some());
+    let compared = || due().filter(|r| r.shown.avoided.is_some());
     let by_meter = compared().any(|r| r.shown.source == MonthSource::Meter);
     let by_bills = compared().any(|r| r.shown.source == MonthSource::Bills);
     match reference {
@@ -612,12 +639,12 @@ fn with_instruments(
             avoided.through(own, share)
         }
         Reference::Model(..) => {
-            let expected: f64 = compared().filter_map(|r| r.adjusted).map(|a| a.energy).sum();
-            let most: f64 = compared().filter_map(|r| r.shown.measured_high).sum();
+            let expected: f64 = due().filter_map(|r| r.adjusted).map(|a| a.energy).sum();
+            let most: f64 = due().map(|r| r.most(facts)).sum();
             avoided.through(Source::Bills(facts.id.clone()), expected * error).through(own, most * error)
         }
         Reference::Zero => {
-            let most: f64 = compared().filter_map(|r| r.shown.measured_high).sum();
+            let most: f64 = due().map(|r| r.most(facts)).sum();
             avoided.through(own, most * error)
         }
         Reference::None | Reference::Unknown => avoided,

@@ -72,7 +72,8 @@ fn meters(context: &Context<'_>, compared: &[&MeterYear]) -> Block {
                 figure(t.compared_measured),
                 figure(t.avoided),
                 if known {
-                    format.range(Some(t.avoided_low), Some(t.avoided_high), ENERGY_DECIMALS)
+                    let bound = |v: f64| Some(v).filter(|v| v.is_finite());
+                    format.range(bound(t.avoided_low), bound(t.avoided_high), ENERGY_DECIMALS)
                 } else {
                     format.missing()
                 },

@@ -24,6 +24,7 @@ use crate::assets::AssetPaths;
 use crate::backend::{Backend, Installation};
 use crate::desk::RefusedKind;
 use crate::routes::Options;
+use crate::shares::Shares;
 use crate::watch::ActRefused;
 
 pub(crate) use language::Ask;
@@ -40,6 +41,8 @@ pub(crate) struct Site {
     pub(crate) assets: AssetPaths,
     /// Free places for live streams.
     pub(crate) streams: Arc<Semaphore>,
+    /// What of them each address has.
+    pub(crate) stream_shares: Arc<Shares>,
     renders: Arc<Semaphore>,
     /// Turns for what hashes a password.
     pub(crate) hashing: Arc<Semaphore>,
@@ -52,6 +55,7 @@ impl Site {
             directory,
             assets: AssetPaths::new(),
             streams: Arc::new(Semaphore::new(options.live_streams_max)),
+            stream_shares: Shares::new(options.live_streams_of_address_max),
             renders: Arc::new(Semaphore::new(options.renders_max)),
             hashing: Arc::new(Semaphore::new(HASHING_MAX)),
             options,
