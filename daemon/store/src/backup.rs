@@ -1,11 +1,13 @@
 //! Copies of a store that can be opened elsewhere, made while the daemon works; and the way back.
 //!
-//! A backup folder holds the journal of one moment, every archive file that journal names, and a list with the
-//! digest of each. Archive files never change, so a second backup into the same folder copies only new ones.
+//! A backup folder holds the journal of one moment, every archive file that journal names, every kept document, and a
+//! list with the digest of each. Archive files and documents never change, so a second backup into the same folder
+//! copies only new ones.
 //!
-//! Must never: write into a folder that is neither empty nor a backup, or call a copy done before it is on disk.
+//! Must never: write into a folder that is neither empty nor a backup, call a copy done before it is on disk, or give
+//! up a document that a former backup saved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,9 +17,8 @@ use model::Digest;
 use sha2::{Digest as _, Sha256};
 
 use crate::archive::{ARCHIVE_FOLDER, manifest};
-use crate::error::{Fault, StoreError};
-use crate::recent;
-use crate::row;
+use crate::documents::{self, DOCUMENTS_FOLDER};
+use crate::error::StoreError;
 use crate::schema::{self, JOURNAL_FILE};
 use crate::store::Store;
 
@@ -35,8 +36,14 @@ pub struct Copied {
     /// Archive files copied, and those that were there already.
     pub files_copied: usize,
     pub files_kept: usize,
+    /// Documents of people and frozen files copied, and those that were there already.
+    pub documents_copied: usize,
+    pub documents_kept: usize,
     pub bytes_copied: u64,
 }
+
+/// What is in a copy so far: the account of it, and its list.
+type Sofar = (Copied, BTreeMap<String, Digest>);
 
 impl Store {
     /// Makes or renews a backup in `folder`, consistent as of one moment. Ingestion goes on meanwhile.
@@ -54,7 +61,11 @@ impl Store {
             remove_if_there(&aside).map_err(failed("clear the backup folder"))?;
             self.snapshot(&aside)?;
             match self.copy_archive(&aside, folder, &former) {
-                Ok(done) => return finish(folder, &aside, done),
+                Ok(mut done) => {
+                    // A record is written after the document that it names: what the snapshot names is there.
+                    self.copy_documents(folder, &former, &mut done)?;
+                    return finish(folder, &aside, done);
+                }
                 // A newer generation took its place while we copied: the next snapshot names that one.
                 Err(StoreError::Archive { source, path, attempt })
                     if source.kind() == io::ErrorKind::NotFound =>
@@ -89,7 +100,7 @@ impl Store {
         snapshot: &Path,
         folder: &Path,
         former: &BTreeMap<String, Digest>,
-    ) -> Result<(Copied, BTreeMap<String, Digest>), StoreError> {
+    ) -> Result<Sofar, StoreError> {
         let fault = |f: crate::error::Fault| f.at(snapshot, "read the copied manifest");
         let conn = schema::open_reader(snapshot, self.options().busy_timeout).map_err(fault)?;
         let months = manifest::every(&conn).map_err(fault)?;
@@ -118,15 +129,65 @@ impl Store {
         }
         Ok((done, list))
     }
+
+    /// Documents are never removed: one that a former backup has and the store lost stays in the backup.
+    fn copy_documents(
+        &self,
+        folder: &Path,
+        former: &BTreeMap<String, Digest>,
+        (done, list): &mut Sofar,
+    ) -> Result<(), StoreError> {
+        let failed = |path: &str, source| files(&self.directory().join(path), "copy", source);
+        let there = documents::listed(self.directory()).map_err(|e| failed(DOCUMENTS_FOLDER, e))?;
+        for (path, sha256) in &there {
+            let (from, to) = (self.directory().join(path), folder.join(path));
+            let bytes = fs::metadata(&from).map_err(|e| failed(path, e))?.len();
+            // Of another length, one of the two was changed: a sound copy stays, whatever became of the original.
+            let is_sound = || digest_of(&to).is_ok_and(|(_, found)| found == *sha256);
+            let is_there = |length| fs::metadata(&to).is_ok_and(|meta| meta.len() == length);
+            if former.get(path) == Some(sha256) && (is_there(bytes) || is_sound()) {
+                done.documents_kept += 1;
+            } else {
+                make_parent(&to).map_err(|e| files(&to, "make the folder of", e))?;
+                let (bytes, found) = copy_file(&from, &to).map_err(|e| failed(path, e))?;
+                if found != *sha256 {
+                    // Under its own name in the backup it would be taken for the document.
+                    remove_if_there(&to).map_err(|e| files(&to, "remove", e))?;
+                    return Err(StoreError::Unreadable { path: from, what: documents::CHANGED.to_owned() });
+                }
+                done.documents_copied += 1;
+                done.bytes_copied += bytes;
+            }
+            list.insert(path.clone(), *sha256);
+        }
+        for (path, sha256) in former {
+            let is_lost = documents::digest_at(path).is_some() && !there.contains_key(path);
+            if is_lost && folder.join(path).is_file() {
+                done.documents_kept += 1;
+                list.insert(path.clone(), *sha256);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn make_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)
+}
+
+/// New names are durable when their folders are, and those when the folders above them are.
+fn sync_folders(root: &Path, list: &BTreeMap<String, Digest>) -> io::Result<()> {
+    let mut folders = BTreeSet::new();
+    for path in list.keys() {
+        folders.extend(Path::new(path).ancestors().skip(1).map(|folder| root.join(folder)));
+    }
+    folders.iter().try_for_each(|folder| File::open(folder)?.sync_all())
 }
 
 /// Puts journal and list in their places, then clears files that no longer belong to the backup.
-fn finish(
-    folder: &Path,
-    aside: &Path,
-    (mut done, mut list): (Copied, BTreeMap<String, Digest>),
-) -> Result<Copied, StoreError> {
+fn finish(folder: &Path, aside: &Path, (mut done, mut list): Sofar) -> Result<Copied, StoreError> {
     let place = || -> io::Result<Copied> {
+        sync_folders(folder, &list)?;
         let (bytes, sha256) = digest_of(aside)?;
         done.journal_bytes = bytes;
         done.bytes_copied += bytes;
@@ -147,6 +208,7 @@ fn finish(
             }
         }
         File::open(folder.join(ARCHIVE_FOLDER))?.sync_all()?;
+        documents::clear_parts(folder)?;
         Ok(done)
     };
     place().map_err(|source| files(folder, "complete the backup in", source))
@@ -190,11 +252,17 @@ pub fn restore(folder: &Path, directory: &Path) -> Result<Copied, StoreError> {
     let mut done = Copied::default();
     let list = read_list(folder)?;
     for path in list.keys().filter(|path| *path != JOURNAL_FILE) {
-        let (bytes, _) =
-            copy_file(&folder.join(path), &directory.join(path)).map_err(failed("restore into"))?;
-        done.files_copied += 1;
+        let target = directory.join(path);
+        make_parent(&target).map_err(failed("make a folder in"))?;
+        let (bytes, _) = copy_file(&folder.join(path), &target).map_err(failed("restore into"))?;
+        if documents::digest_at(path).is_some() {
+            done.documents_copied += 1;
+        } else {
+            done.files_copied += 1;
+        }
         done.bytes_copied += bytes;
     }
+    sync_folders(directory, &list).map_err(failed("restore into"))?;
     let part = directory.join(format!("{JOURNAL_FILE}.part"));
     let (bytes, _) = copy_file(&folder.join(JOURNAL_FILE), &part).map_err(failed("restore into"))?;
     done.journal_bytes = bytes;
@@ -226,7 +294,7 @@ fn former_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
     let strangers = || -> io::Result<Option<PathBuf>> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            let ours = [ARCHIVE_FOLDER, "journal.sqlite3.part", JOURNAL_FILE];
+            let ours = [ARCHIVE_FOLDER, DOCUMENTS_FOLDER, "journal.sqlite3.part", JOURNAL_FILE];
             if !ours.iter().any(|name| entry.file_name() == *name) {
                 return Ok(Some(entry.path()));
             }
@@ -273,6 +341,7 @@ fn read_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
 fn is_ours(path: &str) -> bool {
     let archived = path.strip_prefix(ARCHIVE_FOLDER).and_then(|rest| rest.strip_prefix('/'));
     path == JOURNAL_FILE
+        || documents::digest_at(path).is_some()
         || archived.is_some_and(|name| {
             name.ends_with(".parquet")
                 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
@@ -299,7 +368,7 @@ fn copy_file(from: &Path, to: &Path) -> io::Result<(u64, Digest)> {
     Ok((bytes, Digest(hash.finalize().into())))
 }
 
-fn digest_of(path: &Path) -> io::Result<(u64, Digest)> {
+pub(crate) fn digest_of(path: &Path) -> io::Result<(u64, Digest)> {
     let mut source = File::open(path)?;
     let (mut hash, mut bytes, mut buf) = (Sha256::new(), 0, vec![0; COPY_BYTES]);
     loop {
@@ -310,82 +379,4 @@ fn digest_of(path: &Path) -> io::Result<(u64, Digest)> {
         hash.update(&buf[..read]);
         bytes += read as u64;
     }
-}
-
-impl Store {
-    /// Checks the database, every chunk and block, the audit chain, and every archive file against the manifest. Returns what was checked.
-    ///
-    /// # Errors
-    /// The first thing that is wrong, by name.
-    pub fn verify(&self) -> Result<Verified, StoreError> {
-        let says: String = self.read("check the journal", |conn| {
-            Ok(conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?)
-        })?;
-        if says != "ok" {
-            return Err(StoreError::Unreadable {
-                path: self.directory().join(JOURNAL_FILE),
-                what: format!("damage ({says})"),
-            });
-        }
-        self.verify_audit().map_err(|broken| StoreError::Unreadable {
-            path: self.directory().join(JOURNAL_FILE),
-            what: format!("an audit log that was tampered with: {broken}"),
-        })?;
-        let mut verified = Verified {
-            audit_entries: self.audit_head()?.seq,
-            journal_readings: self.verify_bodies()?,
-            ..Verified::default()
-        };
-        for month in self.archive_files()? {
-            let failed = |source| self.archive().failed(&month.name, "check", source);
-            let (_, found) = digest_of(&self.archive().place(&month.name)).map_err(failed)?;
-            let rows = self.archive().file(&month)?.rows_in_all();
-            if found != month.sha256 || rows != month.readings {
-                let says = "its bytes or its number of readings are not those of the manifest";
-                return Err(failed(io::Error::new(io::ErrorKind::InvalidData, says)));
-            }
-            verified.archive_files += 1;
-            verified.archived_readings += rows;
-        }
-        Ok(verified)
-    }
-}
-
-impl Store {
-    /// Decodes every chunk and every block of the intake; returns how many readings the journal holds.
-    fn verify_bodies(&self) -> Result<u64, StoreError> {
-        self.read("check chunks and intake", |conn| {
-            let snapshot = conn.unchecked_transaction()?;
-            let (folded, _) = recent::marks(&snapshot)?;
-            let mut readings = 0;
-            let mut select = snapshot.prepare("SELECT id, readings, body FROM chunk")?;
-            let mut rows = select.query([])?;
-            while let Some(row) = rows.next()? {
-                let (id, count): (i64, i64) = (row.get(0)?, row.get(1)?);
-                let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-                let found = row::chunk(body).filter(|rows| rows.len() as i64 == count);
-                readings += found.ok_or_else(|| Fault::Unreadable(format!("the damaged chunk {id}")))?.len();
-            }
-            let mut select = snapshot.prepare("SELECT seq, readings, body FROM intake")?;
-            let mut rows = select.query([])?;
-            while let Some(row) = rows.next()? {
-                let (seq, count): (i64, i64) = (row.get(0)?, row.get(1)?);
-                let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-                let found = row::block(body).filter(|rows| rows.len() as i64 == count);
-                let found = found.ok_or_else(|| Fault::Unreadable(format!("the damaged intake {seq}")))?;
-                readings += if folded < seq { found.len() } else { 0 };
-            }
-            Ok(readings as u64)
-        })
-    }
-}
-
-/// What [`Store::verify`] looked at and found good.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Verified {
-    pub audit_entries: i64,
-    /// In chunks, and in the intake where they are in no chunk yet.
-    pub journal_readings: u64,
-    pub archive_files: u64,
-    pub archived_readings: u64,
 }

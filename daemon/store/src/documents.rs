@@ -2,9 +2,10 @@
 //!
 //! Must never: change or remove a file once kept, or give back bytes that are not those of the digest.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::Digest;
@@ -18,11 +19,71 @@ pub const DOCUMENTS_FOLDER: &str = "documents";
 /// Largest file kept, in bytes.
 pub const KEPT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// What is said of a file whose bytes are not those of its name.
+pub(crate) const CHANGED: &str = "bytes other than those that were kept: it was changed outside this program";
+
+/// Where a kept file stands below the store's directory, and below a backup's.
+pub(crate) fn place(digest: &Digest) -> String {
+    let hex = digest.hex();
+    let (folder, rest) = hex.split_at(2);
+    format!("{DOCUMENTS_FOLDER}/{folder}/{rest}")
+}
+
+/// The digest of the file that stands there; `None` for a path that is no kept file's.
+pub(crate) fn digest_at(path: &str) -> Option<Digest> {
+    let (folder, rest) = path.strip_prefix(DOCUMENTS_FOLDER)?.strip_prefix('/')?.split_once('/')?;
+    let digest = Digest::parse_hex(&format!("{folder}{rest}"))?;
+    (place(&digest) == path).then_some(digest)
+}
+
+/// Every path below the folder of documents, as listed in a backup.
+fn paths(directory: &Path) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    let folders = match fs::read_dir(directory.join(DOCUMENTS_FOLDER)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        folders => folders?,
+    };
+    for folder in folders {
+        let folder = folder?;
+        if !folder.file_type()?.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(folder.path())? {
+            let (above, name) = (folder.file_name(), file?.file_name());
+            found.push(format!("{DOCUMENTS_FOLDER}/{}/{}", above.to_string_lossy(), name.to_string_lossy()));
+        }
+    }
+    Ok(found)
+}
+
+/// Every kept file below `directory`. What an interrupted attempt left is none.
+pub(crate) fn listed(directory: &Path) -> io::Result<BTreeMap<String, Digest>> {
+    let all = paths(directory)?.into_iter();
+    Ok(all.filter_map(|path| Some((digest_at(&path)?, path))).map(|(digest, path)| (path, digest)).collect())
+}
+
+/// Removes what interrupted copies left in a backup.
+pub(crate) fn clear_parts(folder: &Path) -> io::Result<()> {
+    let parts = paths(folder)?.into_iter().filter(|path| path.ends_with(".copying"));
+    parts.map(|path| folder.join(path)).try_for_each(fs::remove_file)
+}
+
 impl Store {
     fn document_path(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        let (folder, rest) = hex.split_at(2);
-        self.directory().join(DOCUMENTS_FOLDER).join(folder).join(rest)
+        self.directory().join(place(digest))
+    }
+
+    /// Whether a file is kept under the digest. Its bytes are not looked at: [`Store::verify`] does that.
+    ///
+    /// # Errors
+    /// The file system's own.
+    pub fn has_document(&self, digest: &Digest) -> Result<bool, StoreError> {
+        let path = self.document_path(digest);
+        match fs::metadata(&path) {
+            Ok(meta) => Ok(meta.is_file()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StoreError::Files { path, attempt: "look at", source: Arc::new(error) }),
+        }
     }
 
     /// Keeps bytes under their digest; on disk when it returns. The same bytes again change nothing.
@@ -73,10 +134,7 @@ impl Store {
         let path = self.document_path(digest);
         match fs::read(&path) {
             Ok(bytes) if Digest(Sha256::digest(&bytes).into()) == *digest => Ok(Some(bytes)),
-            Ok(_) => Err(StoreError::Unreadable {
-                path,
-                what: "bytes other than those that were kept: it was changed outside this program".to_owned(),
-            }),
+            Ok(_) => Err(StoreError::Unreadable { path, what: CHANGED.to_owned() }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StoreError::Files { path, attempt: "read", source: Arc::new(error) }),
         }

@@ -2,8 +2,12 @@
 //!
 //! Must never: accept a backup that lacks a reading acknowledged before it began.
 
-use model::Instant;
-use store::{ARCHIVE_FOLDER, BACKUP_LIST, JOURNAL_FILE, Store, StoreOptions, restore, verify_backup};
+use std::path::{Path, PathBuf};
+
+use model::{Digest, Instant};
+use store::{
+    ARCHIVE_FOLDER, BACKUP_LIST, DOCUMENTS_FOLDER, JOURNAL_FILE, Store, StoreOptions, restore, verify_backup,
+};
 
 use crate::support::{all, energy, minutes, opened, total};
 
@@ -101,4 +105,114 @@ fn only_a_backup_or_an_empty_folder_is_written_to() {
     let line = format!("{}  ../../etc/passwd\n", "0".repeat(64));
     std::fs::write(other.path().join(BACKUP_LIST), line).unwrap();
     assert!(store.backup(other.path()).unwrap_err().to_string().contains("list"));
+}
+
+/// Keeps a document and a record that names it, as whoever takes documents in does.
+fn document(store: &Store, id: &str, bytes: &[u8]) -> Digest {
+    let digest = store.keep_document(bytes).unwrap();
+    store.put_record("document", id, &digest.hex(), "energy office", Instant::default()).unwrap();
+    digest
+}
+
+/// What a record names, opened as its readers do.
+fn opened_through(store: &Store, id: &str) -> Vec<u8> {
+    let named = store.record("document", id).unwrap().unwrap().body;
+    store.document(&Digest::parse_hex(&named).unwrap()).unwrap().unwrap()
+}
+
+fn kept_at(directory: &Path, digest: &Digest) -> PathBuf {
+    let hex = digest.hex();
+    directory.join(DOCUMENTS_FOLDER).join(&hex[..2]).join(&hex[2..])
+}
+
+#[test]
+fn documents_come_back_through_their_records_and_are_copied_once() {
+    let (dir, store) = opened();
+    store.append_blocking(minutes(&energy("boiler-1"), 4)).unwrap();
+    let signed = document(&store, "signed.pdf.p7m", b"signed once");
+    document(&store, "empty.csv", b"");
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().join("backup");
+    let first = store.backup(&folder).unwrap();
+    assert_eq!((first.documents_copied, first.documents_kept, first.files_copied), (2, 0, 0));
+    document(&store, "receipt.eml", b"received");
+    // What an interrupted attempt left is no document.
+    let part = kept_at(dir.path(), &signed).with_file_name(format!(".{}.9.part", signed.hex()));
+    std::fs::write(&part, b"sig").unwrap();
+    let second = store.backup(&folder).unwrap();
+    assert_eq!((second.documents_copied, second.documents_kept), (1, 2));
+    assert_eq!(verify_backup(&folder).unwrap(), 4);
+    let home = out.path().join("restored");
+    assert_eq!(restore(&folder, &home).unwrap().documents_copied, 3);
+    let restored = Store::open(&home, StoreOptions::default()).unwrap();
+    assert_eq!(restored.verify().unwrap().documents, 3);
+    for (id, bytes) in
+        [("signed.pdf.p7m", &b"signed once"[..]), ("empty.csv", b""), ("receipt.eml", b"received")]
+    {
+        assert_eq!(opened_through(&restored, id), bytes, "{id}");
+    }
+    assert!(restored.has_document(&signed).unwrap() && !restored.has_document(&Digest([7; 32])).unwrap());
+}
+
+#[test]
+fn an_altered_document_is_told_by_name_and_a_sound_copy_of_it_stays() {
+    let (dir, store) = opened();
+    let digest = document(&store, "signed.pdf.p7m", b"signed once");
+    let name = digest.hex()[2..].to_owned();
+    let out = tempfile::tempdir().unwrap();
+    store.backup(out.path()).unwrap();
+    // Shorter, longer, and as long as before.
+    for bytes in [&b"signed"[..], b"signed once and twice", b"Signed once"] {
+        std::fs::write(kept_at(dir.path(), &digest), bytes).unwrap();
+        let error = store.verify().unwrap_err().to_string();
+        assert!(error.contains(&name) && error.contains("changed outside"), "{error}");
+        assert_eq!(store.backup(out.path()).unwrap().documents_kept, 1);
+        assert_eq!(verify_backup(out.path()).unwrap(), 2);
+    }
+    // Lost altogether, it is still in the backup, and comes back with it.
+    std::fs::remove_file(kept_at(dir.path(), &digest)).unwrap();
+    assert_eq!(store.backup(out.path()).unwrap().documents_kept, 1);
+    let home = tempfile::tempdir().unwrap();
+    restore(out.path(), home.path()).unwrap();
+    let restored = Store::open(home.path(), StoreOptions::default()).unwrap();
+    assert_eq!(opened_through(&restored, "signed.pdf.p7m"), b"signed once");
+    // Altered before it was ever saved, it is not saved under a name that it has no right to.
+    std::fs::create_dir_all(kept_at(dir.path(), &digest).parent().unwrap()).unwrap();
+    std::fs::write(kept_at(dir.path(), &digest), b"Signed once").unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let error = store.backup(other.path()).unwrap_err().to_string();
+    assert!(error.contains(&name), "{error}");
+    assert!(!kept_at(other.path(), &digest).exists() && !other.path().join(BACKUP_LIST).exists());
+    // Altered in the backup, nothing is restored.
+    std::fs::write(kept_at(out.path(), &digest), b"Signed once").unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let error = restore(out.path(), &home.path().join("new")).unwrap_err().to_string();
+    assert!(error.contains(&name), "{error}");
+    assert!(!home.path().join("new").exists());
+    std::fs::remove_file(kept_at(out.path(), &digest)).unwrap();
+    assert!(verify_backup(out.path()).unwrap_err().to_string().contains(&name));
+}
+
+#[test]
+fn a_list_names_documents_only_as_the_store_does() {
+    let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let of = |path: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(BACKUP_LIST), format!("{hex}  {path}\n{hex}  journal.sqlite3\n"))
+            .unwrap();
+        verify_backup(folder.path()).unwrap_err().to_string()
+    };
+    let (above, rest) = hex.split_at(2);
+    assert!(of(&format!("documents/{above}/{rest}")).contains("failed to read"));
+    let strange = [
+        format!("documents/{hex}"),
+        format!("documents/{above}/{}", rest.to_uppercase()),
+        format!("documents/{above}/../../{rest}"),
+        format!("documents/{}/{}", &hex[..3], &hex[3..]),
+        format!("documents//{hex}"),
+        "documents/../../etc/passwd".to_owned(),
+    ];
+    for path in strange {
+        assert!(of(&path).contains("backup's list"), "{path}");
+    }
 }
