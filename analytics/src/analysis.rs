@@ -132,10 +132,22 @@ pub struct Reporting {
     pub measured: f64,
     pub adjusted_baseline: f64,
     pub avoided: f64,
-    /// Infinite when the data leave no degree of freedom for a band.
+    /// Band of the days that were compared. Infinite when the data leave no degree of freedom for a band.
     pub avoided_low: f64,
     pub avoided_high: f64,
+    /// Days of the window without a value.
+    pub missing_days: f64,
+    /// What the whole window avoided at least: without a bound where a day of it has no value, for nobody knows what was
+    /// used in it.
+    pub window_low: f64,
     pub confidence: f64,
+}
+
+impl Reporting {
+    fn bounded(mut self) -> Self {
+        self.window_low = if 0.0 < self.missing_days { f64::NEG_INFINITY } else { self.avoided_low };
+        self
+    }
 }
 
 /// Both periods' models under a normal year. Display units.
@@ -252,8 +264,11 @@ fn compare(prediction: &Prediction, reporting: &screen::Screened, confidence: f6
         // Energy given back may belong to another year: the lower bound does without it.
         avoided_low: avoided - half - reporting.given_back,
         avoided_high: avoided + half,
+        missing_days: reporting.missing_days,
+        window_low: f64::NEG_INFINITY,
         confidence,
     }
+    .bounded()
 }
 
 /// Both models under the normal year; `None` without one, or when the reporting period carries no model.

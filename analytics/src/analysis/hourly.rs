@@ -5,7 +5,9 @@
 //! The band has the scatter of the hours and the error of the fit, not that of the model's form: where the line bends
 //! between the intervals' ends, a year may be off by a few thousandths more.
 
-use chrono::{Datelike, NaiveDateTime, Timelike};
+use std::collections::BTreeSet;
+
+use chrono::{Datelike, NaiveDateTime, Timelike, Weekday};
 use model::{Finding, Severity};
 
 use super::{Answer, Other, Reporting, Window};
@@ -78,6 +80,7 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
     // The model's own error on a sum as long as its baseline is that of the hours once more.
     let model_too = (1.0 + asked.len() as f64 / before.len() as f64).sqrt();
     let half = expected.half_width * model_too;
+    let missing_days = missing_hours(within(reporting), reporting) as f64 / 24.0;
     let compared = (!asked.is_empty()).then(|| Reporting {
         days: asked.len() as f64 / 24.0,
         measured,
@@ -85,10 +88,24 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
         avoided,
         avoided_low: avoided - half,
         avoided_high: avoided + half,
+        missing_days,
+        window_low: f64::NEG_INFINITY,
         confidence: CONFIDENCE,
     });
+    let compared = compared.map(Reporting::bounded);
     let occupied_hours = (0..towt::HOURS).filter(|h| model.is_occupied(*h)).count();
     answer(Some(Hourly { model, occupied_hours }), compared, findings)
+}
+
+/// Hours of the window without a value. One that a clock put back gives twice counts once: it hides no other. The one that
+/// summer time leaves out is none (02:00 of the last Sunday in March, Directive 2000/84/EC, as Italian clocks show it).
+fn missing_hours<'h>(hours: impl Iterator<Item = &'h CivilHour>, window: Window) -> usize {
+    let known: BTreeSet<NaiveDateTime> = hours.map(|h| h.at).collect();
+    let days = window.from.iter_days().take_while(|d| *d < window.to);
+    let all = days.flat_map(|d| (0..24).filter_map(move |hour| d.and_hms_opt(hour, 0, 0)));
+    let left_out =
+        |at: &NaiveDateTime| (at.month(), at.weekday(), at.hour()) == (3, Weekday::Sun, 2) && 25 <= at.day();
+    all.filter(|at| !known.contains(at) && !left_out(at)).count()
 }
 
 fn answer(model: Option<Hourly>, reporting: Option<Reporting>, findings: Vec<Finding>) -> Answer {
@@ -156,5 +173,21 @@ mod tests {
         let answer = analyse("meter:x", &hours(1.0)[..500], baseline, reporting);
         assert_eq!((answer.other, answer.reporting), (None, None));
         assert_eq!(answer.findings[0].code, "baseline.short_hours");
+    }
+
+    #[test]
+    fn the_hour_that_summer_time_leaves_out_is_not_missing() {
+        let march = Window { from: day("2024-03-01"), to: day("2024-04-01") };
+        let begin = march.from.and_hms_opt(0, 0, 0).unwrap();
+        let all: Vec<CivilHour> = (0..31 * 24)
+            .map(|i| CivilHour { at: begin + TimeDelta::hours(i), outdoor_c: 10.0, energy: 1.0 })
+            .collect();
+        let missing = |gone: &[&str]| {
+            let gone: Vec<NaiveDateTime> = gone.iter().map(|t| t.parse().unwrap()).collect();
+            missing_hours(all.iter().filter(|h| !gone.contains(&h.at)), march)
+        };
+        assert_eq!(missing(&[]), 0);
+        assert_eq!(missing(&["2024-03-31T02:00:00"]), 0);
+        assert_eq!(missing(&["2024-03-24T02:00:00", "2024-03-31T03:00:00"]), 2);
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Screened {
     pub(super) periods: Vec<FitPeriod>,
     /// Sum of the negative ones, as a positive amount.
     pub(super) given_back: f64,
+    /// Days of the window without a value.
+    pub(super) missing_days: f64,
 }
 
 /// Whether the file is of days: most of its periods are one day long.
@@ -95,7 +97,7 @@ pub(super) fn baseline(question: &Question<'_>, daily: bool, findings: &mut Vec<
     periods.retain(|p| !drop_by_length(question, p, daily, findings));
     drop_without_weather(question, "baseline", &mut periods, findings);
     tell_values(question, &periods, daily, findings);
-    Screened { given_back: given_back(&periods), periods }
+    Screened { given_back: given_back(&periods), periods, missing_days: known.missing_days as f64 }
 }
 
 pub(super) fn reporting(question: &Question<'_>, findings: &mut Vec<Finding>) -> Screened {
@@ -114,7 +116,7 @@ pub(super) fn reporting(question: &Question<'_>, findings: &mut Vec<Finding>) ->
         let rule = "CalTRACK 2.0 §3.5: what is missing is not compared";
         findings.push(Finding::new("reporting.empty", Severity::Blocks, question.subject, says, rule));
     }
-    Screened { periods, given_back }
+    Screened { periods, given_back, missing_days: known.missing_days as f64 }
 }
 
 fn given_back(periods: &[FitPeriod]) -> f64 {

@@ -9,7 +9,7 @@ use analytics::baseline::caltrack::Terms;
 use analytics::baseline::data::Grid;
 use analytics::baseline::fit::Kind;
 use analytics::degree_days::DailyMeans;
-use chrono::{Days, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 use model::{DailyTemperature, StationId};
 
 struct Case {
@@ -372,6 +372,24 @@ fn a_refund_never_raises_the_lower_bound() {
     assert!(has(&answer, "energy.negative"), "{:?}", codes(&answer));
     let r = answer.reporting.unwrap();
     assert!(r.avoided_low <= low + july + 1e-9 && 499.0 < r.avoided, "{r:?} {low}");
+}
+
+#[test]
+fn a_bill_left_out_never_raises_what_the_window_saved_at_least() {
+    let law = |d: NaiveDate, t: f64| 10.0 + f64::from(d.day() % 5) + 4.0 * (15.5 - t).max(0.0);
+    for method in [Method::Averaged, Method::CaltrackMonthly] {
+        let mut case = Case::planted(law, 13.0, method);
+        // Months in which more was used: each left out would flatter.
+        case.periods.iter_mut().skip(12).step_by(3).for_each(|p| p.value = p.value.map(|v| 1.4 * v));
+        let whole = case.answer().reporting.unwrap();
+        assert_eq!((whole.missing_days, whole.window_low), (0.0, whole.avoided_low));
+        for gone in 12..24 {
+            let kept = case.periods[gone].value.take();
+            let less = case.answer().reporting.unwrap();
+            assert!(0.0 < less.missing_days && less.window_low <= whole.window_low, "{gone} {less:?}");
+            case.periods[gone].value = kept;
+        }
+    }
 }
 
 #[test]

@@ -151,6 +151,8 @@ pub(super) fn json(meter: Option<&[(&str, &str)]>, answer: &Answer) -> Value {
             "avoided": number(r.avoided),
             "avoided_low": number(r.avoided_low),
             "avoided_high": number(r.avoided_high),
+            "missing_days": number(r.missing_days),
+            "window_low": number(r.window_low),
             "confidence": number(r.confidence),
         })
     });
@@ -228,6 +230,10 @@ pub(super) fn text(name: &str, answer: &Answer) -> String {
             r.avoided_high
         );
         line("avoided", band);
+        if 0.0 < r.missing_days {
+            let of = format!("{:.1} days of the window have no value: of all of it nothing is sure", r.missing_days);
+            line("window", of);
+        }
     }
     if let Some(n) = &answer.normalised {
         line("normal year", format!("{:.1} before, {:.1} after", n.baseline, n.reporting));
