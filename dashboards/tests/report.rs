@@ -5,6 +5,7 @@
 
 mod report_beside;
 mod report_fixture;
+mod report_sections;
 
 use std::io::Cursor;
 use std::path::Path;

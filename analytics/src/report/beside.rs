@@ -45,13 +45,14 @@ pub enum SectionKey {
     Baseline,
     Savings,
     Emissions,
+    Checks,
     Events,
     Changes,
     Findings,
 }
 
 impl SectionKey {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Summary,
         Self::Buildings,
         Self::Monitoring,
@@ -61,6 +62,7 @@ impl SectionKey {
         Self::Baseline,
         Self::Savings,
         Self::Emissions,
+        Self::Checks,
         Self::Events,
         Self::Changes,
         Self::Findings,
@@ -78,6 +80,7 @@ impl SectionKey {
             Self::Baseline => "baseline",
             Self::Savings => "savings",
             Self::Emissions => "emissions",
+            Self::Checks => "checks",
             Self::Events => "events",
             Self::Changes => "changes",
             Self::Findings => "findings",

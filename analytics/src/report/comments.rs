@@ -48,6 +48,7 @@ fn generated(context: &Context<'_>, key: SectionKey) -> Vec<String> {
         | SectionKey::Buildings
         | SectionKey::Baseline
         | SectionKey::Emissions
+        | SectionKey::Checks
         | SectionKey::Events
         | SectionKey::Changes
         | SectionKey::Findings => Vec::new(),

@@ -18,6 +18,7 @@ mod annex;
 mod baseline;
 mod buildings;
 mod changes;
+mod checks;
 mod closing;
 mod comments;
 mod context;
@@ -62,6 +63,7 @@ const SECTIONS: &[Write] = &[
     (Some(SectionKey::Baseline), baseline::section),
     (Some(SectionKey::Savings), savings::section),
     (Some(SectionKey::Emissions), emissions::section),
+    (Some(SectionKey::Checks), checks::section),
     (Some(SectionKey::Events), events::section),
     (Some(SectionKey::Changes), changes::section),
     (Some(SectionKey::Findings), findings::section),

@@ -81,6 +81,8 @@ pub struct Known {
     pub value: f64,
     /// The best estimate; the same for what is not measured.
     pub best: f64,
+    /// Where this value comes from: a person may state what could have been measured.
+    pub origin: Origin,
     /// Where it stands or how it came about.
     pub evidence: String,
 }
@@ -147,6 +149,8 @@ pub struct Judged {
     pub clause: Clause,
     pub verdict: ClauseVerdict,
     pub value: Option<f64>,
+    /// Where the value comes from; `None` where nothing is known.
+    pub origin: Option<Origin>,
     /// Empty where nothing is known.
     pub evidence: String,
 }
@@ -167,6 +171,7 @@ pub fn judge(clauses: &[Clause], facts: &Facts) -> Vec<Judged> {
                 clause: clause.clone(),
                 verdict,
                 value: known.map(|k| k.value),
+                origin: known.map(|k| k.origin),
                 evidence: known.map(|k| k.evidence.clone()).unwrap_or_default(),
             }
         })
@@ -179,7 +184,10 @@ pub fn gather(project: &Project, declared_saving: Option<&str>, year: Option<&Pr
     let mut facts = Facts::new();
     for statement in &project.grant.statements {
         if let Some(def) = fact_of(&statement.fact) {
-            put(&mut facts, def.code, statement.value, statement.source.clone());
+            let (value, evidence) = (statement.value, statement.source.clone());
+            if value.is_finite() {
+                facts.insert(def.code, Known { value, best: value, origin: Origin::Stated, evidence });
+            }
         }
     }
     of_money(&mut facts, project, declared_saving);
@@ -194,7 +202,7 @@ pub fn gather(project: &Project, declared_saving: Option<&str>, year: Option<&Pr
 
 fn put(facts: &mut Facts, code: &'static str, value: f64, evidence: String) {
     if value.is_finite() {
-        facts.insert(code, Known { value, best: value, evidence });
+        facts.insert(code, Known { value, best: value, origin: Origin::Project, evidence });
     }
 }
 
@@ -245,13 +253,14 @@ fn of_year(facts: &mut Facts, year: &ProjectYear) {
     };
     if let Some((value, best, _)) = kpi(KpiMeasure::PrimaryEnergySavedPerEuro) {
         let evidence = format!("figures of {}", year.year);
-        facts.insert("measured_saving_per_euro", Known { value, best, evidence });
+        facts.insert("measured_saving_per_euro", Known { value, best, origin: Origin::Measured, evidence });
     }
     if let Some((value, best, found)) = kpi(KpiMeasure::PrimaryEnergySaved) {
         let kwh = found.definition.unit.kwh().unwrap_or(f64::NAN);
         let evidence = format!("figures of {}", year.year);
         if kwh.is_finite() {
-            let known = Known { value: value * kwh, best: best * kwh, evidence };
+            let origin = Origin::Measured;
+            let known = Known { value: value * kwh, best: best * kwh, origin, evidence };
             facts.insert("primary_energy_saved_kwh", known);
         }
     }
@@ -260,7 +269,7 @@ fn of_year(facts: &mut Facts, year: &ProjectYear) {
         if let Some((month, share)) = worst_month(year) {
             evidence.push_str(&format!(", worst month {month} with {share:.1} %"));
         }
-        facts.insert("self_consumed_percent", Known { value, best, evidence });
+        facts.insert("self_consumed_percent", Known { value, best, origin: Origin::Measured, evidence });
     }
     if let Some(percent) = heat_unused(year) {
         facts.insert("heat_unused_percent", percent);
@@ -272,7 +281,8 @@ fn of_year(facts: &mut Facts, year: &ProjectYear) {
     {
         let percent = |grid_kwh: f64| 100.0 * power_kw * hours / grid_kwh;
         let evidence = format!("{power_kw} kW, {hours} h, {best:.0} kWh from the grid in {}", year.year);
-        let known = Known { value: percent(low), best: percent(best), evidence };
+        let origin = Origin::Measured;
+        let known = Known { value: percent(low), best: percent(best), origin, evidence };
         facts.insert("electric_power_percent", known);
     }
 }
@@ -300,6 +310,7 @@ fn heat_unused(year: &ProjectYear) -> Option<Known> {
     Some(Known {
         value: 100.0 * (1.0 - share.worse),
         best: 100.0 * (1.0 - share.best),
+        origin: Origin::Measured,
         evidence: format!("{made:.0} kWh of heat made, {given:.0} kWh given away in {}", year.year),
     })
 }
@@ -326,7 +337,9 @@ mod tests {
     }
 
     fn verdict(test: Test, known: Option<(f64, f64)>) -> ClauseVerdict {
-        let known = known.map(|(value, best)| ("costs_eur", Known { value, best, evidence: "e".into() }));
+        let known = known.map(|(value, best)| {
+            ("costs_eur", Known { value, best, origin: Origin::Project, evidence: "e".into() })
+        });
         judge(&[clause(test)], &known.into_iter().collect())[0].verdict
     }
 

@@ -29,11 +29,13 @@ pub(crate) fn day(year: i32, month: u32, day: u32) -> NaiveDate {
 
 /// The report's texts of a language, and the names of the fixture's KPI.
 pub(crate) fn texts(language: &str) -> Texts {
-    let path = format!("{}/../config/catalog/text/{language}/report.toml", env!("CARGO_MANIFEST_DIR"));
-    let file: toml::Table =
-        std::fs::read_to_string(&path).expect("the catalogue").parse().expect("well-formed texts");
     let mut map = BTreeMap::new();
-    flatten("", &toml::Value::Table(file), &mut map);
+    for name in ["report", "report_sections"] {
+        let path = format!("{}/../config/catalog/text/{language}/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let file: toml::Table =
+            std::fs::read_to_string(&path).expect("the catalogue").parse().expect("well-formed texts");
+        flatten("", &toml::Value::Table(file), &mut map);
+    }
     for (key, it, en) in [
         ("kpi.test.primary", "Energia primaria non rinnovabile risparmiata", "Primary energy saved"),
         ("kpi.test.co2", "Emissioni di CO₂ evitate", "CO₂ avoided"),

@@ -59,7 +59,8 @@ pub(super) fn read(source: &Source<'_>, table: &Table<'_, '_>) -> Option<Example
         let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
         match (fact_of(&key), number) {
             (Some(fact), Some(value)) => {
-                facts.insert(fact.code, KnownFact { value, best: value, evidence: "example".to_owned() });
+                let (origin, evidence) = (fact.origin, "example".to_owned());
+                facts.insert(fact.code, KnownFact { value, best: value, origin, evidence });
             }
             _ => source.report_at(
                 &table.at("facts"),
