@@ -96,6 +96,7 @@ fn over_planted_worlds_the_band_holds_nine_truths_in_ten_and_the_error_is_below_
 fn on_the_meters_planted_by_others_the_error_and_the_band_are_within_their_marks() {
     let all = rows("planted/monthly.csv");
     let mut tally = Tally::default();
+    let (mut bias, mut shown): (f64, Vec<f64>) = (0.0, Vec::new());
     for truth in rows("planted/truth.csv") {
         let weather = temperatures(&truth[1]);
         let periods = |phase: &str| -> Data {
@@ -110,10 +111,19 @@ fn on_the_meters_planted_by_others_the_error_and_the_band_are_within_their_marks
                 .collect();
             Data::of(&periods, &weather)
         };
-        tally
-            .add(truth[3].parse().unwrap(), Said::by(&averaged(&periods("baseline")), &periods("reporting")));
+        let (fit, reporting) = (averaged(&periods("baseline")), periods("reporting"));
+        tally.add(truth[3].parse().unwrap(), Said::by(&fit, &reporting));
+        // Who computes with the coefficients shown comes to the figure.
+        let by_hand: f64 = reporting.rows().iter().map(|row| fit.model.energy(&reporting, row)).sum();
+        let predicted = fit.predict(&reporting).energy;
+        shown.push((by_hand / predicted - 1.0).abs());
+        bias = bias.max(fit.quality.nmbe_ratio.abs());
     }
     assert!(tally.count() == 75);
+    shown.sort_by(f64::total_cmp);
+    println!("shown: median {:.5}, most {:.5}; bias at most {bias:.5}", shown[37], shown[74]);
+    assert!(shown[37] <= 0.001 && shown[74] <= 0.02, "{shown:?}");
+    assert!(bias <= 0.02, "{bias}");
     println!(
         "median {:.4} p95 {:.4} band {:.4} half {:.4}",
         tally.error(0.5),

@@ -20,6 +20,7 @@ use model::{Finding, Severity};
 use super::caltrack::Terms;
 use super::data::{Data, Grid, Row};
 use super::fit::{Experience, Fit, Kind, Leverage, Member, Model, Quality, Regressor, Scatter};
+use super::wls;
 
 mod closed;
 mod law;
@@ -200,8 +201,8 @@ impl Average {
 
     fn finish(&self, data: &Data, bills: &[Bill<POINTS>], terms: Terms, subject: &str) -> Fit {
         let laws = self.laws.iter().zip(&self.under);
-        let members = laws.map(|(law, under)| self.member(law, *under, bills)).collect();
-        let model = self.shown();
+        let members: Vec<Member> = laws.map(|(law, under)| self.member(law, *under, bills)).collect();
+        let model = self.shown(data, bills);
         let parameters = 1.0
             + self
                 .laws
@@ -216,9 +217,9 @@ impl Average {
         };
         Fit {
             method: METHOD,
+            quality: self.quality(data, bills, &members, parameters),
             members,
             model,
-            quality: Quality::of(data, &model, parameters),
             freedom: self.laws.iter().map(|law| law.weight * law.freedom).sum(),
             findings: self.findings(data, bills, subject),
             experience: Some(Experience {
@@ -251,8 +252,31 @@ impl Average {
         }
     }
 
+    /// How well the mixture, which is what predicts, follows the bills.
+    fn quality(&self, data: &Data, bills: &[Bill<POINTS>], members: &[Member], parameters: f64) -> Quality {
+        let expect = |(row, bill): (&Row, &Bill<POINTS>)| -> f64 {
+            let parts = self.laws.iter().zip(members);
+            parts.map(|(law, member)| law.weight * member.kept(row).0 * expected(law, bill)).sum()
+        };
+        let modelled: Vec<f64> = data.rows().iter().zip(bills).map(expect).collect();
+        Quality::between(data, &modelled, parameters)
+    }
+
+    /// The law of the likeliest shape that is nearest to what the mixture expects of the bills, so that whoever computes
+    /// with the coefficients shown comes to what the mixture predicts. At the mean of the shape's balance points; with the
+    /// mean of its coefficients where the nearest ones would be negative or cannot be told apart.
+    fn shown(&self, data: &Data, bills: &[Bill<POINTS>]) -> Model {
+        let mean_of_shape = self.mean_of_likeliest();
+        let open: Vec<f64> = bills.iter().map(|bill| mean(&self.laws, bill)).collect();
+        let nearest = wls::solve(&data.with_energies(&open), mean_of_shape);
+        let physical = |m: &Model| {
+            0.0 <= m.base_per_day.min(m.heating_per_degree_day).min(m.cooling_per_degree_day)
+        };
+        nearest.filter(physical).unwrap_or(mean_of_shape)
+    }
+
     /// The mean of the laws of the likeliest shape.
-    fn shown(&self) -> Model {
+    fn mean_of_likeliest(&self) -> Model {
         let kinds = [Kind::Flat, Kind::Heating, Kind::Cooling, Kind::HeatingCooling];
         let share =
             |kind: Kind| self.laws.iter().filter(|l| kind_of(l) == kind).map(|l| l.weight).sum::<f64>();

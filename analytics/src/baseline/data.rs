@@ -46,6 +46,14 @@ pub struct Data {
 }
 
 impl Data {
+    /// The same rows with these energies, in order.
+    #[must_use]
+    pub fn with_energies(&self, energies: &[f64]) -> Self {
+        let mut data = self.clone();
+        data.rows.iter_mut().zip(energies).for_each(|(row, energy)| row.energy = *energy);
+        data
+    }
+
     /// The periods with the days' temperatures. Periods without a day are left out; nothing else is judged.
     #[must_use]
     pub fn of(periods: &[FitPeriod], temperatures: &DailyMeans) -> Self {

@@ -398,17 +398,24 @@ pub fn student(confidence: f64, freedom: f64) -> f64 {
 }
 
 impl Quality {
-    /// From measured and modelled energies of the periods, their weights in days, and the number of parameters.
+    /// Of one law with so many parameters.
     #[must_use]
     pub fn of(data: &Data, model: &Model, parameters: f64) -> Self {
+        let modelled: Vec<f64> = data.rows().iter().map(|row| model.energy(data, row)).collect();
+        Self::between(data, &modelled, parameters)
+    }
+
+    /// From measured and modelled energies of the rows, their weights in days, and the number of parameters.
+    #[must_use]
+    pub fn between(data: &Data, modelled: &[f64], parameters: f64) -> Self {
         let n = data.len();
         let count = n as f64;
         let whole: f64 = data.energy();
         let days: f64 = data.days();
         let mean = whole / days;
         let (mut sse, mut sst, mut squares, mut bias) = (0.0, 0.0, 0.0, 0.0);
-        for row in data.rows() {
-            let residual = row.energy - model.energy(data, row);
+        let residuals = data.rows().iter().zip(modelled).map(|(row, expected)| row.energy - expected);
+        for (row, residual) in data.rows().iter().zip(residuals.clone()) {
             sse += residual * residual / row.days;
             sst += (row.energy - mean * row.days).powi(2) / row.days;
             squares += residual * residual;
@@ -424,9 +431,7 @@ impl Quality {
             r2_adjusted: if 0.0 < freedom { 1.0 - (1.0 - r2) * (count - 1.0) / freedom } else { f64::NAN },
             cvrmse_ratio: if 0.0 < freedom { relative((squares / freedom).sqrt() * count) } else { f64::NAN },
             nmbe_ratio: if 0.0 < freedom { relative(bias) * count / freedom } else { f64::NAN },
-            autocorrelation: autocorrelation(
-                data.rows().iter().map(|row| row.energy - model.energy(data, row)),
-            ),
+            autocorrelation: autocorrelation(residuals),
         }
     }
 }
