@@ -177,6 +177,24 @@ impl Balance {
         let best = self_consumed.amount as f64 / produced.amount as f64;
         Some(Share { worse: worse.min(best), best, high: high.max(best).min(1.0) })
     }
+
+    /// The share of what was consumed that was made on site; `None` when nothing is sure to have been consumed, or when
+    /// more was exported and stored than produced. Of the worse bound everything that may have been imported was.
+    #[must_use]
+    pub fn sufficiency(&self) -> Option<Share> {
+        let Self { self_consumed, imported, consumed, .. } = self;
+        if consumed.amount <= 0 || self_consumed.amount < 0 {
+            return None;
+        }
+        let of = |used: i64, imported: i64| {
+            let whole = used.saturating_add(imported);
+            if whole <= 0 { 0.0 } else { used as f64 / whole as f64 }
+        };
+        let worse = imported.high.map_or(0.0, |most| of(self_consumed.low.max(0), most.max(0)));
+        let high = self_consumed.high.map_or(1.0, |most| of(most.max(0), imported.low.max(0)));
+        let best = self_consumed.amount as f64 / consumed.amount as f64;
+        Some(Share { worse: worse.min(best), best, high: high.max(best).min(1.0) })
+    }
 }
 
 /// One month of a balance.

@@ -31,6 +31,8 @@ use crate::normalise::is_known;
 use crate::places::{Place, ZoneRules};
 use crate::result::BaselinePoint;
 
+pub mod forms;
+
 /// Fewest years of a station that make a typical year.
 pub const REFERENCE_YEARS_MIN: usize = 5;
 /// Most years looked at, the latest: a climate that changes makes older ones less typical.

@@ -5,6 +5,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use analytics::degree_days::DailyMeans;
 use analytics::evaluate::laws::{Laws, laws};
 use analytics::evaluate::{MeterInput, YearInput, course, evaluate};
 use analytics::forecast::{Forecast, ForecastInput, forecast};
@@ -12,6 +13,7 @@ use analytics::load::{LoadBuilder, LoadProfile};
 use analytics::places::{Place, ZoneRules};
 use analytics::report::beside::Beside;
 use analytics::result::{MonthReadings, ProjectYear};
+use analytics::savings::forms::forms;
 use analytics::series::DatedFinding;
 use analytics::signature::signatures;
 use anyhow::Context;
@@ -134,14 +136,18 @@ pub(crate) fn with_beside(
         let former = has_former.then(|| {
             threads.spawn(|| project_year(store, installation, project, before, self::until(before, until)))
         });
-        let (year, courses, signatures) = with_input(store, installation, project, number, until, |input| {
-            let year = evaluate(input);
-            let signatures = signatures(input, &year);
-            (year, course(input), signatures)
-        })?;
+        let means = DailyMeans::of(&history(store, project, until)?, &project.station);
+        let (year, courses, signatures, forms) =
+            with_input(store, installation, project, number, until, |input| {
+                let year = evaluate(input);
+                let signatures = signatures(input, &year);
+                let forms = forms(project, &laws(input), &means, until, input.places.first());
+                (year, course(input), signatures, forms)
+            })?;
         let beside = Beside {
             courses,
             signatures,
+            forms: Some(forms),
             profiles: profiles(store, installation, project, (number, until))?,
             comments: comments::of_report(store, project, number)?,
             former: match former.map(std::thread::ScopedJoinHandle::join) {

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use crate::evaluate::KpiCourse;
 use crate::load::LoadProfile;
 use crate::result::ProjectYear;
+use crate::savings::forms::Forms;
 use crate::signature::Signature;
 
 /// Everything a report may show beside the year's own figures. What is absent is left out of the report.
@@ -18,6 +19,8 @@ pub struct Beside {
     pub courses: Vec<KpiCourse>,
     pub signatures: Vec<Signature>,
     pub profiles: Vec<LoadProfile>,
+    /// Savings under the reference year and since completion.
+    pub forms: Option<Forms>,
     pub comments: Vec<Comment>,
 }
 
@@ -44,6 +47,7 @@ pub enum SectionKey {
     Weather,
     Baseline,
     Savings,
+    Balance,
     Emissions,
     Checks,
     Events,
@@ -52,7 +56,7 @@ pub enum SectionKey {
 }
 
 impl SectionKey {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Summary,
         Self::Buildings,
         Self::Monitoring,
@@ -61,6 +65,7 @@ impl SectionKey {
         Self::Weather,
         Self::Baseline,
         Self::Savings,
+        Self::Balance,
         Self::Emissions,
         Self::Checks,
         Self::Events,
@@ -79,6 +84,7 @@ impl SectionKey {
             Self::Weather => "weather",
             Self::Baseline => "baseline",
             Self::Savings => "savings",
+            Self::Balance => "balance",
             Self::Emissions => "emissions",
             Self::Checks => "checks",
             Self::Events => "events",

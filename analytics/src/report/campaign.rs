@@ -16,7 +16,7 @@ use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Document, Section};
 use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
 use super::monthly::cell;
-use super::{baseline, buildings, events, findings, load};
+use super::{baseline, buildings, events, findings, load, names};
 use crate::result::{MeterMonth, MeterYear, ProjectYear};
 use crate::scheme::ReportKind;
 use crate::text::Texts;
@@ -41,6 +41,8 @@ pub struct Campaign {
 /// The report in the language of `texts`. `None` without a year.
 #[must_use]
 pub fn campaign(campaign: &Campaign, texts: &Texts) -> Option<Document> {
+    let years = campaign.years.iter().map(|year| names::renamed(year).into_owned()).collect();
+    let campaign = &Campaign { years, beside: campaign.beside.clone(), ..*campaign };
     let mut last = campaign.years.last()?.clone();
     // A campaign has no reporting year and no KPI to be reached: what is said of them does not concern it.
     last.findings.retain(|f| f.code != "year.incomplete" && !f.code.starts_with("kpi."));

@@ -47,6 +47,7 @@ fn generated(context: &Context<'_>, key: SectionKey) -> Vec<String> {
         SectionKey::Summary
         | SectionKey::Buildings
         | SectionKey::Baseline
+        | SectionKey::Balance
         | SectionKey::Emissions
         | SectionKey::Checks
         | SectionKey::Events

@@ -15,6 +15,7 @@ pub mod system;
 
 mod adjustments;
 mod annex;
+mod balance;
 mod baseline;
 mod buildings;
 mod changes;
@@ -28,6 +29,8 @@ mod findings;
 mod load;
 mod monitoring;
 mod monthly;
+mod names;
+mod normalised;
 mod record;
 mod savings;
 mod summary;
@@ -62,6 +65,7 @@ const SECTIONS: &[Write] = &[
     (Some(SectionKey::Weather), weather::section),
     (Some(SectionKey::Baseline), baseline::section),
     (Some(SectionKey::Savings), savings::section),
+    (Some(SectionKey::Balance), balance::section),
     (Some(SectionKey::Emissions), emissions::section),
     (Some(SectionKey::Checks), checks::section),
     (Some(SectionKey::Events), events::section),
@@ -78,7 +82,8 @@ const SECTIONS: &[Write] = &[
 /// The *relazione annuale di monitoraggio* of a project and a year, in the language of `texts`.
 #[must_use]
 pub fn annual(year: &ProjectYear, beside: &Beside, texts: &Texts, options: AnnualOptions) -> Document {
-    let context = Context::new(year, beside, texts);
+    let told = names::told_apart(year, beside);
+    let context = Context::new(&told.year, &told.beside, texts);
     let number = year.year.to_string();
     let title_key = if year.is_complete() { "title" } else { "title_provisional" };
     Document {
@@ -95,7 +100,8 @@ pub fn annual(year: &ProjectYear, beside: &Beside, texts: &Texts, options: Annua
 /// The sections of the annual report on which a person may comment, in order, as they stand now.
 #[must_use]
 pub fn commentable(year: &ProjectYear, beside: &Beside, texts: &Texts) -> Vec<(SectionKey, Section)> {
-    let context = Context::new(year, beside, texts);
+    let told = names::told_apart(year, beside);
+    let context = Context::new(&told.year, &told.beside, texts);
     let sections = written(&context, SECTIONS);
     sections.into_iter().filter_map(|(key, section)| Some((key?, section))).collect()
 }

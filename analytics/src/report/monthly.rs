@@ -63,8 +63,6 @@ fn group(
         meters.iter().copied().filter(|m| m.meter.role != MeterRole::Sub).collect();
     match stacked.as_slice() {
         [] => {}
-        // A compared meter's columns stand beside its adjusted baseline, in the section on savings.
-        [only] if only.months.iter().any(|m| m.adjusted_baseline.is_some()) => {}
         [only] => {
             blocks.push(Block::Chart(chart(context, &name, unit, &only.meter.name, layers(context, only))))
         }

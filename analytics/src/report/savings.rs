@@ -9,6 +9,7 @@ use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section};
 use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
 use super::monthly::layers;
+use super::normalised;
 use crate::evaluate::CoursePoint;
 use crate::result::{Baseline, KpiResult, MeterYear};
 use crate::scheme::KpiMeasure;
@@ -34,6 +35,7 @@ pub(super) fn section(context: &Context<'_>) -> Section {
         }
     }
     blocks.extend(adjustments::blocks(context));
+    blocks.extend(normalised::blocks(context, &compared));
     if !context.year.kpis.is_empty() {
         blocks.push(Block::Heading(context.t("savings.kpi_heading")));
         blocks.push(context.paragraph("savings.kpi_intro"));

@@ -29,7 +29,8 @@ const SECTIONS: &[Write] = &[
 #[must_use]
 pub fn sheet(year: &ProjectYear, texts: &Texts, options: AnnualOptions) -> Document {
     let beside = Beside::default();
-    let context = Context::new(year, &beside, texts);
+    let told = super::names::told_apart(year, &beside);
+    let context = Context::new(&told.year, &told.beside, texts);
     let key = if year.is_complete() { "sheet.title" } else { "sheet.title_provisional" };
     Document {
         title: context.fill(key, &[("year", &year.year.to_string())]),

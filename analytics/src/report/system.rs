@@ -3,12 +3,14 @@
 //!
 //! Must never: state a check that was not made, or a protection that is not switched on.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use model::{BuildingId, MeterFacts, MeterId, Project};
 
 use super::document::{Align, Block, Chart, ChartKind, Document, FlowArrow, FlowBox, FlowColumn, Section};
+use super::names;
 use super::words::Words;
 use crate::commissioning::{Check, Delivered, Outcome, difference_ratio, outcome, received_ratio};
 use crate::scheme::Scheme;
@@ -80,6 +82,8 @@ pub struct Keeping {
 /// The report in the language of `texts`.
 #[must_use]
 pub fn system(facts: &SystemFacts, texts: &Texts) -> Document {
+    let told = told_apart(facts);
+    let facts = told.as_ref();
     let words = Words::new(texts);
     let project = &facts.project;
     let buildings: Vec<&str> = project.buildings.iter().map(|b| b.name.as_str()).collect();
@@ -114,6 +118,17 @@ pub fn system(facts: &SystemFacts, texts: &Texts) -> Document {
             signature(&words),
         ],
     }
+}
+
+/// The same with names of meters that nobody takes for each other.
+fn told_apart(facts: &SystemFacts) -> Cow<'_, SystemFacts> {
+    let of = facts.points.iter().map(|p| (&p.building, &p.meter));
+    let Some(names) = names::distinct(&facts.project, of) else { return Cow::Borrowed(facts) };
+    let mut facts = facts.clone();
+    for (point, name) in facts.points.iter_mut().zip(names) {
+        point.meter.name = name;
+    }
+    Cow::Owned(facts)
 }
 
 fn or_dash(text: Option<&str>) -> String {

@@ -3,8 +3,11 @@
 //! Must never: print degree days without the base they were counted to.
 
 use super::context::Context;
-use super::document::{Align, Block, Section, Table};
+use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section, Table};
 use crate::result::{Baseline, MeterYear};
+
+/// Most bases that are shown against the reference year.
+const REFERENCES_MAX: usize = 3;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
     let bases = by_base(context);
@@ -15,6 +18,7 @@ pub(super) fn section(context: &Context<'_>) -> Section {
     } else {
         blocks.push(Block::Table(table(context, &bases)));
         blocks.push(context.paragraph("weather.note"));
+        blocks.extend(against_reference(context, &bases));
     }
     let weather = &context.year.weather;
     if !weather.periods.is_empty() {
@@ -27,6 +31,87 @@ pub(super) fn section(context: &Context<'_>) -> Section {
         blocks.push(context.paragraph("weather.legal_note"));
     }
     context.section("weather", blocks)
+}
+
+/// The year's degree days beside those of the reference year, by month, at each base that both have.
+fn against_reference(context: &Context<'_>, bases: &[(f64, &MeterYear)]) -> Vec<Block> {
+    let Some(forms) = &context.beside.forms else { return Vec::new() };
+    let Some(reference) = &forms.reference else { return Vec::new() };
+    let mut blocks = Vec::new();
+    for (base, meter) in bases.iter().take(REFERENCES_MAX) {
+        let Some(of) = forms.months.iter().find(|r| (r.base_c - base).abs() < 1e-9) else { continue };
+        let year: Vec<Option<f64>> = meter.months.iter().map(|m| m.heating_degree_days).collect();
+        let base = context.format.trimmed(Some(*base), 1);
+        blocks.push(Block::Chart(reference_chart(context, &base, &year, &of.months)));
+        blocks.push(Block::Table(reference_table(context, &base, &year, &of.months)));
+    }
+    if let (Some(first), Some(last), false) =
+        (reference.years.first(), reference.years.last(), blocks.is_empty())
+    {
+        let count = reference.years.len().to_string();
+        let values = [("count", &*count), ("from", &*first.to_string()), ("to", &*last.to_string())];
+        let key = format!("weather.reference_note.{}", forms.kind.code());
+        blocks.push(Block::Paragraph(context.fill(&key, &values)));
+    }
+    blocks
+}
+
+fn reference_table(
+    context: &Context<'_>,
+    base: &str,
+    year: &[Option<f64>],
+    reference: &[Option<f64>],
+) -> Table {
+    let number = context.year.year.to_string();
+    let row = |head: String, now: Option<f64>, then: Option<f64>| {
+        let change = now.zip(then).filter(|(_, then)| 0.5 <= *then).map(|(now, then)| now / then - 1.0);
+        let format = &context.format;
+        let change = change.map_or_else(|| "–".to_owned(), |change| format.percent(Some(change)));
+        vec![head, format.number(now, 1), format.number(then, 1), change]
+    };
+    let both = |i: usize| (year.get(i).copied().flatten(), reference.get(i).copied().flatten());
+    let rows = (0..12).map(|i| row(context.format.month(i as u32 + 1), both(i).0, both(i).1));
+    let sum = |values: &[Option<f64>]| values.iter().copied().sum::<Option<f64>>();
+    let columns = vec![
+        (context.t("column.month"), Align::Left),
+        (context.fill("weather.reference_year", &[("year", &number)]), Align::Right),
+        (context.t("weather.reference_column"), Align::Right),
+        (context.t("column.change"), Align::Right),
+    ];
+    Table {
+        caption: context.fill("weather.reference_caption", &[("year", &number), ("base", base)]),
+        columns,
+        rows: rows.collect(),
+        total: Some(row(context.t("monthly.total"), sum(year), sum(reference))),
+    }
+}
+
+fn reference_chart(
+    context: &Context<'_>,
+    base: &str,
+    year: &[Option<f64>],
+    reference: &[Option<f64>],
+) -> Chart {
+    let number = context.year.year.to_string();
+    let values = [("year", &*number), ("base", base)];
+    let known = year.iter().filter(|v| v.is_some()).count().to_string();
+    let said = [("year", &*number), ("base", base), ("months", &*known)];
+    Chart {
+        caption: context.fill("weather.reference_chart_caption", &values),
+        alternative: context.fill("weather.reference_chart_alternative", &said),
+        kind: ChartKind::MonthlyColumns {
+            unit: "K·d".to_owned(),
+            labels: (1..=12).map(|n| context.format.month_short(n)).collect(),
+            columns: vec![NamedValues {
+                name: context.fill("weather.reference_year", &values),
+                values: year.to_vec(),
+            }],
+            line: Some(NamedValues {
+                name: context.t("weather.reference_column"),
+                values: reference.to_vec(),
+            }),
+        },
+    }
 }
 
 /// Days of the baseline and the year by where their temperature comes from.

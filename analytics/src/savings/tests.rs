@@ -181,3 +181,80 @@ fn the_band_of_many_years_counts_the_laws_error_once() {
     // More than independent years would have, less than three times one.
     assert!(3.0_f64.sqrt() * band(&one) < band(&three) && band(&three) < 3.0 * band(&one));
 }
+
+/// A project completed at the end of 2018 that asks for this reference year.
+fn project(reference: ReferenceYear) -> model::Project {
+    let dates = model::ProjectDates {
+        baseline_from: day(2015, 1, 1),
+        baseline_to: day(2016, 1, 1),
+        works_from: day(2018, 1, 1),
+        completed: day(2018, 12, 31),
+        expenses_closed: None,
+        final_payment: None,
+    };
+    let beneficiary = model::Beneficiary {
+        name: "Comune".to_owned(),
+        tax_code: String::new(),
+        legal_representative: String::new(),
+    };
+    model::Project {
+        id: model::ProjectId::new("p").unwrap(),
+        title: String::new(),
+        cup: String::new(),
+        scheme: model::SchemeId::new("s").unwrap(),
+        factor_set: model::FactorSetId::new("f").unwrap(),
+        beneficiary,
+        dates,
+        facility: None,
+        zone: model::Zone::Europe__Rome,
+        station: StationId::new("s").unwrap(),
+        buildings: Vec::new(),
+        grant: model::Grant::default(),
+        declared: Vec::new(),
+        terms: model::Terms { reference, ..model::Terms::default() },
+    }
+}
+
+#[test]
+fn a_normalised_saving_is_withheld_with_its_reason() {
+    use super::forms::{Withheld, forms};
+    let (before, after) = (Some(law(2.0, 3.0)), Some(law(1.0, 2.0)));
+    let (known, short) = (laws(before.clone(), after.clone()), laws(before, None));
+    let place = turin();
+    let of = |kind, laws: &Laws, years: std::ops::Range<i32>, place: Option<&(Place, ZoneRules)>| {
+        let end = day(years.end, 1, 1);
+        forms(&project(kind), std::slice::from_ref(laws), &history(years), end, place)
+    };
+    let typical = of(ReferenceYear::Typical, &known, 2015..2020, None);
+    let saved = typical.meters[0].normalised.as_ref().unwrap();
+    let days = (4.0 * 365.0 + 366.0) / 5.0;
+    assert!((saved.savings - (days + 1200.0)).abs() < 1e-9);
+    // Months count from the one after completion.
+    assert_eq!(typical.meters[0].months_due, 12);
+    for (kind, laws, years, place, why) in [
+        (ReferenceYear::Typical, &known, 2016..2020, None, Withheld::YearsMissing),
+        (ReferenceYear::Legal, &known, 2015..2020, None, Withheld::PlaceMissing),
+        (ReferenceYear::Legal, &short, 2015..2020, Some(&place), Withheld::ReportingShort),
+    ] {
+        assert_eq!(of(kind, laws, years, place).meters[0].normalised, Err(why));
+    }
+}
+
+#[test]
+fn the_months_of_a_reference_year_are_means_of_its_years_and_add_up_to_it() {
+    use super::forms::forms;
+    let history = history(2015..2020);
+    let known = laws(Some(law(2.0, 3.0)), None);
+    let of = |kind, place: Option<&(Place, ZoneRules)>| {
+        forms(&project(kind), std::slice::from_ref(&known), &history, day(2020, 1, 1), place).months
+    };
+    let typical = of(ReferenceYear::Typical, None);
+    assert_eq!((typical.len(), typical[0].base_c), (1, 15.0));
+    // January: 31 days at 10 to 14 K below 15 °C; the mean of the years is 12 K.
+    assert!((typical[0].months[0].unwrap() - 31.0 * 12.0).abs() < 1e-9);
+    assert_eq!(typical[0].months[6], Some(0.0));
+    let year: f64 = typical[0].months.iter().flatten().sum();
+    assert!((year - 1200.0).abs() < 1e-9);
+    let legal = of(ReferenceYear::Legal, Some(&turin()));
+    assert!((legal[0].months[0].unwrap() - 31.0 * 12.0 * 2617.0 / 1700.0).abs() < 1e-9);
+}

@@ -7,10 +7,12 @@ use analytics::evaluate::{CoursePoint, KpiCourse};
 use analytics::load::LoadProfile;
 use analytics::report::beside::{Beside, Comment, SectionKey};
 use analytics::result::{Baseline, MeterRecord, ProjectYear};
+use analytics::savings::forms::{Forms, MeterForms, ReferenceMonths, Withheld};
+use analytics::savings::{Cumulated, Modelled, Reference};
 use analytics::signature::Signature;
 use model::{
     Act, Channel, Confidence, DatedAct, Explanation, Finding, Instant, MeterAct, MeterId, Quantity,
-    SeriesKey, Severity,
+    ReferenceYear, SeriesKey, Severity,
 };
 
 use crate::report_fixture::{YEAR, day, year};
@@ -70,6 +72,7 @@ pub(crate) fn beside() -> Beside {
             line: vec![(2.0, 26.7), (17.5, 5.0), (21.0, 5.0)],
         }],
         profiles: vec![LoadProfile { meter: id("power-1"), cells: cells(), hours: 8736.4 }],
+        forms: Some(forms()),
         comments: vec![
             comment(
                 SectionKey::Savings,
@@ -79,6 +82,51 @@ pub(crate) fn beside() -> Beside {
             ),
             comment(SectionKey::Weather, "Inverno normale.", "B. Bianchi", true),
         ],
+    }
+}
+
+/// Five years of the station; the boiler has a law of its own since the works, the supply has none.
+fn forms() -> Forms {
+    let sum = |meter: &str, months, avoided| Cumulated {
+        meter: MeterId::new(meter).expect("an id"),
+        months,
+        adjusted_baseline: 5000.0,
+        measured: 5000.0 - avoided,
+        avoided,
+        low: avoided - 200.0,
+        high: avoided + 150.0,
+    };
+    let saved = Modelled {
+        meter: MeterId::new("gas-1").expect("an id"),
+        baseline: 4400.0,
+        reporting: 2750.0,
+        savings: 1650.0,
+        low: 1300.0,
+        high: 2000.0,
+    };
+    let (gas, power) = (sum("gas-1", 13, 1960.0), sum("power-1", 14, 3300.0));
+    let of = |cumulated: Cumulated, normalised| MeterForms {
+        meter: cumulated.meter.clone(),
+        normalised,
+        cumulated,
+        months_due: 15,
+    };
+    Forms {
+        kind: ReferenceYear::Typical,
+        years_known: 5,
+        reference: Some(Reference {
+            kind: ReferenceYear::Typical,
+            years: (2020..=2024).collect(),
+            legal: None,
+            scale: 1.0,
+        }),
+        meters: vec![of(gas, Ok(saved)), of(power, Err(Withheld::ReportingShort))],
+        months: vec![ReferenceMonths {
+            base_c: 17.5,
+            months: [460.0, 380.0, 250.0, 130.0, 40.0, 2.0, 0.0, 0.0, 15.0, 120.0, 300.0, 430.0]
+                .map(Some)
+                .to_vec(),
+        }],
     }
 }
 

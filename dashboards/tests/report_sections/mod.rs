@@ -4,13 +4,16 @@
 
 use std::sync::Arc;
 
+use analytics::balance::{BalanceMeter, Vector, of_project};
 use analytics::report::beside::Beside;
 use analytics::report::{AnnualOptions, annual};
 use analytics::result::ProjectYear;
+use analytics::savings::forms::Withheld;
 use analytics::scheme::KpiMeasure;
 use analytics::scheme::clauses::{Clause, Test, fact_of};
 use model::{Euro, Statement};
 
+use crate::report_beside::beside;
 use crate::report_fixture::{texts, year};
 use crate::{assert_says, said};
 
@@ -99,4 +102,148 @@ fn what_a_person_states_never_passes_for_measured() {
 #[test]
 fn a_scheme_without_clauses_has_no_section_of_checks() {
     assert_eq!(section(&year(), &Beside::default(), CHECKS), None);
+}
+
+const BALANCE: &str = "Produzione, autoconsumo e immissione";
+
+/// The balances of a year's meters, by their months.
+fn balanced(mut year: ProjectYear) -> ProjectYear {
+    let meters: Vec<BalanceMeter<'_>> = year.meters.iter().map(|m| BalanceMeter::of(m, None)).collect();
+    year.balances = analytics::balance::year(&meters, chrono_tz::Europe::Rome);
+    year
+}
+
+#[test]
+fn production_and_its_shares_are_told_by_month() {
+    let says = section(&balanced(year()), &Beside::default(), BALANCE).expect("the section");
+    // January: 500 produced, 67.5 exported; of 4120.5 + 432.5 consumed, 432.5 are the building's own.
+    assert_says(
+        &says,
+        &[
+            "[Energia autoconsumata, immessa e prelevata 2025 (kWh): Energia elettrica] Istogramma mensile 2025",
+            "autoconsumo misurato 12 su 12",
+            "Mese | Prodotta | Autoconsumata | Immessa | Prelevata | Quota di autoconsumo | Quota di autosufficienza",
+            "gennaio | 500,0 | 432,5 | 67,5 | 4.120,5 | 86,5 % | 9,5 %",
+            // The supply's February is a bill that was estimated.
+            "febbraio | 750,0 * | 648,8 * | 101,3 * | 3.810,3 * | 86,5 % | 14,5 %",
+            "Totale | 18.500,0 | 16.002,5 | 2.497,5 | 39.893,6 | 86,5 % | 28,6 %",
+            "Fra i mesi misurati, quello con la quota di autoconsumo più bassa è",
+        ],
+    );
+    assert_eq!(section(&year(), &Beside::default(), BALANCE), None);
+}
+
+#[test]
+fn what_was_not_measured_is_never_self_consumed() {
+    // Nobody knows what was exported in June.
+    let mut gap = year();
+    let export = gap.meters.iter_mut().find(|m| m.meter.id.as_str() == "export-1").expect("the meter");
+    let month = &mut export.months[5];
+    (month.measured, month.measured_low, month.measured_high) = (None, Some(0.0), Some(5_000.0));
+    let gap = balanced(gap);
+    let says = section(&gap, &Beside::default(), BALANCE).expect("the section");
+    assert_says(
+        &says,
+        &[
+            "giugno | 2.500,0 | n.d. | n.d. | 2.810,0 | n.d. | n.d.",
+            "Totale | 18.500,0 | n.d. | n.d. | 39.893,6 | n.d. | n.d.",
+            "autoconsumo misurato 11 su 12",
+        ],
+    );
+    // All that may have been exported is taken off the share, and what may have been imported too.
+    let of =
+        |year: &ProjectYear| of_project(&year.balances, Vector::Electricity).expect("a balance").reporting;
+    let (whole, open) = (of(&balanced(year())), of(&gap));
+    assert!(open.share().expect("a share").worse < whole.share().expect("a share").worse);
+    assert!(open.sufficiency().expect("a share").worse < whole.sufficiency().expect("a share").worse);
+    // No meter at all counts what is exported.
+    let mut none = year();
+    none.meters.retain(|m| m.meter.id.as_str() != "export-1");
+    let says = section(&balanced(none), &Beside::default(), BALANCE).expect("the section");
+    assert_says(
+        &says,
+        &[
+            "! blocks Nessun contatore misura l’immissione",
+            "gennaio | 500,0 | n.d. | n.d. | 4.120,5 | n.d. | n.d.",
+        ],
+    );
+    // A supply that nobody measures is not one of nothing.
+    let mut supply = year();
+    supply.meters.retain(|m| m.meter.id.as_str() != "power-1");
+    let says = section(&balanced(supply), &Beside::default(), BALANCE).expect("the section");
+    assert_says(&says, &["gennaio | 500,0 | 432,5 | 67,5 | n.d. | 86,5 % | n.d."]);
+}
+
+const SAVINGS: &str = "Risparmio conseguito e confronto con i valori dichiarati";
+
+#[test]
+fn normalised_and_cumulated_savings_stand_beside_avoided_energy() {
+    let says = section(&year(), &beside(), SAVINGS).expect("the section");
+    assert_says(
+        &says,
+        &[
+            "L’anno di riferimento è la media dei risultati negli anni interi di temperature della stazione «torino»: 2020, 2021, 2022, 2023, 2024.",
+            "Contatore | Risparmio dell’anno | Prima dei lavori | Dopo i lavori | Risparmio normalizzato | Intervallo al 90 %",
+            "Caldaia scuola Nord [Smc] | 1.651,2 | 4.400,0 | 2.750,0 | 1.650,0 | 1.300,0 – 2.000,0",
+            "Fornitura elettrica scuola Nord [kWh] | 3.306,4 | n.d. | n.d. | n.d. | n.d.",
+            "! caution Fornitura elettrica scuola Nord: risparmio normalizzato non disponibile. Motivo: i mesi misurati dopo i lavori non bastano per un modello proprio.",
+            "! caution Sottocentrale palestra: risparmio normalizzato non disponibile. Motivo: il modello del periodo di riferimento non è disponibile.",
+            "[Risparmio cumulato dal 30/09/2024]",
+            "Caldaia scuola Nord [Smc] | 13 su 15 | 5.000,0 | 3.040,0 | 1.960,0 | 1.760,0 – 2.110,0",
+        ],
+    );
+    let mut without = beside();
+    let forms = without.forms.as_mut().expect("forms");
+    (forms.reference, forms.years_known) = (None, 3);
+    forms.meters.iter_mut().for_each(|m| m.normalised = Err(Withheld::YearsMissing));
+    let says = section(&year(), &without, SAVINGS).expect("the section");
+    assert_says(&says, &["Motivo: la stazione ha 3 anni interi di temperature, ne servono 5."]);
+    assert!(!says.contains("Risparmio conseguito nell’anno e risparmio normalizzato"), "{says}");
+}
+
+#[test]
+fn the_weather_stands_beside_the_reference_year_month_by_month() {
+    let says = section(&year(), &beside(), "Condizioni climatiche dell’anno").expect("the section");
+    assert_says(
+        &says,
+        &[
+            "[Gradi giorno di riscaldamento 2025 e dell’anno di riferimento (base 17,5 °C, K·d)]",
+            "Mese | Anno 2025 [K·d] | Anno di riferimento [K·d] | Variazione",
+            "gennaio | 438,5 | 460,0 | −4,7 %",
+            "luglio | 0,0 | 0,0 | –",
+            "Totale | 2.069,6 | 2.127,0 | −2,7 %",
+            "L’anno di riferimento è la media, mese per mese, di 5 anni interi della stazione, dal 2020 al 2024.",
+        ],
+    );
+}
+
+#[test]
+fn meters_of_one_name_are_told_apart_by_their_buildings() {
+    let mut year = year();
+    let name = |year: &mut ProjectYear, id: &str, name: &str| {
+        let meter = year.meters.iter_mut().find(|m| m.meter.id.as_str() == id).expect("the meter");
+        meter.meter.name = name.to_owned();
+    };
+    name(&mut year, "gas-1", "Riscaldamento");
+    name(&mut year, "heat-1", "Riscaldamento");
+    let text = said(&annual(&year, &beside(), &texts("it"), AnnualOptions::default()));
+    assert_says(
+        &text,
+        &[
+            "Riscaldamento (Scuola primaria Nord) [Smc] | 11 su 12",
+            "Riscaldamento (Palestra comunale) [kWh] | 0 su 12",
+            "Attenzione | Riscaldamento (Scuola primaria Nord) novembre 2025 |",
+        ],
+    );
+    let plain = text.matches("Riscaldamento").count() - text.matches("Riscaldamento (").count();
+    assert_eq!(plain, 0, "{text}");
+    // A name that is nobody else's stays as it is.
+    assert_says(&text, &["Fornitura elettrica scuola Nord [kWh] | 12 su 12"]);
+    // Two in one building: only the code is left.
+    name(&mut year, "pv-1", "Riscaldamento");
+    let text = said(&annual(&year, &beside(), &texts("it"), AnnualOptions::default()));
+    assert_says(
+        &text,
+        &["Riscaldamento (Scuola primaria Nord) [gas-1]", "Riscaldamento (Scuola primaria Nord) [pv-1]"],
+    );
 }
