@@ -85,7 +85,7 @@ impl Asset {
 }
 
 /// Whether `Accept-Encoding` names a coding without refusing it by `q=0` (RFC 9110, 12.5.3).
-fn takes(accepted: &str, coding: &str) -> bool {
+pub(crate) fn takes(accepted: &str, coding: &str) -> bool {
     accepted.split(',').any(|part| {
         let (name, weight) = part.split_once(';').unwrap_or((part, ""));
         let weight: f32 = weight.trim().strip_prefix("q=").and_then(|q| q.parse().ok()).unwrap_or(1.0);

@@ -13,6 +13,7 @@ mod downloads;
 pub mod grants;
 mod live;
 mod openapi;
+mod packed;
 mod pages;
 pub mod pdf;
 pub mod render;

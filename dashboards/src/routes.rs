@@ -18,6 +18,7 @@ use crate::access::{
 };
 use crate::backend::Backend;
 use crate::openapi::Operation;
+use crate::packed::{Wish, pack};
 use crate::pages::{self, Site};
 use crate::{api, assets, calendar, desk, downloads, grants, live, openapi, watch};
 
@@ -213,6 +214,7 @@ async fn guard(State(site): State<Arc<Site>>, mut request: Request, next: Next) 
     request.extensions_mut().insert(caller);
     let limit = if *request.method() == Method::POST { CHANGE_TIMEOUT } else { ANSWER_TIMEOUT };
     let of_api = request.uri().path().starts_with(openapi::ROOT);
+    let wish = Wish::of(request.headers());
     let mut response = match refusal(&site.options, &request) {
         Some((status, code, says)) => {
             tracing::debug!(%status, method = %request.method(), "refused a request: {says}");
@@ -235,7 +237,7 @@ async fn guard(State(site): State<Arc<Site>>, mut request: Request, next: Next) 
         },
     };
     put_headers(response.headers_mut(), caller);
-    response
+    pack(wish, response).await
 }
 
 /// A refusal before any route: as JSON where a program asked.

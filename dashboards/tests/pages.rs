@@ -10,6 +10,7 @@ mod api;
 mod desk;
 mod support;
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -115,12 +116,12 @@ impl Server {
 
     /// Opens the live stream and returns it after its head.
     async fn follow(&self) -> BufReader<TcpStream> {
-        self.follow_as("").await
+        self.follow_as("/live", "").await
     }
 
-    async fn follow_as(&self, headers: &str) -> BufReader<TcpStream> {
+    async fn follow_as(&self, path: &str, headers: &str) -> BufReader<TcpStream> {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("GET /live HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.address);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.address);
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut stream = BufReader::new(stream);
         let head = lines_until(&mut stream, |line| line.is_empty()).await.join("\n");
@@ -379,13 +380,13 @@ async fn one_address_does_not_take_every_stream() {
     // A trusted proxy names its clients; this machine itself is not counted.
     let trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
     let options = Options { live_streams_of_address_max: 1, trusted_proxies, ..Options::default() };
-    let server = Server::with(options, 64).await;
-    let first = server.follow_as("X-Forwarded-For: 198.51.100.7\r\n").await;
-    let refused = server.get_with("/live", "X-Forwarded-For: 198.51.100.7\r\n").await;
+    let (server, live) = (Server::with(options, 64).await, format!("{KIOSK}/live"));
+    let first = server.follow_as(&live, "X-Forwarded-For: 198.51.100.7\r\n").await;
+    let refused = server.get_with(&live, "X-Forwarded-For: 198.51.100.7\r\n").await;
     assert_eq!(refused.status, 429);
     assert!(refused.header("retry-after").is_some() && refused.text().contains("your address"));
-    let other = server.follow_as("X-Forwarded-For: 198.51.100.8\r\n").await;
-    let own = (server.follow().await, server.follow().await);
+    let other = server.follow_as(&live, "X-Forwarded-For: 198.51.100.8\r\n").await;
+    let own = (server.follow_as(&live, "").await, server.follow_as(&live, "").await);
     drop((first, other, own));
 }
 
@@ -429,6 +430,50 @@ async fn every_answer_carries_the_strict_headers() {
         assert_eq!(answer.header("referrer-policy"), Some("same-origin"), "{path}");
         assert!(answer.header("cache-control").is_some(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn texts_are_packed_for_who_takes_it_and_streams_are_not() {
+    let server = Server::start().await;
+    for path in ["/", "/buildings", "/api/v1/portfolio", "/schema/structured-file-1.xsd"] {
+        let (plain, packed) =
+            (server.get(path).await, server.get_with(path, "Accept-Encoding: gzip, br\r\n").await);
+        assert_eq!(plain.header("content-encoding"), None, "{path}");
+        assert_eq!((packed.status, packed.header("content-encoding")), (200, Some("gzip")), "{path}");
+        assert!(
+            packed.head.to_ascii_lowercase().contains("vary: accept-encoding"),
+            "{path}: {}",
+            packed.head
+        );
+        assert!(
+            packed.body.len() * 2 < plain.body.len(),
+            "{path}: {} of {}",
+            packed.body.len(),
+            plain.body.len()
+        );
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&packed.body[..]).read_to_string(&mut text).unwrap();
+        assert_eq!(text, plain.text(), "{path}");
+        // A foreign page's question with a cookie: its length must tell nothing.
+        let foreign = "Accept-Encoding: gzip\r\nCookie: lang=it\r\nSec-Fetch-Site: cross-site\r\n";
+        assert_eq!(server.get_with(path, foreign).await.header("content-encoding"), None, "{path}");
+    }
+    let report = format!("/reports/scuola-gobetti/2025/{REPORT_NAME}");
+    assert_eq!(server.get_with(&report, "Accept-Encoding: gzip\r\n").await.body, REPORT_BODY);
+    let mut stream = server.follow_as("/live", "Accept-Encoding: gzip\r\n").await;
+    let snapshot = lines_until(&mut stream, |line| line.starts_with("data:")).await.concat();
+    assert!(snapshot.contains("scuola-gobetti"), "a live stream is readable as it is");
+}
+
+#[tokio::test]
+async fn the_energy_of_production_follows_the_span() {
+    let server = Server::start().await;
+    let page = server.get("/buildings/scuola-gobetti/scuola-gobetti-sede").await.text();
+    let links = page.lines().filter(|line| line.contains("hx-target=\"#span\"")).collect::<String>();
+    let of = |what: &str| links.matches(what).count();
+    assert!(0 < of("hx-target=\"#span\""), "the span changes without the page");
+    assert_eq!(of("hx-target=\"#span\""), of("hx-select-oob=\"#own-energy\""), "{links}");
+    assert_eq!(page.matches("id=\"own-energy\"").count(), 1);
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ impl<T> Proves for Checked<T> {}
 
 /// The name of the field that every form carries.
 const FIELD: &str = "csrf";
-/// Fields of one form.
-const FIELDS_MAX: usize = 1_000;
+/// Fields of one form: an order of a thousand letters, with what stands beside them.
+const FIELDS_MAX: usize = 1_024;
 
 impl<T: DeserializeOwned> FromRequest<Arc<Site>> for Checked<T> {
     type Rejection = Response;
