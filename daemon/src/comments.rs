@@ -71,7 +71,19 @@ pub(crate) fn set(
     said: Said<'_>,
     at: Instant,
 ) -> Result<(), Failure> {
-    let text = said.text.replace("\r\n", "\n");
+    let text = checked(said.text)?;
+    put(
+        store,
+        &id(project, year, section),
+        &Body { text: Some(text), instead: said.instead },
+        said.author,
+        at,
+    )
+}
+
+/// A comment's text as it is kept, or why it cannot be.
+pub(crate) fn checked(text: &str) -> Result<String, Failure> {
+    let text = text.replace("\r\n", "\n");
     let text = text.trim();
     let length = text.chars().count();
     if text.is_empty() || TEXT_MAX < length {
@@ -84,13 +96,7 @@ pub(crate) fn set(
             u32::from(c)
         )));
     }
-    put(
-        store,
-        &id(project, year, section),
-        &Body { text: Some(text.to_owned()), instead: said.instead },
-        said.author,
-        at,
-    )
+    Ok(text.to_owned())
 }
 
 /// Takes a comment away; its versions stay in the store.

@@ -15,6 +15,7 @@ use model::{Finding, Instant, Project, Severity};
 use serde::{Deserialize, Serialize};
 use store::{FirstChange, Store};
 
+use crate::desk::contacts;
 use crate::duties::{self, Fulfilments};
 use crate::exit::Failure;
 use crate::installation::Installation;
@@ -114,6 +115,7 @@ pub(crate) fn round(
     let Some(mail) = &installation.settings.sending.mail else { return Ok(Vec::new()) };
     let (projects, _) = figures::projects(store, &installation.catalog)?;
     let done = Fulfilments::read(store)?;
+    let contacts = contacts::mails(store)?;
     let mut findings = Vec::new();
     for project in &projects {
         let Some(calendar) = duties::of_project(installation, project, &done, now) else { continue };
@@ -121,7 +123,8 @@ pub(crate) fn round(
         for entry in &calendar.entries {
             let Some(day) = memo_day(scheme, entry, calendar.today) else { continue };
             let texts = installation.catalog.texts(&installation.settings.installation.language);
-            let of = Due { project, scheme, entry, day, words: "", author: AUTHOR };
+            let contact = contacts.get(project.id.as_str()).cloned();
+            let of = Due { project, scheme, entry, day, words: "", author: AUTHOR, contact };
             findings.extend(remind(store, mail, &texts, &of, now)?);
         }
     }
@@ -138,6 +141,8 @@ pub(crate) struct Due<'a> {
     pub(crate) words: &'a str,
     /// Who sends it, for the audit log.
     pub(crate) author: &'a str,
+    /// Stated by the legal representative beside the subjects' addresses.
+    pub(crate) contact: Option<String>,
 }
 
 impl Due<'_> {
@@ -147,10 +152,11 @@ impl Due<'_> {
         format!("{} {} {year} {}", self.project.id, self.entry.obligation, Day(self.day))
     }
 
-    /// Whom the letter goes to: the enabled subjects with a mail address.
+    /// Whom the letter goes to: the enabled subjects with a mail address, and the project's contact.
     pub(crate) fn recipients(&self) -> Vec<String> {
         let subjects = self.project.grant.subjects.iter().filter(|s| s.enabled);
         let mut to: Vec<String> = subjects.filter_map(|s| s.email.clone()).collect();
+        to.extend(self.contact.clone());
         to.sort_unstable();
         to.dedup();
         to

@@ -2,6 +2,7 @@
 //!
 //! Must never: send a letter that a memo of the same day sent already, or one for what was sent meanwhile.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use analytics::scheme::calendar::{Entry, State};
@@ -11,6 +12,7 @@ use model::{Finding, Instant, Project};
 use serde::{Deserialize, Serialize};
 use store::{FirstChange, Record, Store};
 
+use crate::desk::contacts;
 use crate::duties::{self, Fulfilments};
 use crate::exit::Failure;
 use crate::installation::Installation;
@@ -72,11 +74,20 @@ pub(crate) struct Ready {
     scheme: Arc<Scheme>,
     entry: Entry,
     pub(crate) day: NaiveDate,
+    contact: Option<String>,
 }
 
 impl Ready {
     pub(crate) fn due<'a>(&'a self, words: &'a str, author: &'a str) -> Due<'a> {
-        Due { project: &self.project, scheme: &self.scheme, entry: &self.entry, day: self.day, words, author }
+        Due {
+            project: &self.project,
+            scheme: &self.scheme,
+            entry: &self.entry,
+            day: self.day,
+            words,
+            author,
+            contact: self.contact.clone(),
+        }
     }
 }
 
@@ -85,13 +96,15 @@ pub(crate) struct Desk<'a> {
     installation: &'a Installation,
     projects: Vec<Arc<Project>>,
     done: Fulfilments,
+    contacts: BTreeMap<String, String>,
     now: Instant,
 }
 
 impl<'a> Desk<'a> {
     pub(crate) fn open(store: &Store, installation: &'a Installation, now: Instant) -> anyhow::Result<Self> {
         let (projects, _) = figures::projects(store, &installation.catalog)?;
-        Ok(Self { installation, projects, done: Fulfilments::read(store)?, now })
+        let (done, contacts) = (Fulfilments::read(store)?, contacts::mails(store)?);
+        Ok(Self { installation, projects, done, contacts, now })
     }
 
     pub(crate) fn title(&self, case: &Case) -> String {
@@ -112,8 +125,13 @@ impl<'a> Desk<'a> {
             State::Sent | State::Accepted => return Err(Held::Sent),
             State::Waiting | State::Upcoming => return Err(Held::NotDue),
         }
-        let ready =
-            Ready { project: Arc::clone(project), scheme: Arc::clone(scheme), entry: entry.clone(), day };
+        let ready = Ready {
+            project: Arc::clone(project),
+            scheme: Arc::clone(scheme),
+            entry: entry.clone(),
+            day,
+            contact: self.contacts.get(project.id.as_str()).cloned(),
+        };
         if ready.due("", "").recipients().is_empty() { Err(Held::NoAddress) } else { Ok(ready) }
     }
 }

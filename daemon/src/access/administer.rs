@@ -17,6 +17,7 @@ use store::AccessChange;
 use super::kept::{AccountBody, HeldBody, LINK, Opens, SESSION, State, TOKEN};
 use super::sign_in::{account_id, created, words};
 use super::{Accounts, LINK_S, drop_all, hex, kept_account, roles_told};
+use crate::desk::contacts::is_address;
 use crate::runtime::lock;
 
 /// Longest life of a token in days.
@@ -302,11 +303,7 @@ fn body_of(new: &NewAccount) -> Result<(String, AccountBody), Refused> {
         return Err(Refused::Unreadable);
     }
     let mail = new.mail.as_ref().map(|mail| mail.trim().to_owned());
-    let is_mail = |mail: &String| {
-        let plain = mail.len() <= 254 && !mail.chars().any(|c| c.is_whitespace() || c.is_control());
-        plain && mail.split_once('@').is_some_and(|(a, b)| !a.is_empty() && b.contains('.'))
-    };
-    if mail.as_ref().is_some_and(|mail| !is_mail(mail)) {
+    if mail.as_ref().is_some_and(|mail| !is_address(mail)) {
         return Err(Refused::Unreadable);
     }
     let body = AccountBody {

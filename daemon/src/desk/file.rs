@@ -17,6 +17,7 @@ use dashboards::desk::wire::{
 use model::{Building, Event, Project, ProjectId};
 use store::{Record, Store};
 
+use super::contacts;
 use crate::exit::Failure;
 use crate::records::{self, Document};
 use crate::runtime::Runtime;
@@ -47,6 +48,7 @@ pub(super) fn of(runtime: &Runtime, id: &ProjectId) -> Result<ProjectFile, Failu
             legal_representative: project.beneficiary.legal_representative.clone(),
         },
         subjects: subjects(&project),
+        contacts: Some(contacts::of(&runtime.store, id)?),
         buildings: project.buildings.iter().map(building).collect(),
         interventions: project.grant.interventions.iter().map(|i| i.code().to_owned()).collect(),
         dates: Event::ALL.into_iter().map(event).collect(),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use analytics::report::beside::Beside;
+use analytics::report::beside::{Beside, Comment, SectionKey};
 use analytics::report::commentable;
 use analytics::scheme::ReportKind;
 use analytics::scheme::calendar::Entry;
@@ -223,7 +223,13 @@ fn frozen(runtime: &Runtime, submission: &Submission, frozen: &Frozen) -> Result
         by: frozen.by.clone(),
         files: frozen.files.iter().map(file).collect(),
         kpis: frozen.kpis.iter().map(kpi).collect(),
-        differences: years.iter().flat_map(|year| submissions::late::differences(submission, year)).collect(),
+        // What a newer version was frozen with is no difference any more.
+        differences: match submissions::late::standing(&submissions::all(&runtime.store)?)
+            .contains(&submission)
+        {
+            true => years.iter().flat_map(|year| submissions::late::differences(submission, year)).collect(),
+            false => Vec::new(),
+        },
     })
 }
 
@@ -278,6 +284,35 @@ pub(super) fn sections(
     asked: &DutyKey,
     language: &str,
 ) -> Result<Vec<DraftSection>, Failure> {
+    drafted(runtime, asked, language, |_, _| {})
+}
+
+/// One section as it would be with a comment that nobody saved; `None` where the report has no such section.
+pub(super) fn preview(
+    runtime: &Runtime,
+    asked: &DutyKey,
+    language: &str,
+    (section, said): (SectionKey, comments::Said<'_>),
+) -> Result<Option<DraftSection>, Failure> {
+    let text = match said.text.trim() {
+        "" => None,
+        _ => Some(comments::checked(said.text)?),
+    };
+    let change = |all: &mut Vec<Comment>, date: NaiveDate| {
+        all.retain(|comment| comment.section != section);
+        let author = said.author.to_owned();
+        all.extend(text.map(|text| Comment { section, text, author, date, instead: said.instead }));
+    };
+    let all = drafted(runtime, asked, language, change)?;
+    Ok(all.into_iter().find(|draft| draft.key == section))
+}
+
+fn drafted(
+    runtime: &Runtime,
+    asked: &DutyKey,
+    language: &str,
+    change: impl FnOnce(&mut Vec<Comment>, NaiveDate),
+) -> Result<Vec<DraftSection>, Failure> {
     let installation = runtime.installation();
     let project = figures::project(&runtime.store, &installation.catalog, &asked.project)?;
     let Some(year) = asked.year else { return Ok(Vec::new()) };
@@ -290,7 +325,8 @@ pub(super) fn sections(
     let gathered = gathered(runtime, &project, (year, until))?;
     let texts = installation.catalog.texts(language);
     // People write between two looks: what they said is read anew.
-    let comments = comments::of_report(&runtime.store, &project, year)?;
+    let mut comments = comments::of_report(&runtime.store, &project, year)?;
+    change(&mut comments, today);
     let beside = Beside { comments, ..gathered.beside.clone() };
     let sections = commentable(&gathered.year, &beside, &texts);
     let draft = |(key, section)| {

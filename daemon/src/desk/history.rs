@@ -9,6 +9,7 @@ use model::ProjectId;
 use serde_json::Value;
 use store::{Record, Store};
 
+use super::contacts;
 use crate::figures::PROJECT_RECORD;
 
 /// Kinds whose ids begin with the project's, and what follows it there.
@@ -32,6 +33,8 @@ const VALUE_MAX: usize = 300;
 pub(super) fn of(store: &Store, project: &ProjectId) -> anyhow::Result<Vec<Change>> {
     let mut versions = store.record_versions(PROJECT_RECORD, project.as_str())?;
     let mut changes = changes_of(&versions);
+    versions = store.record_versions(contacts::RECORD, project.as_str())?;
+    changes.extend(changes_of(&versions));
     for (kind, end) in KINDS {
         versions = store.record_versions_under(kind, &format!("{project}{end}"))?;
         changes.extend(changes_of(&versions));

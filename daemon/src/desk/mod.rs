@@ -2,6 +2,7 @@
 //!
 //! Must never: do anything in a second way, or hand out a file of another project.
 
+pub(crate) mod contacts;
 mod file;
 pub(crate) mod guide;
 mod history;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 
 use analytics::report::beside::SectionKey;
 use dashboards::desk::wire::{
-    Change, CommentSaid, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid, KpiTable, MemoCase, MemoOrder,
-    MemoOrderView, MemoPreview, NoteSaid, NoteView, ProjectFile, SavedView,
+    Change, CommentSaid, Contacts, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid, KpiTable, MemoCase,
+    MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, ProjectFile, SavedView,
 };
 use dashboards::desk::{Act, Desk, DraftSection, DutyKey, KeptFile, Refused, RefusedKind, Region, Upload};
 use model::ProjectId;
@@ -52,6 +53,10 @@ pub(super) fn broken(error: anyhow::Error) -> Refused {
     refused(Failure::from(error))
 }
 
+fn section_of(said: &CommentSaid) -> Result<SectionKey, Refused> {
+    SectionKey::parse(&said.section).ok_or_else(|| Refused::unknown(format!("no section {:?}", said.section)))
+}
+
 impl DaemonBackend {
     /// Refuses a project that is not in the store.
     fn must_know(&self, project: &ProjectId) -> Result<(), Refused> {
@@ -67,6 +72,11 @@ impl Desk for DaemonBackend {
     fn project_file(&self, project: &ProjectId) -> Result<ProjectFile, Refused> {
         self.must_know(project)?;
         file::of(&self.0, project).map_err(refused)
+    }
+
+    fn set_contacts(&self, project: &ProjectId, said: &Contacts, author: &str) -> Result<(), Refused> {
+        self.must_know(project)?;
+        contacts::set(&self.0.store, project, said, (author, self.0.clock.now())).map_err(refused)
     }
 
     fn kpi_table(&self, project: &ProjectId, year: i32) -> Result<KpiTable, Refused> {
@@ -163,6 +173,20 @@ impl Desk for DaemonBackend {
         guide::sections(&self.0, key, language).map_err(refused)
     }
 
+    fn preview_section(
+        &self,
+        key: &DutyKey,
+        language: &str,
+        said: &CommentSaid,
+        author: &str,
+    ) -> Result<DraftSection, Refused> {
+        self.must_know(&key.project)?;
+        let section = section_of(said)?;
+        let now = Comment { text: &said.text, author, instead: said.instead };
+        let found = guide::preview(&self.0, key, language, (section, now)).map_err(refused)?;
+        found.ok_or_else(|| Refused::unknown(format!("the report has no section {:?}", said.section)))
+    }
+
     fn comment(
         &self,
         project: &ProjectId,
@@ -171,8 +195,7 @@ impl Desk for DaemonBackend {
         author: &str,
     ) -> Result<(), Refused> {
         self.must_know(project)?;
-        let section = SectionKey::parse(&said.section);
-        let section = section.ok_or_else(|| Refused::unknown(format!("no section {:?}", said.section)))?;
+        let section = section_of(said)?;
         let (of, at, store) = ((project, year, section), self.0.clock.now(), &self.0.store);
         let done = if said.text.trim().is_empty() {
             comments::remove(store, of, author, at)

@@ -14,9 +14,9 @@ use super::guide::duty_key;
 use super::query::{TableAsk, TableWords};
 use super::upload::{Posted, PostedFile};
 use super::wire::{
-    AnswerSaid, Change, CommentSaid, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid, KpiTable,
-    LiftSaid, MemoCase, MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, Nothing, ProjectFile,
-    SavedView, SectionView, ToSaid, WhySaid,
+    AnswerSaid, Change, CommentSaid, Contacts, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid,
+    KpiTable, LiftSaid, MemoCase, MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, Nothing,
+    ProjectFile, SavedView, SectionView, ToSaid, WhySaid,
 };
 use super::{Act, Refused, Upload};
 use crate::access::Who;
@@ -32,6 +32,16 @@ pub(crate) async fn file(
     who: Who,
 ) -> Given<ProjectFile> {
     give(&site, move |site| seen(site, &who, &project_id(&id)?)).await
+}
+
+/// `POST /api/v1/desk/{project}/contacts`.
+pub(crate) async fn state_contacts(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    who: Who,
+    Posted(said): Posted<Contacts>,
+) -> Done {
+    change(&site, move |site| Ok(site.backend.set_contacts(&project_id(&id)?, &said, &who.author())?)).await
 }
 
 /// `GET /api/v1/desk/{project}/kpis/{year}`.

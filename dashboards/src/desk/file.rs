@@ -12,9 +12,9 @@ use chrono::NaiveDate;
 use model::{Instant, ProjectId};
 use serde::Deserialize;
 
-use super::wire::{Change, ClauseView, FieldChange, ProjectFile};
+use super::wire::{Change, ClauseView, Contacts, FieldChange, ProjectFile};
 use super::{Refused, RefusedKind};
-use crate::access::{Right, Who};
+use crate::access::{Checked, Right, Who};
 use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Frame, Site, Words, off_loop, respond};
 
@@ -101,6 +101,7 @@ pub(crate) fn seen(site: &Site, who: &Who, id: &ProjectId) -> Result<ProjectFile
             subject.tax_code = None;
             subject.email = None;
         }
+        file.contacts = None;
     }
     Ok(file)
 }
@@ -157,6 +158,13 @@ struct SubjectsPage<'a> {
     kept: Vec<(String, String)>,
     /// Whether codes and addresses are shown.
     personal: bool,
+    /// What was stated of whom to reach, for who may see it.
+    contacts: Option<Contacts>,
+    /// The same as label and value, for who does not edit them.
+    contact_lines: Vec<(String, String)>,
+    may_contact: bool,
+    /// Where the project's accounts are kept, for who may add and disable them.
+    accounts: Option<String>,
 }
 
 struct SubjectLine {
@@ -176,57 +184,110 @@ pub(crate) async fn subjects(
     ask: Ask,
 ) -> Response {
     respond(site, ask, move |site, ask| {
-        let id = project_id(&id)?;
-        let (t, file) = (&ask.words, seen(site, &ask.who, &id)?);
-        let pair = |key: &str, value: String| (t.get(key).to_owned(), value);
-        let none = || t.not_available();
-        let page = SubjectsPage {
-            t,
-            frame: Frame::new(site, ask, file.title.clone(), ""),
-            head: Head::new(t, &file, "subjects", Notice::done(t, &told)),
-            beneficiary: vec![
-                pair("page.desk.beneficiary.name", file.beneficiary.name.clone()),
-                pair("page.desk.beneficiary.tax_code", file.beneficiary.tax_code.clone()),
-                pair("page.desk.beneficiary.representative", file.beneficiary.legal_representative.clone()),
-                pair("page.desk.beneficiary.cup", file.cup.clone()),
-                pair("page.project.scheme", format!("{} – {}", file.scheme_title, file.citation)),
-                pair("page.project.authority", file.authority.clone()),
-                pair("page.desk.interventions", interventions(t, &file.interventions)),
-            ],
-            subjects: file
-                .subjects
-                .iter()
-                .map(|s| SubjectLine {
-                    name: s.name.clone(),
-                    role: t.of("page.desk.role", s.role),
-                    tax_code: s.tax_code.clone().unwrap_or_default(),
-                    email: s.email.clone().unwrap_or_else(none),
-                    register: s.register.clone().unwrap_or_default(),
-                    enabled: s.enabled,
-                })
-                .collect(),
-            buildings: file.buildings.iter().map(|b| (b.name.clone(), building(t, b))).collect(),
-            dates: file
-                .dates
-                .iter()
-                .filter_map(|d| Some((t.of("page.desk.event", d.event), day(t, d.day.as_deref()?))))
-                .collect(),
-            kept: file
-                .kept
-                .iter()
-                .map(|k| {
-                    let until = k.to.as_deref().map_or_else(none, |to| day(t, to));
-                    (
-                        t.get(&k.text).to_owned(),
-                        format!("{} {until} ({})", t.get("page.desk.until"), k.citation),
-                    )
-                })
-                .collect(),
-            personal: ask.who.may(Right::EditProject, Some(&id)),
-        };
-        Ok(page.render()?)
+        let notice = Notice::done(&ask.words, &told);
+        subjects_page(site, ask, &project_id(&id)?, None, notice)
     })
     .await
+}
+
+/// `POST /desk/{project}/contacts`.
+pub(crate) async fn state_contacts(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    ask: Ask,
+    Checked(said): Checked<ContactsForm>,
+) -> Response {
+    let project = match project_id(&id) {
+        Ok(project) => project,
+        Err(fault) => return crate::pages::fault_page(&site, &ask, &fault),
+    };
+    let said = Contacts { person: said.person, email: said.email, pec: said.pec, phone: said.phone };
+    let (author, of, wanted) = (ask.who.author(), project.clone(), said.clone());
+    let done = off_loop(&site, move |site| Ok(site.backend.set_contacts(&of, &wanted, &author)?)).await;
+    let done = done.and_then(|done: Result<(), Fault>| done);
+    let to = format!("/desk/{project}?done=contacts#contacts");
+    // What was typed stays in the fields.
+    finish(site, ask, (done, to), move |site, ask, notice| {
+        subjects_page(site, ask, &project, Some(said), notice)
+    })
+    .await
+}
+
+/// What the form of the contacts sends; the proof beside it is read before.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ContactsForm {
+    person: String,
+    email: String,
+    pec: String,
+    phone: String,
+}
+
+fn subjects_page(
+    site: &Site,
+    ask: &Ask,
+    id: &ProjectId,
+    typed: Option<Contacts>,
+    notice: Option<Notice>,
+) -> Result<String, Fault> {
+    let (t, file) = (&ask.words, seen(site, &ask.who, id)?);
+    let pair = |key: &str, value: String| (t.get(key).to_owned(), value);
+    let may = |right| ask.who.may(right, Some(id));
+    let page = SubjectsPage {
+        t,
+        frame: Frame::new(site, ask, file.title.clone(), ""),
+        head: Head::new(t, &file, "subjects", notice),
+        beneficiary: vec![
+            pair("page.desk.beneficiary.name", file.beneficiary.name.clone()),
+            pair("page.desk.beneficiary.tax_code", file.beneficiary.tax_code.clone()),
+            pair("page.desk.beneficiary.representative", file.beneficiary.legal_representative.clone()),
+            pair("page.desk.beneficiary.cup", file.cup.clone()),
+            pair("page.project.scheme", format!("{} – {}", file.scheme_title, file.citation)),
+            pair("page.project.authority", file.authority.clone()),
+            pair("page.desk.interventions", interventions(t, &file.interventions)),
+        ],
+        subjects: file.subjects.iter().map(|s| subject_line(t, s)).collect(),
+        buildings: file.buildings.iter().map(|b| (b.name.clone(), building(t, b))).collect(),
+        dates: file
+            .dates
+            .iter()
+            .filter_map(|d| Some((t.of("page.desk.event", d.event), day(t, d.day.as_deref()?))))
+            .collect(),
+        kept: file.kept.iter().map(|k| kept_line(t, k)).collect(),
+        personal: may(Right::EditProject),
+        contact_lines: file.contacts.as_ref().map(|c| contact_lines(t, c)).unwrap_or_default(),
+        contacts: typed.or(file.contacts),
+        may_contact: may(Right::EditContacts),
+        accounts: may(Right::ManageSubjects).then(|| format!("/projects/{id}/subjects")),
+    };
+    Ok(page.render()?)
+}
+
+fn contact_lines(t: &Words, contacts: &Contacts) -> Vec<(String, String)> {
+    let said = |value: &String| if value.is_empty() { t.not_available() } else { value.clone() };
+    [
+        ("page.desk.contacts.person", &contacts.person),
+        ("page.desk.subjects.email", &contacts.email),
+        ("page.desk.contacts.pec", &contacts.pec),
+        ("page.desk.contacts.phone", &contacts.phone),
+    ]
+    .map(|(key, value)| (t.get(key).to_owned(), said(value)))
+    .to_vec()
+}
+
+fn subject_line(t: &Words, s: &super::wire::SubjectView) -> SubjectLine {
+    SubjectLine {
+        name: s.name.clone(),
+        role: t.of("page.desk.role", s.role),
+        tax_code: s.tax_code.clone().unwrap_or_default(),
+        email: s.email.clone().unwrap_or_else(|| t.not_available()),
+        register: s.register.clone().unwrap_or_default(),
+        enabled: s.enabled,
+    }
+}
+
+fn kept_line(t: &Words, k: &super::wire::KeptView) -> (String, String) {
+    let until = k.to.as_deref().map_or_else(|| t.not_available(), |to| day(t, to));
+    (t.get(&k.text).to_owned(), format!("{} {until} ({})", t.get("page.desk.until"), k.citation))
 }
 
 pub(crate) fn interventions(t: &Words, codes: &[String]) -> String {
@@ -430,7 +491,7 @@ fn line(t: &Words, who: &Who, id: &ProjectId, change: &Change) -> ChangeLine {
         |field: &str| field.contains("tax_code") || field.contains("email") || field.starts_with("to.");
     let hidden = |value: &Option<String>| value.as_ref().map(|_| "•••".to_owned());
     let field = |f: &FieldChange| {
-        if personal || !is_personal(&f.field) {
+        if personal || !(change.kind == "contacts" || is_personal(&f.field)) {
             f.clone()
         } else {
             FieldChange { field: f.field.clone(), before: hidden(&f.before), after: hidden(&f.after) }

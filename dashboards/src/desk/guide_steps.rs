@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{Html, IntoResponse as _, Response};
 use chrono::NaiveDate;
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use super::file::finish;
 use super::guide::{address, again, duty_key};
 use super::upload::CheckedUpload;
 use super::wire::CommentSaid;
-use super::{Act, DutyKey, Refused, Upload};
+use super::{Act, DutyKey, Refused, RefusedKind, Upload};
 use crate::access::Checked;
 use crate::pages::{Ask, Fault, Site, fault_page, off_loop};
 
@@ -213,6 +213,30 @@ pub(crate) async fn comment(
         again(site, ask, &key, "comments", Some(section), notice)
     })
     .await
+}
+
+/// `POST …/preview`: the section as it would be with what is typed. Nothing is kept; without JavaScript nobody asks.
+pub(crate) async fn preview(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Of>,
+    ask: Ask,
+    Checked(form): Checked<CommentForm>,
+) -> Response {
+    let asked = ask.clone();
+    let made = off_loop(&site, move |site| {
+        let (key, t) = (duty_key(&of)?, &asked.words);
+        let text = form.text.replace("\r\n", "\n");
+        let said = CommentSaid { section: form.section, text, instead: form.instead.is_some() };
+        match site.backend.preview_section(&key, t.language(), &said, &asked.who.author()) {
+            Ok(draft) => super::preview::markup(t, &draft.section),
+            Err(refused) if refused.kind == RefusedKind::Unusable => super::preview::remark(t, &refused),
+            Err(refused) => Err(Fault::from(refused)),
+        }
+    });
+    match made.await.and_then(|made| made) {
+        Ok(markup) => Html(markup).into_response(),
+        Err(fault) => fault_page(&site, &ask, &fault),
+    }
 }
 
 fn save(site: &Site, key: &DutyKey, form: CommentForm, author: &str) -> Result<(), Fault> {

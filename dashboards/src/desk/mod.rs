@@ -26,8 +26,8 @@ use chrono::NaiveDate;
 use model::ProjectId;
 
 use wire::{
-    Change, CommentSaid, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid, KpiTable, MemoCase, MemoOrder,
-    MemoOrderView, MemoPreview, NoteSaid, NoteView, ProjectFile, SavedView,
+    Change, CommentSaid, Contacts, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid, KpiTable, MemoCase,
+    MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, ProjectFile, SavedView,
 };
 
 /// Most bytes of an uploaded file: a signed report with its attachments.
@@ -150,6 +150,8 @@ pub struct Region {
 /// Every call: [`Refused`].
 pub trait Desk: Send + Sync + 'static {
     fn project_file(&self, project: &ProjectId) -> Result<ProjectFile, Refused>;
+    /// Whom to reach about the project, in place of what was stated before.
+    fn set_contacts(&self, project: &ProjectId, said: &Contacts, author: &str) -> Result<(), Refused>;
     fn kpi_table(&self, project: &ProjectId, year: i32) -> Result<KpiTable, Refused>;
     /// *Valore POST* and *Note* of one KPI; the measured value stays beside them.
     fn state_kpi(&self, project: &ProjectId, year: i32, said: &KpiSaid, author: &str) -> Result<(), Refused>;
@@ -172,6 +174,14 @@ pub trait Desk: Send + Sync + 'static {
     fn act(&self, key: &DutyKey, act: &Act, author: &str) -> Result<(), Refused>;
     /// The sections of the annual report as they would be now.
     fn draft_sections(&self, key: &DutyKey, language: &str) -> Result<Vec<DraftSection>, Refused>;
+    /// One of them as it would be with this comment; nothing is kept.
+    fn preview_section(
+        &self,
+        key: &DutyKey,
+        language: &str,
+        said: &CommentSaid,
+        author: &str,
+    ) -> Result<DraftSection, Refused>;
     fn comment(
         &self,
         project: &ProjectId,

@@ -6,6 +6,8 @@ use analytics::report::document::{Align, Block, Section, Table};
 use analytics::report::format::Numbers;
 use askama::Template;
 
+use super::Refused;
+use super::file::Notice;
 use crate::chart::{ChartStyle, svg};
 use crate::pages::{Fault, Words};
 
@@ -44,6 +46,18 @@ struct TableView<'a> {
 pub(crate) fn markup(t: &Words, section: &Section) -> Result<String, Fault> {
     let blocks = section.blocks.iter().enumerate().map(|(i, block)| shown(t, i, block)).collect();
     Ok(Preview { t, title: &section.title, blocks }.render()?)
+}
+
+#[derive(Template)]
+#[template(path = "desk_notice.html")]
+struct Remark<'a> {
+    t: &'a Words,
+    notice: Notice,
+}
+
+/// Why what is typed cannot stand in the report, in the place of the preview.
+pub(crate) fn remark(t: &Words, refused: &Refused) -> Result<String, Fault> {
+    Ok(Remark { t, notice: Notice::refused(t, refused) }.render()?)
 }
 
 fn shown<'a>(t: &Words, index: usize, block: &'a Block) -> Shown<'a> {

@@ -20,7 +20,7 @@ pub(crate) fn table() -> Vec<Route> {
 
 fn project() -> Vec<Route> {
     use Need::InProject;
-    use Right::{EditProject, SeeProject, WriteNotes};
+    use Right::{EditContacts, EditProject, SeeProject, WriteNotes};
     vec![
         get("/desk/{project}", InProject(SeeProject), file::subjects),
         get("/desk/{project}/economics", InProject(SeeProject), file::economics),
@@ -28,6 +28,7 @@ fn project() -> Vec<Route> {
         get("/desk/{project}/history", InProject(SeeProject), file::history),
         get("/desk/{project}/files/{sha256}", InProject(SeeProject), papers::file),
         get("/desk/{project}/dossier", InProject(SeeProject), papers::dossier),
+        post("/desk/{project}/contacts", InProject(EditContacts), FORM_BYTES_MAX, file::state_contacts),
         post("/desk/{project}/kpi", InProject(EditProject), FORM_BYTES_MAX, papers::state_kpi),
         post("/desk/{project}/documents", InProject(EditProject), UPLOAD_BYTES_MAX, papers::add_document),
         post("/desk/{project}/notes", InProject(WriteNotes), FORM_BYTES_MAX, papers::add_note),
@@ -47,6 +48,7 @@ fn submission() -> Vec<Route> {
         post("/desk/{project}/submit/{obligation}/{year}/lift", edit, form, guide_steps::lift),
         post("/desk/{project}/submit/{obligation}/{year}/attach", edit, file, guide_steps::attach),
         post("/desk/{project}/submit/{obligation}/{year}/comment", note, form, guide_steps::comment),
+        post("/desk/{project}/submit/{obligation}/{year}/preview", note, form, guide_steps::preview),
         post("/desk/{project}/submit/{obligation}/{year}/freeze", submit, form, guide_steps::freeze),
         post("/desk/{project}/submit/{obligation}/{year}/sign", submit, file, guide_steps::sign),
         post("/desk/{project}/submit/{obligation}/{year}/send", submit, form, guide_steps::send),
@@ -72,11 +74,13 @@ fn of_region() -> Vec<Route> {
 
 fn of_programs() -> Vec<Route> {
     use Need::{Anywhere, InProject};
-    use Right::{EditProject, SeeProject, SeeRegion, SendMemos, WriteNotes};
+    use Right::{EditContacts, EditProject, SeeProject, SeeRegion, SendMemos, WriteNotes};
+    let contacts = InProject(EditContacts);
     let (see, edit, note) = (InProject(SeeProject), InProject(EditProject), InProject(WriteNotes));
     let (form, file) = (FORM_BYTES_MAX, UPLOAD_BYTES_MAX);
     vec![
         read("project_file", "/api/v1/desk/{project}", see, api::file),
+        write("state_contacts", ("/api/v1/desk/{project}/contacts", contacts, form), api::state_contacts),
         read("kpis", "/api/v1/desk/{project}/kpis/{year}", see, api::kpis),
         write("state_kpi", ("/api/v1/desk/{project}/kpis/{year}/state", edit, form), api::state_kpi),
         read("documents", "/api/v1/desk/{project}/documents", see, api::documents),

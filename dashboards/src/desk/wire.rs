@@ -19,6 +19,8 @@ pub struct ProjectFile {
     pub citation: String,
     pub beneficiary: BeneficiaryView,
     pub subjects: Vec<SubjectView>,
+    /// `null` for readers who may not edit.
+    pub contacts: Option<Contacts>,
     pub buildings: Vec<BuildingFacts>,
     /// Codes of kinds of intervention.
     pub interventions: Vec<String>,
@@ -50,6 +52,19 @@ pub struct SubjectView {
     pub email: Option<String>,
     pub register: Option<String>,
     pub enabled: bool,
+}
+
+/// Whom to reach about the project. What is not stated is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "person": "Ufficio energia", "email": "energia@ente.example", "pec": "ente@pec.example", "phone": "+39 011 4321111" }]))]
+pub struct Contacts {
+    pub person: String,
+    /// Letters about the project go there too.
+    pub email: String,
+    /// Certified mail.
+    pub pec: String,
+    pub phone: String,
 }
 
 /// A building as declared.

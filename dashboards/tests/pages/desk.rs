@@ -182,3 +182,73 @@ async fn an_officer_looks_at_letters_before_they_go_and_orders_once() {
     assert_eq!(server.get("/region/memos/ordine-1", OFFICER).await.status, 200);
     assert_eq!(server.form("/region/memos", REPRESENTATIVE, &order).await.status, 403);
 }
+
+#[tokio::test]
+async fn what_is_typed_is_shown_as_the_report_would_have_it_and_not_kept() {
+    let server = Server::start().await;
+    let preview = |text: &'static str| {
+        let (server, path) = (&server, format!("{GUIDE}/preview"));
+        async move {
+            server
+                .form(&path, REPRESENTATIVE, &format!("section=savings&next=&text={text}%3Cscript%3E"))
+                .await
+        }
+    };
+    let shown = preview("La+palestra+era+chiusa").await;
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    assert!(shown.body.contains("La palestra era chiusa") && shown.body.contains("desk-preview"));
+    assert!(!shown.body.contains("<script>") && !shown.body.contains("<html"), "a part of a page, escaped");
+    let notes = || server.get("/desk/scuola-gobetti/savings?year=2025", REPRESENTATIVE);
+    assert!(!notes().await.body.contains("palestra"), "nothing is kept");
+    let said = "section=savings&next=&stay=1&text=La+palestra+era+chiusa";
+    assert_eq!(server.form(&format!("{GUIDE}/comment"), REPRESENTATIVE, said).await.status, 303);
+    assert!(notes().await.body.contains("palestra"), "the button keeps it");
+    // Too long: the reason stands where the preview would.
+    let long = format!("section=savings&text={}", "x".repeat(4_001));
+    let refused = server.form(&format!("{GUIDE}/preview"), REPRESENTATIVE, &long).await;
+    assert!(refused.status == 200 && refused.body.contains("4000 caratteri"), "{}", refused.body);
+    assert_eq!(server.form(&format!("{GUIDE}/preview"), OFFICER, said).await.status, 403);
+    let page = server.get(&format!("{GUIDE}?step=comments&section=savings"), REPRESENTATIVE).await;
+    if page.body.contains("name=\"instead\"") {
+        assert!(page.body.contains(&format!("hx-post=\"{GUIDE}/preview\"")), "typing asks for it");
+    }
+}
+
+#[tokio::test]
+async fn the_legal_representative_edits_contacts_and_finds_the_accounts() {
+    let server = Server::start().await;
+    let (page, path) = ("/desk/scuola-gobetti", "/desk/scuola-gobetti/contacts");
+    let accounts = "href=\"/projects/scuola-gobetti/subjects\"";
+    let own = server.get(page, REPRESENTATIVE).await.body;
+    assert!(own.contains(accounts) && own.contains("action=\"/desk/scuola-gobetti/contacts\""));
+    let said = |mail: &str| format!("person=Ufficio+energia&email={mail}&pec=&phone=011+4321111");
+    let wrong = server.form(path, REPRESENTATIVE, &said("a+b")).await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.body.contains("value=\"a b\"") && wrong.body.contains("recapito"), "what was typed stays");
+    for other in ["data_entry", OFFICER, "facility_manager", "administrator", "legal_representative-own"] {
+        let path = path.replace(
+            "scuola-gobetti",
+            if other.ends_with("-own") { "ufficio-hostile" } else { "scuola-gobetti" },
+        );
+        assert_eq!(server.form(&path, other, &said("x@y.example")).await.status, 403, "{other}");
+    }
+    let no_proof = server
+        .send(
+            "POST",
+            path,
+            &format!("Content-Type: application/x-www-form-urlencoded\r\n{}", cookie(REPRESENTATIVE)),
+            &said("x@y.example"),
+        )
+        .await;
+    assert_eq!(no_proof.status, 403);
+    let done = server.form(path, REPRESENTATIVE, &said("energia@ente.example")).await;
+    assert_eq!(done.status, 303);
+    let entry = server.get(page, "data_entry").await.body;
+    assert!(
+        entry.contains("energia@ente.example") && !entry.contains("/contacts\""),
+        "sees, and does not edit"
+    );
+    assert!(!entry.contains(accounts), "who may not use the page is not sent there");
+    let officer = server.get(page, OFFICER).await.body;
+    assert!(!officer.contains("energia@ente.example") && !officer.contains(accounts));
+}

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use analytics::region::Case;
 use dashboards::desk::wire::{
-    BeneficiaryView, BuildingFacts, Change, CommentSaid, CompositionView, DocumentSaid, DocumentView,
-    DutyView, Economics, FieldChange, FileView, FrozenView, Guide, KpiRow, KpiSaid, KpiTable, LetterView,
-    MemoCase, MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, OrderedLetter, ProjectFile,
-    SavedView, SubjectView,
+    BeneficiaryView, BuildingFacts, Change, CommentSaid, CompositionView, Contacts, DocumentSaid,
+    DocumentView, DutyView, Economics, FieldChange, FileView, FrozenView, Guide, KpiRow, KpiSaid, KpiTable,
+    LetterView, MemoCase, MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, OrderedLetter,
+    ProjectFile, SavedView, SubjectView,
 };
 use dashboards::desk::{Act, Desk, DraftSection, DutyKey, KeptFile, Refused, Region, Upload};
 use model::ProjectId;
@@ -23,6 +23,7 @@ pub(crate) struct Kept {
     pub(crate) acts: Vec<Act>,
     pub(crate) stage: Option<&'static str>,
     pub(crate) kpis: Vec<KpiSaid>,
+    pub(crate) contacts: Option<Contacts>,
     pub(crate) uploads: Vec<(String, usize)>,
     pub(crate) notes: Vec<String>,
     pub(crate) views: Vec<SavedView>,
@@ -103,6 +104,7 @@ impl Desk for Fake {
                 register: None,
                 enabled: true,
             }],
+            contacts: Some(self.kept().contacts.clone().unwrap_or_default()),
             buildings: vec![BuildingFacts {
                 building: "sede".into(),
                 name: HOSTILE.into(),
@@ -141,6 +143,15 @@ impl Desk for Fake {
             },
             years: vec![2026, 2025],
         })
+    }
+
+    fn set_contacts(&self, project: &ProjectId, said: &Contacts, _: &str) -> Result<(), Refused> {
+        self.known(project)?;
+        if said.email.contains(' ') {
+            return Err(Refused::unusable("contacts", "email is no mail address"));
+        }
+        self.kept().contacts = Some(said.clone());
+        Ok(())
     }
 
     fn kpi_table(&self, project: &ProjectId, year: i32) -> Result<KpiTable, Refused> {
@@ -309,6 +320,25 @@ impl Desk for Fake {
             comment: None,
         };
         Ok(vec![section(SectionKey::Summary, "Sintesi"), section(SectionKey::Savings, "Risparmi")])
+    }
+
+    fn preview_section(
+        &self,
+        key: &DutyKey,
+        language: &str,
+        said: &CommentSaid,
+        author: &str,
+    ) -> Result<DraftSection, Refused> {
+        use analytics::report::document::Block;
+        if 4_000 < said.text.len() {
+            return Err(Refused::unusable("comment", "the comment is too long"));
+        }
+        let all = self.draft_sections(key, language)?;
+        let mut draft = all.into_iter().find(|s| s.key.code() == said.section);
+        let draft = draft.as_mut().ok_or_else(|| Refused::unknown("no such section"))?;
+        let paragraphs = vec![said.text.clone()];
+        draft.section.blocks.push(Block::Comment { by: author.to_owned(), paragraphs });
+        Ok(draft.clone())
     }
 
     fn comment(&self, _: &ProjectId, _: i32, said: &CommentSaid, _: &str) -> Result<(), Refused> {
