@@ -12,13 +12,15 @@ mod payloads;
 mod pulses;
 mod registers;
 mod statuses;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::{Channel, MeterId, ModelId};
-use profile::{Evidence, EvidenceLevel, Interface, MeterModel};
+use profile::sunspec::common_texts;
+use profile::{Evidence, EvidenceLevel, Interface, Layout, MeterModel, TextRegister};
 use serde::Deserialize;
 
 use identify::{IdentifyForm, identifications};
@@ -28,6 +30,7 @@ use payloads::{FieldForm, MqttForm, payloads};
 use pulses::{InputForm, pulse_key, pulses};
 use registers::{MeasureForm, ModbusForm, registers};
 use statuses::StatusForm;
+use texts::{TextForm, texts};
 
 /// Largest meter file that is read.
 pub const METER_FILE_BYTES_MAX: u64 = 1_048_576;
@@ -293,6 +296,8 @@ struct MeterForm {
     fields: Vec<FieldForm>,
     #[serde(default)]
     identify: Vec<IdentifyForm>,
+    #[serde(default, rename = "text")]
+    texts: Vec<TextForm>,
     #[serde(default, rename = "record")]
     records: Vec<RecordForm>,
     #[serde(default, rename = "input")]
@@ -362,9 +367,29 @@ impl MeterForm {
                 each_meter: self.evidence.each_meter,
             },
             caveats: self.caveats,
-            identify: identifications(self.identify)?,
+            identify: identifications(&self.identify)?,
+            texts: texts_of(&self.texts, &interface)?,
             interface,
         })
+    }
+}
+
+/// The texts of a file; those of a SunSpec device stand in its common model.
+fn texts_of(forms: &[TextForm], interface: &Interface) -> Result<Vec<TextRegister>, KeyError> {
+    match interface {
+        Interface::Registers(model) if model.layout != Layout::Fixed => {
+            if forms.is_empty() {
+                return Ok(common_texts().collect());
+            }
+            let says = "the texts of a SunSpec device stand in its common model; leave [[text]] out";
+            Err(("text".to_owned(), says.to_owned()))
+        }
+        Interface::Registers(model) => texts(forms, model.limits),
+        Interface::Pulses(model) => texts(forms, model.limits),
+        Interface::Payloads(_) | Interface::MBus(_) if forms.is_empty() => Ok(Vec::new()),
+        Interface::Payloads(_) | Interface::MBus(_) => {
+            Err(("text".to_owned(), "only meters with [modbus] have a [[text]]".to_owned()))
+        }
     }
 }
 

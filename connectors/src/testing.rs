@@ -133,6 +133,7 @@ pub(crate) fn two_blocks() -> Arc<MeterModel> {
         evidence: Evidence { level: EvidenceLevel::Bench, sources: vec![], each_meter: false },
         caveats: vec![],
         identify: vec![],
+        texts: vec![],
         interface: Interface::Registers(RegisterModel {
             layout: Layout::Fixed,
             limits: Limits { registers_per_request: 10, widest_gap: 4, pause_ms: 0, timeout_ms: None },

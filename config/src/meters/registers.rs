@@ -231,9 +231,9 @@ fn register_example(index: usize, form: &ExampleForm) -> Result<RegisterExample,
 }
 
 /// Registers as groups of four hexadecimal digits, bits as digits 0 and 1, by the address of the first.
-pub(super) fn words(
+pub(super) fn words<const SPACES: usize>(
     key: &str,
-    spaces: [(Space, &BTreeMap<String, String>); 4],
+    spaces: [(Space, &BTreeMap<String, String>); SPACES],
 ) -> Result<BTreeMap<RegisterRef, u16>, KeyError> {
     let mut registers = BTreeMap::new();
     for (space, words) in spaces {

@@ -127,6 +127,7 @@ mod tests {
             evidence: Evidence { level: EvidenceLevel::Experimental, sources: vec![], each_meter: false },
             caveats: vec![],
             identify: vec![],
+            texts: vec![],
             interface: Interface::Registers(RegisterModel {
                 statuses: vec![],
                 layout: Layout::Fixed,

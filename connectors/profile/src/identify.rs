@@ -4,9 +4,7 @@
 
 use crate::encoding::Encoding;
 use crate::registers::RegisterRef;
-
-/// Longest text in registers, in words.
-pub const TEXT_WORDS_MAX: u16 = 32;
+use crate::texts::Letters;
 
 /// One way in which a device shows that it is of a model: all checks must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +20,10 @@ pub enum Check {
     /// The bits of this number are one of these.
     OneOf { register: RegisterRef, encoding: Encoding, values: Vec<u64> },
     /// The text in these registers begins so, whatever the case of its letters.
-    Text { register: RegisterRef, words: u16, starts_with: String },
+    Text { register: RegisterRef, letters: Letters, starts_with: String },
+    /// So many registers are there, whatever they hold: a device of another profile refuses them. Alone this tells
+    /// no model.
+    There { register: RegisterRef, words: u16 },
     /// The object of function 43/14 (read device identification) contains this, whatever the case of its
     /// letters: 0 maker, 1 product code, 4 product name, 5 model name.
     DeviceId { object: u8, contains: String },
@@ -66,7 +67,10 @@ impl Check {
             Self::OneOf { register, encoding, .. } => {
                 Question::Registers { register: *register, count: encoding.number.words() }
             }
-            Self::Text { register, words, .. } => Question::Registers { register: *register, count: *words },
+            Self::Text { register, letters, .. } => {
+                Question::Registers { register: *register, count: letters.words }
+            }
+            Self::There { register, words } => Question::Registers { register: *register, count: *words },
             Self::DeviceId { object, .. } => Question::DeviceId { object: *object },
         }
     }
@@ -79,27 +83,21 @@ impl Check {
             (Self::OneOf { encoding, values, .. }, Answer::Words(read)) => {
                 encoding.bits(read).is_some_and(|bits| values.contains(&bits))
             }
-            (Self::Text { words, starts_with, .. }, Answer::Words(read)) => {
-                let text = text(read.get(..usize::from(*words)).unwrap_or(read)).to_ascii_lowercase();
-                text.starts_with(&starts_with.to_ascii_lowercase())
+            (Self::Text { letters, starts_with, .. }, Answer::Words(read)) => {
+                letters.read(read).to_ascii_lowercase().starts_with(&starts_with.to_ascii_lowercase())
             }
+            (Self::There { words, .. }, Answer::Words(read)) => read.len() == usize::from(*words),
             (Self::DeviceId { contains, .. }, Answer::Object(object)) => {
                 object.to_ascii_lowercase().contains(&contains.to_ascii_lowercase())
             }
             (_, Answer::Refused)
             | (Self::DeviceId { .. }, Answer::Words(_))
-            | (Self::Registers { .. } | Self::OneOf { .. } | Self::Text { .. }, Answer::Object(_)) => false,
+            | (
+                Self::Registers { .. } | Self::OneOf { .. } | Self::Text { .. } | Self::There { .. },
+                Answer::Object(_),
+            ) => false,
         }
     }
-}
-
-/// The text in registers, two characters a word, the first in the upper byte; what is no printable ASCII is left
-/// out, and spaces around it too.
-#[must_use]
-pub fn text(words: &[u16]) -> String {
-    let bytes = words.iter().flat_map(|word| word.to_be_bytes());
-    let text: String = bytes.filter(|b| b.is_ascii_graphic() || *b == b' ').map(char::from).collect();
-    text.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -116,7 +114,7 @@ mod tests {
         assert_eq!(words.question(), Question::Registers { register, count: 4 });
         assert!(words.holds(&Answer::Words(soco.to_vec())));
         assert!(!words.holds(&Answer::Words(vec![0x0053])));
-        let text = Check::Text { register, words: 3, starts_with: "so".into() };
+        let text = Check::Text { register, letters: Letters::filling(3), starts_with: "so".into() };
         assert!(text.holds(&Answer::Words(vec![0x534F, 0x434F, 0x0000, 0x4141])));
         assert!(!text.holds(&Answer::Words(vec![0x434F])));
         let encoding = Encoding { number: Number::U16, order: WordOrder::Abcd };
@@ -125,7 +123,9 @@ mod tests {
         assert!(!code.holds(&Answer::Words(vec![])) && !code.holds(&Answer::Object("1649".into())));
         let id = Check::DeviceId { object: 0, contains: "schneider".into() };
         assert!(id.holds(&Answer::Object("Schneider Electric".into())));
-        for check in [words, text, code, id] {
+        let there = Check::There { register, words: 2 };
+        assert!(there.holds(&Answer::Words(vec![0, 0])) && !there.holds(&Answer::Words(vec![0])));
+        for check in [words, text, code, id, there] {
             assert!(!check.holds(&Answer::Refused), "{check:?}");
         }
     }

@@ -18,6 +18,7 @@ pub mod registers;
 pub mod sparkplug;
 mod status;
 pub mod sunspec;
+pub mod texts;
 
 use model::ModelId;
 
@@ -38,6 +39,7 @@ pub use plan::{Block, plan};
 pub use pulse::{PulseError, PulseExample, PulseInput, PulseModel, PulseUse};
 pub use registers::{Layout, Limits, ModelError, Range, RegisterExample, RegisterModel, RegisterRef, Space};
 pub use status::Status;
+pub use texts::{Letters, TextForm, TextName, TextPlace, TextRegister};
 
 /// How well the file of a meter is known to be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,6 +112,8 @@ pub struct MeterModel {
     /// The ways in which a device shows that it is of this model: any one of them suffices. Empty where the maker
     /// gives none.
     pub identify: Vec<Identification>,
+    /// What the device holds of itself, for a person to read.
+    pub texts: Vec<TextRegister>,
     pub interface: Interface,
 }
 

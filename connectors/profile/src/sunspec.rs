@@ -4,6 +4,7 @@
 
 use crate::measure::Measure;
 use crate::registers::{Layout, RegisterModel, RegisterRef, Space};
+use crate::texts::{Letters, TextForm, TextName, TextPlace, TextRegister};
 
 /// Where the mark may stand (SunSpec Device Information Model Specification, chapter on Modbus base addresses).
 pub const BASES: [u16; 3] = [40_000, 50_000, 0];
@@ -15,7 +16,17 @@ const MARK: [u16; 2] = [0x5375, 0x6E53];
 /// The id of the model that ends the chain.
 const END: u16 = 0xFFFF;
 /// Registers of a model's header: its id and its length.
-const HEADER_WORDS: u16 = 2;
+pub(crate) const HEADER_WORDS: u16 = 2;
+/// The id of the common model, which every device has.
+const COMMON: u16 = 1;
+/// Texts of the common model, with offset from its header and length in words (SunSpec information model 1: Mn, Md, Vr
+/// and SN; what follows them is the device's own address).
+const COMMON_TEXTS: [(TextName, u16, u16); 4] = [
+    (TextName::Manufacturer, 2, 16),
+    (TextName::Model, 18, 16),
+    (TextName::Firmware, 42, 8),
+    (TextName::SerialNumber, 50, 16),
+];
 
 /// One model of a device's chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +60,16 @@ pub enum ResolveError {
     Absent { wanted: Vec<u16>, found: Vec<u16> },
     #[error("{channel} lies at offset {offset}, beyond the {length} registers of SunSpec model {id}")]
     Short { channel: model::Channel, offset: u16, id: u16, length: u16 },
+}
+
+/// What every SunSpec device says of itself; addresses count from the header of the common model.
+pub fn common_texts() -> impl Iterator<Item = TextRegister> {
+    COMMON_TEXTS.iter().map(|(name, offset, words)| TextRegister {
+        name: *name,
+        place: TextPlace::SunSpec(COMMON),
+        register: RegisterRef { space: Space::Holding, address: *offset },
+        form: TextForm::Letters(Letters::filling(*words)),
+    })
 }
 
 /// A walk along a device's chain, one read at a time: ask for what [`Self::next`] wants, [`Self::feed`] the answer,

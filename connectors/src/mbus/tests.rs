@@ -220,6 +220,7 @@ fn heat_meter() -> Arc<MeterModel> {
         evidence: Evidence { level: EvidenceLevel::Bench, sources: vec![], each_meter: false },
         caveats: vec![],
         identify: vec![],
+        texts: vec![],
         interface: Interface::MBus(MBusModel {
             battery: true,
             telegrams: 3,

@@ -325,6 +325,7 @@ fn model() -> Arc<MeterModel> {
         evidence: Evidence { level: EvidenceLevel::Field, sources: Vec::new(), each_meter: false },
         caveats: Vec::new(),
         identify: Vec::new(),
+        texts: Vec::new(),
         interface: Interface::Registers(registers),
     })
 }
