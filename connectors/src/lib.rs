@@ -32,6 +32,6 @@ pub use inbox::{
     Remembered, SourceEvent, Stop, StopHandle,
 };
 pub use link::{
-    Link, LinkSettings, LinkSpec, MeterSettings, MeterSpec, Probe, ProbeLine, parse_link, parse_meter,
-    plan_links, probe,
+    Link, LinkSettings, LinkSpec, MeterSettings, MeterSpec, Probe, ProbeLine, ProbeText, parse_link,
+    parse_meter, plan_links, probe,
 };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Channel, Finding, MeterId, Severity, Value};
-use profile::{Decoded, MeterModel};
+use profile::{Decoded, MeterModel, TextName};
 
 use crate::error::LinkError;
 use crate::inbox::{Clock, Inbox, Remembered, Stop};
@@ -214,7 +214,19 @@ pub struct Probe {
     pub at: String,
     pub took: Duration,
     pub lines: Vec<ProbeLine>,
+    /// What the device says of itself.
+    pub texts: Vec<ProbeText>,
     pub notes: Vec<String>,
+}
+
+/// What a device says of itself, such as its serial number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeText {
+    pub name: TextName,
+    /// The raw words in hexadecimal; empty when there are none.
+    pub raw: String,
+    /// The text, or why there is none.
+    pub reads: String,
 }
 
 /// One value of a probe.

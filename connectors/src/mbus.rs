@@ -328,6 +328,7 @@ impl MBus {
             at: format!("m-bus {}, {}", self.settings.place(), slave.address),
             took,
             lines: lines.map(|p| ProbeLine::new(p.channel, &session::hex(&p.raw), p.decoded)).collect(),
+            texts: Vec::new(),
             notes,
         })
     }

@@ -1,7 +1,7 @@
 //! Modbus over TCP, on a serial line, and with serial frames inside TCP: the link that reads every unit behind one
 //! address or on one line.
 //!
-//! Must never: send anything but functions 3, 4 and 43, or let one dead meter delay another link.
+//! Must never: send anything but functions 1 to 4 and 43, or let one dead meter delay another link.
 
 mod ask;
 #[cfg(test)]
@@ -117,6 +117,7 @@ impl Modbus {
         if swept.values.is_empty() && !swept.refusals.is_empty() {
             return Err(swept.refusals.swap_remove(0));
         }
+        let texts = bus.texts(&unit).await;
         let lines = swept.values.iter().zip(&swept.raw);
         let narrowed = swept.narrowed.iter().map(|narrowed| narrowed.says(&unit.model.id));
         Ok(Probe {
@@ -124,6 +125,7 @@ impl Modbus {
             at: format!("{}, unit {}", self.settings.way, unit.unit),
             took,
             lines: lines.map(|((channel, decoded), raw)| ProbeLine::new(*channel, raw, *decoded)).collect(),
+            texts,
             notes: swept.refusals.iter().map(LinkError::chain).chain(narrowed).collect(),
         })
     }

@@ -255,6 +255,7 @@ impl Mqtt {
             at: format!("mqtt {}, topic {}", self.settings.address, topics.join(" and ")),
             took: begun.elapsed(),
             lines: Vec::new(),
+            texts: Vec::new(),
             notes: Vec::new(),
         };
         if messages.is_empty() {

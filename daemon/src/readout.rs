@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use connectors::{Link, LinkError, Probe, ProbeLine};
+use connectors::{Link, LinkError, Probe, ProbeLine, ProbeText};
 use model::MeterId;
 
 use crate::exit::Failure;
@@ -41,6 +41,11 @@ pub(crate) fn answered(probe: &Probe) -> String {
 /// Quantity, raw words, and what they read.
 pub(crate) fn cells(line: &ProbeLine) -> Vec<String> {
     vec![line.channel.to_string(), line.raw.clone(), line.reads.clone()]
+}
+
+/// What the device says of itself: name, raw words, and what they read.
+pub(crate) fn text_cells(text: &ProbeText) -> Vec<String> {
+    vec![text.name.code().replace('_', " "), text.raw.clone(), text.reads.clone()]
 }
 
 /// An error with its causes and, where it can be the reason, a word about the running daemon.

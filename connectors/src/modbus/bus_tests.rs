@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Channel, MeterId, Phase, Quantity, Unit as Measured};
+use model::{Channel, MeterId, ModelId, Phase, Quantity, Unit as Measured};
 use profile::sunspec;
 use profile::{
     Check, Identification, Interface, Layout, Limits, MeterModel, RegisterModel, RegisterRef, Space, Status,
+    TextPlace, TextRegister,
 };
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -506,6 +507,71 @@ fn a_chain_of_sunspec_models_is_walked_in_every_session() {
         let unfit = findings.iter().find(|f| f.subject == "meter:u2").unwrap();
         assert_eq!(unfit.code, "link.sunspec");
         assert!(unfit.says.contains("no SunSpec mark at register 40000, 50000 or 0"), "{}", unfit.says);
+    }
+}
+
+/// The same, which says in its common model who it is.
+fn named_chain(base: u16) -> Device {
+    // An answer of 16 registers fills the line for some 40 ms.
+    let thinks = Box::new(|_| Some(Duration::from_millis(60)));
+    let mut device = Device { thinks, ..chain(base) };
+    let words = device.holds.as_mut().unwrap();
+    for (offset, text) in [(2, "Acme"), (18, "M 3"), (42, "1.2"), (50, "SN-4711")] {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(16, 0);
+        let pairs = bytes.chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+        words.extend((base + 2 + offset..).zip(pairs));
+    }
+    device
+}
+
+#[test]
+fn a_scan_walks_the_chain_and_names_what_stands_in_it() {
+    for (front, base) in GATEWAYS.into_iter().flat_map(|front| sunspec::BASES.map(|base| (front, base))) {
+        let found = virtually(async {
+            let mute = Device { thinks: Box::new(|_| Some(Duration::from_millis(60))), ..chain(base) };
+            let fixed = Device::holding([(300, 0xAC), (301, 0xDC)]);
+            let devices = [(1, named_chain(base)), (2, mute), (3, fixed), (4, Device::holding([(0, 0)]))];
+            let sim = Sim::new(front, devices, None);
+            let models = [known_by(Space::Holding, 300, vec![0xAC, 0xDC]), sunspec()];
+            let dial = Arc::new(SimDial(sim));
+            scan_over(&settings(front), &[1, 2, 3, 4], &models, dial, |_| {}).await.unwrap()
+        });
+        let chain_of = |unit: usize| found[unit - 1].sunspec.as_ref();
+        assert_eq!(chain_of(1).unwrap().ids, [1, 203], "{front:?} {base}");
+        let texts: Vec<String> =
+            chain_of(1).unwrap().texts.iter().map(|(name, text)| format!("{name} {text}")).collect();
+        assert_eq!(texts, ["manufacturer Acme", "model M 3", "firmware 1.2", "serial_number SN-4711"]);
+        assert_eq!((chain_of(2).unwrap().texts.len(), chain_of(3), chain_of(4)), (0, None, None));
+        let proposed: Vec<Vec<ModelId>> = found.iter().map(|unit| unit.models.clone()).collect();
+        let own = sunspec().id.clone();
+        assert_eq!(proposed[0], [own.clone()], "the map whose models stand in the chain");
+        assert_eq!((proposed[1][0].clone(), proposed[2].len(), proposed[3].len()), (own, 1, 0));
+        assert!(found.iter().all(|unit| !unit.unfinished));
+    }
+}
+
+#[test]
+fn a_probe_shows_what_the_device_says_of_itself() {
+    for front in GATEWAYS {
+        let (texts, lines) = virtually(async {
+            let sim = Sim::new(front, [(1, named_chain(40_000)), (2, chain(0))], None);
+            let mut model = MeterModel::clone(&sunspec());
+            model.texts = sunspec::common_texts().collect();
+            // One that the device refuses, in the middle.
+            let register = RegisterRef { space: Space::Holding, address: 60_000 };
+            let nowhere = TextRegister { place: TextPlace::Fixed, register, ..model.texts[0] };
+            model.texts.insert(1, nowhere);
+            let meter = spec("u1", "l", &Arc::new(model), 5, "");
+            let unit = Unit::new(&meter, UnitSettings { unit: 1 }).unwrap();
+            let link = Modbus::over("l".into(), settings(front), vec![unit], Arc::new(SimDial(sim)));
+            let probe = link.probe(&MeterId::new("u1").unwrap(), &*TestClock::new()).await.unwrap();
+            (probe.texts, probe.lines.len())
+        });
+        assert_eq!((texts.len(), lines), (5, 1), "{front:?}");
+        assert_eq!((texts[0].reads.as_str(), &texts[0].raw[..9]), ("Acme", "4163 6d65"));
+        assert!(texts[1].reads.contains("it does not have these registers"), "{}", texts[1].reads);
+        assert_eq!((texts[1].raw.as_str(), texts[4].reads.as_str()), ("", "SN-4711"));
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Must never: use the places of one session in the next; a device may have been set up anew meanwhile.
 
-use profile::sunspec::Walk;
+use profile::sunspec::{ModelAt, Walk};
 use profile::{Layout, RegisterModel};
 
 use super::ask::{Answer, Ask};
@@ -17,6 +17,8 @@ pub(super) struct Map {
     /// With absolute addresses; `None` while the chain was not walked.
     pub(super) registers: Option<RegisterModel>,
     pub(super) plan: Vec<Planned>,
+    /// The device's SunSpec models; none for maps without a chain.
+    pub(super) chain: Vec<ModelAt>,
     /// The session in which the chain was walked; 0 for maps without one.
     session: u64,
 }
@@ -33,14 +35,16 @@ pub(super) enum ChainError {
 impl Map {
     pub(super) fn of(registers: &RegisterModel) -> Self {
         match registers.layout {
-            Layout::Fixed => Self::placed(registers.clone(), 0),
-            Layout::SunSpec { .. } => Self { registers: None, plan: Vec::new(), session: 0 },
+            Layout::Fixed => Self::placed(registers.clone(), Vec::new(), 0),
+            Layout::SunSpec { .. } => {
+                Self { registers: None, plan: Vec::new(), chain: Vec::new(), session: 0 }
+            }
         }
     }
 
-    fn placed(registers: RegisterModel, session: u64) -> Self {
+    fn placed(registers: RegisterModel, chain: Vec<ModelAt>, session: u64) -> Self {
         let plan = planned(registers.plan());
-        Self { registers: Some(registers), plan, session }
+        Self { registers: Some(registers), plan, chain, session }
     }
 
     /// Whether the device is to be asked where its registers are.
@@ -79,5 +83,5 @@ pub(super) async fn place(
     }
     let chain = walk.result().map_err(|error| ChainError::Unfit(Box::new(error)))?;
     let placed = registers.resolve(&chain).map_err(|error| ChainError::Unfit(Box::new(error)))?;
-    Ok(Map::placed(placed, bus.session_number()))
+    Ok(Map::placed(placed, chain, bus.session_number()))
 }

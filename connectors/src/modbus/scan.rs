@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use model::ModelId;
 use profile::identify::{self, Question};
-use profile::{Check, Limits, MeterModel, RegisterRef, Space};
+use profile::sunspec::{ModelAt, Walk, common_texts};
+use profile::{Check, Layout, Limits, MeterModel, RegisterRef, Space, TextName};
 
 use super::ask::{Answer, Ask, IdentityLevel};
 use super::line::Terms;
@@ -34,12 +35,23 @@ pub struct FoundUnit {
     pub unit: u8,
     /// The models whose identification it shows.
     pub models: Vec<ModelId>,
+    /// What its chain of SunSpec models says, where it has one.
+    pub sunspec: Option<SunSpec>,
     /// Its own identification (function 43): object number and text.
     pub identity: Vec<(u8, String)>,
     /// What it said to the first holding register.
     pub first: FirstWord,
     /// It stopped answering, so that not every model was tried.
     pub unfinished: bool,
+}
+
+/// A unit's chain of SunSpec models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SunSpec {
+    /// Their ids, in the unit's order.
+    pub ids: Vec<u16>,
+    /// What its common model says of it.
+    pub texts: Vec<(TextName, String)>,
 }
 
 /// What a unit said to the first holding register.
@@ -99,17 +111,29 @@ pub(super) async fn scan_over(
         told(ScanStep::Asking(unit));
         let mut visit = Visit::new(&mut bus, unit);
         let Some(first) = visit.first().await? else { continue };
-        let models = visit.models(models).await?;
-        if models.is_empty() {
+        let mut shown = visit.models(models).await?;
+        let sunspec = visit.sunspec().await?;
+        if shown.is_empty() {
             visit.identity().await?;
+            let ids = sunspec.as_ref().map(|chain| chain.ids.as_slice()).unwrap_or_default();
+            shown = of_chain(models, ids);
         }
         let unfinished = visit.is_tired();
-        let unit =
-            FoundUnit { unit, models, identity: visit.identity.unwrap_or_default(), first, unfinished };
+        let identity = visit.identity.unwrap_or_default();
+        let unit = FoundUnit { unit, models: shown, sunspec, identity, first, unfinished };
         told(ScanStep::Found(&unit));
         found.push(unit);
     }
     Ok(found)
+}
+
+/// The catalogue's maps for a chain with these models.
+fn of_chain(models: &[Arc<MeterModel>], ids: &[u16]) -> Vec<ModelId> {
+    let fits = |model: &&Arc<MeterModel>| match model.registers().map(|map| &map.layout) {
+        Some(Layout::SunSpec { models }) => ids.iter().any(|id| models.contains(id)),
+        Some(Layout::Fixed) | None => false,
+    };
+    models.iter().filter(fits).map(|model| model.id.clone()).collect()
 }
 
 /// Everything asked of one unit.
@@ -217,6 +241,50 @@ impl<'a> Visit<'a> {
         };
         self.answers.insert(question, answer.clone());
         Ok(answer)
+    }
+
+    /// Walks the unit's chain of SunSpec models and reads what the common one says; `None` without a chain, or when
+    /// the unit fell silent on the way.
+    async fn sunspec(&mut self) -> Result<Option<SunSpec>, LinkError> {
+        let mut walk = Walk::new();
+        while let Some((register, count)) = walk.next() {
+            match self.words(register, count).await? {
+                Some(answer) => walk.feed(answer.as_deref()),
+                None => return Ok(None),
+            }
+        }
+        let Ok(chain) = walk.result() else { return Ok(None) };
+        let texts = self.common(&chain).await?;
+        Ok(Some(SunSpec { ids: chain.iter().map(|model| model.id).collect(), texts }))
+    }
+
+    async fn common(&mut self, chain: &[ModelAt]) -> Result<Vec<(TextName, String)>, LinkError> {
+        let mut texts = Vec::new();
+        for text in common_texts().filter_map(|text| text.placed(chain)) {
+            if let Some(Some(words)) = self.words(text.register, text.words()).await? {
+                texts.push((text.name, text.read(&words)));
+            }
+        }
+        texts.retain(|(_, text)| !text.is_empty());
+        Ok(texts)
+    }
+
+    /// Registers of a chain; inside `None` when the unit says that it does not have them. Outside `None` when nothing
+    /// came that says so, after which the chain is not known.
+    async fn words(
+        &mut self,
+        register: RegisterRef,
+        count: u16,
+    ) -> Result<Option<Option<Vec<u16>>>, LinkError> {
+        if self.is_tired() {
+            return Ok(None);
+        }
+        let ask = Ask::Words { space: register.space, address: register.address, count };
+        Ok(match self.ask(ask).await? {
+            Some(Ok(Answer::Words(words))) => Some(Some(words)),
+            Some(Err(ReadError::Exception { sure: true, .. } | ReadError::Short { .. })) => Some(None),
+            Some(Ok(Answer::Identity(_)) | Err(_)) | None => None,
+        })
     }
 
     /// Asks the unit who it is (function 43), once.

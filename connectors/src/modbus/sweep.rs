@@ -22,6 +22,7 @@ use super::session::{Framing, ReadError, Session};
 use super::settings::{Settings, Way};
 use crate::error::{LinkError, Target};
 use crate::inbox::Clock;
+use crate::link::ProbeText;
 use crate::wire::Dial;
 
 /// After so many time-outs in a row without a single byte the connection is opened anew: it may be gone without
@@ -252,6 +253,34 @@ impl Bus {
             }
         }
         known
+    }
+
+    /// What the device says of itself. A text that it refuses is told as refused; one that does not come ends the
+    /// asking.
+    pub(super) async fn texts(&mut self, unit: &Unit) -> Vec<ProbeText> {
+        let mut texts = Vec::new();
+        let Some(registers) = unit.model.registers() else { return texts };
+        let terms = self.terms(registers.limits);
+        for text in unit.model.texts.iter().filter_map(|text| text.placed(&unit.map.chain)) {
+            let RegisterRef { space, address } = text.register;
+            let ask = Ask::Words { space, address, count: text.words() };
+            let error = match self.ask(unit.unit, ask, terms).await {
+                Ok(Answer::Words(words)) => {
+                    let reads = text.read(&words);
+                    texts.push(ProbeText { name: text.name, raw: hex(&words), reads });
+                    continue;
+                }
+                Ok(Answer::Identity(_)) => ReadError::Protocol("an identification nobody asked for".into()),
+                Err(error) => error,
+            };
+            let (_, refusal) = weigh(&error);
+            let reads = format!("not shown: {}", self.explain(unit, ask, terms.limit, error).chain());
+            texts.push(ProbeText { name: text.name, raw: String::new(), reads });
+            if !refusal {
+                break;
+            }
+        }
+        texts
     }
 
     /// How a device with these limits is asked over this link.

@@ -9,7 +9,7 @@ use model::MeterId;
 use crate::clock::SystemClock;
 use crate::commands::run::block_on;
 use crate::exit::{Exit, Failure};
-use crate::readout::{aligned, answered, cells, explained, links_of};
+use crate::readout::{aligned, answered, cells, explained, links_of, text_cells};
 
 pub(crate) fn probe(config: &Path, meter: &MeterId) -> Result<Exit, Failure> {
     let links = links_of(config, meter)?;
@@ -18,6 +18,7 @@ pub(crate) fn probe(config: &Path, meter: &MeterId) -> Result<Exit, Failure> {
             Ok(probe) => {
                 println!("{}", answered(&probe));
                 print!("{}", aligned(&probe.lines.iter().map(cells).collect::<Vec<_>>(), "  "));
+                print!("{}", aligned(&probe.texts.iter().map(text_cells).collect::<Vec<_>>(), "  "));
                 for note in &probe.notes {
                     println!("  {note}");
                 }

@@ -8,14 +8,14 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use connectors::{Clock as _, Link, LinkError, Probe, ProbeLine};
+use connectors::{Clock as _, Link, LinkError, Probe, ProbeLine, ProbeText};
 use model::{Channel, MeterId};
 use tokio::time::Instant;
 
 use crate::clock::SystemClock;
 use crate::commands::run::block_on;
 use crate::exit::{Exit, Failure};
-use crate::readout::{aligned, answered, cells, explained, links_of};
+use crate::readout::{aligned, answered, cells, explained, links_of, text_cells};
 use crate::service::stop_signal;
 
 /// Shortest and longest time between two readings while watching.
@@ -89,8 +89,9 @@ fn appended(meter: &MeterId, answer: &Result<Probe, LinkError>) -> String {
     match answer {
         Ok(probe) => {
             let line = |l: &ProbeLine| format!("{at}\t{}\t{}\t{}\n", l.channel, l.reads, l.raw);
+            let texts = probe.texts.iter().map(|t| format!("{at}\t{}\t{}\t{}\n", t.name, t.reads, t.raw));
             let notes = probe.notes.iter().map(|note| format!("{at}\t{meter}\t{note}\n"));
-            probe.lines.iter().map(line).chain(notes).collect()
+            probe.lines.iter().map(line).chain(texts).chain(notes).collect()
         }
         Err(error) => format!("{at}\t{meter}\t{}\n", explained(error)),
     }
@@ -102,6 +103,8 @@ struct View {
     heading: String,
     /// The last answer of each quantity, and when it came.
     lines: BTreeMap<Channel, (ProbeLine, Instant)>,
+    /// What it last said of itself.
+    texts: Vec<ProbeText>,
     /// What is wrong now.
     wrong: Vec<String>,
 }
@@ -112,6 +115,7 @@ impl View {
             Ok(probe) => {
                 self.heading = answered(&probe);
                 self.wrong = probe.notes;
+                self.texts = probe.texts;
                 self.lines.extend(probe.lines.into_iter().map(|line| (line.channel, (line, now))));
             }
             Err(error) => self.wrong = vec![explained(&error)],
@@ -129,6 +133,11 @@ impl View {
         }
         rows.extend(self.lines.values().map(row));
         let mut text = format!("{}\n{}", self.heading, aligned(&rows, "  ")).trim_start().to_owned();
+        let texts = self.texts.iter().map(|t| {
+            let [name, raw, reads]: [String; 3] = text_cells(t).try_into().unwrap_or_default();
+            vec![name, reads, raw]
+        });
+        text.push_str(&aligned(&texts.collect::<Vec<_>>(), "  "));
         for wrong in &self.wrong {
             text.push_str(&format!("  ! {wrong}\n"));
         }
@@ -139,6 +148,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use model::Quantity;
+    use profile::TextName;
 
     use super::*;
 
@@ -165,6 +175,11 @@ mod tests {
             at: "somewhere".to_owned(),
             took: Duration::from_millis(3),
             lines,
+            texts: vec![ProbeText {
+                name: TextName::SerialNumber,
+                raw: "00a1 b2c3".to_owned(),
+                reads: "10597059".to_owned(),
+            }],
             notes: Vec::new(),
         };
         let mut view = View::default();
@@ -176,7 +191,15 @@ mod tests {
         let missing = LinkError::NoSuchMeter { link: "bus".to_owned(), meter: meter.clone() };
         view.take(Err(missing), later);
         let screen = view.screen(later);
-        for wanted in ["m1 answered in 3 ms", "231 V", "0 s", "1 A", "4 s", "! link `bus` has no meter"] {
+        for wanted in [
+            "m1 answered in 3 ms",
+            "231 V",
+            "0 s",
+            "1 A",
+            "4 s",
+            "! link `bus` has no meter",
+            "serial number  10597059",
+        ] {
             assert!(screen.contains(wanted), "{wanted} is not in\n{screen}");
         }
         assert!(!screen.contains("230 V"));

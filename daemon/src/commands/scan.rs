@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use connectors::modbus::scan::{self, FirstWord, FoundUnit, ScanStep};
+use connectors::modbus::scan::{self, FirstWord, FoundUnit, ScanStep, SunSpec};
 use connectors::modbus::{BAUD, SerialLine, Settings, Way};
 use connectors::wire::Parity;
 use model::ModelId;
@@ -24,6 +24,8 @@ use crate::installation::Installation;
 const PAUSE_MS: u64 = 20;
 /// Units between two lines of progress.
 const PROGRESS_EVERY: usize = 16;
+/// Units that no device has (Modbus over serial line V1.02, 2.2); 0 and 255 have a meaning over TCP only.
+const RESERVED: std::ops::RangeInclusive<u8> = 248..=254;
 /// The port that Modbus TCP has when none is given.
 const PORT: u16 = 502;
 
@@ -31,7 +33,8 @@ const PORT: u16 = 502;
 pub(crate) struct ScanArgs {
     /// Host and port of a gateway or meter (10.0.0.5:502), or the device file of a serial line (/dev/ttyUSB0)
     address: String,
-    /// Units to ask: numbers and ranges of 1 to 247, such as 1-32,100
+    /// Units to ask: numbers and ranges of 1 to 247, such as 1-32,100; over TCP also 0 and 255, which stand for a device
+    /// with its own socket
     #[arg(long, default_value = "1-247", value_parser = parse_units)]
     units: Units,
     /// How long a unit may take to answer, in milliseconds
@@ -60,8 +63,8 @@ struct Units(Vec<u8>);
 
 fn parse_units(text: &str) -> Result<Units, String> {
     let number = |part: &str| {
-        let unit = part.trim().parse::<u8>().ok().filter(|unit| (1..=247).contains(unit));
-        unit.ok_or_else(|| format!("{part:?} is no unit; use 1 to 247"))
+        let unit = part.trim().parse::<u8>().ok().filter(|unit| !RESERVED.contains(unit));
+        unit.ok_or_else(|| format!("{part:?} is no unit; use 1 to 247, or 0 and 255 over TCP"))
     };
     let mut units = BTreeSet::new();
     for part in text.split(',') {
@@ -69,6 +72,9 @@ fn parse_units(text: &str) -> Result<Units, String> {
         let (from, to) = (number(from)?, number(to)?);
         if to < from {
             return Err(format!("{part:?} runs backwards; write {to}-{from}"));
+        }
+        if from < *RESERVED.start() && *RESERVED.end() < to {
+            return Err(format!("{part:?} holds units that are reserved; write {from}-247,255"));
         }
         units.extend(from..=to);
     }
@@ -90,6 +96,11 @@ impl ScanArgs {
             let address = if bare { format!("{}:{PORT}", self.address) } else { self.address.clone() };
             if self.rtu { Way::RtuOverTcp { address } } else { Way::Tcp { address } }
         };
+        let alone = self.units.0.iter().find(|unit| matches!(unit, 0 | 255));
+        if let (Some(unit), Way::RtuOverTcp { .. } | Way::Serial(_)) = (alone, &way) {
+            let says = format!("unit {unit} is no device on a serial line; use 1 to 247");
+            return Err(Failure::bad_input(says));
+        }
         let settings = Settings { timeout_ms: Some(self.timeout), pause_ms: PAUSE_MS, ..Settings::of(way) };
         match settings.check("scan").first() {
             Some(finding) => Err(Failure::bad_input(finding.says.clone())),
@@ -159,7 +170,10 @@ fn shown_models(unit: &FoundUnit) -> String {
 /// One line of the table.
 fn line(unit: &FoundUnit) -> String {
     let mut line = format!("  {:>3}  {:<32}", unit.unit, shown_models(unit));
-    if unit.models.is_empty() || !unit.identity.is_empty() {
+    if let Some(chain) = &unit.sunspec {
+        write!(line, " {}", shown_chain(chain)).ok();
+    }
+    if (unit.models.is_empty() && unit.sunspec.is_none()) || !unit.identity.is_empty() {
         let identity: Vec<String> =
             unit.identity.iter().map(|(id, text)| format!("{} {text:?}", object(*id))).collect();
         let identity = if identity.is_empty() { "none".to_owned() } else { identity.join(", ") };
@@ -175,6 +189,18 @@ fn line(unit: &FoundUnit) -> String {
         line.push_str(" (fell silent on the way: raise --timeout)");
     }
     line.trim_end().to_owned()
+}
+
+/// What a chain of SunSpec models says: its ids, and the device in its own words.
+fn shown_chain(chain: &SunSpec) -> String {
+    let ids: Vec<String> = chain.ids.iter().map(ToString::to_string).collect();
+    let texts: Vec<String> = chain
+        .texts
+        .iter()
+        .map(|(name, text)| format!("{} {text:?}", name.code().replace('_', " ")))
+        .collect();
+    let texts = if texts.is_empty() { "says nothing of itself".to_owned() } else { texts.join(", ") };
+    format!("SunSpec models {}: {texts}", ids.join(", "))
 }
 
 /// Modbus application protocol V1.1b3, 6.21.
@@ -246,6 +272,8 @@ fn snippet(way: &Way, found: &[FoundUnit], models: &[Arc<MeterModel>]) -> String
 
 #[cfg(test)]
 mod tests {
+    use profile::TextName;
+
     use super::*;
 
     #[test]
@@ -253,7 +281,8 @@ mod tests {
         let units = |text: &str| parse_units(text).map(|units| units.0);
         assert_eq!(units("3,1-2, 2-4").unwrap(), [1, 2, 3, 4]);
         assert_eq!(units("1-247").unwrap().len(), 247);
-        for bad in ["", "0", "248", "5-3", "a", "1-", "1,,2"] {
+        assert_eq!(units("255,1,0").unwrap(), [0, 1, 255], "a device with its own socket");
+        for bad in ["", "248", "254", "256", "5-3", "a", "1-", "1,,2", "1-255", "0-255", "250-255"] {
             assert!(units(bad).is_err(), "{bad:?}");
         }
     }
@@ -269,6 +298,7 @@ mod tests {
         let found = |unit, models: &[&str]| FoundUnit {
             unit,
             models: models.iter().map(|id| ModelId::new(id).unwrap()).collect(),
+            sunspec: None,
             identity: vec![],
             first: FirstWord::Refused(2),
             unfinished: false,
@@ -282,5 +312,12 @@ mod tests {
         let settings = format!("[installation]\nid = \"i\"\nname = \"I\"\n{text}");
         assert!(config::parse_settings(&settings, std::path::Path::new("c.toml")).is_ok());
         assert!(line(&found(2, &[])).ends_with("holding register 0 is refused with exception 2"));
+        let texts = vec![(TextName::Manufacturer, "Acme".into()), (TextName::SerialNumber, "4711".into())];
+        let chain = SunSpec { ids: vec![1, 203], texts };
+        let unit = FoundUnit { sunspec: Some(chain), ..found(3, &["sunspec-meter"]) };
+        let says = line(&unit);
+        assert!(says.contains("sunspec-meter"), "{says}");
+        let chain = "SunSpec models 1, 203: manufacturer \"Acme\", serial number \"4711\"";
+        assert!(says.ends_with(chain), "{says}");
     }
 }
