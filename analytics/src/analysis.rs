@@ -19,7 +19,7 @@ mod choose;
 pub mod driven;
 pub mod hourly;
 pub mod project;
-mod rules;
+pub(crate) mod rules;
 mod screen;
 
 /// Fewest days of a model: a year less 37 days, CalTRACK 2.0 §2.2.1.2.
@@ -212,17 +212,19 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         let points = breaks::points(fit, &reporting_data);
         let found = breaks::find(&points, fit.freedom);
         findings.extend(found.map(|found| breaks::finding(&found, question.subject, "reporting")));
-        rules::judge(
-            &rules::Case { question, fit, data: &data, reporting: &reporting_data, compared, prediction },
-            &mut findings,
-        );
+        let subject = question.subject;
+        let case =
+            rules::Case { subject, fit, reporting: &reporting_data, compared: compared.into(), prediction };
+        rules::judge(&case, &data, &mut findings);
         Some(compared)
     });
     if let Some(fit) = &fit {
         findings.extend(fit.findings.iter().cloned());
         let found = breaks::find(&breaks::points(fit, &data), fit.freedom);
         findings.extend(found.map(|found| breaks::finding(&found, question.subject, "baseline")));
-        rules::judge_fit(question, fit, &data, daily, &mut findings);
+        let basis =
+            rules::Basis { subject: question.subject, window: question.baseline, fit, data: &data, daily };
+        rules::judge_fit(&basis, &mut findings);
     }
     let normalised =
         fit.as_ref().and_then(|fit| normalise(question, fit, &reporting_data, daily, &mut findings));

@@ -6,8 +6,9 @@
 use chrono::NaiveDate;
 use model::{BaselineMethod, Carrier, Finding};
 
-use super::Method;
 use super::choose::{self, Asked};
+use super::{Method, Window, rules};
+use crate::baseline::breaks;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::data::{Data, Grid};
 use crate::baseline::fit::Fit;
@@ -88,6 +89,12 @@ pub fn fit(
         return (None, findings);
     };
     findings.extend(law.findings.iter().cloned());
+    let about = format!("{subject} baseline");
+    let window = Window { from: wanted.from, to: wanted.to };
+    let basis = rules::Basis { subject: &about, window, fit: &law, data: &data, daily: false };
+    rules::judge_fit(&basis, &mut findings);
+    let found = breaks::find(&breaks::points(&law, &data), law.freedom);
+    findings.extend(found.map(|found| breaks::finding(&found, subject, "baseline")));
     let doubt = doubt(&asked, (chosen, &law), &usable, temperatures);
     let fitted = Fitted::new(law, &data, doubt);
     sufficiency::judge(&fitted.model, subject, &mut findings);

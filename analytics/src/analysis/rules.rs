@@ -4,18 +4,44 @@
 
 use model::{Finding, Severity};
 
-use super::{DAYS_MIN, Question, Reporting};
+use super::{DAYS_MIN, Reporting, Window};
 use crate::baseline::data::Data;
 use crate::baseline::fit::{Fit, Kind, Prediction, student};
 
-/// Everything that the rules look at.
-pub(super) struct Case<'a> {
-    pub(super) question: &'a Question<'a>,
+/// A comparison that the rules look at.
+pub(crate) struct Case<'a> {
+    /// What findings are about.
+    pub(crate) subject: &'a str,
+    pub(crate) fit: &'a Fit,
+    pub(crate) reporting: &'a Data,
+    pub(crate) compared: Saving,
+    pub(crate) prediction: Prediction,
+}
+
+/// The figures of a comparison, in display units.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Saving {
+    pub(crate) days: f64,
+    pub(crate) adjusted_baseline: f64,
+    pub(crate) avoided: f64,
+    pub(crate) confidence: f64,
+}
+
+impl From<Reporting> for Saving {
+    fn from(of: Reporting) -> Self {
+        let Reporting { days, adjusted_baseline, avoided, confidence, .. } = of;
+        Self { days, adjusted_baseline, avoided, confidence }
+    }
+}
+
+/// A baseline that the rules look at.
+pub(super) struct Basis<'a> {
+    pub(super) subject: &'a str,
+    pub(super) window: Window,
     pub(super) fit: &'a Fit,
     pub(super) data: &'a Data,
-    pub(super) reporting: &'a Data,
-    pub(super) compared: Reporting,
-    pub(super) prediction: Prediction,
+    /// Whether its rows are days.
+    pub(super) daily: bool,
 }
 
 /// A year of twelve bills, which are as a rule a few days short of or beyond 365.
@@ -39,14 +65,14 @@ const T_VALUE_MIN: f64 = 2.0;
 
 fn push(
     findings: &mut Vec<Finding>,
-    case: &Question<'_>,
+    subject: &str,
     code: &'static str,
     severity: Severity,
     says: String,
     rule: &'static str,
     values: &[(&'static str, String)],
 ) {
-    let mut finding = Finding::new(code, severity, case.subject, says, rule);
+    let mut finding = Finding::new(code, severity, subject, says, rule);
     for (name, value) in values {
         finding = finding.with(name, value);
     }
@@ -58,20 +84,15 @@ fn percent(ratio: f64) -> String {
 }
 
 /// What is to be said of the model itself.
-pub(super) fn judge_fit(
-    question: &Question<'_>,
-    fit: &Fit,
-    data: &Data,
-    daily: bool,
-    findings: &mut Vec<Finding>,
-) {
+pub(super) fn judge_fit(basis: &Basis<'_>, findings: &mut Vec<Finding>) {
+    let &Basis { subject, fit, data, .. } = basis;
     let model = &fit.model;
     if model.kind == Kind::Flat {
         let says = "the load does not respond to the weather; the baseline is its mean per day".to_owned();
         let values = [("cvrmse_percent", percent(fit.quality.cvrmse_ratio))];
         push(
             findings,
-            question,
+            subject,
             "fit.flat",
             Severity::Note,
             says,
@@ -93,7 +114,7 @@ pub(super) fn judge_fit(
             ];
             push(
                 findings,
-                question,
+                subject,
                 "fit.balance_outside",
                 Severity::Caution,
                 says,
@@ -101,19 +122,14 @@ pub(super) fn judge_fit(
                 &values,
             );
         }
-        few_degree_days(question, fit, data, (heating, daily), findings);
+        few_degree_days(basis, heating, findings);
     }
-    short(question, data, findings);
+    short(basis, findings);
 }
 
 /// A slope that one or two periods carry.
-fn few_degree_days(
-    question: &Question<'_>,
-    fit: &Fit,
-    data: &Data,
-    (heating, daily): (bool, bool),
-    findings: &mut Vec<Finding>,
-) {
+fn few_degree_days(basis: &Basis<'_>, heating: bool, findings: &mut Vec<Finding>) {
+    let &Basis { subject, fit, data, daily, .. } = basis;
     let (mut sum, mut squares) = (0.0, 0.0);
     for row in data.rows() {
         let (h, c) = fit.model.degree_days_per_day(data, row);
@@ -137,13 +153,13 @@ fn few_degree_days(
         );
         let values = [("term", term.to_owned()), ("periods", format!("{rows:.1}"))];
         let rule = "a slope needs more than a few periods with degree days";
-        push(findings, question, "fit.few_degree_days", Severity::Caution, says, rule, &values);
+        push(findings, subject, "fit.few_degree_days", Severity::Caution, says, rule, &values);
     }
-    t_value(question, fit, heating, findings);
+    t_value(subject, fit, heating, findings);
 }
 
 /// A slope that may as well be nothing.
-fn t_value(question: &Question<'_>, fit: &Fit, heating: bool, findings: &mut Vec<Finding>) {
+fn t_value(subject: &str, fit: &Fit, heating: bool, findings: &mut Vec<Finding>) {
     let Some(member) = fit.members.first().filter(|_| fit.members.len() == 1) else { return };
     let (place, slope, term) = if heating {
         (1, member.model.heating_per_degree_day, "heating")
@@ -156,18 +172,19 @@ fn t_value(question: &Question<'_>, fit: &Fit, heating: bool, findings: &mut Vec
         let says = format!("the {term} slope is {t:.1} times its standard error; twice is asked for");
         let values = [("term", term.to_owned()), ("t", format!("{t:.1}"))];
         let rule = "IPMVP: coefficients with a t-value over 2";
-        push(findings, question, "rule.ipmvp.t_value", Severity::Caution, says, rule, &values);
+        push(findings, subject, "rule.ipmvp.t_value", Severity::Caution, says, rule, &values);
     }
 }
 
-fn short(question: &Question<'_>, data: &Data, findings: &mut Vec<Finding>) {
+fn short(basis: &Basis<'_>, findings: &mut Vec<Finding>) {
+    let &Basis { subject, window, data, .. } = basis;
     let days = data.days();
-    let missing = question.baseline.days() - days;
-    if DAYS_MIN <= question.baseline.days() && 37.0 < missing && DAYS_MIN <= days {
+    let missing = window.days() - days;
+    if DAYS_MIN <= window.days() && 37.0 < missing && DAYS_MIN <= days {
         let says = format!("{missing} days of the baseline window have no data; CalTRACK allows 37");
         push(
             findings,
-            question,
+            subject,
             "rule.caltrack.days",
             Severity::Caution,
             says,
@@ -179,7 +196,7 @@ fn short(question: &Question<'_>, data: &Data, findings: &mut Vec<Finding>) {
             format!("the baseline has data for {days} days; CalTRACK wants 365, of which 37 may be missing");
         push(
             findings,
-            question,
+            subject,
             "rule.caltrack.days",
             Severity::Caution,
             says,
@@ -191,7 +208,7 @@ fn short(question: &Question<'_>, data: &Data, findings: &mut Vec<Finding>) {
         let says = format!("the baseline has data for {days} days, less than twelve months");
         push(
             findings,
-            question,
+            subject,
             "rule.ashrae14.months",
             Severity::Caution,
             says,
@@ -201,7 +218,7 @@ fn short(question: &Question<'_>, data: &Data, findings: &mut Vec<Finding>) {
         let says = format!("the baseline has data for {days} days, less than a full cycle of operation");
         push(
             findings,
-            question,
+            subject,
             "rule.ipmvp.cycle",
             Severity::Caution,
             says,
@@ -212,13 +229,13 @@ fn short(question: &Question<'_>, data: &Data, findings: &mut Vec<Finding>) {
 }
 
 /// What is to be said of the comparison.
-pub(super) fn judge(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    tightness(case, findings);
+pub(super) fn judge(case: &Case<'_>, data: &Data, findings: &mut Vec<Finding>) {
+    tightness(case, data, findings);
     significance(case, findings);
-    range(case, findings);
+    range(case, data, findings);
 }
 
-fn tightness(case: &Case<'_>, findings: &mut Vec<Finding>) {
+fn tightness(case: &Case<'_>, data: &Data, findings: &mut Vec<Finding>) {
     let days = case.compared.days;
     let [short, medium, long] = CVRMSE_MAX;
     let limit = if days < YEAR_DAYS {
@@ -238,7 +255,7 @@ fn tightness(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let values = [("cvrmse_percent", percent(cvrmse)), ("limit_percent", percent(limit))];
         push(
             findings,
-            case.question,
+            case.subject,
             "rule.ashrae14.cvrmse",
             Severity::Caution,
             says,
@@ -246,8 +263,8 @@ fn tightness(case: &Case<'_>, findings: &mut Vec<Finding>) {
             &values,
         );
     }
-    let whole = case.data.energy();
-    let predicted = case.fit.predict(case.data).energy;
+    let whole = data.energy();
+    let predicted = case.fit.predict(data).energy;
     let bias = if 0.0 < whole { (whole - predicted) / whole } else { 0.0 };
     if BIAS_MAX <= bias.abs() {
         let says = format!(
@@ -256,7 +273,7 @@ fn tightness(case: &Case<'_>, findings: &mut Vec<Finding>) {
         );
         push(
             findings,
-            case.question,
+            case.subject,
             "rule.ashrae14.bias",
             Severity::Caution,
             says,
@@ -266,8 +283,8 @@ fn tightness(case: &Case<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn significance(case: &Case<'_>, findings: &mut Vec<Finding>) {
-    let Reporting { avoided, adjusted_baseline, confidence, .. } = case.compared;
+pub(crate) fn significance(case: &Case<'_>, findings: &mut Vec<Finding>) {
+    let Saving { avoided, adjusted_baseline, confidence, .. } = case.compared;
     let saving = if 0.0 < adjusted_baseline { avoided / adjusted_baseline } else { 0.0 };
     if saving <= SAVING_MIN {
         let says = format!(
@@ -276,7 +293,7 @@ fn significance(case: &Case<'_>, findings: &mut Vec<Finding>) {
         );
         push(
             findings,
-            case.question,
+            case.subject,
             "rule.ashrae14.saving",
             Severity::Note,
             says,
@@ -292,7 +309,7 @@ fn significance(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let says = format!("the uncertainty at 68 % is {shown} % of the saving; under 50 % is asked for");
         push(
             findings,
-            case.question,
+            case.subject,
             "rule.ashrae14.uncertainty",
             Severity::Note,
             says,
@@ -304,14 +321,14 @@ fn significance(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let says =
             "the baseline has as many parameters as periods: nothing is left to tell a band from".to_owned();
         let rule = "a band needs more periods than parameters";
-        push(findings, case.question, "band.none", Severity::Blocks, says, rule, &[]);
+        push(findings, case.subject, "band.none", Severity::Blocks, says, rule, &[]);
     }
     if avoided.is_nan() || avoided.abs() <= 2.0 * deviation || deviation.is_nan() {
         let says =
             "the saving is not larger than twice the standard error of the adjusted baseline".to_owned();
         push(
             findings,
-            case.question,
+            case.subject,
             "rule.ipmvp.significance",
             Severity::Note,
             says,
@@ -322,14 +339,14 @@ fn significance(case: &Case<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Weather of the reporting period that the baseline never saw.
-fn range(case: &Case<'_>, findings: &mut Vec<Finding>) {
+fn range(case: &Case<'_>, data: &Data, findings: &mut Vec<Finding>) {
     let largest = |data: &Data| {
         data.rows()
             .iter()
             .map(|r| case.fit.model.degree_days_per_day(data, r))
             .fold((0.0_f64, 0.0_f64), |m, x| (m.0.max(x.0), m.1.max(x.1)))
     };
-    let ((h, c), (heating, cooling)) = (largest(case.data), largest(case.reporting));
+    let ((h, c), (heating, cooling)) = (largest(data), largest(case.reporting));
     for (term, before, now) in [("heating", h, heating), ("cooling", c, cooling)] {
         if RANGE * before + RANGE_SLACK_K < now {
             let says = format!(
@@ -342,7 +359,7 @@ fn range(case: &Case<'_>, findings: &mut Vec<Finding>) {
             ];
             push(
                 findings,
-                case.question,
+                case.subject,
                 "fit.extrapolated",
                 Severity::Caution,
                 says,

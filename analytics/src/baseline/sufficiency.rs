@@ -145,14 +145,6 @@ pub(crate) fn prorated(
 pub(crate) fn judge(model: &BaselineModel, subject: &str, findings: &mut Vec<Finding>) {
     let about = format!("{subject} baseline");
     let cvrmse_percent = format!("{:.1}", model.quality.cvrmse_ratio * 100.0);
-    if !model.follows_weather() {
-        let says = "the load does not respond to the weather; the baseline is its mean per day";
-        let rule = "no term is added that the data do not ask for";
-        findings.push(
-            Finding::new("fit.flat", Severity::Note, about.clone(), says, rule)
-                .with("cvrmse_percent", &cvrmse_percent),
-        );
-    }
     if CVRMSE_MAX < model.quality.cvrmse_ratio {
         let says = format!(
             "the model follows the baseline period loosely: CV(RMSE) is {cvrmse_percent} %, 25 % is the limit"

@@ -10,7 +10,7 @@ use model::{
 
 use super::laws::{self, ReportedMonth};
 use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, months};
-use crate::analysis::{project, unseen};
+use crate::analysis::{project, rules, unseen};
 use crate::baseline::breaks::{self, Point};
 use crate::baseline::data::Data;
 use crate::baseline::{FitPeriod, Fitted};
@@ -138,10 +138,12 @@ pub(super) fn assess(
     let record = record(context, facts, known);
     findings.extend(adjustments::findings(&record.adjustments, facts, context.input.year));
     let assessment = sum_up(building, facts, &reference, &compared, &rows, &findings);
+    let totals = totals(context, &rows, &assessment);
+    findings.extend(significance(context, &reference, &compared, &totals, &subject));
     let year = MeterYear {
         building: building.clone(),
         meter: facts.clone(),
-        totals: totals(context, &rows, &assessment),
+        totals,
         record,
         months: rows.into_iter().map(|r| r.shown).collect(),
         baseline: match reference {
@@ -596,6 +598,36 @@ fn unseen_weather(
 ) -> Vec<Finding> {
     let Reference::Model(fitted, _) = reference else { return Vec::new() };
     unseen(&format!("{subject} {}", context.input.year), &fitted.law, &compared.weather)
+}
+
+/// Whether the year's saving stands out of what the model cannot tell.
+fn significance(
+    context: &Context<'_>,
+    reference: &Reference,
+    compared: &Compared,
+    totals: &MeterTotals,
+    subject: &str,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Reference::Model(fitted, _) = reference
+        && !compared.weather.is_empty()
+    {
+        let saving = rules::Saving {
+            days: compared.weather.days(),
+            adjusted_baseline: totals.adjusted_baseline,
+            avoided: totals.avoided,
+            confidence: CONFIDENCE,
+        };
+        let case = rules::Case {
+            subject: &format!("{subject} {}", context.input.year),
+            fit: &fitted.law,
+            reporting: &compared.weather,
+            compared: saving,
+            prediction: fitted.law.predict(&compared.weather),
+        };
+        rules::significance(&case, &mut findings);
+    }
+    findings
 }
 
 /// A step in what the reporting months leave unexplained. Told, never adjusted.

@@ -89,6 +89,7 @@ fn facts(id: &str, carrier: Carrier, direction: Direction, role: MeterRole) -> M
         gas: None,
         serial: None,
         accuracy_class: None,
+        calibration: None,
     }
 }
 

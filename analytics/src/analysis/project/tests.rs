@@ -246,7 +246,10 @@ fn a_period_measured_too_little_is_dropped_with_its_reason() {
     periods[3].energy = 0.0;
     let (fitted, findings) = fit_year(&periods, &t);
     assert_eq!(fitted.unwrap().model.quality.n, 11);
-    assert_eq!(codes(&findings), ["baseline.period_dropped", "baseline.short"]);
+    assert_eq!(
+        codes(&findings),
+        ["baseline.period_dropped", "baseline.short", "rule.ashrae14.months", "rule.ipmvp.cycle"]
+    );
     periods[3].coverage_ratio = 0.9;
     assert_eq!(fit_year(&periods, &t).0.unwrap().model.quality.n, 12);
 }

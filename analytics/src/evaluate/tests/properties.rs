@@ -174,3 +174,20 @@ fn bills_of_thirteen_a_refund_and_a_leap_year_do_not_mislead() {
     assert!(with_refund <= avoided + 0.001, "a refund raised the baseline: {with_refund} {avoided}");
     assert!(near(with_refund, 0.12, 0.03), "{with_refund}");
 }
+
+#[test]
+fn a_year_says_whether_its_saving_stands_out_of_what_the_model_cannot_tell() {
+    let noisy = |share: f64| {
+        move |d: NaiveDate| {
+            let n = (d - day("2022-01-01")).num_days() as u64;
+            share * power_wh(d) * (1.0 + 0.15 * noise(n * 31))
+        }
+    };
+    for (share, stands_out) in [(1.0, false), (0.5, true)] {
+        let year = planted(BaseUnit::WattHour, Carrier::GridElectricity, noisy(1.0), noisy(share)).year();
+        for code in ["rule.ipmvp.significance", "rule.ashrae14.uncertainty", "rule.ashrae14.saving"] {
+            let said = year.findings.iter().filter(|f| f.code == code).count();
+            assert_eq!(said, usize::from(!stands_out), "{share} {code}");
+        }
+    }
+}

@@ -231,7 +231,10 @@ pub(super) fn text(name: &str, answer: &Answer) -> String {
         );
         line("avoided", band);
         if 0.0 < r.missing_days {
-            let of = format!("{:.1} days of the window have no value: of all of it nothing is sure", r.missing_days);
+            let of = format!(
+                "{:.1} days of the window have no value: of all of it nothing is sure",
+                r.missing_days
+            );
             line("window", of);
         }
     }
