@@ -13,11 +13,15 @@ use analytics::series::{
     Accumulator, CHECKPOINT_FORM, HourValue, Pushed, SeriesSettings, pack_hours, unpack_hours,
 };
 use chrono::{DateTime, Datelike, NaiveDate};
-use model::{DatedAct, Digest, Instant, Month, Quality, SeriesKey, Step, Value};
+use model::{DatedAct, Digest, Instant, Month, Quality, SeriesKey, Step, Value, Zone};
 use store::engine::{EngineError, Readings};
 use store::{KeptResult, Store, StoreError, StoredReading};
 
 use crate::reports::sha256;
+
+mod look;
+
+pub(crate) use look::look;
 
 const CHECKPOINT: &str = "checkpoint";
 const HOURS: &str = "hours";
@@ -106,7 +110,7 @@ pub(crate) fn hours(
 ) -> Result<Vec<HourValue>, StoreError> {
     let (from, to) = month.bounds(settings.zone);
     let fingerprint = fingerprint(&settings, acts);
-    let reach = to.millis() - from.millis() + SETTLED_MILLIS;
+    let reach = hours_reach(month, settings.zone);
     let kept = store.result(HOURS, key, &fingerprint, from, reach)?.filter(|kept| kept.at == from);
     if let Some(hours) = kept.and_then(|kept| unpack_hours(&kept.body)) {
         return Ok(hours);
@@ -123,8 +127,7 @@ pub(crate) fn hours(
         }
         closing.take(&mut keeper.series, reading)
     })?;
-    let hours: Vec<HourValue> =
-        keeper.series.hours().iter().filter(|h| from <= h.from && h.from < to).copied().collect();
+    let hours = hours_of(&keeper.series, from, to);
     let settled = store.latest(key)?.is_some_and(|last| to.plus_millis(SETTLED_MILLIS) <= last.observed_at);
     if settled {
         let body = pack_hours(&hours);
@@ -132,6 +135,17 @@ pub(crate) fn hours(
         keep(store, vec![KeptResult { kind, series, at: from, fingerprint, mark, body }]);
     }
     Ok(hours)
+}
+
+/// How long after a month's beginning its hours still depend on readings.
+fn hours_reach(month: Month, zone: Zone) -> i64 {
+    let (from, to) = month.bounds(zone);
+    to.millis() - from.millis() + SETTLED_MILLIS
+}
+
+/// The hours of a series within a month.
+fn hours_of(series: &Accumulator, from: Instant, to: Instant) -> Vec<HourValue> {
+    series.hours().iter().filter(|h| from <= h.from && h.from < to).copied().collect()
 }
 
 /// What cannot be kept costs only time.
@@ -259,16 +273,16 @@ impl<'s> Keeper<'s> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use analytics::series::GAP_MILLIS_MIN;
-    use model::{Act, BaseUnit, Channel, MeterId, Origin, Quantity, Reading, Zone};
+    use model::{Act, BaseUnit, Channel, MeterId, Origin, Quantity, Reading};
     use store::StoreOptions;
 
     use super::*;
 
     const ROME: Zone = Zone::Europe__Rome;
 
-    fn settings() -> SeriesSettings {
+    pub(crate) fn settings() -> SeriesSettings {
         SeriesSettings {
             unit: BaseUnit::WattHour,
             zone: ROME,
@@ -280,7 +294,7 @@ mod tests {
         }
     }
 
-    fn key() -> SeriesKey {
+    pub(crate) fn key() -> SeriesKey {
         SeriesKey { meter: MeterId::new("m").unwrap(), channel: Channel::total(Quantity::ActiveEnergyImport) }
     }
 
@@ -300,7 +314,7 @@ mod tests {
     }
 
     /// A total an hour over fourteen months, with a reset and a day's hole.
-    fn store(folder: &std::path::Path) -> Store {
+    pub(crate) fn store(folder: &std::path::Path) -> Store {
         let store = Store::open(folder, StoreOptions::default()).unwrap();
         let (begin, mut total) = (at("2024-11-03T00:30:00Z"), 1_000_000);
         let mut readings = Vec::new();
@@ -401,5 +415,81 @@ mod tests {
         let second = hours(&store, &key(), settings(), &[], month).unwrap();
         assert_ne!(second, first);
         assert_eq!(second.iter().map(|h| h.amount).sum::<i64>(), amount);
+    }
+
+    /// Puts another body in the place of what is kept, with the digest of its own bytes.
+    fn spoil(store: &Store, kind: &'static str, at: Instant, body: Vec<u8>) {
+        let print = fingerprint(&settings(), &[]);
+        let kept = store.result(kind, &key(), &print, at, 0).unwrap().filter(|kept| kept.at == at).unwrap();
+        assert_ne!(kept.body, body);
+        store.keep_results(vec![KeptResult { body, ..kept }]).unwrap();
+    }
+
+    /// A body that can be resumed and is not what the readings say: the series as if its first day had not been.
+    fn other(store: &Store, until: Instant) -> Vec<u8> {
+        let mut series = Accumulator::new(settings());
+        let mut closing = Closing::new(None);
+        let from = at("2024-11-04T00:00:00Z");
+        let push = &mut |reading: &StoredReading| closing.take(&mut series, reading);
+        store.for_each_reading(&key(), Some(from), Some(until), push).unwrap();
+        series.checkpoint()
+    }
+
+    /// Puts another state in the place of the oldest checkpoint, from which nobody resumes while newer ones count.
+    pub(crate) fn spoil_the_oldest(store: &Store) {
+        let december = at("2024-12-01T00:00:00Z");
+        spoil(store, CHECKPOINT, december, other(store, december));
+    }
+
+    #[test]
+    fn a_look_finds_every_kept_result_that_is_not_what_the_readings_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        let months = [1, 2, 3, 10].map(|number| Month { year: 2025, number });
+        for month in months {
+            hours(&store, &key(), settings(), &[], month).unwrap();
+        }
+        series(&store, &key(), settings(), &[], None).unwrap();
+        let look = |store: &Store| look(store, &key(), settings(), &[]).unwrap();
+        let sound = look(&store);
+        // Of December 2024 and of the last two months, and the hours.
+        assert_eq!((sound.kept, sound.differing), (7, vec![]));
+        assert_eq!(sound.readings, 14 * 30 * 24 - 24);
+        let december = at("2024-12-01T00:00:00Z");
+        let newest = at("2025-12-01T00:00:00Z");
+        let february = months[1].bounds(ROME).0;
+        spoil_the_oldest(&store);
+        assert_eq!(look(&store).differing, [(CHECKPOINT, december)]);
+        // Nobody resumes from it while newer ones count: the series alone does not show it.
+        let (kept, anew) = both(&store, &[], None);
+        assert_eq!(kept, anew);
+        spoil(&store, CHECKPOINT, newest, other(&store, newest));
+        let (kept, anew) = both(&store, &[], None);
+        assert_ne!(kept, anew);
+        let january = hours(&store, &key(), settings(), &[], months[0]).unwrap();
+        spoil(&store, HOURS, february, pack_hours(&january));
+        let found = look(&store);
+        assert_eq!(found.kept, 7);
+        let mut differing = found.differing;
+        differing.sort_unstable();
+        assert_eq!(differing, [(CHECKPOINT, december), (CHECKPOINT, newest), (HOURS, february)]);
+        // A body that nothing can go on from is found too.
+        spoil(&store, CHECKPOINT, newest, vec![7]);
+        assert_eq!(look(&store).differing.len(), 3);
+        store.drop_results(&key()).unwrap();
+        assert_eq!((look(&store).kept, look(&store).differing), (0, vec![]));
+    }
+
+    #[test]
+    fn what_late_readings_made_void_is_not_called_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        hours(&store, &key(), settings(), &[], Month { year: 2025, number: 3 }).unwrap();
+        series(&store, &key(), settings(), &[], None).unwrap();
+        let late = at("2025-03-10T10:00:00Z");
+        store.append_blocking(vec![reading(late, both_total(&store, late), Origin::File)]).unwrap();
+        let found = look(&store, &key(), settings(), &[]).unwrap();
+        // December 2024 alone still counts.
+        assert_eq!((found.kept, found.differing), (1, vec![]));
     }
 }

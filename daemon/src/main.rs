@@ -384,8 +384,14 @@ struct ImportArgs {
 enum StoreWhat {
     /// Sizes, and the files of the archive
     Stats(ConfigArg),
-    /// Check the journal, the audit log and every archive file
-    Verify(ConfigArg),
+    /// Check the journal, the audit log, every archive file, every document and what is kept of series; writes nothing
+    Verify {
+        /// Drop what is kept of series that differ, so that it is made again; only while no daemon runs
+        #[arg(long)]
+        drop_differing: bool,
+        #[command(flatten)]
+        config: ConfigArg,
+    },
     /// Copy the store into a folder while the daemon works; a second time copies only what is new
     Backup {
         folder: PathBuf,

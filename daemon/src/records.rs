@@ -106,7 +106,8 @@ pub(crate) fn put_kpi_value(
     Ok(())
 }
 
-const DOCUMENT_RECORD: &str = "document";
+/// The kind under which documents are kept.
+pub(crate) const DOCUMENT_RECORD: &str = "document";
 
 /// A document of a project; its bytes are kept under their hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

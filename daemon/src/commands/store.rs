@@ -6,15 +6,20 @@ use std::path::Path;
 
 use store::Store;
 
+mod named;
+
 use crate::archiving;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{ConfigArg, StoreWhat, clock, nightly};
+use crate::nightly::{self, Differing};
+use crate::{ConfigArg, StoreWhat, clock};
 
 pub(crate) fn store(what: &StoreWhat) -> Result<Exit, Failure> {
     match what {
         StoreWhat::Stats(arg) => stats(arg),
-        StoreWhat::Verify(arg) => verify(arg),
+        StoreWhat::Verify { drop_differing, config } => {
+            verify(config, if *drop_differing { Differing::Dropped } else { Differing::Told })
+        }
         StoreWhat::Backup { folder, config } => backup(folder, config),
         StoreWhat::Restore { folder, config } => restore(folder, config),
         StoreWhat::Archive(arg) => archive(arg),
@@ -41,41 +46,72 @@ fn stats(arg: &ConfigArg) -> Result<Exit, Failure> {
     Ok(Exit::OK)
 }
 
-fn verify(arg: &ConfigArg) -> Result<Exit, Failure> {
+fn verify(arg: &ConfigArg, differing: Differing) -> Result<Exit, Failure> {
     let installation = Installation::load(&arg.config)?;
-    let store = installation.open_shared_store()?;
+    let store = match differing {
+        // Beside a daemon nothing is written.
+        Differing::Told => installation.open_shared_store()?,
+        Differing::Dropped => {
+            Store::open(&installation.settings.installation.data_dir, installation.store_options())?
+        }
+    };
     let verified = store.verify()?;
     println!(
         "journal sound with {} readings; {} audit entries in an unbroken chain; {} archive files with {} readings as written",
         verified.journal_readings, verified.audit_entries, verified.archive_files, verified.archived_readings
     );
-    let compared = nightly::compare(&store, &installation)?;
+    let named = named::look(&store)?;
     println!(
-        "{} series made again of {} readings, {} of them differ from what was kept",
+        "{} documents as kept; of {} that records name {} are missing",
+        verified.documents,
+        named.files,
+        named.missing.len()
+    );
+    let compared = nightly::compare(&store, &installation, differing)?;
+    println!(
+        "{} series made again of {} readings, {} kept results looked at, {} series differ from what was kept",
         compared.series,
         compared.readings,
+        compared.kept,
         compared.differing.len()
     );
     for key in &compared.differing {
-        eprintln!(
-            "{} {}: what was kept differed; it was dropped and will be made again",
-            key.meter, key.channel
-        );
+        let what = match differing {
+            Differing::Told => {
+                "stop the daemon and verify again with --drop-differing, or leave it to the daemon's nightly look"
+            }
+            Differing::Dropped => "it was dropped and will be made again",
+        };
+        eprintln!("{} {}: what is kept is not what its readings say; {what}", key.meter, key.channel);
     }
-    Ok(Exit::OK)
+    store.close();
+    Ok(match (told_missing(&named), compared.differing.is_empty()) {
+        (true, _) => Exit::FAILURE,
+        (false, false) => Exit::CHECK,
+        (false, true) => Exit::OK,
+    })
+}
+
+/// Tells of every file that is missing; whether there is one.
+fn told_missing(named: &named::Named) -> bool {
+    named.missing.iter().for_each(|says| eprintln!("{says}"));
+    !named.missing.is_empty()
 }
 
 fn backup(folder: &Path, arg: &ConfigArg) -> Result<Exit, Failure> {
     let store = Installation::load(&arg.config)?.open_shared_store()?;
     let done = store.backup(folder)?;
     println!(
-        "{}: journal of {} bytes, {} archive files copied, {} there already",
+        "{}: journal of {} bytes; {} archive files copied, {} there already; {} documents copied, {} there already",
         folder.display(),
         done.journal_bytes,
         done.files_copied,
-        done.files_kept
+        done.files_kept,
+        done.documents_copied,
+        done.documents_kept
     );
-    Ok(Exit::OK)
+    // The copy is as good as the store: what that lost is told while a former copy may still have it.
+    Ok(if told_missing(&named::look(&store)?) { Exit::FAILURE } else { Exit::OK })
 }
 
 fn restore(folder: &Path, arg: &ConfigArg) -> Result<Exit, Failure> {
@@ -83,14 +119,16 @@ fn restore(folder: &Path, arg: &ConfigArg) -> Result<Exit, Failure> {
     let data_dir = &installation.settings.installation.data_dir;
     let done = store::restore(folder, data_dir)?;
     // Opening proves that what came back is a store.
-    let audit = installation.open_shared_store()?.verify()?.audit_entries;
+    let store = installation.open_shared_store()?;
+    let audit = store.verify()?.audit_entries;
     println!(
-        "{}: journal of {} bytes, {} archive files, {audit} audit entries; verified",
+        "{}: journal of {} bytes, {} archive files, {} documents, {audit} audit entries; verified",
         data_dir.display(),
         done.journal_bytes,
-        done.files_copied
+        done.files_copied,
+        done.documents_copied
     );
-    Ok(Exit::OK)
+    Ok(if told_missing(&named::look(&store)?) { Exit::FAILURE } else { Exit::OK })
 }
 
 fn archive(arg: &ConfigArg) -> Result<Exit, Failure> {
