@@ -18,7 +18,7 @@ pub(crate) mod send;
 pub(crate) mod sign;
 
 /// The kind under which submissions are kept.
-const RECORD: &str = "submission";
+pub(crate) const RECORD: &str = "submission";
 /// Most versions of one submission.
 const VERSIONS_MAX: u32 = 99;
 
