@@ -107,9 +107,10 @@ pub enum LinkError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("the password of link `{link}` cannot be had from {from}; create it and let the daemon read it")]
+    #[error("the {what} of link `{link}` cannot be had from {from}; create it and let the daemon read it")]
     Secret {
         link: String,
+        what: &'static str,
         from: String,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,

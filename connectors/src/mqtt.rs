@@ -39,6 +39,8 @@ const LINK_KEYS: &[&str] = &[
     "tls",
     "client_id",
     "username",
+    "username_file",
+    "username_env",
     "password_file",
     "password_env",
     "keep_alive_s",
@@ -69,6 +71,10 @@ pub struct Settings {
     /// Fixed, and of this daemon only: the broker keeps what is missed under this name.
     pub client_id: String,
     pub username: Option<String>,
+    /// File whose first line is the username.
+    pub username_file: Option<String>,
+    /// Environment variable that holds the username.
+    pub username_env: Option<String>,
     /// File whose first line is the password.
     pub password_file: Option<String>,
     /// Environment variable that holds the password.
@@ -111,6 +117,16 @@ impl Settings {
         if findings.is_empty() { Ok(settings) } else { Err(findings) }
     }
 
+    /// The keys that say the username; one of them, or none.
+    fn usernames(&self) -> Vec<&'static str> {
+        let given = [
+            ("username", &self.username),
+            ("username_file", &self.username_file),
+            ("username_env", &self.username_env),
+        ];
+        given.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| *key).collect()
+    }
+
     /// Judges the settings without any I/O.
     #[must_use]
     pub fn check(&self, id: &str) -> Vec<Finding> {
@@ -124,10 +140,14 @@ impl Settings {
         if self.client_id.is_empty() || self.client_id.len() > 64 || !self.client_id.bytes().all(plain) {
             bad(format!("client_id {:?} must be 1 to 64 letters, digits, '-', '_' or '.'", self.client_id));
         }
+        let usernames = self.usernames();
+        if let [one, other, ..] = usernames.as_slice() {
+            bad(format!("{one} and {other} are both given; keep one"));
+        }
         if self.password_file.is_some() && self.password_env.is_some() {
             bad("password_file and password_env are both given; keep one".to_owned());
         }
-        if self.username.is_none() && (self.password_file.is_some() || self.password_env.is_some()) {
+        if usernames.is_empty() && (self.password_file.is_some() || self.password_env.is_some()) {
             bad("there is a password but no username; add it".to_owned());
         }
         if let Some(says) = self.tls.as_ref().and_then(TlsSettings::check) {
@@ -326,6 +346,16 @@ mod tests {
         let half =
             "address = \"h:1\"\nclient_id = \"c\"\ntls = { ca_file = \"ca\", client_key_file = \"k\" }";
         assert_eq!(parse(half).unwrap_err(), ["tls has a client_key_file but no client_cert_file; add it"]);
+        let with = |more: &str| parse(&format!("address = \"h:1\"\nclient_id = \"c\"\n{more}"));
+        assert!(with("username_file = \"/u\"\npassword_file = \"/p\"").is_ok());
+        assert!(with("username_env = \"U\"\npassword_env = \"P\"").is_ok());
+        let both = "are both given; keep one";
+        for (keys, says) in [
+            ("username = \"u\"\nusername_file = \"/u\"", "username and username_file"),
+            ("username_file = \"/u\"\nusername_env = \"U\"", "username_file and username_env"),
+        ] {
+            assert_eq!(with(keys).unwrap_err(), [format!("{says} {both}")]);
+        }
         let old = parse("address = \"h:1\"\nclient_id = \"c\"\nversion = \"3.1\"").unwrap_err();
         assert!(old[0].contains("unknown variant `3.1`"), "{old:?}");
     }

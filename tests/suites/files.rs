@@ -86,7 +86,8 @@ fn a_load_curve_becomes_its_month() {
     let import = |file: &str| site.run(&["import", "load-curve", file, "--meter", "luce"]);
     assert!(row(&site, "luce", 9)["measured"].is_null());
     let first = done(&import(&case("september.csv")));
-    assert!(first.contains("2880 read, 2880 new, 0 already there, 0 replaced"), "{first}");
+    assert!(first.contains("quarter-hours: 2880 read, 2880 new, 0 already there, 0 replaced"), "{first}");
+    assert!(first.contains("rows: 30 read, 0 refused\n"), "{first}");
     let september = row(&site, "luce", 9);
     near(&september["measured"], 269.281);
     near(&september["coverage_percent"], 100.0);
@@ -188,7 +189,8 @@ fn a_garbled_cell_refuses_the_file_and_partial_takes_the_others() {
     let text = refused(&site.run(&["import", "load-curve", &bad, "--meter", "luce"]));
     assert!(text.contains("line 2, column `00:00-00:15`, \"0,1x9\": is no number"), "{text}");
     assert!(row(&site, "luce", 9)["measured"].is_null(), "nothing of a refused file is taken");
-    done(&site.run(&["import", "load-curve", &bad, "--meter", "luce", "--partial"]));
+    let taken = done(&site.run(&["import", "load-curve", &bad, "--meter", "luce", "--partial"]));
+    assert!(taken.contains("rows: 30 read, 1 refused\n"), "a day of 96 values is one row: {taken}");
     let covered = row(&site, "luce", 9)["coverage_percent"].as_f64();
     assert!(covered.is_some_and(|c| 99.9 < c && c <= 100.0), "{covered:?}");
     let text = refused(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "gas"]));

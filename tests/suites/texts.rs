@@ -43,7 +43,12 @@ fn errors() -> Vec<LinkError> {
         LinkError::Lost { target: target(), source: io() },
         LinkError::Protocol { target: target(), says: "another unit".to_owned() },
         LinkError::BrokerLost { address: address(), source: Box::new(io()) },
-        LinkError::Secret { link: "broker".to_owned(), from: "file x".to_owned(), source: Box::new(io()) },
+        LinkError::Secret {
+            link: "broker".to_owned(),
+            what: "password",
+            from: "file x".to_owned(),
+            source: Box::new(io()),
+        },
         LinkError::Inbox { link: "broker".to_owned(), source: InboxError::Closed },
         LinkError::MBus(MBusError::Timeout { target: slave(), timeout_ms: 1_000 }),
         LinkError::MBus(MBusError::Trouble { target: slave(), says: Trouble::Permanent }),

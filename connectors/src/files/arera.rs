@@ -124,7 +124,7 @@ pub fn read_arera_gas(
         .collect();
     let mut findings = falls(accepted.iter().map(|on| (on.line, &on.value.point, &on.value.value)), zone);
     findings.extend(repeated_rows(repeated));
-    Ok(ImportReport { read: lines.read, accepted, repeated, refused, findings })
+    Ok(ImportReport { rows: lines.read, read: lines.read, accepted, repeated, refused, findings })
 }
 
 fn at(places: &[usize], index: usize) -> usize {
@@ -326,7 +326,7 @@ pub fn read_arera_electricity(
     ));
     findings.extend(repeated_rows(repeated));
     refused.sort_by_key(|r| r.line);
-    Ok(ImportReport { read: lines.read, accepted, repeated, refused, findings })
+    Ok(ImportReport { rows: lines.read, read: lines.read, accepted, repeated, refused, findings })
 }
 
 fn notation(text: &str, layout: &Layout) -> Result<u8, FileError> {

@@ -71,7 +71,7 @@ pub fn read_bills(
     }
     refused.sort_by_key(|r| r.line);
     let findings = findings(&accepted, repeated);
-    Ok(ImportReport { read: sheet.read, accepted, repeated, refused, findings })
+    Ok(ImportReport { rows: sheet.read, read: sheet.read, accepted, repeated, refused, findings })
 }
 
 fn read_row(

@@ -23,9 +23,9 @@ fn import(text: &str) -> ImportReport<BilledPeriod> {
 }
 
 fn without_lines(report: ImportReport<OnLine<BilledPeriod>>) -> ImportReport<BilledPeriod> {
-    let ImportReport { read, accepted, repeated, refused, findings } = report;
+    let ImportReport { rows, read, accepted, repeated, refused, findings } = report;
     let accepted = accepted.into_iter().map(|on| on.value).collect();
-    ImportReport { read, accepted, repeated, refused, findings }
+    ImportReport { rows, read, accepted, repeated, refused, findings }
 }
 
 fn day(year: i32, month: u32, day: u32) -> NaiveDate {

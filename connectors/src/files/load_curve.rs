@@ -78,6 +78,8 @@ struct Read {
     /// The curve of the rows so far.
     curve: Option<String>,
     refused: Vec<Refused>,
+    /// Rows; those that hold several values count once.
+    rows: usize,
     read: usize,
     repeated: usize,
 }
@@ -112,6 +114,7 @@ pub fn read_load_curve(
     }
     read.read += lines.refused.len();
     read.refused.append(&mut lines.refused);
+    read.rows = lines.read;
     Ok(read.finish(&layout, options))
 }
 
@@ -353,8 +356,8 @@ impl Read {
         debug_assert!(days.values().all(|d| d.len() == layout.columns()));
         self.refused.sort_by_key(|r| r.line);
         let findings = self.findings(&days, unknown, empty);
-        let Self { read, repeated, refused, .. } = self;
-        ImportReport { read, accepted, repeated, refused, findings }
+        let Self { rows, read, repeated, refused, .. } = self;
+        ImportReport { rows, read, accepted, repeated, refused, findings }
     }
 
     fn findings(

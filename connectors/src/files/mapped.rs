@@ -245,6 +245,7 @@ pub fn read_mapped(
     }
     read.read += lines.refused.len();
     read.refused.append(&mut lines.refused);
+    read.rows = lines.read;
     Ok(read.finish())
 }
 
@@ -295,6 +296,8 @@ struct Read {
     contradicted: BTreeSet<(SeriesKey, Instant)>,
     refused: Vec<Refused>,
     twice: Vec<NaiveDate>,
+    /// Rows; those that hold several values count once.
+    rows: usize,
     read: usize,
     empty: usize,
     repeated: usize,
@@ -400,8 +403,8 @@ impl Read {
         findings.extend(missing_values(self.empty));
         findings.extend(repeated_rows(self.repeated));
         self.refused.sort_by_key(|r| r.line);
-        let Self { refused, read, repeated, .. } = self;
-        ImportReport { read, accepted, repeated, refused, findings }
+        let Self { refused, rows, read, repeated, .. } = self;
+        ImportReport { rows, read, accepted, repeated, refused, findings }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod temperatures;
 mod text;
 mod workbook;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::NaiveDate;
@@ -76,6 +77,8 @@ pub enum Stated {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportReport<T> {
     /// Rows after the header, blank ones not counted.
+    pub rows: usize,
+    /// Rows, or what they hold where a row holds several values.
     pub read: usize,
     /// In order of the file, each once.
     pub accepted: Vec<T>,
@@ -84,6 +87,15 @@ pub struct ImportReport<T> {
     /// In order of the file.
     pub refused: Vec<Refused>,
     pub findings: Vec<Finding>,
+}
+
+impl<T> ImportReport<T> {
+    /// Rows of which something was refused: of a row with many values each cell may be.
+    #[must_use]
+    pub fn refused_rows(&self) -> usize {
+        let lines: BTreeSet<u64> = self.refused.iter().map(|refused| refused.line).collect();
+        lines.len()
+    }
 }
 
 /// A value with the line of the file it stands on.

@@ -59,7 +59,7 @@ pub fn read_temperatures(
     accepted.sort_by_key(|(line, _)| *line);
     refused.sort_by_key(|r| r.line);
     let accepted = accepted.into_iter().map(|(_, t)| t).collect();
-    Ok(ImportReport { read: sheet.read, accepted, repeated, refused, findings })
+    Ok(ImportReport { rows: sheet.read, read: sheet.read, accepted, repeated, refused, findings })
 }
 
 fn read_row(sheet: &Sheet, row: &Row) -> Result<(NaiveDate, f64), Refused> {

@@ -392,7 +392,7 @@ async fn poll_v5(mut event_loop: v5::EventLoop, mouth: Mouth) {
     }
 }
 
-/// Options of a connection; password and certificates are read anew each time.
+/// Options of a connection; username, password and certificates are read anew each time.
 pub(super) fn options(
     link: &str,
     settings: &Settings,
@@ -407,9 +407,9 @@ pub(super) fn options(
         None => Transport::Tcp,
         Some(tls) => Transport::tls_with_config(TlsConfiguration::Rustls(tls::client_config(link, tls)?)),
     };
-    let credentials = match &settings.username {
+    let credentials = match username(link, settings)? {
         None => None,
-        Some(username) => Some((username.clone(), password(link, settings)?)),
+        Some(username) => Some((username, password(link, settings)?)),
     };
     Ok(match settings.version {
         Version::V311 => {
@@ -446,22 +446,38 @@ pub(super) fn options(
     })
 }
 
+/// Who we are to the broker; `None` where it lets in everybody.
+fn username(link: &str, settings: &Settings) -> Result<Option<String>, LinkError> {
+    let kept = secret(link, "username", settings.username_file.as_deref(), settings.username_env.as_deref())?;
+    Ok(settings.username.clone().or(kept))
+}
+
 fn password(link: &str, settings: &Settings) -> Result<String, LinkError> {
+    let kept = secret(link, "password", settings.password_file.as_deref(), settings.password_env.as_deref())?;
+    Ok(kept.unwrap_or_default())
+}
+
+/// The first line of a file, or what an environment variable holds.
+fn secret(
+    link: &str,
+    what: &'static str,
+    file: Option<&str>,
+    variable: Option<&str>,
+) -> Result<Option<String>, LinkError> {
     let failed = |from: String, source: Box<dyn std::error::Error + Send + Sync>| LinkError::Secret {
         link: link.to_owned(),
+        what,
         from,
         source,
     };
-    if let Some(file) = &settings.password_file {
+    if let Some(file) = file {
         let text = std::fs::read_to_string(file).map_err(|e| failed(format!("file {file}"), Box::new(e)))?;
-        return Ok(text.lines().next().unwrap_or_default().to_owned());
+        return Ok(Some(text.lines().next().unwrap_or_default().to_owned()));
     }
-    match &settings.password_env {
-        Some(name) => {
-            std::env::var(name).map_err(|e| failed(format!("environment variable {name}"), Box::new(e)))
-        }
-        None => Ok(String::new()),
-    }
+    let value = variable.map(|name| {
+        std::env::var(name).map_err(|e| failed(format!("environment variable {name}"), Box::new(e)))
+    });
+    value.transpose()
 }
 
 /// Messages of the topics for a while, or until there is one of each, under a client id of its own.

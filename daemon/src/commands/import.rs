@@ -300,7 +300,8 @@ fn note(file: &Path, bytes: &[u8], author: &str, at: Instant) -> ImportNote {
     }
 }
 
-/// Prints what was refused and found; an error when anything was refused and only whole files are taken.
+/// Prints what was refused and found, and how many rows there were where that is not told with what was entered; an
+/// error when anything was refused and only whole files are taken.
 fn judge<T>(file: &Path, report: &ImportReport<T>, strictness: Strictness) -> Result<(), Failure> {
     print_findings(&report.findings);
     for refused in report.refused.iter().take(REFUSED_SHOWN_MAX) {
@@ -310,13 +311,16 @@ fn judge<T>(file: &Path, report: &ImportReport<T>, strictness: Strictness) -> Re
     if 0 < hidden {
         eprintln!("{}: and {hidden} more", file.display());
     }
+    let refused = report.refused_rows();
     if report.refused.is_empty() || (strictness == Strictness::GoodLines && !report.accepted.is_empty()) {
+        if 0 < refused || report.rows != report.read {
+            println!("rows: {} read, {refused} refused", report.rows);
+        }
         return Ok(());
     }
     Err(Failure::bad_input(format!(
-        "{} of {} lines of {} were refused and nothing was imported; mend them, or take the good ones with --partial",
-        report.refused.len(),
-        report.read,
+        "{refused} of {} lines of {} were refused and nothing was imported; mend them, or take the good ones with --partial",
+        report.rows,
         file.display()
     )))
 }

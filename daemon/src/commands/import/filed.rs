@@ -192,8 +192,8 @@ impl SeriesFor {
 
 /// As [`judge`], where what is accepted has been taken out of the report already.
 fn judge_taken<T, U>(args: &ImportArgs, report: ImportReport<T>, taken: &[U]) -> Result<usize, Failure> {
-    let ImportReport { read, repeated, refused, findings, .. } = report;
-    let shown = ImportReport { read, accepted: taken.iter().collect(), repeated, refused, findings };
+    let ImportReport { rows, read, repeated, refused, findings, .. } = report;
+    let shown = ImportReport { rows, read, accepted: taken.iter().collect(), repeated, refused, findings };
     judge(&args.file, &shown, Strictness::of(args))?;
     Ok(read)
 }
@@ -219,7 +219,9 @@ pub(super) fn arera_electricity(args: &ImportArgs) -> Result<Exit, Failure> {
     let mut report =
         read_arera_electricity(&bytes, site.zone(), &ceiling).map_err(|error| unusable(&args.file, error))?;
     let known = refuse_unknown(&site, &mut report, |m| m.carrier.base_unit() == BaseUnit::WattHour);
-    let read = judge_taken(args, report, &known)?;
+    // A row may hold the values of a whole day, so rows are told apart from them.
+    report.read = known.len();
+    judge_taken(args, report, &known)?;
     let (mut intervals, mut totals) = (Vec::new(), Vec::new());
     for (of, stated) in &known {
         match stated {
@@ -228,7 +230,6 @@ pub(super) fn arera_electricity(args: &ImportArgs) -> Result<Exit, Failure> {
         }
     }
     let note = note(&args.file, &bytes, &args.author, site.now);
-    println!("rows: {read} read");
     print_count("quarter-hours", intervals.len(), site.store.put_intervals(&intervals, &note)?);
     print_count("registers", totals.len(), site.store.put_totals(&totals, &note)?);
     Ok(Exit::OK)

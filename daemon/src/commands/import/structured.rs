@@ -34,6 +34,7 @@ pub(super) fn import(args: &ImportArgs, replace: Option<&str>) -> Result<Exit, F
 /// The rows as billed periods. A row without a measurement says nothing.
 fn months(file: &ReadFile, projects: &[Arc<Project>]) -> ImportReport<OnLine<BilledPeriod>> {
     let mut report = ImportReport {
+        rows: file.rows.len(),
         read: file.rows.len(),
         accepted: Vec::new(),
         repeated: 0,
