@@ -25,6 +25,18 @@ use crate::store::Store;
 /// The list's name in a backup folder: a digest, two blanks and a path a line, as `sha256sum` writes and checks it.
 pub const BACKUP_LIST: &str = "SHA256SUMS";
 
+/// The list of the backup that is taking the former one's place: the journal goes to its place between the writing of
+/// this and its renaming, and whoever stops there leaves a backup of which this is the list.
+const NEXT_LIST: &str = "SHA256SUMS.next";
+
+/// A snapshot under way, with what SQLite keeps beside it meanwhile.
+const SNAPSHOT_FILES: [&str; 4] = [
+    "journal.sqlite3.part",
+    "journal.sqlite3.part-journal",
+    "journal.sqlite3.part-wal",
+    "journal.sqlite3.part-shm",
+];
+
 /// How often a snapshot is taken anew because a file it names was superseded meanwhile.
 const ATTEMPTS: u32 = 3;
 const COPY_BYTES: usize = 1 << 20;
@@ -58,7 +70,7 @@ impl Store {
         let aside = folder.join(format!("{JOURNAL_FILE}.part"));
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            remove_if_there(&aside).map_err(failed("clear the backup folder"))?;
+            clear_snapshot(folder).map_err(failed("clear the backup folder"))?;
             self.snapshot(&aside)?;
             match self.copy_archive(&aside, folder, &former) {
                 Ok(mut done) => {
@@ -192,13 +204,16 @@ fn finish(folder: &Path, aside: &Path, (mut done, mut list): Sofar) -> Result<Co
         done.journal_bytes = bytes;
         done.bytes_copied += bytes;
         list.insert(JOURNAL_FILE.to_owned(), sha256);
-        fs::rename(aside, folder.join(JOURNAL_FILE))?;
         let text: String = list.iter().map(|(path, sha256)| format!("{}  {path}\n", sha256.hex())).collect();
-        let part = folder.join(format!("{BACKUP_LIST}.part"));
+        let (part, next) = (folder.join(format!("{BACKUP_LIST}.part")), folder.join(NEXT_LIST));
         let mut file = File::create(&part)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&part, folder.join(BACKUP_LIST))?;
+        fs::rename(&part, &next)?;
+        File::open(folder)?.sync_all()?;
+        fs::rename(aside, folder.join(JOURNAL_FILE))?;
+        File::open(folder)?.sync_all()?;
+        fs::rename(&next, folder.join(BACKUP_LIST))?;
         File::open(folder)?.sync_all()?;
         for entry in fs::read_dir(folder.join(ARCHIVE_FOLDER))? {
             let entry = entry?;
@@ -219,7 +234,11 @@ fn finish(folder: &Path, aside: &Path, (mut done, mut list): Sofar) -> Result<Co
 /// # Errors
 /// The first file that is missing or changed, by name.
 pub fn verify_backup(folder: &Path) -> Result<usize, StoreError> {
-    let list = read_list(folder)?;
+    Ok(verified_list(folder)?.len())
+}
+
+fn verified_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
+    let list = current_list(folder)?;
     for (path, expected) in &list {
         let (_, found) =
             digest_of(&folder.join(path)).map_err(|source| files(&folder.join(path), "read", source))?;
@@ -229,7 +248,7 @@ pub fn verify_backup(folder: &Path) -> Result<usize, StoreError> {
             return Err(files(&folder.join(path), "trust", source));
         }
     }
-    Ok(list.len())
+    Ok(list)
 }
 
 /// Puts a backup where no store is yet, after checking all of it.
@@ -238,7 +257,7 @@ pub fn verify_backup(folder: &Path) -> Result<usize, StoreError> {
 /// A backup with a missing or changed file, a directory that holds a store, the disk's own. What was already
 /// copied stays, but is no store before its journal is there, which comes last.
 pub fn restore(folder: &Path, directory: &Path) -> Result<Copied, StoreError> {
-    verify_backup(folder)?;
+    let list = verified_list(folder)?;
     let failed = |attempt| move |source| files(directory, attempt, source);
     if directory.join(JOURNAL_FILE).exists() {
         return Err(StoreError::refused(
@@ -250,7 +269,6 @@ pub fn restore(folder: &Path, directory: &Path) -> Result<Copied, StoreError> {
     schema::prepare_folder(directory)?;
     fs::create_dir_all(directory.join(ARCHIVE_FOLDER)).map_err(failed("make the archive's folder in"))?;
     let mut done = Copied::default();
-    let list = read_list(folder)?;
     for path in list.keys().filter(|path| *path != JOURNAL_FILE) {
         let target = directory.join(path);
         make_parent(&target).map_err(failed("make a folder in"))?;
@@ -279,6 +297,11 @@ fn files(path: &Path, attempt: &'static str, source: io::Error) -> StoreError {
     StoreError::Files { path: path.to_owned(), attempt, source: Arc::new(source) }
 }
 
+/// What an attempt that was cut short left of its snapshot. A journal of SQLite beside it must not meet a new one.
+fn clear_snapshot(folder: &Path) -> io::Result<()> {
+    SNAPSHOT_FILES.iter().try_for_each(|name| remove_if_there(&folder.join(name)))
+}
+
 fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -288,14 +311,21 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 
 /// The list of the backup that is in the folder; empty for a folder without one, which must then hold nothing else.
 fn former_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
-    if folder.join(BACKUP_LIST).exists() {
-        return read_list(folder);
+    let mut lists = BTreeMap::new();
+    for name in [BACKUP_LIST, NEXT_LIST] {
+        if folder.join(name).exists() {
+            lists.extend(read_list(folder, name)?);
+        }
+    }
+    if !lists.is_empty() {
+        return Ok(lists);
     }
     let strangers = || -> io::Result<Option<PathBuf>> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            let ours = [ARCHIVE_FOLDER, DOCUMENTS_FOLDER, "journal.sqlite3.part", JOURNAL_FILE];
-            if !ours.iter().any(|name| entry.file_name() == *name) {
+            let ours = [ARCHIVE_FOLDER, DOCUMENTS_FOLDER, "SHA256SUMS.part", JOURNAL_FILE];
+            let is_ours = ours.iter().chain(&SNAPSHOT_FILES).any(|name| entry.file_name() == *name);
+            if !is_ours {
                 return Ok(Some(entry.path()));
             }
         }
@@ -311,8 +341,20 @@ fn former_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
     }
 }
 
-fn read_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
-    let path = folder.join(BACKUP_LIST);
+/// The list of the backup that is in the folder: the next one, where the journal is already that one's.
+fn current_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
+    if folder.join(NEXT_LIST).exists() {
+        let next = read_list(folder, NEXT_LIST)?;
+        let journal = folder.join(JOURNAL_FILE);
+        if digest_of(&journal).is_ok_and(|(_, found)| next.get(JOURNAL_FILE) == Some(&found)) {
+            return Ok(next);
+        }
+    }
+    read_list(folder, BACKUP_LIST)
+}
+
+fn read_list(folder: &Path, name: &str) -> Result<BTreeMap<String, Digest>, StoreError> {
+    let path = folder.join(name);
     let read = || -> io::Result<BTreeMap<String, Digest>> {
         let mut list = BTreeMap::new();
         for line in BufReader::new(File::open(&path)?.take(64 << 20)).lines() {

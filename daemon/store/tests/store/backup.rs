@@ -100,6 +100,15 @@ fn only_a_backup_or_an_empty_folder_is_written_to() {
     let out = tempfile::tempdir().unwrap();
     std::fs::write(out.path().join("thesis.odt"), "years of work").unwrap();
     assert!(store.backup(out.path()).unwrap_err().to_string().contains("thesis.odt"));
+    // What a first backup that was killed left is no stranger's.
+    let cut = tempfile::tempdir().unwrap();
+    for name in ["journal.sqlite3.part", "journal.sqlite3.part-journal", "SHA256SUMS.part"] {
+        std::fs::write(cut.path().join(name), "cut off").unwrap();
+    }
+    store.backup(cut.path()).unwrap();
+    assert_eq!(verify_backup(cut.path()).unwrap(), 1);
+    let names = std::fs::read_dir(cut.path()).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
+    assert!(!names.iter().any(|name| name.to_string_lossy().contains("part")), "{names:?}");
     // A list that leads elsewhere is no list.
     let other = tempfile::tempdir().unwrap();
     let line = format!("{}  ../../etc/passwd\n", "0".repeat(64));
@@ -215,4 +224,44 @@ fn a_list_names_documents_only_as_the_store_does() {
     for path in strange {
         assert!(of(&path).contains("backup's list"), "{path}");
     }
+}
+
+/// The journal and its list get their names one after the other; whoever is stopped between them leaves a whole backup.
+#[test]
+fn a_backup_that_is_cut_short_between_two_names_is_the_former_one_or_the_next() {
+    let (_dir, store) = opened();
+    let power = energy("boiler-1");
+    let out = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(out.path().join(name), bytes).unwrap();
+    let made = |store: &Store| {
+        store.backup(out.path()).unwrap();
+        [JOURNAL_FILE, BACKUP_LIST].map(|name| std::fs::read(out.path().join(name)).unwrap())
+    };
+    store.append_blocking(minutes(&power, 10)).unwrap();
+    let former = made(&store);
+    store.append_blocking(vec![total(&power, 90_000, 9_999)]).unwrap();
+    document(&store, "signed.pdf.p7m", b"signed once");
+    let next = made(&store);
+    let readings = |former_list: bool, journal: &[u8]| {
+        put(JOURNAL_FILE, journal);
+        put("SHA256SUMS.next", &next[1]);
+        if former_list {
+            put(BACKUP_LIST, &former[1]);
+        } else {
+            std::fs::remove_file(out.path().join(BACKUP_LIST)).unwrap();
+        }
+        let home = tempfile::tempdir().unwrap();
+        restore(out.path(), home.path()).map(|_| {
+            let restored = Store::open(home.path(), StoreOptions::default()).unwrap();
+            all(&restored, &power).len()
+        })
+    };
+    assert_eq!(readings(true, &former[0]).unwrap(), 10);
+    assert_eq!(readings(true, &next[0]).unwrap(), 11);
+    // The first backup of all, cut short: there is no former list.
+    assert_eq!(readings(false, &next[0]).unwrap(), 11);
+    assert!(readings(true, b"neither").unwrap_err().to_string().contains(JOURNAL_FILE));
+    assert_eq!(store.backup(out.path()).unwrap().documents_kept, 1);
+    assert!(!out.path().join("SHA256SUMS.next").exists());
+    assert_eq!(verify_backup(out.path()).unwrap(), 2);
 }
