@@ -117,13 +117,36 @@ impl ArchiveWriter {
         let HashedFile { file, hash, bytes } = file;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        // A link fails where a rename would write over: a file of the archive is never replaced.
-        fs::hard_link(&self.aside, &self.place)?;
-        fs::remove_file(&self.aside)?;
+        put_in_place(&self.aside, &self.place, |aside, place| fs::hard_link(aside, place))?;
         if let Some(directory) = self.place.parent() {
             File::open(directory)?.sync_all()?;
         }
         Ok(Written { readings: self.readings, bytes, sha256: Digest(hash.finalize().into()) })
+    }
+}
+
+/// The kernel's number for what is not permitted, which is also what Linux says of a file system without hard links.
+const NOT_PERMITTED: i32 = 1;
+
+/// Gives a file its name, unless there is one of that name: a file of the archive is never replaced.
+fn put_in_place(
+    aside: &Path,
+    place: &Path,
+    link: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
+    match link(aside, place) {
+        // A link fails where a rename would write over.
+        Ok(()) => fs::remove_file(aside),
+        Err(error)
+            if error.raw_os_error() == Some(NOT_PERMITTED) || error.kind() == io::ErrorKind::Unsupported =>
+        {
+            // Without links (FAT, some network and FUSE mounts) a look must do: the store's lock keeps others away.
+            if fs::symlink_metadata(place).is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(aside, place)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -255,4 +278,34 @@ fn properties(encoding: Option<(&str, Encoding)>) -> WriterProperties {
             builder.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
     }
     builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_gets_its_name_with_and_without_links_and_never_takes_anothers() {
+        let folder = tempfile::tempdir().unwrap();
+        let (aside, place) = (folder.path().join("a.part"), folder.path().join("a"));
+        let answers = [None, Some(NOT_PERMITTED), Some(95)];
+        for answer in answers {
+            let link = |from: &Path, to: &Path| match answer {
+                None => fs::hard_link(from, to),
+                Some(number) => Err(io::Error::from_raw_os_error(number)),
+            };
+            fs::write(&aside, "new").unwrap();
+            put_in_place(&aside, &place, link).unwrap();
+            assert_eq!((fs::read(&place).unwrap(), aside.exists()), (b"new".to_vec(), false), "{answer:?}");
+            fs::write(&place, "old").unwrap();
+            fs::write(&aside, "new").unwrap();
+            let error = put_in_place(&aside, &place, link).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{answer:?}");
+            assert_eq!(fs::read(&place).unwrap(), b"old", "{answer:?}");
+            fs::remove_file(&place).unwrap();
+        }
+        // A disk that fails is no disk without links.
+        let error = put_in_place(&aside, &place, |_, _| Err(io::Error::from_raw_os_error(5))).unwrap_err();
+        assert_eq!((error.raw_os_error(), place.exists()), (Some(5), false));
+    }
 }
