@@ -194,8 +194,8 @@ fn reading() -> impl Strategy<Value = Reading> {
         value,
         0..4_000_000_000_000_i64,
         -1_000..100_000_i64,
-        0..5_usize,
-        0..3_usize,
+        0..Origin::ALL.len(),
+        0..Quality::ALL.len(),
     )
         .prop_map(|(meter, channel, value, at, delay, origin, quality)| Reading {
             series: SeriesKey { meter: MeterId::new(&meter).expect("an id"), channel },

@@ -50,6 +50,10 @@ pub async fn rewrite(
     }
     refused.extend(look(engine, series, &mut unseen).await?);
     reading.await??;
+    if is_first {
+        // The journal was read to its end and holds nothing of it: what the engine has is nobody's.
+        engine.delete(series).await?;
+    }
     Ok((count, refused))
 }
 

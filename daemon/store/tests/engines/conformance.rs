@@ -29,6 +29,14 @@ pub(crate) async fn all(engine: &dyn Engine, installation: &str) {
     assert!(!health.faults.iter().any(|fault| fault.is_grave), "{health:?}");
 }
 
+/// Writes what is there already, and reads it: nothing changes, wherever the engine has put it meanwhile.
+pub(crate) async fn again(engine: &dyn Engine, installation: &str) {
+    everything_comes_back(engine, installation).await;
+    a_range_excludes_its_end(engine, installation).await;
+    what_is_no_number_is_refused_alone(engine, installation).await;
+    long_series_come_back_in_pieces(engine, installation).await;
+}
+
 fn series(installation: &str, key: &SeriesKey) -> EngineSeries {
     EngineSeries { installation: installation.to_owned(), key: key.clone() }
 }
@@ -191,8 +199,8 @@ async fn corrections_reach_it(engine: &dyn Engine, installation: &str) {
     assert_eq!(done.unwrap(), (30, Vec::new()));
     assert_eq!(read(engine, installation, &key).await, after);
     assert_eq!(read(engine, installation, &other).await, beside);
-    // What was deleted is listed no more.
-    engine.delete(&of).await.unwrap();
+    // Of a series with nothing left in the journal nothing stays, and it is listed no more.
+    assert_eq!(rewrite(engine, &of, Arc::new(Fixed(Vec::new()))).await.unwrap(), (0, Vec::new()));
     assert_eq!(read(engine, installation, &key).await, []);
     assert!(!engine.series(Some(installation)).await.unwrap().contains(&of));
 }
@@ -222,10 +230,32 @@ async fn memory() {
     all(&Memory::default(), "comune").await;
 }
 
+/// In the journal's intake, in its chunks, and in the archive alone.
 #[tokio::test]
 async fn the_store_itself() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
-    all(&Embedded::new(store.clone(), "comune"), "comune").await;
+    let engine = Embedded::new(store.clone(), "comune");
+    all(&engine, "comune").await;
+    store.fold().unwrap();
+    again(&engine, "comune").await;
+    let readings = store.verify().unwrap().journal_readings;
+    let instant = |text| Instant::parse_rfc3339(text).unwrap();
+    let [june, july, august] =
+        ["2025-06-01T00:00:00Z", "2025-07-01T00:00:00Z", "2025-08-01T00:00:00Z"].map(instant);
+    for (month, from, to) in [("2025-06", june, july), ("2025-07", july, august)] {
+        store.archive_month(month, from, to, august).unwrap().unwrap();
+    }
+    // Both hold them, and each counts once.
+    again(&engine, "comune").await;
+    store.archive_drop(august.plus_seconds(1), august).unwrap();
+    let verified = store.verify().unwrap();
+    assert_eq!((verified.journal_readings, verified.archived_readings), (0, readings));
+    again(&engine, "comune").await;
+    store.close();
+    // And so for the next one who opens it.
+    let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+    again(&Embedded::new(store.clone(), "comune"), "comune").await;
+    assert_eq!(store.verify().unwrap().journal_readings, 0);
     store.close();
 }

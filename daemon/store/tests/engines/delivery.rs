@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::conformance::Fixed;
 use crate::memory::{Fault, Memory};
-use crate::sample::{key, totals};
+use crate::sample::{key, total, totals};
 
 /// Batches in memory, and what was accepted of them.
 #[derive(Default)]
@@ -57,12 +57,13 @@ impl Outbox for Queue {
 }
 
 #[derive(Default)]
-struct Notes {
-    refused: Mutex<Vec<(Reading, String)>>,
+pub(crate) struct Notes {
+    pub(crate) refused: Mutex<Vec<(Reading, String)>>,
     failures: Mutex<Vec<(String, Duration)>>,
     delivered: Mutex<u64>,
     rewrites: Mutex<BTreeSet<SeriesKey>>,
-    idle: Notify,
+    pub(crate) rewritten: Mutex<usize>,
+    pub(crate) idle: Notify,
 }
 
 impl Keeper for Notes {
@@ -94,7 +95,7 @@ impl Keeper for Notes {
     fn told(&self, event: DeliveryEvent<'_>) {
         match event {
             DeliveryEvent::Delivered { readings, .. } => *self.delivered.lock().unwrap() += readings,
-            DeliveryEvent::Rewritten { .. } => {}
+            DeliveryEvent::Rewritten { .. } => *self.rewritten.lock().unwrap() += 1,
             DeliveryEvent::Idle => self.idle.notify_one(),
             DeliveryEvent::Failed { error, wait } => {
                 self.failures.lock().unwrap().push((error.code().to_owned(), wait));
@@ -152,6 +153,42 @@ fn fault() -> impl Strategy<Value = Fault> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Whatever breaks, a reading reaches the engine only after every earlier one of its series, as the journal took them.
+    #[test]
+    fn each_series_arrives_in_the_order_of_the_journal(
+        faults in prop::collection::vec(fault(), 0..12),
+        blocks in prop::collection::vec(prop::collection::vec((0..3_usize, 0..700_i64), 1..4), 1..10),
+        cuts in prop::collection::vec(0..5_000_u64, 0..4),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let bench = Bench::new(Memory::with_faults(faults));
+            let keys = [0, 1, 2].map(|n| key(&format!("m{n}"), Quantity::HeatEnergy));
+            let mut journal: Vec<Reading> = Vec::new();
+            for (seq, parts) in blocks.iter().enumerate() {
+                let mut block = Vec::new();
+                for &(series, count) in parts {
+                    let known = journal.iter().chain(&block).filter(|r: &&Reading| r.series == keys[series]).count();
+                    // Against the order of time: the journal's order is that of arrival.
+                    let all = (0..count).map(|n| total(&keys[series], -(known as i64 + n) * 60_000, n));
+                    block.extend(all.collect::<Vec<_>>());
+                }
+                journal.extend(block.iter().cloned());
+                bench.queue.push(seq as i64, block);
+            }
+            for millis in cuts {
+                deliver(bench.delivery(), tokio::time::sleep(Duration::from_millis(millis))).await;
+            }
+            bench.drain().await;
+            for key in &keys {
+                let of = |all: &[Reading]| -> Vec<Instant> {
+                    all.iter().filter(|r| r.series == *key).map(|r| r.observed_at).collect()
+                };
+                assert_eq!(of(&bench.engine.first.lock().unwrap()), of(&journal));
+            }
+        });
+    }
 
     /// Whatever breaks and however often delivery is cut short, the engine ends with exactly what the journal had.
     #[test]

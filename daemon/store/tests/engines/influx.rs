@@ -96,6 +96,9 @@ async fn written(
     let asked = stub.asked.lock().unwrap();
     let first = &asked.first().unwrap().path;
     assert_eq!(first, "/api/v2/write?org=comune&bucket=readings&precision=ms");
+    for request in asked.iter() {
+        request.must_be_packed();
+    }
     let sizes = asked.iter().map(|r| r.text().lines().count()).collect();
     (done.map(|all| all.into_iter().map(|r| r.index).collect()), sizes)
 }

@@ -34,6 +34,8 @@ pub(crate) struct Memory {
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     /// Writes that came, with their number of readings.
     pub(crate) writes: Mutex<Vec<usize>>,
+    /// Readings in the order in which they were first taken.
+    pub(crate) first: Mutex<Vec<Reading>>,
     /// While somebody holds this for writing, writes wait.
     pub(crate) hold: Arc<tokio::sync::RwLock<()>>,
     /// Meters whose readings are refused.
@@ -64,7 +66,9 @@ impl Memory {
             }
             let series = EngineSeries { installation: installation.to_owned(), key: reading.series.clone() };
             let identity = (reading.observed_at, reading.origin);
-            held.entry(series).or_default().insert(identity, reading.clone());
+            if held.entry(series).or_default().insert(identity, reading.clone()).is_none() {
+                self.first.lock().unwrap().push(reading.clone());
+            }
         }
         refused
     }

@@ -22,6 +22,16 @@ impl Request {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
+    /// The body is compressed and says so, and is smaller than what it holds.
+    #[track_caller]
+    pub(crate) fn must_be_packed(&self) {
+        assert_eq!(self.header("content-encoding"), Some("gzip"), "{} {}", self.method, self.path);
+        assert!(self.body.starts_with(&[0x1f, 0x8b]), "{} {} is no gzip", self.method, self.path);
+        let lines = self.text();
+        let count = lines.lines().count();
+        assert!(count < 5 || self.body.len() < lines.len() / 2, "{count} lines in {} bytes", self.body.len());
+    }
+
     /// The body as text, unpacked where it is compressed.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();

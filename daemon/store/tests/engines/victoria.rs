@@ -5,13 +5,16 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use model::{Instant, Quantity, Reading, Value};
+use model::{Instant, Quality, Quantity, Reading, SeriesKey, Value};
 use store::engine::{
-    BaseAddress, Engine, EngineError, EngineSeries, HttpOptions, TokenSource, Victoria, VictoriaSettings,
+    BaseAddress, Delivery, DeliveryOptions, Engine, EngineError, EngineSeries, HttpOptions, Keeper,
+    StoreOutbox, TokenSource, Victoria, VictoriaSettings, deliver,
 };
+use store::{Store, StoreOptions};
 
 use crate::conformance;
-use crate::reply::Stub;
+use crate::delivery::Notes;
+use crate::reply::{Request, Stub};
 use crate::sample::{key, total, totals};
 use crate::server::Server;
 
@@ -63,6 +66,9 @@ async fn conforms_behind_the_paths_of_a_cluster() {
         http: HttpOptions::default(),
     };
     conformance::all(&Victoria::new(settings).unwrap(), "comune").await;
+    let written = insert.asked.lock().unwrap();
+    assert!(written.iter().any(|r| r.path.starts_with("/insert/0/influx/api/v2/write")));
+    written.iter().for_each(Request::must_be_packed);
     let asked = select.asked.lock().unwrap();
     assert!(asked.iter().any(|r| r.path.starts_with("/delete/0/prometheus/api/v1/admin/tsdb/delete_series")));
     assert!(asked.iter().any(|r| r.path.starts_with("/select/0/prometheus/api/v1/export?")));
@@ -131,6 +137,72 @@ async fn another_value_under_an_identity_is_seen_and_never_chosen_from() {
         back = engine.read(&series, first[0].observed_at, end).await.unwrap();
     }
     assert_eq!((back.readings.len(), back.ambiguous), (2, 1));
+}
+
+/// Delivers what the journal holds until nothing waits; every series that was written again.
+async fn delivered(engine: &Arc<Victoria>, store: &Store) -> usize {
+    let notes = Arc::new(Notes::default());
+    let delivery = Delivery {
+        engine: Arc::clone(engine) as Arc<dyn Engine>,
+        installation: "comune".to_owned(),
+        outbox: Arc::new(StoreOutbox::open(store.clone(), "centrale").unwrap()),
+        source: Arc::new(store.clone()),
+        keeper: Arc::clone(&notes) as Arc<dyn Keeper>,
+        options: DeliveryOptions::default(),
+    };
+    let idle = Arc::clone(&notes);
+    deliver(delivery, async move { idle.idle.notified().await }).await;
+    assert_eq!(store.outbox_status("centrale").unwrap().unwrap().pending_readings, 0);
+    assert!(notes.refused.lock().unwrap().is_empty());
+    *notes.rewritten.lock().unwrap()
+}
+
+/// The engine's readings of a series once they are these, or what it has after a while.
+async fn shows(engine: &Victoria, key: &SeriesKey, expected: &[Reading]) {
+    let series = EngineSeries { installation: "comune".to_owned(), key: key.clone() };
+    let (from, to) = (Instant::from_millis(0), Instant::from_millis(4_000_000_000_000));
+    let mut back = engine.read(&series, from, to).await.unwrap();
+    for _ in 0..100 {
+        if back.readings == expected && back.ambiguous == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        back = engine.read(&series, from, to).await.unwrap();
+    }
+    assert_eq!((back.readings.as_slice(), back.ambiguous), (expected, 0));
+}
+
+/// A journal that was put back from a backup, or begun anew, gets another value where the engine has one already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_of_a_sent_reading_appears_after_delete_and_rewrite() {
+    let server = Server::victoria(&FLAGS);
+    let engine = engine(&server.url());
+    let (wrong, beside) = (key("m", Quantity::HeatEnergy), key("m", Quantity::WaterVolume));
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let stores = folders.each_ref().map(|f| Store::open(f.path(), StoreOptions::default()).unwrap());
+    for store in &stores {
+        store.outbox_register("centrale").unwrap();
+    }
+    // Few enough that every one is looked at.
+    let mut sent = totals(&wrong, 20);
+    stores[0].append([sent.clone(), totals(&beside, 10)].concat()).await.unwrap();
+    assert_eq!(delivered(&engine, &stores[0]).await, 0);
+    shows(&engine, &wrong, &sent).await;
+    shows(&engine, &beside, &totals(&beside, 10)).await;
+    // One value is another, one reading is bad, and one never was.
+    sent[7].value = Value::Total(1_050);
+    sent[9].quality = Quality::Implausible;
+    sent.remove(12);
+    stores[1].append([sent.clone(), totals(&beside, 10)].concat()).await.unwrap();
+    assert_eq!(delivered(&engine, &stores[1]).await, 1);
+    shows(&engine, &wrong, &sent).await;
+    shows(&engine, &beside, &totals(&beside, 10)).await;
+    // What comes after goes on behind it.
+    let next = total(&wrong, 20 * 60_000, 9_000);
+    stores[1].append(vec![next.clone()]).await.unwrap();
+    assert_eq!(delivered(&engine, &stores[1]).await, 0);
+    sent.push(next);
+    shows(&engine, &wrong, &sent).await;
 }
 
 #[tokio::test]
