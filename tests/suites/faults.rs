@@ -16,7 +16,8 @@ use tests::soak::account::Account;
 use tests::soak::points::{self, CALLS, Death, FAILURES, Site, Survived};
 
 const SOAK: &str = env!("CARGO_BIN_EXE_soak");
-/// Operations of each life: as many as make the store fold, archive and write its log back once.
+/// Operations of each life: as many as make the store keep a document, thin, archive, back up, fold and write its log back
+/// once.
 const OPERATIONS: u64 = 68;
 /// The store lives through this many before, so that there is something to lose.
 const BEFORE: u64 = 60;
@@ -75,6 +76,26 @@ fn a_failure_of_every_nth_call_is_survived() {
 #[test]
 fn a_disk_that_fails_from_the_nth_call_on_is_survived() {
     every_nth(|call, nth| Death::Failing { call, error: "EIO", nth, on: true });
+}
+
+/// A file system without hard links, such as FAT: linking is not permitted, and months are archived all the same.
+#[test]
+fn months_are_archived_where_there_are_no_hard_links() {
+    for error in ["EPERM", "EOPNOTSUPP"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut site = Site::new(Path::new(SOAK), folder.path(), 7);
+        let (mut random, mut survived) = (Random::of(7), Survived::default());
+        let life = Life { seed: 7, from: 0, to: OPERATIONS };
+        let death = Death::Failing { call: "linkat", error, nth: 1, on: true };
+        assert!(
+            site.live_as(life, &death, &mut random, &mut survived).unwrap(),
+            "{error}: nothing was linked"
+        );
+        assert_eq!(site.account.next, OPERATIONS, "{error}");
+        let archive = folder.path().join("store").join(store::ARCHIVE_FOLDER);
+        let names: Vec<_> = fs::read_dir(archive).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["2000-01.1.parquet"], "{error}");
+    }
 }
 
 /// A store whose process is not root: root may write everywhere.

@@ -2,6 +2,8 @@
 //!
 //! Must never: end with success when a point was not survived.
 
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -44,5 +46,7 @@ fn work(directory: &str, numbers: [&str; 3]) -> Result<(), String> {
     }
     let [seed, from, to] = parsed;
     let life = Life { seed, from, to };
-    child::live(Path::new(directory), life, &mut std::io::stdout()).map_err(|error| account::said(&error))
+    let out =
+        std::io::stdout().as_fd().try_clone_to_owned().map_err(|error| format!("no output: {error}"))?;
+    child::live(Path::new(directory), life, &File::from(out)).map_err(|error| account::said(&error))
 }

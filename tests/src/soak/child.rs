@@ -2,11 +2,12 @@
 //!
 //! Must never: say that something was acknowledged before the store has said so.
 
-use std::io::Write;
-use std::path::Path;
+use std::fs::File;
+use std::io::{IoSlice, Write};
+use std::path::{Path, PathBuf};
 
 use model::Instant;
-use store::{Store, StoreError};
+use store::{Store, StoreError, Thinning};
 
 use super::{Life, work};
 
@@ -14,11 +15,18 @@ use super::{Life, work};
 const ATTEMPTS: u32 = 40;
 const ENGINE: &str = "lake";
 
-/// Works through the operations. A line a word: `ack OPERATION NEW DUPLICATE CONFLICTING`, `end` when all is done.
+/// Where the child keeps its backup.
+#[must_use]
+pub fn backup_of(directory: &Path) -> PathBuf {
+    directory.with_extension("backup")
+}
+
+/// Works through the operations. A line a word: `ack OPERATION NEW DUPLICATE CONFLICTING`, `document OPERATION` for one that
+/// is kept and named by a record, `end` when all is done.
 ///
 /// # Errors
 /// What the store could not overcome; everything said before is true.
-pub fn live(directory: &Path, life: Life, out: &mut impl Write) -> Result<(), StoreError> {
+pub fn live(directory: &Path, life: Life, out: &File) -> Result<(), StoreError> {
     let store = again(|| Store::open(directory, work::options()))?;
     again(|| store.outbox_register(ENGINE))?;
     for operation in life.from..life.to {
@@ -26,16 +34,18 @@ pub fn live(directory: &Path, life: Life, out: &mut impl Write) -> Result<(), St
         let counted = work::counted(&readings);
         let done = again(|| store.append_counted_blocking(readings.clone(), counted.clone()))?;
         say(out, &format!("ack {operation} {} {} {}", done.new, done.duplicate, done.conflicting));
-        maintain(&store, operation)?;
+        maintain(&store, directory, operation, out)?;
     }
     store.close();
     say(out, "end");
     Ok(())
 }
 
-/// A line that the parent reads; a parent that is gone needs no lines.
-fn say(out: &mut impl Write, line: &str) {
-    writeln!(out, "{line}").and_then(|()| out.flush()).ok();
+/// A line that the parent reads; a parent that is gone needs no lines. By a call of its own, so that a failure of `write`
+/// strikes the store and not what is said of it; a line is shorter than what a pipe takes at once.
+fn say(mut out: &File, line: &str) {
+    let line = format!("{line}\n");
+    out.write_vectored(&[IoSlice::new(line.as_bytes())]).ok();
 }
 
 fn again<T>(mut call: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -48,21 +58,36 @@ fn again<T>(mut call: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreE
     }
 }
 
-/// What the daemon does beside ingestion, more often than it would. None of it changes what the store says, so a
-/// failure of it is no more than a failure.
-fn maintain(store: &Store, operation: u64) -> Result<(), StoreError> {
+/// What the daemon and people do beside ingestion, more often than they would. But for documents none of it changes what
+/// the store says, so a failure of it is no more than a failure.
+fn maintain(store: &Store, directory: &Path, operation: u64, out: &File) -> Result<(), StoreError> {
     let now = Instant::from_seconds(operation as i64 * 60);
     let outcome = match operation % 16 {
+        1 => store.backup(&backup_of(directory)).map(|_| ()),
         3 | 11 => store.fold(),
         5 => accept(store),
         7 => store.put_record("project", "school", &format!("a = {operation}"), "soak", now).map(|_| ()),
+        12 => document(store, operation, now).map(|()| say(out, &format!("document {operation}"))),
+        13 => thin(store, operation, now),
         15 => archive(store, now),
         _ => Ok(()),
     };
     match outcome {
-        Err(error) if !error.is_retryable() && !matches!(error, StoreError::Archive { .. }) => Err(error),
+        Err(StoreError::Archive { .. } | StoreError::Files { .. }) => Ok(()),
+        Err(error) if !error.is_retryable() => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Keeps a document, then the record that names it, as whoever takes documents in does.
+fn document(store: &Store, operation: u64, now: Instant) -> Result<(), StoreError> {
+    let digest = store.keep_document(&work::document(operation))?;
+    store.put_record(work::DOCUMENT, &operation.to_string(), &digest.hex(), "soak", now).map(|_| ())
+}
+
+fn thin(store: &Store, operation: u64, now: Instant) -> Result<(), StoreError> {
+    let (quantity, before) = (work::THINNED, work::thinned_before(operation));
+    store.thin(Thinning { quantity, before, every_ms: work::THINNED_MS }, now).map(|_| ())
 }
 
 fn accept(store: &Store) -> Result<(), StoreError> {
@@ -73,9 +98,9 @@ fn accept(store: &Store) -> Result<(), StoreError> {
     }
 }
 
-/// Archives what ended two months ago, and drops what was archived before.
+/// Archives the month that has just ended, and drops what was archived before.
 fn archive(store: &Store, now: Instant) -> Result<(), StoreError> {
-    let month = now.millis() / 1000 / work::MONTH_SECONDS - 2;
+    let month = now.millis() / 1000 / work::MONTH_SECONDS - 1;
     if 0 <= month {
         let at = |number: i64| Instant::from_seconds(number * work::MONTH_SECONDS);
         let name = format!("{:04}-{:02}", 2000 + month / 12, month % 12 + 1);

@@ -28,7 +28,10 @@ const WORKERS_PER_CORE: usize = 2;
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// Calls to the kernel by which the store writes, and what they may fail with.
-pub const CALLS: [&str; 4] = ["pwrite64", "fsync", "ftruncate", "unlink"];
+///
+/// SQLite writes by the first; files of the archive, documents, backups and the lock by `write`. What the child says goes
+/// through another call, `writev`, which nothing strikes.
+pub const CALLS: [&str; 7] = ["pwrite64", "fsync", "ftruncate", "unlink", "write", "linkat", "rename"];
 pub const FAILURES: [&str; 2] = ["EIO", "ENOSPC"];
 
 /// Held alone while a child begins, and shared while a store is open in this process: between fork and exec a child has
@@ -216,6 +219,7 @@ impl Site {
         }
         let _open = BEGINNING.read().unwrap_or_else(PoisonError::into_inner);
         self.account.settle(&self.directory, self.seed)?;
+        self.account.settle_backup(&self.directory, self.seed)?;
         Ok(struck)
     }
 
@@ -241,6 +245,7 @@ impl Site {
                     }
                     survived.acknowledged += 1;
                 }
+                (Some("document"), Ok(&[operation])) => self.account.add_document(operation),
                 (Some("end"), _) => {}
                 _ => return Err(format!("the child says {line:?}")),
             }

@@ -12,6 +12,28 @@ pub const MONTH_SECONDS: i64 = 3_000;
 /// The month that all counted readings are counted in.
 pub const COUNTED: Month = Month { year: 2026, number: 1 };
 
+/// The gauge that is thinned: read once an operation, never late.
+pub const THINNED: Quantity = Quantity::Frequency;
+/// Of so many milliseconds one of its readings stays.
+pub const THINNED_MS: i64 = 600_000;
+/// The kind of the records that name documents.
+pub const DOCUMENT: &str = "document";
+
+/// Up to where an operation thins: the beginning of its month.
+#[must_use]
+pub fn thinned_before(operation: u64) -> Instant {
+    let seconds = operation as i64 * 60;
+    Instant::from_seconds(seconds - seconds.rem_euclid(MONTH_SECONDS))
+}
+
+/// The document of an operation: some longer than what is written at once.
+#[must_use]
+pub fn document(operation: u64) -> Vec<u8> {
+    let mut random = Random::of(operation ^ 0x00D0_C5ED);
+    let bytes = random.between(0, 20_000) as usize;
+    (0..bytes).map(|_| random.between(0, 256) as u8).collect()
+}
+
 /// Small limits, so that a few operations fold, write the log back and merge.
 #[must_use]
 pub fn options() -> StoreOptions {
@@ -71,7 +93,26 @@ pub fn readings(seed: u64, operation: u64) -> Vec<Reading> {
             origin: if random.between(0, 8) == 0 { Origin::Mqtt } else { Origin::Modbus },
         });
     }
+    let observed_at = Instant::from_seconds(now);
+    made.push(Reading {
+        series: thinned(),
+        observed_at,
+        received_at: observed_at,
+        value: Value::Gauge(50.0 + (operation % 7) as f64 / 100.0),
+        quality: Quality::Good,
+        origin: Origin::Modbus,
+    });
     made
+}
+
+/// The series that is thinned.
+///
+/// # Panics
+/// Never: the name is an id.
+#[must_use]
+pub fn thinned() -> SeriesKey {
+    let channel = Channel { quantity: THINNED, phase: Phase::Total };
+    SeriesKey { meter: MeterId::new("first").expect("an id"), channel }
 }
 
 /// How each reading of an operation is counted.
