@@ -144,6 +144,7 @@ fn meter() -> MeterFacts {
         gas: None,
         serial: None,
         accuracy_class: None,
+        calibration: None,
     }
 }
 

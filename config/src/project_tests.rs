@@ -39,6 +39,21 @@ fn the_example_is_a_project() {
 }
 
 #[test]
+fn a_meters_calibration_has_a_day() {
+    let key = "accuracy_class = \"B\"";
+    let with = |more: &str| parse(&changed(key, &format!("{key}\n{more}")));
+    let (project, _) = with("calibrated_on = 2023-05-12\ncertificate = \"LAT 042 n. 118\"").unwrap();
+    let meters = &project.buildings[0].meters;
+    let of = meters[0].calibration.as_ref().unwrap();
+    assert_eq!((of.on, of.certificate.as_deref()), (day(2023, 5, 12), Some("LAT 042 n. 118")));
+    assert_eq!(meters[1].calibration, None);
+    let (project, _) = with("calibrated_on = 2023-05-12").unwrap();
+    assert_eq!(project.buildings[0].meters[0].calibration.as_ref().unwrap().certificate, None);
+    let refused = with("certificate = \"LAT 042 n. 118\"").unwrap_err();
+    assert!(refused[0].contains("has no day"), "{refused:?}");
+}
+
+#[test]
 fn the_monet_example_of_the_region_gives_its_due_day() {
     let text = changed("piemonte-por-fesr-2014-20-4c1", "piemonte-pr-fesr-2021-27-monet");
     let text = text.replace("# expenses_closed = 2021-12-20", "expenses_closed = 2024-09-30");

@@ -24,7 +24,7 @@ fn facts() -> SystemFacts {
         quantities: vec!["active_energy_import".to_owned(), "active_power".to_owned()],
         encrypted,
     };
-    let points: Vec<Point> = year
+    let mut points: Vec<Point> = year
         .project
         .meters()
         .enumerate()
@@ -34,6 +34,9 @@ fn facts() -> SystemFacts {
             read: [Some(read(false, 10)), Some(read(true, 900))].get(i).cloned().flatten(),
         })
         .collect();
+    let certificate = Some("LAT 042, n. 118".to_owned());
+    points[0].meter.calibration = Some(model::Calibration { on: day(2023, 5, 12), certificate });
+    points[1].meter.calibration = Some(model::Calibration { on: day(2024, 1, 8), certificate: None });
     let delivered = |i: usize, received| Delivered {
         meter: points[i].meter.id.clone(),
         first_at: Some(Instant::parse_rfc3339("2025-02-01T08:00:00Z").expect("an instant")),
@@ -83,6 +86,18 @@ fn said(document: &Document) -> String {
         }
     }
     lines.join("\n").replace('\u{a0}', " ")
+}
+
+#[test]
+fn a_calibration_that_nobody_stated_is_said_to_be_missing() {
+    let text = said(&system(&facts(), &texts("it")));
+    for line in [
+        "Caldaia scuola Nord | SN-gas-1-004711 | 12/05/2023 | LAT 042, n. 118",
+        "Fornitura elettrica scuola Nord | SN-power-1-004711 | 08/01/2024 | non dichiarata",
+        "Sottocentrale palestra | SN-heat-1-004711 | non dichiarata | –",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in:\n{text}");
+    }
 }
 
 #[test]

@@ -27,7 +27,8 @@ pub use grant::{Event, Events, Grant, Intervention, Statement, Subject, SubjectR
 pub use ids::{BuildingId, FactorSetId, IdError, MeterId, ModelId, ProjectId, SchemeId, StationId};
 pub use money::Euro;
 pub use project::{
-    Beneficiary, Building, DeclaredValue, Direction, MeterFacts, MeterRole, Project, ProjectDates, Use,
+    Beneficiary, Building, Calibration, DeclaredValue, Direction, MeterFacts, MeterRole, Project,
+    ProjectDates, Use,
 };
 pub use provenance::{Digest, Provenance};
 pub use quantity::{BaseUnit, Carrier, Channel, Kind, Phase, Quantity, Unit};

@@ -170,6 +170,14 @@ impl MeterRole {
     }
 }
 
+/// A calibration of a meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calibration {
+    pub on: NaiveDate,
+    /// Number and issuer of its certificate.
+    pub certificate: Option<String>,
+}
+
 /// What a meter stands for in a project. How it is read is the installation's matter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeterFacts {
@@ -192,6 +200,8 @@ pub struct MeterFacts {
     pub serial: Option<String>,
     /// MID class or accuracy class as written on the meter: `B`, `1`.
     pub accuracy_class: Option<String>,
+    /// When it was last calibrated, as its paper says; printed, and part of no figure.
+    pub calibration: Option<Calibration>,
 }
 
 impl MeterFacts {

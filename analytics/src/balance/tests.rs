@@ -31,6 +31,7 @@ fn facts(id: &str, carrier: Carrier, direction: Direction, role: MeterRole) -> M
         gas: None,
         serial: None,
         accuracy_class: Some("B".to_owned()),
+        calibration: None,
     }
 }
 

@@ -187,9 +187,29 @@ fn points(words: &Words<'_>, facts: &SystemFacts) -> Section {
         what,
         how,
         words.paragraph("system.points.accuracy"),
+        calibrations(words, facts),
+        words.paragraph("system.points.calibration"),
         weather,
     ];
     words.section("system_points", blocks)
+}
+
+/// When each meter was calibrated, as the project file says; where it says nothing, that.
+fn calibrations(words: &Words<'_>, facts: &SystemFacts) -> Block {
+    let rows = facts.points.iter().map(|p| {
+        let of = p.meter.calibration.as_ref();
+        vec![
+            p.meter.name.clone(),
+            or_dash(p.meter.serial.as_deref()),
+            of.map_or_else(|| words.t("system.points.not_stated"), |c| words.format.date(c.on)),
+            of.map_or_else(
+                || "–".to_owned(),
+                |c| c.certificate.clone().unwrap_or_else(|| words.t("system.points.not_stated")),
+            ),
+        ]
+    });
+    let heads = ["meter", "serial", "calibrated_on", "certificate"].map(|h| (h, Align::Left));
+    words.table(words.t("system.points.caption_calibration"), &heads, rows.collect())
 }
 
 /// `15 min`, `10 s`, `1 h`.

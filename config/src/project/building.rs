@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use analytics::places::{Place, plain_name};
 use model::{
-    BaseUnit, Building, BuildingId, Carrier, Direction, Finding, GasBasis, GasCoefficient, GasConversion,
-    MeterFacts, MeterId, MeterRole, Project, Severity, Use,
+    BaseUnit, Building, BuildingId, Calibration, Carrier, Direction, Finding, GasBasis, GasCoefficient,
+    GasConversion, MeterFacts, MeterId, MeterRole, Project, Severity, Use,
 };
 
 use super::codes;
@@ -159,6 +159,7 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>, place: Option<&Place>)
     let gas = table.table_optional("gas").map(|table| read_gas(source, &table, place));
     let serial = table.text_optional("serial", "the meter's serial number");
     let accuracy_class = table.text_optional("accuracy_class", "the class written on the meter");
+    let calibration = read_calibration(source, table);
     table.finish();
     let (carrier, direction) = (carrier?, direction?);
     check_direction(source, table, carrier, direction);
@@ -179,6 +180,7 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>, place: Option<&Place>)
         },
         serial,
         accuracy_class,
+        calibration,
     };
     Some(MeterRead {
         meter,
@@ -187,6 +189,18 @@ fn read_meter(source: &Source<'_>, table: &Table<'_, '_>, place: Option<&Place>)
         parent_at: table.at("parent"),
         line: table.line(),
     })
+}
+
+/// When the meter was calibrated, and the paper that says so: a paper without a day says nothing.
+fn read_calibration(source: &Source<'_>, table: &Table<'_, '_>) -> Option<Calibration> {
+    let on = table.date_optional("calibrated_on");
+    let certificate =
+        table.text_optional("certificate", "number and issuer of the calibration's certificate");
+    if let (None, Some(certificate)) = (&on, &certificate) {
+        let says = format!("certificate {certificate:?} has no day");
+        source.report_at(&table.at("certificate"), says, "add calibrated_on = YYYY-MM-DD");
+    }
+    Some(Calibration { on: on?, certificate })
 }
 
 /// How the volume at a gas meter becomes standard volume: a coefficient, or the place that gives it. Degree days and zone

@@ -85,6 +85,7 @@ fn meter(id: &str, name: &str, carrier: Carrier, direction: Direction, role: Met
         gas: None,
         serial: Some(format!("SN-{id}-004711")),
         accuracy_class: Some("B".to_owned()),
+        calibration: None,
     }
 }
 

@@ -306,6 +306,7 @@ fn project(name: &str, title: &str, building: &str) -> Project {
         gas: None,
         serial: None,
         accuracy_class: Some("B".into()),
+        calibration: None,
     };
     Project {
         id: id(name),
