@@ -81,7 +81,7 @@ fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
     }
     told("frozen years", late(runtime));
     let of = |code: &str| {
-        code.starts_with("memo.") || code == "submission.figures_changed" || code == "office.failed"
+        code.starts_with("memo.") || submissions::late::CODES.contains(&code) || code == "office.failed"
     };
     // A refused delivery stays told: the next round does not see it any more.
     runtime.renew(of, said);
@@ -100,8 +100,8 @@ fn refused_delivery((path, problems): &(PathBuf, Vec<String>)) -> Finding {
 fn late(runtime: &Runtime) -> anyhow::Result<Vec<Finding>> {
     let figures = runtime.figures();
     let years = || figures.iter().flat_map(|project| &project.years);
-    let frozen = submissions::all(&runtime.store)?;
-    Ok(frozen
+    let all = submissions::all(&runtime.store)?;
+    Ok(submissions::late::standing(&all)
         .iter()
         .flat_map(|submission| years().flat_map(|year| submissions::late::differences(submission, year)))
         .collect())

@@ -85,6 +85,16 @@ pub(crate) struct FrozenKpi {
     pub(crate) verdict: String,
 }
 
+/// A meter's months as they were frozen: the best measured values, in the carrier's display unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FrozenMeter {
+    pub(crate) meter: String,
+    pub(crate) unit: String,
+    /// From January to December; `None` where nothing was known.
+    pub(crate) measured: Vec<Option<f64>>,
+}
+
 /// What does not change any more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,6 +103,9 @@ pub(crate) struct Frozen {
     pub(crate) by: String,
     pub(crate) files: Vec<FileRef>,
     pub(crate) kpis: Vec<FrozenKpi>,
+    /// Empty for papers without figures, and for what was frozen before months were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) meters: Vec<FrozenMeter>,
     /// Digests of the catalogue files and of every input; `None` for papers without figures.
     pub(crate) catalog_sha256: Option<String>,
     pub(crate) inputs_sha256: Option<String>,

@@ -303,6 +303,7 @@ fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(),
         println!("{}", serde_json::to_string_pretty(&own).map_err(anyhow::Error::from)?);
         return Ok(());
     }
+    let standing = submissions::late::standing(&own);
     for submission in &own {
         say(submission);
         if let Some(why) = &submission.why {
@@ -311,7 +312,7 @@ fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(),
         for file in submission.outgoing() {
             println!("    {}  {}", file.sha256, file.name);
         }
-        if let Some(year) = submission.year.filter(|_| submission.frozen.is_some()) {
+        if let Some(year) = submission.year.filter(|_| standing.contains(&submission)) {
             let of = figures::project(&store, &installation.catalog, project)?;
             let until = figures::until(year, clock::now().day(of.zone));
             let now = figures::project_year(&store, &installation, &of, year, until)?;

@@ -4,16 +4,17 @@
 
 use std::sync::Arc;
 
-use analytics::result::ProjectYear;
+use analytics::result::{MeterYear, ProjectYear};
 use analytics::scheme::{Obligation, ReportKind};
 use anyhow::Context;
 use dashboards::RenderedFile;
 use model::{Finding, Instant, Project, Severity};
 use store::Store;
 
-use super::{FileRef, Frozen, FrozenKpi, Key, Stage, Submission, current, put, to_mend};
+use super::{FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Stage, Submission, current, put, to_mend};
 use crate::documents::{self, Dress};
 use crate::exit::Failure;
+use crate::figures::Figures;
 use crate::installation::Installation;
 use crate::{commissioning, figures, holds, records};
 
@@ -174,6 +175,7 @@ impl<'a> Bench<'a> {
             by: author.to_owned(),
             files,
             kpis: checked.year.as_ref().map(|year| self.kpis(year)).transpose()?.unwrap_or_default(),
+            meters: checked.year.as_ref().map(meters).unwrap_or_default(),
             catalog_sha256: checked.year.as_ref().map(|y| y.provenance.catalog.hex()),
             inputs_sha256: checked.year.as_ref().map(|y| y.provenance.inputs.hex()),
             rules: checked.year.as_ref().map(|y| y.provenance.rules.to_owned()),
@@ -205,6 +207,8 @@ impl<'a> Bench<'a> {
                     );
                     return Err(to_mend(says));
                 }
+                // What is set are the very figures that were checked, whatever arrived in between.
+                let gathered = Figures { year: year.clone(), ..gathered };
                 Ok(documents::of_year(&gathered, &[kind], &dress)?)
             }
             (Some(ReportKind::System), _) => {
@@ -235,6 +239,16 @@ impl<'a> Bench<'a> {
             })
             .collect()
     }
+}
+
+/// The months of every meter, to tell later by how much they changed.
+pub(super) fn meters(year: &ProjectYear) -> Vec<FrozenMeter> {
+    let of = |m: &MeterYear| FrozenMeter {
+        meter: m.meter.id.to_string(),
+        unit: m.meter.carrier.base_unit().display().symbol().to_owned(),
+        measured: m.months.iter().map(|month| month.measured).collect(),
+    };
+    year.meters.iter().map(of).collect()
 }
 
 /// What a person does about a finding, by the family of its code: on the command line, and the name of the sentence

@@ -5,12 +5,25 @@
 use analytics::result::ProjectYear;
 use model::{Finding, Severity};
 
-use super::{FrozenKpi, Submission};
+use super::{FrozenKpi, FrozenMeter, Submission};
 
-/// Differences below half of the last digit that is reported are none.
+/// Differences below half of the last digit that is reported are none: of a KPI, of a month's energy.
 const TOLERANCE: f64 = 0.005;
+const MONTH_TOLERANCE: f64 = 0.05;
+/// Every code that is said here.
+pub(crate) const CODES: [&str; 2] = ["submission.figures_changed", "submission.months_changed"];
+const RULE: &str = "what was sent stays; what came later is shown beside it";
 
-/// A finding for each KPI whose value differs from what was frozen.
+/// Of every obligation the newest version that was frozen: what an older one differs by, a newer one has taken up.
+pub(crate) fn standing(all: &[Submission]) -> Vec<&Submission> {
+    let frozen = || all.iter().filter(|s| s.frozen.is_some());
+    let newer = |a: &Submission, b: &Submission| {
+        (&a.project, &a.obligation, a.year) == (&b.project, &b.obligation, b.year) && a.version < b.version
+    };
+    frozen().filter(|s| !frozen().any(|other| newer(s, other))).collect()
+}
+
+/// A finding for each KPI whose value differs from what was frozen, and for each meter whose months do.
 pub(crate) fn differences(submission: &Submission, year: &ProjectYear) -> Vec<Finding> {
     let Some(frozen) = &submission.frozen else { return Vec::new() };
     if submission.year != Some(year.year) || submission.project != year.project.id.as_str() {
@@ -20,17 +33,54 @@ pub(crate) fn differences(submission: &Submission, year: &ProjectYear) -> Vec<Fi
     if frozen.inputs_sha256.as_deref() == Some(&*year.provenance.inputs.hex()) {
         return Vec::new();
     }
-    frozen.kpis.iter().filter_map(|then| difference(submission, then, year)).collect()
+    let kpis = frozen.kpis.iter().filter_map(|then| difference(submission, then, year));
+    kpis.chain(frozen.meters.iter().filter_map(|then| months(submission, then, year))).collect()
+}
+
+fn differs(then: Option<f64>, now: Option<f64>, tolerance: f64) -> bool {
+    match (then, now) {
+        (Some(a), Some(b)) => tolerance <= (a - b).abs(),
+        (None, None) => false,
+        _ => true,
+    }
+}
+
+/// The months of a meter that have another value now; a meter that is gone has none.
+fn months(submission: &Submission, then: &FrozenMeter, year: &ProjectYear) -> Option<Finding> {
+    let now = year.meters.iter().find(|m| m.meter.id.as_str() == then.meter);
+    let value = |i: usize| now.and_then(|m| m.months.get(i)?.measured);
+    let changed: Vec<(usize, Option<f64>, Option<f64>)> = then
+        .measured
+        .iter()
+        .enumerate()
+        .map(|(i, then)| (i, *then, value(i)))
+        .filter(|(_, then, now)| differs(*then, *now, MONTH_TOLERANCE))
+        .collect();
+    if changed.is_empty() {
+        return None;
+    }
+    let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.1}"));
+    let one = |(i, then, now): &(usize, Option<f64>, Option<f64>)| {
+        format!("{}-{:02} {} -> {}", year.year, i + 1, shown(*then), shown(*now))
+    };
+    let (count, list) = (changed.len().to_string(), changed.iter().map(one).collect::<Vec<_>>().join(", "));
+    let name = now.map_or_else(|| then.meter.clone(), |m| m.meter.name.clone());
+    let about = format!("submission:{} {}", submission.id(), then.meter);
+    let says = format!(
+        "{count} months of {name} are not what was frozen ({}): {list}; if it matters, send a correction",
+        then.unit
+    );
+    let finding = Finding::new("submission.months_changed", Severity::Caution, about, says, RULE)
+        .with("meter", name)
+        .with("unit", &then.unit)
+        .with("count", count)
+        .with("months", list);
+    Some(finding)
 }
 
 fn difference(submission: &Submission, then: &FrozenKpi, year: &ProjectYear) -> Option<Finding> {
     let now = year.kpis.iter().find(|k| k.definition.code == then.code)?;
-    let same = match (then.achieved, now.achieved) {
-        (Some(a), Some(b)) => (a - b).abs() < TOLERANCE,
-        (None, None) => true,
-        _ => false,
-    };
-    if same {
+    if !differs(then.achieved, now.achieved, TOLERANCE) {
         return None;
     }
     let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
@@ -44,8 +94,7 @@ fn difference(submission: &Submission, then: &FrozenKpi, year: &ProjectYear) -> 
         "{} was frozen as {old} {} and would be {new} now (difference {change}); if it matters, send a correction",
         then.code, then.unit
     );
-    let rule = "what was sent stays; what came later is shown beside it";
-    let finding = Finding::new("submission.figures_changed", Severity::Caution, about, says, rule)
+    let finding = Finding::new("submission.figures_changed", Severity::Caution, about, says, RULE)
         .with("kpi", &then.code)
         .with("unit", &then.unit)
         .with("frozen", old)
@@ -53,3 +102,6 @@ fn difference(submission: &Submission, then: &FrozenKpi, year: &ProjectYear) -> 
         .with("difference", change);
     Some(finding)
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,7 @@ fn frozen(store: &Store) -> Submission {
         by: "a".to_owned(),
         files: vec![file],
         kpis: Vec::new(),
+        meters: Vec::new(),
         catalog_sha256: None,
         inputs_sha256: None,
         rules: None,
