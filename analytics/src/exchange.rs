@@ -2,7 +2,7 @@
 //!
 //! Must never: print a value that is not known, or more digits than the system's own field holds.
 
-use crate::scheme::{KpiDefinition, KpiUnit};
+use crate::scheme::{KpiDefinition, KpiUnit, Scheme};
 
 /// Decimals of a value (`MAX_SCALE_INDICATORI_MONIT`, NUMBER(13,2)).
 const DECIMALS: usize = 2;
@@ -31,6 +31,7 @@ impl EnergyUnit {
 /// A KPI with what is to be said of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
+    /// For the system; a scheme with a longer one than its field holds is refused when it is read.
     pub code: String,
     pub unit: &'static str,
     /// *Valore POST*; empty where no value is known.
@@ -50,15 +51,21 @@ pub fn pasted(value: f64) -> Option<String> {
     Some(text.replace('.', ","))
 }
 
-/// One KPI in the unit to paste: energies in `energy`, the others in their own.
+/// One KPI of a scheme in the unit to paste: energies in `energy`, the others in their own.
 #[must_use]
-pub fn line(definition: &KpiDefinition, post: Option<f64>, note: &str, energy: EnergyUnit) -> Line {
+pub fn line(
+    scheme: &Scheme,
+    definition: &KpiDefinition,
+    post: Option<f64>,
+    note: &str,
+    energy: EnergyUnit,
+) -> Line {
     let (unit, factor) = match (definition.unit.kwh(), energy.unit().kwh()) {
         (Some(own), Some(wanted)) => (energy.unit(), own / wanted),
         _ => (definition.unit, 1.0),
     };
     Line {
-        code: definition.code.chars().take(CODE_CHARS_MAX).collect(),
+        code: scheme.exchange_code(&definition.code).to_owned(),
         unit: unit.symbol(),
         post: post.and_then(|value| pasted(value * factor)).unwrap_or_default(),
         note: note.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -88,6 +95,21 @@ mod tests {
         }
     }
 
+    /// A scheme that goes by a short code for this KPI.
+    fn scheme() -> Scheme {
+        let short = ("risparmio-energia-primaria-lungo".to_owned(), "risp-en-primaria".to_owned());
+        Scheme {
+            id: model::SchemeId::new("s").unwrap(),
+            title: String::new(),
+            citation: String::new(),
+            authority: String::new(),
+            default_factor_set: model::FactorSetId::new("f").unwrap(),
+            yearly: None,
+            rules: crate::scheme::SchemeRules { exchange_codes: [short].into(), ..Default::default() },
+            kpis: Vec::new(),
+        }
+    }
+
     #[test]
     fn values_have_two_decimals_and_a_comma() {
         for (value, wanted) in [
@@ -106,7 +128,7 @@ mod tests {
     #[test]
     fn energies_come_in_either_unit_and_others_in_their_own() {
         let of = |unit, value, energy| {
-            let line = line(&kpi(unit), Some(value), " due\nrighe ", energy);
+            let line = line(&scheme(), &kpi(unit), Some(value), " due\nrighe ", energy);
             (line.post, line.unit, line.note)
         };
         let note = "due righe".to_owned();
@@ -127,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_stays_empty() {
-        let unknown = line(&kpi(KpiUnit::MegawattHour), None, "", EnergyUnit::MegawattHour);
-        assert_eq!(text(&[unknown]), "risparmio-energia-pr\tMWh\t\t\n");
+        let unknown = line(&scheme(), &kpi(KpiUnit::MegawattHour), None, "", EnergyUnit::MegawattHour);
+        assert_eq!(text(&[unknown]), "risp-en-primaria\tMWh\t\t\n");
     }
 }

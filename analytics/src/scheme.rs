@@ -2,6 +2,8 @@
 //!
 //! Must never: hold the text of one scheme in code; schemes are files of the catalogue.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use model::{Event, FactorSetId, Project, SchemeId};
 
@@ -41,6 +43,8 @@ pub struct SchemeRules {
     pub periods: Vec<KeepPeriod>,
     pub clauses: Vec<Clause>,
     pub facility: Option<FacilityRule>,
+    /// Short codes for the region's system, by the code of the KPI; of those whose own code is too long for it.
+    pub exchange_codes: BTreeMap<String, String>,
 }
 
 /// Something to be sent.
@@ -451,6 +455,12 @@ impl Scheme {
     #[must_use]
     pub fn obligation(&self, id: &str) -> Option<&Obligation> {
         self.rules.obligations.iter().find(|o| o.id == id)
+    }
+
+    /// Under which code a KPI goes to the region's system.
+    #[must_use]
+    pub fn exchange_code<'a>(&'a self, code: &'a str) -> &'a str {
+        self.rules.exchange_codes.get(code).map_or(code, String::as_str)
     }
 
     /// The code of the KPI under which the non-renewable primary energy saved is declared in MWh.

@@ -301,6 +301,12 @@ fn each_wrong_scheme_is_refused_with_its_reason() {
             "target = \"declared\"\nat_least = 1",
             "it is not clear what must be reached",
         ),
+        ("code = \"k\"", "code = \"a-code-of-twenty-one-c\"", "the region's system takes 20"),
+        (
+            "code = \"k\"",
+            "code = \"k\"\nexchange_code = \"a-code-of-twenty-one-c\"",
+            "the region's system takes 20",
+        ),
         ("measure = \"co2_avoided\"", "measure = \"co2\"", "expected a measure such as"),
         ("dm-2015-enea-cti", "dm-2016", "no factor set \"dm-2016\" in the catalogue"),
         ("authority", "authorty", "`authority`: is missing; add `authority`, or rename `authorty`"),
@@ -310,4 +316,22 @@ fn each_wrong_scheme_is_refused_with_its_reason() {
     }
     let twice = format!("{good}{}", good.split("citation = \"§1\"\n").nth(1).unwrap());
     assert!(load(&twice).unwrap_err().contains("code \"k\" is used twice"));
+    // Two KPI that the region's system could not tell apart.
+    let alike = format!("{good}{}", good.split("citation = \"§1\"\n").nth(1).unwrap());
+    let alike = alike.replacen("code = \"k\"", "code = \"long\"\nexchange_code = \"k\"", 1);
+    assert!(load(&alike).unwrap_err().contains("code \"k\" is used twice"));
+    load(&alike.replace("exchange_code = \"k\"", "exchange_code = \"l\"")).unwrap();
+}
+
+#[test]
+fn every_kpi_has_a_code_of_its_own_that_fits_the_regions_field() {
+    for scheme in catalog().schemes() {
+        let codes: Vec<&str> = scheme.kpis.iter().map(|k| scheme.exchange_code(&k.code)).collect();
+        assert!(codes.iter().all(|c| (1..=20).contains(&c.chars().count())), "{codes:?}");
+        let different: std::collections::BTreeSet<&&str> = codes.iter().collect();
+        assert_eq!(different.len(), codes.len(), "{codes:?}");
+    }
+    let monet = scheme("piemonte-pr-fesr-2021-27-monet");
+    assert_eq!(monet.exchange_code("risparmio-energia-primaria"), "risp-en-primaria");
+    assert_eq!(monet.exchange_code("co2-evitata"), "co2-evitata");
 }

@@ -2,11 +2,18 @@
 //!
 //! Must never: change a measured value, or take a value for a KPI that the scheme does not have.
 
+use std::sync::Arc;
+
+use analytics::exchange::{EnergyUnit, Line, line, text};
+use analytics::report::kpi_annex::AnnexFacts;
 use analytics::result::{KpiResult, ProjectYear, Verdict};
+use analytics::scheme::Scheme;
 use analytics::text::Texts;
+use dashboards::RenderedFile;
 use model::{Instant, ProjectId};
 use store::{Record, Store};
 
+use crate::documents::Dress;
 use crate::exit::Failure;
 use crate::figures;
 use crate::installation::Installation;
@@ -74,6 +81,49 @@ pub(crate) fn of_figures(
         Ok(Row { result, stated })
     };
     kpis.into_iter().map(row).collect()
+}
+
+/// Every KPI of a year as it goes to the region's system, with the key of its name. The system is Italian.
+fn lines(rows: &[Row], scheme: &Scheme, texts: &Texts, energy: EnergyUnit) -> Vec<(Line, String)> {
+    let of = |row: &Row| {
+        let definition = &row.result.definition;
+        let line = line(scheme, definition, row.post(), &note_of(row, texts), energy);
+        (line, definition.text.clone())
+    };
+    rows.iter().map(of).collect()
+}
+
+/// A year's KPI as text to paste.
+pub(crate) fn exchanged(
+    store: &Store,
+    installation: &Installation,
+    (project, year): (&ProjectId, i32),
+    energy: EnergyUnit,
+    now: Instant,
+) -> Result<String, Failure> {
+    let of = year_of(store, installation, project, year, now)?;
+    let scheme = Arc::clone(&of.scheme);
+    let rows = of_figures(store, of.kpis, project, year)?;
+    let lines = lines(&rows, &scheme, &installation.catalog.texts("it"), energy);
+    Ok(text(&lines.into_iter().map(|(line, _)| line).collect::<Vec<_>>()))
+}
+
+/// The same as a page to be signed.
+pub(crate) fn annex(
+    store: &Store,
+    installation: &Installation,
+    (project, year): (&ProjectId, i32),
+    energy: EnergyUnit,
+    now: Instant,
+) -> Result<RenderedFile, Failure> {
+    let of = year_of(store, installation, project, year, now)?;
+    let (complete, until) = (of.is_complete(), of.until);
+    let (scheme, owner) = (Arc::clone(&of.scheme), Arc::clone(&of.project));
+    let rows = of_figures(store, of.kpis, project, year)?;
+    let lines = lines(&rows, &scheme, &installation.catalog.texts("it"), energy);
+    let facts = AnnexFacts { project: &owner, scheme: &scheme, year, complete, until, lines: &lines };
+    let dress = Dress::of(installation, "it");
+    Ok(dashboards::render::annex_of_kpis(&facts, &dress.press()).map_err(anyhow::Error::from)?)
 }
 
 /// The person's note, or why a missed KPI was missed, as far as the figures say it.

@@ -5,6 +5,7 @@
 use analytics::report::beside::Beside;
 use analytics::report::campaign::{Campaign, campaign};
 use analytics::report::document::Document;
+use analytics::report::kpi_annex::{AnnexFacts, kpi_annex};
 use analytics::report::sheet::sheet;
 use analytics::report::structured::structured;
 use analytics::report::system::{SystemFacts, system};
@@ -128,6 +129,16 @@ pub fn indicator_sheet(year: &ProjectYear, press: &Press<'_>) -> Result<Rendered
     let document = sheet(year, press.texts, AnnualOptions::default());
     let bytes = press.pdf(&document, &year.project.cup, Vec::new())?;
     let name = press.name("scheda-indicatori", "indicator-sheet", &format!("-{}.pdf", year.year));
+    Ok(RenderedFile { name, mime: MIME_PDF, bytes })
+}
+
+/// The annex to the KPI exchange of a year: one page.
+///
+/// # Errors
+/// When it breaks a limit of the format.
+pub fn annex_of_kpis(facts: &AnnexFacts<'_>, press: &Press<'_>) -> Result<RenderedFile, RenderError> {
+    let bytes = press.pdf(&kpi_annex(facts, press.texts), &facts.project.cup, Vec::new())?;
+    let name = press.name("allegato-kpi", "kpi-annex", &format!("-{}.pdf", facts.year));
     Ok(RenderedFile { name, mime: MIME_PDF, bytes })
 }
 

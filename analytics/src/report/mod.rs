@@ -9,6 +9,7 @@ pub mod beside;
 pub mod campaign;
 pub mod document;
 pub mod format;
+pub mod kpi_annex;
 pub mod sheet;
 pub mod structured;
 pub mod system;

@@ -88,6 +88,7 @@ fn scheme() -> Scheme {
                 citation: "§".to_owned(),
             }],
             clauses: Vec::new(),
+            exchange_codes: std::collections::BTreeMap::new(),
             facility: None,
         },
     }

@@ -3,6 +3,9 @@
 //! Must never: fill in what an act does not state. A scheme without an obligation that the annual report fulfils asks
 //! for no yearly report; one whose years are `as_granted` states no number.
 
+use std::collections::BTreeMap;
+
+use analytics::exchange::CODE_CHARS_MAX;
 use analytics::scheme::{KpiDefinition, KpiMeasure, KpiUnit, Scheme, SchemeRules, Target};
 use model::{FactorSetId, SchemeId};
 
@@ -22,16 +25,21 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Scheme> 
     let citation = root.text("citation", "the act and its date");
     let authority = root.text("authority", "who funds");
     let set = root.parsed("default_factor_set", "the id of a factor set", |t| FactorSetId::new(t).ok());
-    let kpis: Vec<_> = root.tables("kpi", ITEMS_MAX).iter().map(|table| read_kpi(source, table)).collect();
+    let tables = root.tables("kpi", ITEMS_MAX);
+    let mut exchange_codes = BTreeMap::new();
+    let kpis: Vec<_> = tables.iter().map(|table| read_kpi(source, table, &mut exchange_codes)).collect();
     if kpis.is_empty() {
         source.report_at(&root.at("kpi"), "is missing", "add at least one [[kpi]]");
     }
     check_once(source, root, "kpi", kpis.iter().flatten().map(|k| k.code.as_str()));
+    let exchanged = |k: &KpiDefinition| exchange_codes.get(&k.code).unwrap_or(&k.code).clone();
+    let exchanged: Vec<String> = kpis.iter().flatten().map(exchanged).collect();
+    check_once(source, root, "kpi", exchanged.iter().map(String::as_str));
     let rules = read_rules(source, root);
     let examples: Vec<_> =
         root.tables("example", EXAMPLES_MAX).iter().map(|table| examples::read(source, table)).collect();
     root.finish();
-    let rules = rules?;
+    let rules = SchemeRules { exchange_codes, ..rules? };
     let scheme = Scheme {
         id: id?,
         title: title?,
@@ -68,11 +76,36 @@ fn read_rules(source: &Source<'_>, root: &Table<'_, '_>) -> Option<SchemeRules> 
             Some(rule) => Some(rule?),
             None => None,
         },
+        ..SchemeRules::default()
     })
 }
 
-fn read_kpi(source: &Source<'_>, table: &Table<'_, '_>) -> Option<KpiDefinition> {
+/// The code for the region's system: the KPI's own, or a short one where that does not fit its field.
+fn read_exchange_code(
+    source: &Source<'_>,
+    table: &Table<'_, '_>,
+    code: Option<&str>,
+    codes: &mut BTreeMap<String, String>,
+) {
+    let short = table.text_optional("exchange_code", "a short code for the region's system");
+    let Some(code) = code else { return };
+    let (wanted, at) = short.as_deref().map_or((code, "code"), |short| (short, "exchange_code"));
+    let (length, plain) = (wanted.chars().count(), !wanted.chars().any(char::is_control));
+    if CODE_CHARS_MAX < length || !plain {
+        let says = format!("{wanted:?} has {length} characters; the region's system takes {CODE_CHARS_MAX}");
+        let next = format!("add an exchange_code of at most {CODE_CHARS_MAX} characters");
+        source.report_at(&table.at(at), says, next);
+    }
+    codes.extend(short.map(|short| (code.to_owned(), short)));
+}
+
+fn read_kpi(
+    source: &Source<'_>,
+    table: &Table<'_, '_>,
+    exchange_codes: &mut BTreeMap<String, String>,
+) -> Option<KpiDefinition> {
     let code = table.text("code", "the scheme's own code, or a short name");
+    read_exchange_code(source, table, code.as_deref(), exchange_codes);
     let text = table.text("text", "the key of its name in the texts");
     let measure = table.parsed("measure", "a measure such as \"co2_avoided\"", KpiMeasure::parse);
     let unit = table.parsed("unit", "a unit such as \"GWh\"", KpiUnit::parse);

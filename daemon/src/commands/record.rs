@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use analytics::exchange::{EnergyUnit, Line, line, text};
+use analytics::exchange::EnergyUnit;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use connectors::day::Day;
@@ -14,7 +14,7 @@ use crate::commands::import::read_file;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::records::{self, Document, Done, Note};
-use crate::stated::{self, Row, Said, note_of};
+use crate::stated::{self, Said};
 use crate::{clock, figures, parse_project, reports};
 
 /// Of which project, and who says it.
@@ -209,6 +209,28 @@ pub(crate) enum KpiWhat {
         #[command(flatten)]
         of: Of,
     },
+    /// The same values as a page in PDF/A, to be signed
+    Annex {
+        #[arg(long)]
+        year: i32,
+        /// The unit of energies
+        #[arg(long, value_enum, default_value = "MWh")]
+        energy: Energy,
+        /// The folder to write into
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        of: Of,
+    },
+}
+
+impl Energy {
+    const fn unit(self) -> EnergyUnit {
+        match self {
+            Self::Mwh => EnergyUnit::MegawattHour,
+            Self::Gwh => EnergyUnit::GigawattHour,
+        }
+    }
 }
 
 pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
@@ -240,16 +262,15 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
         }
         KpiWhat::Exchange { year, energy, of } => {
             let (store, installation) = opened(of)?;
-            let unit = match energy {
-                Energy::Mwh => EnergyUnit::MegawattHour,
-                Energy::Gwh => EnergyUnit::GigawattHour,
-            };
-            let rows = stated::rows(&store, &installation, &of.project, *year, clock::now())?;
-            // The system that it is pasted into is Italian.
-            let texts = installation.catalog.texts("it");
-            let of_row = |row: &Row| line(&row.result.definition, row.post(), &note_of(row, &texts), unit);
-            let lines: Vec<Line> = rows.iter().map(of_row).collect();
-            print!("{}", text(&lines));
+            let of_year = (&of.project, *year);
+            print!("{}", stated::exchanged(&store, &installation, of_year, energy.unit(), clock::now())?);
+        }
+        KpiWhat::Annex { year, energy, out, of } => {
+            let (store, installation) = opened(of)?;
+            let of_year = (&of.project, *year);
+            let file = stated::annex(&store, &installation, of_year, energy.unit(), clock::now())?;
+            println!("{}", out.join(&file.name).display());
+            reports::write_all(out, &[file])?;
         }
     }
     Ok(Exit::OK)

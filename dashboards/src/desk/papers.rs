@@ -319,6 +319,19 @@ pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String
     }
 }
 
+/// `GET /desk/{project}/kpi-annex/{year}`: the KPI values as a page to be signed.
+pub(crate) async fn kpi_annex(
+    State(site): State<Arc<Site>>,
+    Path((id, year)): Path<(String, i32)>,
+    ask: Ask,
+) -> Response {
+    let made = off_loop(&site, move |site| Ok(site.backend.kpi_annex(&project_id(&id)?, year)?));
+    match made.await.and_then(|made: Result<KeptFile, Fault>| made) {
+        Ok(kept) => to_be_saved(&kept.name, Body::from(kept.bytes)),
+        Err(fault) => fault_page(&site, &ask, &fault),
+    }
+}
+
 /// A file as an attachment of no type that a browser would run.
 pub(crate) fn to_be_saved(name: &str, body: Body) -> Response {
     let mut response = body.into_response();

@@ -28,6 +28,7 @@ fn project() -> Vec<Route> {
         get("/desk/{project}/history", InProject(SeeProject), file::history),
         get("/desk/{project}/files/{sha256}", InProject(SeeProject), papers::file),
         get("/desk/{project}/dossier", InProject(SeeProject), papers::dossier),
+        get("/desk/{project}/kpi-annex/{year}", InProject(SeeProject), papers::kpi_annex),
         post("/desk/{project}/contacts", InProject(EditContacts), FORM_BYTES_MAX, file::state_contacts),
         post("/desk/{project}/kpi", InProject(EditProject), FORM_BYTES_MAX, papers::state_kpi),
         post("/desk/{project}/documents", InProject(EditProject), UPLOAD_BYTES_MAX, papers::add_document),

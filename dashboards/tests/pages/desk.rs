@@ -82,7 +82,7 @@ async fn personal_codes_are_for_who_may_edit() {
 async fn every_file_is_handed_out_to_be_saved() {
     let server = Server::start().await;
     let path = format!("/desk/scuola-gobetti/files/{}", "ab".repeat(32));
-    for path in [path.as_str(), "/desk/scuola-gobetti/dossier"] {
+    for path in [path.as_str(), "/desk/scuola-gobetti/dossier", "/desk/scuola-gobetti/kpi-annex/2025"] {
         let answer = server.get(path, REPRESENTATIVE).await;
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.header("content-disposition").starts_with("attachment"), "{path}");
@@ -174,6 +174,17 @@ async fn an_officer_looks_at_letters_before_they_go_and_orders_once() {
     let preview = server.form("/region/memos/preview", OFFICER, cases).await;
     assert_eq!(preview.status, 200);
     assert!(!preview.body.contains(HOSTILE));
+    // Every case of the filter, whatever page is shown and whatever is ticked.
+    let chosen = |body: &str| body.matches("type=\"hidden\" name=\"case\"").count();
+    let table = server.get("/region?year=2025&per=1", OFFICER).await.body;
+    let (_, rest) = table.split_once("name=\"all\" value=\"").expect("a button for all");
+    let query = rest.split('"').next().unwrap().replace("&amp;", "&").replace("&#38;", "&");
+    assert!(query.contains("year=2025"), "{query}");
+    let all = format!("case=scuola-gobetti+2026&all={}", query.replace('=', "%3D").replace('&', "%26"));
+    let all = server.form("/region/memos/preview", OFFICER, &all).await;
+    assert_eq!((all.status, chosen(&all.body)), (200, 2), "{}", all.body);
+    assert!(all.body.contains("ufficio-hostile 2025") && !all.body.contains("scuola-gobetti 2026"));
+    assert_eq!(server.form("/region/memos/preview", REPRESENTATIVE, "all=").await.status, 403);
     let order = format!("{cases}&order=ordine-1&words=Cordiali+saluti");
     for _ in 0..2 {
         let answer = server.form("/region/memos", OFFICER, &order).await;

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use analytics::balance::{BalanceMeter, Vector, of_project};
+use analytics::exchange::Line;
 use analytics::report::beside::Beside;
+use analytics::report::kpi_annex::{AnnexFacts, kpi_annex};
 use analytics::report::{AnnualOptions, annual};
 use analytics::result::ProjectYear;
 use analytics::savings::forms::Withheld;
@@ -15,7 +17,7 @@ use model::{Euro, Statement};
 
 use crate::report_beside::beside;
 use crate::report_fixture::{texts, year};
-use crate::{assert_says, said};
+use crate::{assert_says, run, said};
 
 /// What a section of the Italian report says, from its title to the next one's.
 fn section(year: &ProjectYear, beside: &Beside, title: &str) -> Option<String> {
@@ -246,4 +248,51 @@ fn meters_of_one_name_are_told_apart_by_their_buildings() {
         &text,
         &["Riscaldamento (Scuola primaria Nord) [gas-1]", "Riscaldamento (Scuola primaria Nord) [pv-1]"],
     );
+}
+
+#[test]
+fn the_annex_of_kpis_is_one_page_with_the_values_as_they_are_pasted() {
+    let year = year();
+    let line = |code: &str, unit, post: &str, note: &str| Line {
+        code: code.to_owned(),
+        unit,
+        post: post.to_owned(),
+        note: note.to_owned(),
+    };
+    let lines = [
+        (line("4.c.2", "MWh", "17,83", "Obiettivo raggiunto al 29,7 %"), "kpi.test.primary".to_owned()),
+        (line("CO34", "t", "", "Valore non determinabile"), "kpi.test.co2".to_owned()),
+    ];
+    let facts = AnnexFacts {
+        project: &year.project,
+        scheme: &year.scheme,
+        year: 2025,
+        complete: true,
+        until: year.until,
+        lines: &lines,
+    };
+    let text = said(&kpi_annex(&facts, &texts("it")));
+    assert_says(
+        &text,
+        &[
+            "CUP | C11G06000000001",
+            "Stato dei dati | anno completo",
+            "Codice | Indicatore | U.M. | Valore POST | Note",
+            "4.c.2 | Energia primaria non rinnovabile risparmiata | MWh | 17,83 | Obiettivo raggiunto al 29,7 %",
+            "CO34 | Emissioni di CO₂ evitate | t | n.d. | Valore non determinabile",
+            "il Sindaco pro tempore",
+            "Luogo, data e firma: ___",
+        ],
+    );
+    let provisional = said(&kpi_annex(&AnnexFacts { complete: false, ..facts.clone() }, &texts("it")));
+    assert_says(&provisional, &["PROVVISORIO: l’anno non è concluso"]);
+    let (texts, template) = (texts("it"), dashboards::Template::bundled());
+    let press = dashboards::Press { texts: &texts, template: &template };
+    let file = dashboards::render::annex_of_kpis(&facts, &press).expect("a file");
+    assert_eq!(file.name, "allegato-kpi-2025.pdf");
+    let folder = tempfile::tempdir().expect("a folder");
+    crate::keep(&file.name, &file.bytes);
+    std::fs::write(folder.path().join("a.pdf"), &file.bytes).expect("written");
+    let info = run("pdfinfo", &["a.pdf"], folder.path());
+    assert!(info.contains("Pages:           1\n") && info.contains("Tagged:          yes"), "{info}");
 }

@@ -346,6 +346,10 @@ impl Desk for Fake {
         Ok(())
     }
 
+    fn kpi_annex(&self, _: &ProjectId, year: i32) -> Result<KeptFile, Refused> {
+        Ok(KeptFile { name: format!("allegato-kpi-{year}.pdf"), bytes: b"%PDF".to_vec() })
+    }
+
     fn dossier(&self, project: &ProjectId) -> Result<KeptFile, Refused> {
         Ok(KeptFile { name: format!("fascicolo-{project}.zip"), bytes: b"PK".to_vec() })
     }
