@@ -86,6 +86,7 @@ fn the_default_file_names_every_key() {
         "above_model_days",
         "above_model_percent",
         "self_consumption_percent",
+        "target_shortfall_percent",
         "mail_to",
         "webhook",
         "webhook_token_file",
@@ -383,6 +384,7 @@ fn alarms_have_limits_and_addresses_that_can_be_used() {
         ("mail_to = [\"nobody\"]", "is no mail address"),
         ("webhook = \"ftp://host\"", "an http or https address"),
         ("self_consumption_percent = 0", "from 1 to 100"),
+        ("target_shortfall_percent = 100", "from 0 to 99"),
         ("silent = 3", "silent"),
     ] {
         let all = problems(&format!("{MINIMAL}[alarms]\n{line}\n"));

@@ -17,7 +17,7 @@ pub struct AlarmSettings {
     pub silent_after_minutes: u32,
     /// A total stands still after so many hours in which energy usually flows.
     pub frozen_after_hours: u32,
-    /// Implausible readings of a month from which on it is wrong.
+    /// Implausible readings of a day from which on it is wrong.
     pub implausible_readings: u32,
     /// Nights above what is usual for their weather, in percent.
     pub base_load_percent: u32,
@@ -26,6 +26,8 @@ pub struct AlarmSettings {
     pub above_model_percent: u32,
     /// The least self-consumed share of the production of four weeks; not watched without.
     pub self_consumption_percent: Option<u32>,
+    /// By how much of its target the year's forecast has to miss it; 0: by anything.
+    pub target_shortfall_percent: u32,
     /// Who gets a letter for each alarm, by the server of `[mail]`.
     pub mail_to: Vec<String>,
     /// Where each alarm is posted as JSON.
@@ -47,6 +49,7 @@ impl Default for AlarmSettings {
             above_model_days: 3,
             above_model_percent: 10,
             self_consumption_percent: None,
+            target_shortfall_percent: 0,
             mail_to: Vec::new(),
             webhook: None,
             webhook_token_file: None,
@@ -82,6 +85,7 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>, base: &Path) -> Op
     let above_model_days = number("above_model_days", 7, usual.above_model_days);
     let above_model_percent = number("above_model_percent", 1_000, usual.above_model_percent);
     let share = table.integer_optional("self_consumption_percent", 1..=100);
+    let short = table.integer_or("target_shortfall_percent", 0..=99, 0).and_then(|n| u32::try_from(n).ok());
     let mail_to = table.texts("mail_to", "mail addresses", MAIL_TO_MAX);
     if let Some(wrong) = mail_to.iter().find(|to| !is_address(to)) {
         let says = format!("{wrong:?} is no mail address");
@@ -103,6 +107,7 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>, base: &Path) -> Op
         above_model_days: above_model_days?,
         above_model_percent: above_model_percent?,
         self_consumption_percent: share.and_then(|n| u32::try_from(n).ok()),
+        target_shortfall_percent: short?,
         mail_to,
         webhook,
         webhook_token_file,

@@ -10,7 +10,7 @@ use model::{Building, Instant};
 use serde::{Deserialize, Serialize};
 use store::{Store, StoredAlarm};
 
-use super::{Place, signals};
+use super::{Place, causes, signals};
 use crate::records;
 use crate::runtime::{Runtime, lock};
 
@@ -46,8 +46,13 @@ pub(crate) fn resume(runtime: &Runtime) -> anyhow::Result<()> {
 
 /// One round. Blocks on the disk.
 pub(super) fn look(runtime: &Runtime, now: Instant) -> anyhow::Result<()> {
-    let signals = signals::all(runtime, now);
-    let changes = lock(&runtime.watched.alarms).step(&signals, now);
+    let mut signals = signals::all(runtime, now);
+    let changes = {
+        let mut alarms = lock(&runtime.watched.alarms);
+        let raised = |id: &AlarmId| alarms.phases().get(id).and_then(|phase| phase.raised_at());
+        causes::cover(&mut signals, raised);
+        alarms.step(&signals, now)
+    };
     for change in changes {
         match change {
             Change::Raised(signal) => {

@@ -10,12 +10,12 @@ use analytics::watch::base_load::{BaseLoad, base_load};
 use analytics::watch::flow::self_consumed_share;
 use analytics::watch::span::{UseDay, UseDays};
 use analytics::watch::still::{Still, still};
-use analytics::watch::usual::{JUDGED_DAYS, LEARNED_DAYS, Usual, days_above, learn};
+use analytics::watch::usual::{JUDGED_DAYS, LEARNED_DAYS, Temperatures, Usual, days_above, learn};
 use analytics::watch::{UseHour, together};
 use chrono::{Days, NaiveDate};
 use model::{
     BaseUnit, Building, Carrier, Direction, Instant, MeterFacts, MeterId, MeterRole, Month, Project,
-    SeriesKey,
+    SeriesKey, Zone,
 };
 
 use crate::runtime::{ProjectFigures, Runtime};
@@ -180,24 +180,34 @@ fn of_carrier(
 ) -> anyhow::Result<CarrierDigest> {
     let (project, background) = (&figures.project, &figures.background);
     let zone = project.zone;
-    let unit = carrier.base_unit();
     let mut meters: BTreeMap<&MeterId, Vec<HourValue>> = BTreeMap::new();
     for meter in counted(building, carrier) {
         meters.insert(&meter.id, hours(runtime, project, meter, months(from, today))?);
     }
+    let percent = runtime.installation().settings.alarms.above_model_percent;
+    let of = (carrier, f64::from(percent) / 100.0);
+    Ok(judge(of, &meters, &background.temperatures, zone, (from, today)))
+}
+
+/// What `analytics` says of the hours of a carrier's meters.
+pub(super) fn judge(
+    (carrier, excess_ratio): (Carrier, f64),
+    meters: &BTreeMap<&MeterId, Vec<HourValue>>,
+    temperatures: &Temperatures,
+    zone: Zone,
+    (from, today): (NaiveDate, NaiveDate),
+) -> CarrierDigest {
+    let unit = carrier.base_unit();
     let own: Vec<Vec<HourValue>> = meters.values().cloned().collect();
     let hours = together(&own, |amount| unit.to_display(amount));
     let judged = today.checked_sub_days(Days::new(JUDGED_DAYS)).unwrap_or(today);
-    let temperatures = &background.temperatures;
     let usual = learn(&hours, temperatures, zone, (from, judged));
     let with = usual.as_ref().map(|usual| (usual, temperatures));
-    let percent = runtime.installation().settings.alarms.above_model_percent;
-    let excess_ratio = f64::from(percent) / 100.0;
     let stands = |(id, own): (&&MeterId, &Vec<HourValue>)| {
         let found = still(own, &hours, usual.as_ref()?, temperatures, zone, |a| unit.to_display(a))?;
         Some(((*id).clone(), found))
     };
-    Ok(CarrierDigest {
+    CarrierDigest {
         carrier,
         base_load: base_load(&hours, with, zone, today),
         days_above: usual
@@ -206,7 +216,7 @@ fn of_carrier(
         still: meters.iter().filter_map(stands).collect(),
         hours,
         usual: usual.map(Arc::new),
-    })
+    }
 }
 
 /// Meters of electricity of a building that go in one direction.

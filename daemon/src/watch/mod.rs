@@ -4,9 +4,11 @@
 //! Must never: keep meters from being read, or hold what cannot be made again from the journal.
 
 mod alarms;
+mod causes;
 mod digest;
 mod meter;
 mod pages;
+mod refused;
 mod signals;
 mod tell;
 
@@ -25,6 +27,7 @@ use model::{BuildingId, DailyTemperature, Instant, ProjectId, StationId};
 
 use crate::runtime::{Runtime, lock};
 use digest::Digest;
+use refused::Refused;
 
 pub(crate) use alarms::resume;
 
@@ -67,6 +70,8 @@ pub(crate) struct Watched {
     alarms: Mutex<Alarms>,
     /// Newest first, with those that ended lately.
     shown: Mutex<Vec<AlarmView>>,
+    /// Readings kept aside in the last day.
+    refused: Mutex<Refused>,
     /// Since when this daemon watches.
     since: Mutex<Option<Instant>>,
 }

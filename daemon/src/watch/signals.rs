@@ -2,13 +2,13 @@
 //!
 //! Must never: judge; limits come from the settings, and what they mean from `analytics`.
 
-use analytics::forecast::{KpiForecast, Outlook};
+use analytics::forecast::{Forecast, KpiForecast, Outlook};
 use analytics::watch::alarm::{AlarmId, AlarmKind, Limits, Signal, Silence, silences};
 use config::AlarmSettings;
-use model::{Building, Instant, Month};
-use store::Tally;
+use model::{Building, Instant, MeterId, Month};
 
 use super::digest::CarrierDigest;
+use super::refused::Refused;
 use crate::runtime::{ProjectFigures, Runtime, lock};
 
 /// A silence has ended only after so many seconds of readings.
@@ -17,6 +17,10 @@ const HEARD_S: f64 = 60.0;
 const FORECAST_S: f64 = 86_400.0;
 /// Usual use, in display units, under which nobody can say whether a total stands still.
 const FLOW_MIN: f64 = 1.0;
+/// Part of its limit under which what stood still moves again, and what was garbled is clean.
+const BACK: f64 = 0.5;
+/// Part of the target by which a forecast must be nearer to it again than where the alarm begins.
+const SHORT_BACK: f64 = 0.02;
 /// Percentage points above its limit at which a self-consumed share is right again.
 const SHARE_BACK: f64 = 0.02;
 
@@ -40,12 +44,12 @@ pub(super) fn all(runtime: &Runtime, now: Instant) -> Vec<Signal> {
     let installation = runtime.installation();
     let settings = &installation.settings.alarms;
     let mut signals = silent(runtime, settings, now);
-    signals.extend(implausible(runtime, settings));
+    signals.extend(implausible(runtime, settings, now));
     for figures in runtime.figures() {
         for building in &figures.project.buildings {
             signals.extend(of_building(runtime, &figures, building, settings));
         }
-        signals.extend(targets(&figures));
+        signals.extend(figures.forecast.as_ref().and_then(|f| targets(&figures, f, settings)));
     }
     signals
 }
@@ -53,35 +57,60 @@ pub(super) fn all(runtime: &Runtime, now: Instant) -> Vec<Signal> {
 fn silent(runtime: &Runtime, settings: &AlarmSettings, now: Instant) -> Vec<Signal> {
     let since = lock(&runtime.watched.since).unwrap_or(now);
     let installation = runtime.installation();
-    let of = |meter: &config::MeterSettings| {
-        let last = runtime.book.last_reading_at(&meter.id);
+    let all = installation.settings.meters.iter();
+    let meters: Vec<Heard<'_>> = all
+        .map(|meter| Heard {
+            meter: meter.id.as_str(),
+            link: &meter.link,
+            every_s: meter.every_s,
+            last: runtime.book.last_reading_at(&meter.id),
+        })
+        .collect();
+    unheard(&meters, settings, (since, now))
+}
+
+/// A meter and when it was heard last.
+struct Heard<'a> {
+    meter: &'a str,
+    link: &'a str,
+    every_s: u32,
+    last: Option<Instant>,
+}
+
+fn unheard(meters: &[Heard<'_>], settings: &AlarmSettings, (since, now): (Instant, Instant)) -> Vec<Signal> {
+    let of = |meter: &Heard<'_>| {
         // One that never gave a reading is waited for from the start of the daemon.
-        let silent_s = now.seconds_since(last.unwrap_or(since)).max(0.0);
+        let silent_s = now.seconds_since(meter.last.unwrap_or(since)).max(0.0);
         let periods_s = f64::from(settings.silent_after_periods) * f64::from(meter.every_s);
         let allowed_s = periods_s.max(f64::from(settings.silent_after_minutes) * 60.0);
-        let last = last.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        let last = meter.last.map_or_else(|| "-".to_owned(), |at| at.to_string());
         Silence {
-            meter: meter.id.to_string(),
-            link: meter.link.clone(),
+            meter: meter.meter.to_owned(),
+            link: meter.link.to_owned(),
             silence: Some(silent_s / allowed_s),
             details: vec![("last", last), ("every", meter.every_s.to_string())],
         }
     };
-    let meters: Vec<Silence> = installation.settings.meters.iter().map(of).collect();
+    let meters: Vec<Silence> = meters.iter().map(of).collect();
     silences(&meters, Limits { clear_after_s: HEARD_S, ..limits(1.0, 0.5) })
 }
 
-fn implausible(runtime: &Runtime, settings: &AlarmSettings) -> Vec<Signal> {
+fn implausible(runtime: &Runtime, settings: &AlarmSettings, now: Instant) -> Vec<Signal> {
     let month = Month::of(runtime.today());
-    let counts = runtime.losses_since(month);
+    let mut refused = lock(&runtime.watched.refused);
+    refused.take(&runtime.losses_since(month.previous()), now);
     let installation = runtime.installation();
-    let of = |meter: &config::MeterSettings| {
-        let refused = counts.get(&(meter.id.clone(), month, Tally::Refused)).copied().unwrap_or(0);
-        let value = refused as f64 / f64::from(settings.implausible_readings);
-        let details = vec![("count", refused.to_string())];
-        signal(AlarmKind::Implausible, format!("meter:{}", meter.id), Some(value), limits(1.0, 1.0), details)
-    };
-    installation.settings.meters.iter().map(of).collect()
+    let meters = installation.settings.meters.iter();
+    meters.map(|meter| kept_aside(&refused, &meter.id, settings, now)).collect()
+}
+
+fn kept_aside(refused: &Refused, meter: &MeterId, settings: &AlarmSettings, now: Instant) -> Signal {
+    let count = refused.of(meter);
+    let value = count as f64 / f64::from(settings.implausible_readings);
+    // Less than a day is enough to say that it is wrong, not that it is right again.
+    let value = Some(value).filter(|value| 1.0 <= *value || refused.is_whole(now));
+    let details = vec![("count", count.to_string())];
+    signal(AlarmKind::Implausible, format!("meter:{meter}"), value, limits(1.0, BACK), details)
 }
 
 fn of_building(
@@ -95,18 +124,17 @@ fn of_building(
     let about = format!("building:{}/{}", place.0, place.1);
     let mut signals: Vec<Signal> =
         digest.carriers.iter().flat_map(|carrier| of_carrier(carrier, &about, settings)).collect();
-    if let Some(percent) = settings.self_consumption_percent {
-        let limit = f64::from(percent) / 100.0;
-        let details = vec![
-            ("share", digest.self_consumed_share.map(|s| s.to_string()).unwrap_or_default()),
-            ("limit", limit.to_string()),
-        ];
-        // Just under the limit is wrong already.
-        let value = digest.self_consumed_share.map(|share| limit - share);
-        let limits = limits(f64::EPSILON, -SHARE_BACK);
-        signals.push(signal(AlarmKind::SelfConsumption, about, value, limits, details));
-    }
+    signals.extend(self_consumed(digest.self_consumed_share, about, settings));
     signals
+}
+
+fn self_consumed(share: Option<f64>, about: String, settings: &AlarmSettings) -> Option<Signal> {
+    let limit = f64::from(settings.self_consumption_percent?) / 100.0;
+    let details =
+        vec![("share", share.map(|s| s.to_string()).unwrap_or_default()), ("limit", limit.to_string())];
+    // Just under the limit is wrong already.
+    let limits = limits(f64::EPSILON, -SHARE_BACK);
+    Some(signal(AlarmKind::SelfConsumption, about, share.map(|share| limit - share), limits, details))
 }
 
 fn of_carrier(digest: &CarrierDigest, about: &str, settings: &AlarmSettings) -> Vec<Signal> {
@@ -143,26 +171,36 @@ fn of_carrier(digest: &CarrierDigest, about: &str, settings: &AlarmSettings) -> 
             ("unit", unit.to_owned()),
         ];
         let subject = format!("meter:{meter}");
-        signals.push(signal(AlarmKind::Frozen, subject, Some(value), limits(1.0, 1.0), details));
+        signals.push(signal(AlarmKind::Frozen, subject, Some(value), limits(1.0, BACK), details));
     }
     signals
 }
 
-/// One for each project: where several targets are at risk they have one cause, and the worst of them speaks.
-fn targets(figures: &ProjectFigures) -> Option<Signal> {
-    let forecast = figures.forecast.as_ref()?;
-    let weight = |kpi: &KpiForecast| match kpi.outlook {
+/// By which part of its target the forecast misses it; `None` when nobody knows.
+fn shortfall(kpi: &KpiForecast) -> Option<f64> {
+    match kpi.outlook {
         Outlook::Safe | Outlook::OnTrack => Some(0.0),
-        Outlook::AtRisk => Some(1.0),
-        Outlook::OutOfReach => Some(2.0),
+        Outlook::AtRisk | Outlook::OutOfReach => {
+            let (target, expected) = kpi.target.zip(kpi.expected)?;
+            let part = (target - expected).abs() / target.abs();
+            // Of a target of nothing everything is missing.
+            Some(if part.is_finite() { part.max(f64::EPSILON) } else { 1.0 })
+        }
         Outlook::Unknown => None,
-    };
+    }
+}
+
+/// One for each project: where several targets are at risk they have one cause, and the worst of them speaks.
+fn targets(figures: &ProjectFigures, forecast: &Forecast, settings: &AlarmSettings) -> Option<Signal> {
     let with_target = forecast.kpis.iter().filter(|k| k.target.is_some());
-    let known = with_target.filter_map(|kpi| Some((weight(kpi)?, kpi)));
+    let known = with_target.filter_map(|kpi| Some((shortfall(kpi)?, kpi)));
     // Of equals the first in the order of the scheme.
     let worst = known.reduce(|worst, other| if worst.0 < other.0 { other } else { worst });
     let subject = format!("project:{} {}", figures.project.id, forecast.year);
-    let limits = Limits { clear_after_s: FORECAST_S, ..limits(1.0, 1.0) };
+    // What is short by nothing is on track.
+    let raise_at = (f64::from(settings.target_shortfall_percent) / 100.0).max(f64::EPSILON);
+    let clear_below = (raise_at - SHORT_BACK).max(f64::EPSILON);
+    let limits = Limits { clear_after_s: FORECAST_S, ..limits(raise_at, clear_below) };
     let Some((value, kpi)) = worst else {
         return Some(signal(AlarmKind::Target, subject, None, limits, Vec::new()));
     };
@@ -179,3 +217,6 @@ fn targets(figures: &ProjectFigures) -> Option<Signal> {
     ];
     Some(signal(AlarmKind::Target, subject, Some(value), limits, details))
 }
+
+#[cfg(test)]
+mod tests;
