@@ -9,6 +9,8 @@ mod api;
 #[path = "pages/desk.rs"]
 mod desk;
 mod support;
+#[path = "pages/tls.rs"]
+mod tls;
 
 use std::io::Read as _;
 use std::net::SocketAddr;
@@ -268,6 +270,12 @@ async fn the_facility_managers_figures_are_json_too() {
     let one = json(&format!("{place}?span=week")).await;
     assert_eq!(one["parts"].as_array().unwrap().len(), 7);
     assert_eq!(one["parts"][1]["measured"], serde_json::Value::Null);
+    let carpet = one["carpet"].as_array().unwrap();
+    assert!(carpet.iter().all(|day| day["hours"].as_array().unwrap().len() == 24) && 7 <= carpet.len());
+    let values = || carpet.iter().flat_map(|day| day["hours"].as_array().unwrap());
+    assert!(values().any(serde_json::Value::is_number), "{carpet:?}");
+    assert!(values().any(serde_json::Value::is_null), "what was not measured is no 0");
+    assert!(one["signature"]["week"][0]["outdoor_c"].is_number(), "{}", one["signature"]);
     let power = json(&format!("{place}/power")).await;
     assert_eq!(power["series"][0]["values"][2], serde_json::Value::Null);
     assert_eq!(power["at"].as_array().unwrap().len(), 6);

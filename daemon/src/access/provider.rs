@@ -129,3 +129,6 @@ impl Accounts {
         Ok(id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,3 +67,47 @@ fn list(config: &ConfigArg, limit: u32) -> Result<Exit, Failure> {
     }
     Ok(Exit::OK)
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Instant;
+    use store::{Store, StoreOptions};
+
+    use super::*;
+
+    #[test]
+    fn a_whole_log_is_proved_against_an_earlier_head_and_another_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("consuntivo.toml");
+        std::fs::write(&file, "[installation]\nid = \"i\"\nname = \"I\"\n").unwrap();
+        let Ok(installation) = Installation::load(&file) else { panic!("the settings were refused") };
+        let dir = &installation.settings.installation.data_dir;
+        let store = Store::open(dir, StoreOptions::default()).unwrap();
+        let put = |body: &str| {
+            store.put_record("note", "n", body, "rosa", Instant::from_seconds(1_770_000_000)).unwrap();
+            let head = store.audit_head().unwrap();
+            format!("{}:{}", head.seq, head.hash.hex())
+        };
+        let (early, late) = (put("\"a\""), put("\"b\""));
+        let verify = |since: Option<&str>| {
+            let since = since.map(str::to_owned);
+            audit(&What::Verify { config: ConfigArg { config: file.clone() }, since })
+        };
+        for head in [None, Some(early.as_str()), Some(late.as_str())] {
+            assert_eq!(verify(head).map_err(|f| f.error.to_string()).unwrap(), Exit::OK, "{head:?}");
+        }
+        // The head of a longer log, of another log, and what is no head.
+        let (number, hash) = early.split_once(':').unwrap();
+        let other = hash.replace(|c: char| c == '0' || c == 'a', "1");
+        for cut in [format!("9{number}:{hash}"), format!("{number}:{other}"), format!("{number}:")] {
+            assert!(verify(Some(&cut)).is_err(), "{cut} was taken for a head");
+        }
+        assert_eq!(verify(Some("rubbish")).unwrap_err().exit, Exit::BAD_INPUT);
+        let refused = verify(Some(&format!("9{number}:{hash}"))).unwrap_err();
+        assert!(
+            refused.exit != Exit::OK && refused.error.to_string().contains("cut off"),
+            "{}",
+            refused.error
+        );
+    }
+}
