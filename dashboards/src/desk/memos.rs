@@ -5,15 +5,20 @@
 
 use std::sync::Arc;
 
+use analytics::region::select;
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
+use axum::http::Uri;
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::file::{Notice, moment};
+use super::query::TableAsk;
 use super::wire::{LetterView, MemoCase, MemoOrder, OrderedLetter};
 use crate::access::{Checked, Fields};
 use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
 
+/// Cases of one order at most.
+pub(super) const CASES_MAX: usize = 1_000;
 /// Letters whose text is shown in full; of the others the head.
 const SHOWN_MAX: usize = 20;
 
@@ -49,6 +54,16 @@ fn cases(fields: &Fields) -> Vec<MemoCase> {
     fields.iter().filter(|(name, _)| name == "case").filter_map(|(_, value)| read(value)).collect()
 }
 
+/// Every case that the region's table shows for this query, on whatever page.
+fn matching(site: &Site, query: &str) -> Result<Vec<MemoCase>, Fault> {
+    let bad = || Fault::BadForm(format!("{query:?} is no query of the region's table"));
+    let address: Uri = format!("/region?{query}").parse().map_err(|_| bad())?;
+    let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(&address).map_err(|_| bad())?;
+    let region = site.backend.region()?;
+    let chosen = select(&region.cases, &TableAsk::of(&given).query);
+    Ok(chosen.iter().map(|c| MemoCase { project: c.project.to_string(), year: c.year }).collect())
+}
+
 fn field<'f>(fields: &'f Fields, name: &str) -> &'f str {
     fields.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v)
 }
@@ -60,7 +75,11 @@ pub(crate) async fn preview(
     Checked(fields): Checked<Fields>,
 ) -> Response {
     respond(site, ask, move |site, ask| {
-        let cases = cases(&fields);
+        let all = fields.iter().find(|(name, _)| name == "all").map(|(_, query)| query);
+        let cases = match all {
+            Some(query) => matching(site, query)?,
+            None => cases(&fields),
+        };
         render(site, ask, &cases, field(&fields, "words"), None)
     })
     .await

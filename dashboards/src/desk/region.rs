@@ -17,6 +17,7 @@ use model::Intervention;
 use serde::Deserialize;
 
 use super::file::{Notice, Told};
+use super::memos::CASES_MAX;
 use super::query::TableAsk;
 use super::wire::SavedView;
 use super::{Refused, Region};
@@ -57,6 +58,7 @@ struct RegionPage<'a> {
     says: String,
     before: Option<String>,
     after: Option<String>,
+    all: Result<String, String>,
     chart: String,
     bins: Vec<(String, usize)>,
     without: usize,
@@ -149,6 +151,15 @@ pub(crate) async fn page(
     .await
 }
 
+/// What the button for every case of the filter says; why there is none beyond what one order may hold.
+fn memo_all(t: &Words, cases: usize) -> Result<String, String> {
+    let n = t.number(cases as f64, 0);
+    match cases {
+        0..=CASES_MAX => Ok(t.fill("page.memos.all", &[("n", &n)])),
+        _ => Err(t.fill("page.memos.all_too_many", &[("n", &n), ("most", &t.number(CASES_MAX as f64, 0))])),
+    }
+}
+
 fn render(site: &Site, ask: &Ask, asked: &TableAsk, notice: Option<Notice>) -> Result<String, Fault> {
     let t = &ask.words;
     let region = site.backend.region()?;
@@ -178,6 +189,7 @@ fn render(site: &Site, ask: &Ask, asked: &TableAsk, notice: Option<Notice>) -> R
         views: views.into_iter().map(|v| (v.name, format!("/region?{}", v.query))).collect(),
         may_save: ask.who.account().is_some(),
         may_write: ask.who.may(Right::SendMemos, None),
+        all: memo_all(t, chosen.len()),
         heads: heads(t, asked),
         rows: if asked.query.group.is_some() {
             Vec::new()

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::building::Wanted;
-use super::{AlarmView, BuildingNow, BuildingView, CarrierToday, Plot};
+use super::{AlarmView, BuildingNow, BuildingView, CarrierToday, Plot, Signature};
 use crate::access::Who;
 use crate::api::LiveView;
 use crate::desk::upload::Posted;
@@ -135,6 +135,44 @@ pub(crate) struct SpanJson {
     beside_expected: Option<BesideJson>,
     base_load: Option<BaseLoadJson>,
     own: Option<OwnJson>,
+    /// Measured hours by civil day: 24 values, `null` where one was not measured.
+    carpet: Vec<CarpetDayJson>,
+    signature: Option<SignatureJson>,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct CarpetDayJson {
+    day: String,
+    hours: Vec<Option<f64>>,
+}
+
+/// Use of a day against its outdoor temperature.
+#[derive(JsonSchema, Serialize)]
+struct SignatureJson {
+    /// Of the last year without this week: degrees Celsius, energy.
+    days: Vec<(f64, f64)>,
+    /// Of the last seven complete days.
+    week: Vec<SignatureDayJson>,
+    /// The law of what is used now; empty without one.
+    law: Vec<(f64, f64)>,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct SignatureDayJson {
+    day: String,
+    outdoor_c: f64,
+    energy: f64,
+}
+
+impl From<&Signature> for SignatureJson {
+    fn from(of: &Signature) -> Self {
+        let day = |(day, outdoor_c, energy): &(chrono::NaiveDate, f64, f64)| SignatureDayJson {
+            day: day.to_string(),
+            outdoor_c: *outdoor_c,
+            energy: *energy,
+        };
+        Self { days: of.days.clone(), week: of.week.iter().map(day).collect(), law: of.law.clone() }
+    }
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -215,6 +253,13 @@ impl From<&BuildingView> for SpanJson {
                 imported_kwh: o.imported,
                 self_consumed_kwh: o.self_consumed,
             }),
+            carpet: view
+                .carpet
+                .days
+                .iter()
+                .map(|(day, hours)| CarpetDayJson { day: day.to_string(), hours: hours.to_vec() })
+                .collect(),
+            signature: view.signature.as_ref().map(SignatureJson::from),
         }
     }
 }
