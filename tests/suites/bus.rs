@@ -359,19 +359,41 @@ fn a_scan_names_units_and_gives_lines_to_paste() {
         assert_eq!(output.status.code(), Some(0), "{out}{told}");
         assert!(out.starts_with("2 of 4 units answered on modbus "), "{out}");
         assert!(told.contains("at most "), "{told}");
+        assert!(out.contains("  1  eastron-sdm630\n"), "{out}");
         if script == "pymodbus_server.py" {
             assert!(out.contains("maker \"Pymodbus\""), "{out}");
         }
         let (_, snippet) = out.split_once("\n\n").unwrap();
         let table: toml::Table = snippet.parse().unwrap_or_else(|e| panic!("{e}: {snippet}"));
         assert_eq!(table["link"].as_array().unwrap().len(), 1);
+        let meters = table["meter"].as_array().unwrap();
+        assert_eq!((meters.len(), meters[0]["model"].as_str()), (1, Some("eastron-sdm630")));
     }
     let nobody = FieldServer::start("pymodbus_server.py", "rtu-tcp:0", &MAPS);
     let address = nobody.address().to_string();
     let output = daemon::run(&["scan", &address, "--rtu", "--units", "20-22", "--timeout", "100"]);
     assert_eq!(output.status.code(), Some(4), "{output:?}");
-    let wrong = daemon::run(&["scan", &address, "--units", "0"]);
+    // On a line 0 is everybody and 255 nobody.
+    let wrong = daemon::run(&["scan", &address, "--rtu", "--units", "0"]);
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn a_scan_walks_a_chain_of_sunspec_models_and_asks_a_device_with_its_own_socket() {
+    let server = FieldServer::start("pymodbus_server.py", "tcp:0", &["sunspec.json", "own_socket.json"]);
+    let address = server.address().to_string();
+    let output = daemon::run(&["scan", &address, "--units", "0,3,255", "--timeout", "300"]);
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(out.starts_with("2 of 3 units answered on modbus "), "{out}");
+    let says = "SunSpec models 1, 203: manufacturer \"Acme\", model \"SM 3\", firmware \"1.25\", serial number \"SN-47110\"";
+    assert!(out.contains("sunspec-meter") && out.contains(says), "{out}");
+    assert!(out.contains("  255  eastron-sdm120\n"), "{out}");
+    let (_, snippet) = out.split_once("\n\n").unwrap();
+    let table: toml::Table = snippet.parse().unwrap_or_else(|e| panic!("{e}: {snippet}"));
+    let models: Vec<_> =
+        table["meter"].as_array().unwrap().iter().map(|meter| meter["model"].as_str().unwrap()).collect();
+    assert_eq!(models, ["sunspec-meter", "eastron-sdm120"]);
 }
 
 /// The library could write; no source of ours names a way to. Everything that leaves is made from one list.

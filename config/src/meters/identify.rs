@@ -148,7 +148,7 @@ fn check(key: &str, form: &CheckForm) -> Result<Check, KeyError> {
 /// Words in hexadecimal.
 pub(super) fn exactly(key: &str, hex: &str) -> Result<Vec<u16>, KeyError> {
     let bad = || (key.to_owned(), "write the words as groups of four hexadecimal digits".to_owned());
-    if hex.is_empty() || hex.len() % 4 != 0 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if hex.is_empty() || !hex.len().is_multiple_of(4) || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(bad());
     }
     let word = |chunk: &[u8]| u16::from_str_radix(std::str::from_utf8(chunk).ok()?, 16).ok();

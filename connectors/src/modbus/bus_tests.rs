@@ -545,7 +545,7 @@ fn a_scan_walks_the_chain_and_names_what_stands_in_it() {
         assert_eq!((chain_of(2).unwrap().texts.len(), chain_of(3), chain_of(4)), (0, None, None));
         let proposed: Vec<Vec<ModelId>> = found.iter().map(|unit| unit.models.clone()).collect();
         let own = sunspec().id.clone();
-        assert_eq!(proposed[0], [own.clone()], "the map whose models stand in the chain");
+        assert_eq!(proposed[0], std::slice::from_ref(&own), "the map whose models stand in the chain");
         assert_eq!((proposed[1][0].clone(), proposed[2].len(), proposed[3].len()), (own, 1, 0));
         assert!(found.iter().all(|unit| !unit.unfinished));
     }

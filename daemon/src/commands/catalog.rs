@@ -10,7 +10,8 @@ use clap::ValueEnum;
 use config::Catalog;
 use config::meters::Meters;
 use model::{Channel, FactorSetId, ModelId, SchemeId};
-use profile::{Measure, MeterModel, Range};
+use profile::payload::records::RecordTotal;
+use profile::{Measure, MeterModel, PayloadModel, Range, TextPlace, TextRegister};
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, Failure};
@@ -196,29 +197,65 @@ fn meter_sheet(model: &MeterModel) -> Sheet {
             rows: registers.measures.iter().map(measure_row).collect(),
         });
     } else if let Some(payloads) = model.payloads() {
-        facts.push(("interface", "mqtt".to_owned()));
-        facts.push(("topic", payloads.topic.clone()));
-        facts.push(("bytes_max", payloads.bytes_max.to_string()));
-        let time = payloads.time.as_ref().map(|time| format!("{} ({})", time.path, time.form.code()));
-        facts.push(("time", time.unwrap_or_else(|| "of arrival".to_owned())));
-        let rows = payloads.fields.iter().map(|field| {
-            let unit = field.unit.to_string();
-            let required = if field.required { "required" } else { "" }.to_owned();
-            let range = plausible(field.plausible, field.channel);
-            vec![field.channel.to_string(), field.path.clone(), unit, range, required]
-        });
-        tables.push(Grid {
-            name: "quantities",
-            columns: vec!["quantity", "path", "unit", "plausible", "required"],
-            rows: rows.collect(),
-        });
+        payload_sheet(payloads, &mut facts, &mut tables);
     } else {
         let channels = model.channels();
         let rows = channels.iter().map(|c| vec![c.to_string(), c.quantity.unit().to_string()]);
         tables.push(Grid { name: "quantities", columns: vec!["quantity", "unit"], rows: rows.collect() });
     }
+    if !model.texts.is_empty() {
+        tables.push(Grid {
+            name: "texts",
+            columns: vec!["text", "register", "registers"],
+            rows: model.texts.iter().map(text_row).collect(),
+        });
+    }
     let lists = vec![("caveats", model.caveats.clone()), ("sources", model.evidence.sources.clone())];
     Sheet { kind: Entries::Meters, facts, lists, tables }
+}
+
+/// What a meter sends, and what it keeps of an outage.
+fn payload_sheet(payloads: &PayloadModel, facts: &mut Vec<(&'static str, String)>, tables: &mut Vec<Grid>) {
+    facts.push(("interface", "mqtt".to_owned()));
+    facts.push(("topic", payloads.topic.clone()));
+    facts.push(("bytes_max", payloads.bytes_max.to_string()));
+    let time = payloads.time.as_ref().map(|time| format!("{} ({})", time.path, time.form.code()));
+    facts.push(("time", time.unwrap_or_else(|| "of arrival".to_owned())));
+    let rows = payloads.fields.iter().map(|field| {
+        let unit = field.unit.to_string();
+        let required = if field.required { "required" } else { "" }.to_owned();
+        let range = plausible(field.plausible, field.channel);
+        vec![field.channel.to_string(), field.path.clone(), unit, range, required]
+    });
+    tables.push(Grid {
+        name: "quantities",
+        columns: vec!["quantity", "path", "unit", "plausible", "required"],
+        rows: rows.collect(),
+    });
+    if let Some(records) = &payloads.records {
+        facts.push(("records_method", records.method.code().to_owned()));
+        facts.push(("records_period_s", records.period_s.to_string()));
+        facts.push(("records_kept_days", records.keeps_days.to_string()));
+        facts.push(("records_asked_at", records.request.clone()));
+        tables.push(Grid {
+            name: "totals_rebuilt_from_records",
+            columns: vec!["quantity", "sum_of", "unit"],
+            rows: records.totals.iter().map(record_row).collect(),
+        });
+    }
+}
+
+/// A total whose course in a gap is rebuilt from what the device kept.
+fn record_row(total: &RecordTotal) -> Vec<String> {
+    vec![total.channel.to_string(), total.keys.join(" + "), total.unit.to_string()]
+}
+
+fn text_row(text: &TextRegister) -> Vec<String> {
+    let register = match text.place {
+        TextPlace::Fixed => format!("{} {}", text.register.space.code(), text.register.address),
+        TextPlace::SunSpec(id) => format!("offset {} of SunSpec model {id}", text.register.address),
+    };
+    vec![text.name.to_string(), register, text.words().to_string()]
 }
 
 fn measure_row(measure: &Measure) -> Vec<String> {
@@ -313,4 +350,44 @@ fn validity(set: &FactorSet) -> String {
 
 fn print_json(value: &Value) {
     say(&format!("{value:#}\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(id: &str) -> (String, Value) {
+        let meters = config::meters::load_meters(None).unwrap();
+        let sheet = meter_sheet(meters.get(&ModelId::new(id).unwrap()).unwrap());
+        (sheet.text(), sheet.json())
+    }
+
+    #[test]
+    fn records_that_a_device_keeps_are_shown() {
+        let meters = config::meters::load_meters(None).unwrap();
+        let keeping: Vec<_> =
+            meters.iter().filter(|m| m.payloads().is_some_and(|p| p.records.is_some())).collect();
+        assert!(!keeping.is_empty());
+        for model in keeping {
+            let records = model.payloads().unwrap().records.clone().unwrap();
+            let (text, json) = shown(model.id.as_str());
+            assert_eq!(json["records_method"], records.method.code(), "{text}");
+            assert_eq!(json["records_kept_days"], records.keeps_days.to_string());
+            let totals = json["totals_rebuilt_from_records"].as_array().unwrap();
+            assert_eq!(totals.len(), records.totals.len());
+            assert!(
+                text.contains("totals rebuilt from records") && text.contains(&records.totals[0].keys[0])
+            );
+        }
+        assert!(shown("tasmota-sensor").1.get("records_method").is_none());
+    }
+
+    #[test]
+    fn what_a_device_says_of_itself_is_shown() {
+        let (text, json) = shown("abb-b23");
+        assert_eq!(json["texts"][1]["text"], "serial_number", "{text}");
+        assert_eq!(json["texts"][1]["register"], "holding 35072");
+        let (text, _) = shown("sunspec-meter");
+        assert!(text.contains("offset 50 of SunSpec model 1"), "{text}");
+    }
 }
