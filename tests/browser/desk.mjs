@@ -1,6 +1,6 @@
 // The journeys of the beneficiary (the whole guided submission) and of the regional officer, in headless Chromium, at the
 // width of a telephone and of a desk. They change the daemon: run them last. Run with BASE_URL, and the one-time links
-// that the demonstration prints in LINK_LEGAL_REPRESENTATIVE and LINK_REGIONAL_OFFICER: node --test desk.mjs
+// that the demonstration prints in LINK_LEGAL_REPRESENTATIVE, LINK_REGIONAL_OFFICER and LINK_ADMINISTRATOR: node --test desk.mjs
 //
 // Must never: take a step that the page does not offer, or ask another host for anything.
 
@@ -41,6 +41,11 @@ async function open(javaScriptEnabled = true) {
   page.on("console", (m) => { if (m.type() === "error" && !/status of 422/.test(m.text())) wrong.push(`console: ${m.text()}`); });
   page.on("pageerror", (e) => wrong.push(`page error: ${e.message}`));
   page.on("response", (r) => { if (r.status() >= 400 && r.status() !== 422) wrong.push(`${r.status()}: ${r.url()}`); });
+  page.on("requestfailed", (r) => {
+    // Leaving a page, and a download, cut what is still being loaded; what the server breaks off has another name.
+    const why = r.failure()?.errorText;
+    if (why !== "net::ERR_ABORTED") wrong.push(`failed: ${r.url()} ${why}`);
+  });
   page.on("request", (r) => { if (!r.url().startsWith(`${BASE}/`)) wrong.push(`foreign request: ${r.url()}`); });
   return { context, page, wrong };
 }
@@ -88,6 +93,9 @@ test("the beneficiary sends the annual report, from the list of obligations to t
   const begun = Date.now();
   const { context, page, wrong } = await open();
   await signIn(page, "LEGAL_REPRESENTATIVE");
+  await page.goto(`${BASE}/desk/${PROJECT}`);
+  await page.locator("main a", { hasText: "Gestisci gli accessi" }).click();
+  await sound(page, "subjects");
   for (const tab of ["", "/economics", "/savings", "/history", "/duties"]) {
     await page.goto(`${BASE}/desk/${PROJECT}${tab}`);
     await sound(page, `desk${tab.replace("/", "-")}`);
@@ -110,6 +118,12 @@ test("the beneficiary sends the annual report, from the list of obligations to t
   await primary(page).click();
   assert.match(await here(page), /Commenti/);
   const text = "L’inverno è stato più mite della media: il risparmio è già depurato dal clima.";
+  // The report follows the typing, and nothing is kept by it.
+  await page.locator("#comment").pressSequentially("Prova di anteprima");
+  await page.waitForFunction(() => document.querySelector(".desk-preview").innerText.includes("Prova di anteprima"));
+  await page.reload();
+  assert.equal(await page.inputValue("#comment"), "", "a preview keeps nothing");
+  assert.doesNotMatch(await page.innerText(".desk-preview"), /Prova di anteprima/);
   await page.fill("#comment", text);
   await page.locator("button[name=stay]").click();
   assert.match(await page.innerText(".desk-preview"), /più mite della media/);
@@ -147,6 +161,17 @@ test("the beneficiary sends the annual report, from the list of obligations to t
   await page.locator(".desk-step form .btn:not(.btn-outline)").first().click();
   assert.match(await page.innerText(".desk-step"), /adempimento è concluso/);
   assert.ok(Date.now() - begun < JOURNEY_MS_MAX, "the journey takes too long");
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
+test("accounts, tokens and the audit log are sound", async () => {
+  const { context, page, wrong } = await open();
+  await signIn(page, "ADMINISTRATOR");
+  for (const path of ["/account", "/accounts", "/tokens", "/audit", "/api"]) {
+    await page.goto(BASE + path);
+    await sound(page, path.slice(1));
+  }
   assert.deepEqual(wrong, []);
   await context.close();
 });

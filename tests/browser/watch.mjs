@@ -99,6 +99,12 @@ for (const [width, scheme] of LOOKS) {
       await page.waitForURL(`**span=${span}**`);
       await page.waitForFunction((s) => document.querySelector(`#span .segments a[aria-current][href*="span=${s}"][hx-get]`), span);
       assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation").length), 1);
+      // What was produced is of the span that is shown, though it stands outside of what is swapped.
+      const heading = await page.innerText("#span h2");
+      const shown = heading.slice(heading.indexOf(": ") + 2);
+      if (own.live.production_w !== null) {
+        await page.waitForFunction((title) => document.querySelector("#own-energy .quiet").textContent.includes(title), shown);
+      }
     }
     await page.locator("#span .stepper a").first().click();
     await page.waitForFunction(() => document.querySelectorAll("#span .stepper a").length === 2);

@@ -168,7 +168,8 @@ fn pages_are_sound_in_a_browser(running: &Daemon) {
             .current_dir(folder)
             .env("BASE_URL", format!("http://{}", running.address()))
             .env("LINK_LEGAL_REPRESENTATIVE", sign_in_link(running, "legal_representative"))
-            .env("LINK_REGIONAL_OFFICER", sign_in_link(running, "regional_officer")),
+            .env("LINK_REGIONAL_OFFICER", sign_in_link(running, "regional_officer"))
+            .env("LINK_ADMINISTRATOR", sign_in_link(running, "administrator")),
     );
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
