@@ -20,7 +20,9 @@
 //!   step back after a power cut, reset, another unit.
 //! - *Return.* A glitch may rise while low and so pass for a reset. The range that was left is remembered for
 //!   [`RETURN_MILLIS_MAX`]; when the totals come back to it, it is taken up again ([`Turn::Returned`]): whoever
-//!   books must take back what was booked since.
+//!   books must take back what was booked since. Down to a range that was left for a higher one only two totals lead,
+//!   and only within [`RETURN_DOWN_MILLIS_MAX`]: a single low total is what garbled ones look like, and would take back
+//!   what was truly used.
 //! - *Impossible rise.* Nothing is booked. Totals that follow the high range stay impossible however much time
 //!   passes, because the waiting time is not what makes them true. A total back in the old range ends it
 //!   ([`Step::Recovered`]). If the high range behaves like a counter for a day and three rises, it is taken as the
@@ -49,6 +51,10 @@ pub const SPARE_MILLIS_MAX: i64 = 15 * 60 * 1000;
 
 /// How long the range before a fall is remembered, in milliseconds: a day. Glitches are shorter, exchanges last.
 pub const RETURN_MILLIS_MAX: i64 = 24 * 3600 * 1000;
+
+/// How long a range is remembered that was left for a higher one, in milliseconds: an hour. What rises for longer is no
+/// glitch.
+pub const RETURN_DOWN_MILLIS_MAX: i64 = 3_600 * 1000;
 
 /// How many ranges may be remembered at a time.
 const LEFT_MAX: usize = 4;
@@ -551,8 +557,19 @@ impl Counter {
     /// Whether a total that does not follow the present range follows one that was left.
     fn is_back(&self, left: Left, base: Mark, now: Mark) -> bool {
         // A range that was overtaken cannot be told from one that is back.
-        let apart = if left.above { base.total < left.mark.total } else { now.total < base.total };
+        let apart =
+            if left.above { base.total < left.mark.total } else { self.fell_back(left.mark, base, now) };
         apart && left.mark.total <= now.total && self.could_carry(left.mark, now)
+    }
+
+    /// Whether two totals, this one and one before it, follow a range that was left for a higher one not long ago.
+    fn fell_back(&self, left: Mark, base: Mark, now: Mark) -> bool {
+        let Doubt::Fell(run) = self.doubt else { return false };
+        now.total < base.total
+            && run.first.at - left.at <= RETURN_DOWN_MILLIS_MAX
+            && left.total <= run.first.total
+            && run.last <= now.total
+            && self.could_carry(run.first, now)
     }
 
     /// A range that was left is back: everything since was a glitch.

@@ -125,6 +125,31 @@ proptest! {
         }
     }
 
+    /// The same of a register that begins again several times a day: what passed its end is counted, and once.
+    #[test]
+    fn the_truth_is_within_the_bounds_of_a_register_that_wraps(
+        used in used(),
+        faults in faults(),
+        modulus in prop_oneof![Just(400_000_i64), Just(1_000_000), Just(2_000_000)],
+    ) {
+        let faults: Vec<Fault> =
+            faults.into_iter().map(|f| if let Fault::Falls(_) = f { Fault::None } else { f }).collect();
+        let story = story(used, &faults);
+        let mut a = Accumulator::new(SeriesSettings { wraps_at: Some(modulus), ..settings() });
+        for &(at, total) in &story.shown {
+            // A spike stays beyond the register's end.
+            a.push(at, if total < 500_000_000 { total % modulus } else { total });
+        }
+        let months = a.snapshot(instant(READINGS - 1));
+        for (month, truth) in truth(&story) {
+            let value = months.get(month).unwrap();
+            prop_assert!(value.low <= truth, "{truth} {value:?}");
+            prop_assert!(value.high.is_some_and(|high| truth <= high), "{truth} {value:?}");
+        }
+        let told = a.decisions().iter().filter(|d| d.explanation == Explanation::Wrap).count();
+        prop_assert!(0 < told, "a day's use passes the end of every one of these");
+    }
+
     /// Without a fall, months add up to the difference of the first and last total exactly.
     #[test]
     fn what_no_fall_interrupts_telescopes(used in used(), faults in faults()) {
