@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use analytics::analysis::driven::Driven;
 use analytics::analysis::hourly::Hourly;
-use analytics::analysis::{Answer, Other};
+use analytics::analysis::{Answer, Other, Reporting};
 use analytics::baseline::fit::{Fit, Kind, Regressor};
 use serde_json::{Value, json};
 
@@ -219,24 +219,8 @@ pub(super) fn text(name: &str, answer: &Answer) -> String {
         }
         None => {}
     }
-    if let Some(r) = &answer.reporting {
-        line("measured", format!("{:.1} in {} days", r.measured, r.days));
-        line("adjusted baseline", format!("{:.1}", r.adjusted_baseline));
-        let band = format!(
-            "{:.1}, {:.0} % band {:.1} to {:.1}",
-            r.avoided,
-            r.confidence * 100.0,
-            r.avoided_low,
-            r.avoided_high
-        );
-        line("avoided", band);
-        if 0.0 < r.missing_days {
-            let of = format!(
-                "{:.1} days of the window have no value: of all of it nothing is sure",
-                r.missing_days
-            );
-            line("window", of);
-        }
+    for (label, says) in answer.reporting.iter().flat_map(compared) {
+        line(label, says);
     }
     if let Some(n) = &answer.normalised {
         line("normal year", format!("{:.1} before, {:.1} after", n.baseline, n.reporting));
@@ -249,4 +233,22 @@ pub(super) fn text(name: &str, answer: &Answer) -> String {
         let _infallible = writeln!(out, "  {} [{}] {} ({})", f.severity.code(), f.code, f.says, f.rule);
     }
     out
+}
+
+fn compared(r: &Reporting) -> Vec<(&'static str, String)> {
+    let percent = r.confidence * 100.0;
+    let band = format!("{:.1}, {percent:.0} % band {:.1} to {:.1}", r.avoided, r.avoided_low, r.avoided_high);
+    let mut lines = vec![
+        ("measured", format!("{:.1} in {} days", r.measured, r.days)),
+        ("adjusted baseline", format!("{:.1}", r.adjusted_baseline)),
+        ("avoided", band),
+    ];
+    if 0.0 < r.missing_days {
+        let days = r.missing_days;
+        lines.push((
+            "window",
+            format!("{days:.1} days of the window have no value: of all of it nothing is sure"),
+        ));
+    }
+    lines
 }
