@@ -21,7 +21,7 @@
 //! - *Return.* A glitch may rise while low and so pass for a reset. The range that was left is remembered for
 //!   [`RETURN_MILLIS_MAX`]; when the totals come back to it, it is taken up again ([`Turn::Returned`]): whoever
 //!   books must take back what was booked since. Down to a range that was left for a higher one only two totals lead,
-//!   and only within [`RETURN_DOWN_MILLIS_MAX`]: a single low total is what garbled ones look like, and would take back
+//!   and only within [`GLITCH_MILLIS_MAX`]: a single low total is what garbled ones look like, and would take back
 //!   what was truly used.
 //! - *Impossible rise.* Nothing is booked. Totals that follow the high range stay impossible however much time
 //!   passes, because the waiting time is not what makes them true. A total back in the old range ends it
@@ -52,9 +52,9 @@ pub const SPARE_MILLIS_MAX: i64 = 15 * 60 * 1000;
 /// How long the range before a fall is remembered, in milliseconds: a day. Glitches are shorter, exchanges last.
 pub const RETURN_MILLIS_MAX: i64 = 24 * 3600 * 1000;
 
-/// How long a range is remembered that was left for a higher one, in milliseconds: an hour. What rises for longer is no
-/// glitch.
-pub const RETURN_DOWN_MILLIS_MAX: i64 = 3_600 * 1000;
+/// How long garbled totals may go on as if they were a range of their own, in milliseconds: an hour, or a gap where the
+/// meter is read more seldom. What rises for longer is no glitch.
+pub const GLITCH_MILLIS_MAX: i64 = 3_600 * 1000;
 
 /// How many ranges may be remembered at a time.
 const LEFT_MAX: usize = 4;
@@ -531,6 +531,9 @@ impl Counter {
     /// A total that follows a low range and just as well the one above it that was left for it: the low one may have
     /// been garbled, and then nothing was used from where it began to the total that was left.
     fn overtaken(&self, base: Mark, now: Mark) -> Option<(Instant, i64)> {
+        if self.glitch_at_most() < now.at - self.origin.at {
+            return None;
+        }
         let both = |left: &&Left| {
             left.above
                 && base.total < left.mark.total
@@ -562,11 +565,15 @@ impl Counter {
         apart && left.mark.total <= now.total && self.could_carry(left.mark, now)
     }
 
+    fn glitch_at_most(&self) -> i64 {
+        GLITCH_MILLIS_MAX.max(self.limits.gap_after_millis)
+    }
+
     /// Whether two totals, this one and one before it, follow a range that was left for a higher one not long ago.
     fn fell_back(&self, left: Mark, base: Mark, now: Mark) -> bool {
         let Doubt::Fell(run) = self.doubt else { return false };
         now.total < base.total
-            && run.first.at - left.at <= RETURN_DOWN_MILLIS_MAX
+            && run.first.at - left.at <= self.glitch_at_most()
             && left.total <= run.first.total
             && run.last <= now.total
             && self.could_carry(run.first, now)

@@ -172,27 +172,31 @@ impl Closing {
         Self { until, after_end: 0 }
     }
 
-    fn take(&mut self, series: &mut Accumulator, reading: &StoredReading) -> ControlFlow<()> {
-        let mut closes = false;
-        if reading.quality != Quality::Implausible
-            && let Value::Total(total) = reading.value
-        {
-            closes = match series.push(reading.observed_at, total) {
-                Pushed::Counted(
-                    Step::Advance
-                    | Step::Wrapped
-                    | Step::Recovered
-                    | Step::Reset
-                    | Step::CaughtUp
-                    | Step::Rescaled
-                    | Step::Exchanged,
-                ) => true,
-                Pushed::Counted(Step::First | Step::Held | Step::Impossible)
-                | Pushed::Repeated
-                | Pushed::OutOfOrder
-                | Pushed::OutOfRange => false,
-            };
+    /// Pushes a reading; whether it ends an interval.
+    fn add(series: &mut Accumulator, reading: &StoredReading) -> bool {
+        if reading.quality == Quality::Implausible {
+            return false;
         }
+        let Value::Total(total) = reading.value else { return false };
+        match series.push(reading.observed_at, total) {
+            Pushed::Counted(
+                Step::Advance
+                | Step::Wrapped
+                | Step::Recovered
+                | Step::Reset
+                | Step::CaughtUp
+                | Step::Rescaled
+                | Step::Exchanged,
+            ) => true,
+            Pushed::Counted(Step::First | Step::Held | Step::Impossible)
+            | Pushed::Repeated
+            | Pushed::OutOfOrder
+            | Pushed::OutOfRange => false,
+        }
+    }
+
+    fn take(&mut self, series: &mut Accumulator, reading: &StoredReading) -> ControlFlow<()> {
+        let closes = Self::add(series, reading);
         if self.until.is_none_or(|until| reading.observed_at < until) {
             return ControlFlow::Continue(());
         }

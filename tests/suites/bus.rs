@@ -375,7 +375,7 @@ fn a_scan_names_units_and_gives_lines_to_paste() {
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     // On a line 0 is everybody and 255 nobody.
     let wrong = daemon::run(&["scan", &address, "--rtu", "--units", "0"]);
-    assert_eq!(wrong.status.code(), Some(2));
+    assert_eq!(wrong.status.code(), Some(6));
 }
 
 #[test]

@@ -269,9 +269,8 @@ impl Average {
         let mean_of_shape = self.mean_of_likeliest();
         let open: Vec<f64> = bills.iter().map(|bill| mean(&self.laws, bill)).collect();
         let nearest = wls::solve(&data.with_energies(&open), mean_of_shape);
-        let physical = |m: &Model| {
-            0.0 <= m.base_per_day.min(m.heating_per_degree_day).min(m.cooling_per_degree_day)
-        };
+        let physical =
+            |m: &Model| 0.0 <= m.base_per_day.min(m.heating_per_degree_day).min(m.cooling_per_degree_day);
         nearest.filter(physical).unwrap_or(mean_of_shape)
     }
 

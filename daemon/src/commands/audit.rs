@@ -98,7 +98,7 @@ mod tests {
         }
         // The head of a longer log, of another log, and what is no head.
         let (number, hash) = early.split_once(':').unwrap();
-        let other = hash.replace(|c: char| c == '0' || c == 'a', "1");
+        let other = hash.replace(['0', 'a'], "1");
         for cut in [format!("9{number}:{hash}"), format!("{number}:{other}"), format!("{number}:")] {
             assert!(verify(Some(&cut)).is_err(), "{cut} was taken for a head");
         }

@@ -118,10 +118,14 @@ struct Pass<'a> {
 impl Pass<'_> {
     fn take(&mut self, reading: &StoredReading) {
         let at = reading.observed_at;
-        while let Some(kept) = self.checkpoints.pop_front_if(|kept| kept.at <= at) {
+        while self.checkpoints.front().is_some_and(|kept| kept.at <= at)
+            && let Some(kept) = self.checkpoints.pop_front()
+        {
             self.judge(kept);
         }
-        while let Some(mut window) = self.waiting.pop_front_if(|window| window.kept.at <= at) {
+        while self.waiting.front().is_some_and(|window| window.kept.at <= at)
+            && let Some(mut window) = self.waiting.pop_front()
+        {
             window.running = Some((self.anew.clone().with_hours(), Closing::new(Some(window.to))));
             self.open.push(window);
         }
@@ -132,9 +136,9 @@ impl Pass<'_> {
         self.differing.extend(closed.filter_map(Window::judged));
         // Both to the end of the readings: nothing closes them.
         if let Some((_, resumed)) = &mut self.resumed {
-            let _: ControlFlow<()> = Closing::new(None).take(resumed, reading);
+            Closing::add(resumed, reading);
         }
-        let _: ControlFlow<()> = Closing::new(None).take(&mut self.anew, reading);
+        Closing::add(&mut self.anew, reading);
     }
 
     fn judge(&mut self, kept: KeptResult) {

@@ -45,7 +45,8 @@ pub fn live(directory: &Path, life: Life, out: &File) -> Result<(), StoreError> 
 /// strikes the store and not what is said of it; a line is shorter than what a pipe takes at once.
 fn say(mut out: &File, line: &str) {
     let line = format!("{line}\n");
-    out.write_vectored(&[IoSlice::new(line.as_bytes())]).ok();
+    let written = out.write_vectored(&[IoSlice::new(line.as_bytes())]).unwrap_or(line.len());
+    assert_eq!(written, line.len(), "a line was cut in two");
 }
 
 fn again<T>(mut call: impl FnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {

@@ -170,7 +170,11 @@ fn answers_that_cannot_be_used_say_why() {
             "the record of 1970-01-01T00:00:00Z begins before the one before it ends",
         ),
         (r#"{"keys":["a","b"]}"#, "`data` is missing or no list"),
-        (r#"{"data":[],"next_record_ts":"soon"}"#, "`next_record_ts` is missing or no whole number"),
+        (r#"{"data":[],"next_record_ts":"soon"}"#, "`next_record_ts` is missing or no time"),
+        (
+            r#"{"keys":["a","b"],"data":[{"ts":9223372036854775807,"period":60,"values":[]}]}"#,
+            "`ts` is missing or no time",
+        ),
     ] {
         assert_eq!(page(result).unwrap_err().to_string(), says);
     }
