@@ -56,6 +56,12 @@ pub fn run(arguments: &[&str]) -> Output {
 /// The same for a prepared command.
 #[must_use]
 pub fn run_in(command: &mut Command) -> Output {
+    run_within(command, COMMAND)
+}
+
+/// The same for one that may take longer, or must not take as long.
+#[must_use]
+pub fn run_within(command: &mut Command, limit: Duration) -> Output {
     let said = format!("{command:?}");
     let mut child = command
         .stdin(Stdio::null())
@@ -70,10 +76,10 @@ pub fn run_in(command: &mut Command) -> Output {
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
-            Ok(None) if begun.elapsed() < COMMAND => std::thread::sleep(Duration::from_millis(5)),
+            Ok(None) if begun.elapsed() < limit => std::thread::sleep(Duration::from_millis(5)),
             Ok(None) | Err(_) => {
                 drop(child.kill());
-                panic!("{said} did not end within {COMMAND:?}");
+                panic!("{said} did not end within {limit:?}");
             }
         }
     };

@@ -15,6 +15,8 @@ use tests::{http, repo, wait};
 
 /// Three years of readings are replayed before the pages open.
 const LIVE: Duration = Duration::from_secs(180);
+/// Three browser files of some minutes each, on a machine that builds beside.
+const BROWSER: Duration = Duration::from_secs(1_800);
 const PROJECTS_MIN: usize = 4;
 const KINDS: [&str; 5] = ["csv", "json", "pdf", "xlsx", "xml"];
 
@@ -162,7 +164,7 @@ fn metrics_speak_of_all_that_was_promised(running: &Daemon) {
 fn pages_are_sound_in_a_browser(running: &Daemon) {
     let folder = repo::root().join("tests/browser");
     assert!(folder.join("node_modules").is_dir(), "the browser's driver is missing; `make test` installs it");
-    let output = daemon::run_in(
+    let output = daemon::run_within(
         Command::new("node")
             .args(["--test", "--test-concurrency=1", "demo.mjs", "watch.mjs", "desk.mjs"])
             .current_dir(folder)
@@ -170,6 +172,7 @@ fn pages_are_sound_in_a_browser(running: &Daemon) {
             .env("LINK_LEGAL_REPRESENTATIVE", sign_in_link(running, "legal_representative"))
             .env("LINK_REGIONAL_OFFICER", sign_in_link(running, "regional_officer"))
             .env("LINK_ADMINISTRATOR", sign_in_link(running, "administrator")),
+        BROWSER,
     );
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
