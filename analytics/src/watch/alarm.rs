@@ -14,8 +14,8 @@ pub enum AlarmKind {
     Silent,
     /// A meter's total stands still where energy usually flows. Value: hours over the hours allowed.
     Frozen,
-    /// Readings kept aside, such as no meter of the connection can have counted. Value: those of the month in progress
-    /// over the number allowed.
+    /// Readings kept aside, such as no meter of the connection can have counted. Value: those of the last 24
+    /// hours over the number allowed.
     Implausible,
     /// Nights of the last week above what is usual for their weather. Value: ratio, 0.2 is 20 % more.
     BaseLoad,
