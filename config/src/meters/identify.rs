@@ -21,7 +21,7 @@ pub(super) struct IdentifyForm {
     answers: AnswersForm,
 }
 
-/// An example of what a device answers: registers as in an [[example]], and objects of function 43/14.
+/// An example of what a device answers: registers as in an `[[example]]`, and objects of function 43/14.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AnswersForm {
