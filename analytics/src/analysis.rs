@@ -16,6 +16,7 @@ use crate::baseline::fit::{Fit, Prediction, student};
 use crate::degree_days::DailyMeans;
 
 mod choose;
+mod doubt;
 pub mod driven;
 pub mod hourly;
 pub mod project;
@@ -132,10 +133,12 @@ pub struct Reporting {
     pub measured: f64,
     pub adjusted_baseline: f64,
     pub avoided: f64,
-    /// Band of the days that were compared. Infinite when the data leave no degree of freedom for a band.
+    /// Of the whole window: the lower end of the band of the days that were compared, less what days without a value
+    /// may have used and what values that are doubted saved. Infinite when the data leave no degree of freedom.
     pub avoided_low: f64,
+    /// Of the days that were compared.
     pub avoided_high: f64,
-    /// Days of the window without a value.
+    /// Days of the window that were not compared.
     pub missing_days: f64,
     /// What the whole window avoided at least: without a bound where a day of it has no value, for nobody knows what was
     /// used in it.
@@ -197,6 +200,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         (question, daily)
     };
     let by_month = question.periods.len() != asked.periods.len();
+    screen::tell_inclusive(asked, &mut findings);
     let baseline = screen::baseline(question, daily, &mut findings);
     let data = Data::of(&baseline.periods, question.temperatures);
     let (fit, method) = choose::fit(question, &data, (daily, by_month), &mut findings);
@@ -207,7 +211,10 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
             return None;
         }
         let prediction = fit.predict(&reporting_data);
-        let compared = compare(&prediction, &reporting, question.confidence);
+        let doubt = doubt::values(question.subject, fit, &data, &reporting_data);
+        let lost = doubt::missing(question, &reporting.missing, Some(fit)) + doubt.energy;
+        findings.extend(doubt.findings);
+        let compared = compare(&prediction, &reporting, lost, question.confidence);
         findings.extend(unseen(question.subject, fit, &reporting_data));
         let points = breaks::points(fit, &reporting_data);
         let found = breaks::find(&points, fit.freedom);
@@ -236,15 +243,20 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
 /// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.
 #[must_use]
 pub fn unseen(subject: &str, fit: &Fit, reporting: &Data) -> Vec<Finding> {
+    beyond(("fit.unseen_weather", subject, "reporting period"), fit, reporting)
+}
+
+/// Weather beyond what the baseline met, with the finding's code, its subject and whose weather it is.
+fn beyond((code, subject, whose): (&'static str, &str, &str), fit: &Fit, weather: &Data) -> Vec<Finding> {
     let Some(met) = fit.experience else { return Vec::new() };
-    let (heating, cooling) = met.unseen(reporting, reporting.rows());
+    let (heating, cooling) = met.unseen(weather, weather.rows());
     let finding = |term: &'static str, balance_c: f64, beyond: f64| {
         let says = format!(
-            "the reporting period has {beyond:.0} K·d of {term} (to {balance_c} °C) beyond twice what the baseline \
+            "the {whose} has {beyond:.0} K·d of {term} (to {balance_c} °C) beyond twice what the baseline \
              met: what the building uses in such weather is not known, and the band is wide for it"
         );
         let rule = "ASHRAE Guideline 14-2014: a model holds within the range of its baseline's conditions";
-        Finding::new("fit.unseen_weather", Severity::Caution, subject, says, rule)
+        Finding::new(code, Severity::Caution, subject, says, rule)
             .with("term", term)
             .with("balance_c", balance_c)
             .with("degree_days", format!("{beyond:.0}"))
@@ -254,7 +266,8 @@ pub fn unseen(subject: &str, fit: &Fit, reporting: &Data) -> Vec<Finding> {
     heating.into_iter().chain(cooling).collect()
 }
 
-fn compare(prediction: &Prediction, reporting: &screen::Screened, confidence: f64) -> Reporting {
+/// `lost` is what the lower bound does without beside the band.
+fn compare(prediction: &Prediction, reporting: &screen::Screened, lost: f64, confidence: f64) -> Reporting {
     let half = prediction.half_width(confidence);
     let measured: f64 = reporting.periods.iter().map(|p| p.energy).sum();
     let avoided = prediction.energy - measured;
@@ -264,7 +277,7 @@ fn compare(prediction: &Prediction, reporting: &screen::Screened, confidence: f6
         adjusted_baseline: prediction.energy,
         avoided,
         // Energy given back may belong to another year: the lower bound does without it.
-        avoided_low: avoided - half - reporting.given_back,
+        avoided_low: avoided - half - reporting.given_back - lost,
         avoided_high: avoided + half,
         missing_days: reporting.missing_days,
         window_low: f64::NEG_INFINITY,
@@ -305,6 +318,7 @@ fn normalise(
         findings.push(finding.with("days", reporting.days()).with("wanted", DAYS_MIN));
         return None;
     }
+    findings.extend(beyond(("normal.unseen_weather", question.subject, "normal year"), fit, &year));
     let own = choose::again(question, fit, reporting)?;
     let (before, after) = (fit.predict(&year), own.predict(&year));
     let savings = before.energy - after.energy;

@@ -184,6 +184,11 @@ fn validity(input: &YearInput<'_>) -> Option<Finding> {
         set.valid_to.is_some_and(|to| to < end) || set.valid_from.is_some_and(|from| begin < from);
     let show = |day: Option<NaiveDate>| day.map_or_else(|| "-".to_owned(), |day| day.to_string());
     let (from, to) = (show(set.valid_from), show(set.valid_to));
+    let kind = match (set.valid_from, set.valid_to) {
+        (None, _) => "to",
+        (Some(_), None) => "from",
+        (Some(_), Some(_)) => "between",
+    };
     let says = format!(
         "factor set {} was valid from {from} to {to}, and the comparison reaches from {begin} to {end}; it stays on \
          this one set, as the declared values were computed with it",
@@ -199,6 +204,7 @@ fn validity(input: &YearInput<'_>) -> Option<Finding> {
             rule,
         )
         .with("set", &set.id)
+        .with("kind", kind)
         .with("from", from)
         .with("to", to)
         .with("begin", begin)

@@ -14,14 +14,18 @@ pub const CODE_CHARS_MAX: usize = 20;
 /// In which unit energies are pasted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EnergyUnit {
+    /// That of the scheme, as every other paper has it.
+    Scheme,
     MegawattHour,
     GigawattHour,
 }
 
 impl EnergyUnit {
+    /// For a KPI whose unit in the scheme is this.
     #[must_use]
-    pub const fn unit(self) -> KpiUnit {
+    pub const fn unit(self, own: KpiUnit) -> KpiUnit {
         match self {
+            Self::Scheme => own,
             Self::MegawattHour => KpiUnit::MegawattHour,
             Self::GigawattHour => KpiUnit::GigawattHour,
         }
@@ -37,6 +41,32 @@ pub struct Line {
     /// *Valore POST*; empty where no value is known.
     pub post: String,
     pub note: String,
+    /// What stands behind a value that a person stated; `None` where the value is the measured one.
+    pub stated: Option<Stated>,
+}
+
+/// What stands behind a value that a person stated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stated {
+    /// In the unit of the line; empty where nothing is known.
+    pub measured: String,
+    pub reason: String,
+}
+
+impl Line {
+    /// The line of a KPI whose value a person stated for this reason, with the measured value in the KPI's own unit.
+    #[must_use]
+    pub fn as_stated(self, definition: &KpiDefinition, measured: Option<f64>, reason: &str) -> Self {
+        let pasted_in =
+            [KpiUnit::MegawattHour, KpiUnit::GigawattHour].into_iter().find(|u| u.symbol() == self.unit);
+        let factor = match (definition.unit.kwh(), pasted_in.and_then(KpiUnit::kwh)) {
+            (Some(own), Some(shown)) => own / shown,
+            _ => 1.0,
+        };
+        let measured = measured.and_then(|value| pasted(value * factor)).unwrap_or_default();
+        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self { stated: Some(Stated { measured, reason }), ..self }
+    }
 }
 
 /// `value` with two decimals and a decimal comma, without groups; `None` beyond the field.
@@ -60,8 +90,9 @@ pub fn line(
     note: &str,
     energy: EnergyUnit,
 ) -> Line {
-    let (unit, factor) = match (definition.unit.kwh(), energy.unit().kwh()) {
-        (Some(own), Some(wanted)) => (energy.unit(), own / wanted),
+    let wanted_unit = energy.unit(definition.unit);
+    let (unit, factor) = match (definition.unit.kwh(), wanted_unit.kwh()) {
+        (Some(own), Some(wanted)) => (wanted_unit, own / wanted),
         _ => (definition.unit, 1.0),
     };
     Line {
@@ -69,6 +100,7 @@ pub fn line(
         unit: unit.symbol(),
         post: post.and_then(|value| pasted(value * factor)).unwrap_or_default(),
         note: note.split_whitespace().collect::<Vec<_>>().join(" "),
+        stated: None,
     }
 }
 
@@ -144,7 +176,27 @@ mod tests {
             of(KpiUnit::KilowattHour, 1500.0, EnergyUnit::MegawattHour),
             ("1,50".into(), "MWh", note.clone())
         );
-        assert_eq!(of(KpiUnit::Tonne, 21.0, EnergyUnit::GigawattHour), ("21,00".into(), "t", note));
+        assert_eq!(of(KpiUnit::Tonne, 21.0, EnergyUnit::GigawattHour), ("21,00".into(), "t", note.clone()));
+        assert_eq!(of(KpiUnit::GigawattHour, 0.11, EnergyUnit::Scheme), ("0,11".into(), "GWh", note.clone()));
+        assert_eq!(of(KpiUnit::Tonne, 21.0, EnergyUnit::Scheme), ("21,00".into(), "t", note));
+    }
+
+    #[test]
+    fn the_measured_value_stands_beside_the_stated_one_in_the_same_unit() {
+        for (energy, wanted) in [
+            (EnergyUnit::MegawattHour, "108,75"),
+            (EnergyUnit::GigawattHour, "0,11"),
+            (EnergyUnit::Scheme, "0,11"),
+        ] {
+            let kpi = kpi(KpiUnit::GigawattHour);
+            let line = line(&scheme(), &kpi, Some(0.2), "", energy);
+            let stated = line.as_stated(&kpi, Some(0.10875), " Rettifica\ndel gestore ").stated;
+            let wanted = Stated { measured: wanted.into(), reason: "Rettifica del gestore".into() };
+            assert_eq!(stated, Some(wanted), "{energy:?}");
+        }
+        let kpi = kpi(KpiUnit::Tonne);
+        let line = line(&scheme(), &kpi, Some(2.0), "", EnergyUnit::MegawattHour).as_stated(&kpi, None, "");
+        assert_eq!(line.stated, Some(Stated { measured: String::new(), reason: String::new() }));
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub struct KpiForecast {
     pub expected: Option<f64>,
     pub low: Option<f64>,
     pub high: Option<f64>,
+    /// What would be expected were the standstills of its meters confirmed, each of which counts as use until then;
+    /// the band reaches to it. `None` where no total stands still.
+    pub if_confirmed: Option<f64>,
     pub outlook: Outlook,
     /// Of the value still wanted for the target, each month left; `None` where it is reached or nothing is left.
     pub needed_per_month: Option<f64>,
@@ -109,6 +112,9 @@ struct MeterComing {
     avoided: BTreeMap<i32, f64>,
     /// Half the 90 % band of the use.
     half_width: f64,
+    /// Part of the use that is only feared, as the mean over the past years: the total stands still, and nobody has
+    /// said why.
+    hidden: f64,
 }
 
 /// The forecast. Never fails: what cannot be said is `None`, with the codes that say why.
@@ -139,6 +145,7 @@ pub fn forecast(input: &ForecastInput<'_>) -> Forecast {
     }
     let context = Context { input, meters: &meters, months: &months, years: &scenarios };
     let kpis: Vec<KpiForecast> = input.year.kpis.iter().map(|kpi| context.kpi(kpi)).collect();
+    findings.extend(kpis.iter().filter_map(|k| standstill(project, k, *year)));
     findings.extend(kpis.iter().filter_map(|k| at_risk(project, k, *year, months.len())));
     Forecast {
         year: *year,
@@ -169,35 +176,25 @@ fn meter(laws: &Laws, coming: &Coming, months: &[Month]) -> Option<MeterComing> 
         None => Some(by_person),
     };
     let mut out = MeterComing::default();
-    match Use::of(laws)? {
-        Use::Law(law) => {
-            let (mut half_widths, mut n) = (0.0, 0.0);
-            for (year, weather) in coming.scenarios() {
-                let Some(used) = savings::expected(law, weather, from, to) else { continue };
-                let Some(before) = baseline(weather) else { continue };
-                out.used.insert(year, used.energy);
-                out.avoided.insert(year, before - used.energy);
-                half_widths += savings::half_width(&used);
-                n += 1.0;
+    let (used, hidden_share) = (Use::of(laws)?, laws.hidden_share());
+    for (year, weather) in coming.scenarios() {
+        let Some(before) = baseline(weather) else { continue };
+        let (energy, half_width) = match used {
+            Use::Law(law) => {
+                let Some(of) = savings::expected(law, weather, from, to) else { continue };
+                (of.energy, savings::half_width(&of))
             }
-            if 0.0 < n {
-                out.half_width = half_widths / n;
-            }
-        }
-        Use::Share { share, half_width_per_energy } => {
-            let (mut sum, mut n) = (0.0, 0.0);
-            for (year, weather) in coming.scenarios() {
-                let Some(before) = baseline(weather) else { continue };
-                out.used.insert(year, share * before);
-                out.avoided.insert(year, (1.0 - share) * before);
-                sum += before;
-                n += 1.0;
-            }
-            if 0.0 < n {
-                out.half_width = half_width_per_energy * sum / n;
-            }
-        }
+            Use::Share { share, half_width_per_energy } => (share * before, half_width_per_energy * before),
+        };
+        let hidden = hidden_share * before.max(0.0);
+        out.used.insert(year, energy + hidden);
+        out.avoided.insert(year, before - energy - hidden);
+        out.half_width += half_width;
+        out.hidden += hidden;
     }
+    let n = out.used.len() as f64;
+    out.half_width /= n;
+    out.hidden /= n;
     (!out.used.is_empty()).then_some(out)
 }
 
@@ -254,6 +251,7 @@ impl Context<'_> {
             expected: None,
             low: None,
             high: None,
+            if_confirmed: None,
             outlook: Outlook::Unknown,
             needed_per_month: None,
             because: Vec::new(),
@@ -262,8 +260,9 @@ impl Context<'_> {
             Ok(end) => {
                 out.so_far = Some(end.so_far);
                 out.expected = Some(end.expected);
-                out.low = Some(end.expected - end.half_width);
-                out.high = Some(end.expected + end.half_width);
+                out.low = Some(end.low());
+                out.high = Some(end.high());
+                out.if_confirmed = end.is_doubted().then(|| end.expected + end.confirmed);
                 out.outlook = outlook(kpi, &end);
                 out.needed_per_month = self.needed(kpi, &end);
             }
@@ -287,19 +286,17 @@ impl Context<'_> {
         if !linear || chain.parts.is_empty() {
             // Nothing of it changes with what is still to come, or nothing is known of it.
             return match (kpi.achieved, self.months.is_empty()) {
-                (Some(achieved), true) => {
-                    Ok(YearEnd { so_far: achieved, expected: achieved, half_width: 0.0 })
-                }
+                (Some(achieved), true) => Ok(YearEnd::known(achieved)),
                 _ => Err(vec!["forecast.not_modelled".to_owned()]),
             };
         }
         if self.months.is_empty() {
             let achieved = kpi.achieved.ok_or_else(|| kpi.because.clone())?;
-            return Ok(YearEnd { so_far: achieved, expected: achieved, half_width: 0.0 });
+            return Ok(YearEnd::known(achieved));
         }
         let mut because: Vec<String> = Vec::new();
         let scale = chain.scale / chain.divisor.map_or(1.0, |d| d.value);
-        let (mut so_far, mut variance) = (0.0, 0.0);
+        let (mut so_far, mut variance, mut confirmed) = (0.0, 0.0, 0.0);
         let mut by_year: BTreeMap<i32, f64> = self.years.iter().map(|y| (*y, 0.0)).collect();
         for part in &chain.parts {
             let Some(id) = &part.meter else { continue };
@@ -312,7 +309,10 @@ impl Context<'_> {
             };
             so_far += part.worse * part.factor * scale;
             variance += (coming.half_width * part.factor * scale).powi(2);
-            let of = if part.quantity == "avoided" { &coming.avoided } else { &coming.used };
+            let is_saving = part.quantity == "avoided";
+            let feared = coming.hidden + self.hidden_so_far(id);
+            confirmed += if is_saving { feared } else { -feared } * part.factor * scale;
+            let of = if is_saving { &coming.avoided } else { &coming.used };
             by_year.retain(|year, sum| {
                 let value = of.get(year);
                 *sum += value.copied().unwrap_or(0.0) * part.factor * scale;
@@ -331,7 +331,15 @@ impl Context<'_> {
         let mean = by_year.values().sum::<f64>() / n;
         let spread = by_year.values().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
         let weather = student_90(n - 1.0) * (spread * (1.0 + 1.0 / n)).sqrt();
-        Ok(YearEnd { so_far, expected: so_far + mean, half_width: weather.hypot(variance.sqrt()) })
+        let half_width = weather.hypot(variance.sqrt());
+        Ok(YearEnd { so_far, expected: so_far + mean, half_width, confirmed })
+    }
+
+    /// What the months so far may have used while the meter's total stood still.
+    fn hidden_so_far(&self, meter: &MeterId) -> f64 {
+        let of_meter = self.input.laws.iter().filter(|l| l.meter == *meter);
+        let months = of_meter.flat_map(|l| &l.months).filter(|m| m.month.year == self.input.year.year);
+        months.map(|m| m.hidden).sum()
     }
 }
 
@@ -339,6 +347,27 @@ struct YearEnd {
     so_far: f64,
     expected: f64,
     half_width: f64,
+    /// By how much it would change were every standstill confirmed.
+    confirmed: f64,
+}
+
+impl YearEnd {
+    const fn known(achieved: f64) -> Self {
+        Self { so_far: achieved, expected: achieved, half_width: 0.0, confirmed: 0.0 }
+    }
+
+    fn low(&self) -> f64 {
+        self.expected + self.confirmed.min(0.0) - self.half_width
+    }
+
+    fn high(&self) -> f64 {
+        self.expected + self.confirmed.max(0.0) + self.half_width
+    }
+
+    /// Whether the standstills weigh at all.
+    fn is_doubted(&self) -> bool {
+        1e-9 * self.expected.abs().max(1.0) < self.confirmed.abs()
+    }
 }
 
 /// Whether a reporting month that is over is withheld: the year's figure will be too.
@@ -354,7 +383,7 @@ fn lost(meter: &MeterYear, quantity: &str) -> bool {
 fn outlook(kpi: &KpiResult, end: &YearEnd) -> Outlook {
     let Some(target) = kpi.target else { return Outlook::Unknown };
     let reaches = |value: f64| kpi::reaches(&kpi.definition, value, target);
-    let (low, high) = (end.expected - end.half_width, end.expected + end.half_width);
+    let (low, high) = (end.low(), end.high());
     match (reaches(low), reaches(end.expected), reaches(high)) {
         (true, _, true) => Outlook::Safe,
         (_, true, _) => Outlook::OnTrack,
@@ -386,6 +415,25 @@ fn few_years(project: &Project, year: i32, years: usize) -> Finding {
     Finding::new("forecast.few_years", Severity::Note, format!("project:{} {year}", project.id), says, rule)
         .with("years", years)
         .with("wanted", YEARS_WANTED)
+}
+
+fn standstill(project: &Project, kpi: &KpiForecast, year: i32) -> Option<Finding> {
+    let (expected, confirmed) = (kpi.expected?, kpi.if_confirmed?);
+    let (expected, confirmed) = (format!("{expected:.2}"), format!("{confirmed:.2}"));
+    let says = format!(
+        "{}: a total stands still and nobody has said why; it counts as use. {expected} {} expected; {confirmed} if a \
+         person confirms that nothing was used",
+        kpi.code, kpi.unit
+    );
+    let rule = "conservative direction: zero is a value only when the meter is known to work";
+    let about = format!("project:{} kpi:{} {year}", project.id, kpi.code);
+    Some(
+        Finding::new("forecast.standstill", Severity::Caution, about, says, rule)
+            .with("kpi", &kpi.code)
+            .with("unit", kpi.unit)
+            .with("expected", expected)
+            .with("confirmed", confirmed),
+    )
 }
 
 fn at_risk(project: &Project, kpi: &KpiForecast, year: i32, months: usize) -> Option<Finding> {

@@ -13,6 +13,7 @@ use model::{
 use crate::balance::BalanceYear;
 use crate::counter::Decision;
 use crate::degree_days::fill::Filling;
+use crate::evaluate::COVERAGE_MIN;
 use crate::factors::{FactorSet, FactorUse};
 use crate::places::{Place, ZoneRules};
 use crate::scheme::{KpiDefinition, Scheme};
@@ -174,6 +175,20 @@ pub struct MeterMonth {
     pub avoided: Option<f64>,
 }
 
+impl MeterMonth {
+    /// Whether enough of the month was measured to stand for the month: what a comparison needs.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.measured.is_some() && self.measured_high.is_some() && COVERAGE_MIN <= self.coverage_ratio
+    }
+
+    /// Whether something was measured, and too little of the month for the value to be that of the month.
+    #[must_use]
+    pub fn is_part(&self) -> bool {
+        self.measured.is_some() && !self.is_whole()
+    }
+}
+
 /// The baseline of a meter.
 #[derive(Debug, Clone)]
 pub enum Baseline {
@@ -304,6 +319,28 @@ pub struct KpiResult {
     /// What it was computed from.
     pub chain: KpiChain,
 }
+
+impl KpiResult {
+    /// The findings behind it, in their order; of those about a KPI only its own, and last that nobody declared a value,
+    /// which withholds no figure. The codes of `because` that have none.
+    #[must_use]
+    pub fn behind<'k, 'f>(&'k self, findings: &'f [Finding]) -> (Vec<&'f Finding>, Vec<&'k str>) {
+        let is_own = |finding: &Finding| {
+            let about = finding.subject.split_whitespace().find_map(|word| word.strip_prefix("kpi:"));
+            about.is_none_or(|code| code == self.definition.code)
+        };
+        let mut own: Vec<&'f Finding> =
+            findings.iter().filter(|f| self.because.iter().any(|code| f.code == code) && is_own(f)).collect();
+        // Stable: worst first within each, as findings are sorted.
+        own.sort_by_key(|f| f.code == NO_TARGET);
+        let is_said = |code: &&String| own.iter().any(|f| f.code == code.as_str());
+        let unsaid = self.because.iter().filter(|code| !is_said(code)).map(String::as_str).collect();
+        (own, unsaid)
+    }
+}
+
+/// The code of what is said where nobody declared a KPI's value.
+const NO_TARGET: &str = "kpi.target_missing";
 
 /// What a KPI was computed from: `value = scale x sum(part x factor) / divisor`, unless the formula says otherwise.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -165,6 +165,15 @@ fn modelled(meter: &MeterId, baseline: f64, reporting: f64, half_width: f64) -> 
     }
 }
 
+impl Modelled {
+    /// The reporting law was fitted on what the totals say: where they stood still and nobody has said why, the lower
+    /// bound holds what that time may have used.
+    fn with_hidden(mut self, laws: &Laws, baseline: f64) -> Self {
+        self.low -= laws.hidden_share() * baseline.max(0.0);
+        self
+    }
+}
+
 /// Normalised savings of a meter under a reference year; `None` without a law of the reporting period. A new meter's
 /// baseline is zero. The bands of both laws add in quadrature.
 #[must_use]
@@ -177,7 +186,8 @@ pub fn normalised(laws: &Laws, reference: &Reference, history: &DailyMeans) -> O
         }
         None => (0.0, 0.0),
     };
-    Some(modelled(&laws.meter, before, after.energy, before_band.hypot(half_width(&after))))
+    let of = modelled(&laws.meter, before, after.energy, before_band.hypot(half_width(&after)));
+    Some(of.with_hidden(laws, before))
 }
 
 /// The backcast saving: what the baseline period was measured to use, less the reporting law under its weather. `None`
@@ -192,7 +202,7 @@ pub fn backcast(laws: &Laws, temperatures: &DailyMeans) -> Option<Modelled> {
     let days = |p: &BaselinePoint| (p.to - p.from).num_days() as f64;
     let measured = before.model.points.iter().map(|p| p.energy_per_day * days(p)).sum();
     let of = after.predict(temperatures, spans());
-    Some(modelled(&laws.meter, measured, of.energy, half_width(&of)))
+    Some(modelled(&laws.meter, measured, of.energy, half_width(&of)).with_hidden(laws, measured))
 }
 
 /// Avoided energy over several years of one meter.

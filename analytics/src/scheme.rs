@@ -63,6 +63,8 @@ pub struct Obligation {
     pub citation: String,
     /// Days (month, day) of the due year on which the beneficiary is reminded.
     pub memos: Vec<(u32, u32)>,
+    /// The event that cannot be without it: once its day is stated, the obligation was fulfilled by then.
+    pub closed_by: Option<Event>,
 }
 
 /// A document that this program makes.

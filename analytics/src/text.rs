@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use model::Finding;
 
+mod values;
+
 /// The texts of one language. A missing key shows itself as the key instead of failing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
@@ -41,11 +43,26 @@ impl Texts {
     /// as it is, so that the gap is seen. Values are never searched for placeholders.
     #[must_use]
     pub fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
-        fill_template(self.get(key), values)
+        fill_template(self.get(key), values, self.has_articles())
+    }
+
+    /// The same with values as machines write them, each written as the language does.
+    #[must_use]
+    pub fn fill_shown(&self, key: &str, values: &[(&'static str, String)]) -> String {
+        let shown: Vec<(&str, String)> =
+            values.iter().map(|(name, v)| (*name, self.value(name, v))).collect();
+        let values: Vec<(&str, &str)> = shown.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        self.fill(key, &values)
+    }
+
+    /// Whether an article changes with the number after it.
+    fn has_articles(&self) -> bool {
+        self.language == "it" || self.language.starts_with("it-")
     }
 
     /// A finding in this language: `finding.<code>` with its values, `{kind}` as `kind.<code>.<kind>`, or its own English sentence when the
-    /// catalogue has no such text or the finding lacks one of the values the text wants.
+    /// catalogue has no such text or the finding lacks one of the values the text wants. Findings hold their values as
+    /// machines write them; here they are written as the language does.
     #[must_use]
     pub fn finding(&self, finding: &Finding) -> String {
         let key = format!("finding.{}", finding.code);
@@ -55,14 +72,36 @@ impl Texts {
         if !has_all {
             return finding.says.clone();
         }
+        let shown: Vec<(&str, String)> =
+            finding.values.iter().map(|(name, value)| (*name, self.value(name, value))).collect();
+        let mut values: Vec<(&str, &str)> = shown.iter().map(|(n, v)| (*n, v.as_str())).collect();
         // The value `kind` names a text itself: what a code alone does not tell, in the reader's language.
-        let word = |name: &str, value: &str| match name {
-            "kind" => self.find(&format!("kind.{}.{value}", finding.code)),
-            _ => None,
+        let kind = finding.values.iter().find(|(name, _)| *name == "kind");
+        let kind = kind.and_then(|(_, value)| self.find(&format!("kind.{}.{value}", finding.code)));
+        let kind = kind.map(|text| fill_template(text, &values, self.has_articles()));
+        if let (Some(text), Some(value)) = (&kind, values.iter_mut().find(|(name, _)| *name == "kind")) {
+            value.1 = text;
+        }
+        fill_template(template, &values, self.has_articles())
+    }
+
+    /// What a finding's code alone says, for a code whose finding is not at hand: its sentence, if it wants no value.
+    #[must_use]
+    pub fn of_code(&self, code: &str) -> Option<&str> {
+        self.find(&format!("finding.{code}")).filter(|text| placeholders(text).next().is_none())
+    }
+
+    /// A finding's value as the language writes it: a word of the program by its text `word.<name>.<value>`, or the one
+    /// that reports have for it.
+    fn value(&self, name: &str, value: &str) -> String {
+        let area = match name {
+            "carrier" | "direction" => "report",
+            _ => "word",
         };
-        let values: Vec<(&str, &str)> =
-            finding.values.iter().map(|(n, v)| (*n, word(n, v).unwrap_or(v))).collect();
-        fill_template(template, &values)
+        match self.find(&format!("{area}.{name}.{value}")) {
+            Some(word) => word.to_owned(),
+            None => values::shown(self, name, value),
+        }
     }
 
     /// Every key, ascending.
@@ -113,13 +152,23 @@ fn leading_placeholder(text: &str) -> Option<(&str, &str)> {
     is_name.then_some((name, after))
 }
 
-fn fill_template(template: &str, values: &[(&str, &str)]) -> String {
+fn fill_template(template: &str, values: &[(&str, &str)], articles: bool) -> String {
     let mut out = String::with_capacity(template.len());
-    for piece in pieces(template) {
+    let mut rest = pieces(template).peekable();
+    while let Some(piece) = rest.next() {
         match piece {
             Piece::Literal(text) => out.push_str(text),
             Piece::Placeholder(name) => match values.iter().find(|(given, _)| *given == name) {
-                Some((_, value)) => out.push_str(value),
+                Some((_, value)) => {
+                    let after = match rest.peek() {
+                        Some(Piece::Literal(text)) => *text,
+                        Some(Piece::Placeholder(_)) | None => "",
+                    };
+                    if articles && is_percentage(value, after) {
+                        values::article(&mut out, value);
+                    }
+                    out.push_str(value);
+                }
                 None => {
                     out.push('{');
                     out.push_str(name);
@@ -129,6 +178,11 @@ fn fill_template(template: &str, values: &[(&str, &str)]) -> String {
         }
     }
     out
+}
+
+/// Whether the sign of a percentage ends the value, or follows it.
+fn is_percentage(value: &str, after: &str) -> bool {
+    value.ends_with('%') || after.trim_start_matches([' ', '\u{a0}']).starts_with('%')
 }
 
 #[cfg(test)]
@@ -141,6 +195,11 @@ mod tests {
             ("a.b", "da {from} a {to}"),
             ("braces", "{} {Not} {open {from}"),
             ("finding.series.coverage.low", "{month}: misurato solo il {percent} %"),
+            ("finding.plain", "nessun valore"),
+            ("finding.x.kind", "{method}, valida {kind}"),
+            ("kind.x.kind.until", "fino al {to}"),
+            ("word.method.averaged", "media pesata"),
+            ("report.month.m3", "marzo"),
         ];
         Texts::new("it", map.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
     }
@@ -163,6 +222,39 @@ mod tests {
             Finding::new("series.coverage.low", Severity::Caution, "meter:m", "only 80 % measured", "");
         assert_eq!(texts().finding(&finding), "only 80 % measured");
         let finding = finding.with("month", "2025-03").with("percent", 80);
-        assert_eq!(texts().finding(&finding), "2025-03: misurato solo il 80 %");
+        assert_eq!(texts().finding(&finding), "marzo 2025: misurato solo l’80 %");
+    }
+
+    #[test]
+    fn a_kind_is_a_text_with_values_of_its_own_and_a_word_of_the_program_is_translated() {
+        let finding = Finding::new("x.kind", Severity::Note, "meter:m", "…", "")
+            .with("kind", "until")
+            .with("to", "2026-06-02")
+            .with("method", "averaged");
+        assert_eq!(texts().finding(&finding), "media pesata, valida fino al 02/06/2026");
+        // What a person wrote is never searched for placeholders.
+        let finding = finding.with("reason", "{to}");
+        assert_eq!(texts().finding(&finding), "media pesata, valida fino al 02/06/2026");
+        let unknown = Finding::new("x.kind", Severity::Note, "meter:m", "…", "");
+        let unknown = unknown.with("kind", "else").with("method", "else");
+        assert_eq!(texts().finding(&unknown), "else, valida else");
+    }
+
+    #[test]
+    fn a_code_alone_says_its_sentence_only_where_no_value_is_missing() {
+        assert_eq!(texts().of_code("plain"), Some("nessun valore"));
+        assert_eq!(texts().of_code("series.coverage.low"), None);
+        assert_eq!(texts().of_code("no.such"), None);
+    }
+
+    #[test]
+    fn articles_change_in_italian_alone() {
+        let of = |tag: &str| {
+            let map = [("a".to_owned(), "il {share}, del {n} % e il {day}".to_owned())];
+            let values = [("share", "88,5\u{a0}%"), ("n", "1,0"), ("day", "8")];
+            Texts::new(tag, map.into()).fill("a", &values)
+        };
+        assert_eq!(of("it"), "l’88,5\u{a0}%, dell’1,0 % e il 8");
+        assert_eq!(of("en"), "il 88,5\u{a0}%, del 1,0 % e il 8");
     }
 }

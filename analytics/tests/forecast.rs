@@ -243,6 +243,11 @@ struct World {
 impl World {
     /// The figures and the forecast of the year on a day, from what was known before it.
     fn on(&self, on: NaiveDate) -> (Forecast, Option<f64>) {
+        self.on_with(on, &[])
+    }
+
+    /// With these milliseconds of months in which the total stood still.
+    fn on_with(&self, on: NaiveDate, still: &[(Month, i64)]) -> (Forecast, Option<f64>) {
         let known: Vec<DailyTemperature> =
             self.temperatures.iter().filter(|t| t.date < on).cloned().collect();
         let recent: Vec<DailyTemperature> = known.iter().filter(|t| 2016 <= t.date.year()).cloned().collect();
@@ -256,6 +261,7 @@ impl World {
             until: on,
             meters: vec![MeterInput {
                 months,
+                still: still.to_vec(),
                 readings: 1,
                 ..MeterInput::empty(meter().id, BaseUnit::Litre)
             }],
@@ -393,6 +399,32 @@ fn without_past_years_the_legal_degree_days_of_the_place_make_a_wide_band() {
         held += i32::from(kpi.low.unwrap() <= end && end <= kpi.high.unwrap());
     }
     assert!(18 <= held, "{held} of {all}");
+}
+
+#[test]
+fn a_total_that_stands_still_is_expected_to_count_as_it_does_now() {
+    let mut world = worlds(1, |random| synthetic(random, FIRST)).remove(0);
+    // Nothing was counted since the works: either nothing was burnt, or the device repeats an old total.
+    for month in world.months.months.iter_mut().filter(|m| 2017 < m.month.year) {
+        (month.amount, month.low, month.high) = (0, 0, Some(0));
+    }
+    let on = day(YEAR, 9, 1);
+    let since: Vec<Month> = (2018..=YEAR).flat_map(Month::all_of).filter(|m| m.end_day() <= on).collect();
+    let still: Vec<(Month, i64)> = since.iter().map(|m| (*m, i64::from(m.days()) * 86_400_000)).collect();
+    world.target = 1.0;
+    let confirmed = world.on(on).0;
+    let end = confirmed.kpis[0].expected.unwrap();
+    assert_eq!((confirmed.kpis[0].if_confirmed, confirmed.kpis[0].outlook), (None, Outlook::Safe));
+    world.target = end * 0.7;
+    let (open, _) = world.on_with(on, &still);
+    let kpi = &open.kpis[0];
+    // So far and to come alike: nothing is saved until somebody says so, and all of it then.
+    assert!(kpi.so_far.unwrap() <= 1e-9 * end, "{:?}", kpi.so_far);
+    assert!(kpi.expected.unwrap().abs() < 0.05 * end, "{:?} {end}", kpi.expected);
+    assert!((kpi.if_confirmed.unwrap() - end).abs() < 1e-9 * end, "{:?} {end}", kpi.if_confirmed);
+    assert!(end <= kpi.high.unwrap());
+    assert_eq!(kpi.outlook, Outlook::AtRisk);
+    assert!(open.findings.iter().any(|f| f.code == "forecast.standstill"));
 }
 
 #[test]

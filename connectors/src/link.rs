@@ -69,14 +69,14 @@ impl LinkSettings {
         }
     }
 
-    /// Whether a connection could be made with these files as they are. Reads them.
+    /// Whether a connection could be made with these files and secrets as they are. Reads them.
     ///
     /// # Errors
     /// The file that cannot be used, and why.
     pub fn prove_files(&self, link: &str) -> Result<(), LinkError> {
         match self {
             Self::Modbus(_) | Self::MBus(_) => Ok(()),
-            Self::Mqtt(settings) => settings.tls.as_ref().map_or(Ok(()), |tls| tls.prove(link)),
+            Self::Mqtt(settings) => mqtt::prove_files(link, settings),
         }
     }
 

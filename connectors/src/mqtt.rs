@@ -186,6 +186,12 @@ impl TopicSettings {
     }
 }
 
+/// Whether the files and the secrets that the settings name can be used. Reads them.
+pub(crate) fn prove_files(link: &str, settings: &Settings) -> Result<(), LinkError> {
+    session::prove_secrets(link, settings)?;
+    settings.tls.as_ref().map_or(Ok(()), |tls| tls.prove(link))
+}
+
 /// Whether `topic` fits `pattern`, where `+` is one level and `#` the rest.
 #[must_use]
 pub fn topic_matches(pattern: &str, topic: &str) -> bool {

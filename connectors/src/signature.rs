@@ -36,11 +36,24 @@ pub struct Signature {
     pub fingerprint: String,
     /// As the signature states it; a statement of the signer's own machine.
     pub signed_at: Option<Instant>,
+    /// The digest that was signed, as OpenSSL calls it: `sha256`.
+    pub digest: String,
     /// Whether the chain leads to an authority of the trust list; `None` without a list.
     pub trusted: Option<bool>,
 }
 
 impl Signature {
+    /// Whether the certificate names the person by a code, as eIDAS certificates do (`TINIT-…`, ETSI EN 319 412-1) and
+    /// older Italian ones (`IT:…`).
+    #[must_use]
+    pub fn names_person(&self) -> bool {
+        let code = self.person.as_deref().and_then(|person| person.split_once(['-', ':']));
+        code.is_some_and(|(kind, code)| {
+            let is_kind = matches!(kind.len(), 2 | 5) && kind.bytes().all(|b| b.is_ascii_uppercase());
+            is_kind && !code.trim().is_empty()
+        })
+    }
+
     /// Whether the certificate was valid when it signed, or at `now` where the signature states no time.
     #[must_use]
     pub fn was_valid(&self, now: Instant) -> bool {
@@ -70,6 +83,12 @@ pub enum SignatureError {
     Broken { says: String },
     #[error("it is not a signed file of a known form: {says}; bring the .p7m, or the signed PDF")]
     NotSigned { says: &'static str },
+    #[error(
+        "the signature is kept apart from the file; sign again with the file inside the .p7m (CAdES, not detached)"
+    )]
+    Detached,
+    #[error("it is signed with the digest {digest}, which proves nothing any more; sign again with SHA-256")]
+    WeakDigest { digest: String },
     #[error("it is signed more than {LAYERS_MAX} times over")]
     TooDeep,
     #[error(
@@ -168,21 +187,34 @@ impl Verifier {
         loose.arg("-noverify").arg("-signer").arg(&signers).arg("-out").arg(&out);
         let (status, printed) = run(loose)?;
         if !status.success() {
-            return Err(SignatureError::Broken { says: last_line(&printed) });
+            // What OpenSSL calls a message that holds no content of its own.
+            let is_apart = content.is_none() && printed.contains("check_content:no content");
+            let says = last_line(&printed);
+            return Err(if is_apart { SignatureError::Detached } else { SignatureError::Broken { says } });
         }
         let inner = fs::read(&out).map_err(SignatureError::Files)?;
-        let signed_at = signing_times(&message, form)?;
+        let said = said_by_signers(&message, form)?;
         let certificates = fs::read_to_string(&signers).map_err(SignatureError::Files)?;
         let mut all = Vec::new();
         for (i, pem) in pem_blocks(&certificates).into_iter().enumerate() {
             let path = put("signer.pem", pem.as_bytes())?;
             let mut signature = certificate(&path)?;
-            // Times stand in the order of the signers; with another number of them none can be told apart.
-            signature.signed_at = signed_at.get(i).copied();
+            // Certificates stand in the order of the signers.
+            if let Some(said) = said.get(i) {
+                signature.signed_at = said.at;
+                signature.digest.clone_from(&said.digest);
+            }
             all.push(signature);
         }
         if all.is_empty() {
             return Err(SignatureError::Unreadable { says: "no signer's certificate".to_owned() });
+        }
+        if all.iter().any(|signature| signature.digest.is_empty()) {
+            return Err(SignatureError::Unreadable { says: "no digest of a signer".to_owned() });
+        }
+        // Also of a signer whose certificate is not among them: one weak signature is one too many.
+        if let Some(weak) = said.iter().find(|said| WEAK_DIGESTS.contains(&said.digest.as_str())) {
+            return Err(SignatureError::WeakDigest { digest: weak.digest.clone() });
         }
         if let Some(trust) = &self.trust_file {
             let at = all[0].signed_at.unwrap_or(self.now).millis() / 1000;
@@ -210,6 +242,12 @@ fn check_size(bytes: &[u8]) -> Result<(), SignatureError> {
 
 /// The object identifier of signed data, 1.2.840.113549.1.7.2, as it stands near the beginning of a message.
 const SIGNED_DATA: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
+
+/// Whether bytes have the form of a signed message (`.p7m`); nothing is verified.
+#[must_use]
+pub fn is_signed_message(bytes: &[u8]) -> bool {
+    message_of(bytes).is_some()
+}
 
 /// The message and its form for OpenSSL, when the bytes are a signed message: DER, PEM or bare base64.
 fn message_of(bytes: &[u8]) -> Option<(&'static str, Vec<u8>)> {
@@ -360,22 +398,43 @@ fn last_line(printed: &str) -> String {
     line.chars().take(300).collect()
 }
 
-/// When each signer says to have signed, in the order of the message.
-fn signing_times(message: &Path, form: &str) -> Result<Vec<Instant>, SignatureError> {
+/// Digests of which two files with the same one can be made (ETSI TS 119 312): a signature over one fits another file.
+const WEAK_DIGESTS: [&str; 5] = ["md2", "md4", "md5", "sha", "sha1"];
+
+/// What one signer of a message states.
+struct Said {
+    digest: String,
+    at: Option<Instant>,
+}
+
+/// What each signer states, in the order of the message.
+fn said_by_signers(message: &Path, form: &str) -> Result<Vec<Said>, SignatureError> {
     let mut print = Command::new("openssl");
     print.args(["cms", "-cmsout", "-print", "-noout", "-inform", form, "-in"]).arg(message);
     let (_, printed) = run(print)?;
-    let mut times = Vec::new();
-    let mut lines = printed.lines().map(str::trim);
+    Ok(signers_of(&printed))
+}
+
+/// The signers of a message as OpenSSL prints it: each begins with its digest. Certificates, which may hold any text,
+/// stand before them.
+fn signers_of(printed: &str) -> Vec<Said> {
+    let mut signers: Vec<Said> = Vec::new();
+    let mut lines = printed.lines().map(str::trim).skip_while(|line| *line != "signerInfos:");
     while let Some(line) = lines.next() {
-        if !line.starts_with("object: signingTime (1.2.840.113549.1.9.5)") {
-            continue;
+        if line == "digestAlgorithm:" {
+            let name = lines.next().and_then(|l| l.strip_prefix("algorithm: ")).unwrap_or_default();
+            let digest = name.split(' ').next().unwrap_or_default().to_ascii_lowercase();
+            signers.push(Said { digest, at: None });
+        } else if line.starts_with("object: signingTime (1.2.840.113549.1.9.5)") {
+            let value = lines
+                .by_ref()
+                .find_map(|l| l.strip_prefix("UTCTIME:").or(l.strip_prefix("GENERALIZEDTIME:")));
+            if let Some(signer) = signers.last_mut() {
+                signer.at = value.and_then(|v| time(v, "%b %e %H:%M:%S %Y GMT"));
+            }
         }
-        let value =
-            lines.by_ref().find_map(|l| l.strip_prefix("UTCTIME:").or(l.strip_prefix("GENERALIZEDTIME:")));
-        times.extend(value.and_then(|v| time(v, "%b %e %H:%M:%S %Y GMT")));
     }
-    Ok(times)
+    signers
 }
 
 fn time(text: &str, format: &str) -> Option<Instant> {
@@ -416,6 +475,7 @@ fn certificate(path: &Path) -> Result<Signature, SignatureError> {
         not_after: when("notAfter=").ok_or_else(unreadable)?,
         fingerprint: value("sha256 Fingerprint=").ok_or_else(unreadable)?.replace(':', "").to_lowercase(),
         signed_at: None,
+        digest: String::new(),
         trusted: None,
     })
 }

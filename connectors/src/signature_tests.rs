@@ -150,6 +150,39 @@ fn one_changed_byte_breaks_it_and_what_is_not_signed_is_said_so() {
 }
 
 #[test]
+fn a_weak_digest_is_refused_and_a_signature_apart_from_its_file_is_said_so() {
+    let signer = Signer::new("10");
+    let weak = signer.sign(PDF, &["-nodetach", "-outform", "DER", "-md", "sha1"]);
+    match signer.verifier().unwrap_p7m(&weak) {
+        Err(SignatureError::WeakDigest { digest }) => assert_eq!(digest, "sha1"),
+        other => panic!("{other:?}"),
+    }
+    let apart = signer.sign(PDF, &["-outform", "DER"]);
+    assert!(matches!(signer.verifier().unwrap_p7m(&apart), Err(SignatureError::Detached)));
+    let found = signer.verifier().unwrap_p7m(&signer.p7m(PDF)).unwrap();
+    assert_eq!(found.signatures[0].digest, "sha256");
+}
+
+#[test]
+fn a_certificate_names_a_person_by_a_code() {
+    let signer = Signer::new("10");
+    let found = signer.verifier().unwrap_p7m(&signer.p7m(PDF)).unwrap().signatures.remove(0);
+    assert!(found.names_person());
+    for (person, names) in [
+        (Some("TINIT-RSSMRA80A01H501U"), true),
+        (Some("IT:RSSMRA80A01H501U"), true),
+        (Some("IDCFR-1234"), true),
+        (Some("TINIT-"), false),
+        (Some("12345"), false),
+        (Some("serial-12"), false),
+        (None, false),
+    ] {
+        let of = Signature { person: person.map(str::to_owned), ..found.clone() };
+        assert_eq!(of.names_person(), names, "{person:?}");
+    }
+}
+
+#[test]
 fn an_expired_certificate_is_seen() {
     let signer = Signer::new("-1");
     let found = signer.verifier().unwrap_p7m(&signer.p7m(PDF)).unwrap();

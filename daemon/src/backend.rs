@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use analytics::result::MonthSource;
-use analytics::scheme::DueReport;
+use analytics::scheme::calendar::State;
 use analytics::text::Texts;
 use dashboards::backend::{
-    Backend, BuildingLive, Installation, MeterHealth, MeterState, MonthLosses, PortfolioRow, ProjectView,
+    Backend, BuildingLive, Duty, Installation, MeterHealth, MeterState, MonthLosses, PortfolioRow,
+    ProjectView,
 };
 use dashboards::calendar::ProjectCalendar;
 use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
@@ -21,11 +22,10 @@ use model::{
 use store::{Tallies, Tally};
 use tokio::sync::broadcast;
 
+use crate::duties::Fulfilments;
 use crate::runtime::{ProjectFigures, Runtime};
 use crate::{duties, grants, reports};
 
-/// Due days listed where the act states no number of years.
-const HORIZON_YEARS: u32 = 5;
 /// A reading is fresh for this many periods.
 const FRESH_PERIODS: f64 = 3.0;
 /// How far ahead of the daemon's clock a device's clock may be.
@@ -48,12 +48,12 @@ impl Backend for DaemonBackend {
     }
 
     fn portfolio(&self) -> Vec<PortfolioRow> {
+        let (installation, done) = (self.0.installation(), self.0.fulfilments());
         self.0
             .figures()
             .into_iter()
             .map(|figures| {
-                let due = self.due(&figures.project);
-                let today = self.0.today();
+                let due = self.due(&installation, &done, &figures.project);
                 PortfolioRow {
                     scheme_title: self.scheme_title(&figures.project),
                     latest: figures
@@ -62,7 +62,8 @@ impl Backend for DaemonBackend {
                         .find(|y| y.is_complete())
                         .or(figures.years.first())
                         .map(Arc::clone),
-                    next_due: due.iter().find(|d| today <= d.due).or(due.last()).copied(),
+                    late: due.iter().filter(|duty| duty.state == State::Late).count(),
+                    next_due: due.into_iter().find(Duty::is_open),
                     project: figures.project,
                 }
             })
@@ -75,7 +76,7 @@ impl Backend for DaemonBackend {
         let scheme = installation.catalog.scheme(&figures.project.scheme)?;
         Some(ProjectView {
             scheme: Arc::clone(scheme),
-            due: self.due(&figures.project),
+            due: self.due(&installation, &self.0.fulfilments(), &figures.project),
             reports: reports::list(&self.0.reports_dir(), id),
             today: self.0.today(),
             years: figures.years,
@@ -187,10 +188,15 @@ impl Backend for DaemonBackend {
 }
 
 impl DaemonBackend {
-    fn due(&self, project: &Project) -> Vec<DueReport> {
-        let installation = self.0.installation();
-        let scheme = installation.catalog.scheme(&project.scheme);
-        scheme.map(|scheme| scheme.due_reports(project, HORIZON_YEARS)).unwrap_or_default()
+    /// Everything of a project that has a day, in the order of the days: what the page of its duties shows.
+    fn due(
+        &self,
+        installation: &crate::installation::Installation,
+        done: &Fulfilments,
+        project: &Arc<Project>,
+    ) -> Vec<Duty> {
+        let calendar = duties::of_project(installation, project, done, self.0.clock.now());
+        calendar.iter().flat_map(|c| &c.entries).filter_map(Duty::of).collect()
     }
 
     fn scheme_title(&self, project: &Project) -> String {

@@ -32,12 +32,21 @@ fn id(project: &ProjectId, year: i32, section: SectionKey) -> String {
     format!("{project}/{year}/{}", section.code())
 }
 
-/// The comments on a report, in order of its sections.
+/// The comments on a report, in order of its sections, with the names of those who wrote them. The audit log keeps their
+/// accounts.
 pub(crate) fn of_report(store: &Store, project: &Project, year: i32) -> anyhow::Result<Vec<Comment>> {
     let mut comments = Vec::new();
     for section in SectionKey::ALL {
         if let Some(record) = store.record(COMMENT_RECORD, &id(&project.id, year, section))? {
             comments.extend(read(record, project, section)?);
+        }
+    }
+    if !comments.is_empty() {
+        let names = crate::access::names(store)?;
+        for comment in &mut comments {
+            if let Some(name) = names.get(&comment.author).filter(|name| !name.trim().is_empty()) {
+                comment.author.clone_from(name);
+            }
         }
     }
     Ok(comments)

@@ -11,8 +11,8 @@ use anyhow::Context;
 use chrono::{Days, NaiveDate};
 use model::time::day_start;
 use model::{
-    BaseUnit, Channel, Direction, Instant, MeterFacts, MeterId, Month, Phase, Project, Quality, Quantity,
-    SeriesKey, Value,
+    BaseUnit, Channel, Direction, Instant, MeterFacts, Month, Phase, Project, Quality, Quantity, SeriesKey,
+    Value,
 };
 use store::{Store, Tallies, Tally};
 
@@ -43,7 +43,7 @@ pub(crate) fn facts(
         .map(|(building, meter)| Point {
             building: building.id.clone(),
             meter: meter.clone(),
-            read: read_by(installation, &meter.id),
+            read: read_by(store, installation, meter),
         })
         .collect();
     let mut used: Vec<&str> = points.iter().filter_map(|p| Some(p.read.as_ref()?.link.as_str())).collect();
@@ -80,12 +80,21 @@ pub(crate) fn facts(
     })
 }
 
-fn read_by(installation: &Installation, meter: &MeterId) -> Option<ReadBy> {
-    let meter = installation.settings.meter(meter)?;
+fn read_by(store: &Store, installation: &Installation, of: &MeterFacts) -> Option<ReadBy> {
+    let meter = installation.settings.meter(&of.id)?;
     let link = installation.settings.link(&meter.link)?;
     let model = installation.settings.model_of(meter, &installation.models)?;
+    // What a model lists is what a meter may send; a point measures what came from it.
+    let has_come = |channel: &&Channel| {
+        let key = SeriesKey { meter: of.id.clone(), channel: **channel };
+        store.latest(&key).is_ok_and(|latest| latest.is_some())
+    };
+    let channels = model.channels();
     let mut quantities: Vec<String> =
-        model.channels().iter().map(|channel| channel.quantity.code().to_owned()).collect();
+        channels.iter().filter(has_come).map(|channel| channel.quantity.code().to_owned()).collect();
+    if quantities.is_empty() {
+        quantities = channels.iter().map(|channel| channel.quantity.code().to_owned()).collect();
+    }
     quantities.sort_unstable();
     quantities.dedup();
     Some(ReadBy {

@@ -103,8 +103,8 @@ fn gathered(
     let mut bundle = Bundle { pieces: Vec::new() };
     add_project(store, installation, project, &mut bundle, now)?;
     add_documents(store, project, &mut bundle)?;
-    add_submissions(store, project, &mut bundle)?;
-    add_reports(installation, project, &mut bundle)?;
+    add_submissions(store, installation, project, &mut bundle)?;
+    add_reports(store, installation, project, &mut bundle)?;
     add_audit(store, &mut bundle)?;
     let index = index(project, &bundle, now);
     bundle.add("INDICE.txt".to_owned(), index.into_bytes(), "questo indice")?;
@@ -139,17 +139,22 @@ fn add_project(
 ) -> anyhow::Result<()> {
     for record in store.record_versions(PROJECT_RECORD, project.id.as_str())? {
         let path = format!("progetto/versione-{:03}.toml", record.version);
-        let says =
-            format!("file di progetto, versione {} di {} ({})", record.version, record.author, record.at);
+        let says = format!(
+            "file di progetto, versione {} di {} ({})",
+            record.version,
+            record.author,
+            when(record.at, project)
+        );
         bundle.add(path, record.body.into_bytes(), says)?;
     }
     let calendars = duties::calendars(store, installation, Some(&project.id), now)?;
     let texts = installation.catalog.texts("it");
-    let lines = dashboards::calendar::plain(&calendars, &texts);
+    let lines = dashboards::calendar::in_words(&calendars, &texts);
     bundle.add("adempimenti.txt".to_owned(), lines.into_bytes(), "calendario degli adempimenti")?;
     let mut notes = String::new();
     for (note, record) in records::notes(store, &project.id)? {
-        writeln!(notes, "{}\t{}\t{}", record.at, record.author, note.text.replace('\n', " "))?;
+        let at = when(record.at, project);
+        writeln!(notes, "{at}\t{}\t{}", record.author, note.text.replace('\n', " "))?;
     }
     if !notes.is_empty() {
         bundle.add("note.txt".to_owned(), notes.into_bytes(), "note")?;
@@ -179,19 +184,32 @@ fn add_documents(store: &Store, project: &Project, bundle: &mut Bundle) -> anyho
         let bytes = records::kept(store, &document.sha256)?;
         let short = document.sha256.get(..8).unwrap_or_default();
         let path = format!("documenti/{short}-{}", document.name);
-        let says = format!("{} (aggiunto da {} il {})", document.title, record.author, record.at);
+        let at = when(record.at, project);
+        let says = format!("{} (aggiunto da {} il {at})", document.title, record.author);
         bundle.add(path, bytes, says)?;
     }
     Ok(())
 }
 
-fn add_submissions(store: &Store, project: &Project, bundle: &mut Bundle) -> anyhow::Result<()> {
+/// A file's folder below `invii`, by submission.
+fn folder_of(submission: &Submission) -> String {
+    let year = submission.year.map(|year| format!("-{year}")).unwrap_or_default();
+    format!("invii/{}{year}-v{}", submission.obligation, submission.version)
+}
+
+fn add_submissions(
+    store: &Store,
+    installation: &Installation,
+    project: &Project,
+    bundle: &mut Bundle,
+) -> anyhow::Result<()> {
+    let texts = installation.catalog.texts("it");
     let own = submissions::all(store)?.into_iter().filter(|s| s.project == project.id.as_str());
     for submission in own {
-        let year = submission.year.map(|year| format!("-{year}")).unwrap_or_default();
-        let folder = format!("invii/{}{year}-v{}", submission.obligation, submission.version);
+        let folder = folder_of(&submission);
         let record = serde_json::to_string_pretty(&submission)?;
-        let says = format!("registrazione dell'invio, stato {}", submission.stage.code());
+        let stage = texts.get(&format!("page.desk.stage.{}", submission.stage.code())).to_owned();
+        let says = format!("registrazione dell'invio, stato: {stage}");
         bundle.add(format!("{folder}/registrazione.json"), record.into_bytes(), says)?;
         add_files(store, &submission, &folder, bundle)?;
     }
@@ -222,17 +240,47 @@ fn add_files(
     Ok(())
 }
 
-/// The reports that were written for the project, as they stand in the reports' folder.
-fn add_reports(installation: &Installation, project: &Project, bundle: &mut Bundle) -> anyhow::Result<()> {
+/// The reports that were written for the project, as they stand in the reports' folder. Of one that is not what was
+/// frozen the index says which counts.
+fn add_reports(
+    store: &Store,
+    installation: &Installation,
+    project: &Project,
+    bundle: &mut Bundle,
+) -> anyhow::Result<()> {
+    let all = submissions::all(store)?;
     let root = &installation.settings.reports.dir;
     for listing in reports::list(root, &project.id) {
         for file in listing.files {
             let Some(path) = reports::find(root, &project.id, listing.year, &file.name) else { continue };
             let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            bundle.add(format!("relazioni/{}/{}", listing.year, file.name), bytes, "relazione scritta")?;
+            let says = standing(&all, project, listing.year, (&file.name, &bytes));
+            bundle.add(format!("relazioni/{}/{}", listing.year, file.name), bytes, says)?;
         }
     }
     Ok(())
+}
+
+/// What a report of the folder is beside what was frozen under the same name for the same year.
+fn standing(all: &[Submission], project: &Project, year: i32, (name, bytes): (&str, &[u8])) -> String {
+    let own = all.iter().filter(|s| s.project == project.id.as_str() && s.year == Some(year));
+    let frozen = own.flat_map(|s| s.frozen.iter().flat_map(|f| &f.files).map(move |file| (s, file)));
+    let sha256 = reports::sha256(bytes).hex();
+    let same_name = frozen.filter(|(_, file)| file.name == name).last();
+    match same_name {
+        Some((_, file)) if file.sha256 == sha256 => "copia del file generato per l'invio".to_owned(),
+        Some((submission, file)) => format!(
+            "copia di lavoro, diversa dal file generato per l'invio: fa fede {}/congelati/{}",
+            folder_of(submission),
+            file.name
+        ),
+        None => "copia di lavoro: non risulta inviata".to_owned(),
+    }
+}
+
+/// An instant as people of the project write it.
+fn when(at: Instant, project: &Project) -> String {
+    at.utc().with_timezone(&project.zone).format("%d/%m/%Y %H:%M").to_string()
 }
 
 /// The head of the audit log: with it a later reader can tell whether anything was changed since.
@@ -250,8 +298,11 @@ fn add_audit(store: &Store, bundle: &mut Bundle) -> anyhow::Result<()> {
 
 fn index(project: &Project, bundle: &Bundle, now: Instant) -> String {
     let mut text = format!(
-        "Fascicolo di progetto\n{}\nCUP {}\n{}\nRaccolto il {now}\n\nVerifica: sha256sum -c {MANIFEST}\n\n",
-        project.title, project.cup, project.beneficiary.name
+        "Fascicolo di progetto\n{}\nCUP {}\n{}\nRaccolto il {}\n\nVerifica: sha256sum -c {MANIFEST}\n\n",
+        project.title,
+        project.cup,
+        project.beneficiary.name,
+        when(now, project)
     );
     let mut pieces: Vec<&Piece> = bundle.pieces.iter().collect();
     pieces.sort_by(|a, b| a.path.cmp(&b.path));

@@ -67,7 +67,12 @@ impl From<store::engine::EngineError> for Failure {
 
 impl From<store::StoreError> for Failure {
     fn from(error: store::StoreError) -> Self {
-        let exit = if matches!(error, store::StoreError::InUse { .. }) { Exit::BUSY } else { Exit::FAILURE };
+        let exit = match &error {
+            store::StoreError::InUse { .. } => Exit::BUSY,
+            // What the caller gave; the same will be refused again.
+            store::StoreError::Refused { .. } => Exit::BAD_INPUT,
+            _ => Exit::FAILURE,
+        };
         Self { exit, error: error.into(), code: None }
     }
 }

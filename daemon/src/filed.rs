@@ -1,15 +1,18 @@
-//! What files state of a project's meter, gathered from the store: months of its intervals, periods of its totals.
+//! What files state of a project's meter, gathered from the store: months of its intervals, months that another
+//! installation reports, periods of its totals.
 //!
 //! Must never: convert gas without a coefficient, or let a value after the year change the figures of the year.
 
-use analytics::filed::{TotalsOf, interval_months, total_periods};
+use analytics::filed::{TotalsOf, interval_months, prefer, total_periods};
 use analytics::series::{DatedFinding, SeriesSettings};
 use chrono::NaiveDate;
 use model::{
     BilledPeriod, Carrier, Channel, FiledTotal, Finding, Instant, MeterFacts, Month, MonthlySeries, Quantity,
     SeriesKey, Severity,
 };
-use store::{Store, StoreError};
+use store::Store;
+
+use crate::reported;
 
 /// Totals after the year that close its last period: the next one, and one that may contradict it.
 const CLOSING_TOTALS: usize = 2;
@@ -34,14 +37,15 @@ pub(crate) fn of_meter(
     settings: &SeriesSettings,
     until: NaiveDate,
     end: Instant,
-) -> Result<Filed, StoreError> {
+) -> anyhow::Result<Filed> {
     let key = |channel| SeriesKey { meter: meter.id.clone(), channel };
     // What files state in the carrier's own unit; the meter's register may count in another.
     let settings = SeriesSettings { ceiling_per_milli: meter.ceiling_per_milli(), gas: None, ..*settings };
     let own = key(own_channel(meter));
     let intervals = store.intervals(&own, end)?;
+    let stated = reported::of_meter(store, meter, until)?;
     let mut filed = Filed {
-        months: interval_months(&intervals, &settings, end),
+        months: prefer(interval_months(&intervals, &settings, end), stated),
         periods: Vec::new(),
         findings: Vec::new(),
         values: intervals.len() as u64,

@@ -20,6 +20,10 @@ pub(crate) struct Ingest(pub(crate) Arc<Runtime>);
 
 /// The subject of findings about the journal.
 const JOURNAL: &str = "store:journal";
+/// The subject of findings about the machine's clock.
+const CLOCK: &str = "clock";
+/// 1 January 2000: a machine that shows less has not been told the time since it was switched on.
+const CLOCK_SET: Instant = Instant::from_millis(946_684_800_000);
 /// The code with which a connector says that a link or meter works again.
 const LINK_UP: &str = "link.up";
 
@@ -49,10 +53,27 @@ impl Ingest {
     }
 }
 
+impl Ingest {
+    /// Takes nothing while the machine does not know the time: a reading in a wrong year is of no month.
+    fn knows_the_time(&self) -> Result<(), InboxError> {
+        let now = self.0.clock.now();
+        if CLOCK_SET <= now {
+            self.0.resolve(CLOCK, Some("clock.unset"));
+            return Ok(());
+        }
+        let reason = format!("the clock of this machine says {now}; set it, or let it reach a time server");
+        let rule = "a reading without its time is of no month";
+        let finding = Finding::new("clock.unset", Severity::Blocks, CLOCK, reason.clone(), rule);
+        self.0.report(finding.with("now", now));
+        Err(InboxError::Refused { reason })
+    }
+}
+
 impl Inbox for Ingest {
     fn submit(&self, readings: Vec<Reading>) -> BoxFuture<'_, Result<(), InboxError>> {
         Box::pin(async move {
             let Some(first) = readings.first() else { return Ok(()) };
+            self.knows_the_time()?;
             let (source, count) = (first.origin.code(), readings.len() as u64);
             let counted = self.0.losses.counted(&readings);
             match self.0.store.append_counted(readings.clone(), counted).await {

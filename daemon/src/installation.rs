@@ -11,7 +11,8 @@ use config::meters::{MeterFileError, Meters};
 use config::{Catalog, ConfigError, MeterSettings, Settings, WeatherSource};
 use connectors::{Link, LinkSpec, MeterSpec};
 use model::{
-    Channel, Finding, Kind, MeanDefinition, MeterFacts, MeterId, Phase, Project, Severity, StationId,
+    Channel, Finding, Kind, MeanDefinition, MeterFacts, MeterId, Phase, Project, Quantity, Severity,
+    StationId,
 };
 use profile::MeterModel;
 use sha2::{Digest, Sha256};
@@ -163,11 +164,12 @@ impl Installation {
             && self.named == other.named
     }
 
-    /// Why a connection cannot be made with certificate or key files that changed since `former` was read.
+    /// Why a connection that is changed since `former` was read could not be made: certificates, keys, passwords.
     pub(crate) fn unusable_renewals(&self, former: &Self) -> Vec<Finding> {
         let renewed = self.settings.links.iter().filter(|link| {
-            let before = former.named.get(&link.id);
-            before.is_some() && before != self.named.get(&link.id)
+            let before = former.settings.link(&link.id);
+            let files = || former.named.get(&link.id) != self.named.get(&link.id);
+            before.is_some_and(|before| before != *link || files())
         });
         renewed
             .filter_map(|link| {
@@ -195,12 +197,24 @@ impl Installation {
         Some(Shape { settings, files, meters })
     }
 
-    /// The channel by which a meter's readings are counted in the loss budget: the first total of all phases in its
-    /// model's file, or its first channel where the model has no such total.
-    pub(crate) fn main_channel(&self, meter: &MeterSettings) -> Option<Channel> {
+    /// The channel by which a meter's readings are counted in the loss budget: the total that a project takes from it;
+    /// of a meter that no project uses the first total of all phases of which `has_readings`, since a model of plain
+    /// payloads lists more totals than any meter sends; else the model's first total, or its first channel.
+    pub(crate) fn main_channel(
+        &self,
+        meter: &MeterSettings,
+        projects: &[Arc<Project>],
+        has_readings: impl Fn(Channel) -> bool,
+    ) -> Option<Channel> {
         let channels = self.settings.model_of(meter, &self.models)?.channels();
+        let of_projects = projects.iter().flat_map(|project| project.meters());
+        let used = of_projects.filter(|(_, facts)| facts.id == meter.id).map(|(_, f)| f.total_channel());
+        if let Some(channel) = used.into_iter().find(|channel| channels.contains(channel)) {
+            return Some(channel);
+        }
         let total = |c: &&Channel| c.phase == Phase::Total && c.quantity.kind() == Kind::Total;
-        channels.iter().find(total).or(channels.first()).copied()
+        let sent = channels.iter().filter(total).find(|channel| has_readings(**channel));
+        sent.or_else(|| channels.iter().find(total)).or(channels.first()).copied()
     }
 
     /// How the series of a project's meter is made: its limits, its reading period, the step of its register and
@@ -220,11 +234,35 @@ impl Installation {
     pub(crate) fn series_findings(&self, project: &Project) -> Vec<Finding> {
         let read_here = project.meters().filter(|(_, meter)| self.settings.meter(&meter.id).is_some());
         read_here
-            .filter_map(|(_, meter)| {
+            .flat_map(|(_, meter)| {
                 let settings = self.series_settings(project, meter);
-                settings.fast_wrap(self.every_seconds(&meter.id), &format!("meter:{}", meter.id))
+                let subject = format!("meter:{}", meter.id);
+                let fast = settings.fast_wrap(self.every_seconds(&meter.id), &subject);
+                fast.into_iter().chain(self.uncounted(meter))
             })
             .collect()
+    }
+
+    /// Why nothing of a project's meter will ever be counted: its model has no total of what the project says.
+    fn uncounted(&self, meter: &MeterFacts) -> Option<Finding> {
+        let model = self.settings.model_of(self.settings.meter(&meter.id)?, &self.models)?;
+        let (channels, wanted) = (model.channels(), meter.total_channel());
+        let raw_gas = meter.gas.is_some() && channels.contains(&Channel::total(Quantity::GasVolume));
+        if channels.contains(&wanted) || raw_gas {
+            return None;
+        }
+        let says = format!(
+            "its model {} has no {wanted}, so nothing of it is counted; name the model that the meter has, or import \
+             its bills or load curve",
+            model.id
+        );
+        let rule = "conservative direction: a meter without data is not a meter without use";
+        let subject = format!("meter:{}", meter.id);
+        Some(
+            Finding::new("meter.uncounted", Severity::Caution, subject, says, rule)
+                .with("model", &model.id)
+                .with("channel", wanted),
+        )
     }
 
     /// Why the readings of a project's meter may enter no report, where its model is experimental and no dump of a
@@ -286,8 +324,21 @@ impl Installation {
         }
     }
 
-    /// The store for a short command, also while a daemon runs.
+    /// The store for a short command, also while a daemon runs. One that reads makes none: a mistyped folder would
+    /// look like an installation without readings.
     pub(crate) fn open_shared_store(&self) -> Result<Store, Failure> {
+        let folder = &self.settings.installation.data_dir;
+        if !folder.join(store::JOURNAL_FILE).exists() {
+            return Err(Failure::bad_input(format!(
+                "there is no store in {}; correct `data_dir`, or make one: `consuntivo run` and every import do",
+                folder.display()
+            )));
+        }
+        Ok(Store::open_shared_with(folder, self.store_options())?)
+    }
+
+    /// As [`Self::open_shared_store`], for a command that begins an installation.
+    pub(crate) fn open_or_make_store(&self) -> Result<Store, Failure> {
         Ok(Store::open_shared_with(&self.settings.installation.data_dir, self.store_options())?)
     }
 }

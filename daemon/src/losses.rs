@@ -1,6 +1,6 @@
 //! The loss budget: per meter and civil month, how many readings were to come and what became of them. A meter's
-//! readings are counted by its main channel ([`Installation::main_channel`]); its grid is that of the wall clock, for
-//! meters that push as well.
+//! readings are counted by its main channel ([`Installation::main_channel`]), the one that figures are made of; its grid
+//! is that of the wall clock, for meters that push as well.
 //!
 //! What became of readings is counted in their own transaction; what is expected follows from the period and from how
 //! far it was counted before, so that a time without a running daemon is a loss like any other.
@@ -77,14 +77,21 @@ impl Losses {
         known: &BTreeMap<MeterId, Instant>,
         now: Instant,
     ) -> Result<(), StoreError> {
+        // What cannot be read is told of where figures are made; its meters count as ones of no project.
+        let (projects, _) = crate::figures::projects(store, &installation.catalog).unwrap_or_else(|error| {
+            tracing::warn!("the loss budget does not know the projects: {error:#}");
+            (Vec::new(), Vec::new())
+        });
         let mut sources = BTreeMap::new();
         for meter in &installation.settings.meters {
             // Readings of a hub's meters are expected, and counted, by the daemons that read them.
             if crate::hub::is_remote_meter(&installation.settings, meter) {
                 continue;
             }
-            let Some(channel) = installation.main_channel(meter) else { continue };
-            let key = SeriesKey { meter: meter.id.clone(), channel };
+            let key = |channel| SeriesKey { meter: meter.id.clone(), channel };
+            let has_readings = |channel| store.latest(&key(channel)).is_ok_and(|latest| latest.is_some());
+            let Some(channel) = installation.main_channel(meter, &projects, has_readings) else { continue };
+            let key = key(channel);
             let newest = store.latest(&key)?.map(|reading| reading.observed_at);
             let until = known.get(&meter.id).copied().unwrap_or(now);
             sources.insert(meter.id.clone(), Source { every_s: meter.every_s, channel, until, newest });
@@ -95,7 +102,9 @@ impl Losses {
         for (id, source) in &mut sources {
             if let Some(old) = former.remove(id) {
                 source.until = old.until;
-                source.newest = source.newest.max(old.newest);
+                // Times of another channel say nothing of what is late in this one.
+                let same = old.channel == source.channel;
+                source.newest = if same { source.newest.max(old.newest) } else { source.newest };
             }
         }
         state.ended.retain(|meter| !sources.contains_key(meter));
@@ -298,5 +307,38 @@ mod tests {
         state.count_expected(ROME, begun.plus_seconds(660));
         let month = Month { year: 2025, number: 3 };
         assert_eq!(state.pending, Tallies::from([((meter, month, Tally::Expected), 10)]));
+    }
+
+    /// The demonstration's meters that publish plain payloads send one total of the many that their model lists.
+    #[test]
+    fn a_meter_is_counted_by_the_total_that_its_project_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let demo = crate::demo::Demo::plan(chrono::NaiveDate::from_ymd_opt(2026, 6, 30).unwrap(), ROME);
+        let files = demo.write_files(folder.path(), &demo.unopened_ports()).unwrap();
+        let Ok(installation) = Installation::load(&files.config) else { panic!("the settings were refused") };
+        let data = &installation.settings.installation.data_dir;
+        let store = Store::open(data, installation.store_options()).unwrap();
+        let now = at("2026-06-30T00:00:00Z");
+        let losses = Losses::open(&store, &installation, now).unwrap();
+        for file in &files.projects {
+            let taken = crate::commands::import::import_project_into(
+                &store,
+                &installation.catalog,
+                file,
+                "test",
+                now,
+            );
+            assert!(taken.is_ok(), "{} was refused", file.display());
+        }
+        losses.follow(&store, &installation, &BTreeMap::new(), now).unwrap();
+        let (projects, _) = crate::figures::projects(&store, &installation.catalog).unwrap();
+        let state = lock(&losses.state);
+        let mut gas = 0;
+        for (_, meter) in projects.iter().flat_map(|project| project.meters()) {
+            let Some(source) = state.sources.get(&meter.id) else { continue };
+            assert_eq!(source.channel, meter.total_channel(), "{}", meter.id);
+            gas += usize::from(meter.id.as_str().ends_with("-gas"));
+        }
+        assert!(0 < gas, "no gas meter is read");
     }
 }

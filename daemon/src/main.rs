@@ -3,6 +3,18 @@
 //!
 //! Must never: contain arithmetic about energy; that is `analytics`.
 
+/// As the standard one, which panics when its reader has gone: whoever reads only the beginning, such as `head`, has what
+/// they want.
+macro_rules! print {
+    ($($words:tt)*) => { $crate::readout::say(&format!($($words)*)) };
+}
+
+/// See [`print!`].
+macro_rules! println {
+    () => { $crate::readout::say("\n") };
+    ($($words:tt)*) => { $crate::readout::say(&format!("{}\n", format_args!($($words)*))) };
+}
+
 mod access;
 mod acts;
 mod adjustments;
@@ -39,6 +51,7 @@ mod orders;
 mod readout;
 mod records;
 mod reload;
+mod reported;
 mod reports;
 mod runtime;
 mod service;

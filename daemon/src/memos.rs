@@ -293,11 +293,15 @@ pub(crate) fn wording(texts: &Texts, due: &Due<'_>) -> (String, String) {
         ("channel", &*due.entry.channel),
         ("citation", &*due.entry.citation),
     ];
-    let mut text = texts.fill("memo.text", &values);
+    let (subject, body) = match due.entry.state {
+        State::Late => ("memo.subject_late", "memo.text_late"),
+        _ => ("memo.subject", "memo.text"),
+    };
+    let mut text = texts.fill(body, &values);
     if !due.words.is_empty() {
         text = format!("{}\n\n{}\n", text.trim_end(), due.words.replace("\r\n", "\n"));
     }
-    (texts.fill("memo.subject", &values), text)
+    (texts.fill(subject, &values), text)
 }
 
 /// One letter by its id.
@@ -317,4 +321,39 @@ pub(crate) fn settle(store: &Store, id: &str, went: bool, author: &str, now: Ins
     memo.says = format!("settled by {author}");
     records::put(store, (RECORD, id), &memo, author, now)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use analytics::scheme::calendar::calendar;
+
+    use super::*;
+
+    #[test]
+    fn a_letter_about_a_day_that_has_passed_says_so() {
+        let catalog = config::Catalog::embedded().unwrap();
+        let (project, _) =
+            config::parse_project(include_str!("../../config/examples/project.toml"), &catalog).unwrap();
+        let project = Arc::new(project);
+        let scheme = catalog.scheme(&project.scheme).unwrap();
+        let texts = catalog.texts("it");
+        let wording_on = |today: NaiveDate| {
+            let entries = calendar(scheme, &project, today, &[]);
+            let entry = entries.iter().find(|e| e.year == Some(2022)).unwrap();
+            let due =
+                Due { project: &project, scheme, entry, day: today, words: "", author: "a", contact: None };
+            wording(&texts, &due)
+        };
+        let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap();
+        let (subject, text) = wording_on(day(2023, 3, 1));
+        assert!(
+            subject.starts_with("Promemoria") && text.contains("entro il 31/03/2023 va inviata"),
+            "{text}"
+        );
+        let (subject, text) = wording_on(day(2023, 10, 24));
+        assert!(
+            subject.starts_with("Sollecito") && text.contains("il termine del 31/03/2023 è passato"),
+            "{text}"
+        );
+    }
 }

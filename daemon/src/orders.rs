@@ -164,7 +164,7 @@ pub(crate) fn put(
     let length = words.chars().count();
     if WORDS_MAX < length || words.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r')) {
         let says = format!("the addition has {length} characters; at most {WORDS_MAX} printable ones fit");
-        return Err(Failure::bad_input(says).coded("words"));
+        return Err(Failure::bad_input(says).coded("words_letter"));
     }
     let order = Order { cases, words: words.trim().to_owned(), done: false };
     let body = serde_json::to_string(&order).map_err(anyhow::Error::from)?;

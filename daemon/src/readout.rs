@@ -8,7 +8,7 @@ use std::path::Path;
 use connectors::{Link, LinkError, Probe, ProbeLine, ProbeText};
 use model::MeterId;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 
 /// The links of an installation, one of which has the meter.
@@ -33,9 +33,20 @@ pub(crate) fn links_of(config: &Path, meter: &MeterId) -> Result<Vec<Link>, Fail
     Ok(links)
 }
 
-/// Who answered, from where, and how fast.
+/// Who answered, from where, and how fast; or that nobody did.
 pub(crate) fn answered(probe: &Probe) -> String {
-    format!("{} answered in {} ms ({})", probe.meter, probe.took.as_millis(), probe.at)
+    let did = if is_silent(probe) { "said nothing" } else { "answered" };
+    format!("{} {did} in {} ms ({})", probe.meter, probe.took.as_millis(), probe.at)
+}
+
+/// Whether a meter was listened to and sent nothing.
+pub(crate) fn is_silent(probe: &Probe) -> bool {
+    probe.lines.is_empty() && probe.texts.is_empty()
+}
+
+/// How a command leaves that has asked a meter.
+pub(crate) fn exit_of(probe: &Probe) -> Exit {
+    if is_silent(probe) { Exit::UNREACHABLE } else { Exit::OK }
 }
 
 /// Quantity, raw words, and what they read.

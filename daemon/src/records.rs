@@ -13,15 +13,26 @@ use store::{Record, RecordChange, Store};
 
 use crate::exit::Failure;
 
-/// Longest author, reason, title and note in characters.
+/// Longest author, reason and note in characters.
 const WORDS_MAX: usize = 400;
+/// Longest title of a document in characters.
+const TITLE_MAX: usize = 200;
 
-/// Refuses empty words, and those that fit no report.
+/// Refuses empty words, and those that fit no report. `name` is that of the command line; pages call the field by the
+/// refusal's code.
 pub(crate) fn check_words(name: &str, words: &str) -> Result<(), Failure> {
+    let (code, most) = match name {
+        "--title" => ("words_title", TITLE_MAX),
+        "--reason" | "--why" => ("words_reason", WORDS_MAX),
+        "--note" => ("words_note", WORDS_MAX),
+        "--to" => ("words_to", WORDS_MAX),
+        "--text" => ("words_text", WORDS_MAX),
+        _ => ("words", WORDS_MAX),
+    };
     let length = words.trim().chars().count();
-    if length == 0 || WORDS_MAX < length || words.chars().any(|c| c.is_control() && c != '\n') {
-        let says = format!("{name} has {length} characters; state it in 1 to {WORDS_MAX} printable ones");
-        return Err(Failure::bad_input(says).coded("words"));
+    if length == 0 || most < length || words.chars().any(|c| c.is_control() && c != '\n') {
+        let says = format!("{name} has {length} characters; state it in 1 to {most} printable ones");
+        return Err(Failure::bad_input(says).coded(code));
     }
     Ok(())
 }
@@ -134,16 +145,21 @@ pub(crate) fn add_document(
 ) -> Result<Document, Failure> {
     check_words("--title", &document.title)?;
     check_name(&document.name)?;
-    let kind: DocumentKind = kind_of(&document.name, bytes).map_err(|error| {
-        let says = format!("{} cannot be taken: {error}", document.name);
-        Failure::bad_input(says).coded(document_code(&error))
-    })?;
+    let kind = kind_of_document(&document.name, bytes)?;
     document.mime = kind.mime().to_owned();
     document.bytes = bytes.len() as u64;
     document.sha256 = store.keep_document(bytes)?.hex();
     let id = format!("{} {}", document.project, document.sha256);
     put(store, (DOCUMENT_RECORD, &id), &document, author, at)?;
     Ok(document)
+}
+
+/// The kind of a document by its content, or why it is not taken.
+pub(crate) fn kind_of_document(name: &str, bytes: &[u8]) -> Result<DocumentKind, Failure> {
+    kind_of(name, bytes).map_err(|error| {
+        let says = format!("{name} cannot be taken: {error}");
+        Failure::bad_input(says).coded(document_code(&error))
+    })
 }
 
 const fn document_code(error: &DocumentError) -> &'static str {

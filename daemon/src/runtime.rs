@@ -18,6 +18,7 @@ use tokio::sync::broadcast;
 
 use crate::acts;
 use crate::book::{self, Book};
+use crate::duties::Fulfilments;
 use crate::figures;
 use crate::installation::Installation;
 use crate::losses::Losses;
@@ -77,6 +78,8 @@ pub(crate) struct Runtime {
     pub(crate) drafts: Mutex<Vec<crate::desk::guide::Draft>>,
     /// The region's table as it was last made.
     pub(crate) region: Mutex<Option<crate::desk::region::Made>>,
+    /// What is on record as sent, with the stamp of the store that it was read at.
+    done: Mutex<Option<(u64, Arc<Fulfilments>)>>,
     figures: Mutex<Vec<ProjectFigures>>,
     findings: Mutex<BTreeMap<(&'static str, String), Finding>>,
     sent: Mutex<BTreeMap<String, BuildingLive>>,
@@ -111,6 +114,7 @@ impl Runtime {
             office: tokio::sync::Notify::new(),
             drafts: Mutex::default(),
             region: Mutex::new(None),
+            done: Mutex::default(),
             figures: Mutex::default(),
             findings: Mutex::default(),
             sent: Mutex::default(),
@@ -176,6 +180,25 @@ impl Runtime {
 
     pub(crate) fn figures(&self) -> Vec<ProjectFigures> {
         lock(&self.figures).clone()
+    }
+
+    /// What is on record as sent, read again only when people's records changed. What cannot be read counts as not sent.
+    pub(crate) fn fulfilments(&self) -> Arc<Fulfilments> {
+        let read = || -> anyhow::Result<Arc<Fulfilments>> {
+            let stamp = self.store.change_stamp()?;
+            if let Some((of, done)) = lock(&self.done).as_ref()
+                && *of == stamp
+            {
+                return Ok(Arc::clone(done));
+            }
+            let done = Arc::new(Fulfilments::read(&self.store)?);
+            *lock(&self.done) = Some((stamp, Arc::clone(&done)));
+            Ok(done)
+        };
+        read().unwrap_or_else(|error| {
+            tracing::error!("what was sent cannot be read: {error:#}");
+            Arc::default()
+        })
     }
 
     pub(crate) fn project_figures(&self, id: &ProjectId) -> Option<ProjectFigures> {
@@ -272,6 +295,11 @@ impl Runtime {
             self.report(finding);
         }
         let wanted = book::wanted_series(&projects, &installation);
+        // An imported project may count on another channel of a meter than was counted so far.
+        if let Err(error) = self.losses.follow(&self.store, &installation, &BTreeMap::new(), self.clock.now())
+        {
+            tracing::warn!(%error, "the loss budget counts by the former projects until the next upkeep");
+        }
         if lock(&self.figures).is_empty() {
             // Right after a start: projects are shown at once, their figures as they are computed.
             let bare = |project: &Arc<Project>| ProjectFigures {

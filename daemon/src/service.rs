@@ -58,12 +58,17 @@ pub(crate) struct Overrides {
 }
 
 impl Service {
-    /// Takes the port and the store.
+    /// Takes the store and the port.
     pub(crate) async fn open(
         installation: Installation,
         clock: Arc<dyn Clock>,
         overrides: Overrides,
     ) -> Result<Self, Failure> {
+        let metrics = Arc::new(Metrics::new().map_err(anyhow::Error::from)?);
+        let mut options = installation.store_options();
+        options.observer = Some(Arc::new(Observer(Arc::clone(&metrics))));
+        // The store first: a second daemon on it is told so, not that its port is taken.
+        let store = Store::open(&installation.settings.installation.data_dir, options)?;
         let wanted = overrides.listen.unwrap_or(installation.settings.web.listen);
         let listener = TcpListener::bind(wanted).await.map_err(|error| {
             let next = "stop the program that uses it, or set another `listen` under [web]";
@@ -71,10 +76,6 @@ impl Service {
         })?;
         let address =
             listener.local_addr().context("cannot tell the address of the pages").map_err(Failure::from)?;
-        let metrics = Arc::new(Metrics::new().map_err(anyhow::Error::from)?);
-        let mut options = installation.store_options();
-        options.observer = Some(Arc::new(Observer(Arc::clone(&metrics))));
-        let store = Store::open(&installation.settings.installation.data_dir, options)?;
         let certificate = crate::site::certificate(&installation.settings.web)?;
         let reports_dir = overrides.reports_dir;
         let runtime =

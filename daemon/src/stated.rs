@@ -88,6 +88,13 @@ fn lines(rows: &[Row], scheme: &Scheme, texts: &Texts, energy: EnergyUnit) -> Ve
     let of = |row: &Row| {
         let definition = &row.result.definition;
         let line = line(scheme, definition, row.post(), &note_of(row, texts), energy);
+        // A value of a person goes out with the measured one and the reason beside it.
+        let line = match &row.stated {
+            Some((value, _)) if value.value.is_some() => {
+                line.as_stated(definition, row.result.achieved, &value.reason)
+            }
+            _ => line,
+        };
         (line, definition.text.clone())
     };
     rows.iter().map(of).collect()

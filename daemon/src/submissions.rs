@@ -3,9 +3,12 @@
 //!
 //! Must never: change what is frozen, take a signature of other bytes, or send twice.
 
+use analytics::scheme::Obligation;
 use anyhow::{Context, anyhow};
 use connectors::day::Day;
-use model::{Instant, ProjectId};
+use connectors::files::document::DOCUMENT_BYTES_MAX;
+use connectors::signature::is_signed_message;
+use model::{Instant, ProjectId, Zone};
 use serde::{Deserialize, Serialize};
 use store::{FirstChange, Store};
 
@@ -120,6 +123,9 @@ pub(crate) struct SignedFile {
     /// The frozen file that it wraps.
     pub(crate) wraps_sha256: String,
     pub(crate) signers: Vec<Signer>,
+    /// Why it was taken although its authority is not verified, or its certificate names no person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
 }
 
 /// Who signed, as the certificate says.
@@ -134,6 +140,9 @@ pub(crate) struct Signer {
     pub(crate) not_after_ms: i64,
     pub(crate) fingerprint: String,
     pub(crate) signed_at_ms: Option<i64>,
+    /// `None` of what was taken before digests were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<String>,
     /// `None` where the installation has no list of authorities.
     pub(crate) trusted: Option<bool>,
 }
@@ -323,7 +332,7 @@ pub(crate) fn correct(
     let last = current(store, key)?;
     if last.frozen.is_none() {
         let says = format!("submission {} is not frozen: change it as it is", last.id());
-        return Err(Failure::bad_input(says));
+        return Err(Failure::bad_input(says).coded("stage"));
     }
     if VERSIONS_MAX <= last.version {
         return Err(Failure::bad_input(format!(
@@ -384,7 +393,7 @@ pub(crate) fn attach(
 ) -> Result<FileRef, Failure> {
     let before = current(store, key)?;
     before.must_be(&[Stage::Draft, Stage::Checked], "changed; begin a correction")?;
-    records::check_name(name)?;
+    check_attachment(name, bytes)?;
     if before.attached.iter().any(|file| file.name == name) {
         let says = format!("the draft has a file {name:?} already; rename this one");
         return Err(Failure::bad_input(says).coded("file_twice"));
@@ -395,6 +404,31 @@ pub(crate) fn attach(
     after.stage = Stage::Draft;
     put(store, &before, &after, author, at)?;
     Ok(file)
+}
+
+/// Takes a file off a draft; its versions and its bytes stay in the store.
+pub(crate) fn detach(store: &Store, key: &Key, name: &str, author: &str, at: Instant) -> Result<(), Failure> {
+    let before = current(store, key)?;
+    before.must_be(&[Stage::Draft, Stage::Checked], "changed; begin a correction")?;
+    let mut after = before.clone();
+    after.attached.retain(|file| file.name != name);
+    if after.attached.len() == before.attached.len() {
+        let says =
+            format!("submission {} has no attached file {name:?}; `submission show` lists them", before.id());
+        return Err(Failure::bad_input(says).coded("no_attachment"));
+    }
+    after.stage = Stage::Draft;
+    put(store, &before, &after, author, at)
+}
+
+/// Refuses what the documents' form refuses as well; a signed message may stand in place of a document.
+fn check_attachment(name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    records::check_name(name)?;
+    let is_signed = name.to_ascii_lowercase().ends_with(".p7m") && is_signed_message(bytes);
+    if is_signed && bytes.len() <= DOCUMENT_BYTES_MAX {
+        return Ok(());
+    }
+    records::kind_of_document(name, bytes).map(|_| ())
 }
 
 /// Keeps a file's bytes and names its kind by its content, or as plain bytes.
@@ -439,18 +473,77 @@ pub(crate) fn sent(
     key: &Key,
     sending: Sending,
     receipt: (&str, &[u8]),
-    digital: bool,
+    obligation: &Obligation,
     (author, at): (&str, Instant),
 ) -> Result<(), Failure> {
     let before = current(store, key)?;
     before.frozen()?;
+    let digital = obligation.signer.signs_digitally();
     let ready: &[Stage] = if digital { &[Stage::Signed] } else { &[Stage::Frozen, Stage::Signed] };
     before.must_be(ready, "noted as sent; the act asks for what comes before")?;
+    records::check_words("--to", &sending.to)?;
+    let by_mail = obligation.channel.starts_with("PEC") || is_message(receipt.0);
+    if by_mail && !is_address(&sending.to) {
+        let says = format!("{:?} is no mail address; state the one that it was sent to", sending.to);
+        return Err(Failure::bad_input(says).coded("address"));
+    }
+    check_receipt(receipt, &sending.to)?;
     let mut after = before.clone();
     after.sending = Some(sending);
     after.receipts.push(receipt_of(store, receipt)?);
     after.stage = Stage::Sent;
     put(store, &before, &after, author, at)
+}
+
+fn is_message(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".eml")
+}
+
+/// Whether text may be a mail address: one `@` between a name and a domain.
+fn is_address(text: &str) -> bool {
+    let parts = text.trim().split_once('@');
+    parts.is_some_and(|(name, domain)| {
+        let plain = |part: &str| !part.is_empty() && !part.contains(['@', ' ', ',', ';', '<', '>']);
+        plain(name)
+            && plain(domain)
+            && domain.contains('.')
+            && !domain.starts_with('.')
+            && !domain.ends_with('.')
+    })
+}
+
+/// Refuses a receipt that shows nothing: an empty file, mail that is no receipt of certified mail, one that tells of a
+/// fault or of another recipient.
+fn check_receipt((name, bytes): (&str, &[u8]), to: &str) -> Result<(), Failure> {
+    records::check_name(name)?;
+    let refused =
+        |says: String, code| Failure::bad_input(format!("{name} is no receipt: {says}")).coded(code);
+    if bytes.is_empty() {
+        return Err(refused("it is empty".to_owned(), "file_empty"));
+    }
+    let Some(said) = connectors::receipt::read(bytes) else {
+        if is_message(name) {
+            let says = "it is mail without certification data (daticert.xml); save the receipt of delivery as .eml, \
+                        or bring a PDF that shows the sending";
+            return Err(refused(says.to_owned(), "receipt_mail"));
+        }
+        return Ok(());
+    };
+    let kinds = ["accettazione", "avvenuta-consegna"];
+    if !kinds.contains(&said.kind.as_str()) || said.fault != "nessuno" {
+        let says = format!(
+            "it says {} (fault: {}), not that it was accepted or delivered; send it again and bring that receipt",
+            said.kind, said.fault
+        );
+        return Err(refused(says, "receipt_failed"));
+    }
+    match said.delivered_to {
+        Some(other) if !other.eq_ignore_ascii_case(to.trim()) => {
+            let says = format!("it was delivered to {other}, not to {to}; state the address of the receipt");
+            Err(refused(says, "receipt_other"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn receipt_of(store: &Store, (name, bytes): (&str, &[u8])) -> Result<Receipt, Failure> {
@@ -464,17 +557,29 @@ fn receipt_of(store: &Store, (name, bytes): (&str, &[u8])) -> Result<Receipt, Fa
     })
 }
 
-/// Notes what the authority answered.
+/// Notes what the authority answered; nobody answers what was not sent yet.
 pub(crate) fn outcome(
     store: &Store,
     key: &Key,
     stage: Stage,
     outcome: Outcome,
+    zone: Zone,
     (author, at): (&str, Instant),
 ) -> Result<(), Failure> {
     records::check_words("--text", &outcome.says)?;
     let before = current(store, key)?;
     before.must_be(&[Stage::Sent, Stage::IntegrationAsked], "answered; it was not sent")?;
+    if at.day(zone) < outcome.on.0 {
+        return Err(Failure::bad_input(format!("{} is still to come", outcome.on)).coded("future"));
+    }
+    if let Some(sent) = before.sent_at().map(|at| at.day(zone)).filter(|sent| outcome.on.0 < *sent) {
+        let says = format!(
+            "submission {} was sent on {sent}; an answer of {} came before it, so state the day of the answer",
+            before.id(),
+            outcome.on
+        );
+        return Err(Failure::bad_input(says).coded("answer_before"));
+    }
     let mut after = before.clone();
     after.stage = stage;
     after.outcome = Some(outcome);

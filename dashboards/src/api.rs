@@ -8,7 +8,6 @@ use std::sync::Arc;
 use analytics::balance::{BalanceYear, Flow};
 use analytics::forecast::{Forecast, KpiForecast};
 use analytics::result::{Baseline, KpiResult, MeterMonth, MeterYear, MonthSource, ProjectYear};
-use analytics::scheme::DueReport;
 use axum::Json;
 use axum::extract::{Path, State};
 use model::{Channel, Finding, Instant, ProjectId};
@@ -16,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::access::Who;
-use crate::backend::{BuildingLive, MeterState, MonthLosses, PortfolioRow, ReportFile};
+use crate::backend::{BuildingLive, Duty, MeterState, MonthLosses, PortfolioRow, ReportFile};
 use crate::downloads::encode;
 use crate::openapi::{Given, give};
 use crate::pages::{Fault, Site, kpi};
@@ -95,21 +94,34 @@ struct ProjectSummary {
     beneficiary: String,
     scheme: String,
     scheme_title: String,
+    /// The first of what is still to be sent; what is late comes first.
     next_due: Option<DueView>,
+    /// How many days have passed without the thing having been sent.
+    late: usize,
     latest: Option<YearSummary>,
 }
 
 #[derive(JsonSchema, Serialize)]
 struct DueView {
-    year: i32,
+    obligation: String,
+    /// `null` for what is sent once.
+    year: Option<i32>,
     due: String,
     /// Negative when past.
     days_left: i64,
+    /// `upcoming`, `due`, `late`, `sent`, `accepted`.
+    state: &'static str,
 }
 
 impl DueView {
-    fn new(due: DueReport, today: chrono::NaiveDate) -> Self {
-        Self { year: due.year, due: due.due.to_string(), days_left: (due.due - today).num_days() }
+    fn new(duty: &Duty, today: chrono::NaiveDate) -> Self {
+        Self {
+            obligation: duty.obligation.clone(),
+            year: duty.year,
+            due: duty.due.to_string(),
+            days_left: (duty.due - today).num_days(),
+            state: duty.state.code(),
+        }
     }
 }
 
@@ -182,7 +194,8 @@ pub(crate) async fn portfolio(State(site): State<Arc<Site>>, who: Who) -> Given<
             beneficiary: project.beneficiary.name.clone(),
             scheme: project.scheme.to_string(),
             scheme_title: row.scheme_title.clone(),
-            next_due: row.next_due.map(|due| DueView::new(due, now.day(project.zone))),
+            next_due: row.next_due.as_ref().map(|due| DueView::new(due, now.day(project.zone))),
+            late: row.late,
             latest: row.latest.as_deref().map(YearSummary::from),
         }
     };
@@ -271,6 +284,8 @@ struct KpiForecastView {
     expected: Option<f64>,
     low: Option<f64>,
     high: Option<f64>,
+    /// Expected were every standstill confirmed; null where no total stands still.
+    if_confirmed: Option<f64>,
     outlook: &'static str,
     needed_per_month: Option<f64>,
     because: Vec<String>,
@@ -286,6 +301,7 @@ impl From<&Forecast> for ForecastView {
             expected: k.expected,
             low: k.low,
             high: k.high,
+            if_confirmed: k.if_confirmed,
             outlook: k.outlook.code(),
             needed_per_month: k.needed_per_month,
             because: k.because.clone(),
@@ -697,7 +713,7 @@ pub(crate) async fn project(State(site): State<Arc<Site>>, Path(id): Path<String
             beneficiary: project.beneficiary.name.clone(),
             scheme: project.scheme.to_string(),
             years: view.years.iter().map(|year| YearSummary::from(year.as_ref())).collect(),
-            due: view.due.iter().map(|due| DueView::new(*due, view.today)).collect(),
+            due: view.due.iter().map(|due| DueView::new(due, view.today)).collect(),
             reports: view
                 .reports
                 .iter()

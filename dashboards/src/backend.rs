@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use analytics::forecast::Forecast;
 use analytics::result::ProjectYear;
-use analytics::scheme::DueReport;
+use analytics::scheme::calendar::{Entry, State};
 use analytics::text::Texts;
 use chrono::NaiveDate;
 use model::{BuildingId, Channel, Finding, Instant, MeterId, Month, Project, ProjectId};
@@ -70,8 +70,42 @@ pub struct PortfolioRow {
     pub scheme_title: String,
     /// The newest year with figures.
     pub latest: Option<Arc<ProjectYear>>,
-    /// The next report due, today or later; else the last one past.
-    pub next_due: Option<DueReport>,
+    /// The first of what is still to be sent: what is late comes first. `None` when nothing that has a day is open.
+    pub next_due: Option<Duty>,
+    /// How many days have passed without the thing having been sent.
+    pub late: usize,
+}
+
+/// Something to be sent that has a day, and how far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duty {
+    /// Id of the obligation in its scheme.
+    pub obligation: String,
+    /// Key of its name in the texts.
+    pub text: String,
+    pub year: Option<i32>,
+    pub due: NaiveDate,
+    pub state: State,
+}
+
+impl Duty {
+    /// A line of the calendar; `None` for one that waits for its day.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Option<Self> {
+        Some(Self {
+            obligation: entry.obligation.clone(),
+            text: entry.text.clone(),
+            year: entry.year,
+            due: entry.due?,
+            state: entry.state,
+        })
+    }
+
+    /// Whether it is still to be sent.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !matches!(self.state, State::Sent | State::Accepted)
+    }
 }
 
 /// All that one project's page shows.
@@ -83,7 +117,8 @@ pub struct ProjectView {
     pub years: Vec<Arc<ProjectYear>>,
     /// Of the year in progress.
     pub forecast: Option<Arc<Forecast>>,
-    pub due: Vec<DueReport>,
+    /// What is due, by day, sent or not.
+    pub due: Vec<Duty>,
     pub reports: Vec<ReportListing>,
     pub today: NaiveDate,
 }

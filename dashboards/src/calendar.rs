@@ -55,12 +55,12 @@ pub fn ics(calendars: &[ProjectCalendar], texts: &Texts, installation: &str, now
             event.write(&mut out, now);
         }
         for kept in &calendar.kept {
-            let Some((from, until)) = kept.days else { continue };
+            let Some((from, until)) = &kept.days else { continue };
             let event = Event {
                 uid: format!("{}-{}@{installation}.consuntivo", calendar.project.id, kept.id),
-                day: until,
+                day: *until,
                 summary: format!("{}: {}", calendar.project.title, texts.get(&kept.text)),
-                description: format!("{from} – {until}\n{}", kept.citation),
+                description: format!("{} – {}\n{}", shown(*from, texts), shown(*until, texts), kept.citation),
                 done: true,
             };
             event.write(&mut out, now);
@@ -86,6 +86,12 @@ fn description(calendar: &ProjectCalendar, entry: &Entry, texts: &Texts) -> Stri
         texts.get(&signer),
         entry.citation
     )
+}
+
+/// A day as people write it: `31/03/2026`, in English `31 Mar 2026`.
+fn shown(day: NaiveDate, texts: &Texts) -> String {
+    let form = if texts.language() == "it" { "%d/%m/%Y" } else { "%-d %b %Y" };
+    day.format(form).to_string()
 }
 
 /// An event of a whole day.
@@ -276,6 +282,30 @@ pub fn plain(calendars: &[ProjectCalendar], texts: &Texts) -> String {
     out
 }
 
+/// The calendar for people: each thing with its day, how far it is, and what is missing to know more.
+#[must_use]
+pub fn in_words(calendars: &[ProjectCalendar], texts: &Texts) -> String {
+    let mut out = String::new();
+    for entry in calendars.iter().flat_map(|calendar| &calendar.entries) {
+        let day = |day: Option<NaiveDate>| day.map_or_else(|| "-".to_owned(), |day| shown(day, texts));
+        let year = entry.year.map(|year| format!(" {year}")).unwrap_or_default();
+        let sent = entry.sent.map(|on| format!(" ({})", shown(on, texts))).unwrap_or_default();
+        let state = texts.get(&format!("state.{}", entry.state.code())).to_owned();
+        let needs: Vec<String> =
+            entry.needs.iter().map(|need| texts.get(&format!("need.{}", need.key())).to_owned()).collect();
+        let line = format!("{}\t{state}{sent}\t{}{year}", day(entry.due), texts.get(&entry.text));
+        out.push_str(&line);
+        if entry.integration_asked {
+            out.push_str(&format!("\t{}", texts.get("page.desk.stage.integration-asked")));
+        }
+        if !needs.is_empty() {
+            out.push_str(&format!("\t{}: {}", texts.get("page.desk.duty.needs"), needs.join(", ")));
+        }
+        out.push('\n');
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,5 +320,13 @@ mod tests {
         }
         let unfolded = out.replace("\r\n ", "");
         assert!(unfolded.starts_with("SUMMARY:è\\, perché\\; \\\\ fine\\nè"), "{unfolded}");
+    }
+
+    #[test]
+    fn days_are_written_as_the_reader_does() {
+        let day = NaiveDate::from_ymd_opt(2025, 4, 30).unwrap();
+        let texts = |tag: &str| Texts::new(tag, std::collections::BTreeMap::new());
+        assert_eq!(shown(day, &texts("it")), "30/04/2025");
+        assert_eq!(shown(day, &texts("en")), "30 Apr 2025");
     }
 }

@@ -98,6 +98,7 @@ fn chart_data(chart: &Chart, document: &Document, texts: &Texts, charts: &mut Ve
         no_data: texts.get("report.label.no_data").to_owned(),
         all_zero: texts.get("report.label.all_zero").to_owned(),
         id: format!("chart-{index}"),
+        counts: false,
     };
     charts.push(svg(chart, &style));
     json!({ "kind": "chart", "caption": chart.caption, "alternative": chart.alternative, "index": index })

@@ -166,10 +166,11 @@ fn pages_are_sound_in_a_browser(running: &Daemon) {
     assert!(folder.join("node_modules").is_dir(), "the browser's driver is missing; `make test` installs it");
     let output = daemon::run_within(
         Command::new("node")
-            .args(["--test", "--test-concurrency=1", "demo.mjs", "watch.mjs", "desk.mjs"])
+            .args(["--test", "--test-concurrency=1", "demo.mjs", "watch.mjs", "manage.mjs", "desk.mjs"])
             .current_dir(folder)
             .env("BASE_URL", format!("http://{}", running.address()))
             .env("LINK_LEGAL_REPRESENTATIVE", sign_in_link(running, "legal_representative"))
+            .env("LINK_FACILITY_MANAGER", sign_in_link(running, "facility_manager"))
             .env("LINK_REGIONAL_OFFICER", sign_in_link(running, "regional_officer"))
             .env("LINK_ADMINISTRATOR", sign_in_link(running, "administrator")),
         BROWSER,

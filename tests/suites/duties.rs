@@ -426,11 +426,12 @@ fn signed_files_come_back(
     assert!(no(6, &["sign", frozen.to_str().unwrap()]).contains("no signature follows"));
     let signed = sign(folder, own, &frozen);
     let nested = sign(folder, own, &signed);
-    assert_eq!(run(&["sign", nested.to_str().unwrap()]).matches("signed by rossi.example").count(), 2);
-    assert!(
-        run(&["sign", signed.to_str().unwrap()])
-            .starts_with("signed by rossi.example\t-\tissued by autorita")
-    );
+    // A certificate that names nobody proves no person: it is taken for a reason, which stays on record.
+    assert!(no(6, &["sign", nested.to_str().unwrap()]).contains("names no person"));
+    let reason = ["--reason", "il certificato è quello di prova dell'ordine"];
+    let taken = |file: &Path| run(&[&["sign", file.to_str().unwrap()][..], &reason].concat());
+    assert_eq!(taken(&nested).matches("signed by rossi.example").count(), 2);
+    assert!(taken(&signed).starts_with("signed by rossi.example\t-\tissued by autorita"));
 }
 
 #[test]
@@ -464,6 +465,7 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     let report = site.path().join("planimetria.pdf");
     std::fs::write(&report, "%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n").unwrap();
     run(&["attach", report.to_str().unwrap()]);
+    a_draft_takes_documents_and_lets_go_of_them(&report, &run, &no);
     // What the year's figures lack is taken upon a person, one by one.
     assert!(0 < lift_all(&site, &of));
     let out = site.path().join("out");
@@ -472,12 +474,17 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     // Frozen: nothing can be added, and it is signed before it is sent.
     assert!(no(6, &["attach", report.to_str().unwrap()]).contains("cannot be changed"));
     let receipt = site.path().join("ricevuta.eml");
-    std::fs::write(&receipt, "Subject: CONSEGNA\r\n\r\nciao\r\n").unwrap();
+    std::fs::write(&receipt, pec_receipt("avvenuta-consegna", "<m@ente.example>")).unwrap();
     let sent = ["sent", receipt.to_str().unwrap(), "--to", "ente@pec.example", "--on", "2023-03-20"];
     assert!(no(6, &sent).contains("cannot be noted as sent"));
 
     signed_files_come_back(folder.path(), &out, (&own, &expired), &run, &no);
+    nothing_is_sent_without_a_receipt(&site, &no);
     run(&sent);
+    assert!(
+        no(6, &["accepted", "--on", "2023-03-19", "--text", "prot. 11"]).contains("came before it"),
+        "no answer before the sending"
+    );
     let calendar = good(&site, &["obligations", "--project", PROJECT]);
     assert!(calendar.contains("\tsent\tmunicipio-esempio\t2022\trelazione-sistema"), "{calendar}");
     run(&["integration", "--on", "2023-04-10", "--text", "prot. 12: manca la planimetria"]);
@@ -493,6 +500,42 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     );
 
     dossier(&site);
+}
+
+/// What is no document by its content is not taken, and what was attached by mistake is taken off again.
+fn a_draft_takes_documents_and_lets_go_of_them(
+    report: &Path,
+    run: &dyn Fn(&[&str]) -> String,
+    no: &dyn Fn(i32, &[&str]) -> String,
+) {
+    let fake = report.with_file_name("finto.pdf");
+    std::fs::write(&fake, "not a PDF").unwrap();
+    assert!(no(6, &["attach", fake.to_str().unwrap()]).contains("neither PDF, JPEG, PNG nor Word"));
+    let wrong = report.with_file_name("sbagliato.pdf");
+    std::fs::copy(report, &wrong).unwrap();
+    run(&["attach", wrong.to_str().unwrap()]);
+    run(&["detach", "sbagliato.pdf"]);
+    assert!(no(6, &["detach", "sbagliato.pdf"]).contains("has no attached file"));
+}
+
+/// Files that show no sending: empty, plain mail, a fault, another recipient.
+fn nothing_is_sent_without_a_receipt(site: &Site, no: &dyn Fn(i32, &[&str]) -> String) {
+    let file = site.path().join("prova.eml");
+    let refused = |text: &str, to: &str| {
+        std::fs::write(&file, text).unwrap();
+        no(6, &["sent", file.to_str().unwrap(), "--to", to, "--on", "2023-03-20"])
+    };
+    let to = "ente@pec.example";
+    assert!(refused("", to).contains("it is empty"));
+    assert!(refused("Subject: CONSEGNA\r\n\r\nciao\r\n", to).contains("without certification data"));
+    assert!(refused(&pec_receipt("errore-consegna", "<m@x>"), to).contains("it says errore-consegna"));
+    assert!(
+        refused(&pec_receipt("avvenuta-consegna", "<m@x>"), "non un indirizzo")
+            .contains("is no mail address")
+    );
+    let other = pec_receipt("avvenuta-consegna", "<m@x>")
+        .replace("<dati>", "<dati><consegna>altro@pec.example</consegna>");
+    assert!(refused(&other, to).contains("delivered to altro@pec.example"));
 }
 
 /// A receipt as a provider of certified mail writes it, about a message.
@@ -541,7 +584,8 @@ fn a_signed_submission_goes_out_once_by_certified_mail_and_counts_as_sent_with_t
     assert!(no(6, &send).contains("cannot be sent"));
     let pdf = std::fs::read_dir(&out).unwrap().filter_map(Result::ok).map(|e| e.path());
     let pdf = pdf.into_iter().find(|p| p.extension().is_some_and(|e| e == "pdf")).expect("a frozen PDF");
-    run(&["sign", sign(site.path(), &professional, &pdf).to_str().unwrap()]);
+    let signed = sign(site.path(), &professional, &pdf);
+    run(&["sign", signed.to_str().unwrap(), "--reason", "certificato di prova"]);
     run(&send);
     // Handed over once; a second attempt says where to look.
     assert!(no(6, &send).contains("cannot be sent"));
@@ -622,6 +666,11 @@ fn dossier(site: &Site) {
     ] {
         assert!(listed.contains(part), "{part} is not in\n{listed}");
     }
+    let text = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let index = text("INDICE.txt");
+    assert!(index.contains("stato: richiesta integrazione") && !index.contains("T0"), "in words: {index}");
+    let duties = text("adempimenti.txt");
+    assert!(duties.contains("\tin ritardo\t") && duties.contains("Relazione"), "in words: {duties}");
     let count = walk(&out);
     assert_eq!(listed.lines().count() + 1, count, "every file but the manifest is in the manifest");
     zipped_dossier(site, count);

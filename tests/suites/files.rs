@@ -128,7 +128,7 @@ fn the_monitoring_system_is_described_as_it_is_configured() {
 fn a_structured_file_gives_its_months_back() {
     let from = site();
     done(&from.run(&["import", "load-curve", &case("september.csv"), "--meter", "luce"]));
-    row(&from, "luce", 9);
+    let first = row(&from, "luce", 9);
     for ending in ["misure-mensili-2024.xlsx", "2024.csv", "-plain.csv", ".xml", ".json"] {
         let to = site();
         let file = fs::read_dir(from.path().join("out"))
@@ -143,7 +143,11 @@ fn a_structured_file_gives_its_months_back() {
         assert!(again.contains(" 0 new, 1 already there, 0 replaced"), "{ending}: {again}");
         let september = row(&to, "luce", 9);
         near(&september["measured"], 269.281);
-        assert_eq!(september["source"], "bills");
+        for field in
+            ["source", "measured_low", "measured_high", "coverage_percent", "estimated_percent", "findings"]
+        {
+            assert_eq!(september[field], first[field], "{ending}: {field}");
+        }
         assert!(row(&to, "luce", 10)["measured"].is_null(), "a month without a measurement is not zero");
     }
     let empty = Site::new();

@@ -9,7 +9,7 @@ use config::Catalog;
 use connectors::keys::{Wrong, unusable};
 use connectors::mbus::{MBusError, MBusTarget};
 use connectors::{InboxError, LinkError, Target};
-use model::MeterId;
+use model::{Finding, MeterId, Severity};
 use profile::PayloadError;
 use profile::mbus::Trouble;
 
@@ -85,6 +85,50 @@ fn every_failure_of_a_link_has_its_sentence_in_every_language() {
         italian.finding(&exception.finding("meter:caldaia")),
         "l’unità 7 ha rifiutato la richiesta con l’eccezione 2; confrontare il modello con il contatore"
     );
+}
+
+/// Findings hold values as machines write them; readers see them as their language does.
+#[test]
+fn numbers_days_and_words_of_a_finding_are_the_readers() {
+    let note = |code, subject: &str| Finding::new(code, Severity::Note, subject, "-", "");
+    let coverage = note("series.coverage.low", "meter:m 2025-06")
+        .with("month", "2025-06")
+        .with("coverage_percent", "88.5")
+        .with("threshold_percent", 90.0);
+    let valid = |kind: &'static str, from: &'static str, to: &'static str| {
+        let finding = note("factor.validity", "factors:dm").with("set", "dm").with("kind", kind);
+        let finding = finding.with("from", from).with("to", to);
+        finding.with("begin", "2022-01-01").with("end", "2025-12-31")
+    };
+    let missing = note("factor.missing", "factors:dm natural_gas")
+        .with("set", "dm")
+        .with("carrier", "natural_gas")
+        .with("what", "heating value");
+    let method = note("method.chosen", "meter:m").with("method", "averaged").with("kind", "bills");
+    let suspected = note("event.suspected", "meter:m").with("from", "2026-04-01").with("percent", "-110.8");
+    let cases = [
+        (
+            &coverage,
+            "giugno 2025: misurato l’88,5 % del mese, ne serve il 90 %",
+            "June 2025: 88.5 % of the month",
+        ),
+        (&valid("to", "-", "2026-06-02"), "era valido fino al 02/06/2026 e", "was valid until 02/06/2026,"),
+        (&valid("from", "2015-10-01", "-"), "era valido dal 01/10/2015 e", "was valid from 01/10/2015,"),
+        (&missing, "il fattore potere calorifico per gas naturale", "natural gas"),
+        (&method, "metodo scelto in base ai dati: media di più modelli.", "average over models"),
+        (
+            &suspected,
+            "dal 01/04/2026 il consumo cambia (−110,8 %)",
+            "from 01/04/2026 on the use changes (−110.8 %)",
+        ),
+    ];
+    let catalog = Catalog::embedded().unwrap();
+    for (finding, italian, english) in cases {
+        for (language, wanted) in [("it", italian), ("en", english)] {
+            let sentence = catalog.texts(language).finding(finding);
+            assert!(sentence.contains(wanted), "{language}: {sentence}");
+        }
+    }
 }
 
 /// What a code alone does not tell is a text too, never a word of the program.

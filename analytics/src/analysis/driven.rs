@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use model::{Finding, Severity};
 
-use super::{Answer, Other, Question, compare, screen};
+use super::{Answer, Other, Question, compare, doubt, screen};
 use crate::baseline::FitPeriod;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::data::{Data, Row};
@@ -63,11 +63,14 @@ pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
     let mut reporting = screen::reporting(question, &mut findings);
     drop_unknown(question, "baseline", given, &mut baseline.periods, &mut findings);
     drop_unknown(question, "reporting", given, &mut reporting.periods, &mut findings);
+    reporting.miss(question, question.reporting);
+    let lost = doubt::missing(question, &reporting.missing, None);
     let data = Data::of(&baseline.periods, question.temperatures);
     let driven = best(question, given, &data, daily, &mut findings);
     let compared = driven.as_ref().filter(|_| !reporting.periods.is_empty()).map(|driven| {
         let rows = Data::of(&reporting.periods, question.temperatures);
-        compare(&driven.predict(&rows, given), &reporting, question.confidence)
+        findings.extend(extrapolated(question.subject, given, &data, &rows));
+        compare(&driven.predict(&rows, given), &reporting, lost, question.confidence)
     });
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
@@ -95,6 +98,30 @@ fn drop_unknown(
             Finding::new("driver.missing", Severity::Caution, about, says, rule).with("periods", dropped),
         );
     }
+}
+
+/// Drivers whose mean of the reporting period lies beyond every baseline period's by more than their whole range.
+fn extrapolated(subject: &str, given: &[DailyDriver], baseline: &Data, reporting: &Data) -> Vec<Finding> {
+    let per_day = |d: &DailyDriver, row: &Row| d.sum(row.from, row.to).unwrap_or(0.0) / row.days;
+    let of = |d: &DailyDriver| {
+        let met = || baseline.rows().iter().map(|row| per_day(d, row));
+        let (low, high) = (met().fold(f64::INFINITY, f64::min), met().fold(f64::NEG_INFINITY, f64::max));
+        let sum: f64 = reporting.rows().iter().map(|row| row.days * per_day(d, row)).sum();
+        let (now, range) = (sum / reporting.days(), high - low);
+        let says = format!(
+            "driver {} is {now:.2} a day in the reporting period, beyond what the baseline met ({low:.2} to {high:.2})",
+            d.name
+        );
+        let rule = "ASHRAE Guideline 14-2014: a model holds within the range of its baseline's conditions";
+        (now < low - range || high + range < now).then(|| {
+            Finding::new("driver.extrapolated", Severity::Caution, format!("{subject} reporting"), says, rule)
+                .with("driver", &d.name)
+                .with("now", format!("{now:.2}"))
+                .with("low", format!("{low:.2}"))
+                .with("high", format!("{high:.2}"))
+        })
+    };
+    given.iter().filter_map(of).collect()
 }
 
 /// The balance points that follow the baseline best, each counted as a parameter (Bayesian information criterion).

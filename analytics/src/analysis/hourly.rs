@@ -39,6 +39,8 @@ impl CivilHour {
 pub struct Hourly {
     pub model: Towt,
     pub occupied_hours: usize,
+    /// Deviation of an hour over the mean use of an hour.
+    pub cvrmse_ratio: f64,
 }
 
 /// What was saved in the hours of the reporting window. `hours` in order of time; never fails.
@@ -81,12 +83,19 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
     let model_too = (1.0 + asked.len() as f64 / before.len() as f64).sqrt();
     let half = expected.half_width * model_too;
     let missing_days = missing_hours(within(reporting), reporting) as f64 / 24.0;
+    findings.extend(window_missing(subject, missing_days, reporting));
+    let given_back: f64 = compared.iter().map(|h| (-h.energy).max(0.0)).sum();
+    // A day without a value may have used anything; see `doubt`.
+    let most = 2.0 * daily_maximum(hours);
+    let zeros = doubted_zeros(&model, &before, &compared);
+    findings.extend(zeros.finding(subject));
+    let lost = given_back + most * missing_days + zeros.energy;
     let compared = (!asked.is_empty()).then(|| Reporting {
         days: asked.len() as f64 / 24.0,
         measured,
         adjusted_baseline: expected.energy,
         avoided,
-        avoided_low: avoided - half,
+        avoided_low: avoided - half - lost,
         avoided_high: avoided + half,
         missing_days,
         window_low: f64::NEG_INFINITY,
@@ -94,7 +103,65 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
     });
     let compared = compared.map(Reporting::bounded);
     let occupied_hours = (0..towt::HOURS).filter(|h| model.is_occupied(*h)).count();
-    answer(Some(Hourly { model, occupied_hours }), compared, findings)
+    let mean = before.iter().map(|h| h.energy).sum::<f64>() / before.len() as f64;
+    let cvrmse_ratio = model.deviation / mean;
+    answer(Some(Hourly { model, occupied_hours, cvrmse_ratio }), compared, findings)
+}
+
+fn window_missing(subject: &str, days: f64, window: Window) -> Option<Finding> {
+    let of = window.days();
+    let says = format!("{days:.1} of {of} days of the reporting window have no value; they are not compared");
+    let rule = "what is missing is not compared";
+    let about = format!("{subject} reporting");
+    (0.0 < days).then(|| {
+        let finding = Finding::new("window.missing", Severity::Note, about, says, rule);
+        finding.with("days", format!("{days:.1}")).with("of", of)
+    })
+}
+
+/// The highest use of a civil day that is known.
+fn daily_maximum(hours: &[CivilHour]) -> f64 {
+    let days = hours.chunk_by(|a, b| a.at.date() == b.at.date());
+    days.map(|day| day.iter().map(|h| h.energy).sum::<f64>()).fold(0.0, f64::max)
+}
+
+/// Hours at zero that the baseline does not explain, and what they would have used.
+struct Zeros {
+    hours: usize,
+    energy: f64,
+}
+
+/// Shortest run of zeros that is looked at, in hours: a night is none.
+const ZERO_RUN_MIN: usize = 24;
+
+/// Runs at zero longer than any that the baseline had.
+fn doubted_zeros(model: &Towt, before: &[Hour], compared: &[&Hour]) -> Zeros {
+    let of_baseline = before.chunk_by(|a, b| a.energy == b.energy).filter(|run| run[0].energy == 0.0);
+    let longest = of_baseline.map(<[Hour]>::len).max().unwrap_or(0);
+    let mut zeros = Zeros { hours: 0, energy: 0.0 };
+    for run in compared.chunk_by(|a, b| a.energy == b.energy) {
+        if run[0].energy == 0.0 && longest.max(ZERO_RUN_MIN - 1) < run.len() {
+            zeros.hours += run.len();
+            let expected = run.iter().filter_map(|h| model.hour(h.of_week, h.outdoor_c));
+            zeros.energy += expected.map(|e| e.max(0.0)).sum::<f64>();
+        }
+    }
+    zeros
+}
+
+impl Zeros {
+    fn finding(&self, subject: &str) -> Option<Finding> {
+        let hours = self.hours;
+        let says = format!(
+            "{hours} hours in runs of a day or more used nothing, longer than the baseline ever did; the lower bound \
+             counts no saving in them; confirm or correct them"
+        );
+        let rule = "conservative direction: what is missing or garbled never becomes a saving";
+        let about = format!("{subject} reporting");
+        (0 < hours).then(|| {
+            Finding::new("reporting.zero_hours", Severity::Caution, about, says, rule).with("hours", hours)
+        })
+    }
 }
 
 /// Hours of the window without a value. One that a clock put back gives twice counts once: it hides no other. The one that

@@ -24,8 +24,33 @@ pub(super) struct Screened {
     pub(super) periods: Vec<FitPeriod>,
     /// Sum of the negative ones, as a positive amount.
     pub(super) given_back: f64,
-    /// Days of the window without a value.
+    /// Days of the window that are not compared.
     pub(super) missing_days: f64,
+    /// Spans of the window without a value. A period that lies partly in it has one: it is not compared, and not lost.
+    pub(super) missing: Vec<(NaiveDate, NaiveDate)>,
+}
+
+impl Screened {
+    /// Counts anew what is missing, after periods were left out.
+    pub(super) fn miss(&mut self, question: &Question<'_>, window: Window) {
+        let kept: f64 = self.periods.iter().map(FitPeriod::days).sum();
+        self.missing_days = window.days() - kept;
+        let crossing = question.periods.iter().filter(|p| {
+            p.value.is_some() && p.from < p.to && window.touches(p.from, p.to) && !window.holds(p.from, p.to)
+        });
+        let crossing = crossing.map(|p| (p.from, p.to));
+        let mut covered: Vec<(NaiveDate, NaiveDate)> =
+            self.periods.iter().map(|p| (p.from, p.to)).chain(crossing).collect();
+        covered.sort_unstable();
+        self.missing.clear();
+        let mut from = window.from;
+        for (begin, end) in covered.into_iter().chain([(window.to, window.to)]) {
+            if from < begin {
+                self.missing.push((from, begin.min(window.to)));
+            }
+            from = from.max(end);
+        }
+    }
 }
 
 /// Whether the file is of days: most of its periods are one day long.
@@ -97,7 +122,8 @@ pub(super) fn baseline(question: &Question<'_>, daily: bool, findings: &mut Vec<
     periods.retain(|p| !drop_by_length(question, p, daily, findings));
     drop_without_weather(question, "baseline", &mut periods, findings);
     tell_values(question, &periods, daily, findings);
-    Screened { given_back: given_back(&periods), periods, missing_days: known.missing_days as f64 }
+    let given_back = given_back(&periods);
+    Screened { periods, given_back, missing_days: known.missing_days as f64, missing: Vec::new() }
 }
 
 pub(super) fn reporting(question: &Question<'_>, findings: &mut Vec<Finding>) -> Screened {
@@ -116,7 +142,9 @@ pub(super) fn reporting(question: &Question<'_>, findings: &mut Vec<Finding>) ->
         let rule = "CalTRACK 2.0 §3.5: what is missing is not compared";
         findings.push(Finding::new("reporting.empty", Severity::Blocks, question.subject, says, rule));
     }
-    Screened { periods, given_back, missing_days: known.missing_days as f64 }
+    let mut screened = Screened { periods, given_back, missing_days: 0.0, missing: Vec::new() };
+    screened.miss(question, question.reporting);
+    screened
 }
 
 fn given_back(periods: &[FitPeriod]) -> f64 {
@@ -167,6 +195,27 @@ fn tell_missing(
         Finding::new("window.missing", Severity::Note, about(question, what), says, rule)
             .with("days", days)
             .with("of", window.days()),
+    );
+}
+
+/// Ends that are the last day counted, where the file wants the first day after: a day missing between most periods.
+pub(super) fn tell_inclusive(question: &Question<'_>, findings: &mut Vec<Finding>) {
+    let of = question.periods.len().saturating_sub(1);
+    let hole =
+        |pair: &[MeterPeriod]| pair[0].to < pair[1].from && pair[0].to.succ_opt() == Some(pair[1].from);
+    let holes = question.periods.windows(2).filter(|pair| hole(pair)).count();
+    if of < 4 || 2 * holes <= of {
+        return;
+    }
+    let says = format!(
+        "a day is missing between {holes} of {of} periods and the next: period_end is the first day after a period; if \
+         the file has the last day counted, move it by one"
+    );
+    let rule = "a period ends on the day on which the next begins";
+    findings.push(
+        Finding::new("window.inclusive", Severity::Caution, question.subject, says, rule)
+            .with("holes", holes)
+            .with("of", of),
     );
 }
 

@@ -40,6 +40,8 @@ pub struct ReportedMonth {
     /// In display units: the best value, and the most that may have been used.
     pub measured: f64,
     pub most: f64,
+    /// Of `most`, what the month may have used while its total stood still and nobody has said why.
+    pub hidden: f64,
     pub adjusted: Adjusted,
 }
 
@@ -60,6 +62,21 @@ pub struct Laws {
     pub adjustments: Vec<Adjustment>,
     /// Digest of what the baseline was fitted on.
     pub inputs: Digest,
+}
+
+impl Laws {
+    /// Share of the baseline that the last twelve months may have used while the total stood still: what holds of them
+    /// until a person says why is expected of the months to come as well. 0 to 1.
+    #[must_use]
+    pub fn hidden_share(&self) -> f64 {
+        let last = self.months.len().saturating_sub(12);
+        let (mut hidden, mut baseline) = (0.0, 0.0);
+        for month in self.months.get(last..).unwrap_or_default() {
+            hidden += month.hidden;
+            baseline += month.adjusted.energy.max(0.0);
+        }
+        if 0.0 < baseline { (hidden / baseline).min(1.0) } else { 0.0 }
+    }
 }
 
 /// Months of reporting on which a law of its own is fitted, at most: three years.
@@ -105,6 +122,7 @@ fn meter(
     while month.end_day() <= input.until && months.len() < 12 * 40 {
         let mut row = Row::of(context, facts, month, known, &from_bills);
         row.compare(context, facts, &reference);
+        row.bound_standstill(facts);
         months.extend(row.reported());
         month = month.next();
     }

@@ -283,6 +283,8 @@ pub(super) struct Row {
     complete: bool,
     /// Share of the month in which the total stood still for longer than a building is closed.
     still_ratio: f64,
+    /// Energy that the month may have used meanwhile, in display units: [`Self::bound_standstill`].
+    hidden: f64,
 }
 
 impl Row {
@@ -323,18 +325,18 @@ impl Row {
         let still = known.still.iter().find(|(m, _)| *m == month).map_or(0, |(_, millis)| *millis);
         let length = (end.millis() - begin.millis()) as f64;
         let still_ratio = if source == MonthSource::Meter { still as f64 / length } else { 0.0 };
-        Self { shown, adjusted: None, complete, still_ratio }
+        Self { shown, adjusted: None, complete, still_ratio, hidden: 0.0 }
     }
 
     /// A total that stands still means that nothing was used, or that a device repeats its last total. Until a person
     /// says which, the time may have used what the baseline would have.
-    fn bound_standstill(&mut self, facts: &MeterFacts) {
+    pub(super) fn bound_standstill(&mut self, facts: &MeterFacts) {
         if facts.direction != Direction::Import || facts.role == MeterRole::Sub {
             return;
         }
         if let (Some(adjusted), Some(high)) = (self.adjusted, self.shown.measured_high) {
-            let hidden = adjusted.energy.max(0.0) * self.still_ratio.min(1.0);
-            self.shown.measured_high = Some(high + hidden);
+            self.hidden = adjusted.energy.max(0.0) * self.still_ratio.min(1.0);
+            self.shown.measured_high = Some(high + self.hidden);
         }
     }
 
@@ -393,6 +395,7 @@ impl Row {
             month: self.shown.month,
             measured,
             most: self.shown.measured_high.unwrap_or(f64::INFINITY),
+            hidden: self.hidden,
             adjusted,
         })
     }

@@ -15,7 +15,7 @@ use super::beside::Beside;
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Document, Section};
 use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
-use super::monthly::cell;
+use super::monthly::{cell, lacking};
 use super::{baseline, buildings, events, findings, load, names};
 use crate::result::{MeterMonth, MeterYear, ProjectYear};
 use crate::scheme::ReportKind;
@@ -171,11 +171,15 @@ fn measured(context: &Context<'_>, campaign: &Campaign) -> Section {
             cells
         });
         let rows: Vec<Vec<String>> = rows.collect();
-        let mut total = vec![context.t("monthly.total_available")];
+        let is_part = |meter: &MeterYear| months(campaign, meter).any(MeterMonth::is_part);
+        let any_part = part.iter().any(is_part);
+        let label = if any_part { "monthly.total_parts" } else { "monthly.total_available" };
+        let mut total = vec![context.t(label)];
         total.extend(part.iter().map(|meter| {
             let known: Vec<f64> = months(campaign, meter).filter_map(|m| m.measured).collect();
             let sum = (!known.is_empty()).then(|| known.iter().sum::<f64>());
-            context.format.number(sum, ENERGY_DECIMALS)
+            let sum = context.format.number(sum, ENERGY_DECIMALS);
+            if is_part(meter) { lacking(&sum) } else { sum }
         }));
         blocks.push(Block::Table(super::document::Table {
             caption: context.t("campaign.months_caption"),

@@ -9,8 +9,8 @@ use model::{Finding, Severity};
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Section};
 use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
-use super::monthly::measured_total;
-use crate::result::{Baseline, MeterYear, ProjectYear};
+use super::monthly::{lacking, measured_total};
+use crate::result::{Baseline, MeterMonth, MeterYear, ProjectYear};
 
 /// Most findings listed as new, and as gone.
 const FINDINGS_MAX: usize = 12;
@@ -24,6 +24,7 @@ pub(super) fn section(context: &Context<'_>) -> Section {
     let mut blocks = vec![Block::Paragraph(context.fill("changes.intro", &values))];
     if !context.year.meters.is_empty() {
         blocks.push(meters(context, former));
+        blocks.extend(before_the_end(context, former));
     }
     if !context.year.kpis.is_empty() {
         blocks.push(kpis(context, former));
@@ -45,26 +46,49 @@ fn change(context: &Context<'_>, before: Option<f64>, now: Option<f64>) -> Strin
     }
 }
 
+/// A meter's saving, and of how many months where these are not the whole year.
+fn avoided(context: &Context<'_>, meter: Option<&MeterYear>) -> String {
+    let Some(totals) = meter.map(|m| &m.totals).filter(|t| 0 < t.compared_months) else {
+        return context.format.missing();
+    };
+    let sum = context.format.number(Some(totals.avoided), ENERGY_DECIMALS);
+    if totals.compared_months == 12 {
+        return sum;
+    }
+    let months = [("months", &*totals.compared_months.to_string())];
+    format!("{} {}", lacking(&sum), context.fill("changes.part_of_year", &months))
+}
+
+/// Says that a year's measured use holds months before the works ended, of which nothing is reported.
+fn before_the_end(context: &Context<'_>, former: &ProjectYear) -> Option<Block> {
+    let completed = context.year.project.dates.completed;
+    let holds = |year: &&ProjectYear| year.year <= chrono::Datelike::year(&completed);
+    let years: Vec<String> =
+        [former, context.year].iter().copied().filter(holds).map(|y| y.year.to_string()).collect();
+    let date = context.format.date(completed);
+    let values = [("years", &*years.join(", ")), ("completed", &*date)];
+    (!years.is_empty()).then(|| Block::Paragraph(context.fill("changes.before_the_end", &values)))
+}
+
 fn meters(context: &Context<'_>, former: &ProjectYear) -> Block {
-    let avoided = |m: &MeterYear| (0 < m.totals.compared_months).then_some(m.totals.avoided);
     let rows = context.year.meters.iter().map(|meter| {
         let before = former.meters.iter().find(|m| m.meter.id == meter.meter.id);
         let (was, is) = (before.and_then(measured_total), measured_total(meter));
-        // Months that are missing on one side make the sums unlike.
-        let whole = |m: &MeterYear| m.months.iter().all(|x| x.measured.is_some());
+        // Months that are missing, or measured in part, on one side make the sums unlike.
+        let whole = |m: &MeterYear| m.months.iter().all(MeterMonth::is_whole);
         let alike = before.is_some_and(whole) && whole(meter);
         let number = |v| context.format.number(v, ENERGY_DECIMALS);
         let asterisk = |text: String, m: Option<&MeterYear>| {
             let part = m.is_some_and(|m| measured_total(m).is_some() && !whole(m));
-            if part { format!("{text}\u{a0}‡") } else { text }
+            if part { lacking(&text) } else { text }
         };
         vec![
             format!("{} [{}]", meter.meter.name, meter_unit(&meter.meter)),
             asterisk(number(was), before),
             asterisk(number(is), Some(meter)),
             if alike { change(context, was, is) } else { context.format.missing() },
-            number(before.and_then(avoided)),
-            number(avoided(meter)),
+            avoided(context, before),
+            avoided(context, Some(meter)),
         ]
     });
     let columns = [
@@ -187,7 +211,7 @@ fn findings(context: &Context<'_>, former: &ProjectYear) -> Vec<Block> {
             let id = identity(f);
             !other.contains(&id) && seen.insert(id)
         });
-        only.map(|f| format!("{}: {}", context.subject(f), context.texts.finding(f))).collect()
+        only.map(|f| context.told(f)).collect()
     };
     let mut blocks = Vec::new();
     for (key, mut lines) in [("came", list(context.year, &was)), ("went", list(former, &is))] {

@@ -61,7 +61,8 @@ fn shown(context: &Context<'_>, unit: &str, value: f64) -> String {
     }
     let format: &Format<'_> = &context.format;
     let number = format.trimmed(Some(value), DECIMALS_MAX);
-    let key = format!("report.checks.unit.{unit}");
+    let one = if number == "1" { "_one" } else { "" };
+    let key = format!("report.checks.unit.{unit}{one}");
     let unit = context.texts.find(&key).map_or_else(|| unit_symbol(unit), str::to_owned);
     format!("{number}\u{a0}{unit}")
 }
@@ -103,8 +104,7 @@ fn act(context: &Context<'_>, of: &Judged) -> Option<String> {
         (ClauseVerdict::Unknown, Origin::Measured, None) => "checks.act_measured",
         (ClauseVerdict::Unknown, Origin::Stated, None) => "checks.act_stated",
     };
-    let values = [("clause", context.texts.get(&of.clause.text)), ("fact", of.clause.fact.code)];
-    Some(context.fill(key, &values))
+    Some(context.fill(key, &[("clause", context.texts.get(&of.clause.text))]))
 }
 
 /// Clauses that are surely not met, set apart.

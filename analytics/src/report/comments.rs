@@ -10,7 +10,7 @@ use super::context::{Context, meter_unit};
 use super::document::Block;
 use super::format::{ENERGY_DECIMALS, KPI_DECIMALS};
 use super::monthly::is_estimated;
-use crate::result::{Baseline, MeterYear};
+use crate::result::{Baseline, MeterMonth, MeterYear};
 
 /// What follows the section's own blocks.
 pub(super) fn of(context: &Context<'_>, key: SectionKey) -> Vec<Block> {
@@ -56,29 +56,30 @@ fn generated(context: &Context<'_>, key: SectionKey) -> Vec<String> {
     }
 }
 
-/// Meters with a month that is not measured, or partly estimated.
+/// Meters with a month that is not measured, measured in part only, or partly estimated.
 fn monitoring(context: &Context<'_>) -> Vec<String> {
     let due = |m: &&MeterYear| m.meter.role != MeterRole::Sub;
-    let names = |weak: fn(&MeterYear) -> bool| -> Vec<String> {
-        let found = context.year.meters.iter().filter(due).filter(|m| weak(m));
-        found.map(|m| m.meter.name.clone()).collect()
+    let names = |weak: fn(&MeterMonth) -> bool| -> Vec<String> {
+        let any = |m: &&MeterYear| m.months.iter().any(|x| x.reporting && weak(x));
+        context.year.meters.iter().filter(due).filter(any).map(|m| m.meter.name.clone()).collect()
     };
-    let gaps = names(|m| m.months.iter().any(|x| x.reporting && x.measured.is_none()));
-    let estimated =
-        names(|m| m.months.iter().any(|x| x.reporting && x.measured.is_some() && is_estimated(x)));
+    let gaps = names(|m| m.measured.is_none());
+    let parts = names(MeterMonth::is_part);
+    let estimated = names(|m| m.measured.is_some() && is_estimated(m));
     let mut said = Vec::new();
-    if gaps.is_empty() {
+    if gaps.is_empty() && parts.is_empty() {
         said.push(context.t("comment.monitoring_whole"));
-    } else {
-        said.push(context.fill("comment.monitoring_gaps", &[("meters", &gaps.join("; "))]));
     }
-    if !estimated.is_empty() {
-        said.push(context.fill("comment.monitoring_estimated", &[("meters", &estimated.join("; "))]));
+    for (key, meters) in [("gaps", &gaps), ("parts", &parts), ("estimated", &estimated)] {
+        if !meters.is_empty() {
+            let key = format!("comment.monitoring_{key}");
+            said.push(context.fill(&key, &[("meters", &meters.join("; "))]));
+        }
     }
     said
 }
 
-/// The month of most and of least use of each main meter.
+/// The month of most and of least use of each main meter, of those that were measured enough.
 fn monthly(context: &Context<'_>) -> Vec<String> {
     let main = context
         .year
@@ -86,12 +87,16 @@ fn monthly(context: &Context<'_>) -> Vec<String> {
         .iter()
         .filter(|m| m.meter.role != MeterRole::Sub && m.meter.direction == Direction::Import);
     main.filter_map(|meter| {
-        let known = || meter.months.iter().filter_map(|m| Some((m.month, m.measured?)));
+        let known =
+            || meter.months.iter().filter(|m| m.is_whole()).filter_map(|m| Some((m.month, m.measured?)));
         if known().count() < 6 {
             return None;
         }
         let most = known().reduce(|a, b| if a.1 < b.1 { b } else { a })?;
         let least = known().reduce(|a, b| if b.1 < a.1 { b } else { a })?;
+        if most.1 <= 0.0 {
+            return Some(context.fill("comment.monthly_zero", &[("meter", &meter.meter.name)]));
+        }
         let show = |v: f64| context.format.quantity(Some(v), ENERGY_DECIMALS, meter_unit(&meter.meter));
         Some(context.fill(
             "comment.monthly",
@@ -113,10 +118,9 @@ fn load(context: &Context<'_>) -> Vec<String> {
     profiles
         .filter_map(|profile| {
             let meter = context.year.meters.iter().find(|m| m.meter.id == profile.meter)?;
-            let (day, hour, peak) = profile.peak()?;
+            let (day, hour, peak) = profile.peak().filter(|(_, _, peak)| 0.0 < *peak)?;
             let (night, weekend) = (profile.night()?, profile.weekend_share()?);
             let unit = per_hour(meter_unit(&meter.meter));
-            let share = if 0.0 < peak { night / peak } else { 0.0 };
             Some(context.fill(
                 "comment.load",
                 &[
@@ -125,7 +129,7 @@ fn load(context: &Context<'_>) -> Vec<String> {
                     ("day", &context.t(&format!("weekday.d{}", day + 1))),
                     ("hour", &hour.to_string()),
                     ("night", &context.format.quantity(Some(night), 1, &unit)),
-                    ("share", &context.format.percent(Some(share))),
+                    ("share", &context.format.percent(Some(night / peak))),
                     ("weekend", &context.format.percent(Some(weekend))),
                 ],
             ))

@@ -4,7 +4,7 @@
 
 use std::ops::Deref;
 
-use model::{Finding, MeterFacts, Month, Severity};
+use model::{Carrier, Finding, MeterFacts, Month, Severity};
 
 use super::beside::Beside;
 use super::format::{KPI_DECIMALS, unit_symbol};
@@ -49,11 +49,13 @@ impl<'a> Context<'a> {
     }
 
     /// The findings behind a KPI; where it is withheld, those that withhold it.
-    fn kpi_findings<'k>(&'k self, kpi: &'k KpiResult) -> impl Iterator<Item = &'k Finding> {
-        let own = |f: &&Finding| kpi.because.iter().any(|code| f.code == code);
-        let blocked = kpi.achieved.is_none()
-            && self.year.findings.iter().filter(own).any(|f| f.severity == Severity::Blocks);
-        self.year.findings.iter().filter(own).filter(move |f| !blocked || f.severity == Severity::Blocks)
+    fn kpi_findings(&self, kpi: &KpiResult) -> Vec<&'a Finding> {
+        let year: &'a ProjectYear = self.year;
+        let (mut behind, _) = kpi.behind(&year.findings);
+        if kpi.achieved.is_none() && behind.iter().any(|f| f.severity == Severity::Blocks) {
+            behind.retain(|f| f.severity == Severity::Blocks);
+        }
+        behind
     }
 
     /// Whom the findings behind a KPI are about: the meters' names, each once; other subjects as they are.
@@ -69,12 +71,16 @@ impl<'a> Context<'a> {
         subjects
     }
 
-    /// Why a KPI is withheld or weak, as sentences; the finding's code where the year has no such finding.
+    /// Why a KPI is withheld or weak, as sentences; the sentence of the code alone, or the code, where the year has no
+    /// such finding.
     pub(super) fn kpi_reasons(&self, kpi: &KpiResult) -> Vec<String> {
-        let unsaid = |code: &&String| !self.year.findings.iter().any(|f| f.code == code.as_str());
-        let mut reasons: Vec<String> = kpi.because.iter().filter(unsaid).cloned().collect();
+        let (_, unsaid) = kpi.behind(&self.year.findings);
+        let mut reasons: Vec<String> =
+            unsaid.into_iter().map(|code| self.texts.of_code(code).unwrap_or(code).to_owned()).collect();
         for finding in self.kpi_findings(kpi) {
-            let reason = format!("{}: {}", self.subject(finding), self.texts.finding(finding));
+            // What a KPI lacks is said beside its name: whom it is about is clear.
+            let of_kpi = finding.subject.starts_with("kpi:");
+            let reason = if of_kpi { self.texts.finding(finding) } else { self.told(finding) };
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
@@ -85,6 +91,20 @@ impl<'a> Context<'a> {
             reasons.push(self.fill("findings.more", &[("count", &more.to_string())]));
         }
         reasons
+    }
+
+    /// A finding with whom it is about.
+    pub(super) fn told(&self, finding: &Finding) -> String {
+        format!("{}: {}", self.subject(finding), self.sentence(finding))
+    }
+
+    /// A finding's sentence, to stand beside its subject: the month is not said twice.
+    pub(super) fn sentence(&self, finding: &Finding) -> String {
+        let (sentence, subject) = (self.texts.finding(finding), self.subject(finding));
+        match sentence.split_once(": ") {
+            Some((month, rest)) if subject.ends_with(month) && month.contains(' ') => rest.to_owned(),
+            _ => sentence,
+        }
     }
 
     /// Whom a finding is about, in words: the meter's name and the month's.
@@ -111,8 +131,13 @@ impl<'a> Context<'a> {
                 .find(|b| b.id.as_str() == id)
                 .map_or_else(|| id.to_owned(), |b| b.name.clone()),
             Some(("project", _)) => self.t("findings.project"),
-            Some((kind @ ("station" | "kpi"), id)) => format!("{} {id}", self.t(&format!("findings.{kind}"))),
-            _ => word.to_owned(),
+            Some((kind @ ("station" | "kpi" | "factors"), id)) => {
+                format!("{} {id}", self.t(&format!("findings.{kind}")))
+            }
+            // Which period of the comparison, or which carrier: the program's own words.
+            None if word == "baseline" || word == "reporting" => self.t(&format!("findings.{word}")),
+            None => Carrier::parse(word).map_or_else(|| word.to_owned(), |carrier| self.carrier(carrier)),
+            Some(_) => word.to_owned(),
         }
     }
 }

@@ -1,20 +1,24 @@
 //! Energy, primary energy and CO2 of what was measured, by carrier, with the factor set named.
 //!
-//! Must never: sum over a missing month without saying how many months there are.
+//! Must never: sum over a month that is missing, or measured in part, without saying how many months are whole.
 
 use model::{Carrier, Severity};
 
 use super::context::Context;
 use super::document::{Align, Block, Section};
 use super::format::{ENERGY_DECIMALS, capitalised};
+use super::monthly::lacking;
 use super::structured::{self, MonthRow};
+use crate::result::MeterMonth;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
     let rows = structured::rows(context.year);
+    let months = context.year.meters.iter().flat_map(|m| &m.months);
     // Exports and sub-meters carry neither primary energy nor CO2: they are not use of the building.
-    let counted: Vec<&MonthRow> = rows.iter().filter(|r| r.counts_as_use()).collect();
+    let counted: Vec<Counted<'_>> =
+        rows.iter().zip(months.map(MeterMonth::is_whole)).filter(|(r, _)| r.counts_as_use()).collect();
     let mut carriers: Vec<Carrier> = Vec::new();
-    for row in &counted {
+    for (row, _) in &counted {
         if !carriers.contains(&row.carrier) {
             carriers.push(row.carrier);
         }
@@ -44,21 +48,29 @@ pub(super) fn section(context: &Context<'_>) -> Section {
     context.section("emissions", blocks)
 }
 
-fn line(context: &Context<'_>, carrier: Carrier, rows: &[&MonthRow]) -> Vec<String> {
+/// A month that is added up, and whether enough of it was measured.
+type Counted<'a> = (&'a MonthRow, bool);
+
+fn line(context: &Context<'_>, carrier: Carrier, rows: &[Counted<'_>]) -> Vec<String> {
     let format = &context.format;
-    let rows: Vec<&MonthRow> = rows.iter().copied().filter(|r| r.carrier == carrier).collect();
-    let known = rows.iter().filter(|r| r.measured.is_some()).count();
-    let months = [("compared", &*known.to_string()), ("due", &*rows.len().to_string())];
+    let rows: Vec<Counted<'_>> = rows.iter().copied().filter(|(r, _)| r.carrier == carrier).collect();
+    let whole = rows.iter().filter(|(_, whole)| *whole).count();
+    let months = [("compared", &*whole.to_string()), ("due", &*rows.len().to_string())];
+    let show = |value: fn(&MonthRow) -> Option<f64>| {
+        let sum = sum(&rows, value);
+        let text = format.number(sum, ENERGY_DECIMALS);
+        if sum.is_some() && whole < rows.len() { lacking(&text) } else { text }
+    };
     vec![
         capitalised(&context.carrier(carrier)),
         context.fill("savings.months_of", &months),
-        format.number(sum(&rows, |r| r.energy_kwh), ENERGY_DECIMALS),
-        format.number(sum(&rows, |r| r.primary_nonrenewable_kwh), ENERGY_DECIMALS),
-        format.number(sum(&rows, |r| r.co2_kg), ENERGY_DECIMALS),
+        show(|r| r.energy_kwh),
+        show(|r| r.primary_nonrenewable_kwh),
+        show(|r| r.co2_kg),
     ]
 }
 
 /// The sum of the known months; `None` when none is known.
-fn sum(rows: &[&MonthRow], value: fn(&MonthRow) -> Option<f64>) -> Option<f64> {
-    rows.iter().filter_map(|r| value(r)).fold(None, |total, v| Some(total.unwrap_or(0.0) + v))
+fn sum(rows: &[Counted<'_>], value: fn(&MonthRow) -> Option<f64>) -> Option<f64> {
+    rows.iter().filter_map(|(r, _)| value(r)).fold(None, |total, v| Some(total.unwrap_or(0.0) + v))
 }

@@ -1,6 +1,7 @@
-//! Non-routine events and corrections: what happened to the meters in the year, and what people set right.
+//! Non-routine events and corrections: what happened to the meters in the year, when they were silent, and what people
+//! set right.
 //!
-//! Must never: leave out what a person decided, or what stands open.
+//! Must never: leave out what a person decided, what stands open, or a month of which too little was measured.
 
 use model::time::day_start;
 use model::{Adjustment, Confidence, Explanation, Zone};
@@ -10,7 +11,7 @@ use super::document::{Align, Block, Section};
 use super::format::ENERGY_DECIMALS;
 use super::record;
 use crate::counter::Decision;
-use crate::result::MeterYear;
+use crate::result::{MeterMonth, MeterYear};
 
 /// Most events printed here; the annex has them with their totals.
 const PRINTED_MAX: usize = 30;
@@ -30,6 +31,12 @@ pub(super) fn section(context: &Context<'_>) -> Section {
                 context.fill("events.by_person", &[("author", &act.author), ("reason", &act.reason)]),
             ];
             rows.push((act.dated.at.millis(), row));
+        }
+        for months in silences(meter) {
+            if let Some(first) = months.first() {
+                let at = day_start(first.month.first_day(), zone).millis();
+                rows.push((at, silence_row(context, meter, months)));
+            }
         }
         for a in &meter.record.adjustments {
             rows.push((day_start(a.from, zone).millis(), adjustment_row(context, meter, a)));
@@ -59,6 +66,27 @@ fn is_event(context: &Context<'_>, decision: &Decision, zone: Zone) -> bool {
     let day = decision.at.day(zone);
     let year = chrono::Datelike::year(&day) == context.year.year;
     !noise && !decision.by_person && year && day < context.year.until
+}
+
+/// Reporting months of which too little was measured, those that follow each other together.
+fn silences(meter: &MeterYear) -> impl Iterator<Item = &[MeterMonth]> {
+    let silent = |month: &MeterMonth| month.reporting && !month.is_whole();
+    meter.months.chunk_by(move |a, b| silent(a) == silent(b)).filter(move |run| run.iter().all(silent))
+}
+
+fn silence_row(context: &Context<'_>, meter: &MeterYear, months: &[MeterMonth]) -> Vec<String> {
+    let days: f64 = months.iter().map(|m| f64::from(m.month.days())).sum();
+    let covered: f64 = months.iter().map(|m| f64::from(m.month.days()) * m.coverage_ratio).sum();
+    let name = |month: Option<&MeterMonth>| month.map(|m| context.format.month(m.month.number));
+    let (first, last) = (name(months.first()).unwrap_or_default(), name(months.last()).unwrap_or_default());
+    let when = if first == last { first } else { format!("{first} – {last}") };
+    let percent = context.format.percent(Some(covered / days));
+    vec![
+        format!("{when} {}", context.year.year),
+        meter.meter.name.clone(),
+        context.fill("events.silence", &[("percent", &percent)]),
+        context.t("events.silence_settled"),
+    ]
 }
 
 fn adjustment_row(context: &Context<'_>, meter: &MeterYear, of: &Adjustment) -> Vec<String> {

@@ -33,7 +33,7 @@ fn table(context: &Context<'_>, findings: &[Finding]) -> Block {
             vec![
                 context.t(&format!("severity.{}", f.severity.code())),
                 context.subject(f),
-                context.texts.finding(f),
+                context.sentence(f),
                 f.code.to_owned(),
             ]
         })

@@ -1,12 +1,13 @@
 //! The annex to the KPI exchange: one page with the values as they are pasted into the region's system, to be signed.
 //!
-//! Must never: show a value in another form than the one that is pasted, or fill in one that is not known.
+//! Must never: show another value than the one that is pasted, fill in one that is not known, or let a person's value
+//! pass for a measured one.
 
 use chrono::NaiveDate;
 use model::Project;
 
 use super::document::{Align, Block, Document};
-use super::format::unit_symbol;
+use super::format::{KPI_DECIMALS, unit_symbol};
 use super::words::Words;
 use crate::exchange::Line;
 use crate::scheme::Scheme;
@@ -45,29 +46,19 @@ pub fn kpi_annex(facts: &AnnexFacts<'_>, texts: &Texts) -> Document {
         (words.t("front.status"), words.t(status)),
     ];
     front.retain(|(_, value)| !value.trim().is_empty());
-    let rows = facts.lines.iter().map(|(line, name)| {
-        // The very text that is pasted, decimal comma included, in whichever language the page is.
-        let post = if line.post.is_empty() { words.format.missing() } else { line.post.clone() };
-        let name = texts.get(name).to_owned();
-        vec![line.code.clone(), name, unit_symbol(line.unit), post, line.note.clone()]
-    });
-    let columns = [
-        ("code", Align::Left),
-        ("kpi", Align::Left),
-        ("unit", Align::Left),
-        ("post", Align::Right),
-        ("note", Align::Left),
-    ];
     let named = [("year", &*year), ("representative", &*project.beneficiary.legal_representative)];
     let signer =
         if project.beneficiary.legal_representative.trim().is_empty() { "signer" } else { "signer_named" };
-    let blocks = vec![
+    let mut blocks = vec![
         Block::Paragraph(words.fill("kpi_annex.intro", &named)),
-        words.table(words.fill("kpi_annex.caption", &named), &columns, rows.collect()),
+        values(&words, facts, words.fill("kpi_annex.caption", &named)),
+    ];
+    blocks.extend(reasons(&words, facts));
+    blocks.extend([
         words.paragraph("kpi_annex.note"),
         Block::Paragraph(words.fill(&format!("kpi_annex.{signer}"), &named)),
         words.paragraph("kpi_annex.place"),
-    ];
+    ]);
     Document {
         title: words.fill("kpi_annex.title", &named),
         subtitle: project.title.clone(),
@@ -77,4 +68,49 @@ pub fn kpi_annex(facts: &AnnexFacts<'_>, texts: &Texts) -> Document {
         front,
         sections: vec![words.section("kpi_annex", blocks)],
     }
+}
+
+/// The mark of a value that a person stated.
+const STATED: char = '§';
+
+/// A value as it is pasted, its thousands parted; the word for a missing figure where there is none.
+fn shown(words: &Words<'_>, pasted: &str) -> String {
+    words.format.number(pasted.replace(',', ".").parse().ok(), KPI_DECIMALS)
+}
+
+/// The values; the measured ones beside them where a person stated any.
+fn values(words: &Words<'_>, facts: &AnnexFacts<'_>, caption: String) -> Block {
+    let any_stated = facts.lines.iter().any(|(line, _)| line.stated.is_some());
+    let rows = facts.lines.iter().map(|(line, name)| {
+        let post = shown(words, &line.post);
+        let post = if line.stated.is_some() { format!("{post}\u{a0}{STATED}") } else { post };
+        let mut row = vec![line.code.clone(), words.texts.get(name).to_owned(), unit_symbol(line.unit), post];
+        if any_stated {
+            let measured = line.stated.as_ref().map_or(&line.post, |stated| &stated.measured);
+            row.push(shown(words, measured));
+        }
+        row.push(line.note.clone());
+        row
+    });
+    let mut columns =
+        vec![("code", Align::Left), ("kpi", Align::Left), ("unit", Align::Left), ("post", Align::Right)];
+    if any_stated {
+        columns.push(("measured_value", Align::Right));
+    }
+    columns.push(("note", Align::Left));
+    words.table(caption, &columns, rows.collect())
+}
+
+/// Why each value that a person stated stands in place of the measured one.
+fn reasons(words: &Words<'_>, facts: &AnnexFacts<'_>) -> Vec<Block> {
+    let reason = |(line, _): &(Line, String)| {
+        let stated = line.stated.as_ref()?;
+        let key = if stated.reason.is_empty() { "kpi_annex.no_reason" } else { "kpi_annex.reason" };
+        Some(words.fill(key, &[("code", &line.code), ("reason", &stated.reason)]))
+    };
+    let reasons: Vec<String> = facts.lines.iter().filter_map(reason).collect();
+    if reasons.is_empty() {
+        return Vec::new();
+    }
+    vec![words.paragraph("kpi_annex.stated"), Block::Bullets(reasons)]
 }

@@ -16,14 +16,22 @@ pub(super) fn section(context: &Context<'_>) -> Section {
         let meter = context.year.meters.iter().find(|m| m.meter.id == profile.meter)?;
         Some((meter, profile))
     });
-    let mut blocks: Vec<Block> = known
-        .take(PRINTED_MAX)
-        .map(|(meter, profile)| Block::Chart(chart(context, meter, profile)))
-        .collect();
+    let mut blocks: Vec<Block> =
+        known.take(PRINTED_MAX).map(|(meter, profile)| of_meter(context, meter, profile)).collect();
     if !blocks.is_empty() {
         blocks.insert(0, context.paragraph("load.intro"));
     }
     context.section("load", blocks)
+}
+
+/// The profile drawn; of a meter that counted nothing at all, only that.
+fn of_meter(context: &Context<'_>, meter: &MeterYear, profile: &LoadProfile) -> Block {
+    if profile.peak().is_some_and(|(_, _, peak)| peak <= 0.0) {
+        let hours = context.format.number(Some(profile.hours.floor()), 0);
+        let values = [("meter", &*meter.meter.name), ("hours", &*hours)];
+        return Block::Paragraph(context.fill("load.zero", &values));
+    }
+    Block::Chart(chart(context, meter, profile))
 }
 
 fn chart(context: &Context<'_>, meter: &MeterYear, profile: &LoadProfile) -> Chart {

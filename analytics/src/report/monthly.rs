@@ -63,13 +63,10 @@ fn group(
         meters.iter().copied().filter(|m| m.meter.role != MeterRole::Sub).collect();
     match stacked.as_slice() {
         [] => {}
-        [only] => {
-            blocks.push(Block::Chart(chart(context, &name, unit, &only.meter.name, layers(context, only))))
-        }
+        [only] => blocks.push(Block::Chart(chart(context, &name, unit, &[only], layers(context, only)))),
         several => {
             for part in several.chunks(METERS_PER_TABLE) {
-                let names: Vec<&str> = part.iter().map(|m| m.meter.name.as_str()).collect();
-                blocks.push(Block::Chart(chart(context, &name, unit, &names.join(", "), by_meter(part))));
+                blocks.push(Block::Chart(chart(context, &name, unit, part, by_meter(part))));
             }
         }
     }
@@ -79,31 +76,46 @@ fn group(
     }
 }
 
-/// One meter: what was measured and, hatched above it, the part whose place in time is estimated.
+/// One meter: what was measured, months of which too little was measured as a column of their own, and, above, the part
+/// whose place in time is estimated.
 pub(super) fn layers(context: &Context<'_>, meter: &MeterYear) -> Vec<NamedValues> {
     let split = |share: fn(&MeterMonth) -> f64| -> Vec<Option<f64>> {
         meter.months.iter().map(|m| m.measured.map(|v| v * share(m))).collect()
     };
-    let mut layers =
-        vec![NamedValues { name: context.t("monthly.measured"), values: split(|m| 1.0 - m.estimated_ratio) }];
-    if meter.months.iter().any(|m| m.measured.is_some() && is_estimated(m)) {
-        layers
-            .push(NamedValues { name: context.t("monthly.estimated"), values: split(|m| m.estimated_ratio) });
+    let layer = |key: &str, values| NamedValues { name: context.t(key), values };
+    let measured = split(|m| if m.is_part() { 0.0 } else { 1.0 - m.estimated_ratio });
+    let mut layers = vec![layer("monthly.measured", measured)];
+    if meter.months.iter().any(MeterMonth::is_part) {
+        layers.push(layer("monthly.part", split(|m| if m.is_part() { 1.0 } else { 0.0 })));
+    }
+    if meter.months.iter().any(|m| m.measured.is_some() && !m.is_part() && is_estimated(m)) {
+        let estimated = split(|m| if m.is_part() { 0.0 } else { m.estimated_ratio });
+        layers.push(layer("monthly.estimated", estimated));
     }
     layers
 }
 
+/// Several meters on each other: a part of a month would make the whole column look like a low month.
 fn by_meter(meters: &[&MeterYear]) -> Vec<NamedValues> {
-    let values = |m: &MeterYear| m.months.iter().map(|month| month.measured).collect();
+    let known = |month: &MeterMonth| month.measured.filter(|_| !month.is_part());
+    let values = |m: &MeterYear| m.months.iter().map(known).collect();
     meters.iter().map(|m| NamedValues { name: m.meter.name.clone(), values: values(m) }).collect()
 }
 
-fn chart(context: &Context<'_>, group: &str, unit: &str, meters: &str, columns: Vec<NamedValues>) -> Chart {
+fn chart(
+    context: &Context<'_>,
+    group: &str,
+    unit: &str,
+    meters: &[&MeterYear],
+    columns: Vec<NamedValues>,
+) -> Chart {
     let year = context.year.year.to_string();
-    let whole = |i: usize| columns.iter().all(|c| c.values.get(i).is_some_and(Option::is_some));
+    let whole = |i: usize| meters.iter().all(|m| m.months.get(i).is_some_and(MeterMonth::is_whole));
     let known = (0..12).filter(|i| whole(*i)).count().to_string();
+    let names: Vec<&str> = meters.iter().map(|m| m.meter.name.as_str()).collect();
+    let names = names.join(", ");
     let values =
-        [("group", group), ("meters", meters), ("year", &*year), ("unit", unit), ("months", &*known)];
+        [("group", group), ("meters", &*names), ("year", &*year), ("unit", unit), ("months", &*known)];
     Chart {
         caption: context.fill("monthly.chart_caption", &values),
         alternative: context.fill("monthly.chart_alternative", &values),
@@ -139,26 +151,41 @@ fn table(context: &Context<'_>, name: &str, meters: &[&MeterYear]) -> Table {
             row
         })
         .collect();
-    let gaps = meters.iter().any(|m| m.months.iter().any(|month| month.measured.is_none()));
-    let label = if gaps { "monthly.total_available" } else { "monthly.total" };
+    let any = |is: fn(&MeterMonth) -> bool| meters.iter().any(|m| m.months.iter().any(is));
+    let label = if any(MeterMonth::is_part) {
+        "monthly.total_parts"
+    } else if any(|month| month.measured.is_none()) {
+        "monthly.total_available"
+    } else {
+        "monthly.total"
+    };
     let mut total = vec![context.t(label)];
-    total.extend(meters.iter().map(|m| context.format.number(measured_total(m), ENERGY_DECIMALS)));
+    total.extend(meters.iter().map(|m| {
+        let sum = context.format.number(measured_total(m), ENERGY_DECIMALS);
+        if m.months.iter().any(MeterMonth::is_part) { lacking(&sum) } else { sum }
+    }));
     let caption =
         context.fill("monthly.table_caption", &[("group", name), ("year", &context.year.year.to_string())]);
     Table { caption, columns, rows, total: Some(total) }
 }
 
-/// A month's value with its marks: `*` where a part is estimated, `†` where it comes from bills.
+/// A month's value with its marks: `*` where a part is estimated, `†` where it comes from bills, `‡` where too little of
+/// the month was measured.
 pub(super) fn cell(context: &Context<'_>, month: &MeterMonth) -> String {
-    let mut text = context.format.number(month.measured, ENERGY_DECIMALS);
-    if month.measured.is_some() {
-        let billed = month.source == MonthSource::Bills;
-        match (is_estimated(month), billed) {
-            (true, true) => text.push_str("\u{a0}*†"),
-            (true, false) => text.push_str("\u{a0}*"),
-            (false, true) => text.push_str("\u{a0}†"),
-            (false, false) => {}
-        }
+    let text = context.format.number(month.measured, ENERGY_DECIMALS);
+    if month.measured.is_none() {
+        return text;
     }
-    text
+    let marks =
+        [(is_estimated(month), '*'), (month.source == MonthSource::Bills, '†'), (month.is_part(), LACKING)];
+    let marks: String = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
+    if marks.is_empty() { text } else { format!("{text}\u{a0}{marks}") }
+}
+
+/// The mark of a value to which a part is lacking.
+const LACKING: char = '‡';
+
+/// A value to which a part is lacking, with its mark.
+pub(super) fn lacking(value: &str) -> String {
+    format!("{value}\u{a0}{LACKING}")
 }

@@ -226,12 +226,19 @@ fn course(context: &Context<'_>, kpi: &KpiResult) -> Option<Chart> {
         ("high", &*show(at(&high))),
         ("target", &*show(kpi.target)),
     ];
+    // The sum of what is known so far is no result where the KPI has none: it may pass the target on paper alone.
+    let is_known = kpi.achieved.is_some();
+    let said = |key: &str| {
+        let text = context.fill(&format!("savings.{key}"), &values);
+        if is_known { text } else { format!("{text} {}", context.t(&format!("savings.{key}_withheld"))) }
+    };
+    let best_name = if is_known { "savings.course_best" } else { "savings.course_known" };
     Some(Chart {
-        caption: context.fill("savings.course_caption", &values),
-        alternative: context.fill("savings.course_alternative", &values),
+        caption: said("course_caption"),
+        alternative: said("course_alternative"),
         kind: ChartKind::Course {
             labels: (1..=12).map(|n| context.format.month_short(n)).collect(),
-            best: NamedValues { name: context.t("savings.course_best"), values: best },
+            best: NamedValues { name: context.t(best_name), values: best },
             band: context.t("savings.course_band"),
             low,
             high,

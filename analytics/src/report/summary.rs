@@ -2,9 +2,9 @@
 //!
 //! Must never: say "reached" of a KPI whose verdict is anything else, or be longer than ten lines.
 
-use model::{MeterRole, Severity};
+use model::{Finding, MeterRole, Severity};
 
-use super::context::{Context, meter_unit};
+use super::context::{Context, concerns, meter_unit};
 use super::document::{Block, Section};
 use super::format::ENERGY_DECIMALS;
 use crate::result::{Baseline, KpiResult, MeterYear, Verdict};
@@ -73,8 +73,15 @@ fn meter_line(context: &Context<'_>, meter: &MeterYear) -> String {
     let t = &meter.totals;
     let show = |v: f64| context.format.quantity(Some(v), ENERGY_DECIMALS, meter_unit(&meter.meter));
     let percent = context.format.percent(Some((t.avoided / t.adjusted_baseline).abs()));
-    let key = if t.avoided < 0.0 { "summary.meter_more" } else { "summary.meter_less" };
-    context.fill(
+    let key = if t.avoided < 0.0 {
+        "summary.meter_more"
+    } else if t.avoided_low <= 0.0 {
+        // The bound that counts is no saving: the difference is told, and not as one.
+        "summary.meter_unsure"
+    } else {
+        "summary.meter_less"
+    };
+    let line = context.fill(
         key,
         &[
             ("meter", &meter.meter.name),
@@ -84,7 +91,15 @@ fn meter_line(context: &Context<'_>, meter: &MeterYear) -> String {
             ("avoided", &show(t.avoided.abs())),
             ("percent", &percent),
         ],
-    )
+    );
+    let is_still = |f: &&Finding| f.code == "series.flat" && concerns(f, &meter.meter);
+    match context.year.findings.iter().filter(is_still).count() {
+        0 => line,
+        months => {
+            let values = [("months", &*months.to_string())];
+            format!("{line} {}", context.fill("summary.meter_still", &values))
+        }
+    }
 }
 
 /// The KPI, those with a verdict first; what does not fit is counted.

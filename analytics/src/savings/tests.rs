@@ -162,6 +162,7 @@ fn the_band_of_many_years_counts_the_laws_error_once() {
         month: model::Month::new(year, number).unwrap(),
         measured: 50.0,
         most: 55.0,
+        hidden: 0.0,
         adjusted: Adjusted { weather_less: 1.0, weather_more: 2.0, ..Adjusted::constant(100.0, 30.0) },
     };
     let history = history(2020..2023);
@@ -180,6 +181,33 @@ fn the_band_of_many_years_counts_the_laws_error_once() {
     assert!((band(&one) - by_hand(366.0, 1000.0)).abs() < 1e-6);
     // More than independent years would have, less than three times one.
     assert!(3.0_f64.sqrt() * band(&one) < band(&three) && band(&three) < 3.0 * band(&one));
+}
+
+#[test]
+fn a_standstill_lowers_the_bound_of_every_form() {
+    let history = history(2010..2020);
+    let reference = Reference::of(ReferenceYear::Typical, &history, day(2020, 1, 1), None).unwrap();
+    let month = |number: u32, hidden: f64| ReportedMonth {
+        month: model::Month::new(2019, number).unwrap(),
+        measured: 0.0,
+        most: hidden,
+        hidden,
+        adjusted: Adjusted::constant(100.0, 30.0),
+    };
+    let of = |still: u32| {
+        let mut all = laws(Some(law(2.0, 3.0)), Some(law(0.0, 0.0)));
+        all.months = (1..=12).map(|n| month(n, if n <= still { 100.0 } else { 0.0 })).collect();
+        let spans = all.months.iter().map(|m| (m.month.first_day(), m.month.end_day()));
+        all.weather = weather_of(&history, spans);
+        (normalised(&all, &reference, &history).unwrap(), cumulated(&all))
+    };
+    let ((plain, sum), (still, withheld)) = (of(0), of(3));
+    assert_eq!((still.savings, still.high), (plain.savings, plain.high));
+    assert!((plain.low - still.low - 0.25 * plain.baseline).abs() < 1e-9);
+    assert_eq!((withheld.avoided, withheld.high), (sum.avoided, sum.high));
+    assert!((sum.low - withheld.low - 300.0).abs() < 1e-9);
+    // Wholly still: nothing is saved for certain.
+    assert!(of(12).0.low <= 0.0 && of(12).1.low <= 0.0);
 }
 
 /// A project completed at the end of 2018 that asks for this reference year.

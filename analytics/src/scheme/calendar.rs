@@ -1,6 +1,6 @@
 //! The calendar of a project: what is due when, and how far each thing is.
 //!
-//! Must never: call something sent that nobody sent, or leave an obligation out because a day is missing.
+//! Must never: call something sent of which neither a record nor a stated day tells, or leave an obligation out because a day is missing.
 
 use chrono::{Days, Months, NaiveDate};
 use model::{Event, Project};
@@ -103,6 +103,7 @@ pub struct KeptUntil {
 #[must_use]
 pub fn calendar(scheme: &Scheme, project: &Project, today: NaiveDate, done: &[Fulfilment]) -> Vec<Entry> {
     let events = project.events();
+    let closed = |obligation: &Obligation| obligation.closed_by.and_then(|event| events.get(&event).copied());
     let known = Known { events: &events, report_years: project.grant.report_years, today };
     let mut entries = Vec::new();
     for obligation in &scheme.rules.obligations {
@@ -111,12 +112,14 @@ pub fn calendar(scheme: &Scheme, project: &Project, today: NaiveDate, done: &[Fu
             let mut line = entry(obligation, occurrence.year, Some(occurrence.due), today, done);
             line.opens = occurrence.opens;
             line.needs.clone_from(&schedule.needs);
+            close(&mut line, closed(obligation));
             line.state = state(&line, today);
             entries.push(line);
         }
         if schedule.occurrences.is_empty() {
             let mut line = entry(obligation, None, None, today, done);
             line.needs = schedule.needs;
+            close(&mut line, closed(obligation));
             entries.push(line);
         }
     }
@@ -125,6 +128,15 @@ pub fn calendar(scheme: &Scheme, project: &Project, today: NaiveDate, done: &[Fu
         key(a).cmp(&key(b)).then_with(|| a.obligation.cmp(&b.obligation))
     });
     entries
+}
+
+/// What was fulfilled before the event that asks for it: nobody recorded it here, and its day is stated.
+fn close(line: &mut Entry, on: Option<NaiveDate>) {
+    let Some(on) = on.filter(|_| !matches!(line.state, State::Sent | State::Accepted)) else { return };
+    if !line.integration_asked {
+        line.state = State::Sent;
+        line.sent = Some(on);
+    }
 }
 
 fn entry(

@@ -57,6 +57,7 @@ fn scheme() -> Scheme {
         channel: "PEC".to_owned(),
         citation: "§".to_owned(),
         memos: Vec::new(),
+        closed_by: None,
     };
     let yearly = Yearly {
         month: 3,
@@ -161,4 +162,21 @@ fn a_time_of_keeping_ends_years_after_its_event() {
     let lines = calendar(&scheme(), &project, day("2024-03-01"), &[]);
     let later = lines.iter().find(|e| e.obligation == "later").unwrap();
     assert_eq!((later.due, later.days_left(day("2024-04-01"))), (Some(day("2024-04-29")), Some(28)));
+}
+
+#[test]
+fn what_an_event_cannot_be_without_is_fulfilled_on_its_day() {
+    let mut scheme = scheme();
+    let due = Deadline::DaysAfter { event: Event::Completion, days: 90 };
+    scheme.rules.obligations.truncate(1);
+    scheme.rules.obligations[0].due = due;
+    scheme.rules.obligations[0].closed_by = Some(Event::ExpensesClosed);
+    let mut project = project();
+    let of = |project: &Project| {
+        let line = calendar(&scheme, project, day("2024-12-31"), &[]).remove(0);
+        (line.state, line.sent)
+    };
+    assert_eq!(of(&project), (State::Late, None));
+    project.dates.expenses_closed = Some(day("2022-03-01"));
+    assert_eq!(of(&project), (State::Sent, Some(day("2022-03-01"))));
 }

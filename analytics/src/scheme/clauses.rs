@@ -3,13 +3,15 @@
 //! Must never: call a clause met without a fact that shows it, or not met where even the best estimate would meet it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use chrono::Datelike;
+use chrono::{Datelike, NaiveDate};
 use model::{Carrier, Direction, Event, MeterRole, Project};
 
 use super::KpiMeasure;
 use crate::balance::{Vector, of_project};
 use crate::result::{MeterYear, ProjectYear};
+use crate::text::Texts;
 
 /// Where a fact comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +86,50 @@ pub struct Known {
     /// Where this value comes from: a person may state what could have been measured.
     pub origin: Origin,
     /// Where it stands or how it came about.
-    pub evidence: String,
+    pub evidence: Evidence,
+}
+
+/// Where a fact stands or how it came about: a text with values, or a person's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// Name of its text, `evidence.<name>`; empty where `says` is a person's.
+    text: &'static str,
+    values: Vec<(&'static str, String)>,
+    /// In plain English, or as the person said it.
+    says: String,
+}
+
+impl Evidence {
+    /// What a person named.
+    #[must_use]
+    pub fn of_person(says: impl Into<String>) -> Self {
+        Self { text: "", values: Vec::new(), says: says.into() }
+    }
+
+    fn new(text: &'static str, says: impl Into<String>) -> Self {
+        Self { text, values: Vec::new(), says: says.into() }
+    }
+
+    fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.values.push((name, value.to_string()));
+        self
+    }
+
+    /// In the language of `texts`.
+    #[must_use]
+    pub fn told(&self, texts: &Texts) -> String {
+        let key = format!("evidence.{}", self.text);
+        if self.text.is_empty() || texts.find(&key).is_none() {
+            return self.says.clone();
+        }
+        texts.fill_shown(&key, &self.values)
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.says)
+    }
 }
 
 /// Facts by code.
@@ -151,8 +196,10 @@ pub struct Judged {
     pub value: Option<f64>,
     /// Where the value comes from; `None` where nothing is known.
     pub origin: Option<Origin>,
-    /// Empty where nothing is known.
+    /// In English, or as a person said it; empty where nothing is known.
     pub evidence: String,
+    /// The same for a reader of any language.
+    pub basis: Evidence,
 }
 
 /// Judges every clause, in the order of the scheme.
@@ -172,7 +219,8 @@ pub fn judge(clauses: &[Clause], facts: &Facts) -> Vec<Judged> {
                 verdict,
                 value: known.map(|k| k.value),
                 origin: known.map(|k| k.origin),
-                evidence: known.map(|k| k.evidence.clone()).unwrap_or_default(),
+                evidence: known.map(|k| k.evidence.to_string()).unwrap_or_default(),
+                basis: known.map(|k| k.evidence.clone()).unwrap_or_default(),
             }
         })
         .collect()
@@ -184,7 +232,7 @@ pub fn gather(project: &Project, declared_saving: Option<&str>, year: Option<&Pr
     let mut facts = Facts::new();
     for statement in &project.grant.statements {
         if let Some(def) = fact_of(&statement.fact) {
-            let (value, evidence) = (statement.value, statement.source.clone());
+            let (value, evidence) = (statement.value, Evidence::of_person(&statement.source));
             if value.is_finite() {
                 facts.insert(def.code, Known { value, best: value, origin: Origin::Stated, evidence });
             }
@@ -193,32 +241,39 @@ pub fn gather(project: &Project, declared_saving: Option<&str>, year: Option<&Pr
     of_money(&mut facts, project, declared_saving);
     of_time(&mut facts, project);
     let without = project.buildings.iter().filter(|b| b.ape_code.is_none()).count();
-    put(&mut facts, "buildings_without_ape", without as f64, "project file, `ape_code`".to_owned());
+    put(&mut facts, "buildings_without_ape", without as f64, in_file("ape_code"));
     if let Some(year) = year {
         of_year(&mut facts, year);
     }
     facts
 }
 
-fn put(facts: &mut Facts, code: &'static str, value: f64, evidence: String) {
+/// A value that the project file states under this key.
+fn in_file(key: &str) -> Evidence {
+    Evidence::new("file", format!("project file, `{key}`"))
+}
+
+fn put(facts: &mut Facts, code: &'static str, value: f64, evidence: Evidence) {
     if value.is_finite() {
         facts.insert(code, Known { value, best: value, origin: Origin::Project, evidence });
     }
 }
 
 fn of_money(facts: &mut Facts, project: &Project, declared_saving: Option<&str>) {
-    let file = |key: &str| format!("project file, `{key}`");
     if let Some(costs) = project.grant.costs {
-        put(facts, "costs_eur", costs.as_f64(), file("grant.costs_eur"));
+        put(facts, "costs_eur", costs.as_f64(), in_file("grant.costs_eur"));
     }
     let Some(facility) = project.facility.map(model::Euro::as_f64).filter(|f| 0.0 < *f) else { return };
-    put(facts, "facility_eur", facility, file("facility_eur"));
+    put(facts, "facility_eur", facility, in_file("facility_eur"));
     if let Some(costs) = project.grant.costs.map(model::Euro::as_f64).filter(|c| 0.0 < *c) {
-        put(facts, "facility_percent", 100.0 * facility / costs, format!("{facility} of {costs} EUR"));
+        let evidence = Evidence::new("share", format!("{facility} of {costs} EUR"));
+        let evidence = evidence.with("facility", facility).with("costs", costs);
+        put(facts, "facility_percent", 100.0 * facility / costs, evidence);
     }
     let declared = project.declared.iter().find(|d| Some(d.kpi.as_str()) == declared_saving);
     if let Some(declared) = declared {
-        put(facts, "declared_saving_per_euro", declared.value * 1000.0 / facility, declared.source.clone());
+        let evidence = Evidence::of_person(&declared.source);
+        put(facts, "declared_saving_per_euro", declared.value * 1000.0 / facility, evidence);
     }
 }
 
@@ -231,7 +286,7 @@ fn of_time(facts: &mut Facts, project: &Project) {
             // A day more than so many months is more than them.
             let whole = (last.year() - first.year()) * 12 + last.month() as i32 - first.month() as i32;
             let value = f64::from(whole) + (f64::from(last.day()) - f64::from(first.day())) / 31.0;
-            put(facts, code, value, format!("{first} to {last}"));
+            put(facts, code, value, between(*first, *last));
         }
     };
     months("works_months", Event::GrantNotice, Event::Completion);
@@ -242,8 +297,16 @@ fn of_time(facts: &mut Facts, project: &Project) {
     {
         let whole = (end.year() - first.year()) * 12 + end.month() as i32 - first.month() as i32;
         let value = f64::from(whole) + (f64::from(end.day()) - f64::from(first.day())) / 31.0;
-        put(facts, "term_months", value, format!("{first} to {last}"));
+        put(facts, "term_months", value, between(*first, *last));
     }
+}
+
+fn between(first: NaiveDate, last: NaiveDate) -> Evidence {
+    Evidence::new("days", format!("{first} to {last}")).with("from", first).with("to", last)
+}
+
+fn in_year(year: &ProjectYear) -> Evidence {
+    Evidence::new("year", format!("figures of {}", year.year)).with("year", year.year)
 }
 
 fn of_year(facts: &mut Facts, year: &ProjectYear) {
@@ -252,12 +315,12 @@ fn of_year(facts: &mut Facts, year: &ProjectYear) {
         Some((found.achieved?, found.best?, found))
     };
     if let Some((value, best, _)) = kpi(KpiMeasure::PrimaryEnergySavedPerEuro) {
-        let evidence = format!("figures of {}", year.year);
+        let evidence = in_year(year);
         facts.insert("measured_saving_per_euro", Known { value, best, origin: Origin::Measured, evidence });
     }
     if let Some((value, best, found)) = kpi(KpiMeasure::PrimaryEnergySaved) {
         let kwh = found.definition.unit.kwh().unwrap_or(f64::NAN);
-        let evidence = format!("figures of {}", year.year);
+        let evidence = in_year(year);
         if kwh.is_finite() {
             let origin = Origin::Measured;
             let known = Known { value: value * kwh, best: best * kwh, origin, evidence };
@@ -265,10 +328,17 @@ fn of_year(facts: &mut Facts, year: &ProjectYear) {
         }
     }
     if let Some((value, best, _)) = kpi(KpiMeasure::SelfConsumedShare) {
-        let mut evidence = format!("figures of {}", year.year);
-        if let Some((month, share)) = worst_month(year) {
-            evidence.push_str(&format!(", worst month {month} with {share:.1} %"));
-        }
+        let evidence = worst_month(year).map_or_else(
+            || in_year(year),
+            |(month, share)| {
+                let says = format!("figures of {}, worst month {month} with {share:.1} %", year.year);
+                let share = format!("{share:.1}");
+                Evidence::new("worst_month", says)
+                    .with("year", year.year)
+                    .with("month", month)
+                    .with("share", share)
+            },
+        );
         facts.insert("self_consumed_percent", Known { value, best, origin: Origin::Measured, evidence });
     }
     if let Some(percent) = heat_unused(year) {
@@ -280,7 +350,9 @@ fn of_year(facts: &mut Facts, year: &ProjectYear) {
         && 0.0 < low
     {
         let percent = |grid_kwh: f64| 100.0 * power_kw * hours / grid_kwh;
-        let evidence = format!("{power_kw} kW, {hours} h, {best:.0} kWh from the grid in {}", year.year);
+        let says = format!("{power_kw} kW, {hours} h, {best:.0} kWh from the grid in {}", year.year);
+        let evidence = Evidence::new("power", says).with("year", year.year).with("power", power_kw);
+        let evidence = evidence.with("hours", hours).with("energy", format!("{best:.0}"));
         let origin = Origin::Measured;
         let known = Known { value: percent(low), best: percent(best), origin, evidence };
         facts.insert("electric_power_percent", known);
@@ -307,11 +379,13 @@ fn heat_unused(year: &ProjectYear) -> Option<Known> {
     let share = balance.reporting.share().filter(|_| whole)?;
     let kwh = |wh: i64| wh as f64 / 1000.0;
     let (made, given) = (kwh(balance.reporting.produced.amount), kwh(balance.reporting.exported.amount));
+    let says = format!("{made:.0} kWh of heat made, {given:.0} kWh given away in {}", year.year);
+    let evidence = Evidence::new("heat", says).with("year", year.year);
     Some(Known {
         value: 100.0 * (1.0 - share.worse),
         best: 100.0 * (1.0 - share.best),
         origin: Origin::Measured,
-        evidence: format!("{made:.0} kWh of heat made, {given:.0} kWh given away in {}", year.year),
+        evidence: evidence.with("made", format!("{made:.0}")).with("given", format!("{given:.0}")),
     })
 }
 
@@ -338,7 +412,7 @@ mod tests {
 
     fn verdict(test: Test, known: Option<(f64, f64)>) -> ClauseVerdict {
         let known = known.map(|(value, best)| {
-            ("costs_eur", Known { value, best, origin: Origin::Project, evidence: "e".into() })
+            ("costs_eur", Known { value, best, origin: Origin::Project, evidence: Evidence::of_person("e") })
         });
         judge(&[clause(test)], &known.into_iter().collect())[0].verdict
     }
@@ -367,6 +441,18 @@ mod tests {
         ] {
             assert_eq!(verdict(test, Some((value, best))), wanted, "{test:?} {value} {best}");
         }
+    }
+
+    #[test]
+    fn what_a_fact_rests_on_is_told_in_the_readers_language_and_a_persons_words_stay() {
+        let day = |text: &str| text.parse().unwrap();
+        let texts = Texts::new("it", [("evidence.days".to_owned(), "dal {from} al {to}".to_owned())].into());
+        let days = between(day("2024-03-01"), day("2025-02-28"));
+        assert_eq!(days.told(&texts), "dal 01/03/2024 al 28/02/2025");
+        assert_eq!(days.to_string(), "2024-03-01 to 2025-02-28");
+        // A text that the catalogue does not have is seen in English.
+        assert_eq!(in_file("facility_eur").told(&texts), "project file, `facility_eur`");
+        assert_eq!(Evidence::of_person("perizia 2024-03-01").told(&texts), "perizia 2024-03-01");
     }
 
     #[test]

@@ -154,10 +154,12 @@ impl Tally {
         let (count, back) = (self.count, self.recovered);
         let says = match code {
             "counter.held" => {
-                format!("the total went backwards {count} times, {back} of them noise; nothing was booked")
+                format!(
+                    "the total went backwards {count} times, {back} of them noise; none is counted as energy"
+                )
             }
             "counter.impossible" => format!(
-                "the total rose {count} times by more than the connection can carry, {back} of them taken back by later totals; nothing was booked"
+                "the total rose {count} times by more than the connection can carry, {back} of them taken back by later totals; none is counted as energy"
             ),
             "counter.reset" => format!(
                 "the counter began again from another total {count} times; the energy in between is unknown"

@@ -392,6 +392,122 @@ fn a_bill_left_out_never_raises_what_the_window_saved_at_least() {
     }
 }
 
+/// Whatever set of reporting values is taken away, and whatever temperatures, the lower bound never rises: what is not
+/// known never becomes a saving.
+#[test]
+fn nothing_taken_away_raises_the_lower_bound() {
+    for seed in 0..60_u64 {
+        let share = 0.7 + 0.15 * noise(seed + 1) + 0.15;
+        let law = |d: NaiveDate, t: f64| {
+            let scatter = 1.0 + 0.3 * noise(seed * 1_000 + u64::from(d.num_days_from_ce().unsigned_abs()));
+            let after = if 2023 < d.year() { share } else { 1.0 };
+            (12.0 + 4.0 * (15.5 - t).max(0.0) + 2.0 * (t - 21.0).max(0.0)) * scatter * after
+        };
+        let method = [Method::Auto, Method::CaltrackMonthly, Method::ChangePoint][seed as usize % 3];
+        let mut case = Case::planted(law, 13.0, method);
+        for (i, p) in case.periods.iter_mut().enumerate().skip(12) {
+            p.value = p.value.map(|v| v * (1.0 + 0.25 * noise(seed * 77 + i as u64)));
+        }
+        let low = |case: &Case| case.answer().reporting.map_or(f64::NEG_INFINITY, |r| r.avoided_low);
+        let whole = low(&case);
+        let kept = case.periods.clone();
+        for mask in 0..8_u64 {
+            for (i, p) in case.periods.iter_mut().enumerate().skip(12) {
+                if noise(seed * 131 + mask * 17 + i as u64) < -0.5 {
+                    p.value = None;
+                }
+            }
+            let less = low(&case);
+            assert!(less <= whole + 1e-6, "seed {seed}, set {mask}: {less} over {whole}");
+            case.periods.clone_from(&kept);
+        }
+        // Ten days without a temperature in one month: the month is not compared.
+        let known = case.temperatures.clone();
+        for month in 0..12 {
+            let from = day("2024-01-05") + chrono::Months::new(month);
+            let to = from + Days::new(10);
+            let station = StationId::new("s").unwrap();
+            let left: Vec<DailyTemperature> = known
+                .dated()
+                .filter(|(date, _)| *date < from || to <= *date)
+                .map(|(date, mean_c)| DailyTemperature::as_given(station.clone(), date, mean_c))
+                .collect();
+            case.temperatures = DailyMeans::of(&left, &station);
+            let less = case.answer().reporting.unwrap();
+            assert!(less.avoided_low <= whole + 1e-6, "seed {seed}, month {month}: {less:?} over {whole}");
+            assert!(0.0 < less.missing_days, "{less:?}");
+        }
+    }
+}
+
+#[test]
+fn a_garbled_reporting_value_is_told_and_saves_nothing_for_sure() {
+    let law = |d: NaiveDate, t: f64| {
+        (12.0 + 4.0 * (15.5 - t).max(0.0))
+            * (1.0 + 0.1 * noise(u64::from(d.num_days_from_ce().unsigned_abs())))
+    };
+    for method in [Method::Averaged, Method::CaltrackMonthly] {
+        let plain = Case::planted(law, 13.0, method).answer().reporting.unwrap();
+        let with = |changed: &dyn Fn(usize, f64) -> f64| {
+            let mut case = Case::planted(law, 13.0, method);
+            for (i, p) in case.periods.iter_mut().enumerate().skip(12) {
+                p.value = p.value.map(|v| changed(i - 12, v));
+            }
+            case.answer()
+        };
+        let faults: [(&str, &dyn Fn(usize, f64) -> f64); 5] = [
+            ("reporting.zero", &|i, v| if i == 1 { 0.0 } else { v }),
+            ("reporting.zero", &|_, _| 0.0),
+            ("reporting.doubtful", &|i, v| if i == 1 { v / 10.0 } else { v }),
+            ("reporting.doubtful", &|i, v| if i == 1 || i == 11 { v / 1000.0 } else { v }),
+            ("reporting.unit", &|_, v| v / 1000.0),
+        ];
+        for (code, changed) in faults {
+            let answer = with(changed);
+            assert!(has(&answer, code), "{code} {:?}", codes(&answer));
+            let r = answer.reporting.unwrap();
+            assert!(
+                r.avoided_low <= plain.avoided_low + 0.05 * plain.adjusted_baseline,
+                "{code} {r:?} {plain:?}"
+            );
+        }
+        let high = with(&|i, v| if i == 1 { 10.0 * v } else { v });
+        assert!(has(&high, "reporting.extreme"), "{:?}", codes(&high));
+    }
+}
+
+/// Measures change the use in their own way in each season; that is no garbled value.
+#[test]
+fn a_measure_is_no_doubt() {
+    let before = |t: f64| 12.0 + 4.0 * (15.5 - t).max(0.0) + 3.0 * (t - 22.0).max(0.0);
+    let after: [(&str, &dyn Fn(f64) -> f64); 5] = [
+        ("envelope", &|t| 12.0 + 1.2 * (14.0 - t).max(0.0) + 3.0 * (t - 22.0).max(0.0)),
+        ("heating elsewhere", &|t| 12.0 + 3.0 * (t - 22.0).max(0.0)),
+        ("lamps", &|t| 6.0 + 4.0 * (15.5 - t).max(0.0) + 3.0 * (t - 22.0).max(0.0)),
+        ("everything", &|t| 0.3 * (12.0 + 4.0 * (15.5 - t).max(0.0) + 3.0 * (t - 22.0).max(0.0))),
+        ("heat pump", &|t| 12.0 + 9.0 * (15.5 - t).max(0.0)),
+    ];
+    for (name, law) in after {
+        for seed in 0..20 {
+            let planted = |d: NaiveDate, t: f64| {
+                let scatter = 1.0 + 0.2 * noise(seed * 991 + u64::from(d.num_days_from_ce().unsigned_abs()));
+                scatter * if d.year() < 2024 { before(t) } else { law(t) }
+            };
+            let mut case = Case::planted(planted, 14.0, Method::Auto);
+            for (i, p) in case.periods.iter_mut().enumerate().skip(12) {
+                p.value = p.value.map(|v| v * (1.0 + 0.15 * noise(seed * 77 + i as u64)));
+            }
+            let answer = case.answer();
+            let doubted = codes(&answer).into_iter().any(|c| c.starts_with("reporting."));
+            assert!(!doubted, "{name} {seed}: {:?}", answer.findings);
+        }
+    }
+    // Closed in August before and after: zero is a value.
+    let school = |d: NaiveDate, t: f64| if d.month() == 8 { 0.0 } else { before(t) };
+    let answer = Case::planted(school, 14.0, Method::Auto).answer();
+    assert!(!has(&answer, "reporting.zero"), "{:?}", codes(&answer));
+}
+
 #[test]
 fn thirteen_bills_in_a_year_are_thirteen_points() {
     let law = |_: NaiveDate, t: f64| 10.0 + 4.0 * (15.5 - t).max(0.0);

@@ -452,6 +452,12 @@ fn username(link: &str, settings: &Settings) -> Result<Option<String>, LinkError
     Ok(settings.username.clone().or(kept))
 }
 
+/// Whether name and password can be had as they are set.
+pub(super) fn prove_secrets(link: &str, settings: &Settings) -> Result<(), LinkError> {
+    username(link, settings)?;
+    password(link, settings).map(|_| ())
+}
+
 fn password(link: &str, settings: &Settings) -> Result<String, LinkError> {
     let kept = secret(link, "password", settings.password_file.as_deref(), settings.password_env.as_deref())?;
     Ok(kept.unwrap_or_default())

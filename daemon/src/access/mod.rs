@@ -42,6 +42,16 @@ const NO_ACCOUNT: &str = "-";
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 32;
 
+/// What every account is called, by its id: reports are signed by people, not by what they type to sign in.
+pub(crate) fn names(store: &Store) -> Result<std::collections::BTreeMap<String, String>, StoreError> {
+    let kept = store.access()?.accounts.into_iter();
+    let name = |account: KeptAccount| {
+        let body: AccountBody = serde_json::from_str(&account.body).ok()?;
+        Some((account.id, body.name))
+    };
+    Ok(kept.filter_map(name).collect())
+}
+
 /// How long sessions last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Terms {

@@ -109,7 +109,7 @@ fn open(config: &ConfigArg) -> Result<(Accounts, String), Failure> {
     let installation = Installation::load(&config.config)?;
     let access = &installation.settings.access;
     let terms = Terms { idle_s: access.idle_minutes * 60, session_s: access.session_hours * 3_600 };
-    let store = installation.open_shared_store()?;
+    let store = installation.open_or_make_store()?;
     let accounts = Accounts::open(store, Arc::new(SystemClock), terms)?;
     Ok((accounts, site::stated_origin(&installation.settings.web)))
 }

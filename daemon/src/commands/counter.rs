@@ -283,6 +283,7 @@ fn of_machine(counted: &Counted, at: Instant) -> Result<Decision, Failure> {
             "no break of {} begins with a reading at {at}; see `consuntivo counter list --meter {}`",
             counted.key.meter, counted.key.meter
         ))
+        .coded("no_break")
     })
 }
 
@@ -319,7 +320,8 @@ fn explain(
     if explanation == Explanation::Open {
         return Err(Failure::bad_input(format!(
             "{name} is not explained yet; say what it was with --as (reset, exchange, spike, ...)"
-        )));
+        ))
+        .coded("open"));
     }
     let act = DatedAct { at, act: Act::Explained(explanation) };
     if !counted.bears_out(act)? {
@@ -339,6 +341,7 @@ fn not_possible(decision: &Decision, name: &str, explanation: Explanation) -> Fa
         "{name} cannot be {}: the readings or the connection do not allow it; what they allow: {possible}",
         explanation.code()
     ))
+    .coded("explanation")
 }
 
 fn reject(word: &Word) -> Result<Exit, Failure> {
@@ -392,7 +395,7 @@ pub(crate) fn take_back(
     name: &str,
 ) -> Result<(), Failure> {
     if acts::withdraw(&counted.store, &counted.key, at, word, clock::now())? == 0 {
-        return Err(Failure::bad_input(format!("nobody recorded anything about {name}")));
+        return Err(Failure::bad_input(format!("nobody recorded anything about {name}")).coded("nothing"));
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use store::{Store, StoredReading};
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::readout::say;
-use crate::{ConfigArg, clock, figures, filed, parse_project};
+use crate::{ConfigArg, clock, figures, filed, parse_project, reported};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
@@ -142,6 +142,10 @@ fn of_month(
     for interval in store.intervals(&stated, end)?.iter().filter(|i| begin <= i.from && i.to <= end) {
         known.filed += 1;
         known.filed_amount = known.filed_amount.saturating_add(interval.amount);
+    }
+    if let Some(reported) = reported::of_meter(store, facts, month.end_day())?.get(month) {
+        known.filed += 1;
+        known.filed_amount = known.filed_amount.saturating_add(reported.amount);
     }
     known.bills = bills(store, facts, month)?;
     Ok(known)

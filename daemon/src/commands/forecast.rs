@@ -147,8 +147,8 @@ fn to_json(outlook: &Outlook, forms: &Forms) -> Value {
     let kpi = |k: &analytics::forecast::KpiForecast| {
         json!({
             "code": k.code, "unit": k.unit, "target": k.target, "so_far": k.so_far, "expected": k.expected,
-            "low": k.low, "high": k.high, "outlook": k.outlook.code(), "needed_per_month": k.needed_per_month,
-            "because": k.because,
+            "low": k.low, "high": k.high, "if_confirmed": k.if_confirmed, "outlook": k.outlook.code(),
+            "needed_per_month": k.needed_per_month, "because": k.because,
         })
     };
     let modelled = |m: &Modelled| {

@@ -52,7 +52,7 @@ pub(crate) fn import(what: &ImportWhat) -> Result<Exit, Failure> {
 
 fn import_bills(args: &ImportArgs, replace: Option<&str>) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
-    let store = installation.open_shared_store()?;
+    let store = installation.open_or_make_store()?;
     let bills =
         BillsFile { file: &args.file, author: &args.author, strictness: Strictness::of(args), replace };
     bills_into(&store, &installation.catalog, &bills, clock::now())?;
@@ -61,7 +61,7 @@ fn import_bills(args: &ImportArgs, replace: Option<&str>) -> Result<Exit, Failur
 
 fn import_temperatures(station: &StationId, args: &ImportArgs) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
-    let store = installation.open_shared_store()?;
+    let store = installation.open_or_make_store()?;
     let of = Days { station, definition: installation.definition_of_files(station) };
     temperatures_into(&store, of, &args.file, &args.author, clock::now(), Strictness::of(args))?;
     Ok(Exit::OK)
@@ -69,7 +69,7 @@ fn import_temperatures(station: &StationId, args: &ImportArgs) -> Result<Exit, F
 
 fn import_project(args: &ImportArgs) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
-    let store = installation.open_shared_store()?;
+    let store = installation.open_or_make_store()?;
     import_project_into(&store, &installation.catalog, &args.file, &args.author, clock::now())?;
     Ok(Exit::OK)
 }

@@ -10,7 +10,7 @@ use model::{Act, DatedAct, Instant, MeterId, SeriesKey, Unit, Value, Zone};
 
 use crate::commands::counter::{By, Counted, OfTotal, take_back, withdraw};
 use crate::exit::{Exit, Failure};
-use crate::{ConfigArg, acts};
+use crate::{ConfigArg, acts, clock};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
@@ -100,11 +100,18 @@ pub(crate) fn record_exchange(
     let at = parse_instant(at, counted.zone)?;
     let total = |text: Option<&str>| text.map(|t| parse_total(t, &counted.key)).transpose();
     let (closing, opening) = (total(closing)?, total(opening)?);
+    if clock::now() < at {
+        return Err(Failure::bad_input(format!(
+            "{at} has not come yet; record the exchange of {meter} once it has happened"
+        ))
+        .coded("future"));
+    }
     let act = DatedAct { at, act: Act::Exchanged { closing, opening } };
     if !counted.bears_out(act)? {
         return Err(Failure::bad_input(format!(
             "the readings of {meter} around {at} do not bear this exchange out: its totals must follow from the last reading before and lead to the first one after, within what the connection carries; mend --closing, --opening or --at"
-        )));
+        ))
+        .coded("exchange"));
     }
     counted.record(act, word, &[])?;
     Ok((at, closing, opening))
@@ -154,7 +161,8 @@ pub(crate) fn record_correction(
     let Some(was) = was else {
         return Err(Failure::bad_input(format!(
             "{meter} has no reading at {at}; a correction is of one reading, at its instant"
-        )));
+        ))
+        .coded("no_reading"));
     };
     counted.record(DatedAct { at, act: Act::Corrected { total } }, word, &[])?;
     Ok((at, was, total))
@@ -168,15 +176,58 @@ pub(crate) fn withdraw_at(counted: &Counted, at: &str, word: (&str, &str)) -> Re
 
 /// `2025-06-10 10:00`, with seconds or not, in the building's time; or RFC 3339.
 fn parse_instant(text: &str, zone: Zone) -> Result<Instant, Failure> {
-    let forms = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
-    let civil = || forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
-    Instant::parse_rfc3339(text).or_else(|| civil().map(|local| local_to_instant(local, zone))).ok_or_else(
-        || {
-            Failure::bad_input(format!(
-                "{text:?} is no instant; write \"2025-06-10 10:00\" in the building's time, or 2025-06-10T10:00:00+02:00"
-            ))
-        },
-    )
+    let forms = [
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%dT%H:%M",
+        // As the pages print it.
+        "%d/%m/%Y %H:%M:%S",
+        "%d/%m/%Y %H:%M",
+    ];
+    if let Some(at) = Instant::parse_rfc3339(text) {
+        return Ok(at);
+    }
+    let civil = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    let Some(local) = civil else {
+        return Err(Failure::bad_input(format!(
+            "{text:?} is no instant; write \"2025-06-10 10:00\" in the building's time, or 2025-06-10T10:00:00+02:00"
+        ))
+        .coded("instant"));
+    };
+    let at = local_to_instant(local, zone);
+    if at.utc().with_timezone(&zone).naive_local() != local {
+        return Err(Failure::bad_input(format!(
+            "{text:?} does not exist: clocks were put forward over it; write the time before or after, or with its \
+             offset, such as 2025-06-10T10:00:00+02:00"
+        ))
+        .coded("instant_left_out"));
+    }
+    Ok(at)
+}
+
+/// A number with a decimal point, or as Italian pages print it: `12.345,6`. One that can be read in both ways is refused: a
+/// thousandth of a total would be a saving.
+fn parse_number(text: &str) -> Result<f64, &'static str> {
+    let unreadable = "its number cannot be read";
+    let (whole, decimals) = match (text.rfind(','), text.rfind('.')) {
+        (Some(comma), point) if point < Some(comma) => (&text[..comma], &text[comma + 1..]),
+        (Some(_), Some(point)) => (&text[..point], &text[point + 1..]),
+        (None, Some(point)) => {
+            let is_group = text.matches('.').count() == 1 && text.len() - point == 4 && point <= 3;
+            if is_group && !text.starts_with('0') {
+                return Err("its point may part thousands or decimals; write \"12345\" or \"12,345\"");
+            }
+            if 1 < text.matches('.').count() { (text, "") } else { (&text[..point], &text[point + 1..]) }
+        }
+        _ => (text, ""),
+    };
+    let groups: Vec<&str> = whole.split(['.', ',']).collect();
+    let grouped = 1 < groups.len();
+    if grouped && (3 < groups[0].len() || groups[0].is_empty() || groups[1..].iter().any(|g| g.len() != 3)) {
+        return Err(unreadable);
+    }
+    format!("{}.{decimals}0", groups.concat()).parse().map_err(|_| unreadable)
 }
 
 /// A number and a unit of the meter's quantity, in its smallest unit.
@@ -184,12 +235,13 @@ fn parse_total(text: &str, series: &SeriesKey) -> Result<i64, Failure> {
     let quantity = series.channel.quantity;
     let wrong = |why: &str| {
         Failure::bad_input(format!(
-            "{text:?} is no total of {quantity}: {why}; write it like \"12345.6 kWh\""
+            "{text:?} is no total of {quantity}: {why}; write it like \"12345.6 kWh\" or \"12.345,6 kWh\""
         ))
+        .coded("total")
     };
     let (number, unit) =
         text.trim().split_once(char::is_whitespace).ok_or_else(|| wrong("it has no unit"))?;
-    let number: f64 = number.parse().map_err(|_| wrong("its number cannot be read"))?;
+    let number = parse_number(number).map_err(wrong)?;
     let factor = Unit::parse(unit.trim())
         .and_then(|unit| unit.factor_to(quantity))
         .ok_or_else(|| wrong("its unit does not measure that"))?;
@@ -208,6 +260,26 @@ mod tests {
 
     fn series(quantity: Quantity) -> SeriesKey {
         SeriesKey { meter: MeterId::new("m").unwrap(), channel: Channel::total(quantity) }
+    }
+
+    #[test]
+    fn a_number_is_read_as_it_is_printed_and_never_a_thousandth_of_it() {
+        for (text, number) in [
+            ("472212.656", 472_212.656),
+            ("472.212,656", 472_212.656),
+            ("472212,656", 472_212.656),
+            ("1.472.212", 1_472_212.0),
+            ("1,472,212.5", 1_472_212.5),
+            ("0.656", 0.656),
+            ("12345.6", 12_345.6),
+            ("12345", 12_345.0),
+            ("7,5", 7.5),
+        ] {
+            assert_eq!(parse_number(text), Ok(number), "{text}");
+        }
+        for text in ["472.212", "1.234", "1.23.456", "12a", "", "1,2,3", "4722.212,6", ".5,1"] {
+            assert!(parse_number(text).is_err(), "{text} {:?}", parse_number(text));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use model::MeterId;
 use crate::clock::SystemClock;
 use crate::commands::run::block_on;
 use crate::exit::{Exit, Failure};
-use crate::readout::{aligned, answered, cells, explained, links_of, text_cells};
+use crate::readout::{aligned, answered, cells, exit_of, explained, links_of, text_cells};
 
 pub(crate) fn probe(config: &Path, meter: &MeterId) -> Result<Exit, Failure> {
     let links = links_of(config, meter)?;
@@ -22,7 +22,7 @@ pub(crate) fn probe(config: &Path, meter: &MeterId) -> Result<Exit, Failure> {
                 for note in &probe.notes {
                     println!("  {note}");
                 }
-                Ok(Exit::OK)
+                Ok(exit_of(&probe))
             }
             Err(error) => Err(Failure::new(Exit::UNREACHABLE, anyhow::Error::msg(explained(&error)))),
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use connectors::mqtt::{Kept, Replayer};
-use model::{Instant, Reading};
+use model::{Instant, MeterId, Reading};
 use store::{QuarantineFilter, QuarantinedItem, Store};
 
 use crate::exit::{Exit, Failure};
@@ -23,7 +23,9 @@ const BEHIND_SECONDS_MAX: i64 = 100 * 366 * 86_400;
 pub(crate) fn quarantine(what: &QuarantineWhat) -> Result<Exit, Failure> {
     match what {
         QuarantineWhat::List { config, meter, limit } => {
-            let store = Installation::load(&config.config)?.open_shared_store()?;
+            let installation = Installation::load(&config.config)?;
+            known(&installation, meter.as_ref())?;
+            let store = installation.open_shared_store()?;
             let filter = QuarantineFilter { meter: meter.clone(), ..QuarantineFilter::default() };
             let items = store.quarantined_where(&filter, *limit)?;
             for found in &items {
@@ -46,6 +48,16 @@ pub(crate) fn quarantine(what: &QuarantineWhat) -> Result<Exit, Failure> {
             Ok(Exit::OK)
         }
         QuarantineWhat::Replay(args) => replay(args),
+    }
+}
+
+/// Refuses a meter that the settings do not have: of a mistyped one there is never anything in quarantine.
+fn known(installation: &Installation, meter: Option<&MeterId>) -> Result<(), Failure> {
+    match meter {
+        Some(meter) if installation.settings.meter(meter).is_none() => {
+            Err(Failure::bad_input(format!("no meter {meter} in the settings; name one that it has")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -76,6 +88,7 @@ fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
         )));
     }
     let installation = Installation::load(&args.config.config)?;
+    known(&installation, args.meter.as_ref())?;
     let store = installation.open_shared_store()?;
     let (links, findings) = installation.links();
     for finding in &findings {

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::clock::SystemClock;
 use crate::commands::run::block_on;
 use crate::exit::{Exit, Failure};
-use crate::readout::{aligned, answered, cells, explained, links_of, text_cells};
+use crate::readout::{aligned, answered, cells, exit_of, explained, links_of, text_cells};
 use crate::service::stop_signal;
 
 /// Shortest and longest time between two readings while watching.
@@ -57,10 +57,11 @@ async fn show(links: &[Link], meter: &MeterId, watch: Option<Duration>) -> Resul
         let probe = connectors::probe(links, meter, &SystemClock).await;
         let probe =
             probe.map_err(|error| Failure::new(Exit::UNREACHABLE, anyhow::Error::msg(explained(&error))))?;
+        let exit = exit_of(&probe);
         let mut view = View::default();
         view.take(Ok(probe), Instant::now());
         print!("{}", view.screen(Instant::now()));
-        return Ok(Exit::OK);
+        return Ok(exit);
     };
     let in_place = std::io::stdout().is_terminal();
     let mut tick = tokio::time::interval(every);

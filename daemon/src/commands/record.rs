@@ -167,6 +167,9 @@ fn opened(of: &Of) -> Result<(store::Store, Installation), Failure> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Energy {
+    /// That of the scheme
+    #[value(name = "scheme")]
+    Scheme,
     #[value(name = "MWh")]
     Mwh,
     #[value(name = "GWh")]
@@ -204,7 +207,7 @@ pub(crate) enum KpiWhat {
         #[arg(long)]
         year: i32,
         /// The unit of energies
-        #[arg(long, value_enum, default_value = "MWh")]
+        #[arg(long, value_enum, default_value = "scheme")]
         energy: Energy,
         #[command(flatten)]
         of: Of,
@@ -214,7 +217,7 @@ pub(crate) enum KpiWhat {
         #[arg(long)]
         year: i32,
         /// The unit of energies
-        #[arg(long, value_enum, default_value = "MWh")]
+        #[arg(long, value_enum, default_value = "scheme")]
         energy: Energy,
         /// The folder to write into
         #[arg(long, value_name = "DIR")]
@@ -227,6 +230,7 @@ pub(crate) enum KpiWhat {
 impl Energy {
     const fn unit(self) -> EnergyUnit {
         match self {
+            Self::Scheme => EnergyUnit::Scheme,
             Self::Mwh => EnergyUnit::MegawattHour,
             Self::Gwh => EnergyUnit::GigawattHour,
         }

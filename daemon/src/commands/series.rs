@@ -8,7 +8,7 @@ use store::Store;
 
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{SeriesArgs, SeriesStep, acts, figures, made};
+use crate::{SeriesArgs, SeriesStep, acts, clock, figures, filed, made};
 
 pub(crate) fn series(args: &SeriesArgs) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
@@ -27,7 +27,7 @@ pub(crate) fn series(args: &SeriesArgs) -> Result<Exit, Failure> {
     let from = args.from.unwrap_or(Month::of(project.dates.baseline_from));
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
     let last = store.latest(&key)?.map(|reading| reading.observed_at.month(project.zone));
-    let to = args.to.or(last).unwrap_or(from);
+    let to = args.to.or(last).unwrap_or_else(|| clock::now().month(project.zone));
     match args.step {
         SeriesStep::Hours => hours(&store, &installation, project, meter, (from, to))?,
         SeriesStep::Days | SeriesStep::Months => {
@@ -45,8 +45,12 @@ pub(crate) fn series(args: &SeriesArgs) -> Result<Exit, Failure> {
                 }
             } else {
                 println!("month,{unit},low_{unit},high_{unit},covered_percent");
-                let until = series.last_at().unwrap_or_default();
-                for month in series.snapshot(until).months.iter().filter(|m| inside(m.month)) {
+                let end = to.bounds(project.zone).1;
+                let asked = args.to.map(|_| end.min(clock::now()));
+                let until = asked.or(series.last_at()).unwrap_or_default();
+                let filed = filed::of_meter(&store, meter, &settings, to.end_day(), end)?.months;
+                let months = analytics::filed::prefer(series.snapshot(until), filed);
+                for month in months.months.iter().filter(|m| inside(m.month)) {
                     let display = |amount| settings.unit.to_display(amount);
                     let high = month.high.map(|high| display(high).to_string()).unwrap_or_default();
                     let covered = month.coverage_ratio * 100.0;

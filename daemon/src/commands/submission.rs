@@ -45,6 +45,13 @@ pub(crate) enum What {
         #[command(flatten)]
         of: Of,
     },
+    /// Take a file off the draft
+    Detach {
+        /// Its name, as `show` lists it
+        name: String,
+        #[command(flatten)]
+        of: Of,
+    },
     /// List what stands in the way, each with the act that lifts it
     Check(Of),
     /// Take a blocking finding upon oneself
@@ -72,6 +79,9 @@ pub(crate) enum What {
     /// Take a signed file back: .p7m or signed PDF
     Sign {
         file: PathBuf,
+        /// Why it is taken although its authority is not verified, or its certificate names no person
+        #[arg(long, default_value = "")]
+        reason: String,
         #[command(flatten)]
         of: Of,
     },
@@ -171,6 +181,10 @@ pub(crate) fn submission(what: &What) -> Result<Exit, Failure> {
             let kept = submissions::attach(&desk.store, &desk.key, (&name, &bytes), &of.author, desk.now)?;
             println!("{}  {}", kept.sha256, kept.name);
         }
+        What::Detach { name, of } => {
+            let desk = Desk::open(of)?;
+            submissions::detach(&desk.store, &desk.key, name, &of.author, desk.now)?;
+        }
         What::Check(of) => return check(of),
         What::Lift { code, subject, reason, of } => {
             let desk = Desk::open(of)?;
@@ -183,7 +197,7 @@ pub(crate) fn submission(what: &What) -> Result<Exit, Failure> {
             submissions::lift(&desk.store, &desk.key, lifted, desk.now)?;
         }
         What::Freeze { out, language, of } => freeze(out.as_deref(), language.as_deref(), of)?,
-        What::Sign { file, of } => sign(file, of)?,
+        What::Sign { file, reason, of } => sign(file, reason, of)?,
         What::Send { to, of } => send(to, of)?,
         What::Sent { receipt, to, on, of } => sent(receipt, to, *on, of)?,
         What::Receipt { file, config, author } => {
@@ -249,12 +263,13 @@ fn freeze(out: Option<&std::path::Path>, language: Option<&str>, of: &Of) -> Res
     Ok(())
 }
 
-fn sign(file: &std::path::Path, of: &Of) -> Result<(), Failure> {
+fn sign(file: &std::path::Path, reason: &str, of: &Of) -> Result<(), Failure> {
     let desk = Desk::open(of)?;
     let (name, bytes) = named(file)?;
     let trust_file = desk.installation.settings.sending.trust_file.clone();
     let verifier = Verifier { trust_file, now: desk.now };
-    let signed = submissions::sign::take(&desk.store, &desk.key, (&name, &bytes), &verifier, &of.author)?;
+    let file = (name.as_str(), bytes.as_slice());
+    let signed = submissions::sign::take(&desk.store, &desk.key, file, reason, &verifier, &of.author)?;
     for signer in &signed.signers {
         let at =
             signer.signed_at_ms.map_or_else(|| "-".to_owned(), |ms| Instant::from_millis(ms).to_string());
@@ -283,15 +298,15 @@ fn sent(receipt: &std::path::Path, to: &str, on: NaiveDate, of: &Of) -> Result<(
     let (name, bytes) = named(receipt)?;
     let sending =
         Sending { way: "other".to_owned(), to: to.to_owned(), message_id: None, at_ms: at.millis() };
-    let digital = bench.obligation.signer.signs_digitally();
     let who = (of.author.as_str(), desk.now);
-    submissions::sent(&desk.store, &desk.key, sending, (&name, &bytes), digital, who)
+    submissions::sent(&desk.store, &desk.key, sending, (&name, &bytes), &bench.obligation, who)
 }
 
 fn outcome(answer: &Answer, stage: Stage) -> Result<(), Failure> {
     let desk = Desk::open(&answer.of)?;
     let outcome = Outcome { on: connectors::day::Day(answer.on), says: answer.text.clone() };
-    submissions::outcome(&desk.store, &desk.key, stage, outcome, (&answer.of.author, desk.now))
+    let zone = desk.bench()?.project.zone;
+    submissions::outcome(&desk.store, &desk.key, stage, outcome, zone, (&answer.of.author, desk.now))
 }
 
 fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(), Failure> {

@@ -107,6 +107,7 @@ fn economics(scheme: Option<&Scheme>, project: &Project, newest: Option<&Project
             value: judged.value,
             unit: judged.clause.fact.unit,
             evidence: judged.evidence,
+            basis: judged.basis,
             citation: judged.clause.citation.clone(),
         };
         judge(&scheme.rules.clauses, &facts).into_iter().map(view).collect()

@@ -82,8 +82,9 @@ pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
     let now = runtime.clock.now();
     let bench = Bench::new(&runtime.store, &installation, &key(asked), now)
         .map_err(|failure| Refused::unknown(format!("{:#}", failure.error)))?;
-    let duty = duties(runtime, &asked.project).map_err(broken)?;
-    let duty = duty.into_iter().find(|d| d.obligation == asked.obligation && d.year == asked.year);
+    let all = duties(runtime, &asked.project).map_err(broken)?;
+    let companions = companions(&bench, &all, asked.year);
+    let duty = all.into_iter().find(|d| d.obligation == asked.obligation && d.year == asked.year);
     let duty = duty.ok_or_else(|| Refused::unknown("nothing of that kind is asked for that year"))?;
     let submission = current(runtime, asked).map_err(broken)?;
     let checked = match &submission {
@@ -95,6 +96,7 @@ pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
         None => None,
     };
     let obligation = &bench.obligation;
+    let advised = checked.as_ref().map(|c| c.advised.as_slice()).unwrap_or_default();
     let zone = bench.project.zone;
     Ok(Guide {
         project: asked.project.to_string(),
@@ -105,10 +107,26 @@ pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
         digital: obligation.signer.signs_digitally(),
         can_send: installation.settings.sending.pec.is_some(),
         obstacles: checked.as_ref().map(obstacles).unwrap_or_default(),
-        advised: checked.map(|c| c.advised).unwrap_or_default(),
+        advised: advised.iter().map(|kpi| kpi.code.clone()).collect(),
+        advised_texts: advised.iter().map(|kpi| kpi.text.clone()).collect(),
+        companions,
         frozen,
         ..of_submission(submission, zone)
     })
+}
+
+/// The report on the monitoring system that is still to go with this annual one.
+fn companions(bench: &Bench<'_>, all: &[DutyView], year: Option<i32>) -> Vec<DutyView> {
+    if bench.obligation.report != Some(ReportKind::Annual) {
+        return Vec::new();
+    }
+    let scheme = bench.installation.catalog.scheme(&bench.project.scheme);
+    let is_system = |duty: &&DutyView| {
+        let of = scheme.and_then(|scheme| scheme.obligation(&duty.obligation));
+        of.is_some_and(|of| of.report == Some(ReportKind::System))
+    };
+    let open = |duty: &&DutyView| !matches!(duty.state, "sent" | "accepted");
+    all.iter().filter(is_system).filter(|duty| duty.year == year).filter(open).cloned().collect()
 }
 
 /// What a submission says of itself; the rest is empty.
@@ -140,6 +158,8 @@ fn of_submission(submission: Option<Submission>, zone: Zone) -> Guide {
         attached: submission.map(|s| files(&s.attached)).unwrap_or_default(),
         obstacles: Vec::new(),
         advised: Vec::new(),
+        advised_texts: Vec::new(),
+        companions: Vec::new(),
         lifted: submission.iter().flat_map(|s| &s.lifted).map(lifted).collect(),
         frozen: None,
         signed: submission.iter().flat_map(|s| &s.signed).map(signed).collect(),
@@ -177,7 +197,11 @@ fn lifted(lifted: &Lifted) -> LiftedView {
 fn signed(signed: &submissions::SignedFile) -> SignedView {
     let signer = |s: &submissions::Signer| SignerView {
         name: s.name.clone(),
+        person: s.person.clone(),
         issuer: s.issuer.clone(),
+        valid_from: Instant::from_millis(s.not_before_ms).to_string(),
+        valid_to: Instant::from_millis(s.not_after_ms).to_string(),
+        digest: s.digest.clone(),
         signed_at: s.signed_at_ms.map(|ms| Instant::from_millis(ms).to_string()),
         trusted: s.trusted,
     };
@@ -185,6 +209,7 @@ fn signed(signed: &submissions::SignedFile) -> SignedView {
         file: file(&signed.file),
         wraps_sha256: signed.wraps_sha256.clone(),
         signers: signed.signers.iter().map(signer).collect(),
+        reason: signed.reason.clone(),
     }
 }
 
@@ -253,27 +278,26 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
             let file = (upload.name.as_str(), upload.bytes.as_slice());
             submissions::attach(store, &key, file, author, now).map(|_| ())
         }
+        Act::Detach { name } => submissions::detach(store, &key, name, author, now),
         Act::Freeze { language } => bench.freeze(&key, language, author).map(|_| ()),
-        Act::Sign(upload) => {
+        Act::Sign { file: upload, reason } => {
             let verifier = Verifier { trust_file: installation.settings.sending.trust_file.clone(), now };
             let file = (upload.name.as_str(), upload.bytes.as_slice());
-            submissions::sign::take(store, &key, file, &verifier, author).map(|_| ())
+            submissions::sign::take(store, &key, file, reason, &verifier, author).map(|_| ())
         }
         Act::Send { to } => submissions::send::dispatch(&bench, &key, to, author).map(|_| ()),
         Act::Sent { to, on, receipt } => {
             let at = submissions::sent_on(bench.project.zone, *on, now)?;
-            crate::records::check_words("the address", to)?;
             let sending =
                 Sending { way: "other".to_owned(), to: to.clone(), message_id: None, at_ms: at.millis() };
-            let digital = bench.obligation.signer.signs_digitally();
             let file = (receipt.name.as_str(), receipt.bytes.as_slice());
-            submissions::sent(store, &key, sending, file, digital, (author, now))
+            submissions::sent(store, &key, sending, file, &bench.obligation, (author, now))
         }
         Act::Answered { accepted, on, says } => {
-            submissions::sent_on(bench.project.zone, *on, now)?;
+            let zone = bench.project.zone;
             let stage = if *accepted { Stage::Accepted } else { Stage::IntegrationAsked };
             let outcome = Outcome { on: Day(*on), says: says.clone() };
-            submissions::outcome(store, &key, stage, outcome, (author, now))
+            submissions::outcome(store, &key, stage, outcome, zone, (author, now))
         }
         Act::Correct { why } => submissions::correct(store, &key, why, author, now).map(|_| ()),
     }
@@ -298,9 +322,10 @@ pub(super) fn preview(
         "" => None,
         _ => Some(comments::checked(said.text)?),
     };
+    let names = crate::access::names(&runtime.store)?;
+    let author = names.get(said.author).cloned().unwrap_or_else(|| said.author.to_owned());
     let change = |all: &mut Vec<Comment>, date: NaiveDate| {
         all.retain(|comment| comment.section != section);
-        let author = said.author.to_owned();
         all.extend(text.map(|text| Comment { section, text, author, date, instead: said.instead }));
     };
     let all = drafted(runtime, asked, language, change)?;

@@ -12,6 +12,7 @@ pub(crate) mod region;
 use std::sync::Arc;
 
 use analytics::report::beside::SectionKey;
+use chrono::Datelike as _;
 use dashboards::desk::wire::{
     Change, CommentSaid, Contacts, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid, KpiTable, MemoCase,
     MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, ProjectFile, SavedView,
@@ -68,6 +69,25 @@ impl DaemonBackend {
     }
 }
 
+impl DaemonBackend {
+    /// Refuses a year in which the project had nothing to document: before its baseline, or still to come.
+    fn must_be_year(&self, project: &ProjectId, year: Option<i32>) -> Result<(), Refused> {
+        let Some(year) = year else { return Ok(()) };
+        let installation = self.0.installation();
+        let of = figures::project(&self.0.store, &installation.catalog, project).map_err(refused)?;
+        let known = of.dates.baseline_from.year()..=self.0.clock.now().day(of.zone).year();
+        if known.contains(&year) {
+            return Ok(());
+        }
+        let says = format!(
+            "project {project} has nothing to document in {year}; its years are {} to {}",
+            known.start(),
+            known.end()
+        );
+        Err(Refused::unusable("year", says))
+    }
+}
+
 impl Desk for DaemonBackend {
     fn project_file(&self, project: &ProjectId) -> Result<ProjectFile, Refused> {
         self.must_know(project)?;
@@ -107,6 +127,8 @@ impl Desk for DaemonBackend {
         author: &str,
     ) -> Result<DocumentView, Refused> {
         self.must_know(project)?;
+        let now = self.0.clock.now();
+        self.must_be_year(project, said.year)?;
         let document = Document {
             project: project.to_string(),
             name: upload.name.clone(),
@@ -117,7 +139,6 @@ impl Desk for DaemonBackend {
             year: said.year,
             kpi: said.kpi.clone().filter(|kpi| !kpi.is_empty()),
         };
-        let now = self.0.clock.now();
         let kept = records::add_document(&self.0.store, document, &upload.bytes, author, now);
         let kept = kept.map_err(refused)?;
         let all = self.documents(project)?;
@@ -208,7 +229,7 @@ impl Desk for DaemonBackend {
     fn kpi_annex(&self, project: &ProjectId, year: i32) -> Result<KeptFile, Refused> {
         self.must_know(project)?;
         let (installation, now) = (self.0.installation(), self.0.clock.now());
-        let energy = analytics::exchange::EnergyUnit::MegawattHour;
+        let energy = analytics::exchange::EnergyUnit::Scheme;
         let file = stated::annex(&self.0.store, &installation, (project, year), energy, now);
         let file = file.map_err(refused)?;
         Ok(KeptFile { name: file.name, bytes: file.bytes })

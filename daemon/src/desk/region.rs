@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use analytics::region::{Case, CaseDuty};
 use analytics::result::ProjectYear;
+use analytics::scheme::calendar::{Entry, State};
 use chrono::NaiveDate;
 use dashboards::desk::Region;
 
-use crate::duties::{self, Fulfilments};
+use crate::duties;
 use crate::orders::yearly;
 use crate::runtime::{Runtime, lock};
 
@@ -35,15 +36,17 @@ pub(super) fn of(runtime: &Runtime) -> anyhow::Result<Arc<Region>> {
         return Ok(Arc::clone(&made.region));
     }
     let installation = runtime.installation();
-    let done = Fulfilments::read(&runtime.store)?;
+    let done = runtime.fulfilments();
     let now = runtime.clock.now();
     let mut cases = Vec::with_capacity(years.len());
     for project in &figures {
         let calendar = duties::of_project(&installation, &project.project, &done, now);
+        let known: Vec<i32> = project.years.iter().map(|year| year.year).collect();
         for year in &project.years {
             let entries = calendar.as_ref().map_or(&[][..], |c| &c.entries);
             let today = calendar.as_ref().map_or(day, |c| c.today);
-            let duty = yearly(&year.scheme, entries, year.year).map(|entry| CaseDuty {
+            let report = yearly(&year.scheme, entries, year.year);
+            let duty = shown(report, entries, year.year, &known).map(|entry| CaseDuty {
                 obligation: entry.obligation.clone(),
                 text: entry.text.clone(),
                 due: entry.due,
@@ -57,4 +60,64 @@ pub(super) fn of(runtime: &Runtime) -> anyhow::Result<Arc<Region>> {
     let region = Arc::new(Region { day, cases });
     *lock(&runtime.region) = Some(Made { stamp, day, years, region: Arc::clone(&region) });
     Ok(region)
+}
+
+/// What the line of a year says is to be sent: the report on its figures, unless something else of that year is late and
+/// it is not. What has no year of its own, or one without figures, stands with the newest year, so that nothing late is
+/// without a line.
+fn shown<'e>(report: Option<&'e Entry>, entries: &'e [Entry], year: i32, known: &[i32]) -> Option<&'e Entry> {
+    let newest = known.iter().max() == Some(&year);
+    let own = |entry: &&Entry| match entry.year {
+        Some(of) if known.contains(&of) => of == year,
+        Some(_) | None => newest,
+    };
+    let late = entries.iter().filter(own).find(|entry| entry.state == State::Late);
+    let open = || entries.iter().filter(own).find(|e| matches!(e.state, State::Due | State::Upcoming));
+    match report {
+        Some(report) if report.state == State::Late || late.is_none() => Some(report),
+        Some(_) | None => late.or_else(open),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use analytics::scheme::Signer;
+
+    use super::*;
+
+    fn entry(obligation: &str, year: Option<i32>, state: State) -> Entry {
+        Entry {
+            obligation: obligation.to_owned(),
+            text: String::new(),
+            year,
+            opens: None,
+            due: NaiveDate::from_ymd_opt(2026, 3, 31),
+            needs: Vec::new(),
+            state,
+            sent: None,
+            integration_asked: false,
+            signer: Signer::DataEntry,
+            channel: String::new(),
+            citation: String::new(),
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_late_is_without_a_line() {
+        let entries = [
+            entry("expenses", None, State::Late),
+            entry("report", Some(2025), State::Sent),
+            entry("report", Some(2026), State::Upcoming),
+            entry("update", Some(2024), State::Late),
+        ];
+        let of = |year: i32, known: &[i32]| {
+            let report = entries.iter().find(|e| e.obligation == "report" && e.year == Some(year));
+            shown(report, &entries, year, known).map(|e| e.obligation.as_str())
+        };
+        assert_eq!(of(2025, &[2025, 2026]), Some("report"));
+        assert_eq!(of(2026, &[2025, 2026]), Some("expenses"), "late, and of no year");
+        assert_eq!(of(2024, &[2024, 2025]), Some("update"));
+        // A call without yearly reports has a line for what is late as well.
+        assert_eq!(of(2027, &[2027]), Some("expenses"));
+    }
 }

@@ -25,13 +25,21 @@ pub(crate) struct Obstacle {
     pub(crate) act: &'static str,
 }
 
+/// A missed KPI that no document explains yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Advised {
+    pub(crate) code: String,
+    /// Key of its name in the texts.
+    pub(crate) text: String,
+}
+
 /// What a check found.
 pub(crate) struct Checked {
     pub(crate) obstacles: Vec<Obstacle>,
     /// What does not hold it up and is worth a look.
     pub(crate) advice: Vec<String>,
-    /// Codes of the KPI that the advice is about.
-    pub(crate) advised: Vec<String>,
+    /// The KPI that the advice is about.
+    pub(crate) advised: Vec<Advised>,
     year: Option<ProjectYear>,
 }
 
@@ -105,18 +113,20 @@ impl<'a> Bench<'a> {
         Ok(Checked { obstacles, advice, advised, year })
     }
 
-    /// A missed KPI is no obstacle; the region advises to explain it with a document.
+    /// A missed KPI is no obstacle; the region advises to explain it with a document. What is not known is not missed, and
+    /// nothing of a year in progress is missed yet.
     fn advice(
         &self,
         submission: &Submission,
         year: Option<&ProjectYear>,
-    ) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    ) -> anyhow::Result<(Vec<String>, Vec<Advised>)> {
         let documents = records::documents(self.store, &self.project.id)?;
+        let year = year.filter(|year| year.is_complete());
         let explained = |code: &str| {
             documents.iter().any(|(d, _)| d.kpi.as_deref() == Some(code) && d.year == submission.year)
         };
         let missed = year.iter().flat_map(|y| &y.kpis).filter(|kpi| {
-            kpi.verdict != analytics::result::Verdict::Reached && !explained(&kpi.definition.code)
+            kpi.verdict == analytics::result::Verdict::Missed && !explained(&kpi.definition.code)
         });
         Ok(missed
             .map(|kpi| {
@@ -125,7 +135,7 @@ impl<'a> Bench<'a> {
                     "KPI {code} is {}; a document that explains it is advised (record document-add --kpi {code})",
                     kpi.verdict.code()
                 );
-                (says, code.clone())
+                (says, Advised { code: code.clone(), text: kpi.definition.text.clone() })
             })
             .unzip())
     }
@@ -168,7 +178,7 @@ impl<'a> Bench<'a> {
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             let says = format!("two files would be called {:?}; rename the attached one", twice[0]);
-            return Err(Failure::bad_input(says));
+            return Err(Failure::bad_input(says).coded("file_twice"));
         }
         let frozen = Frozen {
             at_ms: self.now.millis(),

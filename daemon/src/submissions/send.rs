@@ -41,7 +41,8 @@ pub(crate) fn by_pec(store: &Store, key: &Key, post: &Post<'_>) -> Result<String
     before.must_be(ready, "sent; the act asks for what comes before")?;
     let letter = letter(store, &before, post)?;
     // What cannot be written is refused before anything is claimed.
-    connectors::mail::written(&letter).map_err(|error| Failure::bad_input(error.to_string()))?;
+    connectors::mail::written(&letter)
+        .map_err(|error| Failure::bad_input(error.to_string()).coded("address"))?;
     connectors::mail::greet(post.server).map_err(anyhow::Error::from)?;
     claim(store, &before, &letter.message_id, post)?;
     let mut sending = before.clone();
@@ -83,7 +84,7 @@ fn claim(store: &Store, submission: &Submission, message_id: &str, post: &Post<'
         }
     }
     let says = format!("submission {id} was handed to the mail server already; look for its receipts");
-    Err(Failure::bad_input(says))
+    Err(Failure::bad_input(says).coded("stage"))
 }
 
 fn release(store: &Store, submission: &Submission, post: &Post<'_>) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! Signed files taken back: each must wrap exactly one frozen file.
 //!
-//! Must never: take a signature whose certificate was not valid, or whose authority the installation does not trust.
+//! Must never: take a signature whose certificate was not valid, or whose authority the installation does not trust; or
+//! one that proves less than who signed, without a person saying why it is taken.
 
 use connectors::signature::{Signature, SignatureError, Verifier};
 use model::Instant;
@@ -15,6 +16,7 @@ pub(crate) fn take(
     store: &Store,
     key: &Key,
     (name, bytes): (&str, &[u8]),
+    reason: &str,
     verifier: &Verifier,
     author: &str,
 ) -> Result<SignedFile, Failure> {
@@ -27,10 +29,18 @@ pub(crate) fn take(
     for signature in &signatures {
         judge(signature, verifier.now).map_err(|(says, code)| refused(says, code))?;
     }
+    let reason = reason.trim();
+    if let Some((says, code)) = signatures.iter().find_map(unproved).filter(|_| reason.is_empty()) {
+        return Err(refused(says, code));
+    }
+    if !reason.is_empty() {
+        records::check_words("--reason", reason)?;
+    }
     let signed = SignedFile {
         file: keep(store, name, bytes)?,
         wraps_sha256: wraps.sha256,
         signers: signatures.iter().map(signer).collect(),
+        reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
     };
     let mut after = before.clone();
     after.signed.push(signed.clone());
@@ -44,6 +54,8 @@ const fn code_of(error: &SignatureError) -> &'static str {
         SignatureError::TooLarge { .. } => "file_too_large",
         SignatureError::Broken { .. } | SignatureError::Unreadable { .. } => "signature_broken",
         SignatureError::NotSigned { .. } => "signature_none",
+        SignatureError::Detached => "signature_detached",
+        SignatureError::WeakDigest { .. } => "signature_weak",
         SignatureError::TooDeep => "signature_too_deep",
         SignatureError::OtherContent => "signature_other",
         SignatureError::NoOpenSsl(_) | SignatureError::TooSlow | SignatureError::Files(_) => "signature_tool",
@@ -67,6 +79,26 @@ fn judge(signature: &Signature, now: Instant) -> Result<(), (String, &'static st
         return Err((says, "signature_untrusted"));
     }
     Ok(())
+}
+
+/// What a signature does not prove although it holds: who signed.
+fn unproved(signature: &Signature) -> Option<(String, &'static str)> {
+    let (name, issuer) = (&signature.name, &signature.issuer);
+    if !signature.names_person() {
+        let says = format!(
+            "the certificate of {name} (issued by {issuer}) names no person by a tax code; sign with a personal one, \
+             or take it with --reason"
+        );
+        return Some((says, "signature_nobody"));
+    }
+    if signature.trusted.is_none() {
+        let says = format!(
+            "whether {issuer} is a recognised authority was not verified: no [signatures] trust_file is set; set one, \
+             or take it with --reason"
+        );
+        return Some((says, "signature_unverified"));
+    }
+    None
 }
 
 type Wrapped = Result<(FileRef, Vec<Signature>), SignatureError>;
@@ -121,6 +153,7 @@ fn signer(signature: &Signature) -> Signer {
         not_after_ms: signature.not_after.millis(),
         fingerprint: signature.fingerprint.clone(),
         signed_at_ms: signature.signed_at.map(Instant::millis),
+        digest: Some(signature.digest.clone()),
         trusted: signature.trusted,
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Must never: send anything.
 
+use analytics::scheme::Signer;
+use analytics::scheme::deadline::Deadline;
 use store::StoreOptions;
 
 use super::*;
@@ -18,9 +20,30 @@ fn key() -> Key {
 
 const NOW: Instant = Instant::from_seconds(1_760_000_000);
 
+const ROME: Zone = chrono_tz::Europe::Rome;
+
+fn obligation(signer: Signer) -> Obligation {
+    Obligation {
+        id: "relazione".to_owned(),
+        text: String::new(),
+        due: Deadline::On(NOW.day(ROME)),
+        report: None,
+        signer,
+        channel: "Gestionale".to_owned(),
+        citation: String::new(),
+        memos: Vec::new(),
+        closed_by: None,
+    }
+}
+
 /// A submission of one file, frozen.
 fn frozen(store: &Store) -> Submission {
     draft(store, &key(), "a", NOW).unwrap();
+    frozen_of(store)
+}
+
+/// The draft there is, with one file more, frozen.
+fn frozen_of(store: &Store) -> Submission {
     let file = attach(store, &key(), ("r.pdf", b"%PDF-1.7\n%%EOF"), "a", NOW).unwrap();
     let before = current(store, &key()).unwrap();
     let mut after = before.clone();
@@ -69,25 +92,31 @@ fn nothing_frozen_changes_and_a_correction_is_a_new_version() {
 fn what_the_act_wants_signed_is_signed_before_it_is_sent() {
     let (_dir, store) = opened();
     draft(&store, &key(), "a", NOW).unwrap();
-    let receipt = ("r.eml", &b"x"[..]);
-    assert!(sent(&store, &key(), sending(), receipt, false, ("a", NOW)).is_err(), "a draft is not sent");
+    let receipt = ("r.pdf", &b"x"[..]);
+    assert!(
+        sent(&store, &key(), sending(), receipt, &obligation(Signer::DataEntry), ("a", NOW)).is_err(),
+        "a draft is not sent"
+    );
     let (_dir, store) = opened();
     frozen(&store);
-    assert!(sent(&store, &key(), sending(), receipt, true, ("a", NOW)).is_err());
-    let outcome_of = |text: &str| Outcome { on: Day(chrono::NaiveDate::default()), says: text.to_owned() };
-    assert!(outcome(&store, &key(), Stage::Accepted, outcome_of("ok"), ("a", NOW)).is_err());
-    sent(&store, &key(), sending(), receipt, false, ("a", NOW)).unwrap();
-    assert!(sent(&store, &key(), sending(), receipt, false, ("a", NOW)).is_err(), "once");
-    outcome(&store, &key(), Stage::Accepted, outcome_of("prot. 1"), ("a", NOW)).unwrap();
+    assert!(sent(&store, &key(), sending(), receipt, &obligation(Signer::Professional), ("a", NOW)).is_err());
+    let outcome_of = |text: &str| Outcome { on: Day(NOW.day(ROME)), says: text.to_owned() };
+    assert!(outcome(&store, &key(), Stage::Accepted, outcome_of("ok"), ROME, ("a", NOW)).is_err());
+    sent(&store, &key(), sending(), receipt, &obligation(Signer::DataEntry), ("a", NOW)).unwrap();
+    assert!(
+        sent(&store, &key(), sending(), receipt, &obligation(Signer::DataEntry), ("a", NOW)).is_err(),
+        "once"
+    );
+    outcome(&store, &key(), Stage::Accepted, outcome_of("prot. 1"), ROME, ("a", NOW)).unwrap();
     assert_eq!(newest(&store).unwrap()[0].stage, Stage::Accepted);
-    assert!(outcome(&store, &key(), Stage::IntegrationAsked, outcome_of("x"), ("a", NOW)).is_err());
+    assert!(outcome(&store, &key(), Stage::IntegrationAsked, outcome_of("x"), ROME, ("a", NOW)).is_err());
 }
 
 #[test]
 fn a_correction_in_the_making_does_not_unsend_what_was_sent() {
     let (_dir, store) = opened();
     frozen(&store);
-    sent(&store, &key(), sending(), ("r.eml", b"x"), false, ("a", NOW)).unwrap();
+    sent(&store, &key(), sending(), ("r.pdf", b"x"), &obligation(Signer::DataEntry), ("a", NOW)).unwrap();
     correct(&store, &key(), "a file was missing", "a", NOW).unwrap();
     let newest = newest(&store).unwrap();
     assert_eq!((newest.len(), newest[0].version, newest[0].stage), (1, 1, Stage::Sent));
@@ -118,4 +147,52 @@ fn a_receipt_of_delivery_makes_it_sent_and_others_do_not() {
     // The same receipt again changes nothing.
     assert_eq!(take(receipt("avvenuta-consegna", "m@x")), Some(Stage::Sent));
     assert_eq!(current(&store, &key()).unwrap().receipts.len(), 2);
+}
+
+#[test]
+fn nothing_counts_as_sent_or_answered_without_what_shows_it() {
+    let (_dir, store) = opened();
+    frozen(&store);
+    let by_pec =
+        Obligation { channel: "PEC del legale rappresentante".to_owned(), ..obligation(Signer::DataEntry) };
+    let note = |to: &str, receipt: (&str, &[u8]), of: &Obligation| {
+        let sending = Sending { to: to.to_owned(), ..sending() };
+        sent(&store, &key(), sending, receipt, of, ("a", NOW)).map_err(|failure| failure.code)
+    };
+    let portal = obligation(Signer::DataEntry);
+    assert_eq!(note("portale", ("r.pdf", b""), &portal), Err(Some("file_empty")));
+    assert_eq!(note("a@b.example", ("r.eml", b"Subject: x\n\nciao"), &portal), Err(Some("receipt_mail")));
+    assert_eq!(note("non un indirizzo", ("r.pdf", b"x"), &by_pec), Err(Some("address")));
+    assert_eq!(note("a@b.example", ("r.pdf", b"x"), &by_pec), Ok(()));
+    let answer = |day: chrono::NaiveDate| {
+        let of = Outcome { on: Day(day), says: "prot. 1".to_owned() };
+        outcome(&store, &key(), Stage::Accepted, of, ROME, ("a", NOW)).map_err(|failure| failure.code)
+    };
+    let day = NOW.day(ROME);
+    assert_eq!(answer(day.pred_opt().unwrap()), Err(Some("answer_before")));
+    assert_eq!(answer(day.succ_opt().unwrap()), Err(Some("future")));
+    assert_eq!(answer(day), Ok(()));
+}
+
+#[test]
+fn only_documents_and_signed_files_are_attached_and_a_draft_lets_go_of_them() {
+    let (_dir, store) = opened();
+    draft(&store, &key(), "a", NOW).unwrap();
+    let pdf: &[u8] = b"%PDF-1.7\n%%EOF";
+    for (name, bytes, code) in [
+        ("evil.exe", &b"MZ\x90"[..], "file_kind"),
+        ("empty.pdf", b"", "file_empty"),
+        ("fake.pdf", b"text", "file_kind"),
+        ("r.p7m", b"text", "file_kind"),
+        ("r.exe", pdf, "file_other_name"),
+    ] {
+        let refused = attach(&store, &key(), (name, bytes), "a", NOW).map_err(|failure| failure.code);
+        assert_eq!(refused.err(), Some(Some(code)), "{name}");
+    }
+    attach(&store, &key(), ("r.pdf", pdf), "a", NOW).unwrap();
+    assert!(detach(&store, &key(), "s.pdf", "a", NOW).is_err());
+    detach(&store, &key(), "r.pdf", "a", NOW).unwrap();
+    assert!(current(&store, &key()).unwrap().attached.is_empty());
+    frozen_of(&store);
+    assert!(detach(&store, &key(), "r.pdf", "a", NOW).is_err(), "frozen");
 }

@@ -115,10 +115,13 @@ fn view(alarm: &StoredAlarm, notes: &BTreeMap<String, Acknowledged>) -> Option<A
 pub(super) fn acknowledge(runtime: &Runtime, id: i64, note: &str, author: &str) -> Result<(), ActRefused> {
     let note = note.trim();
     if note.is_empty() || NOTE_MAX < note.chars().count() {
-        return Err(ActRefused::Unusable(format!("state a note of 1 to {NOTE_MAX} characters")));
+        return Err(ActRefused::Unusable {
+            code: "words",
+            says: format!("state a note of 1 to {NOTE_MAX} characters"),
+        });
     }
     if !runtime.watched.shown().iter().any(|a| a.id == id) {
-        return Err(ActRefused::Unusable(format!("there is no alarm {id}")));
+        return Err(ActRefused::Unusable { code: "unusable", says: format!("there is no alarm {id}") });
     }
     let note = Note { note: note.to_owned() };
     let now = runtime.clock.now();

@@ -85,8 +85,10 @@ fn last(runtime: &Runtime, facts: &MeterFacts) -> anyhow::Result<Vec<(Instant, i
 
 /// Puts on record what a person says. Blocks on the disk.
 pub(super) fn say(runtime: &Runtime, id: &MeterId, said: &MeterSaid, author: &str) -> Result<(), ActRefused> {
-    let (project, _, facts) = facts(runtime, id)
-        .ok_or_else(|| ActRefused::Unusable(format!("no project counts on a meter {id}")))?;
+    let (project, _, facts) = facts(runtime, id).ok_or_else(|| ActRefused::Unusable {
+        code: "no_meter",
+        says: format!("no project counts on a meter {id}"),
+    })?;
     let counted = counter::Counted::of(runtime.store.clone(), &runtime.installation(), &project, facts);
     let optional = |text: &'_ str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
     let done = match said {
@@ -103,5 +105,8 @@ pub(super) fn say(runtime: &Runtime, id: &MeterId, said: &MeterSaid, author: &st
         }
         MeterSaid::Withdrawn { at, reason } => words::withdraw_at(&counted, at, (author, reason)),
     };
-    done.map_err(|failure: Failure| ActRefused::Unusable(format!("{:#}", failure.error)))
+    done.map_err(|failure: Failure| ActRefused::Unusable {
+        code: failure.code.unwrap_or("unusable"),
+        says: format!("{:#}", failure.error),
+    })
 }

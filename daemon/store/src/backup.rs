@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::archive::{ARCHIVE_FOLDER, manifest};
 use crate::documents::{self, DOCUMENTS_FOLDER};
 use crate::error::StoreError;
+use crate::private;
 use crate::schema::{self, JOURNAL_FILE};
 use crate::store::Store;
 
@@ -65,7 +66,7 @@ impl Store {
     /// one is complete.
     pub fn backup(&self, folder: &Path) -> Result<Copied, StoreError> {
         let failed = |attempt| move |source| files(folder, attempt, source);
-        fs::create_dir_all(folder.join(ARCHIVE_FOLDER)).map_err(failed("create the backup folder"))?;
+        private::create_dir_all(&folder.join(ARCHIVE_FOLDER)).map_err(failed("create the backup folder"))?;
         let former = former_list(folder)?;
         let aside = folder.join(format!("{JOURNAL_FILE}.part"));
         let mut last = None;
@@ -99,6 +100,8 @@ impl Store {
                 "its name is no Unicode text",
             )
         })?;
+        // An empty file of our own making: the copy keeps its mode.
+        private::create(place).map_err(|source| files(place, "create", source))?;
         self.read("copy the journal", |conn| {
             conn.execute("VACUUM INTO ?1", [target])?;
             Ok(())
@@ -184,7 +187,7 @@ impl Store {
 }
 
 fn make_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), fs::create_dir_all)
+    path.parent().map_or(Ok(()), private::create_dir_all)
 }
 
 /// New names are durable when their folders are, and those when the folders above them are.
@@ -206,7 +209,7 @@ fn finish(folder: &Path, aside: &Path, (mut done, mut list): Sofar) -> Result<Co
         list.insert(JOURNAL_FILE.to_owned(), sha256);
         let text: String = list.iter().map(|(path, sha256)| format!("{}  {path}\n", sha256.hex())).collect();
         let (part, next) = (folder.join(format!("{BACKUP_LIST}.part")), folder.join(NEXT_LIST));
-        let mut file = File::create(&part)?;
+        let mut file = private::create(&part)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&part, &next)?;
@@ -267,7 +270,8 @@ pub fn restore(folder: &Path, directory: &Path) -> Result<Copied, StoreError> {
     }
     // Made by the store itself, for its owner alone.
     schema::prepare_folder(directory)?;
-    fs::create_dir_all(directory.join(ARCHIVE_FOLDER)).map_err(failed("make the archive's folder in"))?;
+    private::create_dir_all(&directory.join(ARCHIVE_FOLDER))
+        .map_err(failed("make the archive's folder in"))?;
     let mut done = Copied::default();
     for path in list.keys().filter(|path| *path != JOURNAL_FILE) {
         let target = directory.join(path);
@@ -394,7 +398,7 @@ fn is_ours(path: &str) -> bool {
 fn copy_file(from: &Path, to: &Path) -> io::Result<(u64, Digest)> {
     let part = to.with_extension("copying");
     let mut source = File::open(from)?;
-    let mut target = File::create(&part)?;
+    let mut target = private::create(&part)?;
     let (mut hash, mut bytes, mut buf) = (Sha256::new(), 0, vec![0; COPY_BYTES]);
     loop {
         let read = source.read(&mut buf)?;

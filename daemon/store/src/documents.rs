@@ -12,6 +12,7 @@ use model::Digest;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::StoreError;
+use crate::private;
 use crate::store::Store;
 
 /// The folder beside the journal.
@@ -106,11 +107,11 @@ impl Store {
             return Ok(digest);
         }
         let folder = path.parent().map_or_else(|| self.directory().to_owned(), ToOwned::to_owned);
-        fs::create_dir_all(&folder).map_err(failed)?;
+        private::create_dir_all(&folder).map_err(failed)?;
         // Two processes may keep the same file at once: each writes its own and renames onto the same bytes.
         let aside = folder.join(format!(".{}.{}.part", digest.hex(), std::process::id()));
         let written = (|| {
-            let mut file = File::create(&aside)?;
+            let mut file = private::create(&aside)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&aside, &path)?;

@@ -28,7 +28,7 @@ pub enum StoreError {
         source: Arc<io::Error>,
     },
     #[error(
-        "another daemon{} works on {path}; stop it, or give this one a store directory of its own",
+        "another daemon{} works on {path}; stop it, or give this one a `data_dir` of its own",
         .holder.map(|id| format!(" (process {id})")).unwrap_or_default()
     )]
     InUse { path: PathBuf, holder: Option<u32> },

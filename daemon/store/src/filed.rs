@@ -66,7 +66,10 @@ fn total(row: &Row<'_>, first: usize, series: SeriesKey) -> Result<FiledTotal, F
 fn overlap(new: &FiledInterval, other: (i64, i64)) -> StoreError {
     let [begin, end] = [other.0, other.1].map(Instant::from_millis);
     let what = format!("the interval of {} from {} to {}", new.series.meter, new.from, new.to);
-    let says = format!("it overlaps the one from {begin} to {end}, so energy would count twice");
+    let says = format!(
+        "it overlaps the one from {begin} to {end} that an earlier file gave, so energy would count twice; import values \
+         of the same intervals, or leave those out that the earlier file has"
+    );
     StoreError::refused(what, says)
 }
 

@@ -32,6 +32,7 @@ mod memory;
 mod months;
 mod options;
 mod outbox;
+mod private;
 mod quarantine;
 mod reader;
 mod recent;

@@ -2,12 +2,13 @@
 //!
 //! Must never: judge by the file's existence or by the process number in it; only the lock counts.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::StoreError;
+use crate::private;
 
 /// The lock file's name in the store directory.
 pub const LOCK_FILE: &str = "daemon.lock";
@@ -25,7 +26,7 @@ impl DaemonLock {
         let path = directory.join(LOCK_FILE);
         let files =
             |attempt, source| StoreError::Files { path: path.clone(), attempt, source: Arc::new(source) };
-        let mut file = OpenOptions::new()
+        let mut file = private::options()
             .read(true)
             .write(true)
             .create(true)

@@ -14,6 +14,7 @@ use crate::archive::ARCHIVE_FOLDER;
 use crate::error::{Fault, StoreError};
 use crate::lock::DaemonLock;
 use crate::options::StoreOptions;
+use crate::private;
 use crate::upgrade;
 
 /// The database's name in the store directory.
@@ -72,7 +73,7 @@ pub(crate) fn prepare_folder(directory: &Path) -> Result<(), StoreError> {
         if let Some(parent) = directory.parent().filter(|p| !p.as_os_str().is_empty()) {
             fs::create_dir_all(parent).map_err(|e| files("create the parent directory of", e))?;
         }
-        match private_directory().create(directory) {
+        match private::folders().recursive(false).create(directory) {
             Ok(()) => sync_parent(directory).map_err(|e| files("sync the parent directory of", e))?,
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {}
             Err(e) => return Err(files("create the store directory", e)),
@@ -89,27 +90,12 @@ pub(crate) fn prepare_directory(directory: &Path) -> Result<PathBuf, StoreError>
     let path = directory.join(JOURNAL_FILE);
     // Only ever created here, never opened: closing a second descriptor of a database in use would
     // free SQLite's locks on it (POSIX advisory locks belong to the process).
-    match private_file().open(&path) {
+    match private::options().write(true).create_new(true).open(&path) {
         Ok(_) => {}
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
         Err(e) => return Err(files("create the journal in", e)),
     }
     Ok(path)
-}
-
-fn private_directory() -> fs::DirBuilder {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-}
-
-fn private_file() -> fs::OpenOptions {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 /// A new directory is only sure to be there after a power cut once its parent is on disk.

@@ -15,6 +15,7 @@ use super::role::Right;
 use super::secret::Secret;
 use super::table::{Need, Row, Verb};
 use super::who::{TokenScope, Who};
+use crate::desk::UPLOAD_BYTES_MAX;
 use crate::downloads::encode;
 use crate::openapi::fault_json;
 use crate::pages::{Ask, Fault, Site, fault_page};
@@ -192,6 +193,13 @@ fn refuse(site: &Arc<Site>, row: Row, refusal: Refusal, request: Request) -> Res
     };
     let (parts, _) = request.into_parts();
     let is_page = !row.path.starts_with("/api/") && accepts_pages(&parts.headers);
+    // A person who sent a file is told how large one may be.
+    let fault = match fault {
+        Fault::BodyTooLong(says) if is_page && row.body_bytes_max == UPLOAD_BYTES_MAX => {
+            Fault::FileTooLong(says)
+        }
+        other => other,
+    };
     if !is_page {
         let mut response = fault_json(&fault);
         if refusal == Refusal::SignIn {

@@ -47,7 +47,7 @@ pub(super) fn draw(
         .flatten()
         .flat_map(|s| [s.low(), s.high()])
         .chain(line_values.iter().copied().flatten());
-    let scale = Scale::over(values);
+    let scale = if style.counts { Scale::of_counts(values) } else { Scale::over(values) };
     let ticks: Vec<String> =
         scale.ticks.iter().map(|t| style.numbers.number(*t, scale.decimals).unwrap_or_default()).collect();
     let widest = ticks.iter().map(|t| text_width(t, TEXT_SIZE)).fold(20.0, f64::max);

@@ -5,7 +5,7 @@
 use analytics::report::document::NamedValues;
 
 use super::ChartStyle;
-use super::svg::{Anchor, Drawing, Fill, TEXT_SIZE, WIDTH, cut};
+use super::svg::{Anchor, Drawing, Fill, TEXT_SIZE, WIDTH, cut, cut_apart};
 
 const NAMES: f64 = 228.0;
 const HEAD: f64 = 24.0;
@@ -18,10 +18,11 @@ pub(super) fn draw(style: &ChartStyle, labels: &[String], rows: &[NamedValues]) 
         let x = NAMES + cell * (i as f64 + 0.5);
         drawing.text(x, HEAD - 8.0, Anchor::Middle, TEXT_SIZE, &cut(label, TEXT_SIZE, cell));
     }
-    for (r, row) in rows.iter().enumerate() {
+    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    let names = cut_apart(&names, TEXT_SIZE, NAMES - 10.0);
+    for (r, (row, name)) in rows.iter().zip(&names).enumerate() {
         let y = HEAD + ROW * r as f64;
-        let name = cut(&row.name, TEXT_SIZE, NAMES - 10.0);
-        drawing.text(NAMES - 8.0, y + 17.5, Anchor::End, TEXT_SIZE, &name);
+        drawing.text(NAMES - 8.0, y + 17.5, Anchor::End, TEXT_SIZE, name);
         for i in 0..labels.len() {
             let x = NAMES + cell * i as f64;
             let value = row.values.get(i).copied().flatten().filter(|v| v.is_finite());

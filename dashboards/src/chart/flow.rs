@@ -15,8 +15,9 @@ const BOX: f64 = 62.0;
 const GAP: f64 = 30.0;
 const NAME: f64 = TEXT_SIZE - 1.0;
 const NOTE: f64 = TEXT_SIZE - 2.5;
-/// Of a name, and of a note.
-const LINES_MAX: usize = 2;
+/// Of a note, and of name and note together: what a box has room for.
+const NOTE_LINES_MAX: usize = 2;
+const LINES_MAX: usize = 4;
 
 /// Where the columns stand.
 struct Place {
@@ -84,11 +85,11 @@ fn head(drawing: &mut Drawing, from: (f64, f64), to: (f64, f64)) {
 fn filled(drawing: &mut Drawing, place: &Place, middle: f64, inside: &FlowBox) {
     drawing.rect(place.left, middle - BOX / 2.0, place.width, BOX, Fill::Light);
     let room = place.width - 8.0;
-    let mut lines: Vec<(String, f64)> =
-        wrapped(&inside.name, NAME, room).into_iter().map(|line| (line, NAME)).collect();
-    if !inside.note.is_empty() {
-        lines.extend(wrapped(&inside.note, NOTE, room).into_iter().map(|line| (line, NOTE)));
-    }
+    let note =
+        if inside.note.is_empty() { Vec::new() } else { wrapped(&inside.note, (NOTE, room), NOTE_LINES_MAX) };
+    let name = wrapped(&inside.name, (NAME, room), LINES_MAX - note.len());
+    let lines: Vec<(String, f64)> =
+        name.into_iter().map(|line| (line, NAME)).chain(note.into_iter().map(|line| (line, NOTE))).collect();
     let step = 14.0;
     let top = middle - step * (lines.len() as f64 - 1.0) / 2.0 + 4.0;
     let x = place.left + place.width / 2.0;
@@ -98,11 +99,11 @@ fn filled(drawing: &mut Drawing, place: &Place, middle: f64, inside: &FlowBox) {
     drawing.line((place.left, middle - BOX / 2.0), (place.left + place.width, middle - BOX / 2.0), INK, 1.0);
 }
 
-/// The text in at most two lines, broken at spaces; what has no room is cut.
-fn wrapped(text: &str, size: f64, width: f64) -> Vec<String> {
+/// The text of a size and for a width in at most so many lines, broken at spaces; what has no room is cut.
+fn wrapped(text: &str, (size, width): (f64, f64), lines_max: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let room = lines.len() < LINES_MAX;
+        let room = lines.len() < lines_max;
         let Some(last) = lines.last_mut() else { break };
         let longer = if last.is_empty() { word.to_owned() } else { format!("{last} {word}") };
         // What finds no room on the last line is cut there, and its ellipsis says so.

@@ -33,6 +33,8 @@ pub struct ChartStyle {
     pub all_zero: String,
     /// Makes the ids of one chart differ from those of another on the same page.
     pub id: String,
+    /// Whether columns are counts: their axis has whole steps.
+    pub counts: bool,
 }
 
 /// The chart as an SVG document, 680 units wide. The same chart and style give the same bytes.

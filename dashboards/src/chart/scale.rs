@@ -28,7 +28,18 @@ impl Scale {
         if high - low < f64::MIN_POSITIVE {
             return Self { from: 0.0, to: 1.0, ticks: vec![0.0, 1.0], decimals: 0 };
         }
-        let step = round_step((high - low) / STEPS_WANTED);
+        Self::stepped(low, high, round_step((high - low) / STEPS_WANTED))
+    }
+
+    /// The same over counts: there is no half of one.
+    pub(super) fn of_counts(values: impl Iterator<Item = f64>) -> Self {
+        let high = values.filter(|v| v.is_finite() && v.abs() <= VALUE_MAX).fold(1.0, f64::max);
+        let step = round_step(high / STEPS_WANTED).max(1.0);
+        // Of the round steps only 2.5 is not whole.
+        Self::stepped(0.0, high, if step.fract() == 0.0 { step } else { 2.0 * step })
+    }
+
+    fn stepped(low: f64, high: f64, step: f64) -> Self {
         let first = (low / step + 1e-9).floor();
         let last = (high / step - 1e-9).ceil();
         let decimals = decimals(step);
@@ -76,6 +87,15 @@ mod tests {
         assert_eq!((scale.to, scale.decimals), (0.4, 1));
         let scale = Scale::over([12.0].into_iter());
         assert_eq!((scale.ticks[1], scale.decimals), (2.5, 1));
+    }
+
+    #[test]
+    fn counts_have_whole_steps() {
+        for (most, ticks) in [(0.0, vec![0.0, 1.0]), (1.0, vec![0.0, 1.0]), (3.0, vec![0.0, 1.0, 2.0, 3.0])] {
+            assert_eq!(Scale::of_counts([most].into_iter()).ticks, ticks);
+        }
+        let scale = Scale::of_counts([12.0].into_iter());
+        assert_eq!((scale.ticks[1], scale.decimals), (5.0, 0));
     }
 
     #[test]

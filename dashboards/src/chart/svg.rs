@@ -301,15 +301,15 @@ pub(super) fn legend_places(names: &[&str], left: f64, right: f64) -> Vec<(f64, 
     const AFTER: f64 = 18.0;
     let natural: f64 = names.iter().map(|n| text_width(n, TEXT_SIZE) + MARK + AFTER).sum();
     let room = (right - left) / names.len().max(1) as f64;
+    let texts = if natural <= right - left {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    } else {
+        cut_apart(names, TEXT_SIZE, room - MARK - 6.0)
+    };
     let mut x = left;
-    names
-        .iter()
-        .map(|name| {
-            let text = if natural <= right - left {
-                (*name).to_owned()
-            } else {
-                cut(name, TEXT_SIZE, room - MARK - 6.0)
-            };
+    texts
+        .into_iter()
+        .map(|text| {
             let at = x;
             x += (text_width(&text, TEXT_SIZE) + MARK + AFTER)
                 .min(room.max(natural / names.len() as f64 * 4.0));
@@ -334,4 +334,27 @@ pub(super) fn cut(text: &str, size: f64, width: f64) -> String {
     short.truncate(short.trim_end().len());
     short.push('…');
     short
+}
+
+/// Every text cut to a width. Where two that differ would become one, each keeps what tells it apart: its beginning goes
+/// instead of its end.
+pub(super) fn cut_apart(texts: &[&str], size: f64, width: f64) -> Vec<String> {
+    let short: Vec<String> = texts.iter().map(|text| cut(text, size, width)).collect();
+    let apart = |i: usize| {
+        let like: Vec<&str> = (0..texts.len()).filter(|j| short[*j] == short[i]).map(|j| texts[j]).collect();
+        if like.iter().all(|text| *text == texts[i]) {
+            return short[i].clone();
+        }
+        cut(&format!("…{}", &texts[i][shared_words(&like)..]), size, width)
+    };
+    (0..texts.len()).map(apart).collect()
+}
+
+/// How many bytes of whole words, with the space after them, all texts begin with.
+fn shared_words(texts: &[&str]) -> usize {
+    let Some((first, others)) = texts.split_first() else { return 0 };
+    let is_shared =
+        |end: usize| others.iter().all(|text| text.as_bytes().get(..end) == Some(&first.as_bytes()[..end]));
+    let ends = first.match_indices(' ').map(|(i, space)| i + space.len());
+    ends.filter(|end| is_shared(*end)).last().unwrap_or(0)
 }

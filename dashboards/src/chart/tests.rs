@@ -16,6 +16,7 @@ fn style() -> ChartStyle {
         no_data: "n.d.".to_owned(),
         all_zero: "tutti zero".to_owned(),
         id: "c1".to_owned(),
+        counts: false,
     }
 }
 
@@ -101,6 +102,37 @@ fn coverage_is_rounded_down_and_not_due_is_empty() {
     let out = svg(&chart(kind), &style());
     assert!(out.contains(">99</text>") && out.contains(">0</text>") && out.contains(">100</text>"));
     assert_eq!(count(&out, "<rect x="), 3);
+}
+
+#[test]
+fn names_that_begin_alike_stay_apart_where_they_are_cut() {
+    let names = [
+        "Energia elettrica, quadro generale (Ambulatori)",
+        "Energia elettrica, quadro generale (Consultorio)",
+    ];
+    let rows = names.map(|name| named(name, &[Some(1.0)])).to_vec();
+    let out = svg(&chart(ChartKind::Coverage { labels: vec!["gen".to_owned()], rows }), &style());
+    assert!(out.contains(">…(Ambulatori)</text>") && out.contains(">…(Consultorio)</text>"), "{out}");
+    let layers = names.map(|name| named(name, &[Some(1.0), Some(1.0), Some(1.0)])).to_vec();
+    let out = columns(layers, None);
+    assert!(out.contains(">…(Ambulatori)</text>") && out.contains(">…(Consultorio)</text>"), "{out}");
+    // One alone is cut at its end, and so are two of one name.
+    let rows = vec![named(names[0], &[Some(1.0)]), named(names[0], &[Some(1.0)])];
+    let out = svg(&chart(ChartKind::Coverage { labels: vec!["gen".to_owned()], rows }), &style());
+    assert_eq!(count(&out, ">Energia elettrica, quadro gener…</text>"), 2, "{out}");
+}
+
+#[test]
+fn a_name_too_long_for_two_lines_has_a_third_in_its_box() {
+    let column = |name: &str| FlowColumn {
+        title: String::new(),
+        boxes: vec![FlowBox { name: name.to_owned(), note: "0.9.0".to_owned() }],
+    };
+    let columns = ["a", "b", "Dimostrazione: edifici inventati", "c", "d"].map(column).to_vec();
+    let out = svg(&chart(ChartKind::Flow { columns, arrows: Vec::new() }), &style());
+    for line in ["Dimostrazione:", "edifici", "inventati"] {
+        assert!(out.contains(&format!(">{line}</text>")), "{out}");
+    }
 }
 
 #[test]

@@ -15,8 +15,8 @@ use super::query::{TableAsk, TableWords};
 use super::upload::{Posted, PostedFile};
 use super::wire::{
     AnswerSaid, Change, CommentSaid, Contacts, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid,
-    KpiTable, LiftSaid, MemoCase, MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, Nothing,
-    ProjectFile, SavedView, SectionView, ToSaid, WhySaid,
+    KpiTable, LiftSaid, MemoCase, MemoOrder, MemoOrderView, MemoPreview, NameSaid, NoteSaid, NoteView,
+    Nothing, ProjectFile, SavedView, SectionView, ToSaid, WhySaid,
 };
 use super::{Act, Refused, Upload};
 use crate::access::Who;
@@ -132,8 +132,8 @@ pub(crate) async fn duties(State(site): State<Arc<Site>>, Path(id): Path<String>
 }
 
 /// `GET /api/v1/desk/{project}/submissions/{obligation}/{year}`; `-` for what is sent once.
-pub(crate) async fn guide(State(site): State<Arc<Site>>, Path(of): Path<Duty>) -> Given<Guide> {
-    give(&site, move |site| Ok(site.backend.guide(&duty_key(&of)?)?)).await
+pub(crate) async fn guide(State(site): State<Arc<Site>>, Path(of): Path<Duty>, who: Who) -> Given<Guide> {
+    give(&site, move |site| super::guide::seen_by(site, &who, &duty_key(&of)?)).await
 }
 
 async fn act(site: Arc<Site>, of: Duty, who: Who, act: Result<Act, Refused>) -> Done {
@@ -228,6 +228,9 @@ pub(crate) struct FileOf {
     /// Of a receipt: where it was sent.
     #[serde(default)]
     to: String,
+    /// Of a signed file: why it is taken although its authority is not verified, or its certificate names no person.
+    #[serde(default)]
+    reason: String,
     /// Of a receipt: the day on which it was sent, `YYYY-MM-DD`.
     on: Option<String>,
 }
@@ -243,7 +246,17 @@ pub(crate) async fn attach(
     act(site, of, who, Ok(Act::Attach(Upload { name: file.name, bytes }))).await
 }
 
-/// `POST …/sign?name=`, the signed file as the body.
+/// `POST …/detach`: takes an attached file off the draft.
+pub(crate) async fn detach(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Duty>,
+    who: Who,
+    Posted(said): Posted<NameSaid>,
+) -> Done {
+    act(site, of, who, Ok(Act::Detach { name: said.name })).await
+}
+
+/// `POST …/sign?name=&reason=`, the signed file as the body.
 pub(crate) async fn sign(
     State(site): State<Arc<Site>>,
     Path(of): Path<Duty>,
@@ -251,7 +264,8 @@ pub(crate) async fn sign(
     who: Who,
     PostedFile(bytes): PostedFile,
 ) -> Done {
-    act(site, of, who, Ok(Act::Sign(Upload { name: file.name, bytes }))).await
+    let act_of = Act::Sign { reason: file.reason, file: Upload { name: file.name, bytes } };
+    act(site, of, who, Ok(act_of)).await
 }
 
 /// `POST …/sent?name=&to=&on=`, the receipt as the body.

@@ -13,7 +13,7 @@ use model::{Instant, ProjectId};
 use serde::Deserialize;
 
 use super::wire::{Change, ClauseView, Contacts, FieldChange, ProjectFile};
-use super::{Refused, RefusedKind};
+use super::{Refused, RefusedKind, changed};
 use crate::access::{Checked, Right, Who};
 use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Frame, Site, Words, off_loop, respond};
@@ -35,14 +35,18 @@ impl Told {
     pub(crate) fn of(done: Option<String>) -> Self {
         Self { done }
     }
+
+    pub(crate) fn is(&self, done: &str) -> bool {
+        self.done.as_deref() == Some(done)
+    }
 }
 
 /// A remark on top of a page.
 pub(crate) struct Notice {
     pub(crate) good: bool,
     pub(crate) says: String,
-    /// The cause in the program's words, where the reader's say less.
-    pub(crate) detail: String,
+    /// What a person should see beside it, a line each fact.
+    pub(crate) lines: Vec<String>,
 }
 
 impl Notice {
@@ -50,16 +54,16 @@ impl Notice {
     pub(crate) fn done(t: &Words, told: &Told) -> Option<Self> {
         let key = format!("page.desk.done.{}", told.done.as_deref()?);
         let says = t.texts().find(&key)?.to_owned();
-        Some(Self { good: true, says, detail: String::new() })
+        Some(Self { good: true, says, lines: Vec::new() })
     }
 
     pub(crate) fn refused(t: &Words, refused: &Refused) -> Self {
         let key = format!("page.desk.refused.{}", refused.code);
         let known = t.texts().find(&key).map(str::to_owned);
         let says = known.unwrap_or_else(|| t.get("page.desk.refused.unusable").to_owned());
-        // What went wrong inside is for the log.
-        let inner = refused.kind == RefusedKind::Busy;
-        Self { good: false, says, detail: if inner { String::new() } else { refused.says.clone() } }
+        // The cause is in English, in the program's words: it is for the log.
+        tracing::debug!(code = refused.code, "refused: {}", refused.says);
+        Self { good: false, says, lines: Vec::new() }
     }
 }
 
@@ -406,11 +410,27 @@ pub(crate) async fn economics(State(site): State<Arc<Site>>, Path(id): Path<Stri
     .await
 }
 
+/// The ending of the text of a unit for one of it.
+fn one(value: f64) -> &'static str {
+    if (value - 1.0).abs() < 0.005 { "_one" } else { "" }
+}
+
+/// With at most two decimals.
+fn trimmed(t: &Words, value: f64) -> String {
+    analytics::report::format::Numbers::of_language(t.language())
+        .trimmed(value, 2)
+        .unwrap_or_else(|| t.not_available())
+}
+
 fn clause(t: &Words, clause: &ClauseView) -> ClauseLine {
     let value = match (clause.value, clause.unit) {
         (None, _) => t.not_available(),
         (Some(value), "yes") => t.get(if 0.5 < value { "page.desk.yes" } else { "page.desk.no" }).to_owned(),
-        (Some(value), unit) => format!("{}\u{a0}{}", t.number(value, 2), printed(unit)),
+        // What is counted has no decimals, and its unit is a word.
+        (Some(value), unit) => match t.texts().find(&format!("report.checks.unit.{unit}{}", one(value))) {
+            Some(word) => format!("{}\u{a0}{word}", trimmed(t, value)),
+            None => format!("{}\u{a0}{}", t.number(value, 2), printed(unit)),
+        },
     };
     ClauseLine {
         says: t.get(&clause.text).to_owned(),
@@ -421,7 +441,7 @@ fn clause(t: &Words, clause: &ClauseView) -> ClauseLine {
         },
         verdict_says: t.of("page.desk.clause", clause.verdict),
         value,
-        evidence: clause.evidence.clone(),
+        evidence: clause.basis.told(t.texts()),
         citation: clause.citation.clone(),
     }
 }
@@ -487,15 +507,19 @@ pub(crate) async fn history(
 fn line(t: &Words, who: &Who, id: &ProjectId, change: &Change) -> ChangeLine {
     let known = t.texts().find(&format!("page.desk.kind.{}", change.kind)).map(str::to_owned);
     let personal = who.may(Right::EditProject, Some(id)) || who.may(Right::SeeAudit, None);
-    let is_personal =
-        |field: &str| field.contains("tax_code") || field.contains("email") || field.starts_with("to.");
+    let is_personal = |field: &str| {
+        ["tax_code", "email", ".person"].iter().any(|part| field.contains(part)) || field.starts_with("to.")
+    };
     let hidden = |value: &Option<String>| value.as_ref().map(|_| "•••".to_owned());
     let field = |f: &FieldChange| {
-        if personal || !(change.kind == "contacts" || is_personal(&f.field)) {
-            f.clone()
-        } else {
-            FieldChange { field: f.field.clone(), before: hidden(&f.before), after: hidden(&f.after) }
-        }
+        let shown = |value: &Option<String>| {
+            if personal || !(change.kind == "contacts" || is_personal(&f.field)) {
+                value.as_ref().map(|value| changed::value(t, &f.field, value))
+            } else {
+                hidden(value)
+            }
+        };
+        FieldChange { field: changed::field(t, &f.field), before: shown(&f.before), after: shown(&f.after) }
     };
     ChangeLine {
         at: moment(t, &change.at),

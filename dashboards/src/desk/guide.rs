@@ -13,9 +13,9 @@ use model::ProjectId;
 use serde::Deserialize;
 
 use super::file::{Head, Notice, Told, day, moment, project_id, seen};
-use super::wire::{DutyView, FileView, Guide, ObstacleView};
+use super::wire::{DutyView, FileView, Guide, ObstacleView, SignedView};
 use super::{DutyKey, preview};
-use crate::access::Right;
+use crate::access::{Right, Who};
 use crate::downloads::encode;
 use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Frame, Site, Words, respond};
@@ -164,7 +164,7 @@ fn duty_line(t: &Words, id: &ProjectId, d: &DutyView, may: bool) -> DutyLine {
         primary: may && matches!(d.state, "late" | "due"),
         channel: d.channel.clone(),
         citation: d.citation.clone(),
-        needs: d.needs.join(", "),
+        needs: d.needs.iter().map(|need| t.of("need", need)).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -204,15 +204,20 @@ struct GuidePage<'a> {
     channel: String,
     citation: String,
     signer: String,
+    begin_lead: String,
+    freeze_lead: String,
     g: &'a Guide,
     obstacles: Vec<ObstacleLine>,
     advised: Vec<String>,
+    /// What goes with it and was not sent: name and address.
+    companions: Vec<(String, String)>,
     attached: Vec<FileLine>,
     files: Vec<FileLine>,
     frozen_says: String,
     kpis: Vec<(String, String, String, &'static str, String)>,
     differences: Vec<String>,
-    signed: Vec<(String, String)>,
+    /// File, and who signed it, a line each fact.
+    signed: Vec<(String, Vec<String>)>,
     receipts: Vec<(FileLine, String)>,
     sending: String,
     outcome: String,
@@ -226,6 +231,8 @@ struct GuidePage<'a> {
 struct ObstacleLine {
     id: usize,
     code: String,
+    /// What it is about, in words.
+    about: String,
     subject: String,
     severity: &'static str,
     says: String,
@@ -270,10 +277,25 @@ pub(crate) async fn page(
     ask: Ask,
 ) -> Response {
     respond(site, ask, move |site, ask| {
-        let notice = Notice::done(&ask.words, &wanted.told);
-        render(site, ask, &duty_key(&of)?, &wanted, notice)
+        let key = duty_key(&of)?;
+        let mut notice = Notice::done(&ask.words, &wanted.told);
+        if let Some(notice) = notice.as_mut().filter(|_| wanted.told.is("sign")) {
+            // Who signed is to be seen at once, not on the way back.
+            let guide = seen_by(site, &ask.who, &key)?;
+            notice.lines = guide.signed.last().map(|s| signers(&ask.words, s)).unwrap_or_default();
+        }
+        render(site, ask, &key, &wanted, notice)
     })
     .await
+}
+
+/// The guided submission as this reader may see it.
+pub(crate) fn seen_by(site: &Site, who: &Who, key: &DutyKey) -> Result<Guide, Fault> {
+    let mut guide = site.backend.guide(key)?;
+    if !who.may(Right::EditProject, Some(&key.project)) {
+        guide.signed.iter_mut().flat_map(|s| &mut s.signers).for_each(|signer| signer.person = None);
+    }
+    Ok(guide)
 }
 
 /// The page of one step, as after something that was refused there.
@@ -298,7 +320,7 @@ fn render(
 ) -> Result<String, Fault> {
     let (t, id) = (&ask.words, &key.project);
     let file = seen(site, &ask.who, id)?;
-    let g = site.backend.guide(key)?;
+    let g = seen_by(site, &ask.who, key)?;
     let next = Step::next(&g);
     let asked = wanted.step.as_deref().and_then(Step::parse).filter(|s| s.is_open(next));
     let step = asked.unwrap_or(next);
@@ -323,8 +345,11 @@ fn render(
         channel: g.duty.channel.clone(),
         citation: g.duty.citation.clone(),
         signer: t.of("page.desk.signer", g.signer),
+        begin_lead: of_report(t, "page.desk.guide.begin.lead", g.report),
+        freeze_lead: of_report(t, "page.desk.guide.freeze.lead", g.report),
         obstacles: g.obstacles.iter().enumerate().map(|(i, o)| obstacle_line(t, i, o)).collect(),
-        advised: g.advised.clone(),
+        advised: g.advised_texts.iter().map(|text| t.get(text).to_owned()).collect(),
+        companions: g.companions.iter().map(|d| companion(t, id.as_str(), d)).collect(),
         attached: files(&g.attached),
         files: g.frozen.as_ref().map(|f| files(&f.files)).unwrap_or_default(),
         frozen_says: g.frozen.as_ref().map_or_else(String::new, |f| {
@@ -333,7 +358,7 @@ fn render(
         kpis: kpis(t, &g),
         differences: g.frozen.iter().flat_map(|f| &f.differences).map(|d| t.finding(d)).collect(),
         signed: signed(t, &g),
-        receipts: g.receipts.iter().map(|r| (file_line(t, id.as_str(), &r.file), receipt(r))).collect(),
+        receipts: g.receipts.iter().map(|r| (file_line(t, id.as_str(), &r.file), receipt(t, r))).collect(),
         sending: g.sending.as_ref().map_or_else(String::new, |s| {
             let values = [("to", &*s.to), ("on", &*day(t, &s.day))];
             t.fill(if s.way == "pec" { "page.desk.guide.by_pec" } else { "page.desk.guide.by_hand" }, &values)
@@ -347,6 +372,22 @@ fn render(
         g: &g,
     };
     Ok(page.render()?)
+}
+
+fn companion(t: &Words, project: &str, duty: &DutyView) -> (String, String) {
+    let year = duty.year.map(|year| format!(" {year}")).unwrap_or_default();
+    (format!("{}{year}", t.get(&duty.text)), address(project, &duty.obligation, duty.year))
+}
+
+/// What of the guide's words depends on what is made: the annual report has comments and a structured file, the others
+/// have neither.
+fn of_report(t: &Words, key: &str, report: Option<&str>) -> String {
+    let end = match report {
+        Some("annual") => "",
+        Some(_) => "_document",
+        None => "_files",
+    };
+    t.get(&format!("{key}{end}")).to_owned()
 }
 
 fn steps(
@@ -378,6 +419,7 @@ fn obstacle_line(t: &Words, id: usize, obstacle: &ObstacleView) -> ObstacleLine 
     ObstacleLine {
         id,
         code: finding.code.to_owned(),
+        about: t.subject(&finding.subject),
         subject: finding.subject.clone(),
         severity: finding.severity.code(),
         says,
@@ -411,22 +453,41 @@ fn kpis(t: &Words, g: &Guide) -> Vec<(String, String, String, &'static str, Stri
 }
 
 /// File and who signed it.
-fn signed(t: &Words, g: &Guide) -> Vec<(String, String)> {
-    let line = |s: &super::wire::SignedView| {
-        let who = s.signers.iter().map(|signer| {
-            let at = signer.signed_at.as_deref().map(|at| moment(t, at)).unwrap_or_default();
-            let key = match signer.trusted {
-                Some(_) => "page.desk.guide.signed_trusted",
-                None => "page.desk.guide.signed_unchecked",
-            };
-            t.fill(key, &[("name", &*signer.name), ("issuer", &*signer.issuer), ("at", &*at)])
-        });
-        (s.file.name.clone(), who.collect::<Vec<_>>().join("; "))
-    };
-    g.signed.iter().map(line).collect()
+fn signed(t: &Words, g: &Guide) -> Vec<(String, Vec<String>)> {
+    g.signed.iter().map(|s| (s.file.name.clone(), signers(t, s))).collect()
 }
 
-fn receipt(receipt: &super::wire::ReceiptView) -> String {
+/// Who signed a file, what their certificate says, and why it was taken where that proves too little.
+fn signers(t: &Words, signed: &SignedView) -> Vec<String> {
+    let mut lines = Vec::new();
+    for signer in &signed.signers {
+        let at = signer.signed_at.as_deref().map_or_else(|| t.not_available(), |at| moment(t, at));
+        lines.push(t.fill("page.desk.guide.signed_by", &[("name", &signer.name), ("at", &at)]));
+        if let Some(person) = &signer.person {
+            lines.push(t.fill("page.desk.guide.signed_code", &[("code", tax_code(person))]));
+        }
+        let (from, to) = (moment(t, &signer.valid_from), moment(t, &signer.valid_to));
+        lines.push(t.fill("page.desk.guide.signed_valid", &[("from", &from), ("to", &to)]));
+        let key = match signer.trusted {
+            Some(true) => "page.desk.guide.signed_trusted",
+            Some(false) | None => "page.desk.guide.signed_unchecked",
+        };
+        lines.push(t.fill(key, &[("issuer", &signer.issuer)]));
+    }
+    let reason = signed.reason.as_ref();
+    lines.extend(reason.map(|reason| t.fill("page.desk.guide.signed_reason", &[("reason", reason)])));
+    lines
+}
+
+/// An Italian tax code without the letters that say what it is; another code as it stands.
+fn tax_code(person: &str) -> &str {
+    person.strip_prefix("TINIT-").or_else(|| person.strip_prefix("IT:")).unwrap_or(person)
+}
+
+fn receipt(t: &Words, receipt: &super::wire::ReceiptView) -> String {
+    if receipt.kind.is_none() {
+        return t.get("page.desk.guide.receipt_other").to_owned();
+    }
     let parts = [&receipt.kind, &receipt.number, &receipt.when];
     parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(", ")
 }

@@ -92,6 +92,20 @@ pub(crate) async fn attach(
     take(site, ask, of, chosen(form.file).map(Act::Attach), "attach").await
 }
 
+#[derive(Debug, Deserialize)]
+pub(crate) struct DetachForm {
+    name: String,
+}
+
+pub(crate) async fn detach(
+    State(site): State<Arc<Site>>,
+    Path(of): Path<Of>,
+    ask: Ask,
+    Checked(form): Checked<DetachForm>,
+) -> Response {
+    take(site, ask, of, Ok(Act::Detach { name: form.name }), "detach").await
+}
+
 fn chosen(file: Option<Upload>) -> Result<Upload, Refused> {
     file.ok_or_else(|| Refused::unusable("no_file", "no file was chosen"))
 }
@@ -113,7 +127,8 @@ pub(crate) async fn sign(
     ask: Ask,
     form: CheckedUpload,
 ) -> Response {
-    take(site, ask, of, chosen(form.file).map(Act::Sign), "sign").await
+    let reason = form.field("reason").to_owned();
+    take(site, ask, of, chosen(form.file).map(|file| Act::Sign { file, reason }), "sign").await
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,6 +4,7 @@
 //! Must never: compute, or change anything but through [`Desk`], which does what the command line does.
 
 pub(crate) mod api;
+pub(crate) mod changed;
 pub(crate) mod export;
 pub(crate) mod file;
 pub(crate) mod guide;
@@ -30,6 +31,8 @@ use wire::{
     MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, ProjectFile, SavedView,
 };
 
+/// Most bytes of a document and of an attached file, as the daemon takes them; the page says so before they are sent.
+pub(crate) const DOCUMENT_BYTES_MAX: usize = 20 * 1024 * 1024;
 /// Most bytes of an uploaded file: a signed report with its attachments.
 pub const UPLOAD_BYTES_MAX: usize = 24 * 1024 * 1024;
 
@@ -104,10 +107,18 @@ pub enum Act {
         reason: String,
     },
     Attach(Upload),
+    /// An attached file is taken off the draft.
+    Detach {
+        name: String,
+    },
     Freeze {
         language: String,
     },
-    Sign(Upload),
+    /// `reason`: why it is taken although its authority is not verified, or its certificate names no person; may be empty.
+    Sign {
+        file: Upload,
+        reason: String,
+    },
     /// By the installation's own certified mail.
     Send {
         to: String,

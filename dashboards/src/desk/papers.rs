@@ -53,6 +53,12 @@ struct KpiLine {
     /// Who stated it; empty where the measured value counts.
     stated: String,
     advised: bool,
+    /// Why a person is asked to confirm what they typed; empty where nothing is to be confirmed.
+    doubt: String,
+    /// What was typed as the reason.
+    reason: String,
+    /// Whether the form stands open.
+    open: bool,
 }
 
 struct DocumentLine {
@@ -83,7 +89,7 @@ pub(crate) async fn page(
     respond(site, ask, move |site, ask| {
         let notice = Notice::done(&ask.words, &told);
         let year = ask.year.clone();
-        render(site, ask, &id, year.as_deref(), notice)
+        render(site, ask, &id, (year.as_deref(), None), notice)
     })
     .await
 }
@@ -92,7 +98,7 @@ fn render(
     site: &Site,
     ask: &Ask,
     id: &str,
-    year: Option<&str>,
+    (year, typed): (Option<&str>, Option<&KpiForm>),
     notice: Option<Notice>,
 ) -> Result<String, Fault> {
     let id = project_id(id)?;
@@ -114,7 +120,7 @@ fn render(
         years: file.years.iter().map(|y| (*y, Some(*y) == year)).collect(),
         year,
         complete: table.as_ref().is_none_or(|table| table.complete),
-        kpis: table.iter().flat_map(|table| &table.kpis).map(|kpi| kpi_line(t, kpi)).collect(),
+        kpis: table.iter().flat_map(|table| &table.kpis).map(|kpi| kpi_line(t, kpi, typed)).collect(),
         documents: site.backend.documents(&id)?.iter().map(|d| document_line(t, &file.project, d)).collect(),
         notes: site.backend.notes(&id)?.iter().map(|n| note_line(t, n)).collect(),
         may_edit: ask.who.may(Right::EditProject, Some(&id)),
@@ -123,7 +129,9 @@ fn render(
     Ok(page.render()?)
 }
 
-fn kpi_line(t: &Words, kpi: &KpiRow) -> KpiLine {
+fn kpi_line(t: &Words, kpi: &KpiRow, typed: Option<&KpiForm>) -> KpiLine {
+    let typed = typed.filter(|form| form.code == kpi.code);
+    let doubt = typed.and_then(|form| typed_number(t.language(), &form.value)).and_then(|v| doubt(kpi, v));
     let bounds = match (kpi.low, kpi.high) {
         (None, None) => t.not_available(),
         (low, high) => format!("{} – {}", t.kpi(low), t.kpi(high)),
@@ -140,16 +148,17 @@ fn kpi_line(t: &Words, kpi: &KpiRow) -> KpiLine {
         verdict: kpi.verdict,
         verdict_says: t.of("page.verdict", kpi.verdict),
         post: t.kpi(kpi.post),
-        post_field: kpi
-            .stated
-            .as_ref()
-            .and_then(|s| s.value)
-            .map(|value| {
+        post_field: match typed {
+            Some(form) => form.value.clone(),
+            None => kpi.stated.as_ref().and_then(|s| s.value).map_or_else(String::new, |value| {
                 let plain = format!("{value}");
                 if t.language() == "it" { plain.replace('.', ",") } else { plain }
-            })
-            .unwrap_or_default(),
-        note: kpi.note.clone(),
+            }),
+        },
+        note: typed.map_or_else(|| kpi.note.clone(), |form| form.note.clone()),
+        doubt: doubt.map_or_else(String::new, |key| t.get(key).to_owned()),
+        reason: typed.map_or_else(String::new, |form| form.reason.clone()),
+        open: typed.is_some(),
         stated: stated.map_or_else(String::new, |s| {
             let values = [("author", &*s.author), ("at", &*moment(t, &s.at)), ("reason", &*s.reason)];
             let key = if s.value.is_some() { "page.desk.kpi.stated" } else { "page.desk.kpi.noted" };
@@ -187,6 +196,18 @@ fn note_line(t: &Words, n: &NoteView) -> NoteLine {
     }
 }
 
+/// How many times what was measured or declared a value may be before it is asked about.
+const UNUSUAL_TIMES: f64 = 10.0;
+
+/// Why a stated value is asked about: the key of the question.
+fn doubt(kpi: &KpiRow, value: f64) -> Option<&'static str> {
+    let known = [kpi.measured, kpi.target].into_iter().flatten().map(f64::abs).filter(|known| 0.0 < *known);
+    if value < 0.0 {
+        return Some("page.desk.kpi.negative");
+    }
+    known.into_iter().any(|known| UNUSUAL_TIMES * known < value).then_some("page.desk.kpi.large")
+}
+
 /// A number as a reader types it; what could be two numbers is none.
 pub(crate) fn typed_number(language: &str, text: &str) -> Option<f64> {
     let text = text.trim().replace('\u{2212}', "-");
@@ -215,6 +236,8 @@ pub(crate) struct KpiForm {
     #[serde(default)]
     note: String,
     reason: String,
+    /// A box that was ticked sends its value: what looks wrong is meant.
+    confirmed: Option<String>,
 }
 
 /// `POST /desk/{project}/kpi`.
@@ -225,7 +248,7 @@ pub(crate) async fn state_kpi(
     Checked(form): Checked<KpiForm>,
 ) -> Response {
     let (author, language, year) = (ask.who.author(), ask.words.language().to_owned(), form.year);
-    let of = id.clone();
+    let (of, typed) = (id.clone(), form.clone());
     let done = off_loop(&site, move |site| {
         let id = project_id(&of)?;
         let value = match form.value.trim() {
@@ -234,13 +257,21 @@ pub(crate) async fn state_kpi(
                 Refused::unusable("number", format!("{text:?} is no number that can be read one way only"))
             })?),
         };
+        let table = site.backend.kpi_table(&id, form.year)?;
+        let row = table.kpis.iter().find(|kpi| kpi.code == form.code);
+        let asks = row.zip(value).is_some_and(|(row, value)| doubt(row, value).is_some());
+        if asks && form.confirmed.is_none() {
+            let says =
+                format!("{} is far from what was measured or declared, and nobody confirmed it", form.value);
+            return Err(Refused::unusable("kpi_unusual", says).into());
+        }
         let said = KpiSaid { code: form.code, value, note: form.note.trim().to_owned(), reason: form.reason };
         Ok(site.backend.state_kpi(&id, form.year, &said, &author)?)
     });
     let done = done.await.and_then(|done: Result<(), Fault>| done);
     let to = format!("/desk/{id}/savings?year={year}&done=kpi");
     finish(site, ask, (done, to), move |site, ask, notice| {
-        render(site, ask, &id, Some(&year.to_string()), notice)
+        render(site, ask, &id, (Some(&year.to_string()), Some(&typed)), notice)
     })
     .await
 }
@@ -253,13 +284,17 @@ pub(crate) async fn add_document(
     form: CheckedUpload,
 ) -> Response {
     let (author, of) = (ask.who.author(), id.clone());
-    let year = form.field("year").to_owned();
-    let shown = year.clone();
+    // What is not a year is refused before anything is kept, and never stands in an address.
+    let year = match form.field("year") {
+        "" => Ok(None),
+        text => text.parse::<i32>().map(Some).map_err(|_| no_year(text)),
+    };
+    let asked = year.clone();
     let done = off_loop(&site, move |site| {
         let id = project_id(&of)?;
         let said = DocumentSaid {
             title: form.field("title").to_owned(),
-            year: form.field("year").parse().ok(),
+            year: asked?,
             kpi: Some(form.field("kpi").to_owned()),
         };
         let file = form.file.ok_or_else(|| Refused::unusable("no_file", "no file was chosen"))?;
@@ -267,12 +302,23 @@ pub(crate) async fn add_document(
         Ok(())
     });
     let done = done.await.and_then(|done: Result<(), Fault>| done);
-    let end = if year.is_empty() { String::new() } else { format!("year={year}&") };
+    let of = id.clone();
+    // The page shows the years with figures only; a document may be about another one.
+    let shown = off_loop(&site, move |site| {
+        let known = project_id(&of).and_then(|id| Ok(site.backend.project_file(&id)?.years));
+        year.ok().flatten().filter(|year| known.is_ok_and(|known| known.contains(year)))
+    });
+    let shown = shown.await.ok().flatten().map(|year| year.to_string());
+    let end = shown.as_ref().map(|year| format!("year={year}&")).unwrap_or_default();
     let to = format!("/desk/{id}/savings?{end}done=document#documents");
     finish(site, ask, (done, to), move |site, ask, notice| {
-        render(site, ask, &id, Some(&*shown).filter(|y| !y.is_empty()), notice)
+        render(site, ask, &id, (shown.as_deref(), None), notice)
     })
     .await
+}
+
+fn no_year(text: &str) -> Refused {
+    Refused::unusable("year", format!("{text:?} is no year; state it in four digits"))
 }
 
 #[derive(Debug, Deserialize)]
@@ -294,7 +340,7 @@ pub(crate) async fn add_note(
     });
     let done = done.await.and_then(|done: Result<(), Fault>| done);
     let to = format!("/desk/{id}/savings?done=note#notes");
-    finish(site, ask, (done, to), move |site, ask, notice| render(site, ask, &id, None, notice)).await
+    finish(site, ask, (done, to), move |site, ask, notice| render(site, ask, &id, (None, None), notice)).await
 }
 
 /// `GET /desk/{project}/files/{sha256}`.

@@ -74,6 +74,7 @@ fn shown<'a>(t: &Words, index: usize, block: &'a Block) -> Shown<'a> {
                 no_data: t.get("report.label.no_data").to_owned(),
                 all_zero: t.get("report.label.all_zero").to_owned(),
                 id: format!("preview-{index}"),
+                counts: false,
             };
             Shown::Chart(svg(chart, &style), &chart.caption)
         }

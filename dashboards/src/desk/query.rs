@@ -71,6 +71,8 @@ pub(crate) struct TableAsk {
     pub(crate) per_page: usize,
     /// What was understood, as it stands in addresses.
     pairs: Vec<(&'static str, String)>,
+    /// Names whose value means nothing: the table is not narrowed by them, and must say so.
+    pub(crate) ignored: Vec<&'static str>,
 }
 
 /// A share of one from a percentage.
@@ -79,19 +81,28 @@ fn share(text: &str) -> Option<f64> {
     (percent.is_finite() && (-1e4..=1e4).contains(&percent)).then_some(percent / 100.0)
 }
 
+/// The same of what cannot exceed the whole.
+fn part(text: &str) -> Option<f64> {
+    share(text).filter(|ratio| (0.0..=1.0).contains(ratio))
+}
+
 impl TableAsk {
     pub(crate) fn of(given: &[(String, String)]) -> Self {
         let mut ask = Self { page: 1, per_page: PER_PAGE, ..Self::default() };
         for name in NAMES {
             let value = given.iter().find(|(n, v)| n == name && !v.trim().is_empty());
-            if let Some((_, value)) = value
-                && ask.take(name, value.trim()).is_some()
-            {
-                ask.pairs.push((name, value.trim().to_owned()));
+            let Some((_, value)) = value else { continue };
+            match ask.take(name, value.trim()) {
+                Some(()) => ask.pairs.push((name, value.trim().to_owned())),
+                None => ask.ignored.push(name),
             }
         }
-        let page = given.iter().find(|(n, _)| n == "page").and_then(|(_, v)| v.parse().ok());
-        ask.page = page.unwrap_or(1).max(1);
+        let page = given.iter().find(|(n, v)| n == "page" && !v.trim().is_empty());
+        let number = page.and_then(|(_, v)| v.trim().parse().ok()).filter(|page| 0 < *page);
+        if page.is_some() && number.is_none() {
+            ask.ignored.push("page");
+        }
+        ask.page = number.unwrap_or(1);
         ask
     }
 
@@ -109,8 +120,8 @@ impl TableAsk {
             "verdict" => query.verdict = Some(verdict(value)?),
             "due" => query.due = Some(due(value)?),
             "below" => query.attainment_below = Some(share(value)?),
-            "coverage" => query.coverage_below = Some(share(value)?),
-            "estimated" => query.estimated_above = Some(share(value)?),
+            "coverage" => query.coverage_below = Some(part(value)?),
+            "estimated" => query.estimated_above = Some(part(value)?),
             "blocked" => query.blocked = value == "1",
             "kpi" => query.measure = Some(KpiMeasure::parse(value)?),
             "sort" => query.sort = Sort::parse(value)?,
@@ -179,6 +190,9 @@ mod tests {
             ("evil", "\"><script>"),
         ]);
         assert_eq!(asked.page, 3);
+        assert_eq!(asked.ignored, ["scheme", "verdict"]);
+        let wrong = [("year", "abcd"), ("below", "abc"), ("coverage", "200"), ("page", "x"), ("sort", "zzz")];
+        assert_eq!(ask(&wrong).ignored, ["year", "below", "coverage", "sort", "page"]);
         assert_eq!(asked.with(&[]), "text=%C3%A8%20x&year=2025&sort=attainment&desc=1");
         assert_eq!(
             asked.with(&[("year", ""), ("sort", "due"), ("page", "2")]),

@@ -101,6 +101,8 @@ struct Row {
     due: String,
     state: String,
     state_class: &'static str,
+    /// What is due, with its year.
+    duty: String,
 }
 
 struct KpiCell {
@@ -146,9 +148,23 @@ pub(crate) async fn page(
     respond(site, ask, move |site, ask| {
         let done = given.iter().find(|(n, _)| n == "done").map(|(_, v)| v.clone());
         let told = Told::of(done);
-        render(site, ask, &TableAsk::of(&given), Notice::done(&ask.words, &told))
+        let asked = TableAsk::of(&given);
+        let notice = Notice::done(&ask.words, &told);
+        render(site, ask, &asked, notice)
     })
     .await
+}
+
+/// Says which filters were left out because their value means nothing.
+fn ignored(t: &Words, asked: &TableAsk, pages: usize) -> Option<Notice> {
+    let beyond = (pages < asked.page).then_some("page");
+    let names = asked.ignored.iter().copied().chain(beyond);
+    let names: Vec<String> = names.map(|name| t.of("page.region.filter", name)).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let says = t.fill("page.region.ignored", &[("names", &names.join(", "))]);
+    Some(Notice { good: false, says, lines: Vec::new() })
 }
 
 /// What the button for every case of the filter says; why there is none beyond what one order may hold.
@@ -176,7 +192,7 @@ fn render(site: &Site, ask: &Ask, asked: &TableAsk, notice: Option<Notice>) -> R
     let made = RegionPage {
         t,
         frame: Frame::new(site, ask, t.get("page.region.title"), "region"),
-        notice,
+        notice: notice.or_else(|| ignored(t, asked, last)),
         tiles: tiles(t, asked, &chosen),
         filters: filters(t, asked, &region),
         text: asked.get("text").to_owned(),
@@ -355,6 +371,7 @@ fn row(t: &Words, case: &Case, asked: &TableAsk) -> Row {
         },
         due: due.and_then(|d| d.due).map_or_else(|| t.not_available(), |day| t.date(day)),
         state: due.map(|d| t.of("page.desk.state", d.state.code())).unwrap_or_default(),
+        duty: due.map(|d| t.get(&d.text).to_owned()).unwrap_or_default(),
         state_class: match due.map(|d| d.state) {
             Some(DutyState::Late) => "bad",
             Some(DutyState::Due) => "warn",
@@ -448,6 +465,7 @@ fn chart(t: &Words, spread: &Distribution) -> String {
         no_data: t.get("report.label.no_data").to_owned(),
         all_zero: t.get("report.label.all_zero").to_owned(),
         id: "spread".to_owned(),
+        counts: true,
     };
     let counts = spread.bins.iter().map(|b| Some(b.cases as f64)).collect();
     let chart = Chart {

@@ -84,7 +84,7 @@ async fn read(request: Request, site: &Arc<Site>, who: &Who) -> Result<CheckedUp
 
 fn of_body(error: &axum::extract::multipart::MultipartError) -> Fault {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Fault::BodyTooLong(error.to_string())
+        Fault::FileTooLong(error.to_string())
     } else {
         Fault::BadForm(error.to_string())
     }

@@ -147,6 +147,9 @@ pub struct ClauseView {
     pub value: Option<f64>,
     pub unit: &'static str,
     pub evidence: String,
+    /// The same for the page, in the reader's language.
+    #[serde(skip)]
+    pub basis: analytics::scheme::clauses::Evidence,
     pub citation: String,
 }
 
@@ -360,13 +363,23 @@ pub struct SignedView {
     /// SHA-256 of the frozen file that it wraps.
     pub wraps_sha256: String,
     pub signers: Vec<SignerView>,
+    /// Why it was taken although its authority is not verified, or its certificate names no person.
+    pub reason: Option<String>,
 }
 
 /// Who signed, as the certificate says.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct SignerView {
     pub name: String,
+    /// The person's code with its kind, `TINIT-…` with a tax code; `null` where the certificate has none, and for readers
+    /// who may not edit.
+    pub person: Option<String>,
     pub issuer: String,
+    /// RFC 3339, of the certificate.
+    pub valid_from: String,
+    pub valid_to: String,
+    /// `sha256`; `null` of what was taken before digests were kept.
+    pub digest: Option<String>,
     pub signed_at: Option<String>,
     /// `null` where the installation has no list of authorities.
     pub trusted: Option<bool>,
@@ -418,7 +431,11 @@ pub struct Guide {
     pub obstacles: Vec<ObstacleView>,
     /// Codes of KPI that a document should explain.
     pub advised: Vec<String>,
+    /// Keys of their names in the texts, in the same order.
+    pub advised_texts: Vec<String>,
     pub lifted: Vec<LiftedView>,
+    /// What goes with it and was not sent yet: the report on the monitoring system with the first annual one.
+    pub companions: Vec<DutyView>,
     pub frozen: Option<FrozenView>,
     pub signed: Vec<SignedView>,
     pub sending: Option<SendingView>,
@@ -493,6 +510,14 @@ pub struct AnswerSaid {
 #[schemars(extend("examples" = [{ "why": "The bill of March was wrong." }]))]
 pub struct WhySaid {
     pub why: String,
+}
+
+/// An attached file of a draft.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [{ "name": "planimetria.pdf" }]))]
+pub struct NameSaid {
+    pub name: String,
 }
 
 /// Where the installation's own certified mail is to send.

@@ -44,6 +44,7 @@ pub(crate) struct FindingLine {
     pub(crate) subject: String,
     pub(crate) says: String,
     pub(crate) code: &'static str,
+    /// The paragraph that asks for it; rules are written in English, and left out for other readers.
     pub(crate) rule: &'static str,
 }
 
@@ -55,10 +56,10 @@ impl FindingList {
         let lines = sorted.iter().take(FINDINGS_MAX).map(|f| FindingLine {
             severity: f.severity.code(),
             severity_says: t.of("page.severity", f.severity.code()),
-            subject: f.subject.clone(),
+            subject: t.subject(&f.subject),
             says: t.finding(f),
             code: f.code,
-            rule: f.rule,
+            rule: if t.language() == "en" { f.rule } else { "" },
         });
         let more = match findings.len().saturating_sub(FINDINGS_MAX) {
             0 => String::new(),

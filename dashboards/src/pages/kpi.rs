@@ -76,22 +76,14 @@ pub(crate) fn lines(t: &Words, year: &ProjectYear) -> Vec<KpiLine> {
     year.kpis.iter().map(|kpi| KpiLine::new(t, kpi, &year.findings)).collect()
 }
 
-/// The sentences behind a KPI's `because`, each once and the worst first, and how many were left out.
+/// The sentences behind a KPI, each once and the worst first, and how many were left out.
 fn reasons(t: &Words, kpi: &KpiResult, findings: &[Finding]) -> (Vec<String>, String) {
+    let (behind, unsaid) = kpi.behind(findings);
+    // A code without a finding still says more than nothing.
+    let unsaid = unsaid.into_iter().map(|code| t.texts().of_code(code).unwrap_or(code).to_owned());
     let mut seen = BTreeSet::new();
-    let mut all = Vec::new();
-    for code in &kpi.because {
-        let mut sentences = findings.iter().filter(|f| f.code == code).map(|f| t.finding(f)).peekable();
-        // A code without a finding still says more than nothing.
-        if sentences.peek().is_none() && seen.insert(code.clone()) {
-            all.push(code.clone());
-        }
-        for sentence in sentences {
-            if seen.insert(sentence.clone()) {
-                all.push(sentence);
-            }
-        }
-    }
+    let mut all: Vec<String> = unsaid.chain(behind.into_iter().map(|f| t.finding(f))).collect();
+    all.retain(|sentence| seen.insert(sentence.clone()));
     if all.is_empty() && kpi.achieved.is_none() {
         all.push(t.get("page.kpi.no_reason").to_owned());
     }
@@ -108,4 +100,60 @@ fn reasons(t: &Words, kpi: &KpiResult, findings: &[Finding]) -> (Vec<String>, St
 pub(crate) fn worst_coverage(year: &ProjectYear) -> Option<f64> {
     let counted = year.meters.iter().filter(|m| m.meter.role != MeterRole::Sub);
     counted.map(|m| m.totals.coverage_ratio).reduce(f64::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use analytics::result::{KpiChain, Verdict};
+    use analytics::scheme::{KpiDefinition, KpiMeasure, KpiUnit};
+    use analytics::text::Texts;
+    use model::Severity;
+
+    use super::*;
+
+    fn withheld(code: &str, because: &[&str]) -> KpiResult {
+        KpiResult {
+            definition: KpiDefinition {
+                code: code.to_owned(),
+                text: "kpi.test".to_owned(),
+                measure: KpiMeasure::Stated,
+                unit: KpiUnit::Megawatt,
+                target: Target::Declared,
+                citation: String::new(),
+            },
+            target: None,
+            target_source: None,
+            achieved: None,
+            best: None,
+            low: None,
+            high: None,
+            attainment_ratio: None,
+            verdict: Verdict::Undetermined,
+            because: because.iter().map(|code| (*code).to_owned()).collect(),
+            chain: KpiChain::default(),
+        }
+    }
+
+    #[test]
+    fn a_kpi_shows_its_own_reasons_and_no_code_that_has_a_sentence() {
+        let map = [("finding.kpi.stated".to_owned(), "nobody has stated it".to_owned())].into();
+        let words = Words::new(Arc::new(Texts::new("en", map)));
+        let undeclared = |code: &str| {
+            let says = format!("nobody declared {code}");
+            Finding::new("kpi.target_missing", Severity::Caution, format!("kpi:{code} 2025"), says, "")
+        };
+        let no_plant = Finding::new("kpi.plant_missing", Severity::Note, "project:x 2025", "no plant", "");
+        let findings = ["4.c.1", "4.c.4", "4.e.5", "CO30"].map(undeclared).into_iter().chain([no_plant]);
+        let findings: Vec<Finding> = findings.collect();
+        let of = |code: &str, because: &[&str]| reasons(&words, &withheld(code, because), &findings);
+        let (said, more) = of("CO30", &["kpi.plant_missing", "kpi.target_missing"]);
+        assert_eq!(
+            (said, more.as_str()),
+            (vec!["no plant".to_owned(), "nobody declared CO30".to_owned()], "")
+        );
+        let (said, _) = of("4.c.1", &["kpi.stated", "kpi.target_missing", "no.such"]);
+        assert_eq!(said, ["nobody has stated it", "no.such", "nobody declared 4.c.1"]);
+    }
 }

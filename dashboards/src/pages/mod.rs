@@ -107,6 +107,8 @@ pub(crate) enum Fault {
     BodyKind(String),
     #[error("a body is too long: {0}")]
     BodyTooLong(String),
+    #[error("a file is too long: {0}")]
+    FileTooLong(String),
     #[error("{0}")]
     Desk(crate::desk::Refused),
     #[error("a page panicked while it was made: {0}")]
@@ -133,7 +135,7 @@ impl Fault {
                 RefusedKind::Unusable => StatusCode::UNPROCESSABLE_ENTITY,
                 RefusedKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
             },
-            Self::Act(ActRefused::Unusable(_)) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Act(ActRefused::Unusable { .. }) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Act(ActRefused::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Access(refused) => match refused {
                 crate::access::Refused::Unknown | crate::access::Refused::Gone => StatusCode::NOT_FOUND,
@@ -141,7 +143,7 @@ impl Fault {
                 _ => StatusCode::UNPROCESSABLE_ENTITY,
             },
             Self::BodyKind(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLong(_) | Self::FileTooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ReportUnreadable { .. } | Self::Panicked(_) | Self::Template(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -156,7 +158,7 @@ impl Fault {
             Self::NoBuilding(_) => "no_building",
             Self::NoMeter(_) => "no_meter",
             Self::NoAlarm(_) => "no_alarm",
-            Self::Act(ActRefused::Unusable(_)) => "refused",
+            Self::Act(ActRefused::Unusable { .. }) => "refused",
             Self::Act(ActRefused::Busy) => "busy",
             Self::Access(refused) => refused.code(),
             Self::NoYear { .. } => "no_year",
@@ -170,6 +172,7 @@ impl Fault {
             Self::BadForm(_) => "bad_form",
             Self::BodyKind(_) => "body_kind",
             Self::BodyTooLong(_) => "body_too_long",
+            Self::FileTooLong(_) => "file_too_long",
             Self::Desk(refused) => match refused.kind {
                 RefusedKind::Unknown => "not_here",
                 RefusedKind::Unusable => "refused",

@@ -68,6 +68,8 @@ struct ProjectCard {
     beneficiary: String,
     scheme: String,
     due: Option<Due>,
+    /// How many are late, where it is more than the one shown.
+    late: String,
     year: Option<YearCard>,
 }
 
@@ -95,7 +97,11 @@ impl ProjectCard {
             cup: project.cup.clone(),
             beneficiary: project.beneficiary.name.clone(),
             scheme: row.scheme_title.clone(),
-            due: row.next_due.map(|due| t.due(due, now.day(project.zone))),
+            due: row.next_due.as_ref().map(|due| t.due(due, now.day(project.zone))),
+            late: match row.late {
+                0 | 1 => String::new(),
+                n => t.fill("page.due.late", &[("n", &t.number(n as f64, 0))]),
+            },
             year,
         }
     }

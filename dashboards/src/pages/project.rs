@@ -58,6 +58,8 @@ struct YearView {
 struct ForecastView {
     says: String,
     lines: Vec<ForecastLine>,
+    /// What weakens it.
+    notes: Vec<String>,
 }
 
 struct ForecastLine {
@@ -136,7 +138,7 @@ fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
         title: project.title.clone(),
         facts: facts(t, &view),
         live: live.map(|b| LiveCard::new(t, b, "", project.zone)).collect(),
-        due: view.due.iter().map(|due| t.due(*due, view.today)).collect(),
+        due: view.due.iter().map(|due| t.due(due, view.today)).collect(),
         years: view.years.iter().map(|y| (y.year, shown.is_some_and(|s| s.year == y.year))).collect(),
         year: shown.map(|year| year_view(t, year, view.forecast.as_deref())),
         reports: view.reports.iter().map(|listing| report_view(t, id, listing)).collect(),
@@ -198,6 +200,7 @@ fn forecast_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> 
     Some(ForecastView {
         says: t.fill("page.forecast.says", &values),
         lines: forecast.kpis.iter().map(line).collect(),
+        notes: forecast.findings.iter().map(|f| t.finding(f)).collect(),
     })
 }
 
@@ -247,6 +250,7 @@ fn chart_view(t: &Words, index: usize, chart: Chart) -> ChartView {
         no_data: t.get("report.label.no_data").to_owned(),
         all_zero: t.get("report.label.all_zero").to_owned(),
         id: format!("chart-{index}"),
+        counts: false,
     };
     ChartView { svg: svg(&chart, &style), caption: chart.caption }
 }

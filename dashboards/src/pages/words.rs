@@ -5,10 +5,12 @@
 use std::sync::Arc;
 
 use analytics::report::format::{KPI_DECIMALS, Numbers};
-use analytics::scheme::DueReport;
+use analytics::scheme::calendar::State;
 use analytics::text::Texts;
 use chrono::{Datelike as _, NaiveDate, Timelike as _};
 use model::{Channel, Finding, Instant, Phase, Quantity, Unit, Zone};
+
+use crate::backend::Duty;
 
 /// The reader's language.
 #[derive(Clone)]
@@ -44,6 +46,28 @@ impl Words {
 
     pub(crate) fn finding(&self, finding: &Finding) -> String {
         self.texts.finding(finding)
+    }
+
+    /// What a finding is about, in words: `contatore palestra-gas, gennaio 2026`. What is not known stands as it is.
+    pub(crate) fn subject(&self, subject: &str) -> String {
+        let part = |part: &str| {
+            if let Some((kind, rest)) = part.split_once(':')
+                && let Some(kind) = self.texts.find(&format!("page.subject.{kind}"))
+            {
+                return format!("{kind} {rest}");
+            }
+            if let Ok(day) = part.parse::<NaiveDate>() {
+                return self.date(day);
+            }
+            if let Some((year, month)) = part.split_once('-')
+                && let (4, Ok(_), Ok(month)) = (year.len(), year.parse::<i32>(), month.parse::<u32>())
+                && let Some(month) = self.texts.find(&format!("page.month.{month}"))
+            {
+                return format!("{month} {year}");
+            }
+            self.texts.find(&format!("page.carrier.{part}")).unwrap_or(part).to_owned()
+        };
+        subject.split_whitespace().map(part).collect::<Vec<_>>().join(", ")
     }
 
     /// What stands where there is no value.
@@ -152,19 +176,22 @@ impl Words {
         self.maybe(power_w.map(|w| w / 1000.0), 2)
     }
 
-    /// When a report is due, seen from `today`.
-    pub(crate) fn due(&self, due: DueReport, today: NaiveDate) -> Due {
-        let days = (due.due - today).num_days();
-        let (class, key) = match days {
-            d if d < 0 => ("bad", "page.due.overdue"),
-            0 => ("warn", "page.due.today"),
-            1..=60 => ("warn", "page.due.left"),
-            _ => ("ok", "page.due.left"),
+    /// When something is due, seen from `today`; of what was sent, that it was.
+    pub(crate) fn due(&self, duty: &Duty, today: NaiveDate) -> Due {
+        let days = (duty.due - today).num_days();
+        let (class, key) = match (duty.is_open(), days) {
+            (false, _) => ("ok", "page.desk.state.sent"),
+            (true, d) if d < 0 => ("bad", "page.due.overdue"),
+            (true, 0) => ("warn", "page.due.today"),
+            (true, 1..=60) => ("warn", "page.due.left"),
+            (true, _) => ("ok", "page.due.left"),
         };
+        let key = if duty.state == State::Accepted { "page.desk.state.accepted" } else { key };
+        let year = duty.year.map(|year| format!(" {year}")).unwrap_or_default();
         Due {
-            year: due.year,
-            date: self.date(due.due),
-            iso: due.due.to_string(),
+            name: format!("{}{year}", self.get(&duty.text)),
+            date: self.date(duty.due),
+            iso: duty.due.to_string(),
             says: self.fill(key, &[("days", &self.number(days.unsigned_abs() as f64, 0))]),
             class,
         }
@@ -173,7 +200,8 @@ impl Words {
 
 /// A due day as shown.
 pub(crate) struct Due {
-    pub(crate) year: i32,
+    /// What it is, with its year.
+    pub(crate) name: String,
     pub(crate) date: String,
     pub(crate) iso: String,
     pub(crate) says: String,
@@ -219,6 +247,26 @@ mod tests {
         assert_eq!(words("it").number(-1_234.0, 0), "\u{2212}1.234");
         assert_eq!(words("it").number(-0.04, 1), "0,0");
         assert_eq!(words("it").number(999.0, 0), "999");
+    }
+
+    #[test]
+    fn a_subject_is_said_in_words_and_what_is_not_known_stands_as_it_is() {
+        let map = [
+            ("page.subject.meter", "contatore"),
+            ("page.month.1", "gennaio"),
+            ("page.carrier.natural_gas", "gas naturale"),
+        ];
+        let map: BTreeMap<_, _> = map.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let t = Words::new(Arc::new(Texts::new("it", map)));
+        for (subject, wanted) in [
+            ("meter:palestra-gas 2026-01", "contatore palestra-gas, gennaio 2026"),
+            ("meter:x 2026-01-31", "contatore x, 31/01/2026"),
+            ("factors:f natural_gas", "factors:f, gas naturale"),
+            ("meter:x 2026-99", "contatore x, 2026-99"),
+            ("", ""),
+        ] {
+            assert_eq!(t.subject(subject), wanted, "{subject}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ fn style(t: &Words, id: &str) -> ChartStyle {
         no_data: t.get("report.label.no_data").to_owned(),
         all_zero: t.get("report.label.all_zero").to_owned(),
         id: id.to_owned(),
+        counts: false,
     }
 }
 

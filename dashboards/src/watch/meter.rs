@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use model::{Act, BuildingId, Explanation, MeterId, Project, Unit, Zone};
 use serde::Deserialize;
 
-use super::{MeterSaid, MeterView};
+use super::{ActRefused, MeterSaid, MeterView};
 use crate::access::{Checked, Right};
 use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
@@ -121,6 +121,16 @@ impl SayForm {
     }
 }
 
+/// Why a word was not put on record, for its reader.
+fn because(t: &Words, refused: &ActRefused) -> String {
+    let code = match refused {
+        ActRefused::Unusable { code, .. } => code,
+        ActRefused::Busy => "busy",
+    };
+    let known = t.texts().find(&format!("page.act.refused.{code}"));
+    known.unwrap_or_else(|| t.get("page.act.refused.unusable")).to_owned()
+}
+
 /// `POST /meters/{meter}/acts`.
 pub(crate) async fn say(
     State(site): State<Arc<Site>>,
@@ -139,7 +149,8 @@ pub(crate) async fn say(
         Ok(Ok(())) => Redirect::to(&format!("/meters/{id}?said=yes")).into_response(),
         Ok(Err(refused)) => {
             respond(site, ask, move |site, ask| {
-                let says = format!("{} {refused}", ask.words.get("page.act.not_done"));
+                let says =
+                    format!("{} {}", ask.words.get("page.act.not_done"), because(&ask.words, &refused));
                 render(site, ask, &id, String::new(), says)
             })
             .await

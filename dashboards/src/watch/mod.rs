@@ -51,7 +51,7 @@ pub trait Watch: Send + Sync + 'static {
     /// Puts on record what a person says about a meter. Asks the disk.
     ///
     /// # Errors
-    /// Why it is refused, in words for that person.
+    /// Why it is refused.
     fn say(&self, meter: &MeterId, said: &MeterSaid, author: &str) -> Result<(), ActRefused>;
     /// Acknowledges an alarm with a note. Asks the disk.
     ///
@@ -63,8 +63,9 @@ pub trait Watch: Send + Sync + 'static {
 /// A person's word was not put on record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActRefused {
-    #[error("{0}")]
-    Unusable(String),
+    /// `code` names the reader's sentence (`page.act.refused.<code>`); `says` is the cause in the program's words.
+    #[error("{says}")]
+    Unusable { code: &'static str, says: String },
     #[error("the store cannot take it now")]
     Busy,
 }

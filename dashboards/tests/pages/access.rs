@@ -20,6 +20,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) struct Server {
     address: std::net::SocketAddr,
     people: Arc<People>,
+    pub(crate) fake: Arc<Fake>,
     _stop: oneshot::Sender<()>,
     _folder: tempfile::TempDir,
 }
@@ -51,12 +52,12 @@ impl Server {
     async fn with(people: Arc<People>, options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let fake = Fake::new(&folder.path().join("reports"), 64);
-        let app = router(fake, Arc::<People>::clone(&people), options);
+        let app = router(Arc::<Fake>::clone(&fake), Arc::<People>::clone(&people), options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(serve(listener, app, None, stopped));
-        Self { address, people, _stop: stop, _folder: folder }
+        Self { address, people, fake, _stop: stop, _folder: folder }
     }
 
     pub(crate) async fn start() -> Self {
@@ -64,7 +65,7 @@ impl Server {
     }
 
     /// A POST of the administrator that says how long its body is, and ends there.
-    async fn claims(&self, path: &str, length: usize) -> Answer {
+    pub(crate) async fn claims(&self, path: &str, length: usize) -> Answer {
         let (host, cookie) = (self.address, cookie("administrator"));
         self.exchange(format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\

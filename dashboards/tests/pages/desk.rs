@@ -2,6 +2,8 @@
 //!
 //! Must never: depend on a browser; that is `tests/browser/desk.mjs`.
 
+use dashboards::desk::UPLOAD_BYTES_MAX;
+
 use super::access::{Server, cookie, csrf};
 use super::support::HOSTILE;
 
@@ -29,6 +31,15 @@ async fn upload(
     name: &str,
     body: &str,
 ) -> super::access::Answer {
+    upload_with(server, (path, session, proof), (name, body), &[("year", "2025")]).await
+}
+
+async fn upload_with(
+    server: &Server,
+    (path, session, proof): (&str, &str, &str),
+    (name, body): (&str, &str),
+    more: &[(&str, &str)],
+) -> super::access::Answer {
     let edge = "edge-of-a-part";
     let field = |name: &str, value: &str| {
         format!("--{edge}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
@@ -39,11 +50,11 @@ async fn upload(
     let fields = [
         field("csrf", proof),
         field("title", "Titolo"),
-        field("year", "2025"),
         field("to", "protocollo@ente.example"),
         field("on", "2026-03-05"),
     ];
-    let whole = format!("{}{file}", fields.concat());
+    let more: String = more.iter().map(|(name, value)| field(name, value)).collect();
+    let whole = format!("{}{more}{file}", fields.concat());
     let headers = format!("Content-Type: multipart/form-data; boundary={edge}\r\n{}", cookie(session));
     server.send("POST", path, &headers, &whole).await
 }
@@ -114,6 +125,45 @@ async fn an_upload_is_taken_only_with_its_proof_and_says_what_is_wrong() {
     let right = upload(&server, path, REPRESENTATIVE, &proof, "a.pdf", "%PDF-1.7").await;
     assert_eq!(right.status, 303);
     assert!(right.header("location").starts_with("/desk/scuola-gobetti/savings"));
+    // A year that is none is refused before the file is kept, on the page with the form.
+    let kept = server.fake.kept().uploads.len();
+    let of = (path, REPRESENTATIVE, proof.as_str());
+    let wrong = upload_with(&server, of, ("b.pdf", "%PDF-1.7"), &[("year", "20x5")]).await;
+    assert!(wrong.status == 422 && wrong.body.contains("quattro cifre"), "{}", wrong.body);
+    assert_eq!(server.fake.kept().uploads.len(), kept);
+    // One without figures is no page's address.
+    let other = upload_with(&server, of, ("c.pdf", "%PDF-1.7"), &[("year", "2022")]).await;
+    assert_eq!(other.header("location"), "/desk/scuola-gobetti/savings?done=document#documents");
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_is_refused_with_the_limit() {
+    let server = Server::start().await;
+    let answer = server.claims("/desk/scuola-gobetti/documents", UPLOAD_BYTES_MAX + 1).await;
+    assert!(answer.status == 413 && answer.body.contains("20 MB"), "{}: {}", answer.status, answer.body);
+}
+
+#[tokio::test]
+async fn an_unusual_value_is_confirmed_and_what_was_typed_stays() {
+    let server = Server::start().await;
+    let path = "/desk/scuola-gobetti/kpi";
+    let of = |value: &str, more: &str| {
+        format!("year=2025&code=4.c.2&value={value}&note=n&reason=contatore+guasto{more}")
+    };
+    for value in ["-5", "99999999", "1801"] {
+        let asked = server.form(path, REPRESENTATIVE, &of(value, "")).await;
+        assert_eq!(asked.status, 422, "{value}");
+        assert!(
+            asked.body.contains("name=\"confirmed\"") && asked.body.contains(&format!("value=\"{value}\""))
+        );
+        assert!(asked.body.contains("value=\"contatore guasto\""), "{}", asked.body);
+        assert_eq!(
+            server.form(path, REPRESENTATIVE, &of(value, "&confirmed=1")).await.status,
+            303,
+            "{value}"
+        );
+    }
+    assert_eq!(server.form(path, REPRESENTATIVE, &of("200", "")).await.status, 303);
 }
 
 #[tokio::test]
@@ -158,8 +208,22 @@ async fn the_guide_leads_from_step_to_step() {
     let proof = csrf(REPRESENTATIVE);
     let wrong = upload(&server, &format!("{GUIDE}/sign"), REPRESENTATIVE, &proof, "a.p7m", "").await;
     assert_eq!(wrong.status, 422);
-    let right = upload(&server, &format!("{GUIDE}/sign"), REPRESENTATIVE, &proof, "a.p7m", "signed").await;
+    let path = format!("{GUIDE}/sign");
+    let doubted = upload(&server, &path, REPRESENTATIVE, &proof, "a.p7m", "signed").await;
+    assert!(doubted.status == 422 && doubted.body.contains("non è verificata"), "{}", doubted.body);
+    assert!(!doubted.body.contains("Dettaglio") && !doubted.body.contains("its authority"));
+    let reason = [("reason", "il firmatario è noto")];
+    let of = (path.as_str(), REPRESENTATIVE, proof.as_str());
+    let right = upload_with(&server, of, ("a.p7m", "signed"), &reason).await;
     assert_eq!(right.status, 303);
+    // Who signed is seen at once; the code of the person by those who may edit.
+    let told = server.get(right.header("location"), REPRESENTATIVE).await.body;
+    for part in ["RSSMRA80A01H501U", "01/01/2028", "autorità non verificata", "il firmatario è noto"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains(HOSTILE));
+    let other = server.get(&format!("{GUIDE}?step=sign"), OFFICER).await.body;
+    assert!(other.contains("autorità non verificata") && !other.contains("RSSMRA80A01H501U"), "{other}");
     assert_eq!(step().await, "Invio");
     let sent =
         upload(&server, &format!("{GUIDE}/sent"), REPRESENTATIVE, &proof, "ricevuta.eml", "receipt").await;
@@ -262,4 +326,26 @@ async fn the_legal_representative_edits_contacts_and_finds_the_accounts() {
     assert!(!entry.contains(accounts), "who may not use the page is not sent there");
     let officer = server.get(page, OFFICER).await.body;
     assert!(!officer.contains("energia@ente.example") && !officer.contains(accounts));
+}
+
+#[tokio::test]
+async fn a_filter_that_means_nothing_is_told_of() {
+    let server = Server::start().await;
+    let told = server.get("/region?year=abcd&coverage=200&sort=zzz", OFFICER).await;
+    assert_eq!(told.status, 200);
+    for part in ["Filtri non compresi", "Anno", "Copertura sotto", "Ordine"] {
+        assert!(told.body.contains(part), "{part}");
+    }
+    assert!(server.get("/region?page=99", OFFICER).await.body.contains("Filtri non compresi"));
+    assert!(!server.get("/region?year=2025&sort=due", OFFICER).await.body.contains("Filtri non compresi"));
+}
+
+#[tokio::test]
+async fn an_attached_file_is_taken_off_again() {
+    let server = Server::start().await;
+    let path = format!("{GUIDE}/detach");
+    assert_eq!(server.form(&path, OFFICER, "name=a.pdf").await.status, 403);
+    assert_eq!(server.form(&path, REPRESENTATIVE, "name=a.pdf").await.status, 303);
+    let acts = server.fake.kept().acts.clone();
+    assert_eq!(acts, [dashboards::desk::Act::Detach { name: "a.pdf".into() }]);
 }

@@ -48,6 +48,7 @@ pub(crate) fn texts(language: &str) -> Texts {
             "finding.series.coverage.low".to_owned(),
             "misurato soltanto il {percent} % del tempo, ne serve almeno il 90 %".to_owned(),
         );
+        map.insert("finding.kpi.stated".to_owned(), "nessuno lo ha dichiarato".to_owned());
     }
     Texts::new(language, map)
 }

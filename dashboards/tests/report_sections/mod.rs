@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use analytics::balance::{BalanceMeter, Vector, of_project};
-use analytics::exchange::Line;
+use analytics::exchange::{Line, Stated};
 use analytics::report::beside::Beside;
 use analytics::report::kpi_annex::{AnnexFacts, kpi_annex};
 use analytics::report::{AnnualOptions, annual};
@@ -14,6 +14,8 @@ use analytics::savings::forms::Withheld;
 use analytics::scheme::KpiMeasure;
 use analytics::scheme::clauses::{Clause, Test, fact_of};
 use model::{Euro, Statement};
+
+mod parts;
 
 use crate::report_beside::beside;
 use crate::report_fixture::{texts, year};
@@ -71,18 +73,19 @@ fn every_clause_is_told_with_its_verdict_and_what_to_do() {
             "Condizione | Richiesto | Risulta | Esito",
             "clause.costs_eur (bando, art. 1) | almeno 500.000 € | 1.000.000 € (dal file di progetto) | rispettata",
             "clause.facility_eur (bando, art. 2) | al più 400.000 € | 900.000 € (dal file di progetto) | non rispettata",
-            "clause.buildings_without_ape (bando, art. 3) | al più 0 edifici | 1 edifici (dal file di progetto) | non rispettata",
+            "clause.buildings_without_ape (bando, art. 3) | al più 0 edifici | 1 edificio (dal file di progetto) | non rispettata",
             "clause.safety_assessed (bando, art. 4) | sì | sì (dichiarato: perizia, p. 3) | rispettata",
             "clause.no_earlier_grant (bando, art. 5) | sì | n.d. | non verificabile",
             "clause.self_consumed_percent (bando, art. 6) | almeno 86,2 % | 86,1 % (dalle misure del 2025) | non verificabile",
             "clause.heat_unused_percent (bando, art. 7) | al più 20 % | n.d. | non verificabile",
             "clause.facility_eur: la condizione non risulta rispettata.",
-            "clause.no_earlier_grant: nessuno ha ancora dichiarato questo fatto; dichiararlo nel file di progetto (`no_earlier_grant`)",
+            "clause.no_earlier_grant: nessuno ha ancora dichiarato questo fatto; dichiararlo nel file di progetto con il documento",
             "clause.self_consumed_percent: la stima migliore rispetta la condizione",
             "clause.heat_unused_percent: le misure dell’anno non bastano",
             "! caution Condizioni non rispettate: 2.",
         ],
     );
+    assert!(!says.contains('`'), "no key of the file in a paper to be signed: {says}");
     assert!(!says.contains("clause.costs_eur: ") && !says.contains("Tutte le condizioni"), "{says}");
 }
 
@@ -258,6 +261,7 @@ fn the_annex_of_kpis_is_one_page_with_the_values_as_they_are_pasted() {
         unit,
         post: post.to_owned(),
         note: note.to_owned(),
+        stated: None,
     };
     let lines = [
         (line("4.c.2", "MWh", "17,83", "Obiettivo raggiunto al 29,7 %"), "kpi.test.primary".to_owned()),
@@ -282,6 +286,21 @@ fn the_annex_of_kpis_is_one_page_with_the_values_as_they_are_pasted() {
             "CO34 | Emissioni di CO₂ evitate | t | n.d. | Valore non determinabile",
             "il Sindaco pro tempore",
             "Luogo, data e firma: ___",
+        ],
+    );
+    assert!(!text.contains("trasmess") && !text.contains('§'), "{text}");
+    let mut of_person = lines.clone();
+    let stated = Stated { measured: "108,75".to_owned(), reason: "Rettifica concordata".to_owned() };
+    of_person[0].0 = Line { post: "99999999999,00".to_owned(), stated: Some(stated), ..lines[0].0.clone() };
+    let text = said(&kpi_annex(&AnnexFacts { lines: &of_person, ..facts.clone() }, &texts("it")));
+    assert_says(
+        &text,
+        &[
+            "Codice | Indicatore | U.M. | Valore POST | Valore misurato | Note",
+            "4.c.2 | Energia primaria non rinnovabile risparmiata | MWh | 99.999.999.999,00 § | 108,75 | Obiettivo",
+            "CO34 | Emissioni di CO₂ evitate | t | n.d. | n.d. | Valore non determinabile",
+            "Il segno § indica un valore dichiarato da una persona",
+            "4.c.2: Rettifica concordata",
         ],
     );
     let provisional = said(&kpi_annex(&AnnexFacts { complete: false, ..facts.clone() }, &texts("it")));

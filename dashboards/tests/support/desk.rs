@@ -10,7 +10,7 @@ use dashboards::desk::wire::{
     BeneficiaryView, BuildingFacts, Change, CommentSaid, CompositionView, Contacts, DocumentSaid,
     DocumentView, DutyView, Economics, FieldChange, FileView, FrozenView, Guide, KpiRow, KpiSaid, KpiTable,
     LetterView, MemoCase, MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, OrderedLetter,
-    ProjectFile, SavedView, SubjectView,
+    ProjectFile, SavedView, SignedView, SignerView, SubjectView,
 };
 use dashboards::desk::{Act, Desk, DraftSection, DutyKey, KeptFile, Refused, Region, Upload};
 use model::ProjectId;
@@ -261,6 +261,21 @@ impl Desk for Fake {
             bytes: REPORT_BODY.len() as u64,
             sha256: "ab".repeat(32),
         };
+        let signed = matches!(duty.stage, Some("signed" | "sent" | "accepted")).then(|| SignedView {
+            file: FileView { name: "a.p7m".into(), ..file.clone() },
+            wraps_sha256: file.sha256.clone(),
+            signers: vec![SignerView {
+                name: HOSTILE.into(),
+                person: Some("TINIT-RSSMRA80A01H501U".into()),
+                issuer: "Autorità di prova".into(),
+                valid_from: "2025-01-01T00:00:00Z".into(),
+                valid_to: "2028-01-01T00:00:00Z".into(),
+                digest: Some("sha256".into()),
+                signed_at: Some("2026-03-02T10:05:00Z".into()),
+                trusted: None,
+            }],
+            reason: Some("il firmatario è noto".into()),
+        });
         let is_frozen = matches!(duty.stage, Some("frozen" | "signed" | "sent" | "accepted"));
         Ok(Guide {
             project: key.project.to_string(),
@@ -274,6 +289,8 @@ impl Desk for Fake {
             attached: Vec::new(),
             obstacles: Vec::new(),
             advised: vec!["4.c.2".into()],
+            advised_texts: vec!["kpi.4_c_2".into()],
+            companions: Vec::new(),
             lifted: Vec::new(),
             frozen: is_frozen.then(|| FrozenView {
                 at: "2026-03-02T10:00:00Z".into(),
@@ -282,7 +299,7 @@ impl Desk for Fake {
                 kpis: Vec::new(),
                 differences: Vec::new(),
             }),
-            signed: Vec::new(),
+            signed: signed.into_iter().collect(),
             sending: None,
             receipts: Vec::new(),
             outcome: None,
@@ -295,13 +312,20 @@ impl Desk for Fake {
             Act::Begin => "draft",
             Act::Check => "checked",
             Act::Freeze { .. } => "frozen",
-            Act::Sign(file) if file.bytes.is_empty() => {
+            Act::Sign { file, .. } if file.bytes.is_empty() => {
                 return Err(Refused::unusable("signature_other", "it wraps other bytes"));
             }
-            Act::Sign(_) => "signed",
+            Act::Sign { reason, .. } if reason.is_empty() => {
+                return Err(Refused::unusable("signature_unverified", "its authority was not verified"));
+            }
+            Act::Sign { .. } => "signed",
             Act::Sent { .. } => "sent",
             Act::Answered { .. } => "accepted",
-            Act::Lift { .. } | Act::Attach(_) | Act::Send { .. } | Act::Correct { .. } => "draft",
+            Act::Lift { .. }
+            | Act::Attach(_)
+            | Act::Detach { .. }
+            | Act::Send { .. }
+            | Act::Correct { .. } => "draft",
         });
         kept.acts.push(act.clone());
         Ok(())

@@ -17,15 +17,13 @@ use analytics::result::{
     Baseline, BaselineModel, BaselinePoint, FitQuality, KpiResult, MeterMonth, MeterTotals, MeterYear,
     MonthSource, ProjectYear, Verdict,
 };
-use analytics::scheme::calendar::KeptUntil;
-use analytics::scheme::{
-    CountsFrom, DueReport, KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target, YearlyObligation,
-};
+use analytics::scheme::calendar::{KeptUntil, State};
+use analytics::scheme::{CountsFrom, KpiDefinition, KpiMeasure, KpiUnit, Scheme, Target, YearlyObligation};
 use analytics::text::Texts;
 use chrono::{Datelike as _, NaiveDate};
 use dashboards::backend::{
-    Backend, BuildingLive, Installation, MeterHealth, MeterState, MonthLosses, PortfolioRow, ProjectView,
-    ReportFile, ReportListing,
+    Backend, BuildingLive, Duty, Installation, MeterHealth, MeterState, MonthLosses, PortfolioRow,
+    ProjectView, ReportFile, ReportListing,
 };
 use dashboards::calendar::ProjectCalendar;
 use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
@@ -131,7 +129,8 @@ impl Backend for Fake {
             project: Arc::clone(&view.project),
             scheme_title: view.scheme.title.clone(),
             latest: view.years.first().cloned(),
-            next_due: view.due.first().copied(),
+            next_due: view.due.iter().find(|duty| duty.is_open()).cloned(),
+            late: 0,
         };
         self.projects.iter().map(row).collect()
     }
@@ -274,10 +273,7 @@ fn project_view(name: &str, title: &str, building: &str, ratio: f64) -> ProjectV
     ProjectView {
         years: vec![year(2026), year(2025)],
         forecast: Some(Arc::new(forecast())),
-        due: vec![
-            DueReport { year: 2025, due: day(2026, 3, 31) },
-            DueReport { year: 2026, due: day(2027, 3, 31) },
-        ],
+        due: vec![duty(2025, day(2026, 3, 31), State::Due), duty(2026, day(2027, 3, 31), State::Upcoming)],
         reports: vec![ReportListing {
             year: 2025,
             files: vec![ReportFile {
@@ -290,6 +286,11 @@ fn project_view(name: &str, title: &str, building: &str, ratio: f64) -> ProjectV
         project,
         scheme,
     }
+}
+
+fn duty(year: i32, due: NaiveDate, state: State) -> Duty {
+    let (obligation, text) = ("relazione-annuale".into(), "obligation.annual_report".into());
+    Duty { obligation, text, year: Some(year), due, state }
 }
 
 fn project(name: &str, title: &str, building: &str) -> Project {
@@ -366,6 +367,7 @@ fn forecast() -> Forecast {
         expected,
         low: expected.map(|e| e - 20.0),
         high: expected.map(|e| e + 20.0),
+        if_confirmed: None,
         outlook,
         needed_per_month: expected.map(|e| (180.0 - e / 4.0) / 10.0),
         because: if expected.is_none() { vec!["forecast.not_modelled".into()] } else { Vec::new() },

@@ -196,7 +196,9 @@ impl Watch for Fake {
     fn say(&self, _: &MeterId, said: &MeterSaid, _: &str) -> Result<(), ActRefused> {
         match said {
             MeterSaid::Corrected { .. } => Ok(()),
-            _ => Err(ActRefused::Unusable("the readings do not bear it out".into())),
+            _ => {
+                Err(ActRefused::Unusable { code: "exchange", says: "the readings do not bear it out".into() })
+            }
         }
     }
 

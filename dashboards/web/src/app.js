@@ -4,6 +4,7 @@
 
 import htmx from "htmx.org";
 import { follow } from "./live.js";
+import { limitFiles } from "./files.js";
 import { theme } from "./switch.js";
 
 // Views that are swapped in keep the reader where they are; nothing is evaluated.
@@ -11,3 +12,4 @@ htmx.config.transitions = false;
 
 theme();
 follow();
+limitFiles();

@@ -31,8 +31,11 @@ export function follow() {
   function show(building) {
     for (const scope of scopes(building)) {
       const field = (name) => scope.querySelector(`[data-field="${name}"]`);
-      write(field("power"), kilowatts(building.power_w));
-      write(field("production"), kilowatts(building.production_w));
+      for (const [name, watts] of [["power", building.power_w], ["production", building.production_w]]) {
+        write(field(name), kilowatts(watts));
+        const unit = field(`${name}-unit`);
+        if (unit) unit.hidden = watts === null || watts === undefined;
+      }
       // Once a building has produced, its line stays: a lost reading is "not available", not gone.
       const line = field("production-line");
       if (line && building.production_w !== null) line.hidden = false;

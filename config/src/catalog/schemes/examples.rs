@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use analytics::economics::FacilityRule;
 use analytics::scheme::Scheme;
-use analytics::scheme::clauses::{ClauseVerdict, Facts, Known as KnownFact, fact_of, judge};
+use analytics::scheme::clauses::{ClauseVerdict, Evidence, Facts, Known as KnownFact, fact_of, judge};
 use analytics::scheme::deadline::{Known, Need};
 use chrono::NaiveDate;
 use model::{Event, Events};
@@ -59,7 +59,7 @@ pub(super) fn read(source: &Source<'_>, table: &Table<'_, '_>) -> Option<Example
         let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
         match (fact_of(&key), number) {
             (Some(fact), Some(value)) => {
-                let (origin, evidence) = (fact.origin, "example".to_owned());
+                let (origin, evidence) = (fact.origin, Evidence::of_person("example"));
                 facts.insert(fact.code, KnownFact { value, best: value, origin, evidence });
             }
             _ => source.report_at(

@@ -42,6 +42,8 @@ pub(super) fn obligation(source: &Source<'_>, table: &Table<'_, '_>) -> Option<O
     if memos.is_none() {
         source.report_at(&table.at("memos"), "holds a day that is not in every year", "write \"MM-DD\"");
     }
+    let codes: Vec<&str> = Event::ALL.iter().map(|e| e.code()).collect();
+    let closed_by = table.parsed_optional("closed_by", &format!("one of {}", codes.join(", ")), Event::parse);
     table.finish();
     Some(Obligation {
         id: id?,
@@ -52,6 +54,7 @@ pub(super) fn obligation(source: &Source<'_>, table: &Table<'_, '_>) -> Option<O
         channel: channel?,
         citation: citation?,
         memos: memos?,
+        closed_by,
     })
 }
 

@@ -175,7 +175,9 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 fn meter_files(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let is_meter = |p: &PathBuf| {
-        p.is_file() && p.extension().is_some_and(|e| e == "csv") && !NOT_METERS.contains(&stem(p).as_str())
+        p.is_file()
+            && p.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"))
+            && !NOT_METERS.contains(&stem(p).as_str())
     };
     let mut files = Vec::new();
     for entry in entries(dir)? {

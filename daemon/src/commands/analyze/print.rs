@@ -104,7 +104,7 @@ fn weekly(of: &Hourly) -> Value {
 fn other_quality(other: &Other) -> Value {
     let (n, r2_adj, cvrmse, autocorrelation) = match other {
         Other::Drivers(of) => (of.fit.n, of.fit.r2_adjusted, of.fit.cvrmse_ratio, f64::NAN),
-        Other::TimeOfWeek(of) => (of.model.n, of.model.r2, f64::NAN, of.model.autocorrelation),
+        Other::TimeOfWeek(of) => (of.model.n, of.model.r2, of.cvrmse_ratio, of.model.autocorrelation),
     };
     json!({
         "n": n,
@@ -236,8 +236,10 @@ pub(super) fn text(name: &str, answer: &Answer) -> String {
 }
 
 fn compared(r: &Reporting) -> Vec<(&'static str, String)> {
-    let percent = r.confidence * 100.0;
-    let band = format!("{:.1}, {percent:.0} % band {:.1} to {:.1}", r.avoided, r.avoided_low, r.avoided_high);
+    // 99.5 % is not 100 %.
+    let percent = format!("{:.3}", r.confidence * 100.0);
+    let percent = percent.trim_end_matches('0').trim_end_matches('.');
+    let band = format!("{:.1}, {percent} % band {:.1} to {:.1}", r.avoided, r.avoided_low, r.avoided_high);
     let mut lines = vec![
         ("measured", format!("{:.1} in {} days", r.measured, r.days)),
         ("adjusted baseline", format!("{:.1}", r.adjusted_baseline)),
@@ -247,7 +249,9 @@ fn compared(r: &Reporting) -> Vec<(&'static str, String)> {
         let days = r.missing_days;
         lines.push((
             "window",
-            format!("{days:.1} days of the window have no value: of all of it nothing is sure"),
+            format!(
+                "{days:.1} days were not compared; the lower bound takes them at twice the highest use known"
+            ),
         ));
     }
     lines

@@ -52,7 +52,7 @@ struct Site {
 impl Site {
     fn open(args: &ImportArgs) -> Result<Self, Failure> {
         let installation = Installation::load(&args.config.config)?;
-        let store = installation.open_shared_store()?;
+        let store = installation.open_or_make_store()?;
         let (projects, findings) = figures::projects(&store, &installation.catalog)?;
         print_findings(&findings);
         Ok(Self { installation, store, projects, now: clock::now() })

@@ -234,6 +234,7 @@ fn a_target_is_at_risk_by_the_settings_threshold_and_ends_after_a_day() {
             expected,
             low: None,
             high: None,
+            if_confirmed: None,
             outlook,
             needed_per_month: None,
             because: Vec::new(),

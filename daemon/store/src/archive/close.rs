@@ -18,6 +18,7 @@ use super::write::{ArchiveWriter, Written};
 use crate::chunks;
 use crate::codes;
 use crate::error::{Fault, StoreError};
+use crate::private;
 use crate::reader::StoredReading;
 use crate::row::{self, Row};
 use crate::schema::Opener;
@@ -221,7 +222,7 @@ impl Store {
         let place = self.archive().place(name);
         let failed = |attempt| move |source| self.archive().failed(name, attempt, source);
         if let Some(directory) = place.parent() {
-            fs::create_dir_all(directory).map_err(failed("make the folder of"))?;
+            private::create_dir_all(directory).map_err(failed("make the folder of"))?;
         }
         // A file that the manifest does not name is what an interrupted attempt left.
         match fs::remove_file(&place) {

@@ -19,6 +19,7 @@ use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::{self, NAMES};
+use crate::private;
 use crate::reader::StoredReading;
 
 /// Rows of a page: what a reader that wants one day has to decode.
@@ -71,7 +72,7 @@ impl ArchiveWriter {
         let mut name = place.as_os_str().to_owned();
         name.push(".part");
         let aside = PathBuf::from(name);
-        let file = File::create(&aside)?;
+        let file = private::create(&aside)?;
         let file = HashedFile { file: BufWriter::new(file), hash: Sha256::new(), bytes: 0 };
         let schema = columns::schema().map_err(io::Error::other)?;
         let descriptor = SchemaDescriptor::new(Arc::clone(&schema));

@@ -15,7 +15,7 @@ fn a_second_daemon_is_refused_and_a_short_command_is_not() {
     let error = Store::open(dir.path(), StoreOptions::default()).unwrap_err();
     let id = std::process::id();
     let sentence = format!(
-        "another daemon (process {id}) works on {}; stop it, or give this one a store directory of its own",
+        "another daemon (process {id}) works on {}; stop it, or give this one a `data_dir` of its own",
         dir.path().display()
     );
     assert_eq!(error.to_string(), sentence);

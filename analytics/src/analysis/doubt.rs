@@ -1,0 +1,246 @@
+//! What counts against the lower bound of a saving: days of the reporting window without a value, and values that the
+//! other periods do not bear out.
+//!
+//! Must never: raise a bound, change what was measured, or doubt a use that the meter's own year shows.
+//!
+//! A day without a value may have used anything; for the bound it is taken to have used twice the highest use per day
+//! that is known of the meter. A zero is a value where the baseline was at zero in the same season, and else a doubt. A
+//! value is also doubted where it is far below the line that the reporting periods follow, each against its own
+//! expectation: measures change that line, a garbled bill leaves it. What is doubted saves nothing for the bound.
+
+use chrono::{Datelike, NaiveDate};
+use model::{Finding, Severity};
+
+use super::{MeterPeriod, Question};
+use crate::baseline::FitPeriod;
+use crate::baseline::data::{Data, Row};
+use crate::baseline::fit::Fit;
+use crate::baseline::linear::{self, NoSolution};
+
+/// Times the highest use per day that is known.
+const MOST: f64 = 2.0;
+/// A zero of the baseline explains one of the reporting period within so many days of the year.
+const SEASON_DAYS: u32 = 15;
+/// A value below this share of the line, and this many times the scatter from it, is doubted; the same above.
+const FAR_BELOW: f64 = 0.6;
+const FAR_ABOVE: f64 = 2.0;
+const SCATTERS: f64 = 4.0;
+/// Fewest periods that make a line.
+const LINE_MIN: usize = 6;
+/// Rounds of reweighting.
+const ROUNDS: usize = 30;
+/// A zero is of no matter below this share of the mean use that is expected.
+const ZERO_SHARE: f64 = 0.1;
+/// All values together this much smaller or larger than expected are in another unit.
+const UNIT: f64 = 20.0;
+
+const RULE: &str = "conservative direction: what is missing or garbled never becomes a saving";
+
+/// What is doubted.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Doubt {
+    /// What the lower bound does without, in display units.
+    pub(super) energy: f64,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What the spans without a value may take from the saving: the most that they may have used, less what the baseline
+/// would have, where their weather is known.
+pub(super) fn missing(question: &Question<'_>, spans: &[(NaiveDate, NaiveDate)], fit: Option<&Fit>) -> f64 {
+    let most = MOST * most_per_day(question.periods, question);
+    let lost = |(from, to): &(NaiveDate, NaiveDate)| {
+        let span = FitPeriod { from: *from, to: *to, energy: 0.0, coverage_ratio: 1.0 };
+        let weather = Data::of(&[span], question.temperatures);
+        let known = weather.rows().first().is_some_and(|r| r.days <= r.known_days);
+        let adjusted = fit.filter(|_| known).map_or(0.0, |fit| fit.predict(&weather).energy.max(0.0));
+        (most * span.days() - adjusted).max(0.0)
+    };
+    spans.iter().map(lost).sum()
+}
+
+fn most_per_day(periods: &[MeterPeriod], question: &Question<'_>) -> f64 {
+    let used = |p: &&MeterPeriod| {
+        p.from < p.to && (question.baseline.touches(p.from, p.to) || question.reporting.touches(p.from, p.to))
+    };
+    let per_day = |p: &MeterPeriod| p.value.map(|value| value / (p.to - p.from).num_days() as f64);
+    periods.iter().filter(used).filter_map(per_day).fold(0.0, f64::max)
+}
+
+/// A reporting period with what the baseline's law expects of it.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    row: Row,
+    expected: f64,
+    /// Of it for heating and for cooling.
+    parts: [f64; 2],
+}
+
+/// Values of the reporting periods that are hardly those of the meter.
+pub(super) fn values(subject: &str, fit: &Fit, baseline: &Data, reporting: &Data) -> Doubt {
+    let point = |row: &Row| {
+        let of = fit.predict_rows(reporting, std::slice::from_ref(row));
+        Point { row: *row, expected: of.energy.max(0.0), parts: [of.heating, of.cooling] }
+    };
+    let points: Vec<Point> = reporting.rows().iter().map(point).collect();
+    let about = format!("{subject} reporting");
+    let mut doubt = Doubt::default();
+    let other_unit = unit(&about, &points, &mut doubt);
+    let (days, expected) = points.iter().fold((0.0, 0.0), |(d, e), p| (d + p.row.days, e + p.expected));
+    let mut open: Vec<Point> = Vec::with_capacity(points.len());
+    let mut zeros: Vec<Point> = Vec::new();
+    for p in points {
+        let matters = ZERO_SHARE * expected / days < p.expected / p.row.days;
+        if p.row.energy == 0.0 && matters && !is_closed_season(&p.row, baseline) {
+            zeros.push(p);
+        } else {
+            open.push(p);
+        }
+    }
+    if !zeros.is_empty() {
+        doubt.take(&zeros, "reporting.zero", &about, "used nothing where the baseline was never at zero");
+    }
+    if !other_unit {
+        far_from_the_line(&about, &open, &mut doubt);
+    }
+    doubt
+}
+
+impl Doubt {
+    /// Doubts the saving of these periods.
+    fn take(&mut self, points: &[Point], code: &'static str, about: &str, what: &str) {
+        self.energy += points.iter().map(|p| (p.expected - p.row.energy).max(0.0)).sum::<f64>();
+        self.tell(
+            points,
+            code,
+            about,
+            what,
+            "; the lower bound counts no saving in them; confirm or correct them",
+        );
+    }
+
+    fn tell(&mut self, points: &[Point], code: &'static str, about: &str, what: &str, then: &str) {
+        let (Some(first), n) = (points.first(), points.len()) else { return };
+        let says = format!("{n} reporting periods, the first from {}, {what}{then}", first.row.from);
+        let finding = Finding::new(code, Severity::Caution, about, says, RULE);
+        self.findings.push(finding.with("periods", n).with("from", first.row.from));
+    }
+}
+
+/// Whether all values together are in another unit than the baseline's; then none of them saves anything for sure.
+fn unit(about: &str, points: &[Point], doubt: &mut Doubt) -> bool {
+    let (measured, expected) = points.iter().fold((0.0, 0.0), |(m, e), p| (m + p.row.energy, e + p.expected));
+    if measured <= 0.0 || expected <= 0.0 || (1.0 / UNIT..=UNIT).contains(&(measured / expected)) {
+        return false;
+    }
+    let times = if measured < expected { expected / measured } else { measured / expected };
+    let direction = if measured < expected { "less" } else { "more" };
+    let says = format!(
+        "the reporting periods used {times:.0} times {direction} than the baseline's law expects: are both in the same \
+         unit? The lower bound counts no saving"
+    );
+    doubt.energy += (expected - measured).max(0.0);
+    let finding = Finding::new("reporting.unit", Severity::Caution, about, says, RULE);
+    doubt.findings.push(finding.with("times", format!("{times:.0}")).with("direction", direction));
+    true
+}
+
+/// Whether the baseline was at zero in the same season.
+fn is_closed_season(row: &Row, baseline: &Data) -> bool {
+    let days = |row: &Row| (row.from.ordinal(), (row.to - row.from).num_days() as u32);
+    let (begin, length) = days(row);
+    baseline.rows().iter().filter(|b| b.energy == 0.0).any(|b| {
+        let (from, of) = days(b);
+        // On the circle of the year, from the beginning of one to that of the other.
+        let ahead = (365 + begin - from.min(365)) % 365;
+        let behind = 365 - ahead;
+        ahead <= of + SEASON_DAYS || behind <= length + SEASON_DAYS
+    })
+}
+
+/// Doubts values far below the line of measured on expected use, and tells of those far above.
+fn far_from_the_line(about: &str, points: &[Point], doubt: &mut Doubt) {
+    let Some(line) = Line::of(points) else { return };
+    let (mut below, mut above) = (Vec::new(), Vec::new());
+    for p in points {
+        let at = line.at(p);
+        let scatter = SCATTERS * line.scatter_per_day * p.row.days;
+        if p.row.energy < FAR_BELOW * at && scatter < at - p.row.energy {
+            below.push(*p);
+        } else if FAR_ABOVE * at.max(0.0) < p.row.energy && scatter < p.row.energy - at {
+            above.push(*p);
+        }
+    }
+    if !below.is_empty() {
+        doubt.take(
+            &below,
+            "reporting.doubtful",
+            about,
+            "used far less than the other periods lead to expect",
+        );
+    }
+    if !above.is_empty() {
+        let what = "used far more than the other periods lead to expect";
+        doubt.tell(&above, "reporting.extreme", about, what, "; a person should look");
+    }
+}
+
+/// Use per day = base + Σ slope × part of what was expected, heating and cooling, through the periods' middle: outliers
+/// do not bend it, and a measure that changes a season changes its slope.
+struct Line {
+    base_per_day: f64,
+    /// Of heating and of cooling.
+    slopes: [f64; 2],
+    scatter_per_day: f64,
+}
+
+impl Line {
+    fn of(points: &[Point]) -> Option<Self> {
+        if points.len() < LINE_MIN {
+            return None;
+        }
+        let mut line = Self { base_per_day: 0.0, slopes: [0.0; 2], scatter_per_day: 0.0 };
+        let mut weights = vec![1.0; points.len()];
+        // Least absolute deviations by reweighting.
+        for _ in 0..ROUNDS {
+            line.fit(points, &weights)?;
+            for (weight, p) in weights.iter_mut().zip(points) {
+                let off = (p.row.energy - line.at(p)).abs() / p.row.days;
+                *weight = 1.0 / off.max(1e-9 * (1.0 + p.row.energy_per_day().abs()));
+            }
+        }
+        let mut off: Vec<f64> =
+            points.iter().map(|p| (p.row.energy - line.at(p)).abs() / p.row.days).collect();
+        off.sort_by(f64::total_cmp);
+        // The median of absolute deviations as a standard deviation, beside the periods that the line goes through.
+        let through = 1 + line.slopes.iter().filter(|s| **s != 0.0).count();
+        let middle = off.get(through + (off.len() - through) / 2).copied().unwrap_or(0.0);
+        line.scatter_per_day = 1.4826 * middle;
+        Some(line)
+    }
+
+    /// Weighted least squares; a part that tells nothing of its own has no slope.
+    fn fit(&mut self, points: &[Point], weights: &[f64]) -> Option<()> {
+        let mut parts = vec![0, 1];
+        loop {
+            let row = |(p, weight): (&Point, &f64)| {
+                let x = parts.iter().map(|part| p.parts[*part] / p.row.days).collect();
+                linear::Row { weight: *weight, y: p.row.energy_per_day(), x }
+            };
+            let rows: Vec<linear::Row> = points.iter().zip(weights).map(row).collect();
+            match linear::solve(&rows, parts.len()) {
+                Ok(found) => {
+                    self.base_per_day = found.base;
+                    self.slopes = [0.0; 2];
+                    parts.iter().zip(&found.coefficients).for_each(|(part, c)| self.slopes[*part] = *c);
+                    return Some(());
+                }
+                Err(NoSolution::Collinear(column)) => drop(parts.remove(column)),
+                Err(NoSolution::Nothing) => return None,
+            }
+        }
+    }
+
+    fn at(&self, p: &Point) -> f64 {
+        p.row.days * self.base_per_day + self.slopes[0] * p.parts[0] + self.slopes[1] * p.parts[1]
+    }
+}

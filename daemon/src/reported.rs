@@ -1,0 +1,194 @@
+//! Months of a meter that a structured file reports: what another installation measured, with its bounds, its coverage
+//! and its estimated part, one record for each meter.
+//!
+//! Must never: make a month surer than its file says it is, or change one without a reason.
+
+use analytics::report::structured::MonthRow;
+use anyhow::Context;
+use chrono::NaiveDate;
+use model::{Instant, MeterFacts, Month, MonthValue, MonthlySeries};
+use serde::{Deserialize, Serialize};
+use store::Store;
+
+use crate::exit::Failure;
+use crate::records;
+
+const RECORD: &str = "reported_months";
+/// Coverage from which a month is shown whole, with what its missing hours are taken to have used.
+const WHOLE_FROM: f64 = analytics::evaluate::COVERAGE_MIN;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    meter: String,
+    /// Symbol of the meter's display unit; amounts are in thousandths of it.
+    unit: String,
+    /// Ascending.
+    months: Vec<Reported>,
+    /// Why an earlier version was changed; empty in the first.
+    reason: String,
+}
+
+/// One month; amounts in the smallest unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reported {
+    year: i32,
+    month: u32,
+    amount: i64,
+    low: i64,
+    high: Option<i64>,
+    coverage_ratio: f64,
+    estimated_ratio: f64,
+}
+
+/// What became of a file's months.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) new: u64,
+    pub(crate) same: u64,
+    pub(crate) replaced: u64,
+}
+
+impl Reported {
+    /// A row as it was computed before its missing hours were filled; `None` where nothing was measured.
+    pub(crate) fn of(row: &MonthRow) -> Option<Self> {
+        let shown = row.measured?;
+        let coverage = (row.coverage_percent / 100.0).clamp(0.0, 1.0);
+        let estimated = (row.estimated_percent.unwrap_or(0.0) / 100.0).clamp(0.0, 1.0);
+        let filled = (WHOLE_FROM..1.0).contains(&coverage) && 0.0 < shown;
+        let amount = if filled { shown * coverage } else { shown };
+        let own = if filled { (estimated * shown - (shown - amount)) / amount } else { estimated };
+        #[expect(clippy::cast_possible_truncation, reason = "the file holds thousandths; a cast saturates")]
+        let smallest = |value: f64| (value * 1000.0).round() as i64;
+        Some(Self {
+            year: row.month.year,
+            month: row.month.number,
+            amount: smallest(amount),
+            low: smallest(row.measured_low.unwrap_or(0.0).min(shown)),
+            high: row.measured_high.map(smallest),
+            coverage_ratio: coverage,
+            estimated_ratio: own.clamp(0.0, 1.0),
+        })
+    }
+
+    fn is_of_month(&self, other: &Self) -> bool {
+        (self.year, self.month) == (other.year, other.month)
+    }
+}
+
+/// What is on record of a meter; nothing where the project file says another unit now, since that makes other energy of
+/// the same numbers.
+fn kept(store: &Store, meter: &MeterFacts) -> anyhow::Result<Vec<Reported>> {
+    let found = records::get::<Body>(store, RECORD, meter.id.as_str())?;
+    let body = found.map(|(body, _)| body).filter(|body| body.unit == unit(meter));
+    Ok(body.map_or_else(Vec::new, |body| body.months))
+}
+
+fn unit(meter: &MeterFacts) -> &'static str {
+    meter.carrier.base_unit().display().symbol()
+}
+
+/// Whether the same month stands on record with other figures.
+pub(crate) fn clashes(store: &Store, meter: &MeterFacts, of: &Reported) -> anyhow::Result<bool> {
+    Ok(kept(store, meter)?.iter().any(|k| k.is_of_month(of) && k != of))
+}
+
+/// Puts months of a meter on record beside those that are there.
+pub(crate) fn put(
+    store: &Store,
+    meter: &MeterFacts,
+    months: &[Reported],
+    (author, reason): (&str, &str),
+    at: Instant,
+) -> Result<Count, Failure> {
+    let mut count = Count::default();
+    let mut all = kept(store, meter)?;
+    for month in months {
+        match all.iter_mut().find(|k| k.is_of_month(month)) {
+            Some(same) if *same == *month => count.same += 1,
+            Some(other) => {
+                *other = *month;
+                count.replaced += 1;
+            }
+            None => {
+                all.push(*month);
+                count.new += 1;
+            }
+        }
+    }
+    if 0 < count.new + count.replaced {
+        all.sort_by_key(|m| (m.year, m.month));
+        let (id, unit) = (meter.id.to_string(), unit(meter).to_owned());
+        let body = Body { meter: id, unit, months: all, reason: reason.to_owned() };
+        records::put(store, (RECORD, meter.id.as_str()), &body, author, at)?;
+    }
+    Ok(count)
+}
+
+/// The months on record of a meter that end by `until`.
+pub(crate) fn of_meter(store: &Store, meter: &MeterFacts, until: NaiveDate) -> anyhow::Result<MonthlySeries> {
+    let mut months = Vec::new();
+    for of in kept(store, meter)? {
+        let month = Month::new(of.year, of.month)
+            .with_context(|| format!("the reported months of {} have a month {}", meter.id, of.month))?;
+        months.push(MonthValue {
+            month,
+            amount: of.amount,
+            low: of.low,
+            high: of.high,
+            coverage_ratio: of.coverage_ratio,
+            estimated_ratio: of.estimated_ratio,
+        });
+    }
+    months.retain(|m| m.month.end_day() <= until);
+    Ok(MonthlySeries { unit: meter.carrier.base_unit(), months })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(measured: f64, (low, high): (f64, Option<f64>), coverage: f64, estimated: f64) -> MonthRow {
+        MonthRow {
+            building: model::BuildingId::new("b").unwrap(),
+            building_name: String::new(),
+            istat_code: String::new(),
+            ape_code: None,
+            month: Month::new(2025, 6).unwrap(),
+            carrier: model::Carrier::GridElectricity,
+            meter: model::MeterId::new("m").unwrap(),
+            supply_point: None,
+            direction: model::Direction::Import,
+            role: model::MeterRole::Compared,
+            unit: "kWh",
+            source: analytics::result::MonthSource::Meter,
+            measured: Some(measured),
+            measured_low: Some(low),
+            measured_high: high,
+            coverage_percent: coverage,
+            estimated_percent: Some(estimated),
+            energy_kwh: None,
+            primary_nonrenewable_kwh: None,
+            co2_kg: None,
+            heating_degree_days: None,
+            degree_day_base_c: None,
+            adjusted_baseline: None,
+            avoided: None,
+            findings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_month_keeps_its_bounds_and_its_gaps() {
+        // 27.7 % measured: nothing was filled, and it stays as little known as it was.
+        let poor = Reported::of(&row(1133.1, (1133.1, Some(18_301.0)), 27.7, 0.0)).unwrap();
+        assert_eq!((poor.amount, poor.low, poor.high), (1_133_100, 1_133_100, Some(18_301_000)));
+        assert_eq!((poor.coverage_ratio, poor.estimated_ratio), (0.277, 0.0));
+        // 95 % measured: shown whole, and kept as it was before it was filled.
+        let filled = Reported::of(&row(1000.0, (950.0, None), 95.0, 5.0)).unwrap();
+        assert_eq!((filled.amount, filled.low, filled.high), (950_000, 950_000, None));
+        assert!(filled.estimated_ratio.abs() < 1e-12, "{filled:?}");
+        assert_eq!(Reported::of(&MonthRow { measured: None, ..row(0.0, (0.0, None), 0.0, 0.0) }), None);
+    }
+}
