@@ -58,9 +58,10 @@ impl Hypothesis {
         Some(self)
     }
 
-    /// The bills of the closure as wrong ones: to the laws it is the same, but for how likely it was before.
+    /// The bills of the closure as wrong ones: to the laws it is the same, but for how likely it was before. What August
+    /// lacks comes again.
     fn once(self, bills: usize) -> Option<Self> {
-        let window = self.closed?;
+        let window = self.closed.filter(|window| !window.is_of_august())?;
         let mut wrong = Self { closed: None, ..self };
         for bill in (0..bills).filter(|bill| window.holds(*bill)) {
             wrong = wrong.and(bill)?;

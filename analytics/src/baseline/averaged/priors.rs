@@ -30,8 +30,8 @@ pub(super) const GROSS: f64 = 0.01;
 pub(super) const GROSS_SIZE: f64 = 1.0;
 
 /// Some buildings are closed for weeks of every summer, mostly around 15 August (schools, offices, works). One short bill
-/// does not tell that from a wrong one: of August it is twice as likely as a wrong bill, else half as likely, so that
-/// both stay in the band.
+/// does not tell that from a wrong one: of August it is taken for the closure; else that is half as likely, and both stay
+/// in the band.
 pub(super) const CLOSED_IN_AUGUST: f64 = 2.0 * GROSS;
 pub(super) const CLOSED_OTHERWISE: f64 = 0.5 * GROSS;
 
