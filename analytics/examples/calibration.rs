@@ -9,11 +9,13 @@ mod worlds;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use analytics::analysis::Method;
 use analytics::baseline::averaged;
 use analytics::baseline::caltrack::{self, Interval, Options, Terms};
 use analytics::baseline::data::Grid;
-use worlds::judge::{Case, Said, Tally};
+use worlds::judge::{Case, Said, Tally, answer};
 use worlds::strata::strata;
+use worlds::trials::{SETS, trial};
 use worlds::{World, references, world};
 
 const WORLDS: u64 = 4000;
@@ -54,25 +56,50 @@ fn main() {
             }
         }
     }
-    println!(
-        "| {count} worlds | n | median error % | P95 % | RMSE % | in the 90 % band | median half-width % |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    heading(&format!("{count} worlds"));
     for ((_, name), tally) in &tallies {
-        println!(
-            "| {name} | {} | {:.2} | {:.2} | {:.2} | {:.1} | {:.2} |",
-            tally.count(),
-            100.0 * tally.error(0.5),
-            100.0 * tally.error(0.95),
-            100.0 * tally.root_mean_square(),
-            100.0 * tally.coverage(),
-            100.0 * tally.half_width(0.5),
-        );
+        line(name, tally);
     }
+    println!();
+    trials(count / 2);
     println!();
     println!("{:.0} laws kept", members as f64 / count as f64);
     speed("12 bills, none wrong", count, |w| w.baseline.len() == 12 && !w.has_gross_error);
     speed("all worlds", count, |_| true);
+}
+
+fn heading(what: &str) {
+    println!("| {what} | n | median error % | P95 % | RMSE % | in the 90 % band | median half-width % |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+}
+
+fn line(name: &str, tally: &Tally) {
+    println!(
+        "| {name} | {} | {:.2} | {:.2} | {:.2} | {:.1} | {:.2} |",
+        tally.count(),
+        100.0 * tally.error(0.5),
+        100.0 * tally.error(0.95),
+        100.0 * tally.root_mean_square(),
+        100.0 * tally.coverage(),
+        100.0 * tally.half_width(0.5),
+    );
+}
+
+/// What the whole analysis says where one thing is made difficult at a time.
+fn trials(count: u64) {
+    println!();
+    heading(&format!("{count} trials of a kind, method auto"));
+    for set in &SETS {
+        let mut tally = Tally::default();
+        // A day's fit takes as long as thirty of months.
+        for number in 0..if set.by_day { count / 5 } else { count } {
+            let world = trial(set, number);
+            if let Some(said) = Said::of(&answer(&world, Method::Auto)) {
+                tally.add(world.truth(), said);
+            }
+        }
+        line(set.name, &tally);
+    }
 }
 
 /// Fits a second on one core: each world's best of five, so that other work on the machine counts little.

@@ -2,6 +2,7 @@
 //!
 //! Must never: choose in silence, or fit with a method that the data are not made for.
 
+use chrono::Datelike;
 use model::{Finding, Severity};
 
 use super::{DAYS_MIN, MeterPeriod, Method, Question};
@@ -12,6 +13,11 @@ use crate::baseline::{averaged, caltrack, change_point, ratio};
 
 /// Fewest periods of a model with terms, as for two-monthly bills of a year.
 const PERIODS_MIN: usize = 6;
+
+/// Least days of a baseline that lacks some of a year, and fewest of them in each season: then the seasons are there,
+/// and the days that lack (a finding says so) leave the model as it is.
+const HOLED_DAYS_MIN: f64 = 270.0;
+const SEASON_DAYS_MIN: f64 = 25.0;
 
 /// A daily model under this R² says little of days: the week, which it does not know, moves them more than the weather.
 const R2_MIN: f64 = 0.5;
@@ -134,6 +140,7 @@ pub(super) fn chosen(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
     Short,
+    Holes,
     Joined,
     Bills,
     Free,
@@ -143,7 +150,7 @@ enum Reason {
 impl Reason {
     const fn method(self) -> Method {
         match self {
-            Self::Short => Method::DegreeDays,
+            Self::Short | Self::Holes => Method::DegreeDays,
             Self::Joined | Self::Bills => Method::Averaged,
             Self::Free => Method::ChangePoint,
             Self::Grid => Method::CaltrackDaily,
@@ -154,6 +161,7 @@ impl Reason {
     const fn code(self) -> &'static str {
         match self {
             Self::Short => "short",
+            Self::Holes => "holes",
             Self::Joined => "joined",
             Self::Bills => "bills",
             Self::Free => "free",
@@ -164,6 +172,9 @@ impl Reason {
     const fn says(self) -> &'static str {
         match self {
             Self::Short => "less than a year of data tells the base load, not a balance point",
+            Self::Holes => {
+                "a season of the year lacks; what there is tells the base load, not a balance point"
+            }
             Self::Joined => {
                 "the weather explains less than half of what single days differ by; months average the week out"
             }
@@ -187,8 +198,8 @@ fn with_short(finding: Finding, data: &Data) -> Finding {
 }
 
 fn reason(asked: &Asked<'_>, data: &Data, (daily, by_month): (bool, bool)) -> Reason {
-    if data.days() < DAYS_MIN || (!daily && data.len() < PERIODS_MIN) {
-        Reason::Short
+    if let Some(lacks) = lacks(data, daily) {
+        lacks
     } else if by_month {
         Reason::Joined
     } else if !daily {
@@ -200,6 +211,25 @@ fn reason(asked: &Asked<'_>, data: &Data, (daily, by_month): (bool, bool)) -> Re
     }
 }
 
+/// Why there is no year to fit on: it is short, or a season of it lacks.
+fn lacks(data: &Data, daily: bool) -> Option<Reason> {
+    if DAYS_MIN <= data.days() && (daily || PERIODS_MIN <= data.len()) {
+        return None;
+    }
+    let rows = data.rows();
+    // December begins the first season.
+    let mut seasons = [0.0; 4];
+    for row in rows {
+        for day in row.from.iter_days().take_while(|day| *day < row.to) {
+            seasons[(day.month() % 12 / 3) as usize] += 1.0;
+        }
+    }
+    let spread = HOLED_DAYS_MIN <= data.days() && seasons.iter().all(|days| SEASON_DAYS_MIN <= *days);
+    let span = rows.first().zip(rows.last()).map_or(0, |(first, last)| (last.to - first.from).num_days());
+    let lacks = if (span as f64) < DAYS_MIN { Reason::Short } else { Reason::Holes };
+    (!spread).then_some(lacks)
+}
+
 /// By the Bayesian information criterion, balance points counted as parameters in both.
 fn change_point_is_better(asked: &Asked<'_>, data: &Data) -> bool {
     let n = data.len() as f64;
@@ -208,7 +238,7 @@ fn change_point_is_better(asked: &Asked<'_>, data: &Data) -> bool {
         n * (sse / n).max(f64::MIN_POSITIVE).ln() + parameters(fit) * n.ln()
     };
     let grid = caltrack::fit(data, options(asked, caltrack::Interval::Daily));
-    let free = change_point::fit(data);
+    let free = change_point::fit_strict(data);
     match (grid, free) {
         (Some(grid), Some(free)) => criterion(&free) < criterion(&grid),
         (None, free) => free.is_some(),
@@ -242,14 +272,38 @@ pub(super) fn run(
         Method::Averaged => averaged::fit(data, asked.terms, &format!("{} baseline", asked.subject)),
         Method::CaltrackMonthly => caltrack::fit(data, options(asked, caltrack::Interval::Monthly)),
         Method::CaltrackDaily => caltrack::fit(data, options(asked, caltrack::Interval::Daily)),
-        Method::ChangePoint => change_point::fit(data),
-        Method::Shape(shape) => change_point::fit_shape(data, shape),
+        // Chosen by the data, it has the signs of a building; a person may ask for any.
+        Method::ChangePoint if asked.method == Method::Auto => change_point::fit_strict(data),
+        Method::ChangePoint => signed(asked, change_point::fit(data), findings),
+        Method::Shape(shape) => signed(asked, change_point::fit_shape(data, shape), findings),
         Method::DegreeDays => {
             let (fit, split) = ratio::fit(data, ratio::BASE_C)?;
             findings.extend(base_load(asked.subject, &split));
             Some(fit)
         }
     }
+}
+
+/// Says which coefficients of a law have a sign that no building has. A straight line may have either.
+fn signed(asked: &Asked<'_>, fit: Option<Fit>, findings: &mut Vec<Finding>) -> Option<Fit> {
+    let model = fit.as_ref()?.model;
+    let coefficients = [
+        ("base_per_day", model.base_per_day),
+        ("heating_per_degree_day", model.heating_per_degree_day),
+        ("cooling_per_degree_day", model.cooling_per_degree_day),
+    ];
+    let negative = coefficients.iter().filter(|(_, value)| *value < 0.0 && model.kind != Kind::Linear);
+    findings.extend(negative.map(|(name, value)| {
+        let says = format!(
+            "the model's {name} is {value:.3}: no base load, heating or cooling is negative, so something else moves \
+             the use"
+        );
+        let rule = "CalTRACK 2.0 §3.4.3.2: coefficients are not negative";
+        Finding::new("fit.sign", Severity::Caution, format!("{} baseline", asked.subject), says, rule)
+            .with("kind", *name)
+            .with("value", format!("{value:.3}"))
+    }));
+    fit
 }
 
 /// The method of `fit` on other data, for the reporting period's own model.

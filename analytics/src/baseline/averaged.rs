@@ -22,15 +22,18 @@ use super::data::{Data, Grid, Row};
 use super::fit::{Experience, Fit, Kind, Leverage, Member, Model, Quality, Regressor, Scatter};
 use super::wls;
 
+mod alone;
 mod closed;
+mod follow;
 mod law;
+mod look;
 mod priors;
 mod search;
 
-use closed::Window;
 use law::Law;
-use priors::{COARSE_PRIORS, GROSS, GROSS_SIZE, PRIORS, Priors, SCATTER};
-use search::{Bill, Search, View};
+use look::{Hypothesis, Look};
+use priors::PRIORS;
+use search::{Bill, Search};
 
 /// Stable name of the method, as on the command line.
 pub const METHOD: &str = "averaged";
@@ -44,21 +47,12 @@ const OFFSET: usize = 8;
 const COARSE: usize = 4;
 const COARSE_POINTS: usize = POINTS.div_ceil(COARSE);
 
-/// Least degree days of a term in the baseline, in K·d: less is the weather of an afternoon or two, and the slope
-/// would be anything.
-const DEGREE_DAYS_MIN: f64 = 5.0;
+/// Least degree days of a term in the baseline, in K·d: less is the weather of a few days, and the slope would be
+/// anything. A term that one warm month shows stays, beside the hypothesis that this month's bill is wrong.
+const DEGREE_DAYS_MIN: f64 = 10.0;
 
 /// Fewest bills. A law with two terms and two balance points needs more to be told, but the others still are weighed.
 pub const BILLS_MIN: usize = 4;
-
-/// Studentised residual from which on a bill may be grossly wrong.
-const SUSPECT: f64 = 3.0;
-/// The same for bills of a summer that fall short.
-const SUSPECT_CLOSED: f64 = 2.0;
-/// Suspicions less likely than this (in log odds) are not followed.
-const SUSPICION: f64 = -5.0;
-/// Most bills of a baseline that may be wrong at once.
-const GROSS_MAX: usize = 2;
 
 /// Share of the odds from which on a bill is reported as wrong.
 const REPORTED: f64 = 0.5;
@@ -95,39 +89,6 @@ fn at(column: &[f64], row: usize) -> f64 {
     column.get(row).copied().unwrap_or(0.0)
 }
 
-/// Bills taken for grossly wrong, and how likely that is.
-#[derive(Debug, Clone, Copy)]
-struct Hypothesis {
-    gross: [Option<usize>; GROSS_MAX],
-    /// When the building is closed each year.
-    closed: Option<Window>,
-    log_odds: f64,
-}
-
-impl Hypothesis {
-    const NONE: Self = Self { gross: [None; GROSS_MAX], closed: None, log_odds: 0.0 };
-
-    /// Whether the bill is no part of the law.
-    fn holds(&self, bill: usize) -> bool {
-        self.is_gross(bill) || self.closed.is_some_and(|window| window.holds(bill))
-    }
-
-    fn is_gross(&self, bill: usize) -> bool {
-        self.gross.contains(&Some(bill))
-    }
-
-    fn and(mut self, bill: usize) -> Option<Self> {
-        let free = self.gross.iter_mut().find(|g| g.is_none())?;
-        *free = Some(bill);
-        Some(self)
-    }
-
-    fn log_prior(&self) -> f64 {
-        let gross = self.gross.iter().flatten().count() as f64 * (GROSS / (1.0 - GROSS)).ln();
-        gross + self.closed.map_or(0.0, |window| window.log_prior())
-    }
-}
-
 /// All laws of all hypotheses, and what they were weighed with.
 struct Average {
     laws: Vec<Law>,
@@ -144,16 +105,8 @@ const WITH_USE: usize = 1;
 
 impl Average {
     fn of(bills: &[Bill<POINTS>], rows: &[Row], with_cooling: bool) -> Self {
-        let n = bills.len() as f64;
         let priors = &PRIORS[usize::from(with_cooling)];
-        let look = Look {
-            bills: bills.iter().map(Bill::coarse).collect(),
-            rows,
-            priors: &COARSE_PRIORS[usize::from(with_cooling)],
-            with_cooling,
-            mean_days: bills.iter().map(|b| b.days).sum::<f64>() / n,
-            mean_energy: bills.iter().map(|b| b.energy).sum::<f64>() / n,
-        };
+        let mut look = Look::new(bills, rows, with_cooling);
         let (hypotheses, variance) = look.hypotheses();
         let mut average = Self {
             laws: Vec::with_capacity(512),
@@ -162,6 +115,7 @@ impl Average {
             days: look.mean_days,
             energy: look.mean_energy,
         };
+        let (coarse_bills, coarse_priors) = look.coarse();
         let mut coarse_laws = Vec::with_capacity(256);
         let mut best = f64::NEG_INFINITY;
         for number in 0..average.hypotheses.len() {
@@ -171,7 +125,7 @@ impl Average {
                 let log_prior = hypothesis.log_prior() - std::f64::consts::LN_2;
                 let view = look.view(&weights, noise, variance, log_prior);
                 coarse_laws.clear();
-                let coarse = Search::new(&look.bills, &view, look.priors).all(&mut coarse_laws);
+                let coarse = Search::new(coarse_bills, &view, coarse_priors).all(&mut coarse_laws);
                 let before = average.laws.len();
                 let refined = Search::new(bills, &view, priors).fine(&coarse, best, &mut average.laws);
                 best = best.max(refined);
@@ -201,7 +155,9 @@ impl Average {
 
     fn finish(&self, data: &Data, bills: &[Bill<POINTS>], terms: Terms, subject: &str) -> Fit {
         let laws = self.laws.iter().zip(&self.under);
-        let members: Vec<Member> = laws.map(|(law, under)| self.member(law, *under, bills)).collect();
+        let inflation = self.inflation(data.rows(), bills);
+        let member = |(law, under): (&Law, &usize)| Member { inflation, ..self.member(law, *under, bills) };
+        let members: Vec<Member> = laws.map(member).collect();
         let model = self.shown(data, bills);
         let parameters = 1.0
             + self
@@ -252,14 +208,19 @@ impl Average {
         }
     }
 
-    /// How well the mixture, which is what predicts, follows the bills.
+    /// How well the mixture, which is what predicts, follows the bills that it counts.
     fn quality(&self, data: &Data, bills: &[Bill<POINTS>], members: &[Member], parameters: f64) -> Quality {
         let expect = |(row, bill): (&Row, &Bill<POINTS>)| -> f64 {
             let parts = self.laws.iter().zip(members);
             parts.map(|(law, member)| law.weight * member.kept(row).0 * expected(law, bill)).sum()
         };
+        let counts = |bill: usize| self.gross_probability(bill) < REPORTED;
         let modelled: Vec<f64> = data.rows().iter().zip(bills).map(expect).collect();
-        Quality::between(data, &modelled, parameters)
+        if (0..bills.len()).all(counts) {
+            return Quality::between(data, &modelled, parameters);
+        }
+        let kept = modelled.iter().enumerate().filter(|(bill, _)| counts(*bill));
+        Quality::between(&data.only(counts), &kept.map(|(_, energy)| *energy).collect::<Vec<_>>(), parameters)
     }
 
     /// The law of the likeliest shape that is nearest to what the mixture expects of the bills, so that whoever computes
@@ -309,6 +270,10 @@ impl Average {
         self.laws.iter().zip(&self.under).filter(|(_, u)| so(u)).map(|(law, _)| law.weight).sum()
     }
 
+    fn gross_probability(&self, bill: usize) -> f64 {
+        self.probability(|h| h.is_gross(bill))
+    }
+
     /// Bills that are more likely wrong than right, and a closure that is likelier than not.
     fn findings(&self, data: &Data, bills: &[Bill<POINTS>], subject: &str) -> Vec<Finding> {
         let mut findings = self.gross_findings(data, bills, subject);
@@ -325,7 +290,7 @@ impl Average {
 
     /// Bills that are more likely wrong than right.
     fn gross_findings(&self, data: &Data, bills: &[Bill<POINTS>], subject: &str) -> Vec<Finding> {
-        let probability = |bill: usize| self.probability(|h| h.is_gross(bill));
+        let probability = |bill: usize| self.gross_probability(bill);
         let rows = data.rows().iter().zip(bills).enumerate();
         rows.filter(|(bill, _)| REPORTED <= probability(*bill))
             .map(|(_, (row, bill))| {
@@ -344,123 +309,6 @@ impl Average {
                     .with("expected", format!("{expected:.0}"))
             })
             .collect()
-    }
-}
-
-/// What every look at the bills shares.
-struct Look<'a> {
-    bills: Vec<Bill<COARSE_POINTS>>,
-    rows: &'a [Row],
-    priors: &'static Priors<COARSE_POINTS>,
-    with_cooling: bool,
-    mean_days: f64,
-    mean_energy: f64,
-}
-
-impl Look<'_> {
-    fn view<'v>(&self, weights: &'v [f64], noise: usize, variance: f64, log_prior: f64) -> View<'v> {
-        View {
-            weights,
-            log_prior,
-            noise,
-            variance,
-            level: self.mean_energy / self.mean_days,
-            mean_energy: self.mean_energy,
-            with_cooling: self.with_cooling,
-        }
-    }
-
-    /// 1 over each bill's variance in units of a mean bill's, which is `variance`: with its days, and with the square
-    /// of its expected use per day where that is given. A gross bill may be off by as much as a bill.
-    fn weights(&self, hypothesis: &Hypothesis, expected: Option<&[f64]>, variance: f64) -> Vec<f64> {
-        let one = |(i, bill): (usize, &Bill<COARSE_POINTS>)| {
-            let share = bill.days / self.mean_days;
-            let relative = expected.map_or(1.0, |e| {
-                Scatter::relative(
-                    e.get(i).copied().unwrap_or(0.0) / bill.days * self.mean_days / self.mean_energy,
-                )
-            });
-            let gross =
-                if hypothesis.holds(i) { (GROSS_SIZE * self.mean_energy).powi(2) / variance } else { 0.0 };
-            1.0 / (share * relative + gross)
-        };
-        self.bills.iter().enumerate().map(one).collect()
-    }
-
-    /// Evidence of the coarse grid, the variance of a mean bill under its laws, and the best law.
-    fn glance(&self, hypothesis: &Hypothesis, variance: f64) -> (f64, f64, Law) {
-        let weights = self.weights(hypothesis, None, variance);
-        let view = self.view(&weights, WITH_DAYS, variance, hypothesis.log_prior());
-        let mut laws = Vec::with_capacity(256);
-        let best = Search::new(&self.bills, &view, self.priors).all(&mut laws).best;
-        let sum = weigh(&mut laws);
-        (best.log_weight + sum.ln(), laws.iter().map(|law| law.weight * law.variance).sum(), best)
-    }
-
-    /// None wrong; and, where a bill stands out, which may be. With the variance of a mean bill.
-    fn hypotheses(&self) -> (Vec<Hypothesis>, f64) {
-        let assumed = (SCATTER * self.mean_energy).powi(2);
-        let (evidence, mut variance, best) = self.glance(&Hypothesis::NONE, assumed);
-        let mut all = vec![Hypothesis::NONE];
-        let (mut parent, mut law) = (Hypothesis::NONE, best);
-        if SUSPECT_CLOSED <= self.suspicion(&law, &parent) {
-            // What is given back is a refund, and no closure.
-            let short = |i: usize| {
-                let is = |bill: &Bill<_>| 0.0 <= bill.energy && bill.energy < expected(&best, bill);
-                self.bills.get(i).is_some_and(is)
-            };
-            for window in closed::windows(self.rows, short) {
-                let mut next = Hypothesis { closed: Some(window), ..Hypothesis::NONE };
-                let (own, own_variance, next_law) = self.glance(&next, assumed);
-                next.log_odds = own - evidence;
-                all.push(next);
-                if parent.log_odds < next.log_odds {
-                    variance = own_variance;
-                    (parent, law) = (next, next_law);
-                }
-            }
-        }
-        for _ in 0..GROSS_MAX {
-            if self.suspicion(&law, &parent) < SUSPECT {
-                break;
-            }
-            let mut found: Vec<(Hypothesis, f64, Law)> = Vec::new();
-            for bill in (0..self.bills.len()).filter(|bill| !parent.holds(*bill)) {
-                if let Some(mut next) = parent.and(bill) {
-                    let (own, own_variance, law) = self.glance(&next, assumed);
-                    next.log_odds = own - evidence;
-                    found.push((next, own_variance, law));
-                }
-            }
-            found.sort_by(|a, b| b.0.log_odds.total_cmp(&a.0.log_odds));
-            let Some((likeliest, own_variance, next_law)) = found.first().copied() else { break };
-            let least = (likeliest.log_odds + SUSPICION).max(SUSPICION);
-            all.extend(found.iter().take(3).map(|f| f.0).filter(|h| least <= h.log_odds));
-            if likeliest.log_odds <= parent.log_odds {
-                break;
-            }
-            variance = own_variance;
-            (parent, law) = (likeliest, next_law);
-        }
-        let most = all.iter().map(|h| h.log_odds).fold(0.0, f64::max);
-        all.retain(|h| most + SUSPICION <= h.log_odds);
-        (all, variance)
-    }
-
-    /// The largest residual in standard deviations of what the other bills let expect.
-    fn suspicion(&self, law: &Law, hypothesis: &Hypothesis) -> f64 {
-        let mut most: f64 = 0.0;
-        for (_, bill) in self.bills.iter().enumerate().filter(|(i, _)| !hypothesis.holds(*i)) {
-            let g = regressors(law, bill);
-            let model_variance = Leverage(law.covariance).of(g);
-            let own = law.variance * bill.days / self.mean_days;
-            let free = (1.0 - model_variance / own).max(0.05);
-            let squared = (bill.energy - law.energy(g[0], g[1], g[2])).powi(2) / (own * free);
-            // The bill's own part taken out of the variance.
-            let external = squared * (law.freedom - 1.0) / (law.freedom - squared).max(0.3);
-            most = most.max(external);
-        }
-        most.sqrt()
     }
 }
 

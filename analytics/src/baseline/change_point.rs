@@ -67,6 +67,8 @@ pub enum Signs {
     Any,
     /// 3P and 5P rise away from the change point and have a base load of at least zero.
     Physical,
+    /// 4P too; no straight line, which falls on one side of any temperature.
+    Strict,
 }
 
 /// What rows weigh.
@@ -457,6 +459,7 @@ fn below(points: &Points, shape: Shape, signs: Signs, limit: f64) -> Option<Opti
                 sse: all.flat(),
             });
         }
+        Shape::P2 if signs == Signs::Strict => return None,
         Shape::P2 => {
             let (line, sse) = all.line();
             let (level, slope) = line?;
@@ -467,7 +470,7 @@ fn below(points: &Points, shape: Shape, signs: Signs, limit: f64) -> Option<Opti
         Shape::P3Cooling => search.three(true),
         // Two lines may lean either way: that is what tells this shape from 5P.
         Shape::P4 => {
-            search.signs = Signs::Any;
+            search.signs = if signs == Signs::Strict { signs } else { Signs::Any };
             search.four();
         }
         Shape::P5 => {
@@ -491,6 +494,16 @@ fn below(points: &Points, shape: Shape, signs: Signs, limit: f64) -> Option<Opti
 /// The physical shape that the Bayesian information criterion prefers, change points counted as parameters.
 #[must_use]
 pub fn fit(data: &Data) -> Option<Fit> {
+    best_of(data, Signs::Physical)
+}
+
+/// The same where nobody asked for this family: use falls on neither side of the change points.
+#[must_use]
+pub fn fit_strict(data: &Data) -> Option<Fit> {
+    best_of(data, Signs::Strict)
+}
+
+fn best_of(data: &Data, signs: Signs) -> Option<Fit> {
     let n = data.len() as f64;
     let points = Points::of(data, Weights::Days)?;
     // A hundred-thousandth of the mean square of the load itself is as good as nothing.
@@ -506,7 +519,7 @@ pub fn fit(data: &Data) -> Option<Fit> {
         if limit <= floor {
             continue;
         }
-        let Some(o) = below(&points, shape, Signs::Physical, limit * (1.0 + 1e-9)) else { continue };
+        let Some(o) = below(&points, shape, signs, limit * (1.0 + 1e-9)) else { continue };
         let criterion = n * (o.sse.max(floor) / n).ln() + cost;
         if best.is_none_or(|(least, _)| criterion < least) {
             best = Some((criterion, o));

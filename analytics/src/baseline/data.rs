@@ -54,6 +54,18 @@ impl Data {
         data
     }
 
+    /// The rows whose number counts.
+    #[must_use]
+    pub fn only(&self, counts: impl Fn(usize) -> bool) -> Self {
+        let mut data = self.clone();
+        let mut number = 0;
+        data.rows.retain(|_| {
+            number += 1;
+            counts(number - 1)
+        });
+        data
+    }
+
     /// The periods with the days' temperatures. Periods without a day are left out; nothing else is judged.
     #[must_use]
     pub fn of(periods: &[FitPeriod], temperatures: &DailyMeans) -> Self {

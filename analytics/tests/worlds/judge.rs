@@ -2,8 +2,10 @@
 //!
 //! Must never: know how a method works.
 
+use analytics::analysis::{Answer, MeterPeriod, Method, Question, Window, analyse};
 use analytics::baseline::FitPeriod;
-use analytics::baseline::data::Data;
+use analytics::baseline::caltrack::Terms;
+use analytics::baseline::data::{Data, Grid};
 use analytics::baseline::fit::Fit;
 use analytics::degree_days::DailyMeans;
 use chrono::{Days, NaiveDate};
@@ -18,19 +20,44 @@ pub(crate) struct Case {
     pub(crate) reporting: Data,
 }
 
+/// The civil day that the world means: its summer is the calendar's.
+fn day_of(world: &World) -> impl Fn(usize) -> NaiveDate {
+    let first = NaiveDate::from_ymd_opt(2021, 1, 1).unwrap() + Days::new(world.first_day as u64);
+    move |number| first + Days::new(number as u64)
+}
+
+fn weather_of(world: &World) -> DailyMeans {
+    let day = day_of(world);
+    let station = StationId::new("planted").unwrap();
+    let days = world.temperatures.iter().enumerate();
+    let days = days.map(|(number, mean_c)| DailyTemperature::as_given(station.clone(), day(number), *mean_c));
+    DailyMeans::of(&days.collect::<Vec<_>>(), &station)
+}
+
+/// What the whole analysis says of a building whose baseline is its first year.
+pub(crate) fn answer(world: &World, method: Method) -> Answer {
+    let day = day_of(world);
+    let bills = world.baseline.iter().chain(&world.reporting);
+    let periods: Vec<MeterPeriod> =
+        bills.map(|b| MeterPeriod { from: day(b.from), to: day(b.to), value: Some(b.energy) }).collect();
+    analyse(&Question {
+        subject: "meter:x",
+        periods: &periods,
+        temperatures: &weather_of(world),
+        baseline: Window { from: day(0), to: day(365) },
+        reporting: Window { from: day(365), to: day(730) },
+        method,
+        grid: Grid::FAHRENHEIT_3,
+        terms: Terms::HeatingAndCooling,
+        confidence: 0.9,
+        normal: None,
+    })
+}
+
 impl Case {
     pub(crate) fn of(world: &World) -> Self {
-        // The civil days that the world means: its summer is the calendar's.
-        let first = NaiveDate::from_ymd_opt(2021, 1, 1).unwrap() + Days::new(world.first_day as u64);
-        let day = |number: usize| first + Days::new(number as u64);
-        let station = StationId::new("planted").unwrap();
-        let days: Vec<DailyTemperature> = world
-            .temperatures
-            .iter()
-            .enumerate()
-            .map(|(number, mean_c)| DailyTemperature::as_given(station.clone(), day(number), *mean_c))
-            .collect();
-        let temperatures = DailyMeans::of(&days, &station);
+        let day = day_of(world);
+        let temperatures = weather_of(world);
         let periods = |bills: &[Bill]| -> Vec<FitPeriod> {
             let period = |b: &Bill| FitPeriod {
                 from: day(b.from),
@@ -55,6 +82,13 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// Of an analysis; `None` where it compared nothing.
+    pub(crate) fn of(answer: &Answer) -> Option<Self> {
+        let compared = answer.reporting?;
+        let half_width = compared.avoided_high - compared.avoided;
+        Some(Self { energy: compared.adjusted_baseline, half_width })
+    }
+
     pub(crate) fn by(fit: &Fit, reporting: &Data) -> Self {
         let prediction = fit.predict(reporting);
         Self { energy: prediction.energy, half_width: prediction.half_width(0.9) }

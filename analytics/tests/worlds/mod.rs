@@ -7,6 +7,7 @@ pub(crate) mod judge;
 mod random;
 pub(crate) mod references;
 pub(crate) mod strata;
+pub(crate) mod trials;
 
 use random::Random;
 

@@ -242,6 +242,7 @@ fn too_little_data_gives_no_model_but_a_reason() {
 fn a_period_measured_too_little_is_dropped_with_its_reason() {
     let t = weather(day(YEAR.0), 366, 13.0);
     let mut periods = months(|d| 10.0 + 4.0 * (15.5 - mean_on(&t, d)).max(0.0));
+    let april = periods[3];
     periods[3].coverage_ratio = 0.89;
     periods[3].energy = 0.0;
     let (fitted, findings) = fit_year(&periods, &t);
@@ -250,7 +251,7 @@ fn a_period_measured_too_little_is_dropped_with_its_reason() {
         codes(&findings),
         ["baseline.period_dropped", "baseline.short", "rule.ashrae14.months", "rule.ipmvp.cycle"]
     );
-    periods[3].coverage_ratio = 0.9;
+    periods[3] = FitPeriod { coverage_ratio: 0.9, ..april };
     assert_eq!(fit_year(&periods, &t).0.unwrap().model.quality.n, 12);
 }
 

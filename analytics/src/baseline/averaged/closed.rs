@@ -41,9 +41,12 @@ impl Window {
         bill < BILLS_MAX && self.bills >> bill & 1 == 1
     }
 
+    pub(super) fn is_of_august(&self) -> bool {
+        (self.from..self.from + self.days).contains(&AUGUST)
+    }
+
     pub(super) fn log_prior(&self) -> f64 {
-        let august = (self.from..self.from + self.days).contains(&AUGUST);
-        if august { CLOSED_IN_AUGUST.ln() } else { CLOSED_OTHERWISE.ln() }
+        if self.is_of_august() { CLOSED_IN_AUGUST.ln() } else { CLOSED_OTHERWISE.ln() }
     }
 
     /// What a law leaves for the weeks: the share of its expectation that their bills show.

@@ -15,9 +15,14 @@ const COOLING_C: f64 = 20.0;
 const BALANCE_K: f64 = 4.0;
 
 /// Scatter of monthly bills around any law of the weather, as a share of the mean bill. Reading days, holidays and
-/// habits leave a few percent; it counts as much as two bills do.
-pub(super) const SCATTER: f64 = 0.03;
-pub(super) const SCATTER_BILLS: f64 = 2.0;
+/// habits leave two percent at the least; it counts little more than a bill does, so that a building with ten percent
+/// keeps its own.
+pub(super) const SCATTER: f64 = 0.02;
+pub(super) const SCATTER_BILLS: f64 = 1.5;
+
+/// Use of a term per kelvin as a multiple of the mean use: beyond, one bill is rather wrong than such a term there. Heating
+/// alone, without any base load, in the south comes to three.
+pub(super) const STEEPEST: f64 = 5.0;
 
 /// One bill in a hundred is grossly wrong (a refund, an estimate, another meter's reading), and then by about as much
 /// as a bill is.
@@ -25,10 +30,15 @@ pub(super) const GROSS: f64 = 0.01;
 pub(super) const GROSS_SIZE: f64 = 1.0;
 
 /// Some buildings are closed for weeks of every summer, mostly around 15 August (schools, offices, works). One short bill
-/// does not tell that from a wrong one: of August it is twice as likely as a wrong bill, else half as likely, so that
-/// both stay in the band.
+/// does not tell that from a wrong one: of August it is taken for the closure; else that is half as likely, and both stay
+/// in the band.
 pub(super) const CLOSED_IN_AUGUST: f64 = 2.0 * GROSS;
 pub(super) const CLOSED_OTHERWISE: f64 = 0.5 * GROSS;
+
+/// How much of its scatter a bill shares with the next: habits and machines last longer than a month. It counts little:
+/// a law of the weather hides two thirds of such a correlation, so what is still seen is trusted.
+pub(super) const FOLLOWS: f64 = 0.05;
+pub(super) const FOLLOWS_BILLS: f64 = 4.0;
 
 /// Use of a building per kelvin beyond a balance point that its baseline never met, as a share of its mean use: at
 /// 10 K beyond it the term is twice all the rest.

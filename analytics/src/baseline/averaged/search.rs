@@ -10,7 +10,7 @@
 use statrs::function::gamma::ln_gamma;
 
 use super::law::Law;
-use super::priors::{Priors, SCATTER, SCATTER_BILLS};
+use super::priors::{Priors, SCATTER, SCATTER_BILLS, STEEPEST};
 use super::{COARSE, COARSE_POINTS, DEGREE_DAYS_MIN, OFFSET, POINTS};
 
 /// Laws less likely than the best by more than this (in log) are left out: each below 1 %, their sum without effect.
@@ -62,18 +62,18 @@ struct Column {
 
 /// A column without what the days explain, and with its prior.
 #[derive(Debug, Clone, Copy)]
-struct Reduced {
-    usable: bool,
+pub(super) struct Reduced {
+    pub(super) usable: bool,
     /// Mean degree days a day.
-    mean: f64,
-    xx: f64,
-    e: f64,
+    pub(super) mean: f64,
+    pub(super) xx: f64,
+    pub(super) e: f64,
     /// ln(2/τ) and the prior of the balance point.
-    log_prior: f64,
+    pub(super) log_prior: f64,
 }
 
 impl Reduced {
-    const NONE: Self = Self { usable: false, mean: 0.0, xx: 1.0, e: 0.0, log_prior: 0.0 };
+    pub(super) const NONE: Self = Self { usable: false, mean: 0.0, xx: 1.0, e: 0.0, log_prior: 0.0 };
 }
 
 /// How the bills are looked at.
@@ -94,28 +94,28 @@ pub(super) struct View<'a> {
 /// The sums under one view, ready for laws.
 #[derive(Debug)]
 pub(super) struct Search<'a, const N: usize> {
-    view: &'a View<'a>,
+    pub(super) view: &'a View<'a>,
     /// Of the base load.
-    dd: f64,
-    base: f64,
-    squares: f64,
-    log_base: f64,
-    heating: [Reduced; N],
-    cooling: [Reduced; N],
-    bills: &'a [Bill<N>],
+    pub(super) dd: f64,
+    pub(super) base: f64,
+    pub(super) squares: f64,
+    pub(super) log_base: f64,
+    pub(super) heating: [Reduced; N],
+    pub(super) cooling: [Reduced; N],
+    pub(super) bills: &'a [Bill<N>],
     /// Weighted degree days of cooling with the days, for the cross terms.
-    cooling_d: [f64; N],
+    pub(super) cooling_d: [f64; N],
     /// Of `cooling`, one kind of figure beside the other, for the bounds.
     cooling_xx: [f64; N],
     cooling_e: [f64; N],
     cooling_log_prior: [f64; N],
     /// k of laws with 0, 1 and 2 terms, and ln Γ(k).
-    k: [(f64, f64); 3],
-    priors: &'a Priors<N>,
+    pub(super) k: [(f64, f64); 3],
+    pub(super) priors: &'a Priors<N>,
 }
 
 /// At most ln x, for normal numbers above zero, and less by 0.06 at the worst: straight between powers of two.
-fn ln_at_most(x: f64) -> f64 {
+pub(super) fn ln_at_most(x: f64) -> f64 {
     const ONE: i64 = 0x3FF0_0000_0000_0000;
     const STEP: f64 = std::f64::consts::LN_2 / 4_503_599_627_370_496.0;
     // Of what is no such number anything may come out: `both` refuses a law with it.
@@ -178,8 +178,8 @@ impl<'a, const N: usize> Search<'a, N> {
                 return Reduced::NONE;
             }
             // A term may take the whole use of the baseline, but not many times it: τ is the mean use over the mean
-            // degree days.
-            let tau = view.level * s.days / column.sum;
+            // degree days, and where there were hardly any, what buildings have at the most.
+            let tau = view.level * (s.days / column.sum).min(STEEPEST);
             let mean = column.d / dd;
             Reduced {
                 usable: true,
@@ -337,7 +337,7 @@ impl<'a, const N: usize> Search<'a, N> {
     }
 
     /// The first cooling point at or above heating point `h`.
-    fn first_above(h: usize) -> usize {
+    pub(super) fn first_above(h: usize) -> usize {
         // Both grids have the same step; that of cooling begins OFFSET fine points higher.
         h.saturating_sub(if N == POINTS { OFFSET } else { OFFSET / COARSE })
     }
