@@ -36,6 +36,7 @@ mod decision;
 mod explain;
 mod limits;
 mod scale;
+mod unseen;
 
 pub(crate) use by_person::{EXCHANGE_MILLIS_MAX, Exchange, Exchanged};
 pub use decision::{Alternative, DECISIONS_MAX, Decision};
@@ -104,6 +105,9 @@ pub struct Counted {
     /// Energy booked since this instant's month that may not have been used, because totals before this one may have been
     /// false.
     pub doubtful_before: Option<(Instant, i64)>,
+    /// A span before this interval in which a total was repeated, and which a new range shows to be no measured zero:
+    /// nobody knows what was used in it.
+    pub unmeasured: Option<(Instant, Instant)>,
 }
 
 /// What became of one total.
@@ -525,7 +529,7 @@ impl Counter {
         self.base_read = read;
         self.doubt = Doubt::None;
         self.forget_ranges(now);
-        Counted { interval, turn: Turn::None, doubtful_before }
+        Counted { doubtful_before, ..plain(interval) }
     }
 
     /// A total that follows a low range and just as well the one above it that was left for it: the low one may have
@@ -593,7 +597,7 @@ impl Counter {
         self.ground(now, read);
         self.left = older;
         self.forget_ranges(now);
-        Counted { interval, turn, doubtful_before: None }
+        Counted { turn, ..plain(interval) }
     }
 
     /// Forgets the oldest ranges, which cannot come back any more.
@@ -666,7 +670,7 @@ const fn nothing(from: i64, to: i64, step: Step) -> Interval {
 }
 
 const fn plain(interval: Interval) -> Counted {
-    Counted { interval, turn: Turn::None, doubtful_before: None }
+    Counted { interval, turn: Turn::None, doubtful_before: None, unmeasured: None }
 }
 
 fn verdict(

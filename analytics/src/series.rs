@@ -34,7 +34,7 @@ pub const GAP_MILLIS_MIN: i64 = 15 * 60 * 1000;
 
 /// Number of the form of [`Accumulator::checkpoint`] and [`pack_hours`]: another one whenever a field comes, goes or changes
 /// its meaning.
-pub const CHECKPOINT_FORM: u32 = 2;
+pub const CHECKPOINT_FORM: u32 = 3;
 
 /// Instants outside 2010-01-01 to 2200-01-01 are no readings of a building: a clock was never set.
 const INSTANT_MIN: i64 = 1_262_304_000_000;
@@ -372,9 +372,10 @@ impl Accumulator {
                 self.acts.end_exchange(true);
                 None
             }
-            Exchanged::Applied { parts, left_out } => {
+            Exchanged::Applied { parts, left_out, unmeasured } => {
                 self.acts.end_exchange(left_out);
                 self.undo.clear();
+                self.uncover(unmeasured);
                 for part in parts.into_iter().flatten() {
                     self.book(part);
                 }
@@ -397,6 +398,7 @@ impl Accumulator {
         if let Some(forgotten) = self.counter.take_forgotten() {
             self.notes.forget(&forgotten, self.settings.zone);
         }
+        self.uncover(counted.unmeasured);
         if let Some((since, amount)) = counted.doubtful_before {
             let (zone, to) = (self.settings.zone, counted.interval.to);
             let (first, last) = (since.month(zone), to.plus_millis(-1).month(zone));
@@ -414,6 +416,21 @@ impl Accumulator {
             | Step::CaughtUp
             | Step::Rescaled
             | Step::Exchanged => self.book(counted.interval),
+        }
+    }
+
+    /// Takes a span out of the measured time, in which a total was repeated that proves nothing.
+    fn uncover(&mut self, span: Option<(Instant, Instant)>) {
+        let Some((from, to)) = span else { return };
+        let zone = self.settings.zone;
+        let first = self.days.partition_point(|d| d.day < from.day(zone));
+        for value in self.days.iter_mut().skip(first) {
+            let begin = day_start(value.day, zone).millis().max(from.millis());
+            let end = next_start(value.day, zone).min(to.millis());
+            value.covered_millis = (value.covered_millis - (end - begin).max(0)).max(0);
+        }
+        if let Some(hours) = &mut self.hours {
+            hours.uncover(from, to);
         }
     }
 

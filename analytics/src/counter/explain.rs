@@ -8,12 +8,8 @@ use model::{Confidence, Explanation, Instant, Interval, Step};
 
 use super::decision::{Alternative, Verdict};
 use super::scale::{self, Scale};
-use super::{Counted, Counter, Doubt, Mark, Run, SETTLE_MILLIS_MIN, SETTLE_RISES_MIN, Turn};
+use super::{Counted, Counter, Doubt, Mark, Run, SETTLE_MILLIS_MIN, SETTLE_RISES_MIN};
 use super::{nothing, plain, sharp};
-
-/// How long a counter may go without storing its totals, in milliseconds: 5 minutes, as Janitza's manuals state for
-/// their power analysers.
-const STORED_EVERY_MILLIS: i64 = 5 * 60 * 1000;
 
 /// A fall of at most this part of the total is a step back and no reset: 0.3 %.
 const STEP_BACK_PARTS: i64 = 333;
@@ -58,9 +54,10 @@ impl Counter {
         ];
         let amounts = [interval.amount, interval.low, interval.high];
         self.conclude(Explanation::Reset, Confidence::NeedsPerson, now, read, amounts, alternatives);
+        let unmeasured = self.stood_still(base);
         self.ground(now, read);
         self.origin = run.first;
-        plain(interval)
+        Counted { unmeasured, ..plain(interval) }
     }
 
     /// The register stood still and then went on from where it should be.
@@ -78,7 +75,7 @@ impl Counter {
         self.least_rise = self.least_rise.min(run.first.total - base.total);
         self.rises = self.rises.saturating_add(1).saturating_add(run.rises);
         self.still_since = now.at;
-        Counted { interval, turn, doubtful_before: None }
+        Counted { turn, ..plain(interval) }
     }
 
     pub(super) fn follow_fall(&mut self, base: Mark, run: Run, now: Mark, read: i64) -> Counted {
@@ -118,14 +115,24 @@ impl Counter {
             None => sharp(run.first.at, now.at, own, Step::Reset),
         };
         let alternatives = self.alternatives(&between, base, run.first, most);
-        // What is not booked lies in time that is not covered, and is bounded there.
-        let high = if between.booked.is_some() { interval.high } else { most.saturating_add(interval.high) };
+        // What is not booked lies in time that is not covered, and is bounded there. A fall of minutes lost no more than
+        // that, however long the total stood before.
+        let unmeasured = match between {
+            Between { explanation: Explanation::StepBack, confidence: Confidence::Certain, .. } => None,
+            Between { booked: Some(_), .. } => None,
+            _ => self.stood_still(base),
+        };
+        let unknown = self
+            .limits
+            .most_in(run.first.at - unmeasured.map_or(base.at, |(from, _)| from.millis()), self.step());
+        let high =
+            if between.booked.is_some() { interval.high } else { unknown.saturating_add(interval.high) };
         let amounts = [interval.amount, interval.low, high];
         self.conclude(between.explanation, between.confidence, now, read, amounts, alternatives);
         let turn = self.leave(base, run.first, now, read);
         let doubtful_before =
             (0 < between.doubtful_before).then_some((Instant::from_millis(base.at), between.doubtful_before));
-        Counted { interval, turn, doubtful_before }
+        Counted { turn, doubtful_before, unmeasured, ..plain(interval) }
     }
 
     /// The best explanation of a fall to `first`, between which and the base at most `most` can have been used.
@@ -141,8 +148,7 @@ impl Counter {
             };
         }
         let fall = base.total - first.total;
-        let stored = self.limits.most_in(STORED_EVERY_MILLIS - super::SPARE_MILLIS_MAX, self.step());
-        let by_minutes = self.limits.knows_ceiling() && fall <= stored;
+        let by_minutes = self.is_of_minutes(base, first);
         if by_minutes || fall <= base.total / STEP_BACK_PARTS {
             let confidence = if by_minutes { Confidence::Certain } else { Confidence::Likely };
             // Perhaps the last totals before were too high instead.
@@ -198,8 +204,9 @@ impl Counter {
         self.log.open(now.at, base.at, self.base_read, read);
         let alternatives = vec![Alternative { explanation: Explanation::CaughtUp, low: risen, high: most }];
         self.conclude(Explanation::Wrap, Confidence::NeedsPerson, now, read, [0, 0, most], alternatives);
+        let unmeasured = self.stood_still(base);
         self.ground(now, read);
-        plain(nothing(now.at, now.at, Step::Reset))
+        Counted { unmeasured, ..plain(nothing(now.at, now.at, Step::Reset)) }
     }
 
     /// A wrap that needs no second opinion: no gap in which it could have happened twice or a reset been missed, and
@@ -220,7 +227,7 @@ impl Counter {
         self.conclude(Explanation::Wrap, Confidence::Certain, now, read, [around; 3], Vec::new());
         let turn = self.leave(base, now, now, read);
         self.spare = spare.min(super::SPARE_MILLIS_MAX as f64);
-        Some(Counted { interval, turn, doubtful_before: None })
+        Some(Counted { turn, ..plain(interval) })
     }
 
     /// The range counts in another unit: its totals follow from the base, and its rate from the rate before, by one
@@ -269,7 +276,7 @@ impl Counter {
         self.ground(Mark { total, ..now }, read);
         self.least_rise = i64::MAX;
         self.rises = 0;
-        Some(Counted { interval, turn: Turn::None, doubtful_before: None })
+        Some(plain(interval))
     }
 
     /// Whether a range that rises faster than the connection carries does not in the unit that its first total speaks
