@@ -10,7 +10,7 @@ use super::{Accumulator, next_start, unmeasured_at_most};
 use crate::checkpoint::kept;
 use crate::counter::{Counted, ORDINARY_STEP_MAX, RETURN_MILLIS_MAX};
 
-/// On how many days the energy must have a divisor before that is the register's step. Twice the true step is one by
+/// On how many days of changing use the energy must have a divisor before that is the register's step. Twice the true step is one by
 /// chance in one of 4 096.
 const DIVISOR_DAYS_MIN: u32 = 12;
 
@@ -21,11 +21,14 @@ pub(super) struct Divisor {
     /// Where the range began.
     origin: i64,
     counted: i64,
+    /// What was counted on the last day.
+    of_day: i64,
     step: i64,
+    /// Days that counted otherwise than the one before: an even use says nothing of the register.
     days: u32,
 }
 
-kept!(Divisor { origin, counted, step, days });
+kept!(Divisor { origin, counted, of_day, step, days });
 
 /// The largest common divisor; of nothing and a number, that number.
 fn common(mut a: i64, mut b: i64) -> i64 {
@@ -66,10 +69,12 @@ impl Accumulator {
             if self.divisor.origin != origin {
                 self.divisor = Divisor { origin, ..Divisor::default() };
             }
-            if self.divisor.counted != counted {
+            let of_day = counted - self.divisor.counted;
+            self.divisor.counted = counted;
+            if self.divisor.of_day != of_day {
                 let (step, days) =
                     (common(common(self.divisor.step, least), counted), self.divisor.days.saturating_add(1));
-                self.divisor = Divisor { origin, counted, step, days };
+                self.divisor = Divisor { origin, counted, of_day, step, days };
             }
         }
         if let Some(step) = self.coarse_step() {
