@@ -36,13 +36,16 @@ mod decision;
 mod explain;
 mod limits;
 mod scale;
+mod unseen;
 
 pub(crate) use by_person::{EXCHANGE_MILLIS_MAX, Exchange, Exchanged};
 pub use decision::{Alternative, DECISIONS_MAX, Decision};
+pub(crate) use unseen::ORDINARY_STEP_MAX;
 
 use decision::{Log, Verdict};
 use limits::Limits;
 use scale::Scale;
+use unseen::Lost;
 
 use crate::checkpoint::{Kept, kept};
 
@@ -104,6 +107,14 @@ pub struct Counted {
     /// Energy booked since this instant's month that may not have been used, because totals before this one may have been
     /// false.
     pub doubtful_before: Option<(Instant, i64)>,
+    /// By how much, at least and at most, the accepted totals up to this instant are above the new range: they may have been
+    /// garbled instead, if so much was booked in the time that what is garbled lasts.
+    pub too_high: Option<(Instant, [i64; 2])>,
+    /// A span before this interval in which a total was repeated, and which a new range shows to be no measured zero:
+    /// nobody knows what was used in it.
+    pub unmeasured: Option<(Instant, Instant)>,
+    /// The energy may have been used at any time since this instant, when the total began to be repeated.
+    pub since: Option<Instant>,
 }
 
 /// What became of one total.
@@ -130,21 +141,24 @@ struct Run {
     first: Mark,
     last: i64,
     rises: u32,
+    /// Until when the first total was repeated.
+    flat_until: i64,
     /// Whether the first total was shown again: what is garbled is not.
     repeated: bool,
 }
 
-kept!(Run { first, last, rises, repeated });
+kept!(Run { first, last, rises, flat_until, repeated });
 
 impl Run {
     fn begin(first: Mark) -> Self {
-        Self { first, last: first.total, rises: 0, repeated: false }
+        Self { first, last: first.total, rises: 0, flat_until: first.at, repeated: false }
     }
 
     fn next(self, now: Mark) -> Self {
         let rises = self.rises.saturating_add(u32::from(self.last < now.total));
         let repeated = self.repeated || now.total == self.first.total;
-        Self { last: now.total, rises, repeated, ..self }
+        let flat_until = if rises == 0 { now.at } else { self.flat_until };
+        Self { last: now.total, rises, flat_until, repeated, ..self }
     }
 }
 
@@ -221,6 +235,10 @@ pub struct Counter {
     /// Whether nothing but a plain rise is going on.
     plain: bool,
     doubt: Doubt,
+    /// The highest total below the accepted one since that was read.
+    fallen: Option<Mark>,
+    /// Ranges that were impossible since the accepted total was read, and stay so: oldest first, at most [`LEFT_MAX`].
+    refused: Vec<Run>,
     /// Ranges that may come back, oldest first; at most [`LEFT_MAX`].
     left: Vec<Left>,
     scale: Scale,
@@ -252,6 +270,8 @@ impl Counter {
             seen: i64::MIN,
             plain: true,
             doubt: Doubt::None,
+            fallen: None,
+            refused: Vec::new(),
             left: Vec::new(),
             scale: Scale::ONE,
             scale_settled: false,
@@ -275,6 +295,8 @@ impl Counter {
             seen,
             plain,
             doubt,
+            fallen,
+            refused,
             left,
             scale,
             scale_settled,
@@ -286,6 +308,8 @@ impl Counter {
         (*rises, *origin).keep(out);
         (*seen, *plain).keep(out);
         doubt.keep(out);
+        fallen.keep(out);
+        refused.keep(out);
         left.keep(out);
         (*scale, *scale_settled).keep(out);
         log.keep(out);
@@ -299,6 +323,7 @@ impl Counter {
         let (rises, origin) = Kept::take(bytes)?;
         let (seen, plain) = Kept::take(bytes)?;
         let doubt = Doubt::take(bytes)?;
+        let (fallen, refused) = (Kept::take(bytes)?, Vec::take(bytes)?);
         let left = Vec::take(bytes)?;
         let (scale, scale_settled) = Kept::take(bytes)?;
         let log = Log::take(bytes)?;
@@ -316,6 +341,8 @@ impl Counter {
             seen,
             plain,
             doubt,
+            fallen,
+            refused,
             left,
             scale,
             scale_settled,
@@ -362,7 +389,8 @@ impl Counter {
     /// Takes the next total. Totals come in order of time.
     pub fn push(&mut self, at: Instant, total: i64) -> Push {
         let at = at.millis();
-        if let Some((from, amount)) = self.advance(at, total) {
+        // Whoever asks so knows nothing of days.
+        if let Some((from, amount)) = self.advance(at, total, i64::MAX) {
             return Push::Counted(plain(sharp(from, at, amount, Step::Advance)));
         }
         if let Some(refused) = self.refused(at) {
@@ -377,9 +405,10 @@ impl Counter {
     }
 
     /// The way of nearly every total: a plain rise that the connection can carry. Gives the instant of the total
-    /// before and the energy since; `None`, and nothing changed, when it is not that.
+    /// before and the energy since; `None`, and nothing changed, when it is not that, or when the total was repeated since
+    /// before `day_from` so that its energy may be that of another day.
     #[inline(always)]
-    pub(crate) fn advance(&mut self, at: i64, total: i64) -> Option<(i64, i64)> {
+    pub(crate) fn advance(&mut self, at: i64, total: i64, day_from: i64) -> Option<(i64, i64)> {
         let base = self.base?;
         if !self.plain || at <= self.seen || total < base.total || self.limits.modulus <= total {
             return None;
@@ -391,6 +420,9 @@ impl Counter {
         }
         if amount != 0 {
             if STANDSTILL_MILLIS_MIN < at - self.still_since {
+                return None;
+            }
+            if self.still_since < day_from && self.stood_over(base, amount) {
                 return None;
             }
             self.still_since = at;
@@ -431,12 +463,12 @@ impl Counter {
     }
 
     fn judge(&mut self, base: Mark, now: Mark, read: i64) -> Counted {
-        // Before the old range: what follows an impossible range stays impossible, however long it lasts.
-        if let Doubt::Rose(run) = self.doubt
-            && run.last <= now.total
-            && (self.could_carry(run.first, now) || self.carries_in_other_unit(base, run, now))
-        {
-            return self.follow_rise(base, run.next(now), now, read);
+        // Before the old range: what follows an impossible range stays impossible, however long it lasts and whatever
+        // else is read meanwhile.
+        if let Some(index) = self.refused.iter().position(|&run| self.goes_on_high(base, run, now)) {
+            let run = self.refused[index].next(now);
+            self.refused[index] = run;
+            return self.follow_rise(base, run, now, read);
         }
         if base.total <= now.total && self.plausible(base, now) {
             if self.may_have_turned(base, now) {
@@ -458,6 +490,10 @@ impl Counter {
         self.log.follow(now.at, read);
         if base.total <= now.total {
             self.doubt = Doubt::Rose(Run::begin(now));
+            if LEFT_MAX <= self.refused.len() {
+                self.refused.remove(0);
+            }
+            self.refused.push(Run::begin(now));
             return plain(nothing(base.at, now.at, Step::Impossible));
         }
         if let Some(counted) = self.wrap_at_once(base, now, read) {
@@ -469,9 +505,15 @@ impl Counter {
             }
             Doubt::None | Doubt::Noise | Doubt::Ignored(_) | Doubt::Fell(_) | Doubt::Rose(_) => {
                 self.doubt = Doubt::Fell(Run::begin(now));
+                self.fallen = self.fallen.filter(|fallen| now.total <= fallen.total).or(Some(now));
                 plain(nothing(base.at, now.at, Step::Held))
             }
         }
+    }
+
+    fn goes_on_high(&self, base: Mark, run: Run, now: Mark) -> bool {
+        run.last <= now.total
+            && (self.could_carry(run.first, now) || self.carries_in_other_unit(base, run, now))
     }
 
     /// The step in which the register counts, as far as it is known or was learned.
@@ -499,7 +541,9 @@ impl Counter {
         let spare = self.spare_after(base, now);
         let step = if self.doubt == Doubt::None { Step::Advance } else { Step::Recovered };
         let mut interval = sharp(base.at, now.at, amount, step);
+        let mut since = None;
         if 0 < amount {
+            since = self.stood_over(base, amount).then_some(Instant::from_millis(self.still_since));
             // More than the time since the last reading carries: a coarse step, used since the register last moved.
             if spare < 0.0 && self.left.is_empty() {
                 interval.accrued_from = Instant::from_millis(self.still_since.min(base.at));
@@ -515,8 +559,14 @@ impl Counter {
             self.bound_by_face(&mut interval, now, read);
             self.log.extend(Explanation::UnitChange, now.at);
         }
+        let lost = self.lost_by_falling(base, now);
+        if let Some(Lost { high, .. }) = lost {
+            interval.high = interval.high.max(high);
+        }
         if self.log.is_running() {
-            let verdict = verdict(self.log.noise(), Confidence::Certain, now.at, read, &interval);
+            let confidence = if lost.is_some() { Confidence::Likely } else { Confidence::Certain };
+            let mut verdict = verdict(self.log.noise(), confidence, now.at, read, &interval);
+            verdict.alternatives.extend(lost.map(|lost| lost.alternative));
             self.log.settle(verdict, false);
         }
         let doubtful_before = self.overtaken(base, now);
@@ -524,8 +574,10 @@ impl Counter {
         self.base = Some(now);
         self.base_read = read;
         self.doubt = Doubt::None;
+        self.fallen = None;
+        self.refused.clear();
         self.forget_ranges(now);
-        Counted { interval, turn: Turn::None, doubtful_before }
+        Counted { doubtful_before, since, ..plain(interval) }
     }
 
     /// A total that follows a low range and just as well the one above it that was left for it: the low one may have
@@ -582,10 +634,14 @@ impl Counter {
     /// A range that was left is back: everything since was a glitch.
     fn come_back(&mut self, index: usize, now: Mark, read: i64) -> Counted {
         let Left { mark, decided_at, .. } = self.left[index];
-        let interval = sharp(mark.at, now.at, now.total - mark.total, Step::Recovered);
+        let mut interval = sharp(mark.at, now.at, now.total - mark.total, Step::Recovered);
+        let lost = self.lost_in_low_range(self.left[index], now);
+        interval.high = lost.map_or(interval.high, |lost| lost.high.max(interval.high));
         if let Some(at) = decided_at {
             self.log.cut_after(at);
-            let verdict = verdict(self.log.noise(), Confidence::Certain, now.at, read, &interval);
+            let confidence = if lost.is_some() { Confidence::Likely } else { Confidence::Certain };
+            let mut verdict = verdict(self.log.noise(), confidence, now.at, read, &interval);
+            verdict.alternatives.extend(lost.map(|lost| lost.alternative));
             self.log.amend(at, verdict);
         }
         let older = self.left[..index].to_vec();
@@ -593,7 +649,7 @@ impl Counter {
         self.ground(now, read);
         self.left = older;
         self.forget_ranges(now);
-        Counted { interval, turn, doubtful_before: None }
+        Counted { turn, ..plain(interval) }
     }
 
     /// Forgets the oldest ranges, which cannot come back any more.
@@ -610,6 +666,8 @@ impl Counter {
         self.still_since = now.at;
         self.origin = now;
         self.doubt = Doubt::None;
+        self.fallen = None;
+        self.refused.clear();
         self.left.clear();
     }
 
@@ -666,7 +724,8 @@ const fn nothing(from: i64, to: i64, step: Step) -> Interval {
 }
 
 const fn plain(interval: Interval) -> Counted {
-    Counted { interval, turn: Turn::None, doubtful_before: None }
+    let (doubtful_before, too_high, unmeasured, since) = (None, None, None, None);
+    Counted { interval, turn: Turn::None, doubtful_before, too_high, unmeasured, since }
 }
 
 fn verdict(

@@ -126,59 +126,105 @@ impl Ground {
 ///
 /// - a single total that the ones around it contradict is left out, and the period goes from the one before to the one
 ///   after it, so that the sum over it holds;
+/// - a total that falls, but not below the one before the last, speaks against the last one: either of the two may be
+///   false. When a later total follows both, both are left out. When it follows the fallen one only, the last one is.
+///   As long as nothing tells, the last period is an estimate, whose month is bounded by what the connection carries;
 /// - when two totals agree on another range, the register was exchanged or reset: the time in between has no period.
 ///
 /// Each is a finding. The rule is simpler than that of [`crate::counter`], which judges totals minutes apart; here they
 /// are months apart, and any of them may be a person's slip of the pen.
 #[must_use]
 pub fn total_periods(totals: &[FiledTotal], of: &TotalsOf<'_>) -> (Vec<BilledPeriod>, Vec<DatedFinding>) {
-    let settings = of.settings;
     // Each total by itself, so that the periods of one run add up to its difference.
     let scaled =
         |total: &FiledTotal| Ground { at: total.at, total: (total.total as f64 * of.factor).round() as i64 };
-    let mut believed: Vec<Ground> = Vec::new();
-    // Where a run begins that does not follow from what is before it.
-    let mut breaks: Vec<usize> = Vec::new();
-    let mut doubted: Option<Ground> = None;
-    let mut findings = Vec::new();
+    let mut chain = Chain {
+        settings: of.settings,
+        believed: Vec::new(),
+        breaks: Vec::new(),
+        doubted: None,
+        contested: false,
+        left_out: Vec::new(),
+    };
     for now in totals.iter().map(scaled) {
-        let in_run = breaks.last().copied().unwrap_or_default();
-        let last = believed.last().copied().filter(|_| in_run < believed.len());
-        let before =
-            believed.len().checked_sub(2).filter(|&i| in_run <= i).and_then(|i| believed.get(i)).copied();
-        match (last, doubted) {
-            (None, _) => believed.push(now),
-            (Some(last), doubt) if last.leads_to(now, settings) => {
-                findings.extend(doubt.map(|d| unsettled(of.subject, d.at, settings.zone)));
-                doubted = None;
-                believed.push(now);
-            }
-            (Some(last), None)
-                if before.is_some_and(|b| now.total < last.total && b.leads_to(now, settings)) =>
-            {
-                // The last total was too high: the one before it and this one agree.
-                findings.push(unsettled(of.subject, last.at, settings.zone));
-                believed.pop();
-                believed.push(now);
-            }
-            (Some(_), Some(doubt)) if doubt.leads_to(now, settings) => {
-                findings.push(unsettled(of.subject, doubt.at, settings.zone));
-                doubted = None;
-                breaks.push(believed.len());
-                believed.extend([doubt, now]);
-            }
-            (Some(_), doubt) => {
-                findings.extend(doubt.map(|d| unsettled(of.subject, d.at, settings.zone)));
-                doubted = Some(now);
-            }
-        }
+        chain.take(now);
     }
-    findings.extend(doubted.map(|d| unsettled(of.subject, d.at, settings.zone)));
-    let periods = (1..believed.len())
+    let Chain { believed, breaks, doubted, contested, mut left_out, .. } = chain;
+    left_out.extend(doubted.map(|d| d.at));
+    let mut periods: Vec<BilledPeriod> = (1..believed.len())
         .filter(|i| !breaks.contains(i))
         .filter_map(|i| period(*believed.get(i - 1)?, *believed.get(i)?, of))
         .collect();
+    if contested && let Some(last) = periods.last_mut() {
+        last.quality = BillQuality::Estimated;
+    }
+    let findings = left_out.into_iter().map(|at| unsettled(of.subject, at, of.settings.zone)).collect();
     (periods, findings)
+}
+
+/// Totals that follow one from another, while they are being read.
+struct Chain<'a> {
+    settings: &'a SeriesSettings,
+    believed: Vec<Ground>,
+    /// Where a run begins that does not follow from what is before it.
+    breaks: Vec<usize>,
+    /// A total that does not follow from the last believed one.
+    doubted: Option<Ground>,
+    /// Whether a total since the last one followed from the one before it, so that either may be false.
+    contested: bool,
+    /// Totals that follow from nothing.
+    left_out: Vec<Instant>,
+}
+
+impl Chain<'_> {
+    fn take(&mut self, now: Ground) {
+        let in_run = self.breaks.last().copied().unwrap_or_default();
+        let run = self.believed.get(in_run..).unwrap_or_default();
+        let before = run.len().checked_sub(2).and_then(|i| run.get(i)).copied();
+        let Some(last) = run.last().copied() else {
+            self.believed.push(now);
+            return;
+        };
+        let follows = |earlier: Ground| earlier.leads_to(now, self.settings);
+        match self.doubted {
+            None if follows(last) => self.believed.push(now),
+            Some(doubt) if follows(last) => {
+                // With nothing before them nobody knows either which of the two is false.
+                if self.contested || before.is_none() && follows(doubt) {
+                    self.leave_out_last(last);
+                }
+                self.left_out.push(doubt.at);
+                self.settle(now);
+            }
+            Some(doubt) if follows(doubt) => {
+                if self.contested {
+                    self.leave_out_last(last);
+                }
+                if !before.is_some_and(|before| before.leads_to(doubt, self.settings)) {
+                    self.left_out.push(doubt.at);
+                    self.breaks.push(self.believed.len());
+                }
+                self.believed.push(doubt);
+                self.settle(now);
+            }
+            doubt => {
+                self.left_out.extend(doubt.map(|d| d.at));
+                self.doubted = Some(now);
+                self.contested |= before.is_some_and(follows);
+            }
+        }
+    }
+
+    fn leave_out_last(&mut self, last: Ground) {
+        self.left_out.push(last.at);
+        self.believed.pop();
+    }
+
+    fn settle(&mut self, now: Ground) {
+        self.believed.push(now);
+        self.doubted = None;
+        self.contested = false;
+    }
 }
 
 fn period(from: Ground, to: Ground, of: &TotalsOf<'_>) -> Option<BilledPeriod> {

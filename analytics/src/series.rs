@@ -17,12 +17,14 @@ use crate::counter::{
 use crate::gas::standard_months;
 
 mod acts;
+mod bounds;
 mod hours;
 mod notes;
 mod slack;
 pub mod split;
 
 use acts::Acts;
+use bounds::Divisor;
 use hours::Hours;
 pub use hours::{HourValue, pack as pack_hours, unpack as unpack_hours};
 pub(crate) use notes::CODES;
@@ -34,7 +36,7 @@ pub const GAP_MILLIS_MIN: i64 = 15 * 60 * 1000;
 
 /// Number of the form of [`Accumulator::checkpoint`] and [`pack_hours`]: another one whenever a field comes, goes or changes
 /// its meaning.
-pub const CHECKPOINT_FORM: u32 = 2;
+pub const CHECKPOINT_FORM: u32 = 3;
 
 /// Instants outside 2010-01-01 to 2200-01-01 are no readings of a building: a clock was never set.
 const INSTANT_MIN: i64 = 1_262_304_000_000;
@@ -180,6 +182,9 @@ pub struct Accumulator {
     days: Vec<DayValue>,
     cursor: Cursor,
     slacks: Slacks,
+    /// What a coarse register hides of each month.
+    steps: Slacks,
+    divisor: Divisor,
     notes: Notes,
     /// Only where somebody asked for them: they cost every push the slow way.
     hours: Option<Hours>,
@@ -210,6 +215,8 @@ impl Accumulator {
             // An empty span: the first interval takes the slow way and sets it.
             cursor: Cursor { index: 0, from: i64::MAX, to: i64::MIN },
             slacks: Slacks::default(),
+            steps: Slacks::default(),
+            divisor: Divisor::default(),
             notes: Notes::default(),
             hours: None,
             acts: Acts::new(acts),
@@ -246,6 +253,8 @@ impl Accumulator {
             days,
             cursor,
             slacks,
+            steps,
+            divisor,
             notes,
             hours,
             acts,
@@ -260,6 +269,8 @@ impl Accumulator {
         days.keep(&mut out);
         cursor.keep(&mut out);
         slacks.keep(&mut out);
+        steps.keep(&mut out);
+        divisor.keep(&mut out);
         notes.keep(&mut out);
         hours.keep(&mut out);
         acts.keep(&mut out);
@@ -277,7 +288,9 @@ impl Accumulator {
         let rest = &mut bytes;
         let counter = Counter::resume(counter_settings(&settings), rest)?;
         let (days, cursor): (Vec<DayValue>, Cursor) = Kept::take(rest)?;
-        let (slacks, notes) = Kept::take(rest)?;
+        let slacks = Kept::take(rest)?;
+        let (steps, divisor) = Kept::take(rest)?;
+        let notes = Kept::take(rest)?;
         let hours = Kept::take(rest)?;
         let acts = Acts::resume(acts, rest)?;
         let (undo, corrected_by) = Kept::take(rest)?;
@@ -291,6 +304,8 @@ impl Accumulator {
             days,
             cursor,
             slacks,
+            steps,
+            divisor,
             notes,
             hours,
             acts,
@@ -308,7 +323,7 @@ impl Accumulator {
         let to = at.millis();
         // Nearly every reading: a plain rise within the day of the last one.
         if to <= self.cursor.to
-            && let Some((from, amount)) = self.counter.advance(to, total)
+            && let Some((from, amount)) = self.counter.advance(to, total, self.cursor.from)
         {
             self.readings += 1;
             self.last = Some((at, total));
@@ -372,9 +387,10 @@ impl Accumulator {
                 self.acts.end_exchange(true);
                 None
             }
-            Exchanged::Applied { parts, left_out } => {
+            Exchanged::Applied { parts, left_out, unmeasured } => {
                 self.acts.end_exchange(left_out);
                 self.undo.clear();
+                self.uncover(unmeasured);
                 for part in parts.into_iter().flatten() {
                     self.book(part);
                 }
@@ -397,6 +413,8 @@ impl Accumulator {
         if let Some(forgotten) = self.counter.take_forgotten() {
             self.notes.forget(&forgotten, self.settings.zone);
         }
+        self.uncover(counted.unmeasured);
+        self.bound_too_high(counted.too_high);
         if let Some((since, amount)) = counted.doubtful_before {
             let (zone, to) = (self.settings.zone, counted.interval.to);
             let (first, last) = (since.month(zone), to.plus_millis(-1).month(zone));
@@ -413,7 +431,10 @@ impl Accumulator {
             | Step::Reset
             | Step::CaughtUp
             | Step::Rescaled
-            | Step::Exchanged => self.book(counted.interval),
+            | Step::Exchanged => {
+                self.bound_since(&counted);
+                self.book(counted.interval);
+            }
         }
     }
 
@@ -437,28 +458,6 @@ impl Accumulator {
         self.hours = undo.hours.or_else(|| self.hours.take().map(|_| Hours::default()));
     }
 
-    /// An edited reading never becomes a saving: both sides of it may be off by what the edit took or gave, as far as
-    /// the connection could have carried it.
-    fn bound_correction(&mut self, before: Option<(Instant, i64)>, at: Instant, raw: i64, total: i64) {
-        let since = before.map_or(0, |(from, _)| at.millis() - from.millis());
-        let edited = raw.abs_diff(total).min(i64::MAX as u64) as i64;
-        let most = unmeasured_at_most(self.settings.ceiling_per_milli, since.max(1)).unwrap_or(i64::MAX);
-        self.corrected_by = edited.min(most);
-        self.bound_ends(before.map_or(at, |(from, _)| from), at, self.corrected_by);
-        self.cursor.to = i64::MIN;
-    }
-
-    /// Energy up to this amount may be missing from, or too much in, the months in which a span begins and ends.
-    fn bound_ends(&mut self, from: Instant, to: Instant, by: i64) {
-        let zone = self.settings.zone;
-        // A span that ends with a month lies in that month.
-        let (first, last) = (from.month(zone), to.plus_millis(-1).month(zone));
-        self.slacks.add(first, by, by);
-        if first < last {
-            self.slacks.add(last, by, by);
-        }
-    }
-
     fn book(&mut self, interval: Interval) {
         let by = std::mem::take(&mut self.corrected_by);
         if 0 < by {
@@ -473,6 +472,7 @@ impl Accumulator {
         let mut splitter = split::Splitter::new(interval.amount, to - accrued_from);
         let mut day = interval.accrued_from.day(zone);
         let (mut begin, mut month) = (accrued_from, MonthPart::default());
+        let days = self.days.len();
         let mut crosses = false;
         loop {
             let (day_from, day_to) = (day_start(day, zone).millis(), next_start(day, zone));
@@ -494,6 +494,9 @@ impl Accumulator {
             begin = end;
         }
         self.end_month(Month::of(day), month, &interval, gap, crosses);
+        if days < self.days.len() {
+            self.learn_step(day);
+        }
         if let Some(hours) = &mut self.hours {
             let covered = to - from <= COVERED_MILLIS_MAX;
             hours.book(&interval, accrued_from, covered, estimated);
@@ -564,11 +567,11 @@ impl Accumulator {
         let covered: i64 = days.iter().map(|d| d.covered_millis).sum();
         let estimated: i64 = days.iter().fold(0, |sum, d| sum.saturating_add(d.estimated));
         let (mut less, mut more) = self.slacks.of(month);
-        // A register in a coarser unit hides up to a step at each end.
-        if let Some((_, step)) = self.counter.coarser().filter(|(since, _)| *since < to) {
-            less = less.saturating_add(step);
-            more = more.saturating_add(step);
-        }
+        // A register of coarse steps, or in a coarser unit, hides up to a step.
+        let unit = self.counter.coarser().filter(|(since, _)| *since < to).map_or(0, |(_, step)| step);
+        let step = unit.max(self.steps.of(month).0);
+        less = less.saturating_add(step);
+        more = more.saturating_add(step);
         let (low, high) = (amount.saturating_sub(less).max(0), amount.saturating_add(more));
         let length = to.millis() - from.millis();
         let missing = (until.millis().min(to.millis()) - from.millis() - covered).max(0);

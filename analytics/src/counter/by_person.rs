@@ -28,8 +28,9 @@ pub(crate) enum Exchanged {
     /// The totals do not bear it out within a day.
     Refused,
     /// Applied: energy of the old meter and of the new one, as far as it is known; whether a stated total was left
-    /// out because the connection cannot have carried it.
-    Applied { parts: [Option<Interval>; 2], left_out: bool },
+    /// out because the connection cannot have carried it; and the span in which the old meter's total was repeated, where
+    /// no closing total tells what was used in it.
+    Applied { parts: [Option<Interval>; 2], left_out: bool, unmeasured: Option<(Instant, Instant)> },
 }
 
 impl Counter {
@@ -54,9 +55,11 @@ impl Counter {
             (_, None) => None,
             (_, Some(now)) if self.follows(base, now) => None,
             (Explanation::Reset | Explanation::StepBack | Explanation::Exchange, Some(now)) => {
+                let minutes = explanation == Explanation::StepBack && self.is_of_minutes(base, now);
+                let unmeasured = if minutes { None } else { self.stood_still(base) };
                 self.ground(now, read);
                 // The time up to it stays uncovered: what was used in it nobody read.
-                Some(plain(nothing(now.at, now.at, Step::Reset)))
+                Some(Counted { unmeasured, ..plain(nothing(now.at, now.at, Step::Reset)) })
             }
             (Explanation::Wrap, Some(now)) => self.wrap_by_person(base, now, read),
             (Explanation::CaughtUp, Some(now)) => self.catch_up_by_person(base, now, read),
@@ -169,6 +172,7 @@ impl Counter {
         }
         let old = self.base.and_then(|base| self.closing_part(base, boundary, exchange.closing));
         let new = begins.map(|first| sharp(boundary, at, read - first.total, Step::Exchanged));
+        let unmeasured = self.base.filter(|_| old.is_none()).and_then(|base| self.stood_still(base));
         let left_out = old.is_none() && exchange.closing.is_some() && self.base.is_some();
         let base = self.base.unwrap_or(Mark { at: boundary, total: read });
         let booked = [old, new].iter().flatten().map(|i| i.amount).sum();
@@ -180,7 +184,7 @@ impl Counter {
         self.rises = 0;
         self.seen = at;
         self.look_around();
-        Exchanged::Applied { parts: [old, new], left_out }
+        Exchanged::Applied { parts: [old, new], left_out, unmeasured }
     }
 
     /// Whether a total goes on from one of another range.
@@ -194,7 +198,16 @@ impl Counter {
     /// The old meter's energy up to its closing total.
     fn closing_part(&self, base: Mark, boundary: i64, closing: Option<i64>) -> Option<Interval> {
         let end = Mark { at: boundary, total: self.scale.apply(closing?)? };
-        let carried = base.total <= end.total && self.could_carry(base, end);
-        carried.then(|| sharp(base.at, boundary, end.total - base.total, Step::Exchanged))
+        if end.total < base.total {
+            return None;
+        }
+        let mut part = sharp(base.at, boundary, end.total - base.total, Step::Exchanged);
+        if self.could_carry(base, end) {
+            return Some(part);
+        }
+        // The total was repeated before it: what was used since then came to light with the closing total.
+        let still = Mark { at: self.still_since.min(base.at), total: base.total };
+        part.accrued_from = Instant::from_millis(still.at);
+        self.could_carry(still, end).then_some(part)
     }
 }

@@ -8,15 +8,8 @@ use model::{Confidence, Explanation, Instant, Interval, Step};
 
 use super::decision::{Alternative, Verdict};
 use super::scale::{self, Scale};
-use super::{Counted, Counter, Doubt, Mark, Run, SETTLE_MILLIS_MIN, SETTLE_RISES_MIN, Turn};
+use super::{Counted, Counter, Doubt, Mark, Run, SETTLE_MILLIS_MIN, SETTLE_RISES_MIN, SPARE_MILLIS_MAX};
 use super::{nothing, plain, sharp};
-
-/// How long a counter may go without storing its totals, in milliseconds: 5 minutes, as Janitza's manuals state for
-/// their power analysers.
-const STORED_EVERY_MILLIS: i64 = 5 * 60 * 1000;
-
-/// A fall of at most this part of the total is a step back and no reset: 0.3 %.
-const STEP_BACK_PARTS: i64 = 333;
 
 /// A wrap is certain when a reset would have had to hit this part of the register's range by chance: one in fifty.
 const WRAP_PARTS: i64 = 50;
@@ -30,7 +23,6 @@ struct Between {
     confidence: Confidence,
     /// `None`: unknown, and left to the time that is not covered.
     booked: Option<i64>,
-    doubtful_before: i64,
 }
 
 impl Counter {
@@ -50,17 +42,27 @@ impl Counter {
         if run.rises < SETTLE_RISES_MIN || now.at - run.first.at < SETTLE_MILLIS_MIN {
             return plain(nothing(base.at, now.at, Step::Impossible));
         }
-        let interval = sharp(run.first.at, now.at, now.total - run.first.total, Step::Reset);
+        let mut interval = sharp(run.first.at, now.at, now.total - run.first.total, Step::Reset);
         let claimed = now.total - base.total;
-        let alternatives = vec![
-            Alternative { explanation: Explanation::Spike, low: 0, high: 0 },
-            Alternative { explanation: Explanation::CaughtUp, low: claimed, high: claimed },
-        ];
+        // What the first of them cannot have been, a later one may: then all of it was used since the accepted total.
+        let mut since = None;
+        if self.limits.knows_ceiling() && self.could_carry(base, now) {
+            interval.high = claimed;
+            since = Some(Instant::from_millis(base.at));
+        }
+        let most = self.limits.most_in(now.at - base.at, self.step());
+        let mut alternatives = vec![Alternative { explanation: Explanation::Spike, low: 0, high: most }];
+        // A person's word on its first total is taken only where the connection could have carried that.
+        if self.could_carry(Mark { at: self.still_since.min(base.at), ..base }, run.first) {
+            let high = most.max(claimed);
+            alternatives.push(Alternative { explanation: Explanation::CaughtUp, low: claimed, high });
+        }
         let amounts = [interval.amount, interval.low, interval.high];
         self.conclude(Explanation::Reset, Confidence::NeedsPerson, now, read, amounts, alternatives);
+        let unmeasured = self.stood_still(base);
         self.ground(now, read);
         self.origin = run.first;
-        plain(interval)
+        Counted { unmeasured, since, ..plain(interval) }
     }
 
     /// The register stood still and then went on from where it should be.
@@ -78,7 +80,7 @@ impl Counter {
         self.least_rise = self.least_rise.min(run.first.total - base.total);
         self.rises = self.rises.saturating_add(1).saturating_add(run.rises);
         self.still_since = now.at;
-        Counted { interval, turn, doubtful_before: None }
+        Counted { turn, ..plain(interval) }
     }
 
     pub(super) fn follow_fall(&mut self, base: Mark, run: Run, now: Mark, read: i64) -> Counted {
@@ -102,10 +104,14 @@ impl Counter {
         let most = self.limits.most_in(run.first.at - base.at, self.step());
         let own = now.total - run.first.total;
         let between = self.between(base, run.first, most);
-        let interval = match between.booked {
+        // A fall of minutes lost no more than that, however long the total stood before.
+        let stood_still = if self.is_of_minutes(base, run.first) { None } else { self.stood_still(base) };
+        let since = stood_still.map_or(base.at, |(from, _)| from.millis());
+        let unknown = self.limits.most_in(run.flat_until - since, self.step());
+        let mut interval = match between.booked {
             Some(booked) => Interval {
                 low: own,
-                high: most.max(booked).saturating_add(own),
+                high: unknown.max(booked).saturating_add(own),
                 ..sharp(base.at, now.at, booked.saturating_add(own), Step::Wrapped)
             },
             // A single low total may have been garbled and the fall have come after it: then nothing of its rise was
@@ -115,23 +121,40 @@ impl Counter {
                 high: own.max(self.limits.most_in(now.at - run.first.at, self.step())),
                 ..sharp(run.first.at, now.at, own, Step::Reset)
             },
-            None => sharp(run.first.at, now.at, own, Step::Reset),
+            // While it was repeated, it may have been what garbled ones look like.
+            None => sharp(run.flat_until, now.at, own, Step::Reset),
         };
+        // Perhaps the low totals were garbled and the register passed its end meanwhile; part of that lies in time that is
+        // not covered.
+        if let Some(around) = self.wrapped(base, now, self.limits.most_in(now.at - base.at, self.step())) {
+            let uncovered = self.limits.most_in(interval.from.millis() - base.at - SPARE_MILLIS_MAX, 0);
+            interval.high = interval.high.max(around.saturating_sub(uncovered));
+        }
         let alternatives = self.alternatives(&between, base, run.first, most);
         // What is not booked lies in time that is not covered, and is bounded there.
-        let high = if between.booked.is_some() { interval.high } else { most.saturating_add(interval.high) };
+        let high =
+            if between.booked.is_some() { interval.high } else { unknown.saturating_add(interval.high) };
         let amounts = [interval.amount, interval.low, high];
         self.conclude(between.explanation, between.confidence, now, read, amounts, alternatives);
         let turn = self.leave(base, run.first, now, read);
-        let doubtful_before =
-            (0 < between.doubtful_before).then_some((Instant::from_millis(base.at), between.doubtful_before));
-        Counted { interval, turn, doubtful_before }
+        self.still_since = run.flat_until;
+        let rest = self.limits.most_in(run.first.at - base.at - SPARE_MILLIS_MAX, self.step());
+        let fall = base.total - run.first.total;
+        let falls = [fall, fall.saturating_add(rest)];
+        // A register that can have come round needs no such doubt of what it showed before.
+        let may_be = between.booked.is_none() && between.explanation != Explanation::Wrap;
+        let too_high = may_be.then_some((Instant::from_millis(base.at), falls));
+        let (unmeasured, since) = match between.booked {
+            Some(_) => (None, stood_still.map(|(from, _)| from)),
+            None if run.first.at < run.flat_until => (stood_still, Some(Instant::from_millis(base.at))),
+            None => (stood_still, None),
+        };
+        Counted { turn, too_high, unmeasured, since, ..plain(interval) }
     }
 
     /// The best explanation of a fall to `first`, between which and the base at most `most` can have been used.
     fn between(&self, base: Mark, first: Mark, most: i64) -> Between {
-        let unknown =
-            |explanation, confidence| Between { explanation, confidence, booked: None, doubtful_before: 0 };
+        let unknown = |explanation, confidence| Between { explanation, confidence, booked: None };
         if let Some(around) = self.wrapped(base, first, most) {
             let several = around.saturating_add(self.limits.modulus) <= most && self.limits.knows_ceiling();
             return if several {
@@ -140,13 +163,10 @@ impl Counter {
                 Between { booked: Some(around), ..unknown(Explanation::Wrap, Confidence::Likely) }
             };
         }
-        let fall = base.total - first.total;
-        let stored = self.limits.most_in(STORED_EVERY_MILLIS - super::SPARE_MILLIS_MAX, self.step());
-        let by_minutes = self.limits.knows_ceiling() && fall <= stored;
-        if by_minutes || fall <= base.total / STEP_BACK_PARTS {
+        let by_minutes = self.is_of_minutes(base, first);
+        if self.is_step_back(base, first) {
             let confidence = if by_minutes { Confidence::Certain } else { Confidence::Likely };
-            // Perhaps the last totals before were too high instead.
-            return Between { doubtful_before: fall, ..unknown(Explanation::StepBack, confidence) };
+            return unknown(Explanation::StepBack, confidence);
         }
         // From zero, as after a command; from anywhere else it is another meter, or nobody knows what.
         let confidence = if first.total <= most { Confidence::Likely } else { Confidence::NeedsPerson };
@@ -198,8 +218,9 @@ impl Counter {
         self.log.open(now.at, base.at, self.base_read, read);
         let alternatives = vec![Alternative { explanation: Explanation::CaughtUp, low: risen, high: most }];
         self.conclude(Explanation::Wrap, Confidence::NeedsPerson, now, read, [0, 0, most], alternatives);
+        let unmeasured = self.stood_still(base);
         self.ground(now, read);
-        plain(nothing(now.at, now.at, Step::Reset))
+        Counted { unmeasured, ..plain(nothing(now.at, now.at, Step::Reset)) }
     }
 
     /// A wrap that needs no second opinion: no gap in which it could have happened twice or a reset been missed, and
@@ -218,9 +239,10 @@ impl Counter {
         }
         let interval = sharp(base.at, now.at, around, Step::Wrapped);
         self.conclude(Explanation::Wrap, Confidence::Certain, now, read, [around; 3], Vec::new());
+        let since = self.stood_still(base).map(|(from, _)| from);
         let turn = self.leave(base, now, now, read);
         self.spare = spare.min(super::SPARE_MILLIS_MAX as f64);
-        Some(Counted { interval, turn, doubtful_before: None })
+        Some(Counted { turn, since, ..plain(interval) })
     }
 
     /// The range counts in another unit: its totals follow from the base, and its rate from the rate before, by one
@@ -237,10 +259,14 @@ impl Counter {
             return None;
         }
         let own = now.total - run.first.total;
+        let carried = self.could_carry(run.first, now);
         let counted = self.rescale(base, now, read, factor, own)?;
         let interval = counted.interval;
-        let most = self.limits.most_in(now.at - base.at, self.step());
-        let alternatives = vec![Alternative { explanation: Explanation::Reset, low: own, high: most }];
+        // What the new range rose at its face value is an answer only where the connection carries it.
+        let unknown = self.limits.most_in(run.first.at - base.at, self.step());
+        let reset =
+            Alternative { explanation: Explanation::Reset, low: own, high: own.saturating_add(unknown) };
+        let alternatives = if carried { vec![reset] } else { Vec::new() };
         let back = self.scale == Scale::ONE;
         let confidence = if back { Confidence::Certain } else { Confidence::Likely };
         let amounts = [interval.amount, interval.low, interval.high];
@@ -269,7 +295,7 @@ impl Counter {
         self.ground(Mark { total, ..now }, read);
         self.least_rise = i64::MAX;
         self.rises = 0;
-        Some(Counted { interval, turn: Turn::None, doubtful_before: None })
+        Some(plain(interval))
     }
 
     /// Whether a range that rises faster than the connection carries does not in the unit that its first total speaks

@@ -150,6 +150,43 @@ fn an_exchange_leaves_a_hole() {
 }
 
 #[test]
+fn a_total_that_speaks_against_the_last_leaves_both_possible() {
+    let list = [("2025-09-30", 1000), ("2025-10-31", 1600), ("2025-11-30", 2000), ("2025-12-31", 1650)];
+    // Typed for 2650, or November was typed for 1620: its 400 are shown and prove nothing.
+    let settings = settings(25_000.0);
+    let of = TotalsOf { subject: "meter:m", supply_point: "p", settings: &settings, factor: 1.0 };
+    let (found, findings) = total_periods(&totals(&list), &of);
+    let rows: Vec<_> = found.iter().map(|p| (p.amount, p.quality)).collect();
+    assert_eq!(rows, [(600, BillQuality::Read), (400, BillQuality::Estimated)]);
+    assert_eq!(findings.iter().map(|f| f.month.number).collect::<Vec<_>>(), [12]);
+    // A later total that follows both: the sum holds over the three months and nothing says how it parts.
+    let with = |last: (&'static str, i64)| {
+        let mut list = list.to_vec();
+        list.push(last);
+        periods(&list, 25_000.0, 1.0)
+    };
+    assert_eq!(
+        with(("2026-01-31", 2100)),
+        (vec![row("2025-09-30 2025-10-31", 600), row("2025-10-31 2026-01-31", 500)], 2)
+    );
+    // One that follows the fallen total only: two agree that the one between was too high.
+    assert_eq!(
+        with(("2026-01-31", 1700)),
+        (
+            vec![
+                row("2025-09-30 2025-10-31", 600),
+                row("2025-10-31 2025-12-31", 50),
+                row("2025-12-31 2026-01-31", 50)
+            ],
+            1
+        )
+    );
+    // Nothing before the two: neither is ground.
+    let first = [("2025-01-01", 2000), ("2025-02-01", 1900), ("2025-03-01", 2100), ("2025-04-01", 2200)];
+    assert_eq!(periods(&first, 0.0, 1.0), (vec![row("2025-03-01 2025-04-01", 100)], 2));
+}
+
+#[test]
 fn read_bills_stand_and_estimates_give_way() {
     let bill = |from: &str, to: &str, quality| BilledPeriod {
         supply_point: "p".to_owned(),
@@ -207,6 +244,46 @@ proptest! {
         for run in periods.chunk_by(|a, b| a.to == b.from) {
             let sum: i64 = run.iter().map(|p| p.amount).sum();
             prop_assert!(sum <= list.iter().max().copied().unwrap_or_default());
+        }
+    }
+
+    /// One total among true ones that is a slip of the pen, anywhere and by anything: the truth stays within each month.
+    #[test]
+    fn a_slip_never_excludes_the_truth(
+        used in proptest::collection::vec(0_i64..500, 3..12),
+        slip in any::<proptest::sample::Index>(),
+        shows in 0_i64..8_000,
+    ) {
+        let mut total = 1_000;
+        let mut shown = Vec::new();
+        let month = |i: usize| Month { year: 2025, number: i as u32 + 1 };
+        for used in &used {
+            shown.push(total);
+            total += used;
+        }
+        // The first total has nothing before it and the last one nothing after it: neither can be found out.
+        let at_slip = 1 + slip.index(used.len() - 2);
+        shown[at_slip] = shows;
+        let totals: Vec<FiledTotal> = shown.iter().enumerate().map(|(i, &total)| FiledTotal {
+            series: series(),
+            at: month(i).bounds(Zone::Europe__Rome).0,
+            total,
+            received_at: Instant::default(),
+        }).collect();
+        let settings = settings(1.0);
+        let of = TotalsOf { subject: "m", supply_point: "p", settings: &settings, factor: 1.0 };
+        let (periods, findings) = total_periods(&totals, &of);
+        // A slip between its neighbours is seen by nobody.
+        if findings.is_empty() { return Ok(()); }
+        let settled = crate::bills::settle(&periods, settings.unit, "m");
+        let months = crate::bills::months(
+            &settled.periods, settings.unit, Zone::Europe__Rome, settings.ceiling_per_milli,
+        );
+        for (i, &truth) in used.iter().enumerate().take(used.len() - 1) {
+            if let Some(value) = months.get(month(i)) {
+                prop_assert!(value.low <= truth, "{truth} {value:?} {shown:?}");
+                prop_assert!(value.high.is_some_and(|high| truth <= high), "{truth} {value:?} {shown:?}");
+            }
         }
     }
 

@@ -84,6 +84,15 @@ impl Hours {
         }
     }
 
+    /// Takes a span out of the measured time.
+    pub(super) fn uncover(&mut self, from: Instant, to: Instant) {
+        for value in self.0.iter_mut().rev().take_while(|h| from < h.from.plus_millis(HOUR_MILLIS)) {
+            let (begin, end) = (value.from.max(from), value.from.plus_millis(HOUR_MILLIS).min(to));
+            let taken = (end.millis() - begin.millis()).max(0);
+            value.covered_millis = (value.covered_millis - taken).max(0);
+        }
+    }
+
     fn slot(&mut self, hour: i64) -> &mut HourValue {
         let from = Instant::from_millis(hour);
         // Nearly always the last one.

@@ -131,7 +131,7 @@ fn told_as(decision: &Decision) -> Option<(&'static str, Severity, bool)> {
         return None;
     }
     Some(match decision.explanation {
-        Explanation::Dip => ("counter.held", Severity::Note, true),
+        Explanation::Dip => ("counter.held", unless_certain, certain),
         Explanation::Spike => ("counter.impossible", Severity::Note, true),
         Explanation::Wrap if certain => ("counter.wrapped", Severity::Note, false),
         Explanation::Wrap => ("counter.wrap_doubtful", Severity::Caution, false),

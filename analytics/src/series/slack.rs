@@ -40,6 +40,12 @@ impl Slacks {
         slack.more = slack.more.saturating_add(more.max(0));
     }
 
+    /// Widens a month's bounds to at least this much on both sides.
+    pub(super) fn at_least(&mut self, month: Month, by: i64) {
+        let (less, more) = self.of(month);
+        self.add(month, by - less, by - more);
+    }
+
     pub(super) fn of(&self, month: Month) -> (i64, i64) {
         let found = self.0.binary_search_by_key(&month, |s| s.month).ok().map(|i| &self.0[i]);
         found.map_or((0, 0), |s| (s.less, s.more))

@@ -180,6 +180,7 @@ fn a_leap_day_belongs_to_february() {
 }
 
 mod acts;
+mod events;
 mod laws;
 
 proptest! {

@@ -227,7 +227,7 @@ fn an_exchange_takes_closing_and_opening() {
             let at = Instant::from_seconds(minute * 60);
             if waiting {
                 match counter.exchange(exchange, at, total) {
-                    Exchanged::Applied { parts, left_out } => {
+                    Exchanged::Applied { parts, left_out, .. } => {
                         waiting = false;
                         out.push(format!("{:?} {left_out}", parts.map(|p| p.map(|i| i.amount))));
                         continue;

@@ -170,6 +170,34 @@ fn what_a_frozen_register_shows_at_once_may_lie_in_either_month() {
 }
 
 #[test]
+fn what_was_used_while_a_total_was_repeated_before_an_exchange_is_not_measured() {
+    // The gateway repeats its total from 08:00; the meter is exchanged at 18:00 and read again at 06:00 the next day.
+    let (frozen, swap, thaws) =
+        (at("2025-06-10T06:00:00Z"), at("2025-06-10T16:00:00Z"), at("2025-06-11T04:00:00Z"));
+    let shown = |t: Instant, total: i64| {
+        Some(match t {
+            t if t < frozen => total,
+            t if t < thaws => true_total(frozen),
+            _ => total - true_total(swap),
+        })
+    };
+    let closing = Some(true_total(swap));
+    let with = |closing, opening| {
+        let exchange = act("2025-06-10T16:00:00Z", Act::Exchanged { closing, opening });
+        value(&june(shown, &[exchange]))
+    };
+    let decision = june(shown, &[]).decisions()[0].at;
+    let accepted = DatedAct { at: decision, act: Act::Explained(Explanation::Reset) };
+    for june in [value(&june(shown, &[])), value(&june(shown, &[accepted])), with(None, Some(0))] {
+        assert!(june.low <= JUNE && JUNE <= june.high.unwrap(), "{june:?}");
+        assert!(june.coverage_ratio < 1.0 - 9.0 / 720.0, "{june:?}");
+    }
+    // With both totals nothing is unknown, however long the last reading was repeated.
+    let exact = with(closing, Some(0));
+    assert_eq!((exact.amount, exact.low, exact.high), (JUNE, JUNE, Some(JUNE)));
+}
+
+#[test]
 fn a_wrap_in_a_long_gap_is_an_interval() {
     // 16 bits of 0.1 kWh at up to 50 kW wrap in 131 hours; the gateway was away for ten days.
     let wrapping = SeriesSettings {
