@@ -262,7 +262,7 @@ impl Context<'_> {
                 out.expected = Some(end.expected);
                 out.low = Some(end.low());
                 out.high = Some(end.high());
-                out.if_confirmed = end.is_doubted().then(|| end.expected + end.confirmed);
+                out.if_confirmed = end.is_doubted().then_some(end.expected + end.confirmed);
                 out.outlook = outlook(kpi, &end);
                 out.needed_per_month = self.needed(kpi, &end);
             }

@@ -146,7 +146,12 @@ test("the beneficiary sends the annual report, from the list of obligations to t
   await page.setInputFiles("#signed", signed(other));
   await primary(page).click();
   assert.match(await page.innerText(".alert.bad"), /non è quello generato qui/);
+  // No authority stands behind a certificate of this journey: that is taken with a reason only, and said.
   await page.setInputFiles("#signed", signed(pdf));
+  await primary(page).click();
+  assert.match(await page.innerText(".alert.bad"), /motivo/i);
+  await page.setInputFiles("#signed", signed(pdf));
+  await page.fill("#sign-reason", "Certificato di prova, autorità non in elenco");
   await primary(page).click();
   assert.match(await here(page), /Invio/);
   await sound(page, "guide-send");

@@ -271,10 +271,12 @@ proptest! {
         }
     }
 
-    /// Leaving readings out never raises a month's lower bound, lowers its upper bound or adds energy.
+    /// Leaving readings out never raises a month's lower bound, lowers its upper bound or adds energy. A total that is
+    /// repeated is another matter: the repetition itself puts in doubt what it may have hidden, and only its readings
+    /// show it.
     #[test]
     fn fewer_readings_never_sharpen(
-        powers in prop::collection::vec(0_i64..=100_000, 200),
+        powers in prop::collection::vec(1_i64..=100_000, 200),
         keep in prop::collection::vec(any::<bool>(), 200),
     ) {
         let start = at("2025-06-25T00:00:00Z");

@@ -227,7 +227,11 @@ fn parse_number(text: &str) -> Result<f64, &'static str> {
     if grouped && (3 < groups[0].len() || groups[0].is_empty() || groups[1..].iter().any(|g| g.len() != 3)) {
         return Err(unreadable);
     }
-    format!("{}.{decimals}0", groups.concat()).parse().map_err(|_| unreadable)
+    let whole = groups.concat();
+    if whole.trim_start_matches(['-', '+']).is_empty() {
+        return Err(unreadable);
+    }
+    format!("{whole}.{decimals}0").parse().map_err(|_| unreadable)
 }
 
 /// A number and a unit of the meter's quantity, in its smallest unit.
@@ -290,7 +294,8 @@ mod tests {
         assert_eq!(of(" 0  Wh", energy), Some(0));
         assert_eq!(of("1.5 MWh", energy), Some(1_500_000));
         assert_eq!(of("12 Smc", Quantity::GasStandardVolume), Some(12_000));
-        for wrong in ["12345.6", "kWh", "12,5 kWh", "-1 kWh", "1e30 MWh", "NaN kWh", "5 Smc"] {
+        assert_eq!(of("12,5 kWh", energy), Some(12_500));
+        for wrong in ["12345.6", "kWh", "12.345 kWh", "-1 kWh", "1e30 MWh", "NaN kWh", "5 Smc"] {
             assert_eq!(of(wrong, energy), None, "{wrong}");
         }
     }

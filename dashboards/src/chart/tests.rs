@@ -114,8 +114,9 @@ fn names_that_begin_alike_stay_apart_where_they_are_cut() {
     let out = svg(&chart(ChartKind::Coverage { labels: vec!["gen".to_owned()], rows }), &style());
     assert!(out.contains(">…(Ambulatori)</text>") && out.contains(">…(Consultorio)</text>"), "{out}");
     let layers = names.map(|name| named(name, &[Some(1.0), Some(1.0), Some(1.0)])).to_vec();
+    // A legend has room for what tells them apart.
     let out = columns(layers, None);
-    assert!(out.contains(">…(Ambulatori)</text>") && out.contains(">…(Consultorio)</text>"), "{out}");
+    assert!(out.contains("generale (Ambul…</text>") && out.contains("generale (Consu…</text>"), "{out}");
     // One alone is cut at its end, and so are two of one name.
     let rows = vec![named(names[0], &[Some(1.0)]), named(names[0], &[Some(1.0)])];
     let out = svg(&chart(ChartKind::Coverage { labels: vec!["gen".to_owned()], rows }), &style());

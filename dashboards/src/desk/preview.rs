@@ -50,14 +50,13 @@ pub(crate) fn markup(t: &Words, section: &Section) -> Result<String, Fault> {
 
 #[derive(Template)]
 #[template(path = "desk_notice.html")]
-struct Remark<'a> {
-    t: &'a Words,
+struct Remark {
     notice: Notice,
 }
 
 /// Why what is typed cannot stand in the report, in the place of the preview.
 pub(crate) fn remark(t: &Words, refused: &Refused) -> Result<String, Fault> {
-    Ok(Remark { t, notice: Notice::refused(t, refused) }.render()?)
+    Ok(Remark { notice: Notice::refused(t, refused) }.render()?)
 }
 
 fn shown<'a>(t: &Words, index: usize, block: &'a Block) -> Shown<'a> {

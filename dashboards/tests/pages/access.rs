@@ -65,11 +65,16 @@ impl Server {
     }
 
     /// A POST of the administrator that says how long its body is, and ends there.
-    pub(crate) async fn claims(&self, path: &str, length: usize) -> Answer {
-        let (host, cookie) = (self.address, cookie("administrator"));
+    async fn claims(&self, path: &str, length: usize) -> Answer {
+        self.claims_of("administrator", path, "application/x-www-form-urlencoded", length).await
+    }
+
+    /// As [`Self::claims`], of another person and another kind of body.
+    pub(crate) async fn claims_of(&self, account: &str, path: &str, kind: &str, length: usize) -> Answer {
+        let (host, cookie) = (self.address, cookie(account));
         self.exchange(format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {length}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\n{cookie}\r\n"
+             Content-Type: {kind}\r\n{cookie}\r\n"
         ))
         .await
     }

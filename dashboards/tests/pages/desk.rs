@@ -139,7 +139,8 @@ async fn an_upload_is_taken_only_with_its_proof_and_says_what_is_wrong() {
 #[tokio::test]
 async fn a_file_that_is_too_large_is_refused_with_the_limit() {
     let server = Server::start().await;
-    let answer = server.claims("/desk/scuola-gobetti/documents", UPLOAD_BYTES_MAX + 1).await;
+    let (path, kind) = ("/desk/scuola-gobetti/documents", "multipart/form-data; boundary=b");
+    let answer = server.claims_of(REPRESENTATIVE, path, kind, UPLOAD_BYTES_MAX + 1).await;
     assert!(answer.status == 413 && answer.body.contains("20 MB"), "{}: {}", answer.status, answer.body);
 }
 
