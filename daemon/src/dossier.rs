@@ -264,9 +264,9 @@ fn add_reports(
 /// What a report of the folder is beside what was frozen under the same name for the same year.
 fn standing(all: &[Submission], project: &Project, year: i32, (name, bytes): (&str, &[u8])) -> String {
     let own = all.iter().filter(|s| s.project == project.id.as_str() && s.year == Some(year));
-    let frozen = own.flat_map(|s| s.frozen.iter().flat_map(|f| &f.files).map(move |file| (s, file)));
+    let mut frozen = own.flat_map(|s| s.frozen.iter().flat_map(|f| &f.files).map(move |file| (s, file)));
     let sha256 = reports::sha256(bytes).hex();
-    let same_name = frozen.filter(|(_, file)| file.name == name).last();
+    let same_name = frozen.rfind(|(_, file)| file.name == name);
     match same_name {
         Some((_, file)) if file.sha256 == sha256 => "copia del file generato per l'invio".to_owned(),
         Some((submission, file)) => format!(

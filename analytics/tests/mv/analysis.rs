@@ -440,6 +440,9 @@ fn nothing_taken_away_raises_the_lower_bound() {
     }
 }
 
+/// A month's number in the reporting year and its value, to what the file has instead.
+type Change<'a> = &'a dyn Fn(usize, f64) -> f64;
+
 #[test]
 fn a_garbled_reporting_value_is_told_and_saves_nothing_for_sure() {
     let law = |d: NaiveDate, t: f64| {
@@ -448,14 +451,14 @@ fn a_garbled_reporting_value_is_told_and_saves_nothing_for_sure() {
     };
     for method in [Method::Averaged, Method::CaltrackMonthly] {
         let plain = Case::planted(law, 13.0, method).answer().reporting.unwrap();
-        let with = |changed: &dyn Fn(usize, f64) -> f64| {
+        let with = |changed: Change<'_>| {
             let mut case = Case::planted(law, 13.0, method);
             for (i, p) in case.periods.iter_mut().enumerate().skip(12) {
                 p.value = p.value.map(|v| changed(i - 12, v));
             }
             case.answer()
         };
-        let faults: [(&str, &dyn Fn(usize, f64) -> f64); 5] = [
+        let faults: [(&str, Change<'_>); 5] = [
             ("reporting.zero", &|i, v| if i == 1 { 0.0 } else { v }),
             ("reporting.zero", &|_, _| 0.0),
             ("reporting.doubtful", &|i, v| if i == 1 { v / 10.0 } else { v }),

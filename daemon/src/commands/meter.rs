@@ -151,14 +151,16 @@ pub(crate) fn record_correction(
     let meter = &counted.key.meter;
     let at = parse_instant(at, counted.zone)?;
     let total = parse_total(value, &counted.key)?;
+    // People read and write whole seconds; a live reading is of a thousandth of one.
+    let end = at.plus_millis(if at.millis() % 1000 == 0 { 1000 } else { 1 });
     let mut was = None;
-    counted.store.for_each_reading(&counted.key, Some(at), Some(at.plus_millis(1)), &mut |reading| {
+    counted.store.for_each_reading(&counted.key, Some(at), Some(end), &mut |reading| {
         if let Value::Total(total) = reading.value {
-            was = Some(total);
+            was = Some((reading.observed_at, total));
         }
         std::ops::ControlFlow::Break(())
     })?;
-    let Some(was) = was else {
+    let Some((at, was)) = was else {
         return Err(Failure::bad_input(format!(
             "{meter} has no reading at {at}; a correction is of one reading, at its instant"
         ))

@@ -355,6 +355,6 @@ fn shared_words(texts: &[&str]) -> usize {
     let Some((first, others)) = texts.split_first() else { return 0 };
     let is_shared =
         |end: usize| others.iter().all(|text| text.as_bytes().get(..end) == Some(&first.as_bytes()[..end]));
-    let ends = first.match_indices(' ').map(|(i, space)| i + space.len());
-    ends.filter(|end| is_shared(*end)).last().unwrap_or(0)
+    let mut ends = first.match_indices(' ').map(|(i, space)| i + space.len());
+    ends.rfind(|end| is_shared(*end)).unwrap_or(0)
 }
