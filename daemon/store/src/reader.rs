@@ -353,16 +353,12 @@ impl Store {
         let Some(group) = group else { return Ok(None) };
         let failed = |source| self.archive().failed(&month.name, "read", source);
         let mut rows = file.rows(group).map_err(failed)?;
-        let mut batch = Vec::new();
-        let mut found = None;
-        while rows.next(&mut batch).map_err(failed)? {
-            match edge {
-                Edge::First => return Ok(batch.first().copied()),
-                Edge::Last => found = batch.last().copied(),
-            }
-            batch.clear();
+        if let Edge::Last = edge {
+            rows.skip_to_last().map_err(failed)?;
         }
-        Ok(found)
+        let mut batch = Vec::new();
+        rows.next(&mut batch).map_err(failed)?;
+        Ok(batch.first().copied())
     }
 
     /// The time of the earliest reading in the journal, of whichever series; what is archived does not count.

@@ -198,6 +198,21 @@ impl<'a> SeriesRows<'a> {
         })
     }
 
+    /// Passes over all rows but the last, by whole pages where a column has them.
+    pub(crate) fn skip_to_last(&mut self) -> io::Result<()> {
+        let rows = self.left.saturating_sub(1);
+        for column in [&mut self.at, &mut self.value] {
+            skip(column, rows)?;
+        }
+        self.origin.skip(rows)?;
+        self.quality.skip(rows)?;
+        self.delay.skip(rows)?;
+        self.scale.skip(rows)?;
+        self.exact.skip(rows)?;
+        self.left -= rows;
+        Ok(())
+    }
+
     /// Appends the next batch to `to`; `false` at the end.
     pub(crate) fn next(&mut self, to: &mut Vec<StoredReading>) -> io::Result<bool> {
         let rows = self.left.min(BATCH_ROWS);
@@ -262,6 +277,24 @@ impl<T: Clone> Rows<T> {
             Self::Each(column) => decode(column, rows),
         }
     }
+
+    fn skip(&mut self, rows: usize) -> io::Result<()> {
+        match self {
+            Self::Same(_) => Ok(()),
+            Self::Each(column) => skip(column, rows),
+        }
+    }
+}
+
+fn skip(column: &mut ColumnReader, rows: usize) -> io::Result<()> {
+    let skipped = match column {
+        ColumnReader::Int32ColumnReader(reader) => reader.skip_records(rows),
+        ColumnReader::Int64ColumnReader(reader) => reader.skip_records(rows),
+        ColumnReader::DoubleColumnReader(reader) => reader.skip_records(rows),
+        ColumnReader::ByteArrayColumnReader(reader) => reader.skip_records(rows),
+        _ => return Err(damaged("a column of another type")),
+    };
+    if skipped.map_err(io::Error::other)? == rows { Ok(()) } else { Err(short()) }
 }
 
 /// The one word that a column of a row group has.

@@ -32,6 +32,16 @@ fn back(file: &ArchiveFile, key: &SeriesKey) -> Vec<StoredReading> {
     all
 }
 
+/// The last reading of the series' last row group, alone.
+fn last(file: &ArchiveFile, key: &SeriesKey) -> Option<StoredReading> {
+    let mut rows = file.rows(file.groups(key).next_back()?).unwrap();
+    rows.skip_to_last().unwrap();
+    let mut found = Vec::new();
+    while rows.next(&mut found).unwrap() {}
+    assert_eq!(found.len(), 1);
+    found.pop()
+}
+
 /// A small generator of even numbers: the same stream on every machine.
 struct Stream(u64);
 
@@ -81,6 +91,7 @@ fn a_month_takes_about_a_byte_a_reading() {
     assert_eq!(file.series(), all.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>());
     for (key, readings) in &all {
         assert_eq!(back(&file, key), *readings);
+        assert_eq!(last(&file, key), readings.last().copied());
     }
     assert!(file.groups(&self::key("m2", Quantity::Voltage, Phase::L1)).is_empty());
 }
@@ -151,6 +162,7 @@ proptest! {
         let file = ArchiveFile::open(&place).unwrap();
         for (key, readings) in [&totals, &gauges] {
             prop_assert_eq!(&back(&file, key), readings);
+            prop_assert_eq!(last(&file, key), readings.last().copied());
         }
     }
 }
