@@ -33,21 +33,24 @@ after(async () => {
   if (folder) rmSync(folder, { recursive: true });
 });
 
-/** A page that keeps everything that goes wrong on it; without JavaScript unless asked for. */
+/** A page that keeps everything that goes wrong on it, and what was refused (422); without JavaScript unless asked for. */
 async function open(javaScriptEnabled = true) {
   const context = await browser.newContext({ locale: "it-IT", viewport: { width: 1280, height: 900 }, javaScriptEnabled });
   const page = await context.newPage();
-  const wrong = [];
+  const [wrong, refused] = [[], []];
   page.on("console", (m) => { if (m.type() === "error" && !/status of 422/.test(m.text())) wrong.push(`console: ${m.text()}`); });
   page.on("pageerror", (e) => wrong.push(`page error: ${e.message}`));
-  page.on("response", (r) => { if (r.status() >= 400 && r.status() !== 422) wrong.push(`${r.status()}: ${r.url()}`); });
+  page.on("response", (r) => {
+    if (r.status() === 422) refused.push(new URL(r.url()).pathname);
+    else if (r.status() >= 400) wrong.push(`${r.status()}: ${r.url()}`);
+  });
   page.on("requestfailed", (r) => {
     // Leaving a page, and a download, cut what is still being loaded; what the server breaks off has another name.
     const why = r.failure()?.errorText;
     if (why !== "net::ERR_ABORTED") wrong.push(`failed: ${r.url()} ${why}`);
   });
   page.on("request", (r) => { if (!r.url().startsWith(`${BASE}/`)) wrong.push(`foreign request: ${r.url()}`); });
-  return { context, page, wrong };
+  return { context, page, wrong, refused };
 }
 
 /** Comes in by the one-time link of a role. */
@@ -58,7 +61,7 @@ async function signIn(page, role) {
   await page.locator("main form button[type=submit]").first().click();
 }
 
-/** The page as it stands is sound at both widths. */
+/** The page as it stands is sound at both widths, light and dark. */
 async function sound(page, name) {
   const text = await page.innerText("body");
   assert.doesNotMatch(text, /\b(page|report|finding|kpi|obligation)\.[a-z_]+\.[a-z_.]+/, `${name} shows the key of a missing text`);
@@ -68,10 +71,13 @@ async function sound(page, name) {
     if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}.png`, fullPage: true });
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.ok(overflow <= 0, `${name} is ${overflow} px wider than ${width} px`);
-    await page.evaluate(AXE);
-    const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-    const found = result.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary}`));
-    assert.deepEqual(found, [], `axe-core on ${name} at ${width} px`);
+    for (const colorScheme of ["dark", "light"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.evaluate(AXE);
+      const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+      const found = result.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary}`));
+      assert.deepEqual(found, [], `axe-core on ${name} at ${width} px, ${colorScheme}`);
+    }
   }
 }
 
@@ -91,7 +97,7 @@ function signed(file) {
 
 test("the beneficiary sends the annual report, from the list of obligations to the authority's answer", async () => {
   const begun = Date.now();
-  const { context, page, wrong } = await open();
+  const { context, page, wrong, refused } = await open();
   await signIn(page, "LEGAL_REPRESENTATIVE");
   await page.goto(`${BASE}/desk/${PROJECT}`);
   await page.locator("main a", { hasText: "Gestisci gli accessi" }).click();
@@ -167,22 +173,23 @@ test("the beneficiary sends the annual report, from the list of obligations to t
   assert.match(await page.innerText(".desk-step"), /adempimento è concluso/);
   assert.ok(Date.now() - begun < JOURNEY_MS_MAX, "the journey takes too long");
   assert.deepEqual(wrong, []);
+  assert.deepEqual(refused.map((path) => path.split("/").at(-1)), ["sign", "sign"], "only the two wrong signatures are refused");
   await context.close();
 });
 
 test("accounts, tokens and the audit log are sound", async () => {
-  const { context, page, wrong } = await open();
+  const { context, page, wrong, refused } = await open();
   await signIn(page, "ADMINISTRATOR");
   for (const path of ["/account", "/accounts", "/tokens", "/audit", "/api"]) {
     await page.goto(BASE + path);
     await sound(page, path.slice(1));
   }
-  assert.deepEqual(wrong, []);
+  assert.deepEqual([...wrong, ...refused], []);
   await context.close();
 });
 
 test("the officer finds, groups, keeps a view, exports, and looks at letters before they go", async () => {
-  const { context, page, wrong } = await open();
+  const { context, page, wrong, refused } = await open();
   await signIn(page, "REGIONAL_OFFICER");
   await page.goto(`${BASE}/region`);
   await sound(page, "region");
@@ -206,7 +213,7 @@ test("the officer finds, groups, keeps a view, exports, and looks at letters bef
   // An officer reads a project and changes nothing in it.
   await page.goto(`${BASE}/desk/${PROJECT}/savings`);
   assert.equal(await page.locator("form[action$='/kpi']").count(), 0);
-  assert.deepEqual(wrong, []);
+  assert.deepEqual([...wrong, ...refused], []);
   await context.close();
 });
 

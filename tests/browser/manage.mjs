@@ -22,16 +22,19 @@ before(async () => {
 });
 after(async () => { await browser?.close(); });
 
-/** A page of somebody who has come in, and what went wrong on it. A refusal of wrong input answers 422. */
+/** A page of somebody who has come in, what went wrong on it, and what was refused (422). */
 async function open() {
   const context = await browser.newContext({ locale: "it-IT", viewport: { width: 1280, height: 900 } });
   const page = await context.newPage();
-  const wrong = [];
+  const [wrong, refusals] = [[], []];
   page.on("console", (m) => { if (m.type() === "error" && !/status of 422/.test(m.text())) wrong.push(`console: ${m.text()}`); });
   page.on("pageerror", (e) => wrong.push(`page error: ${e.message}`));
-  page.on("response", (r) => { if (r.status() >= 400 && r.status() !== 422) wrong.push(`${r.status()}: ${r.url()}`); });
+  page.on("response", (r) => {
+    if (r.status() === 422) refusals.push(new URL(r.url()).pathname);
+    else if (r.status() >= 400) wrong.push(`${r.status()}: ${r.url()}`);
+  });
   page.on("request", (r) => { if (!r.url().startsWith(`${BASE}/`)) wrong.push(`foreign request: ${r.url()}`); });
-  return { context, page, wrong };
+  return { context, page, wrong, refusals };
 }
 
 async function signIn(page) {
@@ -60,7 +63,7 @@ async function say(page, section, fields) {
 }
 
 test("the facility manager's acts: alarm, correction, exchange, each with its reason", async () => {
-  const { context, page, wrong } = await open();
+  const { context, page, wrong, refusals } = await open();
   await signIn(page);
 
   // An alarm is taken note of, and stays open.
@@ -105,4 +108,5 @@ test("the facility manager's acts: alarm, correction, exchange, each with its re
   await shot(page, "sostituzione-rifiutata");
   await context.close();
   assert.deepEqual(wrong, []);
+  assert.equal(refusals.length, 3, `each wrong input is refused, and nothing else: ${refusals}`);
 });
