@@ -449,7 +449,7 @@ fn the_campaigns_report_counts_its_own_months_and_tells_expected_from_measured()
         &[
             "Relazione tecnica finale della campagna di misura",
             "Periodo della campagna | dal 01/11/2024 al 30/11/2025",
-            "La campagna è durata 13,0 mesi e ha misurato con 6 contatori, di cui 5 non parziali, in 2 edifici.",
+            "Durata della campagna: 13,0 mesi. Contatori: 6, di cui 5 non parziali; edifici misurati: 2.",
             "novembre 2024 | ",
             "novembre 2025 | n.d. |",
             "5,00 Smc + 1,400 Smc per ogni grado giorno",

@@ -7,7 +7,7 @@ use model::{Direction, MeterRole, Severity};
 use super::context::Context;
 use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section, Table};
 use super::format::ENERGY_DECIMALS;
-use super::monthly::is_estimated;
+use super::monthly::{ESTIMATED, LACKING, is_estimated, marked};
 use crate::balance::{Balance, BalanceMonth, BalanceYear, Flow, Share, Vector};
 use crate::result::{MeterMonth, MeterYear, ProjectYear};
 
@@ -53,6 +53,28 @@ struct KnownMonth {
     produced: bool,
     stored: bool,
     estimated: bool,
+    /// Of which flow a meter was measured in part only.
+    lacks: Lacking,
+}
+
+/// Flows of which only a part was measured.
+#[derive(Clone, Copy, Default)]
+struct Lacking {
+    imported: bool,
+    exported: bool,
+    produced: bool,
+    stored: bool,
+}
+
+impl Lacking {
+    const fn or(self, other: Self) -> Self {
+        Self {
+            imported: self.imported || other.imported,
+            exported: self.exported || other.exported,
+            produced: self.produced || other.produced,
+            stored: self.stored || other.stored,
+        }
+    }
 }
 
 impl KnownMonth {
@@ -75,6 +97,10 @@ impl Known {
                 let mut found = meters.iter().filter(|m| directions.contains(&m.meter.direction));
                 found.all(|m| m.months.get(i).is_some_and(|month| month.measured.is_some()))
             };
+            let lacks = |directions: &[Direction]| {
+                let mut found = meters.iter().filter(|m| directions.contains(&m.meter.direction));
+                found.any(|m| m.months.get(i).is_some_and(MeterMonth::is_part))
+            };
             let estimated = |m: &MeterMonth| m.measured.is_some() && is_estimated(m);
             KnownMonth {
                 // Without a meter nobody knows what is imported; without a store nothing is stored.
@@ -83,14 +109,25 @@ impl Known {
                 produced: balance.has_production && of(&[Direction::Production]),
                 stored: of(&[Direction::Charge, Direction::Discharge]),
                 estimated: meters.iter().filter_map(|m| m.months.get(i)).any(estimated),
+                lacks: Lacking {
+                    imported: lacks(&[Direction::Import]),
+                    exported: lacks(&[Direction::Export]),
+                    produced: lacks(&[Direction::Production]),
+                    stored: lacks(&[Direction::Charge, Direction::Discharge]),
+                },
             }
         };
         Self { months: (0..12).map(month).collect() }
     }
 
+    /// The reporting months.
+    fn reporting<'k>(&'k self, balance: &'k BalanceYear) -> impl Iterator<Item = &'k KnownMonth> {
+        balance.months.iter().zip(&self.months).filter(|(m, _)| m.reporting).map(|(_, known)| known)
+    }
+
     /// Whether every reporting month knows it.
     fn all(&self, balance: &BalanceYear, of: impl Fn(&KnownMonth) -> bool) -> bool {
-        balance.months.iter().zip(&self.months).filter(|(m, _)| m.reporting).all(|(_, known)| of(known))
+        self.reporting(balance).all(of)
     }
 }
 
@@ -114,21 +151,22 @@ fn unmeasured(context: &Context<'_>, of: &BalanceYear) -> Vec<Block> {
     blocks
 }
 
-/// Produced, self-consumed, exported and imported energy, then both shares, as they are printed.
-fn cells(context: &Context<'_>, balance: &Balance, known: KnownMonth, mark: bool) -> Vec<String> {
+/// Produced, self-consumed, exported and imported energy, then both shares, as they are printed, with the marks of the
+/// monthly tables.
+fn cells(context: &Context<'_>, balance: &Balance, known: KnownMonth) -> Vec<String> {
     let format = &context.format;
-    let show = |flow: Flow, known: bool| {
-        let text = format.number(known.then(|| kwh(flow)), ENERGY_DECIMALS);
-        if mark && known { format!("{text}\u{a0}*") } else { text }
+    let show = |flow: Flow, is_known: bool, lacks: bool| {
+        let text = format.number(is_known.then(|| kwh(flow)), ENERGY_DECIMALS);
+        if is_known { marked(text, &[(known.estimated, ESTIMATED), (lacks, LACKING)]) } else { text }
     };
-    let own = known.self_consumed();
+    let (own, lacks) = (known.self_consumed(), known.lacks);
     let share = counted(balance.share()).filter(|_| own);
     let sufficiency = counted(balance.sufficiency()).filter(|_| own && known.imported);
     vec![
-        show(balance.produced, known.produced),
-        show(balance.self_consumed, own),
-        show(balance.exported, known.exported),
-        show(balance.imported, known.imported),
+        show(balance.produced, known.produced, lacks.produced),
+        show(balance.self_consumed, own, lacks.produced || lacks.exported || lacks.stored),
+        show(balance.exported, known.exported, lacks.exported),
+        show(balance.imported, known.imported, lacks.imported),
         format.percent(share),
         format.percent(sufficiency),
     ]
@@ -147,7 +185,7 @@ fn table(context: &Context<'_>, name: &str, of: &BalanceYear, known: &Known) -> 
     let row = |(month, known): (&BalanceMonth, &KnownMonth)| {
         let mut row = vec![context.format.month(month.month.number)];
         if month.reporting {
-            row.extend(cells(context, &month.balance, *known, known.estimated));
+            row.extend(cells(context, &month.balance, *known));
         } else {
             row.extend(std::iter::repeat_n("–".to_owned(), COLUMNS.len()));
         }
@@ -173,9 +211,10 @@ fn total(context: &Context<'_>, of: &BalanceYear, known: &Known) -> Vec<String> 
         produced: any && known.all(of, |k| k.produced),
         stored: any && known.all(of, |k| k.stored),
         estimated: false,
+        lacks: known.reporting(of).map(|k| k.lacks).fold(Lacking::default(), Lacking::or),
     };
     let mut row = vec![context.t("monthly.total")];
-    row.extend(cells(context, &of.reporting, whole, false));
+    row.extend(cells(context, &of.reporting, whole));
     row
 }
 

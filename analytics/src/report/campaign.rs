@@ -76,7 +76,7 @@ pub fn campaign(campaign: &Campaign, texts: &Texts) -> Option<Document> {
         load::section(&context),
         baseline::section(&context),
         potential(&context),
-        events::section(&context),
+        events::of_campaign(&context, &campaign.years, (campaign.from, campaign.to)),
         findings::section(&context),
         signature(&context),
         annex::meters(&context),

@@ -14,6 +14,8 @@ use crate::text::Texts;
 
 /// Most reasons printed for one withheld figure; the findings section has them all.
 const REASONS_MAX: usize = 4;
+/// The finding that withholds every figure of a year in progress.
+pub(super) const YEAR_INCOMPLETE: &str = "year.incomplete";
 
 pub(super) struct Context<'a> {
     pub(super) year: &'a ProjectYear,
@@ -52,10 +54,16 @@ impl<'a> Context<'a> {
     fn kpi_findings(&self, kpi: &KpiResult) -> Vec<&'a Finding> {
         let year: &'a ProjectYear = self.year;
         let (mut behind, _) = kpi.behind(&year.findings);
-        if kpi.achieved.is_none() && behind.iter().any(|f| f.severity == Severity::Blocks) {
-            behind.retain(|f| f.severity == Severity::Blocks);
+        let withholds = |f: &Finding| f.severity == Severity::Blocks || f.code == YEAR_INCOMPLETE;
+        if kpi.achieved.is_none() && behind.iter().any(|f| withholds(f)) {
+            behind.retain(|f| withholds(f));
         }
         behind
+    }
+
+    /// The codes of the findings behind a KPI.
+    pub(super) fn kpi_codes(&self, kpi: &KpiResult) -> impl Iterator<Item = &'a str> {
+        self.kpi_findings(kpi).into_iter().map(|finding| &*finding.code)
     }
 
     /// Whom the findings behind a KPI are about: the meters' names, each once; other subjects as they are.

@@ -176,14 +176,25 @@ pub(super) fn cell(context: &Context<'_>, month: &MeterMonth) -> String {
     if month.measured.is_none() {
         return text;
     }
-    let marks =
-        [(is_estimated(month), '*'), (month.source == MonthSource::Bills, '†'), (month.is_part(), LACKING)];
-    let marks: String = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
-    if marks.is_empty() { text } else { format!("{text}\u{a0}{marks}") }
+    let marks = [
+        (is_estimated(month), ESTIMATED),
+        (month.source == MonthSource::Bills, BILLED),
+        (month.is_part(), LACKING),
+    ];
+    marked(text, &marks)
 }
 
+/// The mark of a value of which a part is estimated.
+pub(super) const ESTIMATED: char = '*';
+const BILLED: char = '†';
 /// The mark of a value to which a part is lacking.
-const LACKING: char = '‡';
+pub(super) const LACKING: char = '‡';
+
+/// A value with those of the marks that hold.
+pub(super) fn marked(value: String, marks: &[(bool, char)]) -> String {
+    let marks: String = marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| mark).collect();
+    if marks.is_empty() { value } else { format!("{value}\u{a0}{marks}") }
+}
 
 /// A value to which a part is lacking, with its mark.
 pub(super) fn lacking(value: &str) -> String {

@@ -4,7 +4,7 @@
 
 use model::{Finding, MeterRole, Severity};
 
-use super::context::{Context, concerns, meter_unit};
+use super::context::{Context, YEAR_INCOMPLETE, concerns, meter_unit};
 use super::document::{Block, Section};
 use super::format::ENERGY_DECIMALS;
 use crate::result::{Baseline, KpiResult, MeterYear, Verdict};
@@ -92,6 +92,11 @@ fn meter_line(context: &Context<'_>, meter: &MeterYear) -> String {
             ("percent", &percent),
         ],
     );
+    let line = if t.adjustment == 0.0 {
+        line
+    } else {
+        format!("{line} {}", context.fill("summary.meter_adjusted", &[("energy", &show(t.adjustment))]))
+    };
     let is_still = |f: &&Finding| f.code == "series.flat" && concerns(f, &meter.meter);
     match context.year.findings.iter().filter(is_still).count() {
         0 => line,
@@ -140,8 +145,11 @@ fn kpi_line(context: &Context<'_>, kpi: &KpiResult) -> String {
         (_, Some(_), None) => context.fill("summary.kpi_no_target", &values),
         _ => {
             let subjects = context.kpi_subjects(kpi).join("; ");
+            let only_for_the_year = context.kpi_codes(kpi).all(|code| code == YEAR_INCOMPLETE);
             let reason = if subjects.is_empty() {
                 context.t("summary.no_reason")
+            } else if only_for_the_year {
+                context.t("summary.reason_incomplete")
             } else {
                 context.fill("summary.reason", &[("subjects", &subjects)])
             };

@@ -161,6 +161,19 @@ fn what_was_not_measured_is_never_self_consumed() {
     let (whole, open) = (of(&balanced(year())), of(&gap));
     assert!(open.share().expect("a share").worse < whole.share().expect("a share").worse);
     assert!(open.sufficiency().expect("a share").worse < whole.sufficiency().expect("a share").worse);
+    // Of what was exported in June only a part is known: of it and of what follows from it the sums lack as much.
+    let mut part = year();
+    let export = part.meters.iter_mut().find(|m| m.meter.id.as_str() == "export-1").expect("the meter");
+    export.months[5].coverage_ratio = 0.5;
+    let says = section(&balanced(part), &Beside::default(), BALANCE).expect("the section");
+    assert_says(
+        &says,
+        &[
+            "giugno | 2.500,0 | 2.162,5 ‡ | 337,5 ‡ | 2.810,0 | 86,5 % |",
+            "Totale | 18.500,0 | 16.002,5 ‡ | 2.497,5 ‡ | 39.893,6 | 86,5 % |",
+            "‡ misura incompleta",
+        ],
+    );
     // No meter at all counts what is exported.
     let mut none = year();
     none.meters.retain(|m| m.meter.id.as_str() != "export-1");
