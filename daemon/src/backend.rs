@@ -252,9 +252,11 @@ fn building_of(projects: &[Arc<Project>], meter: &MeterId) -> Option<BuildingId>
 }
 
 pub(crate) fn health(runtime: &Runtime, meter: &MeterId, every_seconds: u32, now: Instant) -> MeterHealth {
+    let allowed_s = runtime.installation().settings.alarms.silence_s(every_seconds);
     match runtime.book.last_reading_at(meter) {
         None => MeterHealth::Silent,
         Some(at) if is_fresh(at, every_seconds, now) => MeterHealth::Fresh,
+        Some(at) if allowed_s < now.seconds_since(at) => MeterHealth::Silent,
         Some(_) => MeterHealth::Late,
     }
 }

@@ -94,7 +94,8 @@ mod tests {
     fn what_a_report_refers_to_is_not_thinned_and_everything_else_is() {
         let folder = tempfile::tempdir().unwrap();
         let demo = Demo::plan(NaiveDate::from_ymd_opt(2026, 6, 30).unwrap(), ROME);
-        let files = demo.write_files(folder.path(), &demo.unopened_ports()).unwrap();
+        let files =
+            demo.write_files(folder.path(), &demo.unopened_ports(), ([127, 0, 0, 1], 0).into()).unwrap();
         let Ok(installation) = Installation::load(&files.config) else { panic!("the settings were refused") };
         let data = &installation.settings.installation.data_dir;
         let store = Store::open(data, installation.store_options()).unwrap();

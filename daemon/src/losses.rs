@@ -314,7 +314,8 @@ mod tests {
     fn a_meter_is_counted_by_the_total_that_its_project_takes() {
         let folder = tempfile::tempdir().unwrap();
         let demo = crate::demo::Demo::plan(chrono::NaiveDate::from_ymd_opt(2026, 6, 30).unwrap(), ROME);
-        let files = demo.write_files(folder.path(), &demo.unopened_ports()).unwrap();
+        let files =
+            demo.write_files(folder.path(), &demo.unopened_ports(), ([127, 0, 0, 1], 0).into()).unwrap();
         let Ok(installation) = Installation::load(&files.config) else { panic!("the settings were refused") };
         let data = &installation.settings.installation.data_dir;
         let store = Store::open(data, installation.store_options()).unwrap();

@@ -108,6 +108,13 @@ fn fixed_changes(old: &Installation, new: &Installation) -> Vec<(&'static str, &
     look(old.installation.zone == new.installation.zone, "installation", "zone");
     look(old.installation.data_dir == new.installation.data_dir, "installation", "data_dir");
     look(old.web.listen == new.web.listen, "web", "listen");
+    look(old.web.public_url == new.web.public_url, "web", "public_url");
+    look(old.web.trusted_proxies == new.web.trusted_proxies, "web", "trusted_proxies");
+    look(old.web.tls.is_some() == new.web.tls.is_some(), "web", "tls");
+    look(old.access.anonymous_reading == new.access.anonymous_reading, "access", "anonymous_reading");
+    look(old.access.idle_minutes == new.access.idle_minutes, "access", "idle_minutes");
+    look(old.access.session_hours == new.access.session_hours, "access", "session_hours");
+    look(old.access.provider == new.access.provider, "access", "provider");
     look(old.store.queue_readings == new.store.queue_readings, "store", "queue_readings");
     changed
 }

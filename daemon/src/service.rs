@@ -43,7 +43,7 @@ pub(crate) struct Service {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) accounts: Arc<Accounts>,
     listener: TcpListener,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     certificate: Option<Arc<Certificate>>,
     /// Comes when the files are to be read again; `None` for a service that is not told so.
     hangups: Option<Signal>,
@@ -52,7 +52,6 @@ pub(crate) struct Service {
 /// What a start may override.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides {
-    pub(crate) listen: Option<SocketAddr>,
     pub(crate) reports_dir: Option<PathBuf>,
     pub(crate) demo: bool,
 }
@@ -69,7 +68,7 @@ impl Service {
         options.observer = Some(Arc::new(Observer(Arc::clone(&metrics))));
         // The store first: a second daemon on it is told so, not that its port is taken.
         let store = Store::open(&installation.settings.installation.data_dir, options)?;
-        let wanted = overrides.listen.unwrap_or(installation.settings.web.listen);
+        let wanted = installation.settings.web.listen;
         let listener = TcpListener::bind(wanted).await.map_err(|error| {
             let next = "stop the program that uses it, or set another `listen` under [web]";
             Failure::from(anyhow::Error::new(error).context(format!("cannot listen on {wanted}; {next}")))

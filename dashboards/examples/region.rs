@@ -94,7 +94,7 @@ fn main() -> std::io::Result<()> {
     let small = fake.region().expect("the made-up daemon has a table");
     let cases = cases(&small.cases[0]);
     println!("{} cases of {PROJECTS} projects, {} KPI each", cases.len(), small.cases[0].kpis.len());
-    fake.kept().region = Some(Arc::new(Region { day: small.day, cases }));
+    fake.kept().region = Some(Arc::new(Region { day: small.day, cases, pending: Vec::new() }));
     let app = router(fake, People::of_every_role(), Options::default());
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
     let address = listener.local_addr()?;

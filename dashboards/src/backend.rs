@@ -207,7 +207,7 @@ pub enum MeterHealth {
     Fresh,
     /// Older than that.
     Late,
-    /// Never read since the daemon knows it.
+    /// For so long that an alarm is raised, or never read since the daemon knows it.
     Silent,
 }
 

@@ -150,15 +150,14 @@ impl Follower {
             };
             let update = tokio::select! {
                 () = closed(self.closing.as_mut()) => return None,
-                update = updates.recv() => update,
+                update = tokio::time::timeout(BEAT, updates.recv()) => update,
             };
-            // A page that stays open keeps no session alive, and shows nothing after its end.
-            let now = self.site.backend.now();
-            if let Sight::Of(who) = &self.sight
-                && who.session_secret().is_some_and(|secret| !self.site.directory.is_open(secret, now))
-            {
-                return None;
+            // A page that stays open keeps no session alive, and shows nothing after the end of a session, a token or
+            // a right.
+            if let Sight::Of(who) = &mut self.sight {
+                *who = who.renewed(self.site.directory.as_ref(), self.site.backend.now())?;
             }
+            let Ok(update) = update else { continue };
             match update {
                 Ok(building) if !self.sight.holds(&building) => {}
                 Ok(building) => return Some(event("building", &LiveView::from(building.as_ref()))),

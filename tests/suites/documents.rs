@@ -1,5 +1,6 @@
 //! The documents of the demonstration's projects as files: their words and values held against kept ones, their form
-//! judged by qpdf and poppler; the English edition, comments, another template.
+//! judged by qpdf and poppler, their pages by how they look in grey; the English edition, the report on the monitoring
+//! system, the campaign's report, comments, another template.
 //!
 //! Must never: pass by itself when a tool is missing; `poppler-utils` and `qpdf` are needed.
 
@@ -82,6 +83,78 @@ fn is_sound(file: &Path) {
     }
 }
 
+/// Resolution at which pages are looked at, in dots per inch.
+const LOOK_DPI: usize = 36;
+
+/// A page in grey: rows of dots, 255 is white.
+struct Look {
+    width: usize,
+    dots: Vec<u8>,
+}
+
+impl Look {
+    /// Reads a binary portable grey map.
+    fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).expect("a page");
+        let mut head = bytes.splitn(4, |b| b.is_ascii_whitespace());
+        let mut next = || head.next().and_then(|word| std::str::from_utf8(word).ok()).expect("a head");
+        assert_eq!(next(), "P5");
+        let width: usize = next().parse().expect("a width");
+        let height: usize = next().parse().expect("a height");
+        let dots = bytes.get(bytes.len() - width * height..).expect("every dot").to_vec();
+        Self { width, dots }
+    }
+
+    /// Whether anything is printed in a row, from one column to another.
+    fn inked(&self, row: &[u8], from: usize, to: usize) -> bool {
+        row.get(from..to.min(self.width)).is_some_and(|dots| dots.iter().any(|dot| *dot < 200))
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        self.dots.chunks(self.width)
+    }
+}
+
+const fn dots(millimetres: usize) -> usize {
+    millimetres * LOOK_DPI * 10 / 254
+}
+
+/// No page is empty, or has anything beyond its margins: what is too wide for a line, a table or a chart would be cut
+/// off or stand over the edge. Every page is filled at least to `PAGE_FILLED_MIN_MM`, but the last and the frontispiece.
+fn looks_right(file: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    let prefix = folder.path().join("page");
+    let dpi = LOOK_DPI.to_string();
+    let made = Command::new("pdftoppm").args(["-gray", "-r", &dpi]).arg(file).arg(&prefix).output();
+    let made =
+        made.unwrap_or_else(|e| panic!("pdftoppm could not be started ({e}); `make test` installs it"));
+    assert!(made.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&made.stderr));
+    let mut pages: Vec<PathBuf> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pages.sort();
+    let last = pages.len() - 1;
+    for (number, page) in pages.iter().enumerate() {
+        let at = format!("{}, page {}", file.display(), number + 1);
+        let look = Look::read(page);
+        let (left, right) = (dots(SIDE_MARGIN_MM), look.width - dots(SIDE_MARGIN_MM));
+        let beyond = |row: &&[u8]| look.inked(row, 0, left) || look.inked(row, right, look.width);
+        assert_eq!(look.rows().filter(beyond).count(), 0, "{at}: printed beyond the margins");
+        let body =
+            look.rows().enumerate().filter(|(y, _)| (dots(BODY_FROM_MM)..dots(BODY_TO_MM)).contains(y));
+        let filled = body.filter(|(_, row)| look.inked(row, left, right)).map(|(y, _)| y).max();
+        let least = if number == 0 || number == last { BODY_FROM_MM } else { PAGE_FILLED_MIN_MM };
+        assert!(filled.is_some_and(|y| dots(least) <= y), "{at}: empty from row {filled:?} on");
+    }
+}
+
+/// The paper's side margins are 22 mm; letters lean over a line's end by less than the difference.
+const SIDE_MARGIN_MM: usize = 20;
+/// Between the head and the foot of a page.
+const BODY_FROM_MM: usize = 28;
+const BODY_TO_MM: usize = 272;
+/// Down to where a page in the middle is filled at least.
+const PAGE_FILLED_MIN_MM: usize = 100;
+
 /// The head of the table of the loss budget, in which the demonstration's live readings are counted: how many there are
 /// is a matter of when the document was made.
 const LOSS_BUDGET: &str = "Mese Attese Ricevute In ritardo Respinte Non comprese Stimato\n";
@@ -141,6 +214,7 @@ fn the_demonstrations_documents_hold_their_words_and_their_form() {
     assert_eq!(made.len(), 5, "{made:?}");
     for file in &made {
         is_sound(file);
+        looks_right(file);
         let project = file.parent().and_then(Path::parent).and_then(Path::file_name).expect("a project");
         let stem = file.file_stem().expect("a name").to_string_lossy();
         let text = words(file);
@@ -155,8 +229,11 @@ fn the_demonstrations_documents_hold_their_words_and_their_form() {
     let config = path(&data.join("consuntivo.toml"));
     same_bytes_again(&config, &out, folder.path());
     an_english_edition(&config, folder.path());
+    the_monitoring_system(&config, folder.path());
     a_comment_is_printed_with_its_author(&config, folder.path());
     another_template(&data, folder.path());
+    // The last, for it makes the project another one.
+    a_campaign(&config, &data, folder.path());
 }
 
 fn report(config: &str, out: &Path, more: &[&str]) -> (i32, String) {
@@ -180,9 +257,54 @@ fn an_english_edition(config: &str, folder: &Path) {
     assert_eq!(code, 0, "{said}");
     let file = out.join("annual-report-2025.pdf");
     is_sound(&file);
-    let text = words(&file);
-    for line in ["Annual energy monitoring report 2025", "What changed since last year", "Energy signature"] {
-        assert!(text.contains(line), "{line} is not in {text}");
+    looks_right(&file);
+    held_against("scuola-primaria-annual-report-2025.txt", &words(&file));
+}
+
+/// Generated from the configuration, in both languages.
+fn the_monitoring_system(config: &str, folder: &Path) {
+    for language in ["it", "en"] {
+        let out = folder.join(format!("system-{language}"));
+        let place = out.to_str().expect("a plain path");
+        let project = ["--project", "palestra-uffici", "--until", TODAY, "--language", language];
+        let on = ["system-report", "--config", config, "--out", place];
+        let (code, said) = consuntivo(&[&on[..], &project].concat());
+        assert_eq!(code, 0, "{said}");
+        for file in pdfs(&out) {
+            is_sound(&file);
+            looks_right(&file);
+            held_against(&format!("palestra-uffici-system-{language}.txt"), &words(&file));
+        }
+        assert_eq!(pdfs(&out).len(), 1, "{said}");
+    }
+}
+
+/// The same buildings as a measurement campaign of fourteen months.
+fn a_campaign(config: &str, data: &Path, folder: &Path) {
+    let project = fs::read_to_string(data.join("projects/palestra-uffici.toml")).expect("the project file");
+    let (before, _) = project.split_once("[[declared]]").expect("declared values");
+    let file = folder.join("campaign.toml");
+    let text = before.replace("\"mase-cse-2025\"", "\"mattm-audit-energetiche\"").replace(
+        "\n[[building]]\n",
+        "\n[grant.dates]\nterm_from = 2025-03-01\nterm_to = 2026-04-30\n\n[[building]]\n",
+    );
+    fs::write(&file, text).expect("written");
+    let file = file.to_str().expect("a plain path");
+    let (code, said) = consuntivo(&["import", "project", file, "--config", config]);
+    assert_eq!(code, 0, "{said}");
+    for language in ["it", "en"] {
+        let out = folder.join(format!("campaign-{language}"));
+        let place = out.to_str().expect("a plain path");
+        let project = ["--project", "palestra-uffici", "--until", TODAY, "--language", language];
+        let (code, said) =
+            consuntivo(&[&["report", "--config", config, "--out", place][..], &project].concat());
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(pdfs(&out).len(), 1, "{said}");
+        for file in pdfs(&out) {
+            is_sound(&file);
+            looks_right(&file);
+            held_against(&format!("palestra-uffici-campaign-{language}.txt"), &words(&file));
+        }
     }
 }
 

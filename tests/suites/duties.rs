@@ -373,6 +373,16 @@ fn closed_projects_come_by_endpoint_folder_and_hand_and_the_first_version_wins()
     let (_, said) = post(address, "segreto-lungo", "text/csv", &csv.replace("Municipio", "Scuola"));
     assert!(said.contains("\"ignored\":[\"P-1\"]"), "{said}");
 
+    // One that no project takes up waits in the region's table to be registered.
+    let unregistered = csv.replace("P-1", "P-3").replace("000000001;", "000000002;");
+    assert_eq!(post(address, "segreto-lungo", "text/csv", &unregistered).0, 200);
+    let pending = tests::http::get(address, "/api/v1/region/pending").unwrap().body;
+    let pending: Vec<serde_json::Value> = serde_json::from_str(&pending).unwrap();
+    let of = |cup: &str| pending.iter().find(|p| p["cup"] == cup && p["project"].is_null());
+    assert!(of("C11G06000000001").is_none(), "{pending:?}");
+    let found = of("C11G06000000002").unwrap();
+    assert_eq!((&found["ended"], &found["scheme"]), (&"2024-09-30".into(), &"II.2i.1".into()));
+
     wait::until("the folder's delivery", SOON, || {
         let listed = good(&site, &["grants", "list"]);
         if listed.contains("P-2\t") { Ok(()) } else { Err(format!("{listed}{}", daemon.log())) }

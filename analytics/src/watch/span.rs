@@ -220,8 +220,9 @@ pub fn in_days(
     Compared { span, parts: parts.collect() }
 }
 
-/// A day in hours. `expected` gives the usual use of an hour of the day; `before` are the hours around the day a year
-/// before.
+/// A day in hours by name. When the clock is put back one name stands for two hours: it is known when both are, and
+/// `expected`, the usual use of an hour of the day, counts twice; the hour that the clock skips is not there. `before` are
+/// the hours around the day a year before.
 #[must_use]
 pub fn in_hours(
     day: NaiveDate,
@@ -231,32 +232,52 @@ pub fn in_hours(
     now: Instant,
     expected: impl Fn(u32) -> Option<f64>,
 ) -> Compared {
-    let own = by_hour(hours, zone, day);
-    let past = day.checked_sub_days(YEAR_OF_WEEKS).map(|day| by_hour(before, zone, day)).unwrap_or_default();
-    let begin = day_start(day, zone);
-    let parts = (0..24).map(|hour| {
-        let at = begin.plus_millis(i64::from(hour) * HOUR_MILLIS);
-        let over = at.plus_millis(HOUR_MILLIS) <= now;
-        Part {
+    let (own, of_day) = (by_hour(hours, zone, day), hours_of(day, zone));
+    let past_day = day.checked_sub_days(YEAR_OF_WEEKS);
+    let past = past_day.map(|day| (by_hour(before, zone, day), hours_of(day, zone)));
+    let parts = (0..24).filter_map(|hour| {
+        let begins = of_day.get(&hour)?;
+        let over = begins.iter().all(|at| at.plus_millis(HOUR_MILLIS) <= now);
+        let like = past.as_ref().filter(|(_, all)| all.get(&hour).map(Vec::len) == Some(begins.len()));
+        Some(Part {
             from: day,
             hour: Some(hour),
-            measured: own.get(&hour).copied().filter(|_| over),
-            year_before: past.get(&hour).copied(),
-            expected: expected(hour),
+            measured: whole(&own, hour, begins.len()).filter(|_| over),
+            year_before: like.and_then(|(past, _)| whole(past, hour, begins.len())),
+            expected: expected(hour).map(|usual| usual * begins.len() as f64),
             in_progress: !over,
-        }
+        })
     });
     Compared { span: Span::Day(day), parts: parts.collect() }
 }
 
-/// The measured hours of a day by name; the two that share one when the clock is put back together.
-fn by_hour(hours: &[UseHour], zone: Zone, day: NaiveDate) -> BTreeMap<u32, f64> {
+/// When the hours of a civil day begin, by name.
+fn hours_of(day: NaiveDate, zone: Zone) -> BTreeMap<u32, Vec<Instant>> {
+    let (mut at, end) = (day_start(day, zone), day_start(day.succ_opt().unwrap_or(day), zone));
+    let mut found: BTreeMap<u32, Vec<Instant>> = BTreeMap::new();
+    while at < end {
+        let (_, name) = UseHour { from: at, energy: 0.0, measured: false }.civil(zone);
+        found.entry(name).or_default().push(at);
+        at = at.plus_millis(HOUR_MILLIS);
+    }
+    found
+}
+
+/// The measured hours of a day by name: their sum and how many they are.
+fn by_hour(hours: &[UseHour], zone: Zone, day: NaiveDate) -> BTreeMap<u32, (f64, usize)> {
     let mut found = BTreeMap::new();
     for hour in hours.iter().filter(|h| h.measured) {
         let (own, name) = hour.civil(zone);
         if own == day {
-            *found.entry(name).or_insert(0.0) += hour.energy;
+            let (energy, count) = found.entry(name).or_insert((0.0, 0));
+            *energy += hour.energy;
+            *count += 1;
         }
     }
     found
+}
+
+/// The use under a name, when every hour of that name was measured.
+fn whole(by_hour: &BTreeMap<u32, (f64, usize)>, name: u32, hours: usize) -> Option<f64> {
+    by_hour.get(&name).filter(|(_, count)| *count == hours).map(|(energy, _)| *energy)
 }

@@ -174,6 +174,29 @@ fn a_day_in_hours_holds_only_hours_that_are_over_and_measured() {
 }
 
 #[test]
+fn a_day_on_which_the_clock_changes_is_compared_hour_by_hour() {
+    let usual = |_: u32| Some(2.0);
+    // Put back on 25 October: two hours are called 2, and both are expected.
+    let autumn = day(2026, 10, 25);
+    let (mut hours, _) = office(autumn, autumn.succ_opt().unwrap(), |_, _, _| 2.0);
+    assert_eq!(hours.len(), 25);
+    let now = day_start(autumn + Days::new(2), ROME);
+    let of = in_hours(autumn, &hours, &[], ROME, now, usual);
+    let doubled = of.parts.iter().find(|p| p.hour == Some(2)).unwrap();
+    assert_eq!((doubled.measured, doubled.expected), (Some(4.0), Some(4.0)));
+    assert_eq!(of.beside_expected().unwrap().change_ratio(), Some(0.0));
+    // With one of them missing nothing is known of the name.
+    hours.iter_mut().find(|h| h.civil(ROME) == (autumn, 2)).unwrap().measured = false;
+    let of = in_hours(autumn, &hours, &[], ROME, now, usual);
+    assert_eq!(of.parts.iter().find(|p| p.hour == Some(2)).unwrap().measured, None);
+    // Put forward on 29 March: there is no hour called 2.
+    let spring = day(2026, 3, 29);
+    let (hours, _) = office(spring, spring.succ_opt().unwrap(), |_, _, _| 2.0);
+    let of = in_hours(spring, &hours, &[], ROME, day_start(spring + Days::new(2), ROME), usual);
+    assert_eq!((of.parts.len(), of.missing(spring + Days::new(2))), (23, 0));
+}
+
+#[test]
 fn the_carpet_has_a_row_for_every_day_and_holes_where_nothing_was_measured() {
     let (from, to) = (day(2026, 3, 27), day(2026, 3, 31));
     let (mut hours, _) = office(from, to, |_, _, base| base);

@@ -38,6 +38,15 @@ pub struct AlarmSettings {
     pub webhook_ca_file: Option<PathBuf>,
 }
 
+impl AlarmSettings {
+    /// For how long a meter with this period may say nothing before it is silent, in seconds.
+    #[must_use]
+    pub fn silence_s(&self, every_s: u32) -> f64 {
+        let periods_s = f64::from(self.silent_after_periods) * f64::from(every_s);
+        periods_s.max(f64::from(self.silent_after_minutes) * 60.0)
+    }
+}
+
 impl Default for AlarmSettings {
     fn default() -> Self {
         Self {

@@ -23,8 +23,8 @@ impl Directory for Accounts {
         self.session(secret, at)
     }
 
-    fn is_open(&self, secret: &Secret, at: Instant) -> bool {
-        self.is_open(secret, at)
+    fn whose(&self, secret: &Secret, at: Instant) -> Option<Arc<Person>> {
+        self.whose(secret, at)
     }
 
     fn token(&self, secret: &Secret, at: Instant) -> Option<(Arc<Person>, Vec<TokenScope>)> {

@@ -42,10 +42,10 @@ impl Accounts {
         state.person(&account)
     }
 
-    pub(super) fn is_open(&self, secret: &Secret, at: Instant) -> bool {
+    pub(super) fn whose(&self, secret: &Secret, at: Instant) -> Option<Arc<Person>> {
         let state = lock(&self.state);
-        let open = state.tickets.get(&secret.digest());
-        open.is_some_and(|open| self.lives(open, at) && state.person(&open.account).is_some())
+        let open = state.tickets.get(&secret.digest()).filter(|open| self.lives(open, at))?;
+        state.person(&open.account)
     }
 
     pub(super) fn token(&self, secret: &Secret, at: Instant) -> Option<(Arc<Person>, Vec<TokenScope>)> {

@@ -163,9 +163,9 @@ fn sessions_end_by_pause_by_age_and_by_hand() {
     assert!(house.who(&b).is_none() && house.who(&c).is_some());
     // Looking whether a stream may go on is no use.
     house.pass(3_000);
-    assert!(house.accounts.is_open(&c, house.clock.now()));
+    assert!(house.accounts.whose(&c, house.clock.now()).is_some());
     house.pass(700);
-    assert!(!house.accounts.is_open(&c, house.clock.now()));
+    assert!(house.accounts.whose(&c, house.clock.now()).is_none());
 }
 
 #[test]

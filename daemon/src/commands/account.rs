@@ -12,7 +12,7 @@ use crate::access::{Accounts, Terms};
 use crate::clock::SystemClock;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{ConfigArg, site};
+use crate::{ConfigArg, figures, site};
 
 /// Who acts, for the audit log.
 const AUTHOR: &str = "cli";
@@ -74,6 +74,7 @@ pub(crate) fn account(what: &What) -> Result<Exit, Failure> {
             let made = accounts.add(&new, LinkPurpose::Invitation, AUTHOR);
             let secret = made.map_err(|refused| failure(account, refused))?;
             show(&origin, LinkPurpose::Invitation, &secret);
+            note_unknown_places(config, role)?;
         }
         What::List(config) => {
             let (accounts, _) = open(config)?;
@@ -103,6 +104,29 @@ pub(crate) fn account(what: &What) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::OK)
+}
+
+/// A role may be given before its project is imported; a slip of the pen looks the same, and is told.
+fn note_unknown_places(config: &ConfigArg, roles: &[Held]) -> Result<(), Failure> {
+    let installation = Installation::load(&config.config)?;
+    let store = installation.open_or_make_store()?;
+    let (projects, _) = figures::projects(&store, &installation.catalog)?;
+    let known = |project: &ProjectId, building: Option<&BuildingId>| {
+        projects.iter().filter(|known| known.id == *project).any(|known| {
+            building.is_none_or(|building| known.buildings.iter().any(|own| own.id == *building))
+        })
+    };
+    for held in roles {
+        let is_known = match &held.scope {
+            Scope::All => true,
+            Scope::Projects(ids) => ids.iter().all(|id| known(id, None)),
+            Scope::Buildings(ids) => ids.iter().all(|(project, building)| known(project, Some(building))),
+        };
+        if !is_known {
+            eprintln!("note: nothing is imported yet that {} holds for; check its name", written(held));
+        }
+    }
+    Ok(())
 }
 
 fn open(config: &ConfigArg) -> Result<(Accounts, String), Failure> {

@@ -124,6 +124,7 @@ fn add(
 fn list(of: &Of) -> Result<Exit, Failure> {
     let installation = Installation::load(&of.config.config)?;
     let store = installation.open_shared_store()?;
+    figures::project(&store, &installation.catalog, &of.project)?;
     let mut rows =
         vec![["number", "meter", "from", "to", "energy", "author", "reason"].map(String::from).to_vec()];
     for a in adjustments::of_project(&store, &of.project)? {

@@ -43,6 +43,7 @@ fn verify(config: &ConfigArg, since: Option<&str>) -> Result<Exit, Failure> {
         let (number, hash) = since
             .split_once(':')
             .and_then(|(number, hash)| Some((number.parse::<i64>().ok()?, hash)))
+            .filter(|(_, hash)| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
             .ok_or_else(|| Failure::bad_input(format!("{since:?} is no head; write it as NUMBER:HASH")))?;
         let known = store.audit_hash(number)?;
         if known.map(|digest| digest.hex()).as_deref() != Some(hash) {

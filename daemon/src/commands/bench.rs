@@ -231,7 +231,9 @@ fn months() {
 async fn report(dir: &Path) -> Result<(), Failure> {
     let today = NaiveDate::from_ymd_opt(2026, 6, 30).context("no such day")?;
     let demo = Demo::plan(today, ZONE);
-    let files = demo.write_files(dir, &demo.unopened_ports()).map_err(anyhow::Error::from)?;
+    let files = demo
+        .write_files(dir, &demo.unopened_ports(), ([127, 0, 0, 1], 0).into())
+        .map_err(anyhow::Error::from)?;
     let installation = Installation::load(&files.config)?;
     let catalog = &installation.catalog;
     let store = Store::open(&installation.settings.installation.data_dir, installation.store_options())?;

@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use connectors::{Clock, Inbox, Stop};
 use dashboards::access::{Held, LinkPurpose, NewAccount, Refused, Role};
 use model::{Instant, MeterId, Zone};
+use store::{Store, StoreOptions};
 
 use crate::access::Accounts;
 use crate::clock::{ShiftedClock, SystemClock};
@@ -28,6 +29,8 @@ use crate::{DemoArgs, figures, holds, reports};
 const ZONE: Zone = chrono_tz::Europe::Rome;
 /// Who brings the demonstration's files in, for the audit log.
 const AUTHOR: &str = "demo";
+/// Where the demonstration's installation file says that the store is.
+const DATA_FOLDER: &str = "data";
 /// How long `--once` waits for a first reading of every live meter.
 const FIRST_READINGS_MAX: Duration = Duration::from_secs(30);
 
@@ -37,16 +40,14 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
         let today = clock.now().day(ZONE);
         let demo = Demo::plan(today, ZONE);
         let stop = stop_signal()?;
+        refuse_a_folder_in_use(&args.dir)?;
         let field = demo.start_field(&args.dir, Arc::clone(&clock)).await.map_err(anyhow::Error::from)?;
-        let files = demo.write_files(&args.dir, &field.ports()).map_err(anyhow::Error::from)?;
+        // To write files and leave, any free port will do for the pages.
+        let pages = if args.once { ([127, 0, 0, 1], 0).into() } else { args.listen };
+        let files = demo.write_files(&args.dir, &field.ports(), pages).map_err(anyhow::Error::from)?;
         let installation = Installation::load(&files.config)?;
         let reports_dir = args.out.clone().unwrap_or_else(|| args.dir.join("reports"));
-        let overrides = Overrides {
-            // To write files and leave, any free port will do for the pages.
-            listen: Some(if args.once { ([127, 0, 0, 1], 0).into() } else { args.listen }),
-            reports_dir: Some(reports_dir.clone()),
-            demo: true,
-        };
+        let overrides = Overrides { reports_dir: Some(reports_dir.clone()), demo: true };
         let service = Service::open(installation, Arc::clone(&clock), overrides).await?;
         let runtime = Arc::clone(&service.runtime);
         bring_in(&runtime, &files)?;
@@ -63,13 +64,22 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
                 .context("the first figures panicked")??;
             println!("sign in as one of the demonstration's people, each link once and within 24 hours:");
             for (role, path) in links {
-                println!("{role}: http://{}{path}", args.listen);
+                println!("{role}: http://{}{path}", service.address);
             }
             service.run(stop).await
         };
         field.stop();
         outcome
     })
+}
+
+/// What another daemon works on stays as it is: its files name the ports of its own simulated meters.
+fn refuse_a_folder_in_use(dir: &Path) -> Result<(), Failure> {
+    let data = dir.join(DATA_FOLDER);
+    if data.exists() {
+        Store::open(&data, StoreOptions::default())?.close();
+    }
+    Ok(())
 }
 
 /// The machine's clock, or one that begins at noon of the day asked for.

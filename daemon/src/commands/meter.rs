@@ -3,7 +3,7 @@
 //!
 //! Must never: change a reading. What a person says is kept beside it, with author and reason.
 
-use chrono::NaiveDateTime;
+use chrono::{LocalResult, NaiveDateTime, TimeZone as _};
 use clap::{Args, Subcommand};
 use model::time::local_to_instant;
 use model::{Act, DatedAct, Instant, MeterId, SeriesKey, Unit, Value, Zone};
@@ -107,7 +107,7 @@ pub(crate) fn record_exchange(
         .coded("future"));
     }
     let act = DatedAct { at, act: Act::Exchanged { closing, opening } };
-    if !counted.bears_out(act)? {
+    if !counted.bears_out(act)? || ends_below_what_was_read(counted, at, closing)? {
         return Err(Failure::bad_input(format!(
             "the readings of {meter} around {at} do not bear this exchange out: its totals must follow from the last reading before and lead to the first one after, within what the connection carries; mend --closing, --opening or --at"
         ))
@@ -115,6 +115,16 @@ pub(crate) fn record_exchange(
     }
     counted.record(act, word, &[])?;
     Ok((at, closing, opening))
+}
+
+/// Whether no reading has come since and the old meter would have ended below its last one: such an exchange is waited for
+/// in vain.
+fn ends_below_what_was_read(counted: &Counted, at: Instant, closing: Option<i64>) -> Result<bool, Failure> {
+    let Some(last) = counted.store.latest(&counted.key)? else { return Ok(false) };
+    Ok(match (last.value, closing) {
+        (Value::Total(total), Some(closing)) => last.observed_at <= at && closing < total,
+        _ => false,
+    })
 }
 
 fn print_exchange(counted: &Counted, at: Instant, closing: Option<i64>, opening: Option<i64>) {
@@ -204,6 +214,12 @@ fn parse_instant(text: &str, zone: Zone) -> Result<Instant, Failure> {
              offset, such as 2025-06-10T10:00:00+02:00"
         ))
         .coded("instant_left_out"));
+    }
+    if matches!(zone.from_local_datetime(&local), LocalResult::Ambiguous(..)) {
+        return Err(Failure::bad_input(format!(
+            "{text:?} came twice: clocks were put back; write the time with its offset, such as 2025-10-26T02:30:00+02:00"
+        ))
+        .coded("instant_twice"));
     }
     Ok(at)
 }

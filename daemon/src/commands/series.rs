@@ -28,6 +28,9 @@ pub(crate) fn series(args: &SeriesArgs) -> Result<Exit, Failure> {
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
     let last = store.latest(&key)?.map(|reading| reading.observed_at.month(project.zone));
     let to = args.to.or(last).unwrap_or_else(|| clock::now().month(project.zone));
+    if to < from {
+        return Err(Failure::bad_input(format!("the last month, {to}, lies before the first, {from}")));
+    }
     match args.step {
         SeriesStep::Hours => hours(&store, &installation, project, meter, (from, to))?,
         SeriesStep::Days | SeriesStep::Months => {

@@ -3,6 +3,7 @@
 //! Must never: write a result, or a file outside the demonstration's folder.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use model::{Month, StationId};
@@ -55,9 +56,14 @@ pub(crate) struct DemoFiles {
     pub(crate) bills: Vec<PathBuf>,
 }
 
-pub(super) fn write(demo: &Demo, dir: &Path, ports: &FieldPorts) -> Result<DemoFiles, DemoError> {
+pub(super) fn write(
+    demo: &Demo,
+    dir: &Path,
+    ports: &FieldPorts,
+    pages: SocketAddr,
+) -> Result<DemoFiles, DemoError> {
     let calendars = demo.calendars;
-    let config = put(dir, "consuntivo.toml", &settings(demo, ports))?;
+    let config = put(dir, "consuntivo.toml", &settings(demo, ports, pages))?;
     let mut files = DemoFiles { config, projects: Vec::new(), temperatures: Vec::new(), bills: Vec::new() };
     for project in &PROJECTS {
         let name = format!("projects/{}.toml", project.id);
@@ -134,11 +140,11 @@ fn bills(meter: &Meter, supply_point: &str, calendars: Calendars) -> String {
     csv
 }
 
-fn settings(demo: &Demo, ports: &FieldPorts) -> String {
+fn settings(demo: &Demo, ports: &FieldPorts, pages: SocketAddr) -> String {
     let mut text = format!(
         "# Installation file of the demonstration, written at each start. The ports are those of the simulated meters.\n\n\
          [installation]\nid = \"dimostrazione\"\nname = \"Dimostrazione: edifici inventati\"\nzone = \"{}\"\n\
-         data_dir = \"data\"\n\n[reports]\ndir = \"reports\"\n\n[access]\nanonymous_reading = true\n\n",
+         data_dir = \"data\"\n\n[web]\nlisten = \"{pages}\"\n\n[reports]\ndir = \"reports\"\n\n[access]\nanonymous_reading = true\n\n",
         demo.calendars.zone.name()
     );
     for (link, port) in &ports.gateways {

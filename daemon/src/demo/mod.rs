@@ -19,6 +19,7 @@ mod weather;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -87,8 +88,13 @@ impl Demo {
     }
 
     /// Writes the installation file, project files, bills and temperatures, so that the usual commands work on them.
-    pub(crate) fn write_files(&self, dir: &Path, ports: &FieldPorts) -> Result<DemoFiles, DemoError> {
-        installation::write(self, dir, ports)
+    pub(crate) fn write_files(
+        &self,
+        dir: &Path,
+        ports: &FieldPorts,
+        pages: SocketAddr,
+    ) -> Result<DemoFiles, DemoError> {
+        installation::write(self, dir, ports, pages)
     }
 
     /// Every reading before `until`, in batches in order of time; the same each time.

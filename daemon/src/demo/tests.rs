@@ -210,9 +210,11 @@ fn the_files_are_those_the_program_reads() {
         ..ports
     };
     let demo = demo_of(2026);
-    let files = demo.write_files(folder.path(), &ports).unwrap();
+    let pages = ([127, 0, 0, 1], 8181).into();
+    let files = demo.write_files(folder.path(), &ports, pages).unwrap();
     let (settings, findings) = config::load(&files.config).unwrap();
     assert_eq!(findings, []);
+    assert_eq!(settings.web.listen, pages);
     assert_eq!(settings.meters.len(), demo.meters.len());
     for meter in &settings.meters {
         assert!(demo.models.get(&meter.model).is_some(), "{}", meter.model);
@@ -224,7 +226,7 @@ fn the_files_are_those_the_program_reads() {
     let bills = std::fs::read_to_string(&files.bills[0]).unwrap();
     assert_eq!(bills.lines().count(), 13, "{bills}");
     // Writing again changes nothing.
-    let again = demo.write_files(folder.path(), &ports).unwrap();
+    let again = demo.write_files(folder.path(), &ports, pages).unwrap();
     assert_eq!(again, files);
     assert_eq!(std::fs::read_to_string(&files.bills[0]).unwrap(), bills);
 }

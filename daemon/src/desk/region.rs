@@ -2,15 +2,19 @@
 //!
 //! Must never: show figures that the pages of the project do not show.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use analytics::region::{Case, CaseDuty};
 use analytics::result::ProjectYear;
 use analytics::scheme::calendar::{Entry, State};
 use chrono::NaiveDate;
-use dashboards::desk::Region;
+use dashboards::calendar::ProjectCalendar;
+use dashboards::desk::{Pending, Region};
+use model::Project;
 
 use crate::duties;
+use crate::grants;
 use crate::orders::yearly;
 use crate::runtime::{Runtime, lock};
 
@@ -39,27 +43,67 @@ pub(super) fn of(runtime: &Runtime) -> anyhow::Result<Arc<Region>> {
     let done = runtime.fulfilments();
     let now = runtime.clock.now();
     let mut cases = Vec::with_capacity(years.len());
+    let mut pending = unregistered(runtime, figures.iter().map(|f| f.project.cup.as_str()).collect())?;
     for project in &figures {
         let calendar = duties::of_project(&installation, &project.project, &done, now);
         let known: Vec<i32> = project.years.iter().map(|year| year.year).collect();
+        let entries = calendar.as_ref().map_or(&[][..], |c| &c.entries);
+        let today = calendar.as_ref().map_or(day, |c| c.today);
         for year in &project.years {
-            let entries = calendar.as_ref().map_or(&[][..], |c| &c.entries);
-            let today = calendar.as_ref().map_or(day, |c| c.today);
             let report = yearly(&year.scheme, entries, year.year);
-            let duty = shown(report, entries, year.year, &known).map(|entry| CaseDuty {
-                obligation: entry.obligation.clone(),
-                text: entry.text.clone(),
-                due: entry.due,
-                days_left: entry.days_left(today),
-                state: entry.state,
-                sent: entry.sent,
-            });
+            let duty = shown(report, entries, year.year, &known).map(|entry| case_duty(entry, today));
             cases.push(Case::new(year, duty));
         }
+        if known.is_empty() {
+            pending.push(without_figures(&project.project, calendar.as_ref(), today));
+        }
     }
-    let region = Arc::new(Region { day, cases });
+    pending.sort_by(|a, b| (a.ended, &a.cup).cmp(&(b.ended, &b.cup)));
+    let region = Arc::new(Region { day, cases, pending });
     *lock(&runtime.region) = Some(Made { stamp, day, years, region: Arc::clone(&region) });
     Ok(region)
+}
+
+fn case_duty(entry: &Entry, today: NaiveDate) -> CaseDuty {
+    CaseDuty {
+        obligation: entry.obligation.clone(),
+        text: entry.text.clone(),
+        due: entry.due,
+        days_left: entry.days_left(today),
+        state: entry.state,
+        sent: entry.sent,
+    }
+}
+
+/// A registered project that has no line of a year; with it stands the first of what is late, or else is next.
+fn without_figures(project: &Project, calendar: Option<&ProjectCalendar>, today: NaiveDate) -> Pending {
+    let entries = calendar.map_or(&[][..], |c| &c.entries);
+    let duty = shown(None, entries, i32::MAX, &[i32::MAX]);
+    Pending {
+        project: Some(project.id.clone()),
+        title: project.title.clone(),
+        cup: project.cup.clone(),
+        beneficiary: project.beneficiary.name.clone(),
+        scheme: calendar.map_or_else(|| project.scheme.to_string(), |c| c.scheme_title.clone()),
+        ended: project.dates.completed,
+        duty: duty.map(|entry| case_duty(entry, today)),
+    }
+}
+
+/// Closed projects that the grants system delivered and no project file takes up by its CUP.
+fn unregistered(runtime: &Runtime, cups: BTreeSet<&str>) -> anyhow::Result<Vec<Pending>> {
+    let delivered = grants::all(&runtime.store)?.into_iter().map(|(closed, _)| closed);
+    let unknown = delivered.filter(|closed| !cups.contains(closed.cup.as_str()));
+    let pending = unknown.map(|closed| Pending {
+        project: None,
+        title: closed.title,
+        cup: closed.cup,
+        beneficiary: closed.beneficiary,
+        scheme: closed.call,
+        ended: closed.expenses_closed.0,
+        duty: None,
+    });
+    Ok(pending.collect())
 }
 
 /// What the line of a year says is to be sent: the report on its figures, unless something else of that year is late and

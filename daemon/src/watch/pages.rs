@@ -4,6 +4,7 @@
 
 use std::ops::ControlFlow;
 
+use analytics::result::MeterYear;
 use analytics::savings;
 use analytics::watch::carpet;
 use analytics::watch::flow::{law_line, mean_power, self_consumed, signature};
@@ -19,8 +20,8 @@ use dashboards::watch::{
 };
 use model::time::day_start;
 use model::{
-    BaseUnit, Building, BuildingId, Carrier, Channel, Direction, Instant, MeterId, Month, ProjectId, Quality,
-    Quantity, Value,
+    BaseUnit, Building, BuildingId, Carrier, Channel, Direction, Explanation, Instant, MeterId, Month,
+    ProjectId, Quality, Quantity, Value,
 };
 
 use super::digest::{Digest, counted, days, electric, hours, key, months};
@@ -33,6 +34,8 @@ const CARPET_DAYS: u64 = 56;
 /// Days of a signature without the last week.
 const SIGNATURE_DAYS: u64 = 365;
 const WEEK_DAYS: u64 = 7;
+/// No building's use is known from before.
+const FIRST_YEAR: i32 = 1990;
 /// A carrier without use for so long is not shown first.
 const IN_USE_DAYS: u64 = 28;
 /// Seconds of a live plot's step, and how far back it goes.
@@ -191,6 +194,21 @@ fn baseline(
     Some(sum)
 }
 
+/// First and last day of each time in which a meter's total stood still, where no person has said why.
+fn standstills(
+    figures: &ProjectFigures,
+    building: &Building,
+    carrier: Carrier,
+) -> Vec<(NaiveDate, NaiveDate)> {
+    let zone = figures.project.zone;
+    let Some(newest) = figures.years.iter().max_by_key(|year| year.year) else { return Vec::new() };
+    let own = |m: &&MeterYear| counted(building, carrier).any(|facts| facts.id == m.meter.id);
+    let decisions = newest.meters.iter().filter(own).flat_map(|m| &m.record.decisions);
+    let open = decisions.filter(|d| d.explanation == Explanation::Standstill && !d.by_person);
+    // The last of it lasts until the total moves, whenever these figures were made.
+    open.map(|d| (d.from.day(zone), d.to.day(zone).succ_opt().unwrap_or(NaiveDate::MAX))).collect()
+}
+
 fn pace(
     runtime: &Runtime,
     figures: &ProjectFigures,
@@ -205,7 +223,12 @@ fn pace(
         return None;
     }
     let of_days = days(runtime, counted(building, carrier));
+    let standing = standstills(figures, building, carrier);
     let paced = |day: NaiveDate| {
+        // A total that stands still and nobody has explained is no saving here either.
+        if standing.iter().any(|(from, to)| (*from..=*to).contains(&day)) {
+            return None;
+        }
         let bounds = (day, day.succ_opt()?);
         let measured = use_of(&of_days, zone, bounds, now)?;
         let baseline = baseline(figures, building, carrier, bounds)?;
@@ -266,7 +289,8 @@ impl<'a> View<'a> {
         let first = carriers.iter().find(in_use).or(carriers.first()).copied();
         let first = first.or_else(|| building.meters.first().map(|m| m.carrier));
         let carrier = ask.carrier.filter(|c| carriers.contains(c)).or(first)?;
-        let span = Span::of(&ask.kind, ask.on.unwrap_or(today).min(today))?;
+        let span =
+            Span::of(&ask.kind, ask.on.filter(|on| FIRST_YEAR <= on.year()).unwrap_or(today).min(today))?;
         Some(Self {
             runtime,
             figures,

@@ -81,8 +81,7 @@ fn unheard(meters: &[Heard<'_>], settings: &AlarmSettings, (since, now): (Instan
     let of = |meter: &Heard<'_>| {
         // One that never gave a reading is waited for from the start of the daemon.
         let silent_s = now.seconds_since(meter.last.unwrap_or(since)).max(0.0);
-        let periods_s = f64::from(settings.silent_after_periods) * f64::from(meter.every_s);
-        let allowed_s = periods_s.max(f64::from(settings.silent_after_minutes) * 60.0);
+        let allowed_s = settings.silence_s(meter.every_s);
         let last = meter.last.map_or_else(|| "-".to_owned(), |at| at.to_string());
         Silence {
             meter: meter.meter.to_owned(),

@@ -272,8 +272,8 @@ pub trait Directory: Send + Sync + 'static {
     fn has_accounts(&self) -> bool;
     /// Whose session it is; notes that it was used. From memory.
     fn session(&self, secret: &Secret, at: Instant) -> Option<Arc<Person>>;
-    /// Whether it is still somebody's session, without noting a use. From memory.
-    fn is_open(&self, secret: &Secret, at: Instant) -> bool;
+    /// Whose session it still is, without noting a use. From memory.
+    fn whose(&self, secret: &Secret, at: Instant) -> Option<Arc<Person>>;
     /// Whose token it is and what for; notes that it was used. From memory.
     fn token(&self, secret: &Secret, at: Instant) -> Option<(Arc<Person>, Vec<TokenScope>)>;
     /// 32 random bytes as text; `None` when the machine has none to give.

@@ -71,9 +71,12 @@ fn identify(site: &Site, caller: Caller, row: Row, headers: &HeaderMap, uri: &Ur
     let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     if let Some(bearer) = bearer {
         let secret = bearer.strip_prefix("Bearer ").and_then(Secret::from_text);
-        let known = secret.and_then(|secret| site.directory.token(&secret, now));
+        let known = secret.and_then(|secret| Some((site.directory.token(&secret, now)?, secret)));
         // A wrong token is not taken for a reader without a name: its sender wanted more than that.
-        return known.map_or_else(|| Who::nobody(false, None), |(person, scopes)| Who::token(person, scopes));
+        return known.map_or_else(
+            || Who::nobody(false, None),
+            |((person, scopes), secret)| Who::token(person, secret, scopes),
+        );
     }
     if row.need == Need::Calendar
         && let Some(secret) = query_token(uri)
@@ -82,7 +85,7 @@ fn identify(site: &Site, caller: Caller, row: Row, headers: &HeaderMap, uri: &Ur
         let known = known.filter(|(_, scopes)| scopes.contains(&TokenScope::Calendar));
         return known.map_or_else(
             || Who::nobody(false, None),
-            |(person, _)| Who::token(person, vec![TokenScope::Calendar]),
+            |(person, _)| Who::token(person, secret, vec![TokenScope::Calendar]),
         );
     }
     if let Some(secret) = caller.cookie(headers, SESSION_COOKIE)

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use model::{BuildingId, ProjectId};
+use model::{BuildingId, Instant, ProjectId};
 use sha2::{Digest as _, Sha256};
 
+use super::directory::Directory;
 use super::role::{Held, Right, Role, Scope};
 use super::secret::{self, Secret};
 
@@ -66,7 +67,7 @@ pub(crate) enum Proof {
         reading: bool,
     },
     Session(Secret),
-    Token(Vec<TokenScope>),
+    Token(Secret, Vec<TokenScope>),
 }
 
 /// Who asks. Cheap to clone.
@@ -89,8 +90,23 @@ impl Who {
         Self { person: Some(person), proof: Proof::Session(secret), csrf }
     }
 
-    pub(crate) fn token(person: Arc<Person>, scopes: Vec<TokenScope>) -> Self {
-        Self { person: Some(person), proof: Proof::Token(scopes), csrf: "".into() }
+    pub(crate) fn token(person: Arc<Person>, secret: Secret, scopes: Vec<TokenScope>) -> Self {
+        Self { person: Some(person), proof: Proof::Token(secret, scopes), csrf: "".into() }
+    }
+
+    /// The same as of now, for what stays open; `None` when the session or the token is no more. Notes no use of a
+    /// session.
+    pub(crate) fn renewed(&self, directory: &dyn Directory, now: Instant) -> Option<Self> {
+        match &self.proof {
+            Proof::Nobody { .. } => Some(self.clone()),
+            Proof::Session(secret) => {
+                directory.whose(secret, now).map(|person| Self::session(person, secret.clone()))
+            }
+            Proof::Token(secret, _) => {
+                let known = directory.token(secret, now);
+                known.map(|(person, scopes)| Self::token(person, secret.clone(), scopes))
+            }
+        }
     }
 
     /// `None` for a reader without a name.
@@ -121,7 +137,7 @@ impl Who {
     pub(crate) fn session_secret(&self) -> Option<&Secret> {
         match &self.proof {
             Proof::Session(secret) => Some(secret),
-            Proof::Nobody { .. } | Proof::Token(_) => None,
+            Proof::Nobody { .. } | Proof::Token(..) => None,
         }
     }
 
@@ -132,12 +148,12 @@ impl Who {
     }
 
     pub(crate) fn has_token_for(&self, scope: TokenScope) -> bool {
-        matches!(&self.proof, Proof::Token(scopes) if scopes.contains(&scope))
+        matches!(&self.proof, Proof::Token(_, scopes) if scopes.contains(&scope))
     }
 
     /// Whether the request proved itself by something that a browser does not send by itself.
     pub(crate) fn is_program(&self) -> bool {
-        matches!(self.proof, Proof::Token(_))
+        matches!(self.proof, Proof::Token(..))
     }
 
     /// Whether this reader may do it in the project, or with `None` anywhere at all (to show the way there; what is
@@ -195,7 +211,7 @@ impl Who {
         let proof_suffices = match &self.proof {
             Proof::Nobody { reading } => return *reading && right.is_reading(),
             Proof::Session(_) => true,
-            Proof::Token(scopes) => {
+            Proof::Token(_, scopes) => {
                 scopes.contains(&TokenScope::Write)
                     || (scopes.contains(&TokenScope::Read) && right.is_reading())
             }
@@ -280,7 +296,9 @@ mod tests {
     #[test]
     fn a_token_does_no_more_than_its_scopes() {
         let all = person(Role::Administrator, Scope::All);
-        let token = |scopes: &[TokenScope]| Who::token(Arc::clone(&all), scopes.to_vec());
+        let token = |scopes: &[TokenScope]| {
+            Who::token(Arc::clone(&all), Secret::from_text("t").unwrap(), scopes.to_vec())
+        };
         assert!(token(&[TokenScope::Read]).may(Right::SeeProject, None));
         assert!(!token(&[TokenScope::Read]).may(Right::AdministerAccounts, None));
         assert!(token(&[TokenScope::Write]).may(Right::AdministerAccounts, None));

@@ -18,7 +18,7 @@ use super::wire::{
     KpiTable, LiftSaid, MemoCase, MemoOrder, MemoOrderView, MemoPreview, NameSaid, NoteSaid, NoteView,
     Nothing, ProjectFile, SavedView, SectionView, ToSaid, WhySaid,
 };
-use super::{Act, Refused, Upload};
+use super::{Act, Pending, Refused, Upload};
 use crate::access::Who;
 use crate::openapi::{Asked, Done, Given, Saved, change, give};
 use crate::pages::{Fault, Site};
@@ -65,7 +65,7 @@ pub(crate) async fn state_kpi(
 ) -> Done {
     change(&site, move |site| {
         let number = year.parse().map_err(|_| Fault::NoYear { project: id.clone(), year: year.clone() })?;
-        Ok(site.backend.state_kpi(&project_id(&id)?, number, &said, &who.author())?)
+        Ok(super::papers::state(site, &project_id(&id)?, number, &said, &who.author())?)
     })
     .await
 }
@@ -378,7 +378,7 @@ pub(crate) async fn region(
     Asked(TableWords(given)): Asked<TableWords>,
 ) -> Given<TableView> {
     give(&site, move |site| {
-        let (region, asked) = (site.backend.region()?, TableAsk::of(&given));
+        let (region, asked) = (site.backend.region()?, TableAsk::strictly(&given)?);
         let chosen = select(&region.cases, &asked.query);
         let pages = chosen.len().div_ceil(asked.per_page).max(1);
         let page = asked.page.min(pages);
@@ -396,6 +396,45 @@ pub(crate) async fn region(
         })
     })
     .await
+}
+
+/// A project of which there are no figures.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct PendingView {
+    /// `null` where the grants system delivered the project and nobody registered it.
+    project: Option<String>,
+    title: String,
+    cup: String,
+    beneficiary: String,
+    /// The scheme's title; of one that nobody registered the name of its call.
+    scheme: String,
+    /// Day of completion; of one that nobody registered the day on which the reporting of its expenses was closed.
+    ended: String,
+    due: Option<String>,
+    days_left: Option<i64>,
+    state: Option<&'static str>,
+}
+
+impl From<&Pending> for PendingView {
+    fn from(pending: &Pending) -> Self {
+        let duty = pending.duty.as_ref();
+        Self {
+            project: pending.project.as_ref().map(ToString::to_string),
+            title: pending.title.clone(),
+            cup: pending.cup.clone(),
+            beneficiary: pending.beneficiary.clone(),
+            scheme: pending.scheme.clone(),
+            ended: pending.ended.to_string(),
+            due: duty.and_then(|d| d.due).map(|d| d.to_string()),
+            days_left: duty.and_then(|d| d.days_left),
+            state: duty.map(|d| d.state.code()),
+        }
+    }
+}
+
+/// `GET /api/v1/region/pending`: projects that the region's table cannot show yet.
+pub(crate) async fn region_pending(State(site): State<Arc<Site>>) -> Given<Vec<PendingView>> {
+    give(&site, move |site| Ok(site.backend.region()?.pending.iter().map(PendingView::from).collect())).await
 }
 
 /// A group of the region's table.
@@ -424,7 +463,7 @@ pub(crate) async fn region_groups(
     Asked(TableWords(given)): Asked<TableWords>,
 ) -> Given<Vec<GroupView>> {
     give(&site, move |site| {
-        let (region, asked) = (site.backend.region()?, TableAsk::of(&given));
+        let (region, asked) = (site.backend.region()?, TableAsk::strictly(&given)?);
         let by = asked.query.group.unwrap_or(Group::Scheme);
         let lines = groups(&select(&region.cases, &asked.query), by, asked.query.measure);
         let view = |line: analytics::region::GroupLine| GroupView {
@@ -441,8 +480,9 @@ pub(crate) async fn region_groups(
             median_attainment: line.median_attainment,
             coverage_ratio: line.coverage_ratio,
             estimated_ratio: line.estimated_ratio,
+            // Kinds of intervention have codes alone.
+            name: if line.name.is_empty() { line.key.clone() } else { line.name },
             key: line.key,
-            name: line.name,
         };
         Ok(lines.into_iter().map(view).collect::<Vec<_>>())
     })

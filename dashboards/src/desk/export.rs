@@ -177,7 +177,7 @@ async fn file(site: Arc<Site>, ask: Ask, given: Vec<(String, String)>, ending: &
     let t = ask.words.clone();
     let made = off_loop(&site, move |site| -> Result<(String, Vec<u8>), Fault> {
         let region = site.backend.region()?;
-        let asked = TableAsk::of(&given);
+        let asked = TableAsk::strictly(&given)?;
         let lines = lines(&t, &select(&region.cases, &asked.query), &asked);
         let bytes = match ending {
             "xlsx" => xlsx(&t, &lines, region.day).map_err(|e| e.to_string()),

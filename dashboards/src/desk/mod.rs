@@ -20,7 +20,7 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use analytics::region::Case;
+use analytics::region::{Case, CaseDuty};
 use analytics::report::beside::SectionKey;
 use analytics::report::document::Section;
 use chrono::NaiveDate;
@@ -153,6 +153,25 @@ pub struct DraftSection {
 pub struct Region {
     pub day: NaiveDate,
     pub cases: Vec<Case>,
+    /// In order of the day on which they ended.
+    pub pending: Vec<Pending>,
+}
+
+/// A project of which there are no figures: nothing of it was measured for a year, or the grants system delivered it and
+/// nobody registered it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pending {
+    /// `None` where nobody registered it.
+    pub project: Option<ProjectId>,
+    pub title: String,
+    pub cup: String,
+    pub beneficiary: String,
+    /// The scheme's title; of one that nobody registered the name of its call.
+    pub scheme: String,
+    /// Day of completion; of one that nobody registered the day on which the reporting of its expenses was closed.
+    pub ended: NaiveDate,
+    /// What is to be sent next, or is late.
+    pub duty: Option<CaseDuty>,
 }
 
 /// What the pages of the beneficiary and of the region ask of the daemon. Calls may ask the disk.

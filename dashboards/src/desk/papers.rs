@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
+use model::ProjectId;
 use serde::Deserialize;
 
 use super::file::{Head, Notice, Told, finish, moment, project_id, seen};
@@ -196,16 +197,20 @@ fn note_line(t: &Words, n: &NoteView) -> NoteLine {
     }
 }
 
-/// How many times what was measured or declared a value may be before it is asked about.
+/// How many times what was measured or declared a value may be, or they it, before it is asked about.
 const UNUSUAL_TIMES: f64 = 10.0;
 
 /// Why a stated value is asked about: the key of the question.
 fn doubt(kpi: &KpiRow, value: f64) -> Option<&'static str> {
     let known = [kpi.measured, kpi.target].into_iter().flatten().map(f64::abs).filter(|known| 0.0 < *known);
+    let known: Vec<f64> = known.collect();
     if value < 0.0 {
         return Some("page.desk.kpi.negative");
     }
-    known.into_iter().any(|known| UNUSUAL_TIMES * known < value).then_some("page.desk.kpi.large")
+    if known.iter().any(|known| UNUSUAL_TIMES * known < value) {
+        return Some("page.desk.kpi.large");
+    }
+    known.iter().any(|known| UNUSUAL_TIMES * value < *known).then_some("page.desk.kpi.small")
 }
 
 /// A number as a reader types it; what could be two numbers is none.
@@ -225,6 +230,26 @@ pub(crate) fn typed_number(language: &str, text: &str) -> Option<f64> {
     };
     let plain_digits = plain.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'-');
     plain.parse::<f64>().ok().filter(|v| plain_digits && v.is_finite())
+}
+
+/// Puts a statement on record, unless its value is far from everything known and nobody says that it is meant.
+pub(super) fn state(
+    site: &Site,
+    project: &ProjectId,
+    year: i32,
+    said: &KpiSaid,
+    author: &str,
+) -> Result<(), Refused> {
+    let table = site.backend.kpi_table(project, year)?;
+    let row = table.kpis.iter().find(|kpi| kpi.code == said.code);
+    if let Some((row, value)) = row.zip(said.value)
+        && doubt(row, value).is_some()
+        && !said.confirmed
+    {
+        let says = format!("{value} is far from what was measured or declared, and nobody confirmed it");
+        return Err(Refused::unusable("kpi_unusual", says));
+    }
+    site.backend.state_kpi(project, year, said, author)
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -257,16 +282,9 @@ pub(crate) async fn state_kpi(
                 Refused::unusable("number", format!("{text:?} is no number that can be read one way only"))
             })?),
         };
-        let table = site.backend.kpi_table(&id, form.year)?;
-        let row = table.kpis.iter().find(|kpi| kpi.code == form.code);
-        let asks = row.zip(value).is_some_and(|(row, value)| doubt(row, value).is_some());
-        if asks && form.confirmed.is_none() {
-            let says =
-                format!("{} is far from what was measured or declared, and nobody confirmed it", form.value);
-            return Err(Refused::unusable("kpi_unusual", says).into());
-        }
-        let said = KpiSaid { code: form.code, value, note: form.note.trim().to_owned(), reason: form.reason };
-        Ok(site.backend.state_kpi(&id, form.year, &said, &author)?)
+        let (note, confirmed) = (form.note.trim().to_owned(), form.confirmed.is_some());
+        let said = KpiSaid { code: form.code, value, note, reason: form.reason, confirmed };
+        Ok(state(site, &id, form.year, &said, &author)?)
     });
     let done = done.await.and_then(|done: Result<(), Fault>| done);
     let to = format!("/desk/{id}/savings?year={year}&done=kpi");

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::downloads::encode;
+use crate::pages::Fault;
 
 /// Lines of a page where the address says nothing.
 const PER_PAGE: usize = 50;
@@ -104,6 +105,15 @@ impl TableAsk {
         }
         ask.page = number.unwrap_or(1);
         ask
+    }
+
+    /// The same for a file or a program, which no page tells what was left out: a value that means nothing is an error.
+    pub(crate) fn strictly(given: &[(String, String)]) -> Result<Self, Fault> {
+        let ask = Self::of(given);
+        if ask.ignored.is_empty() {
+            return Ok(ask);
+        }
+        Err(Fault::BadForm(format!("no meaning: {}", ask.ignored.join(", "))))
     }
 
     /// `None` for a value that means nothing.

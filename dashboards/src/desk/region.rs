@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use analytics::region::{Case, CaseKpi, Distribution, Group, GroupLine, Sort, distribution, groups, select};
+use analytics::region::{
+    Case, CaseDuty, CaseKpi, Distribution, Group, GroupLine, Sort, distribution, groups, select,
+};
 use analytics::report::document::{Chart, ChartKind, NamedValues};
 use analytics::report::format::Numbers;
 use analytics::scheme::KpiMeasure;
@@ -20,7 +22,7 @@ use super::file::{Notice, Told};
 use super::memos::CASES_MAX;
 use super::query::TableAsk;
 use super::wire::SavedView;
-use super::{Refused, Region};
+use super::{Pending, Refused, Region};
 use crate::access::{Checked, Right};
 use crate::chart::{ChartStyle, svg};
 use crate::pages::words::printed;
@@ -30,6 +32,8 @@ use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond
 const CHOICES_MAX: usize = 400;
 /// KPI of a case shown at once; the others open on demand.
 const KPIS_SHOWN: usize = 3;
+/// Projects without figures shown at most.
+const PENDING_MAX: usize = 200;
 /// Groups shown at most.
 const GROUPS_MAX: usize = 500;
 
@@ -63,6 +67,24 @@ struct RegionPage<'a> {
     bins: Vec<(String, usize)>,
     without: usize,
     kpi: String,
+    pending: Vec<PendingRow>,
+    /// Beyond those shown.
+    pending_more: usize,
+}
+
+/// A project without figures.
+struct PendingRow {
+    title: String,
+    /// Empty where nobody registered the project.
+    href: String,
+    cup: String,
+    beneficiary: String,
+    scheme: String,
+    ended: String,
+    due: String,
+    state: String,
+    state_class: &'static str,
+    duty: String,
 }
 
 /// A list to choose from: name, label, options with value, label and whether chosen.
@@ -229,6 +251,8 @@ fn render(site: &Site, ask: &Ask, asked: &TableAsk, notice: Option<Notice>) -> R
         bins: spread.bins.iter().map(|b| (bin(t, b.from, b.to), b.cases)).collect(),
         without: spread.without,
         kpi: lead_name(t, asked.query.measure),
+        pending: region.pending.iter().take(PENDING_MAX).map(|p| pending_row(t, p)).collect(),
+        pending_more: region.pending.len().saturating_sub(PENDING_MAX),
     };
     Ok(made.render()?)
 }
@@ -372,12 +396,37 @@ fn row(t: &Words, case: &Case, asked: &TableAsk) -> Row {
         due: due.and_then(|d| d.due).map_or_else(|| t.not_available(), |day| t.date(day)),
         state: due.map(|d| t.of("page.desk.state", d.state.code())).unwrap_or_default(),
         duty: due.map(|d| t.get(&d.text).to_owned()).unwrap_or_default(),
-        state_class: match due.map(|d| d.state) {
-            Some(DutyState::Late) => "bad",
-            Some(DutyState::Due) => "warn",
-            Some(DutyState::Sent | DutyState::Accepted) => "ok",
-            Some(DutyState::Waiting | DutyState::Upcoming) | None => "none",
-        },
+        state_class: state_class(due),
+    }
+}
+
+fn state_class(duty: Option<&CaseDuty>) -> &'static str {
+    match duty.map(|d| d.state) {
+        Some(DutyState::Late) => "bad",
+        Some(DutyState::Due) => "warn",
+        Some(DutyState::Sent | DutyState::Accepted) => "ok",
+        Some(DutyState::Waiting | DutyState::Upcoming) | None => "none",
+    }
+}
+
+fn pending_row(t: &Words, pending: &Pending) -> PendingRow {
+    let (duty, registered) = (pending.duty.as_ref(), pending.project.is_some());
+    let state = match duty {
+        _ if !registered => t.get("page.region.pending.unregistered").to_owned(),
+        Some(duty) => t.of("page.desk.state", duty.state.code()),
+        None => String::new(),
+    };
+    PendingRow {
+        title: pending.title.clone(),
+        href: pending.project.as_ref().map(|id| format!("/desk/{id}/duties")).unwrap_or_default(),
+        cup: pending.cup.clone(),
+        beneficiary: pending.beneficiary.clone(),
+        scheme: pending.scheme.clone(),
+        ended: t.date(pending.ended),
+        due: duty.and_then(|d| d.due).map_or_else(|| t.not_available(), |day| t.date(day)),
+        state,
+        state_class: if registered { state_class(duty) } else { "warn" },
+        duty: duty.map(|d| t.get(&d.text).to_owned()).unwrap_or_default(),
     }
 }
 

@@ -95,6 +95,7 @@ fn of_programs() -> Vec<Route> {
         read("dossier", "/api/v1/desk/{project}/dossier", see, api::dossier),
         read("region", "/api/v1/region", Anywhere(SeeRegion), api::region),
         read("region_groups", "/api/v1/region/groups", Anywhere(SeeRegion), api::region_groups),
+        read("region_pending", "/api/v1/region/pending", Anywhere(SeeRegion), api::region_pending),
         read("views", "/api/v1/region/views", Anywhere(SeeRegion), api::views),
         write("save_view", ("/api/v1/region/views/save", Anywhere(SeeRegion), form), api::save_view),
         write(

@@ -208,6 +208,9 @@ pub struct KpiSaid {
     #[serde(default)]
     pub note: String,
     pub reason: String,
+    /// A value below zero, or ten times what was measured or declared or a tenth of it, is meant.
+    #[serde(default)]
+    pub confirmed: bool,
 }
 
 /// A kept document.

@@ -261,10 +261,16 @@ fn meter_view(t: &Words, year: &ProjectYear, meter: &MeterYear) -> MeterView {
     let building = year.project.buildings.iter().find(|b| b.id == meter.building);
     let totals = &meter.totals;
     let compared = totals.compared_months > 0;
+    // Sums of the same months, so that they can be taken from each other.
+    let (name, measured) = if compared {
+        ("page.month.total_compared", totals.compared_measured)
+    } else {
+        ("page.month.total", totals.measured)
+    };
     let total = MonthLine {
-        month: t.get("page.month.total").to_owned(),
+        month: t.get(name).to_owned(),
         source: String::new(),
-        measured: t.number(totals.measured, 1),
+        measured: t.number(measured, 1),
         bounds: String::new(),
         baseline: t.maybe(compared.then_some(totals.adjusted_baseline), 1),
         avoided: t.maybe(compared.then_some(totals.avoided), 1),

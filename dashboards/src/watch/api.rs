@@ -276,6 +276,10 @@ pub(crate) async fn building(
     Asked(wanted): Asked<Wanted>,
 ) -> Given<SpanJson> {
     give(&site, move |site| {
+        let wrong = wanted.unreadable();
+        if !wrong.is_empty() {
+            return Err(Fault::BadForm(format!("no meaning: {}", wrong.join(", "))));
+        }
         let view = wanted.ask(&project, &building).and_then(|ask| site.backend.building(&ask));
         let none = || Fault::NoBuilding(format!("{project}/{building}"));
         view.as_ref().map(SpanJson::from).ok_or_else(none)
@@ -353,7 +357,11 @@ pub(crate) async fn hours(
     Asked(of): Asked<OfCarrier>,
     ask: Ask,
 ) -> Given<PlotJson> {
-    let carrier = of.carrier.as_deref().and_then(Carrier::parse).unwrap_or(Carrier::GridElectricity);
+    let carrier = match of.carrier.as_deref().map(|code| (code, Carrier::parse(code))) {
+        None => Carrier::GridElectricity,
+        Some((_, Some(carrier))) => carrier,
+        Some((code, None)) => return Given(Err(Fault::BadForm(format!("{code:?} is no carrier")))),
+    };
     plot(site, ask, place, move |site, project, building| site.backend.hours(project, building, carrier))
         .await
 }

@@ -83,6 +83,8 @@ struct BesideLine {
     says: String,
 }
 
+const KINDS: [&str; 4] = ["day", "week", "month", "year"];
+
 /// What an address may ask for.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 pub(crate) struct Wanted {
@@ -95,10 +97,24 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    /// Which of it means nothing: a program is told, where a page shows what it can.
+    pub(crate) fn unreadable(&self) -> Vec<&'static str> {
+        let wrong = |name, given: &Option<String>, means: fn(&str) -> bool| {
+            given.as_deref().is_some_and(|text| !means(text)).then_some(name)
+        };
+        [
+            wrong("carrier", &self.carrier, |code| Carrier::parse(code).is_some()),
+            wrong("span", &self.span, |kind| KINDS.contains(&kind)),
+            wrong("on", &self.on, |on| on.parse::<NaiveDate>().is_ok()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     /// What cannot be read is asked for as if it were not there.
     pub(crate) fn ask(&self, project: &str, building: &str) -> Option<BuildingAsk> {
-        let kinds = ["day", "week", "month", "year"];
-        let kind = self.span.as_deref().filter(|kind| kinds.contains(kind)).unwrap_or("week");
+        let kind = self.span.as_deref().filter(|kind| KINDS.contains(kind)).unwrap_or("week");
         Some(BuildingAsk {
             project: ProjectId::new(project).ok()?,
             building: BuildingId::new(building).ok()?,

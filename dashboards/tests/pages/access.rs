@@ -430,6 +430,29 @@ async fn anonymous_reading_is_a_choice_and_reads_only() {
 }
 
 #[tokio::test]
+async fn a_live_stream_ends_with_the_session_or_token_that_opened_it() {
+    for proof in ["Authorization: Bearer token-read\r\n".to_owned(), cookie("facility_manager")] {
+        let server = Server::start().await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let request = format!("GET /live HTTP/1.1\r\nHost: {}\r\n{proof}\r\n", server.address);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut seen = String::new();
+        let mut chunk = [0; 4096];
+        while !seen.contains("event: snapshot") {
+            let read =
+                tokio::time::timeout(LIMIT, stream.read(&mut chunk)).await.expect("an answer").unwrap();
+            assert_ne!(read, 0, "{seen}");
+            seen.push_str(&String::from_utf8_lossy(&chunk[..read]));
+        }
+        server.people.revoked.store(true, std::sync::atomic::Ordering::SeqCst);
+        server.fake.set_power(0, Some(12_345.0), model::Instant::from_seconds(1_800_000_000));
+        let mut rest = Vec::new();
+        tokio::time::timeout(LIMIT, stream.read_to_end(&mut rest)).await.expect("the stream ends").unwrap();
+        assert!(!String::from_utf8_lossy(&rest).contains("event: building"), "shown after its end");
+    }
+}
+
+#[tokio::test]
 async fn tokens_open_what_their_scope_says() {
     let server = Server::start().await;
     let with = |scope: &str| format!("Authorization: Bearer token-{scope}\r\nX-Forwarded-For: 10.0.0.9\r\n");

@@ -12,7 +12,7 @@ use dashboards::desk::wire::{
     LetterView, MemoCase, MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, OrderedLetter,
     ProjectFile, SavedView, SignedView, SignerView, SubjectView,
 };
-use dashboards::desk::{Act, Desk, DraftSection, DutyKey, KeptFile, Refused, Region, Upload};
+use dashboards::desk::{Act, Desk, DraftSection, DutyKey, KeptFile, Pending, Refused, Region, Upload};
 use model::ProjectId;
 
 use super::{Fake, HOSTILE, REPORT_BODY, REPORT_NAME, day};
@@ -383,7 +383,8 @@ impl Desk for Fake {
             return Ok(Arc::clone(region));
         }
         let years = self.projects.iter().flat_map(|view| &view.years);
-        Ok(Arc::new(Region { day: day(2026, 3, 10), cases: years.map(|y| Case::new(y, None)).collect() }))
+        let cases = years.map(|y| Case::new(y, None)).collect();
+        Ok(Arc::new(Region { day: day(2026, 3, 10), cases, pending: vec![delivered()] }))
     }
 
     fn views(&self, _: &str) -> Result<Vec<SavedView>, Refused> {
@@ -432,5 +433,18 @@ impl Desk for Fake {
             words: order.words.clone(),
             letters: order.cases.iter().map(letter).collect(),
         })
+    }
+}
+
+/// A closed project that nobody registered.
+fn delivered() -> Pending {
+    Pending {
+        project: None,
+        title: HOSTILE.into(),
+        cup: "C11G06000000009".into(),
+        beneficiary: HOSTILE.into(),
+        scheme: HOSTILE.into(),
+        ended: day(2025, 9, 30),
+        duty: None,
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashboards::access::{
@@ -22,6 +23,8 @@ pub(crate) const LINK: &str = "a-link";
 #[derive(Default)]
 pub(crate) struct People {
     pub(crate) empty: bool,
+    /// Every session and token has ended.
+    pub(crate) revoked: AtomicBool,
     /// What was changed, in order.
     pub(crate) asked: Mutex<Vec<String>>,
 }
@@ -63,16 +66,18 @@ impl Directory for People {
     }
 
     fn session(&self, secret: &Secret, _: Instant) -> Option<Arc<Person>> {
-        if self.empty { None } else { person(secret.text()) }
+        let lives = !self.empty && !self.revoked.load(Ordering::SeqCst);
+        if lives { person(secret.text()) } else { None }
     }
 
-    fn is_open(&self, secret: &Secret, at: Instant) -> bool {
-        self.session(secret, at).is_some()
+    fn whose(&self, secret: &Secret, at: Instant) -> Option<Arc<Person>> {
+        self.session(secret, at)
     }
 
     /// `token-SCOPE`, of the administrator; `token-SCOPE-ROLE`, of that role.
     fn token(&self, secret: &Secret, _: Instant) -> Option<(Arc<Person>, Vec<TokenScope>)> {
-        let of = secret.text().strip_prefix("token-")?;
+        let lives = !self.revoked.load(Ordering::SeqCst);
+        let of = secret.text().strip_prefix("token-").filter(|_| lives)?;
         let (scope, role) = of.split_once('-').unwrap_or((of, "administrator"));
         Some((person(role)?, vec![TokenScope::parse(scope)?]))
     }

@@ -6,10 +6,14 @@ import uPlot from "uplot";
 import { digits } from "./live.js";
 
 const language = document.documentElement.lang || "it";
+// Days before months, as the pages write them.
+const dates = language === "en" ? "en-GB" : language;
 const number = (decimals) => digits(decimals);
 // Points of a live chart: a day of quarters and six hours of live ones at a second's step.
 const POINTS_MAX = 22_000;
 const HEIGHT = 260;
+// Rows of the table beside a chart: two weeks of hours, three days and a half of quarters.
+const TABLE_ROWS_MAX = 336;
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 /** `light-dark()` is resolved by the browser only where it is used. */
@@ -27,7 +31,7 @@ function axes(unit, zone) {
   const ink = resolved("--quiet");
   const line = resolved("--line");
   const format = (options) => {
-    const f = new Intl.DateTimeFormat(language, { timeZone: zone, ...options });
+    const f = new Intl.DateTimeFormat(dates, { timeZone: zone, ...options });
     return (seconds) => f.format(new Date(seconds * 1000));
   };
   const [time, day] = [format({ hour: "2-digit", minute: "2-digit" }), format({ day: "2-digit", month: "2-digit" })];
@@ -40,7 +44,7 @@ function axes(unit, zone) {
 
 function options(box, body) {
   const names = ["--series-1", "--series-2", "--series-4", "--series-3"];
-  const stamp = new Intl.DateTimeFormat(language, { timeZone: body.zone, dateStyle: "medium", timeStyle: "short" });
+  const stamp = new Intl.DateTimeFormat(dates, { timeZone: body.zone, dateStyle: "medium", timeStyle: "short" });
   const value = (_, v) => (v === null || v === undefined ? body.missing : `${number(2).format(v)} ${body.unit}`);
   const series = body.series.map(({ name, dashed }, i) => ({
     label: name, value, stroke: resolved(names[i % names.length]), width: 2, spanGaps: false,
@@ -77,6 +81,11 @@ async function draw(box) {
   });
   resize.observe(box);
   document.addEventListener("theme", make);
+  const fold = box.nextElementSibling;
+  if (fold?.matches("details.plot-table")) {
+    fold.hidden = false;
+    fold.addEventListener("toggle", () => { if (fold.open) tabulate(fold, data, body); });
+  }
   if (box.dataset.live) {
     const [project, building] = box.dataset.live.split(" ");
     document.addEventListener("building", ({ detail }) => {
@@ -90,6 +99,33 @@ async function draw(box) {
       plot.setData(data);
     });
   }
+}
+
+/** The newest values as a table, made when somebody opens it: a year of quarters would be too long for a page. */
+function tabulate(fold, data, body) {
+  const stamp = new Intl.DateTimeFormat(dates, { timeZone: body.zone, dateStyle: "short", timeStyle: "short" });
+  const cell = (tag, text, number) => {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    if (tag === "th") made.scope = number === undefined ? "row" : "col";
+    if (number) made.className = "num";
+    return made;
+  };
+  const row = (cells) => {
+    const made = document.createElement("tr");
+    made.append(...cells);
+    return made;
+  };
+  const [table, head, rows] = ["table", "thead", "tbody"].map((tag) => document.createElement(tag));
+  head.append(row([cell("th", body.time, false), ...body.series.map((s) => cell("th", `${s.name} (${body.unit})`, true))]));
+  const from = Math.max(0, data[0].length - TABLE_ROWS_MAX);
+  for (let i = data[0].length - 1; i >= from; i -= 1) {
+    const values = body.series.map((_, n) => data[n + 1][i]);
+    const texts = values.map((v) => (v === null || v === undefined ? body.missing : number(2).format(v)));
+    rows.append(row([cell("th", stamp.format(new Date(data[0][i] * 1000))), ...texts.map((text) => cell("td", text, true))]));
+  }
+  table.append(head, rows);
+  fold.querySelector(".scroll").replaceChildren(table);
 }
 
 const all = (root) => root.querySelectorAll("[data-plot]").forEach((box) => {

@@ -8,6 +8,8 @@ import { connect, digits } from "./live.js";
 const RELOAD_MS = 15 * 60_000;
 const box = document.querySelector("[data-building]");
 const language = document.documentElement.lang || "it";
+// Days before months, as the pages write them.
+const dates = language === "en" ? "en-GB" : language;
 
 function show(building) {
   if (building.project !== box.dataset.project || building.building !== box.dataset.building) return;
@@ -19,7 +21,7 @@ function show(building) {
   };
   write("power", kilowatts(building.power_w));
   write("production", kilowatts(building.production_w));
-  write("at", new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "short", timeZone: box.dataset.zone }).format(new Date(building.at)));
+  write("at", new Intl.DateTimeFormat(dates, { dateStyle: "full", timeStyle: "short", timeZone: box.dataset.zone }).format(new Date(building.at)));
 }
 
 if (box) {

@@ -7,6 +7,8 @@ const RETRY_FIRST_MS = 3_000;
 const RETRY_LAST_MS = 60_000;
 
 const language = document.documentElement.lang || "it";
+// Days before months, as the pages write them.
+const dates = language === "en" ? "en-GB" : language;
 export const digits = (count) => new Intl.NumberFormat(language, {
   minimumFractionDigits: count, maximumFractionDigits: count, useGrouping: "always",
 });
@@ -22,7 +24,7 @@ export function follow() {
   const power = digits(2);
   const energy = digits(1);
   const zone = status.dataset.zone || "Europe/Rome";
-  const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium", timeZone: zone });
+  const clock = new Intl.DateTimeFormat(dates, { dateStyle: "medium", timeStyle: "medium", timeZone: zone });
   const missing = status.dataset.missing;
   const kilowatts = (watts) => (watts === null || watts === undefined ? missing : power.format(watts / 1000));
   const scopes = (building) => [...document.querySelectorAll("[data-building]")].filter(
