@@ -5,6 +5,7 @@
 
 use analytics::scheme::Obligation;
 use anyhow::{Context, anyhow};
+use chrono::NaiveDate;
 use connectors::day::Day;
 use connectors::files::document::DOCUMENT_BYTES_MAX;
 use connectors::signature::is_signed_message;
@@ -245,6 +246,20 @@ impl Submission {
             .collect()
     }
 
+    /// The civil day from which there was something to send: of the freezing, or of the last signature that goes out.
+    fn ready_on(&self, zone: Zone, now: Instant) -> Result<(NaiveDate, &'static str), Failure> {
+        let frozen = Instant::from_millis(self.frozen()?.at_ms).day(zone);
+        let outgoing = self.outgoing();
+        let signers = self.signed.iter().filter(|s| outgoing.contains(&&s.file)).flat_map(|s| &s.signers);
+        let days = signers.filter_map(|s| Some(Instant::from_millis(s.signed_at_ms?).day(zone)));
+        // The signing time is the signer's own: a clock ahead of ours must not make the sending impossible.
+        let signed = days.filter(|day| *day <= now.day(zone)).max();
+        Ok(match signed {
+            Some(signed) if frozen < signed => (signed, "signed"),
+            Some(_) | None => (frozen, "frozen"),
+        })
+    }
+
     fn frozen(&self) -> Result<&Frozen, Failure> {
         self.frozen.as_ref().ok_or_else(|| {
             Failure::bad_input(format!("submission {} is not frozen yet; freeze it first", self.id()))
@@ -459,40 +474,97 @@ pub(crate) fn lift(store: &Store, key: &Key, lifted: Lifted, at: Instant) -> Res
     put(store, &before, &after, &author, at)
 }
 
-/// A day on which a person sent something, as the instant that stands for it: its first.
-pub(crate) fn sent_on(zone: model::Zone, on: chrono::NaiveDate, now: Instant) -> Result<Instant, Failure> {
-    if now.day(zone) < on {
-        return Err(Failure::bad_input(format!("{on} is still to come")).coded("future"));
-    }
-    Ok(model::time::day_start(on, zone))
+/// What a person says of a sending by other means, and the file that shows it.
+pub(crate) struct ByHand<'a> {
+    /// Where it was sent.
+    pub(crate) to: &'a str,
+    /// The civil day, in the project's zone.
+    pub(crate) on: NaiveDate,
+    /// Name and bytes.
+    pub(crate) receipt: (&'a str, &'a [u8]),
 }
 
 /// Notes that a person sent it, with the receipt that shows it.
 pub(crate) fn sent(
     store: &Store,
     key: &Key,
-    sending: Sending,
-    receipt: (&str, &[u8]),
+    by_hand: &ByHand<'_>,
     obligation: &Obligation,
+    zone: Zone,
     (author, at): (&str, Instant),
 ) -> Result<(), Failure> {
+    let (to, receipt) = (by_hand.to, by_hand.receipt);
     let before = current(store, key)?;
     before.frozen()?;
     let digital = obligation.signer.signs_digitally();
     let ready: &[Stage] = if digital { &[Stage::Signed] } else { &[Stage::Frozen, Stage::Signed] };
     before.must_be(ready, "noted as sent; the act asks for what comes before")?;
-    records::check_words("--to", &sending.to)?;
+    records::check_words("--to", to)?;
     let by_mail = obligation.channel.starts_with("PEC") || is_message(receipt.0);
-    if by_mail && !is_address(&sending.to) {
-        let says = format!("{:?} is no mail address; state the one that it was sent to", sending.to);
+    if by_mail && !is_address(to) {
+        let says = format!("{to:?} is no mail address; state the one that it was sent to");
         return Err(Failure::bad_input(says).coded("address"));
     }
-    check_receipt(receipt, &sending.to)?;
+    check_receipt(receipt, to)?;
+    check_own(&before, receipt)?;
+    check_day(&before, by_hand, zone, at)?;
     let mut after = before.clone();
-    after.sending = Some(sending);
+    after.sending = Some(Sending {
+        way: "other".to_owned(),
+        to: to.to_owned(),
+        message_id: None,
+        // A day stands for its first instant.
+        at_ms: model::time::day_start(by_hand.on, zone).millis(),
+    });
     after.receipts.push(receipt_of(store, receipt)?);
     after.stage = Stage::Sent;
     put(store, &before, &after, author, at)
+}
+
+/// Refuses a day on which it cannot have been sent: one to come, one before there was anything to send, or another one
+/// than its receipt bears.
+fn check_day(submission: &Submission, by_hand: &ByHand<'_>, zone: Zone, now: Instant) -> Result<(), Failure> {
+    let (on, id) = (by_hand.on, submission.id());
+    if now.day(zone) < on {
+        let says = format!("{on} is still to come; state the day on which submission {id} was sent");
+        return Err(Failure::bad_input(says).coded("future"));
+    }
+    let (ready, what) = submission.ready_on(zone, now)?;
+    if on < ready {
+        let says = format!(
+            "submission {id} was {what} on {ready} and cannot have been sent on {on}; state the day of the sending"
+        );
+        return Err(Failure::bad_input(says).coded("sent_before"));
+    }
+    let (name, bytes) = by_hand.receipt;
+    match connectors::receipt::read(bytes).and_then(|said| Some((said.day()?, said.when))) {
+        Some((day, when)) if day != on => {
+            let says = format!(
+                "{name} is of {when}: submission {id} cannot have been sent on {on}; state {day}, or bring the \
+                 receipt of that sending"
+            );
+            Err(Failure::bad_input(says).coded("receipt_day"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Refuses a file of the submission itself: what was to be sent does not show that it was.
+fn check_own(submission: &Submission, (name, bytes): (&str, &[u8])) -> Result<(), Failure> {
+    let sha256 = crate::reports::sha256(bytes).hex();
+    let frozen = submission.frozen.iter().flat_map(|frozen| &frozen.files);
+    let own = frozen.chain(submission.signed.iter().map(|signed| &signed.file));
+    match own.into_iter().find(|file| file.sha256 == sha256) {
+        Some(file) => {
+            let says = format!(
+                "{name} is no receipt: it is {:?}, a file of submission {} itself; bring what shows that it was sent",
+                file.name,
+                submission.id()
+            );
+            Err(Failure::bad_input(says).coded("receipt_own"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn is_message(name: &str) -> bool {

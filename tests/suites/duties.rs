@@ -82,6 +82,10 @@ fn today() -> chrono::NaiveDate {
     stdout(&said).trim().parse().unwrap()
 }
 
+fn yesterday() -> String {
+    today().pred_opt().unwrap().to_string()
+}
+
 /// Waits until the daemon has looked through its paper work once.
 fn looked_through(daemon: &tests::daemon::Daemon) {
     wait::until("a round of paper work", SOON, || {
@@ -475,19 +479,20 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     assert!(no(6, &["attach", report.to_str().unwrap()]).contains("cannot be changed"));
     let receipt = site.path().join("ricevuta.eml");
     std::fs::write(&receipt, pec_receipt("avvenuta-consegna", "<m@ente.example>")).unwrap();
-    let sent = ["sent", receipt.to_str().unwrap(), "--to", "ente@pec.example", "--on", "2023-03-20"];
+    let on = today().to_string();
+    let sent = ["sent", receipt.to_str().unwrap(), "--to", "ente@pec.example", "--on", &on];
     assert!(no(6, &sent).contains("cannot be noted as sent"));
 
     signed_files_come_back(folder.path(), &out, (&own, &expired), &run, &no);
-    nothing_is_sent_without_a_receipt(&site, &no);
+    nothing_is_sent_without_a_receipt(&site, &out, &no);
     run(&sent);
     assert!(
-        no(6, &["accepted", "--on", "2023-03-19", "--text", "prot. 11"]).contains("came before it"),
+        no(6, &["accepted", "--on", &yesterday(), "--text", "prot. 11"]).contains("came before it"),
         "no answer before the sending"
     );
     let calendar = good(&site, &["obligations", "--project", PROJECT]);
     assert!(calendar.contains("\tsent\tmunicipio-esempio\t2022\trelazione-sistema"), "{calendar}");
-    run(&["integration", "--on", "2023-04-10", "--text", "prot. 12: manca la planimetria"]);
+    run(&["integration", "--on", &on, "--text", "prot. 12: manca la planimetria"]);
     let calendar = good(&site, &["obligations", "--project", PROJECT]);
     assert!(calendar.contains("relazione-sistema") && calendar.contains("integration asked"), "{calendar}");
     // A correction is a new version that says why.
@@ -518,13 +523,15 @@ fn a_draft_takes_documents_and_lets_go_of_them(
     assert!(no(6, &["detach", "sbagliato.pdf"]).contains("has no attached file"));
 }
 
-/// Files that show no sending: empty, plain mail, a fault, another recipient.
-fn nothing_is_sent_without_a_receipt(site: &Site, no: &dyn Fn(i32, &[&str]) -> String) {
+/// Files that show no sending: empty, plain mail, a fault, another recipient, the report itself; and days on which
+/// there was nothing to send, or that are not the receipt's.
+fn nothing_is_sent_without_a_receipt(site: &Site, out: &Path, no: &dyn Fn(i32, &[&str]) -> String) {
     let file = site.path().join("prova.eml");
-    let refused = |text: &str, to: &str| {
+    let on = |day: &str, text: &str, to: &str| {
         std::fs::write(&file, text).unwrap();
-        no(6, &["sent", file.to_str().unwrap(), "--to", to, "--on", "2023-03-20"])
+        no(6, &["sent", file.to_str().unwrap(), "--to", to, "--on", day])
     };
+    let refused = |text: &str, to: &str| on(&today().to_string(), text, to);
     let to = "ente@pec.example";
     assert!(refused("", to).contains("it is empty"));
     assert!(refused("Subject: CONSEGNA\r\n\r\nciao\r\n", to).contains("without certification data"));
@@ -536,10 +543,19 @@ fn nothing_is_sent_without_a_receipt(site: &Site, no: &dyn Fn(i32, &[&str]) -> S
     let other = pec_receipt("avvenuta-consegna", "<m@x>")
         .replace("<dati>", "<dati><consegna>altro@pec.example</consegna>");
     assert!(refused(&other, to).contains("delivered to altro@pec.example"));
+    let good = pec_receipt("avvenuta-consegna", "<m@x>");
+    assert!(on(&yesterday(), &good, to).contains("cannot have been sent on"), "it was frozen today");
+    let old = good.replace(&today().format("%d/%m/%Y").to_string(), "20/03/2023");
+    assert!(refused(&old, to).contains("prova.eml is of 20/03/2023 10:00:00 +0100"));
+    let frozen = out.join("sistema-di-monitoraggio.pdf");
+    let day = today().to_string();
+    let own = no(6, &["sent", frozen.to_str().unwrap(), "--to", to, "--on", &day]);
+    assert!(own.contains("sistema-di-monitoraggio.pdf is no receipt: it is"), "{own}");
 }
 
-/// A receipt as a provider of certified mail writes it, about a message.
+/// A receipt as a provider of certified mail writes it today, about a message.
 fn pec_receipt(kind: &str, message_id: &str) -> String {
+    let day = today().format("%d/%m/%Y");
     let about = message_id.replace('<', "&lt;").replace('>', "&gt;");
     format!(
         "From: posta-certificata@pec.example\r\nSubject: {kind}\r\nMIME-Version: 1.0\r\n\
@@ -547,7 +563,7 @@ fn pec_receipt(kind: &str, message_id: &str) -> String {
          --b\r\nContent-Type: application/xml; name=\"daticert.xml\"\r\n\r\n\
          <?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<postacert tipo=\"{kind}\" errore=\"nessuno\">\r\n\
          <dati><identificativo>opec1.{kind}</identificativo><msgid>{about}</msgid>\
-         <data zona=\"+0100\"><giorno>20/03/2026</giorno><ora>10:00:00</ora></data></dati></postacert>\r\n--b--\r\n"
+         <data zona=\"+0100\"><giorno>{day}</giorno><ora>10:00:00</ora></data></dati></postacert>\r\n--b--\r\n"
     )
 }
 

@@ -13,7 +13,7 @@ use store::Store;
 use crate::commands::import::read_file;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::submissions::{self, Key, Lifted, Outcome, Sending, Stage, Submission, check::Bench};
+use crate::submissions::{self, ByHand, Key, Lifted, Outcome, Stage, Submission, check::Bench};
 use crate::{clock, figures, parse_project};
 
 /// Which submission, and who acts.
@@ -294,12 +294,10 @@ fn send(to: &str, of: &Of) -> Result<(), Failure> {
 fn sent(receipt: &std::path::Path, to: &str, on: NaiveDate, of: &Of) -> Result<(), Failure> {
     let desk = Desk::open(of)?;
     let bench = desk.bench()?;
-    let at = submissions::sent_on(bench.project.zone, on, desk.now)?;
     let (name, bytes) = named(receipt)?;
-    let sending =
-        Sending { way: "other".to_owned(), to: to.to_owned(), message_id: None, at_ms: at.millis() };
-    let who = (of.author.as_str(), desk.now);
-    submissions::sent(&desk.store, &desk.key, sending, (&name, &bytes), &bench.obligation, who)
+    let by_hand = ByHand { to, on, receipt: (&name, &bytes) };
+    let (zone, who) = (bench.project.zone, (of.author.as_str(), desk.now));
+    submissions::sent(&desk.store, &desk.key, &by_hand, &bench.obligation, zone, who)
 }
 
 fn outcome(answer: &Answer, stage: Stage) -> Result<(), Failure> {

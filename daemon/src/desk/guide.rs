@@ -23,7 +23,7 @@ use crate::exit::Failure;
 use crate::figures::Figures;
 use crate::runtime::{Runtime, lock};
 use crate::submissions::check::{Bench, Checked, act_for, act_name};
-use crate::submissions::{self, FileRef, Frozen, Key, Lifted, Outcome, Sending, Stage, Submission};
+use crate::submissions::{self, ByHand, FileRef, Frozen, Key, Lifted, Outcome, Stage, Submission};
 use crate::{comments, duties, figures};
 
 /// For how long a report in the making is shown from the same figures.
@@ -287,11 +287,10 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
         }
         Act::Send { to } => submissions::send::dispatch(&bench, &key, to, author).map(|_| ()),
         Act::Sent { to, on, receipt } => {
-            let at = submissions::sent_on(bench.project.zone, *on, now)?;
-            let sending =
-                Sending { way: "other".to_owned(), to: to.clone(), message_id: None, at_ms: at.millis() };
             let file = (receipt.name.as_str(), receipt.bytes.as_slice());
-            submissions::sent(store, &key, sending, file, &bench.obligation, (author, now))
+            let by_hand = ByHand { to, on: *on, receipt: file };
+            let zone = bench.project.zone;
+            submissions::sent(store, &key, &by_hand, &bench.obligation, zone, (author, now))
         }
         Act::Answered { accepted, on, says } => {
             let zone = bench.project.zone;
