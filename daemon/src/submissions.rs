@@ -212,6 +212,12 @@ impl Key {
         let year = self.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
         format!("{} {} {year}", self.project, self.obligation)
     }
+
+    fn is_of(&self, submission: &Submission) -> bool {
+        submission.project == self.project.as_str()
+            && submission.obligation == self.obligation
+            && submission.year == self.year
+    }
 }
 
 impl Submission {
@@ -302,16 +308,23 @@ pub(crate) fn newest(store: &Store) -> anyhow::Result<Vec<Submission>> {
 
 /// The newest version of one submission, whatever its stage.
 pub(crate) fn current(store: &Store, key: &Key) -> Result<Submission, Failure> {
-    let of = |s: &Submission| {
-        s.project == key.project.as_str() && s.obligation == key.obligation && s.year == key.year
-    };
-    all(store)?.into_iter().rfind(of).ok_or_else(|| {
+    all(store)?.into_iter().rfind(|s| key.is_of(s)).ok_or_else(|| {
         Failure::bad_input(format!(
             "there is no submission {}; begin one with `submission draft`",
             key.text()
         ))
         .coded("not_begun")
     })
+}
+
+/// The version that an answer of the authority is about: the newest that was sent, whatever correction is in the making;
+/// where none was sent, the newest.
+pub(crate) fn awaiting(store: &Store, key: &Key) -> Result<Submission, Failure> {
+    let last = current(store, key)?;
+    if last.progress().is_some() {
+        return Ok(last);
+    }
+    Ok(newest(store)?.into_iter().find(|s| key.is_of(s)).unwrap_or(last))
 }
 
 /// Begins a submission; the first version needs no reason.
@@ -629,7 +642,8 @@ fn receipt_of(store: &Store, (name, bytes): (&str, &[u8])) -> Result<Receipt, Fa
     })
 }
 
-/// Notes what the authority answered; nobody answers what was not sent yet.
+/// Notes what the authority answered to the newest version that was sent, and gives that version; nobody answers what
+/// was not sent yet.
 pub(crate) fn outcome(
     store: &Store,
     key: &Key,
@@ -637,9 +651,9 @@ pub(crate) fn outcome(
     outcome: Outcome,
     zone: Zone,
     (author, at): (&str, Instant),
-) -> Result<(), Failure> {
+) -> Result<Submission, Failure> {
     records::check_words("--text", &outcome.says)?;
-    let before = current(store, key)?;
+    let before = awaiting(store, key)?;
     before.must_be(&[Stage::Sent, Stage::IntegrationAsked], "answered; it was not sent")?;
     if at.day(zone) < outcome.on.0 {
         return Err(Failure::bad_input(format!("{} is still to come", outcome.on)).coded("future"));
@@ -655,7 +669,8 @@ pub(crate) fn outcome(
     let mut after = before.clone();
     after.stage = stage;
     after.outcome = Some(outcome);
-    put(store, &before, &after, author, at)
+    put(store, &before, &after, author, at)?;
+    Ok(after)
 }
 
 /// The refusal of what a person must mend first.

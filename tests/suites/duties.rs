@@ -503,6 +503,9 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
             && shown.contains("v2\tdraft\n    why: aggiunta la planimetria"),
         "{shown}"
     );
+    // The authority answers what it has: the first version.
+    let answered = run(&["integration", "--on", &on, "--text", "prot. 13: manca anche la firma"]);
+    assert!(answered.contains("\tv1\tintegration-asked"), "{answered}");
 
     dossier(&site);
 }

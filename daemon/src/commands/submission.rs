@@ -304,7 +304,9 @@ fn outcome(answer: &Answer, stage: Stage) -> Result<(), Failure> {
     let desk = Desk::open(&answer.of)?;
     let outcome = Outcome { on: connectors::day::Day(answer.on), says: answer.text.clone() };
     let zone = desk.bench()?.project.zone;
-    submissions::outcome(&desk.store, &desk.key, stage, outcome, zone, (&answer.of.author, desk.now))
+    let who = (answer.of.author.as_str(), desk.now);
+    say(&submissions::outcome(&desk.store, &desk.key, stage, outcome, zone, who)?);
+    Ok(())
 }
 
 fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(), Failure> {

@@ -95,6 +95,7 @@ pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
         Some(s) => s.frozen.as_ref().map(|f| frozen(runtime, s, f)).transpose().map_err(refused)?,
         None => None,
     };
+    let answerable = answerable(runtime, asked, submission.as_ref()).map_err(refused)?;
     let obligation = &bench.obligation;
     let advised = checked.as_ref().map(|c| c.advised.as_slice()).unwrap_or_default();
     let zone = bench.project.zone;
@@ -111,8 +112,21 @@ pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
         advised_texts: advised.iter().map(|kpi| kpi.text.clone()).collect(),
         companions,
         frozen,
+        answerable,
         ..of_submission(submission, zone)
     })
+}
+
+/// The version that was sent and is not accepted yet, while a newer one is in the making.
+fn answerable(
+    runtime: &Runtime,
+    asked: &DutyKey,
+    newest: Option<&Submission>,
+) -> Result<Option<u32>, Failure> {
+    let Some(newest) = newest.filter(|s| s.progress().is_none()) else { return Ok(None) };
+    let sent = submissions::awaiting(&runtime.store, &key(asked))?;
+    let open = matches!(sent.stage, Stage::Sent | Stage::IntegrationAsked);
+    Ok(Some(sent.version).filter(|version| open && *version != newest.version))
 }
 
 /// The report on the monitoring system that is still to go with this annual one.
@@ -160,6 +174,7 @@ fn of_submission(submission: Option<Submission>, zone: Zone) -> Guide {
         advised: Vec::new(),
         advised_texts: Vec::new(),
         companions: Vec::new(),
+        answerable: None,
         lifted: submission.iter().flat_map(|s| &s.lifted).map(lifted).collect(),
         frozen: None,
         signed: submission.iter().flat_map(|s| &s.signed).map(signed).collect(),
@@ -296,7 +311,7 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
             let zone = bench.project.zone;
             let stage = if *accepted { Stage::Accepted } else { Stage::IntegrationAsked };
             let outcome = Outcome { on: Day(*on), says: says.clone() };
-            submissions::outcome(store, &key, stage, outcome, zone, (author, now))
+            submissions::outcome(store, &key, stage, outcome, zone, (author, now)).map(|_| ())
         }
         Act::Correct { why } => submissions::correct(store, &key, why, author, now).map(|_| ()),
     }

@@ -137,6 +137,31 @@ fn a_correction_in_the_making_does_not_unsend_what_was_sent() {
 }
 
 #[test]
+fn an_answer_is_about_what_was_sent_whatever_is_in_the_making() {
+    let (_dir, store) = opened();
+    let free = obligation(Signer::DataEntry);
+    let frozen_first = frozen(&store);
+    let answer = |stage: Stage| {
+        let of = Outcome { on: Day(NOW.day(ROME)), says: "prot. 1".to_owned() };
+        let answered = outcome(&store, &key(), stage, of, ROME, ("a", NOW));
+        answered.map(|s| (s.version, s.stage)).map_err(|failure| failure.code)
+    };
+    assert_eq!(answer(Stage::Accepted), Err(Some("stage")), "nothing was sent");
+    noted(&store, &by_hand("b", ("r.pdf", b"x")), &free).unwrap();
+    correct(&store, &key(), "a file was missing", "a", NOW).unwrap();
+    assert_eq!(answer(Stage::IntegrationAsked), Ok((1, Stage::IntegrationAsked)));
+    assert_eq!(newest(&store).unwrap()[0].stage, Stage::IntegrationAsked);
+    assert_eq!(current(&store, &key()).unwrap().stage, Stage::Draft, "the correction stays as it is");
+    // Frozen and not sent: still the first.
+    let draft = current(&store, &key()).unwrap();
+    let ready = Submission { frozen: frozen_first.frozen, stage: Stage::Frozen, ..draft.clone() };
+    put(&store, &draft, &ready, "a", NOW).unwrap();
+    assert_eq!(answer(Stage::IntegrationAsked), Ok((1, Stage::IntegrationAsked)));
+    noted(&store, &by_hand("b", ("s.pdf", b"y")), &free).unwrap();
+    assert_eq!(answer(Stage::Accepted), Ok((2, Stage::Accepted)));
+}
+
+#[test]
 fn a_receipt_of_delivery_makes_it_sent_and_others_do_not() {
     let (_dir, store) = opened();
     let before = frozen(&store);

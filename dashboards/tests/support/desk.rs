@@ -303,6 +303,7 @@ impl Desk for Fake {
             sending: None,
             receipts: Vec::new(),
             outcome: None,
+            answerable: None,
         })
     }
 
