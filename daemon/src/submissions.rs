@@ -327,8 +327,8 @@ pub(crate) fn awaiting(store: &Store, key: &Key) -> Result<Submission, Failure> 
     Ok(newest(store)?.into_iter().find(|s| key.is_of(s)).unwrap_or(last))
 }
 
-/// Begins a submission; the first version needs no reason.
-pub(crate) fn draft(store: &Store, key: &Key, author: &str, at: Instant) -> Result<Submission, Failure> {
+/// Begins a submission; the first version needs no reason. [`check::Bench::begin`] asks the calendar before.
+fn draft(store: &Store, key: &Key, author: &str, at: Instant) -> Result<Submission, Failure> {
     let first = Submission {
         project: key.project.to_string(),
         obligation: key.obligation.clone(),

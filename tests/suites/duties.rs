@@ -454,7 +454,7 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     let no = |code: i32, what: &[&str]| refused(&site, code, &[&["submission"], what, &of].concat());
 
     run(&["draft"]);
-    assert!(no(6, &["draft"]).contains("already"));
+    only_what_is_asked_is_begun_once(&site, &no);
     // Nothing to send where this program makes no document: every obstacle with the act that lifts it.
     let other = ["--project", PROJECT, "--obligation", "rendicontazione-finale"];
     good(&site, &[&["submission", "draft"][..], &other].concat());
@@ -508,6 +508,16 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     assert!(answered.contains("\tv1\tintegration-asked"), "{answered}");
 
     dossier(&site);
+}
+
+/// What was begun is not begun again; a year of which the scheme asks nothing is refused with those of which it does.
+fn only_what_is_asked_is_begun_once(site: &Site, no: &dyn Fn(i32, &[&str]) -> String) {
+    assert!(no(6, &["draft"]).contains("already"));
+    for year in ["1999", "2031"] {
+        let draft = ["submission", "draft", "--project", PROJECT, "--obligation", "relazione-annuale"];
+        let said = refused(site, 6, &[&draft[..], &["--year", year]].concat());
+        assert!(said.contains("it does for 2022, 2023, 2024, 2025, 2026"), "{said}");
+    }
 }
 
 /// What is no document by its content is not taken, and what was attached by mistake is taken off again.

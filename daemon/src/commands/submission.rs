@@ -172,8 +172,7 @@ pub(crate) fn submission(what: &What) -> Result<Exit, Failure> {
     match what {
         What::Draft(of) => {
             let desk = Desk::open(of)?;
-            desk.bench()?;
-            say(&submissions::draft(&desk.store, &desk.key, &of.author, desk.now)?);
+            say(&desk.bench()?.begin(&desk.key, &of.author)?);
         }
         What::Attach { file, of } => {
             let desk = Desk::open(of)?;

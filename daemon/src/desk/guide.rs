@@ -278,7 +278,7 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
     let key = key(asked);
     let bench = Bench::new(store, &installation, &key, now)?;
     match act {
-        Act::Begin => submissions::draft(store, &key, author, now).map(|_| ()),
+        Act::Begin => bench.begin(&key, author).map(|_| ()),
         Act::Check => bench.note_checked(&key, author).map(|_| ()),
         Act::Lift { code, subject, reason } => {
             let lifted = Lifted {

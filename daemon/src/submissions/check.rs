@@ -5,13 +5,16 @@
 use std::sync::Arc;
 
 use analytics::result::{MeterYear, ProjectYear};
-use analytics::scheme::{Obligation, ReportKind};
+use analytics::scheme::calendar::calendar;
+use analytics::scheme::deadline::Deadline;
+use analytics::scheme::{Obligation, ReportKind, Scheme};
 use anyhow::Context;
+use chrono::NaiveDate;
 use dashboards::RenderedFile;
 use model::{Finding, Instant, Project, Severity};
 use store::Store;
 
-use super::{FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Stage, Submission, current, put, to_mend};
+use super::{FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Stage, Submission, current, draft, put, to_mend};
 use crate::documents::{self, Dress};
 use crate::exit::Failure;
 use crate::figures::Figures;
@@ -72,6 +75,19 @@ impl<'a> Bench<'a> {
             ))
         })?;
         Ok(Self { store, installation, project, obligation, now })
+    }
+
+    /// Begins a submission of what the scheme asks of the project.
+    pub(crate) fn begin(&self, key: &Key, author: &str) -> Result<Submission, Failure> {
+        let scheme = self.installation.catalog.scheme(&self.project.scheme);
+        let scheme = scheme.with_context(|| {
+            format!(
+                "the catalogue has no scheme {}, which project {} names",
+                self.project.scheme, key.project
+            )
+        })?;
+        must_be_asked(scheme, &self.project, &self.obligation, key.year, self.now.day(self.project.zone))?;
+        draft(self.store, key, author, self.now)
     }
 
     /// The figures of the year, for what is about one.
@@ -249,6 +265,39 @@ impl<'a> Bench<'a> {
             })
             .collect()
     }
+}
+
+/// Refuses a year for which the calendar of the project has no such obligation, and names those for which it has.
+pub(super) fn must_be_asked(
+    scheme: &Scheme,
+    project: &Project,
+    obligation: &Obligation,
+    year: Option<i32>,
+    today: NaiveDate,
+) -> Result<(), Failure> {
+    let mut entries = calendar(scheme, project, today, &[]);
+    entries.retain(|entry| entry.obligation == obligation.id);
+    // What comes every year and waits for a day has no year yet that a submission could be about.
+    let is_yearly = matches!(obligation.due, Deadline::Yearly(_));
+    if entries.iter().any(|entry| entry.year == year && (entry.due.is_some() || !is_yearly)) {
+        return Ok(());
+    }
+    let asked = year.map_or_else(|| "without a year".to_owned(), |year| format!("for {year}"));
+    let mut says =
+        format!("the scheme {} asks no {} of project {} {asked}", scheme.id, obligation.id, project.id);
+    let years: Vec<String> = entries.iter().filter_map(|e| e.year).map(|year| year.to_string()).collect();
+    match (years.is_empty(), is_yearly) {
+        (false, _) => says.push_str(&format!("; it does for {}: name one with --year", years.join(", "))),
+        (true, false) => says.push_str("; it comes once: leave --year out"),
+        (true, true) => says.push_str(", nor for any other year yet"),
+    }
+    let mut needs: Vec<&str> = entries.iter().flat_map(|e| &e.needs).map(|need| need.key()).collect();
+    needs.sort_unstable();
+    needs.dedup();
+    if !needs.is_empty() {
+        says.push_str(&format!("; state {} in the project file for the years to come", needs.join(", ")));
+    }
+    Err(Failure::bad_input(says).coded("not_asked"))
 }
 
 /// The months of every meter, to tell later by how much they changed.

@@ -287,3 +287,32 @@ fn only_documents_and_signed_files_are_attached_and_a_draft_lets_go_of_them() {
     frozen_of(&store);
     assert!(detach(&store, &key(), "r.pdf", "a", NOW).is_err(), "frozen");
 }
+
+#[test]
+fn only_what_the_calendar_has_is_begun() {
+    let catalog = config::Catalog::embedded().unwrap();
+    let text = include_str!("../../../config/examples/project.toml");
+    let (project, _) = config::parse_project(text, &catalog).unwrap();
+    let scheme = catalog.scheme(&project.scheme).unwrap();
+    let day = |year| NaiveDate::from_ymd_opt(year, 11, 23).unwrap();
+    let asked = |id: &str, year: Option<i32>| {
+        let of = scheme.obligation(id).unwrap();
+        check::must_be_asked(scheme, &project, of, year, day(2026)).map_err(|failure| {
+            assert_eq!(failure.code, Some("not_asked"));
+            failure.error.to_string()
+        })
+    };
+    // Completed in 2021: five reports, from the year after on.
+    for year in 2022..=2026 {
+        assert_eq!(asked("relazione-annuale", Some(year)), Ok(()));
+    }
+    for year in [1999, 2021, 2027, 2031] {
+        let says = asked("relazione-annuale", Some(year)).unwrap_err();
+        assert!(says.contains(&format!("for {year}; it does for 2022, 2023, 2024, 2025, 2026")), "{says}");
+    }
+    assert!(asked("relazione-annuale", None).unwrap_err().contains("without a year; it does for 2022"));
+    assert_eq!(asked("relazione-sistema", Some(2022)), Ok(()));
+    assert!(asked("relazione-sistema", Some(2023)).is_err(), "with the first report only");
+    assert_eq!(asked("rendicontazione-finale", None), Ok(()));
+    assert!(asked("rendicontazione-finale", Some(2022)).unwrap_err().contains("leave --year out"));
+}
