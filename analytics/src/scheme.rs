@@ -97,6 +97,15 @@ impl ReportKind {
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|r| r.code() == code)
     }
+
+    /// Whether it states figures of the project's years.
+    #[must_use]
+    pub const fn has_figures(self) -> bool {
+        match self {
+            Self::Annual | Self::Indicators | Self::Campaign => true,
+            Self::System => false,
+        }
+    }
 }
 
 /// Who signs or sends.

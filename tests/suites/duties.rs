@@ -536,6 +536,17 @@ fn a_draft_takes_documents_and_lets_go_of_them(
     assert!(no(6, &["detach", "sbagliato.pdf"]).contains("has no attached file"));
 }
 
+/// The report on the monitoring system states no figures, and is frozen with none.
+fn frozen_without_figures(site: &Site) {
+    let shown = good(site, &["submission", "show", "--json", "--project", PROJECT]);
+    let all: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let of_system = |s: &&serde_json::Value| s["obligation"] == "relazione-sistema";
+    let frozen = &all.as_array().unwrap().iter().find(of_system).expect("the report on the system")["frozen"];
+    assert!(frozen["files"].as_array().is_some_and(|files| files.len() == 2), "{frozen}");
+    assert!(frozen["kpis"] == serde_json::json!([]) && frozen["meters"].is_null(), "{frozen}");
+    assert!(frozen["inputs_sha256"].is_null(), "{frozen}");
+}
+
 /// Files that show no sending: empty, plain mail, a fault, another recipient, the report itself; and days on which
 /// there was nothing to send, or that are not the receipt's.
 fn nothing_is_sent_without_a_receipt(site: &Site, out: &Path, no: &dyn Fn(i32, &[&str]) -> String) {
@@ -659,6 +670,7 @@ fn blocking(line: &str) -> Option<(&str, &str)> {
 }
 
 fn dossier(site: &Site) {
+    frozen_without_figures(site);
     let png = site.path().join("foto.png");
     std::fs::write(&png, b"\x89PNG\r\n\x1a\n....IEND\xaeB`\x82").unwrap();
     let add = ["record", "document-add", png.to_str().unwrap(), "--title", "Targa", "--project", PROJECT];

@@ -196,15 +196,18 @@ impl<'a> Bench<'a> {
             let says = format!("two files would be called {:?}; rename the attached one", twice[0]);
             return Err(Failure::bad_input(says).coded("file_twice"));
         }
+        // A paper that states no figures is not out of date when they change.
+        let states_some = self.obligation.report.is_some_and(ReportKind::has_figures);
+        let figures = checked.year.as_ref().filter(|_| states_some);
         let frozen = Frozen {
             at_ms: self.now.millis(),
             by: author.to_owned(),
             files,
-            kpis: checked.year.as_ref().map(|year| self.kpis(year)).transpose()?.unwrap_or_default(),
-            meters: checked.year.as_ref().map(meters).unwrap_or_default(),
-            catalog_sha256: checked.year.as_ref().map(|y| y.provenance.catalog.hex()),
-            inputs_sha256: checked.year.as_ref().map(|y| y.provenance.inputs.hex()),
-            rules: checked.year.as_ref().map(|y| y.provenance.rules.to_owned()),
+            kpis: figures.map(|year| self.kpis(year)).transpose()?.unwrap_or_default(),
+            meters: figures.map(meters).unwrap_or_default(),
+            catalog_sha256: figures.map(|y| y.provenance.catalog.hex()),
+            inputs_sha256: figures.map(|y| y.provenance.inputs.hex()),
+            rules: figures.map(|y| y.provenance.rules.to_owned()),
         };
         // Before it is frozen: what it refers to must not be thinned for a moment.
         let name = format!("submission {}", before.id());

@@ -29,6 +29,11 @@ pub(crate) fn differences(submission: &Submission, year: &ProjectYear) -> Vec<Fi
     if submission.year != Some(year.year) || submission.project != year.project.id.as_str() {
         return Vec::new();
     }
+    // Papers without figures were frozen with some before: those say nothing of the paper.
+    let report = year.scheme.obligation(&submission.obligation).and_then(|o| o.report);
+    if report.is_some_and(|report| !report.has_figures()) {
+        return Vec::new();
+    }
     // The same inputs cannot give other figures.
     if frozen.inputs_sha256.as_deref() == Some(&*year.provenance.inputs.hex()) {
         return Vec::new();

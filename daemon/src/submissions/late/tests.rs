@@ -166,6 +166,17 @@ fn only_the_newest_frozen_version_is_compared() {
 }
 
 #[test]
+fn a_paper_without_figures_is_not_out_of_date() {
+    let then = year();
+    let mut now = later(&then);
+    now.kpis[0].achieved = Some(10.5);
+    let submission = frozen(&then, 1);
+    assert_eq!(said(&submission, &now).len(), 1);
+    let system = Submission { obligation: "relazione-sistema".to_owned(), ..submission };
+    assert_eq!(said(&system, &now), []);
+}
+
+#[test]
 fn what_was_frozen_before_months_were_kept_is_still_read() {
     let mut submission = frozen(&year(), 1);
     submission.frozen.as_mut().unwrap().meters.clear();
