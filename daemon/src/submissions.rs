@@ -3,6 +3,7 @@
 //!
 //! Must never: change what is frozen, take a signature of other bytes, or send twice.
 
+use analytics::report::edition::Edition;
 use analytics::scheme::Obligation;
 use anyhow::{Context, anyhow};
 use chrono::NaiveDate;
@@ -226,6 +227,11 @@ impl Submission {
         format!("{} {} {year} v{}", self.project, self.obligation, self.version)
     }
 
+    /// Whether both are versions of the same.
+    fn is_version_of(&self, other: &Self) -> bool {
+        (&self.project, &self.obligation, self.year) == (&other.project, &other.obligation, other.year)
+    }
+
     /// How far it counts as fulfilled; `None` before it was sent.
     pub(crate) fn progress(&self) -> Option<analytics::scheme::calendar::Progress> {
         use analytics::scheme::calendar::Progress;
@@ -296,11 +302,7 @@ pub(crate) fn all(store: &Store) -> anyhow::Result<Vec<Submission>> {
 pub(crate) fn newest(store: &Store) -> anyhow::Result<Vec<Submission>> {
     let mut newest: Vec<Submission> = Vec::new();
     for submission in all(store)?.into_iter().filter(|s| s.progress().is_some()) {
-        let same = |other: &Submission| {
-            (&other.project, &other.obligation, other.year)
-                == (&submission.project, &submission.obligation, submission.year)
-        };
-        newest.retain(|other| !same(other));
+        newest.retain(|other| !other.is_version_of(&submission));
         newest.push(submission);
     }
     Ok(newest)
@@ -382,6 +384,21 @@ pub(crate) fn correct(
     };
     put_new(store, &next, author, at)?;
     Ok(next)
+}
+
+/// What the documents of a correction say of it; `None` of a first version. It replaces the newest version that the
+/// authority has, or the one before where it has none.
+fn edition(store: &Store, submission: &Submission, zone: Zone) -> anyhow::Result<Option<Edition>> {
+    let Some(why) = submission.why.clone() else { return Ok(None) };
+    let mut earlier = all(store)?;
+    earlier.retain(|s| s.is_version_of(submission) && s.version < submission.version);
+    let sent = earlier.iter().rfind(|s| s.progress().is_some());
+    let of = |s: &Submission| {
+        let frozen = s.frozen.as_ref().map(|frozen| Instant::from_millis(frozen.at_ms));
+        let on = s.progress().and(s.sent_at()).or(frozen)?.day(zone);
+        Some(Edition { version: submission.version, replaces: s.version, replaces_on: on, why })
+    };
+    Ok(sent.or(earlier.last()).and_then(of))
 }
 
 fn put_new(store: &Store, submission: &Submission, author: &str, at: Instant) -> Result<(), Failure> {

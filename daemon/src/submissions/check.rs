@@ -14,7 +14,9 @@ use dashboards::RenderedFile;
 use model::{Finding, Instant, Project, Severity};
 use store::Store;
 
-use super::{FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Stage, Submission, current, draft, put, to_mend};
+use super::{
+    FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Stage, Submission, current, draft, edition, put, to_mend,
+};
 use crate::documents::{self, Dress};
 use crate::exit::Failure;
 use crate::figures::Figures;
@@ -185,7 +187,7 @@ impl<'a> Bench<'a> {
             )));
         }
         let mut files = before.attached.clone();
-        for file in self.made(checked.year.as_ref(), language)? {
+        for file in self.made(&before, checked.year.as_ref(), language)? {
             let sha256 = self.store.keep_document(&file.bytes)?.hex();
             let bytes = file.bytes.len() as u64;
             files.push(FileRef { name: file.name, mime: file.mime.to_owned(), bytes, sha256 });
@@ -220,10 +222,15 @@ impl<'a> Bench<'a> {
     }
 
     /// The documents that this program makes for the obligation, of the figures that were checked.
-    fn made(&self, checked: Option<&ProjectYear>, language: &str) -> Result<Vec<RenderedFile>, Failure> {
+    fn made(
+        &self,
+        submission: &Submission,
+        checked: Option<&ProjectYear>,
+        language: &str,
+    ) -> Result<Vec<RenderedFile>, Failure> {
         let (store, installation, project) = (self.store, self.installation, &self.project);
         let today = self.now.day(project.zone);
-        let dress = Dress::of(installation, language);
+        let dress = Dress::of(installation, language).for_edition(edition(store, submission, project.zone)?);
         match (self.obligation.report, checked) {
             (None, _) | (Some(ReportKind::Annual | ReportKind::Indicators), None) => Ok(Vec::new()),
             (Some(kind @ (ReportKind::Annual | ReportKind::Indicators)), Some(year)) => {

@@ -137,6 +137,31 @@ fn a_correction_in_the_making_does_not_unsend_what_was_sent() {
 }
 
 #[test]
+fn a_correction_replaces_what_the_authority_has() {
+    let (_dir, store) = opened();
+    let first = frozen(&store);
+    assert_eq!(edition(&store, &first, ROME).unwrap(), None, "a first version says nothing");
+    let second = correct(&store, &key(), "a file was missing", "a", NOW).unwrap();
+    let of = |submission: &Submission| edition(&store, submission, ROME).unwrap().unwrap();
+    let unsent = of(&second);
+    assert_eq!((unsent.version, unsent.replaces, unsent.replaces_on), (2, 1, NOW.day(ROME)));
+    assert_eq!(unsent.why, "a file was missing");
+    let ready = Submission { frozen: first.frozen, stage: Stage::Frozen, ..second.clone() };
+    put(&store, &second, &ready, "a", NOW).unwrap();
+    noted(&store, &by_hand("b", ("r.pdf", b"x")), &obligation(Signer::DataEntry)).unwrap();
+    // The third was never sent: the fourth replaces the second.
+    let frozen_again = |why: &str| {
+        let draft = correct(&store, &key(), why, "a", NOW).unwrap();
+        let ready = Submission { frozen: ready.frozen.clone(), stage: Stage::Frozen, ..draft.clone() };
+        put(&store, &draft, &ready, "a", NOW).unwrap();
+        ready
+    };
+    assert_eq!(of(&frozen_again("x")).replaces, 2);
+    let fourth = of(&frozen_again("y"));
+    assert_eq!((fourth.version, fourth.replaces, &*fourth.why), (4, 2, "y"));
+}
+
+#[test]
 fn an_answer_is_about_what_was_sent_whatever_is_in_the_making() {
     let (_dir, store) = opened();
     let free = obligation(Signer::DataEntry);
