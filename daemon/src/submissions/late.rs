@@ -109,4 +109,4 @@ fn difference(submission: &Submission, then: &FrozenKpi, year: &ProjectYear) -> 
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,7 +11,7 @@ use super::*;
 use crate::submissions::{Frozen, Stage};
 
 /// The example project's year, without a single reading.
-fn year() -> ProjectYear {
+pub(crate) fn year() -> ProjectYear {
     let catalog = config::Catalog::embedded().unwrap();
     let text = include_str!("../../../../config/examples/project.toml");
     let (project, _) = config::parse_project(text, &catalog).unwrap();
