@@ -67,6 +67,14 @@ pub struct Obligation {
     pub closed_by: Option<Event>,
 }
 
+impl Obligation {
+    /// Whether its values are typed into the authority's own system, by somebody with access to it.
+    #[must_use]
+    pub fn is_typed_in(&self) -> bool {
+        self.signer == Signer::DataEntry && self.report.is_some_and(ReportKind::has_figures)
+    }
+}
+
 /// A document that this program makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReportKind {

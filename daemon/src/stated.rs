@@ -29,6 +29,11 @@ impl Row {
     pub(crate) fn post(&self) -> Option<f64> {
         self.stated.as_ref().and_then(|(value, _)| value.value).or(self.result.achieved)
     }
+
+    /// Why the value is a person's; `None` where the measured one counts.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.stated.as_ref().filter(|(said, _)| said.value.is_some()).map(|(said, _)| said.reason.as_str())
+    }
 }
 
 /// What a person states.

@@ -88,6 +88,18 @@ pub(crate) struct FrozenKpi {
     /// *Valore POST* as stated: a person's, or the measured one.
     pub(crate) post: Option<f64>,
     pub(crate) verdict: String,
+    /// What goes beside `post` into the authority's own system; `None` where values go out in the documents only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) typed_in: Option<TypedIn>,
+}
+
+/// What is typed into the authority's own system beside a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TypedIn {
+    pub(crate) note: String,
+    /// Why the value is a person's; `None` of a measured one.
+    pub(crate) reason: Option<String>,
 }
 
 /// A meter's months as they were frozen: the best measured values, in the carrier's display unit.

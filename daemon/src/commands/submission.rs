@@ -330,7 +330,7 @@ fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(),
             let of = figures::project(&store, &installation.catalog, project)?;
             let until = figures::until(year, clock::now().day(of.zone));
             let now = figures::project_year(&store, &installation, &of, year, until)?;
-            for finding in submissions::late::differences(submission, &now) {
+            for finding in submissions::late::changes(&store, submission, &now)? {
                 println!("    {finding}");
             }
         }

@@ -258,18 +258,19 @@ fn frozen(runtime: &Runtime, submission: &Submission, frozen: &Frozen) -> Result
         post: kpi.post,
         verdict: kpi.verdict.clone(),
     };
+    // What a newer version was frozen with is no difference any more.
+    let mut differences = Vec::new();
+    if submissions::late::standing(&submissions::all(&runtime.store)?).contains(&submission) {
+        for year in &years {
+            differences.extend(submissions::late::changes(&runtime.store, submission, year)?);
+        }
+    }
     Ok(FrozenView {
         at: Instant::from_millis(frozen.at_ms).to_string(),
         by: frozen.by.clone(),
         files: frozen.files.iter().map(file).collect(),
         kpis: frozen.kpis.iter().map(kpi).collect(),
-        // What a newer version was frozen with is no difference any more.
-        differences: match submissions::late::standing(&submissions::all(&runtime.store)?)
-            .contains(&submission)
-        {
-            true => years.iter().flat_map(|year| submissions::late::differences(submission, year)).collect(),
-            false => Vec::new(),
-        },
+        differences,
     })
 }
 

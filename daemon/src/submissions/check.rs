@@ -15,13 +15,14 @@ use model::{Finding, Instant, Project, Severity};
 use store::Store;
 
 use super::{
-    FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Stage, Submission, current, draft, edition, put, to_mend,
+    FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Stage, Submission, TypedIn, current, draft, edition, put,
+    to_mend,
 };
 use crate::documents::{self, Dress};
 use crate::exit::Failure;
 use crate::figures::Figures;
 use crate::installation::Installation;
-use crate::{commissioning, figures, holds, records};
+use crate::{commissioning, figures, holds, records, stated};
 
 /// An obstacle and what lifts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -257,23 +258,24 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn kpis(&self, year: &ProjectYear) -> anyhow::Result<Vec<FrozenKpi>> {
-        year.kpis
-            .iter()
-            .map(|kpi| {
-                let code = &kpi.definition.code;
-                let stated = records::kpi_value(self.store, &self.project.id, year.year, code)
-                    .with_context(|| format!("the stated value of {code} cannot be read"))?;
-                Ok(FrozenKpi {
-                    code: code.clone(),
-                    unit: kpi.definition.unit.symbol().to_owned(),
-                    achieved: kpi.achieved,
-                    best: kpi.best,
-                    post: stated.and_then(|(value, _)| value.value).or(kpi.achieved),
-                    verdict: kpi.verdict.code().to_owned(),
-                })
-            })
-            .collect()
+    /// The KPI with what people stated of them; for the authority's own system, what `kpi exchange` prints as well.
+    fn kpis(&self, year: &ProjectYear) -> Result<Vec<FrozenKpi>, Failure> {
+        let rows = stated::of_figures(self.store, year.kpis.clone(), &self.project.id, year.year)?;
+        let texts = self.installation.catalog.texts("it");
+        let typed_in = |row: &stated::Row| TypedIn {
+            note: stated::note_of(row, &texts),
+            reason: row.reason().map(str::to_owned),
+        };
+        let kpi = |row: &stated::Row| FrozenKpi {
+            code: row.result.definition.code.clone(),
+            unit: row.result.definition.unit.symbol().to_owned(),
+            achieved: row.result.achieved,
+            best: row.result.best,
+            post: row.post(),
+            verdict: row.result.verdict.code().to_owned(),
+            typed_in: self.obligation.is_typed_in().then(|| typed_in(row)),
+        };
+        Ok(rows.iter().map(kpi).collect())
     }
 }
 
