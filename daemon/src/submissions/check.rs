@@ -343,7 +343,11 @@ const ACTS: [(&str, &str, &str); 14] = [
     ),
     ("baseline.", "import bills or readings of the baseline period", "baseline"),
     ("fit.", "import more of the baseline period, or state its bills by month", "baseline"),
-    ("factor.", "choose a factor set that has the factor (project file, factor_set)", "factor"),
+    (
+        "factor.",
+        "choose a factor set that has the factor (project file, factor_set), or type it there under [[factor]] with its source",
+        "factor",
+    ),
     ("facility.", "state facility_eur in the project file", "facility"),
     ("kpi.", "add the meter or value that it names to the project file", "kpi"),
     ("year.", "wait until the year is over", "wait"),

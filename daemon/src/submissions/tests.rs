@@ -314,6 +314,17 @@ fn only_documents_and_signed_files_are_attached_and_a_draft_lets_go_of_them() {
 }
 
 #[test]
+fn a_factor_that_no_set_has_can_be_typed_in() {
+    assert!(check::act_for("factor.missing").contains("[[factor]]"));
+    let catalog = config::Catalog::embedded().unwrap();
+    for language in config::catalog::LANGUAGES {
+        let texts = catalog.texts(language);
+        let key = format!("page.desk.act.{}", check::act_name("factor.missing"));
+        assert!(texts.get(&key).contains("[[factor]]"), "{language}: {}", texts.get(&key));
+    }
+}
+
+#[test]
 fn only_what_the_calendar_has_is_begun() {
     let catalog = config::Catalog::embedded().unwrap();
     let text = include_str!("../../../config/examples/project.toml");
