@@ -15,6 +15,7 @@ use crate::counter::Decision;
 use crate::degree_days::fill::Filling;
 use crate::evaluate::COVERAGE_MIN;
 use crate::factors::{FactorSet, FactorUse};
+use crate::kpi::reaches;
 use crate::places::{Place, ZoneRules};
 use crate::scheme::{KpiDefinition, Scheme};
 
@@ -321,6 +322,15 @@ pub struct KpiResult {
 }
 
 impl KpiResult {
+    /// How another value than the achieved one would stand to the target: its verdict, and its share of the target.
+    #[must_use]
+    pub fn judged(&self, value: f64) -> (Verdict, Option<f64>) {
+        let Some(target) = self.target else { return (Verdict::Undetermined, None) };
+        let verdict =
+            if reaches(&self.definition, value, target) { Verdict::Reached } else { Verdict::Missed };
+        (verdict, Some(value / target).filter(|_| target != 0.0))
+    }
+
     /// The findings behind it, in their order; of those about a KPI only its own, and last that nobody declared a value,
     /// which withholds no figure. The codes of `because` that have none.
     #[must_use]

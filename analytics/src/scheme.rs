@@ -67,6 +67,14 @@ pub struct Obligation {
     pub closed_by: Option<Event>,
 }
 
+impl Obligation {
+    /// Whether its values are typed into the authority's own system, by somebody with access to it.
+    #[must_use]
+    pub fn is_typed_in(&self) -> bool {
+        self.signer == Signer::DataEntry && self.report.is_some_and(ReportKind::has_figures)
+    }
+}
+
 /// A document that this program makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReportKind {
@@ -96,6 +104,15 @@ impl ReportKind {
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|r| r.code() == code)
+    }
+
+    /// Whether it states figures of the project's years.
+    #[must_use]
+    pub const fn has_figures(self) -> bool {
+        match self {
+            Self::Annual | Self::Indicators | Self::Campaign => true,
+            Self::System => false,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Must never: take a message without certification data for a receipt, or judge the provider's signature.
 
+use chrono::NaiveDate;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
@@ -34,6 +35,13 @@ impl Receipt {
     #[must_use]
     pub fn is_delivery(&self) -> bool {
         self.kind == "avvenuta-consegna" && self.fault == "nessuno"
+    }
+
+    /// The civil day that it bears, as it stands; `None` where it bears none that can be read.
+    #[must_use]
+    pub fn day(&self) -> Option<NaiveDate> {
+        let day = self.when.split_whitespace().next()?;
+        NaiveDate::parse_from_str(day, "%d/%m/%Y").ok()
     }
 }
 
@@ -168,6 +176,7 @@ mod tests {
             assert_eq!(receipt.message_id, "<consuntivo-1@example>");
             assert_eq!(receipt.number, "opec1.2026@pec.example");
             assert_eq!(receipt.when, "31/03/2026 10:11:12 +0200");
+            assert_eq!(receipt.day(), NaiveDate::from_ymd_opt(2026, 3, 31));
             assert_eq!(receipt.delivered_to.as_deref(), Some("b@pec.example"));
         }
     }
@@ -181,6 +190,8 @@ mod tests {
         }
         let fault = XML.replace("avvenuta-consegna", "errore-consegna").replace("nessuno", "no-dest");
         assert!(!read(message("7bit", &fault).as_bytes()).unwrap().is_delivery());
+        let undated = XML.replace("<giorno>31/03/2026</giorno>", "<giorno>presto</giorno>");
+        assert_eq!(read(message("7bit", &undated).as_bytes()).unwrap().day(), None);
     }
 
     /// Base64 with lines of 76, for the test.

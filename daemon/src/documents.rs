@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use analytics::report::campaign::Campaign;
+use analytics::report::edition::Edition;
 use analytics::scheme::{ReportKind, Scheme};
 use chrono::{Datelike, NaiveDate};
 use dashboards::{Press, RenderedFile, Template, annual_report, campaign_report, indicator_sheet};
@@ -30,19 +31,29 @@ pub(crate) fn wanted(scheme: &Scheme) -> Vec<ReportKind> {
     kinds
 }
 
-/// The words and the template that documents of this installation are set with.
+/// The words and the template that documents of this installation are set with, and what a correction replaces.
 pub(crate) struct Dress {
     texts: Arc<analytics::text::Texts>,
     template: Arc<Template>,
+    edition: Option<Edition>,
 }
 
 impl Dress {
     pub(crate) fn of(installation: &Installation, language: &str) -> Self {
-        Self { texts: installation.catalog.texts(language), template: Arc::clone(&installation.template) }
+        Self {
+            texts: installation.catalog.texts(language),
+            template: Arc::clone(&installation.template),
+            edition: None,
+        }
+    }
+
+    /// The same for documents of this edition.
+    pub(crate) fn for_edition(self, edition: Option<Edition>) -> Self {
+        Self { edition, ..self }
     }
 
     pub(crate) fn press(&self) -> Press<'_> {
-        Press { texts: &self.texts, template: &self.template }
+        Press { texts: &self.texts, template: &self.template, edition: self.edition.as_ref() }
     }
 }
 

@@ -99,10 +99,12 @@ fn refused_delivery((path, problems): &(PathBuf, Vec<String>)) -> Finding {
 /// What would differ now from what was frozen.
 fn late(runtime: &Runtime) -> anyhow::Result<Vec<Finding>> {
     let figures = runtime.figures();
-    let years = || figures.iter().flat_map(|project| &project.years);
     let all = submissions::all(&runtime.store)?;
-    Ok(submissions::late::standing(&all)
-        .iter()
-        .flat_map(|submission| years().flat_map(|year| submissions::late::differences(submission, year)))
-        .collect())
+    let mut found = Vec::new();
+    for submission in submissions::late::standing(&all) {
+        for year in figures.iter().flat_map(|project| &project.years) {
+            found.extend(submissions::late::changes(&runtime.store, submission, year)?);
+        }
+    }
+    Ok(found)
 }

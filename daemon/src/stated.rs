@@ -29,6 +29,11 @@ impl Row {
     pub(crate) fn post(&self) -> Option<f64> {
         self.stated.as_ref().and_then(|(value, _)| value.value).or(self.result.achieved)
     }
+
+    /// Why the value is a person's; `None` where the measured one counts.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.stated.as_ref().filter(|(said, _)| said.value.is_some()).map(|(said, _)| said.reason.as_str())
+    }
 }
 
 /// What a person states.
@@ -133,22 +138,41 @@ pub(crate) fn annex(
     Ok(dashboards::render::annex_of_kpis(&facts, &dress.press()).map_err(anyhow::Error::from)?)
 }
 
-/// The person's note, or why a missed KPI was missed, as far as the figures say it.
+/// The person's own note; where there is none, what the program says of the value.
 pub(crate) fn note_of(row: &Row, texts: &Texts) -> String {
-    // Where a person stated a value, what the measurements lack is not its note.
-    if let Some((value, _)) = &row.stated
-        && (!value.note.is_empty() || value.value.is_some())
-    {
-        return value.note.clone();
+    let own = row.stated.as_ref().map(|(value, _)| value.note.trim()).filter(|note| !note.is_empty());
+    own.map_or_else(|| note_of_value(row, texts), str::to_owned)
+}
+
+/// Why a missed KPI was missed, as far as the figures say it; of a value that a person stated, that it is stated, for
+/// which reason, and how it stands to the target.
+fn note_of_value(row: &Row, texts: &Texts) -> String {
+    let result = &row.result;
+    let missed = |verdict: Verdict, ratio: Option<f64>| {
+        let ratio = ratio.filter(|_| verdict == Verdict::Missed)?;
+        let percent = format!("{:.1}", ratio * 100.0).replace('.', ",");
+        Some(texts.fill("kpi_note.missed", &[("percent", &*percent)]))
+    };
+    let stated = row.stated.as_ref().and_then(|(said, _)| Some((said.value?, said.reason.as_str())));
+    let Some((value, reason)) = stated else {
+        return match result.verdict {
+            Verdict::Undetermined => texts.get("kpi_note.undetermined").to_owned(),
+            verdict => missed(verdict, result.attainment_ratio).unwrap_or_default(),
+        };
+    };
+    let key = if result.achieved.is_some() { "kpi_note.stated" } else { "kpi_note.stated_unmeasured" };
+    let reason = words_of(reason);
+    let said = texts.fill(key, &[("reason", reason.trim_end_matches('.'))]);
+    let (verdict, ratio) = result.judged(value);
+    match missed(verdict, ratio) {
+        Some(missed) => format!("{said} {missed}"),
+        None => said,
     }
-    match (row.result.verdict, row.result.attainment_ratio) {
-        (Verdict::Missed, Some(ratio)) => {
-            let percent = format!("{:.1}", ratio * 100.0).replace('.', ",");
-            texts.fill("kpi_note.missed", &[("percent", &*percent)])
-        }
-        (Verdict::Undetermined, _) => texts.get("kpi_note.undetermined").to_owned(),
-        (Verdict::Missed | Verdict::Reached, _) => String::new(),
-    }
+}
+
+/// A text on one line, as fields take it.
+fn words_of(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Puts on record what a person states.
@@ -169,6 +193,9 @@ pub(crate) fn set(
         let says = "the value is no number that fits the field: eleven digits, two decimals";
         return Err(Failure::bad_input(says).coded("number"));
     }
+    // A note that the form showed and nobody changed is the program's: it follows the value that is stated now.
+    let shown = note_of_value(row, &installation.catalog.texts("it"));
+    let note = if words_of(said.note) == words_of(&shown) { "" } else { said.note };
     let stated = KpiValue {
         project: project.to_string(),
         year,
@@ -177,7 +204,10 @@ pub(crate) fn set(
         unit: row.result.definition.unit.symbol().to_owned(),
         measured: row.result.achieved,
         reason: said.reason.to_owned(),
-        note: said.note.to_owned(),
+        note: note.to_owned(),
     };
     records::put_kpi_value(store, &stated, author, at)
 }
+
+#[cfg(test)]
+mod tests;

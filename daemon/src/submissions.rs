@@ -3,8 +3,10 @@
 //!
 //! Must never: change what is frozen, take a signature of other bytes, or send twice.
 
+use analytics::report::edition::Edition;
 use analytics::scheme::Obligation;
 use anyhow::{Context, anyhow};
+use chrono::NaiveDate;
 use connectors::day::Day;
 use connectors::files::document::DOCUMENT_BYTES_MAX;
 use connectors::signature::is_signed_message;
@@ -86,6 +88,18 @@ pub(crate) struct FrozenKpi {
     /// *Valore POST* as stated: a person's, or the measured one.
     pub(crate) post: Option<f64>,
     pub(crate) verdict: String,
+    /// What goes beside `post` into the authority's own system; `None` where values go out in the documents only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) typed_in: Option<TypedIn>,
+}
+
+/// What is typed into the authority's own system beside a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TypedIn {
+    pub(crate) note: String,
+    /// Why the value is a person's; `None` of a measured one.
+    pub(crate) reason: Option<String>,
 }
 
 /// A meter's months as they were frozen: the best measured values, in the carrier's display unit.
@@ -211,12 +225,23 @@ impl Key {
         let year = self.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
         format!("{} {} {year}", self.project, self.obligation)
     }
+
+    fn is_of(&self, submission: &Submission) -> bool {
+        submission.project == self.project.as_str()
+            && submission.obligation == self.obligation
+            && submission.year == self.year
+    }
 }
 
 impl Submission {
     fn id(&self) -> String {
         let year = self.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
         format!("{} {} {year} v{}", self.project, self.obligation, self.version)
+    }
+
+    /// Whether both are versions of the same.
+    fn is_version_of(&self, other: &Self) -> bool {
+        (&self.project, &self.obligation, self.year) == (&other.project, &other.obligation, other.year)
     }
 
     /// How far it counts as fulfilled; `None` before it was sent.
@@ -243,6 +268,20 @@ impl Submission {
                 signed.map_or(file, |signed| &signed.file)
             })
             .collect()
+    }
+
+    /// The civil day from which there was something to send: of the freezing, or of the last signature that goes out.
+    fn ready_on(&self, zone: Zone, now: Instant) -> Result<(NaiveDate, &'static str), Failure> {
+        let frozen = Instant::from_millis(self.frozen()?.at_ms).day(zone);
+        let outgoing = self.outgoing();
+        let signers = self.signed.iter().filter(|s| outgoing.contains(&&s.file)).flat_map(|s| &s.signers);
+        let days = signers.filter_map(|s| Some(Instant::from_millis(s.signed_at_ms?).day(zone)));
+        // The signing time is the signer's own: a clock ahead of ours must not make the sending impossible.
+        let signed = days.filter(|day| *day <= now.day(zone)).max();
+        Ok(match signed {
+            Some(signed) if frozen < signed => (signed, "signed"),
+            Some(_) | None => (frozen, "frozen"),
+        })
     }
 
     fn frozen(&self) -> Result<&Frozen, Failure> {
@@ -275,11 +314,7 @@ pub(crate) fn all(store: &Store) -> anyhow::Result<Vec<Submission>> {
 pub(crate) fn newest(store: &Store) -> anyhow::Result<Vec<Submission>> {
     let mut newest: Vec<Submission> = Vec::new();
     for submission in all(store)?.into_iter().filter(|s| s.progress().is_some()) {
-        let same = |other: &Submission| {
-            (&other.project, &other.obligation, other.year)
-                == (&submission.project, &submission.obligation, submission.year)
-        };
-        newest.retain(|other| !same(other));
+        newest.retain(|other| !other.is_version_of(&submission));
         newest.push(submission);
     }
     Ok(newest)
@@ -287,10 +322,7 @@ pub(crate) fn newest(store: &Store) -> anyhow::Result<Vec<Submission>> {
 
 /// The newest version of one submission, whatever its stage.
 pub(crate) fn current(store: &Store, key: &Key) -> Result<Submission, Failure> {
-    let of = |s: &Submission| {
-        s.project == key.project.as_str() && s.obligation == key.obligation && s.year == key.year
-    };
-    all(store)?.into_iter().rfind(of).ok_or_else(|| {
+    all(store)?.into_iter().rfind(|s| key.is_of(s)).ok_or_else(|| {
         Failure::bad_input(format!(
             "there is no submission {}; begin one with `submission draft`",
             key.text()
@@ -299,8 +331,18 @@ pub(crate) fn current(store: &Store, key: &Key) -> Result<Submission, Failure> {
     })
 }
 
-/// Begins a submission; the first version needs no reason.
-pub(crate) fn draft(store: &Store, key: &Key, author: &str, at: Instant) -> Result<Submission, Failure> {
+/// The version that an answer of the authority is about: the newest that was sent, whatever correction is in the making;
+/// where none was sent, the newest.
+pub(crate) fn awaiting(store: &Store, key: &Key) -> Result<Submission, Failure> {
+    let last = current(store, key)?;
+    if last.progress().is_some() {
+        return Ok(last);
+    }
+    Ok(newest(store)?.into_iter().find(|s| key.is_of(s)).unwrap_or(last))
+}
+
+/// Begins a submission; the first version needs no reason. [`check::Bench::begin`] asks the calendar before.
+fn draft(store: &Store, key: &Key, author: &str, at: Instant) -> Result<Submission, Failure> {
     let first = Submission {
         project: key.project.to_string(),
         obligation: key.obligation.clone(),
@@ -354,6 +396,21 @@ pub(crate) fn correct(
     };
     put_new(store, &next, author, at)?;
     Ok(next)
+}
+
+/// What the documents of a correction say of it; `None` of a first version. It replaces the newest version that the
+/// authority has, or the one before where it has none.
+fn edition(store: &Store, submission: &Submission, zone: Zone) -> anyhow::Result<Option<Edition>> {
+    let Some(why) = submission.why.clone() else { return Ok(None) };
+    let mut earlier = all(store)?;
+    earlier.retain(|s| s.is_version_of(submission) && s.version < submission.version);
+    let sent = earlier.iter().rfind(|s| s.progress().is_some());
+    let of = |s: &Submission| {
+        let frozen = s.frozen.as_ref().map(|frozen| Instant::from_millis(frozen.at_ms));
+        let on = s.progress().and(s.sent_at()).or(frozen)?.day(zone);
+        Some(Edition { version: submission.version, replaces: s.version, replaces_on: on, why })
+    };
+    Ok(sent.or(earlier.last()).and_then(of))
 }
 
 fn put_new(store: &Store, submission: &Submission, author: &str, at: Instant) -> Result<(), Failure> {
@@ -459,40 +516,97 @@ pub(crate) fn lift(store: &Store, key: &Key, lifted: Lifted, at: Instant) -> Res
     put(store, &before, &after, &author, at)
 }
 
-/// A day on which a person sent something, as the instant that stands for it: its first.
-pub(crate) fn sent_on(zone: model::Zone, on: chrono::NaiveDate, now: Instant) -> Result<Instant, Failure> {
-    if now.day(zone) < on {
-        return Err(Failure::bad_input(format!("{on} is still to come")).coded("future"));
-    }
-    Ok(model::time::day_start(on, zone))
+/// What a person says of a sending by other means, and the file that shows it.
+pub(crate) struct ByHand<'a> {
+    /// Where it was sent.
+    pub(crate) to: &'a str,
+    /// The civil day, in the project's zone.
+    pub(crate) on: NaiveDate,
+    /// Name and bytes.
+    pub(crate) receipt: (&'a str, &'a [u8]),
 }
 
 /// Notes that a person sent it, with the receipt that shows it.
 pub(crate) fn sent(
     store: &Store,
     key: &Key,
-    sending: Sending,
-    receipt: (&str, &[u8]),
+    by_hand: &ByHand<'_>,
     obligation: &Obligation,
+    zone: Zone,
     (author, at): (&str, Instant),
 ) -> Result<(), Failure> {
+    let (to, receipt) = (by_hand.to, by_hand.receipt);
     let before = current(store, key)?;
     before.frozen()?;
     let digital = obligation.signer.signs_digitally();
     let ready: &[Stage] = if digital { &[Stage::Signed] } else { &[Stage::Frozen, Stage::Signed] };
     before.must_be(ready, "noted as sent; the act asks for what comes before")?;
-    records::check_words("--to", &sending.to)?;
+    records::check_words("--to", to)?;
     let by_mail = obligation.channel.starts_with("PEC") || is_message(receipt.0);
-    if by_mail && !is_address(&sending.to) {
-        let says = format!("{:?} is no mail address; state the one that it was sent to", sending.to);
+    if by_mail && !is_address(to) {
+        let says = format!("{to:?} is no mail address; state the one that it was sent to");
         return Err(Failure::bad_input(says).coded("address"));
     }
-    check_receipt(receipt, &sending.to)?;
+    check_receipt(receipt, to)?;
+    check_own(&before, receipt)?;
+    check_day(&before, by_hand, zone, at)?;
     let mut after = before.clone();
-    after.sending = Some(sending);
+    after.sending = Some(Sending {
+        way: "other".to_owned(),
+        to: to.to_owned(),
+        message_id: None,
+        // A day stands for its first instant.
+        at_ms: model::time::day_start(by_hand.on, zone).millis(),
+    });
     after.receipts.push(receipt_of(store, receipt)?);
     after.stage = Stage::Sent;
     put(store, &before, &after, author, at)
+}
+
+/// Refuses a day on which it cannot have been sent: one to come, one before there was anything to send, or another one
+/// than its receipt bears.
+fn check_day(submission: &Submission, by_hand: &ByHand<'_>, zone: Zone, now: Instant) -> Result<(), Failure> {
+    let (on, id) = (by_hand.on, submission.id());
+    if now.day(zone) < on {
+        let says = format!("{on} is still to come; state the day on which submission {id} was sent");
+        return Err(Failure::bad_input(says).coded("future"));
+    }
+    let (ready, what) = submission.ready_on(zone, now)?;
+    if on < ready {
+        let says = format!(
+            "submission {id} was {what} on {ready} and cannot have been sent on {on}; state the day of the sending"
+        );
+        return Err(Failure::bad_input(says).coded("sent_before"));
+    }
+    let (name, bytes) = by_hand.receipt;
+    match connectors::receipt::read(bytes).and_then(|said| Some((said.day()?, said.when))) {
+        Some((day, when)) if day != on => {
+            let says = format!(
+                "{name} is of {when}: submission {id} cannot have been sent on {on}; state {day}, or bring the \
+                 receipt of that sending"
+            );
+            Err(Failure::bad_input(says).coded("receipt_day"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Refuses a file of the submission itself: what was to be sent does not show that it was.
+fn check_own(submission: &Submission, (name, bytes): (&str, &[u8])) -> Result<(), Failure> {
+    let sha256 = crate::reports::sha256(bytes).hex();
+    let frozen = submission.frozen.iter().flat_map(|frozen| &frozen.files);
+    let own = frozen.chain(submission.signed.iter().map(|signed| &signed.file));
+    match own.into_iter().find(|file| file.sha256 == sha256) {
+        Some(file) => {
+            let says = format!(
+                "{name} is no receipt: it is {:?}, a file of submission {} itself; bring what shows that it was sent",
+                file.name,
+                submission.id()
+            );
+            Err(Failure::bad_input(says).coded("receipt_own"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn is_message(name: &str) -> bool {
@@ -557,7 +671,8 @@ fn receipt_of(store: &Store, (name, bytes): (&str, &[u8])) -> Result<Receipt, Fa
     })
 }
 
-/// Notes what the authority answered; nobody answers what was not sent yet.
+/// Notes what the authority answered to the newest version that was sent, and gives that version; nobody answers what
+/// was not sent yet.
 pub(crate) fn outcome(
     store: &Store,
     key: &Key,
@@ -565,9 +680,9 @@ pub(crate) fn outcome(
     outcome: Outcome,
     zone: Zone,
     (author, at): (&str, Instant),
-) -> Result<(), Failure> {
+) -> Result<Submission, Failure> {
     records::check_words("--text", &outcome.says)?;
-    let before = current(store, key)?;
+    let before = awaiting(store, key)?;
     before.must_be(&[Stage::Sent, Stage::IntegrationAsked], "answered; it was not sent")?;
     if at.day(zone) < outcome.on.0 {
         return Err(Failure::bad_input(format!("{} is still to come", outcome.on)).coded("future"));
@@ -583,7 +698,8 @@ pub(crate) fn outcome(
     let mut after = before.clone();
     after.stage = stage;
     after.outcome = Some(outcome);
-    put(store, &before, &after, author, at)
+    put(store, &before, &after, author, at)?;
+    Ok(after)
 }
 
 /// The refusal of what a person must mend first.

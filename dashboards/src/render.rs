@@ -5,6 +5,7 @@
 use analytics::report::beside::Beside;
 use analytics::report::campaign::{Campaign, campaign};
 use analytics::report::document::Document;
+use analytics::report::edition::Edition;
 use analytics::report::kpi_annex::{AnnexFacts, kpi_annex};
 use analytics::report::sheet::sheet;
 use analytics::report::structured::structured;
@@ -42,11 +43,13 @@ pub enum RenderError {
     Xlsx(String),
 }
 
-/// What a document is set with: the words of a language, and a template.
+/// What a document is set with: the words of a language, a template, and of a correction what it replaces.
 #[derive(Debug, Clone, Copy)]
 pub struct Press<'a> {
     pub texts: &'a Texts,
     pub template: &'a Template,
+    /// `None` of what replaces nothing.
+    pub edition: Option<&'a Edition>,
 }
 
 impl Press<'_> {
@@ -58,11 +61,14 @@ impl Press<'_> {
 
     fn pdf(
         &self,
-        document: &Document,
+        mut document: Document,
         cup: &str,
         attachments: Vec<Attachment>,
     ) -> Result<Vec<u8>, RenderError> {
-        pdf(document, &format!("CUP {cup}"), self, attachments)
+        if let Some(edition) = self.edition {
+            edition.mark(&mut document, self.texts);
+        }
+        pdf(&document, &format!("CUP {cup}"), self, attachments)
     }
 }
 
@@ -96,7 +102,7 @@ pub fn annual_report(
     });
     let document = annual(year, beside, texts, AnnualOptions::default());
     let name = press.name("relazione-annuale", "annual-report", &format!("-{number}.pdf"));
-    let bytes = press.pdf(&document, &year.project.cup, attachments.into())?;
+    let bytes = press.pdf(document, &year.project.cup, attachments.into())?;
     Ok(vec![
         RenderedFile { name, mime: MIME_PDF, bytes },
         RenderedFile { name: data_name("xlsx"), mime: MIME_XLSX, bytes: xlsx(&file, texts)? },
@@ -116,7 +122,7 @@ pub fn annual_report(
 /// # Errors
 /// When it breaks a limit of the format.
 pub fn system_report(facts: &SystemFacts, press: &Press<'_>) -> Result<RenderedFile, RenderError> {
-    let bytes = press.pdf(&system(facts, press.texts), &facts.project.cup, Vec::new())?;
+    let bytes = press.pdf(system(facts, press.texts), &facts.project.cup, Vec::new())?;
     let name = press.name("sistema-di-monitoraggio", "monitoring-system", ".pdf");
     Ok(RenderedFile { name, mime: MIME_PDF, bytes })
 }
@@ -127,7 +133,7 @@ pub fn system_report(facts: &SystemFacts, press: &Press<'_>) -> Result<RenderedF
 /// When it breaks a limit of the format.
 pub fn indicator_sheet(year: &ProjectYear, press: &Press<'_>) -> Result<RenderedFile, RenderError> {
     let document = sheet(year, press.texts, AnnualOptions::default());
-    let bytes = press.pdf(&document, &year.project.cup, Vec::new())?;
+    let bytes = press.pdf(document, &year.project.cup, Vec::new())?;
     let name = press.name("scheda-indicatori", "indicator-sheet", &format!("-{}.pdf", year.year));
     Ok(RenderedFile { name, mime: MIME_PDF, bytes })
 }
@@ -137,7 +143,7 @@ pub fn indicator_sheet(year: &ProjectYear, press: &Press<'_>) -> Result<Rendered
 /// # Errors
 /// When it breaks a limit of the format.
 pub fn annex_of_kpis(facts: &AnnexFacts<'_>, press: &Press<'_>) -> Result<RenderedFile, RenderError> {
-    let bytes = press.pdf(&kpi_annex(facts, press.texts), &facts.project.cup, Vec::new())?;
+    let bytes = press.pdf(kpi_annex(facts, press.texts), &facts.project.cup, Vec::new())?;
     let name = press.name("allegato-kpi", "kpi-annex", &format!("-{}.pdf", facts.year));
     Ok(RenderedFile { name, mime: MIME_PDF, bytes })
 }
@@ -158,7 +164,7 @@ pub fn campaign_report(of: &Campaign, press: &Press<'_>) -> Result<RenderedFile,
         });
     }
     let cup = of.years.first().map(|y| y.project.cup.clone()).unwrap_or_default();
-    let bytes = press.pdf(&document, &cup, attachments)?;
+    let bytes = press.pdf(document, &cup, attachments)?;
     let name = press.name("relazione-finale-campagna", "campaign-report", ".pdf");
     Ok(RenderedFile { name, mime: MIME_PDF, bytes })
 }

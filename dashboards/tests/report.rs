@@ -27,7 +27,7 @@ use report_fixture::{provisional, texts, year};
 
 /// The files of a year with everything beside it.
 fn made(year: &ProjectYear, texts: &Texts) -> Vec<RenderedFile> {
-    let press = Press { texts, template: &Template::bundled() };
+    let press = Press { texts, template: &Template::bundled(), edition: None };
     annual_report(year, &beside(), &press).expect("files")
 }
 
@@ -436,6 +436,37 @@ fn the_sheet_of_indicators_says_values_methods_and_papers() {
     assert!(said(&sheet(&provisional(), &texts("it"), AnnualOptions::default())).contains("(provvisoria)"));
 }
 
+#[test]
+fn a_correction_says_what_it_replaces_and_why() {
+    use analytics::report::edition::Edition;
+    let edition = Edition {
+        version: 2,
+        replaces: 1,
+        replaces_on: report_fixture::day(2026, 3, 20),
+        why: "letture di dicembre\narrivate dopo".to_owned(),
+    };
+    for (language, wanted) in [
+        (
+            "it",
+            "Versione | 2 – sostituisce la versione 1 del 20/03/2026. Motivo: letture di dicembre arrivate dopo",
+        ),
+        ("en", "Version | 2 – replaces version 1 of 20/03/2026. Reason: letture di dicembre arrivate dopo"),
+    ] {
+        let texts = texts(language);
+        let mut document = annual(&year(), &Beside::default(), &texts, AnnualOptions::default());
+        assert!(!said(&document).contains(" | 2 – "), "a first version prints nothing");
+        edition.mark(&mut document, &texts);
+        assert!(said(&document).contains(wanted), "{language}: {:?}", document.front);
+    }
+    // The file has another content and the same name.
+    let texts = texts("it");
+    let press = Press { texts: &texts, template: &Template::bundled(), edition: Some(&edition) };
+    let corrected = indicator_sheet(&year(), &press).expect("a file");
+    let first = indicator_sheet(&year(), &Press { edition: None, ..press }).expect("a file");
+    assert_eq!(corrected.name, first.name);
+    assert_ne!(corrected.bytes, first.bytes);
+}
+
 fn campaign_of(from: (i32, u32), to: (i32, u32)) -> Campaign {
     let day = |(y, m)| report_fixture::day(y, m, 1);
     Campaign { from: day(from), to: day(to), years: vec![report_beside::former(), year()], beside: beside() }
@@ -478,7 +509,7 @@ fn keep(name: &str, bytes: &[u8]) {
 fn the_other_documents_are_sound_in_both_languages_and_the_same_every_time() {
     for language in ["it", "en"] {
         let (texts, template) = (texts(language), Template::bundled());
-        let press = Press { texts: &texts, template: &template };
+        let press = Press { texts: &texts, template: &template, edition: None };
         let make = || {
             let sheet = indicator_sheet(&year(), &press).expect("a file");
             let report = campaign_report(&campaign_of((2024, 11), (2025, 12)), &press).expect("a file");

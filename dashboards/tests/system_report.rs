@@ -139,7 +139,7 @@ fn no_text_is_missing_in_either_language() {
 #[test]
 fn the_pdf_is_sound_and_the_same_every_time() {
     let (texts, template) = (texts("it"), Template::bundled());
-    let press = Press { texts: &texts, template: &template };
+    let press = Press { texts: &texts, template: &template, edition: None };
     let file = system_report(&facts(), &press).expect("a file");
     assert_eq!(file, system_report(&facts(), &press).expect("a file"));
     let folder = tempfile::tempdir().expect("a folder");

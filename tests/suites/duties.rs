@@ -82,6 +82,10 @@ fn today() -> chrono::NaiveDate {
     stdout(&said).trim().parse().unwrap()
 }
 
+fn yesterday() -> String {
+    today().pred_opt().unwrap().to_string()
+}
+
 /// Waits until the daemon has looked through its paper work once.
 fn looked_through(daemon: &tests::daemon::Daemon) {
     wait::until("a round of paper work", SOON, || {
@@ -460,7 +464,7 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     let no = |code: i32, what: &[&str]| refused(&site, code, &[&["submission"], what, &of].concat());
 
     run(&["draft"]);
-    assert!(no(6, &["draft"]).contains("already"));
+    only_what_is_asked_is_begun_once(&site, &no);
     // Nothing to send where this program makes no document: every obstacle with the act that lifts it.
     let other = ["--project", PROJECT, "--obligation", "rendicontazione-finale"];
     good(&site, &[&["submission", "draft"][..], &other].concat());
@@ -485,19 +489,20 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     assert!(no(6, &["attach", report.to_str().unwrap()]).contains("cannot be changed"));
     let receipt = site.path().join("ricevuta.eml");
     std::fs::write(&receipt, pec_receipt("avvenuta-consegna", "<m@ente.example>")).unwrap();
-    let sent = ["sent", receipt.to_str().unwrap(), "--to", "ente@pec.example", "--on", "2023-03-20"];
+    let on = today().to_string();
+    let sent = ["sent", receipt.to_str().unwrap(), "--to", "ente@pec.example", "--on", &on];
     assert!(no(6, &sent).contains("cannot be noted as sent"));
 
     signed_files_come_back(folder.path(), &out, (&own, &expired), &run, &no);
-    nothing_is_sent_without_a_receipt(&site, &no);
+    nothing_is_sent_without_a_receipt(&site, &out, &no);
     run(&sent);
     assert!(
-        no(6, &["accepted", "--on", "2023-03-19", "--text", "prot. 11"]).contains("came before it"),
+        no(6, &["accepted", "--on", &yesterday(), "--text", "prot. 11"]).contains("came before it"),
         "no answer before the sending"
     );
     let calendar = good(&site, &["obligations", "--project", PROJECT]);
     assert!(calendar.contains("\tsent\tmunicipio-esempio\t2022\trelazione-sistema"), "{calendar}");
-    run(&["integration", "--on", "2023-04-10", "--text", "prot. 12: manca la planimetria"]);
+    run(&["integration", "--on", &on, "--text", "prot. 12: manca la planimetria"]);
     let calendar = good(&site, &["obligations", "--project", PROJECT]);
     assert!(calendar.contains("relazione-sistema") && calendar.contains("integration asked"), "{calendar}");
     // A correction is a new version that says why.
@@ -508,8 +513,55 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
             && shown.contains("v2\tdraft\n    why: aggiunta la planimetria"),
         "{shown}"
     );
+    // The authority answers what it has: the first version.
+    let answered = run(&["integration", "--on", &on, "--text", "prot. 13: manca anche la firma"]);
+    assert!(answered.contains("\tv1\tintegration-asked"), "{answered}");
 
     dossier(&site);
+}
+
+/// What was begun is not begun again; a year of which the scheme asks nothing is refused with those of which it does.
+fn only_what_is_asked_is_begun_once(site: &Site, no: &dyn Fn(i32, &[&str]) -> String) {
+    assert!(no(6, &["draft"]).contains("already"));
+    for year in ["1999", "2031"] {
+        let draft = ["submission", "draft", "--project", PROJECT, "--obligation", "relazione-annuale"];
+        let said = refused(site, 6, &[&draft[..], &["--year", year]].concat());
+        assert!(said.contains("it does for 2022, 2023, 2024, 2025, 2026"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_typed_into_the_authoritys_system_is_frozen_and_a_later_value_asks_for_a_correction() {
+    let site = Site::new();
+    let monet = "scheme = \"piemonte-pr-fesr-2021-27-monet\"";
+    with_project(
+        &site,
+        &[
+            ("scheme = \"piemonte-por-fesr-2014-20-4c1\"", monet),
+            ("# expenses_closed = 2021-12-20", "expenses_closed = 2021-12-20"),
+        ],
+    );
+    let of = ["--project", PROJECT, "--obligation", "monitoraggio-kpi", "--year", "2022"];
+    let run = |what: &[&str]| good(&site, &[&["submission"], what, &of].concat());
+    let state = |value: &str| {
+        let code = ["--code", "risparmio-energia-primaria", "--value", value, "--year", "2022"];
+        let why = ["--reason", "bolletta rettificata", "--project", PROJECT];
+        good(&site, &[&["kpi", "set"][..], &code, &why].concat());
+    };
+    let shown = || good(&site, &["submission", "show", "--project", PROJECT]);
+    run(&["draft"]);
+    lift_all(&site, &of);
+    state("100");
+    run(&["freeze"]);
+    assert!(!shown().contains("figures_changed"), "{}", shown());
+    let frozen = good(&site, &["submission", "show", "--json", "--project", PROJECT]);
+    assert!(frozen.contains("\"reason\": \"bolletta rettificata\""), "{frozen}");
+    // Without a person's own note, the value goes out with what it is.
+    let pasted = good(&site, &["kpi", "exchange", "--year", "2022", "--project", PROJECT]);
+    assert!(pasted.contains("per questo motivo: bolletta rettificata. Obiettivo raggiunto"), "{pasted}");
+    state("90");
+    let told = "(Valore POST) was frozen as 100.00 MWh and would be 90.00 now (difference -10.00)";
+    assert!(shown().contains(told), "{}", shown());
 }
 
 /// What is no document by its content is not taken, and what was attached by mistake is taken off again.
@@ -528,13 +580,26 @@ fn a_draft_takes_documents_and_lets_go_of_them(
     assert!(no(6, &["detach", "sbagliato.pdf"]).contains("has no attached file"));
 }
 
-/// Files that show no sending: empty, plain mail, a fault, another recipient.
-fn nothing_is_sent_without_a_receipt(site: &Site, no: &dyn Fn(i32, &[&str]) -> String) {
+/// The report on the monitoring system states no figures, and is frozen with none.
+fn frozen_without_figures(site: &Site) {
+    let shown = good(site, &["submission", "show", "--json", "--project", PROJECT]);
+    let all: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let of_system = |s: &&serde_json::Value| s["obligation"] == "relazione-sistema";
+    let frozen = &all.as_array().unwrap().iter().find(of_system).expect("the report on the system")["frozen"];
+    assert!(frozen["files"].as_array().is_some_and(|files| files.len() == 2), "{frozen}");
+    assert!(frozen["kpis"] == serde_json::json!([]) && frozen["meters"].is_null(), "{frozen}");
+    assert!(frozen["inputs_sha256"].is_null(), "{frozen}");
+}
+
+/// Files that show no sending: empty, plain mail, a fault, another recipient, the report itself; and days on which
+/// there was nothing to send, or that are not the receipt's.
+fn nothing_is_sent_without_a_receipt(site: &Site, out: &Path, no: &dyn Fn(i32, &[&str]) -> String) {
     let file = site.path().join("prova.eml");
-    let refused = |text: &str, to: &str| {
+    let on = |day: &str, text: &str, to: &str| {
         std::fs::write(&file, text).unwrap();
-        no(6, &["sent", file.to_str().unwrap(), "--to", to, "--on", "2023-03-20"])
+        no(6, &["sent", file.to_str().unwrap(), "--to", to, "--on", day])
     };
+    let refused = |text: &str, to: &str| on(&today().to_string(), text, to);
     let to = "ente@pec.example";
     assert!(refused("", to).contains("it is empty"));
     assert!(refused("Subject: CONSEGNA\r\n\r\nciao\r\n", to).contains("without certification data"));
@@ -546,10 +611,19 @@ fn nothing_is_sent_without_a_receipt(site: &Site, no: &dyn Fn(i32, &[&str]) -> S
     let other = pec_receipt("avvenuta-consegna", "<m@x>")
         .replace("<dati>", "<dati><consegna>altro@pec.example</consegna>");
     assert!(refused(&other, to).contains("delivered to altro@pec.example"));
+    let good = pec_receipt("avvenuta-consegna", "<m@x>");
+    assert!(on(&yesterday(), &good, to).contains("cannot have been sent on"), "it was frozen today");
+    let old = good.replace(&today().format("%d/%m/%Y").to_string(), "20/03/2023");
+    assert!(refused(&old, to).contains("prova.eml is of 20/03/2023 10:00:00 +0100"));
+    let frozen = out.join("sistema-di-monitoraggio.pdf");
+    let day = today().to_string();
+    let own = no(6, &["sent", frozen.to_str().unwrap(), "--to", to, "--on", &day]);
+    assert!(own.contains("sistema-di-monitoraggio.pdf is no receipt: it is"), "{own}");
 }
 
-/// A receipt as a provider of certified mail writes it, about a message.
+/// A receipt as a provider of certified mail writes it today, about a message.
 fn pec_receipt(kind: &str, message_id: &str) -> String {
+    let day = today().format("%d/%m/%Y");
     let about = message_id.replace('<', "&lt;").replace('>', "&gt;");
     format!(
         "From: posta-certificata@pec.example\r\nSubject: {kind}\r\nMIME-Version: 1.0\r\n\
@@ -557,7 +631,7 @@ fn pec_receipt(kind: &str, message_id: &str) -> String {
          --b\r\nContent-Type: application/xml; name=\"daticert.xml\"\r\n\r\n\
          <?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<postacert tipo=\"{kind}\" errore=\"nessuno\">\r\n\
          <dati><identificativo>opec1.{kind}</identificativo><msgid>{about}</msgid>\
-         <data zona=\"+0100\"><giorno>20/03/2026</giorno><ora>10:00:00</ora></data></dati></postacert>\r\n--b--\r\n"
+         <data zona=\"+0100\"><giorno>{day}</giorno><ora>10:00:00</ora></data></dati></postacert>\r\n--b--\r\n"
     )
 }
 
@@ -640,6 +714,7 @@ fn blocking(line: &str) -> Option<(&str, &str)> {
 }
 
 fn dossier(site: &Site) {
+    frozen_without_figures(site);
     let png = site.path().join("foto.png");
     std::fs::write(&png, b"\x89PNG\r\n\x1a\n....IEND\xaeB`\x82").unwrap();
     let add = ["record", "document-add", png.to_str().unwrap(), "--title", "Targa", "--project", PROJECT];

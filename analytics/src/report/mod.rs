@@ -8,6 +8,7 @@
 pub mod beside;
 pub mod campaign;
 pub mod document;
+pub mod edition;
 pub mod format;
 pub mod kpi_annex;
 pub mod sheet;

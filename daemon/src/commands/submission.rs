@@ -13,7 +13,7 @@ use store::Store;
 use crate::commands::import::read_file;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::submissions::{self, Key, Lifted, Outcome, Sending, Stage, Submission, check::Bench};
+use crate::submissions::{self, ByHand, Key, Lifted, Outcome, Stage, Submission, check::Bench};
 use crate::{clock, figures, parse_project};
 
 /// Which submission, and who acts.
@@ -172,8 +172,7 @@ pub(crate) fn submission(what: &What) -> Result<Exit, Failure> {
     match what {
         What::Draft(of) => {
             let desk = Desk::open(of)?;
-            desk.bench()?;
-            say(&submissions::draft(&desk.store, &desk.key, &of.author, desk.now)?);
+            say(&desk.bench()?.begin(&desk.key, &of.author)?);
         }
         What::Attach { file, of } => {
             let desk = Desk::open(of)?;
@@ -294,19 +293,19 @@ fn send(to: &str, of: &Of) -> Result<(), Failure> {
 fn sent(receipt: &std::path::Path, to: &str, on: NaiveDate, of: &Of) -> Result<(), Failure> {
     let desk = Desk::open(of)?;
     let bench = desk.bench()?;
-    let at = submissions::sent_on(bench.project.zone, on, desk.now)?;
     let (name, bytes) = named(receipt)?;
-    let sending =
-        Sending { way: "other".to_owned(), to: to.to_owned(), message_id: None, at_ms: at.millis() };
-    let who = (of.author.as_str(), desk.now);
-    submissions::sent(&desk.store, &desk.key, sending, (&name, &bytes), &bench.obligation, who)
+    let by_hand = ByHand { to, on, receipt: (&name, &bytes) };
+    let (zone, who) = (bench.project.zone, (of.author.as_str(), desk.now));
+    submissions::sent(&desk.store, &desk.key, &by_hand, &bench.obligation, zone, who)
 }
 
 fn outcome(answer: &Answer, stage: Stage) -> Result<(), Failure> {
     let desk = Desk::open(&answer.of)?;
     let outcome = Outcome { on: connectors::day::Day(answer.on), says: answer.text.clone() };
     let zone = desk.bench()?.project.zone;
-    submissions::outcome(&desk.store, &desk.key, stage, outcome, zone, (&answer.of.author, desk.now))
+    let who = (answer.of.author.as_str(), desk.now);
+    say(&submissions::outcome(&desk.store, &desk.key, stage, outcome, zone, who)?);
+    Ok(())
 }
 
 fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(), Failure> {
@@ -331,7 +330,7 @@ fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(),
             let of = figures::project(&store, &installation.catalog, project)?;
             let until = figures::until(year, clock::now().day(of.zone));
             let now = figures::project_year(&store, &installation, &of, year, until)?;
-            for finding in submissions::late::differences(submission, &now) {
+            for finding in submissions::late::changes(&store, submission, &now)? {
                 println!("    {finding}");
             }
         }

@@ -23,7 +23,7 @@ use crate::exit::Failure;
 use crate::figures::Figures;
 use crate::runtime::{Runtime, lock};
 use crate::submissions::check::{Bench, Checked, act_for, act_name};
-use crate::submissions::{self, FileRef, Frozen, Key, Lifted, Outcome, Sending, Stage, Submission};
+use crate::submissions::{self, ByHand, FileRef, Frozen, Key, Lifted, Outcome, Stage, Submission};
 use crate::{comments, duties, figures};
 
 /// For how long a report in the making is shown from the same figures.
@@ -95,6 +95,7 @@ pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
         Some(s) => s.frozen.as_ref().map(|f| frozen(runtime, s, f)).transpose().map_err(refused)?,
         None => None,
     };
+    let answerable = answerable(runtime, asked, submission.as_ref()).map_err(refused)?;
     let obligation = &bench.obligation;
     let advised = checked.as_ref().map(|c| c.advised.as_slice()).unwrap_or_default();
     let zone = bench.project.zone;
@@ -111,8 +112,21 @@ pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
         advised_texts: advised.iter().map(|kpi| kpi.text.clone()).collect(),
         companions,
         frozen,
+        answerable,
         ..of_submission(submission, zone)
     })
+}
+
+/// The version that was sent and is not accepted yet, while a newer one is in the making.
+fn answerable(
+    runtime: &Runtime,
+    asked: &DutyKey,
+    newest: Option<&Submission>,
+) -> Result<Option<u32>, Failure> {
+    let Some(newest) = newest.filter(|s| s.progress().is_none()) else { return Ok(None) };
+    let sent = submissions::awaiting(&runtime.store, &key(asked))?;
+    let open = matches!(sent.stage, Stage::Sent | Stage::IntegrationAsked);
+    Ok(Some(sent.version).filter(|version| open && *version != newest.version))
 }
 
 /// The report on the monitoring system that is still to go with this annual one.
@@ -160,6 +174,7 @@ fn of_submission(submission: Option<Submission>, zone: Zone) -> Guide {
         advised: Vec::new(),
         advised_texts: Vec::new(),
         companions: Vec::new(),
+        answerable: None,
         lifted: submission.iter().flat_map(|s| &s.lifted).map(lifted).collect(),
         frozen: None,
         signed: submission.iter().flat_map(|s| &s.signed).map(signed).collect(),
@@ -243,18 +258,19 @@ fn frozen(runtime: &Runtime, submission: &Submission, frozen: &Frozen) -> Result
         post: kpi.post,
         verdict: kpi.verdict.clone(),
     };
+    // What a newer version was frozen with is no difference any more.
+    let mut differences = Vec::new();
+    if submissions::late::standing(&submissions::all(&runtime.store)?).contains(&submission) {
+        for year in &years {
+            differences.extend(submissions::late::changes(&runtime.store, submission, year)?);
+        }
+    }
     Ok(FrozenView {
         at: Instant::from_millis(frozen.at_ms).to_string(),
         by: frozen.by.clone(),
         files: frozen.files.iter().map(file).collect(),
         kpis: frozen.kpis.iter().map(kpi).collect(),
-        // What a newer version was frozen with is no difference any more.
-        differences: match submissions::late::standing(&submissions::all(&runtime.store)?)
-            .contains(&submission)
-        {
-            true => years.iter().flat_map(|year| submissions::late::differences(submission, year)).collect(),
-            false => Vec::new(),
-        },
+        differences,
     })
 }
 
@@ -263,7 +279,7 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
     let key = key(asked);
     let bench = Bench::new(store, &installation, &key, now)?;
     match act {
-        Act::Begin => submissions::draft(store, &key, author, now).map(|_| ()),
+        Act::Begin => bench.begin(&key, author).map(|_| ()),
         Act::Check => bench.note_checked(&key, author).map(|_| ()),
         Act::Lift { code, subject, reason } => {
             let lifted = Lifted {
@@ -287,17 +303,16 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
         }
         Act::Send { to } => submissions::send::dispatch(&bench, &key, to, author).map(|_| ()),
         Act::Sent { to, on, receipt } => {
-            let at = submissions::sent_on(bench.project.zone, *on, now)?;
-            let sending =
-                Sending { way: "other".to_owned(), to: to.clone(), message_id: None, at_ms: at.millis() };
             let file = (receipt.name.as_str(), receipt.bytes.as_slice());
-            submissions::sent(store, &key, sending, file, &bench.obligation, (author, now))
+            let by_hand = ByHand { to, on: *on, receipt: file };
+            let zone = bench.project.zone;
+            submissions::sent(store, &key, &by_hand, &bench.obligation, zone, (author, now))
         }
         Act::Answered { accepted, on, says } => {
             let zone = bench.project.zone;
             let stage = if *accepted { Stage::Accepted } else { Stage::IntegrationAsked };
             let outcome = Outcome { on: Day(*on), says: says.clone() };
-            submissions::outcome(store, &key, stage, outcome, zone, (author, now))
+            submissions::outcome(store, &key, stage, outcome, zone, (author, now)).map(|_| ())
         }
         Act::Correct { why } => submissions::correct(store, &key, why, author, now).map(|_| ()),
     }

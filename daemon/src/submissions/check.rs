@@ -5,18 +5,24 @@
 use std::sync::Arc;
 
 use analytics::result::{MeterYear, ProjectYear};
-use analytics::scheme::{Obligation, ReportKind};
+use analytics::scheme::calendar::calendar;
+use analytics::scheme::deadline::Deadline;
+use analytics::scheme::{Obligation, ReportKind, Scheme};
 use anyhow::Context;
+use chrono::NaiveDate;
 use dashboards::RenderedFile;
 use model::{Finding, Instant, Project, Severity};
 use store::Store;
 
-use super::{FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Stage, Submission, current, put, to_mend};
+use super::{
+    FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Stage, Submission, TypedIn, current, draft, edition, put,
+    to_mend,
+};
 use crate::documents::{self, Dress};
 use crate::exit::Failure;
 use crate::figures::Figures;
 use crate::installation::Installation;
-use crate::{commissioning, figures, holds, records};
+use crate::{commissioning, figures, holds, records, stated};
 
 /// An obstacle and what lifts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +78,19 @@ impl<'a> Bench<'a> {
             ))
         })?;
         Ok(Self { store, installation, project, obligation, now })
+    }
+
+    /// Begins a submission of what the scheme asks of the project.
+    pub(crate) fn begin(&self, key: &Key, author: &str) -> Result<Submission, Failure> {
+        let scheme = self.installation.catalog.scheme(&self.project.scheme);
+        let scheme = scheme.with_context(|| {
+            format!(
+                "the catalogue has no scheme {}, which project {} names",
+                self.project.scheme, key.project
+            )
+        })?;
+        must_be_asked(scheme, &self.project, &self.obligation, key.year, self.now.day(self.project.zone))?;
+        draft(self.store, key, author, self.now)
     }
 
     /// The figures of the year, for what is about one.
@@ -169,7 +188,7 @@ impl<'a> Bench<'a> {
             )));
         }
         let mut files = before.attached.clone();
-        for file in self.made(checked.year.as_ref(), language)? {
+        for file in self.made(&before, checked.year.as_ref(), language)? {
             let sha256 = self.store.keep_document(&file.bytes)?.hex();
             let bytes = file.bytes.len() as u64;
             files.push(FileRef { name: file.name, mime: file.mime.to_owned(), bytes, sha256 });
@@ -180,15 +199,18 @@ impl<'a> Bench<'a> {
             let says = format!("two files would be called {:?}; rename the attached one", twice[0]);
             return Err(Failure::bad_input(says).coded("file_twice"));
         }
+        // A paper that states no figures is not out of date when they change.
+        let states_some = self.obligation.report.is_some_and(ReportKind::has_figures);
+        let figures = checked.year.as_ref().filter(|_| states_some);
         let frozen = Frozen {
             at_ms: self.now.millis(),
             by: author.to_owned(),
             files,
-            kpis: checked.year.as_ref().map(|year| self.kpis(year)).transpose()?.unwrap_or_default(),
-            meters: checked.year.as_ref().map(meters).unwrap_or_default(),
-            catalog_sha256: checked.year.as_ref().map(|y| y.provenance.catalog.hex()),
-            inputs_sha256: checked.year.as_ref().map(|y| y.provenance.inputs.hex()),
-            rules: checked.year.as_ref().map(|y| y.provenance.rules.to_owned()),
+            kpis: figures.map(|year| self.kpis(year)).transpose()?.unwrap_or_default(),
+            meters: figures.map(meters).unwrap_or_default(),
+            catalog_sha256: figures.map(|y| y.provenance.catalog.hex()),
+            inputs_sha256: figures.map(|y| y.provenance.inputs.hex()),
+            rules: figures.map(|y| y.provenance.rules.to_owned()),
         };
         // Before it is frozen: what it refers to must not be thinned for a moment.
         let name = format!("submission {}", before.id());
@@ -201,10 +223,15 @@ impl<'a> Bench<'a> {
     }
 
     /// The documents that this program makes for the obligation, of the figures that were checked.
-    fn made(&self, checked: Option<&ProjectYear>, language: &str) -> Result<Vec<RenderedFile>, Failure> {
+    fn made(
+        &self,
+        submission: &Submission,
+        checked: Option<&ProjectYear>,
+        language: &str,
+    ) -> Result<Vec<RenderedFile>, Failure> {
         let (store, installation, project) = (self.store, self.installation, &self.project);
         let today = self.now.day(project.zone);
-        let dress = Dress::of(installation, language);
+        let dress = Dress::of(installation, language).for_edition(edition(store, submission, project.zone)?);
         match (self.obligation.report, checked) {
             (None, _) | (Some(ReportKind::Annual | ReportKind::Indicators), None) => Ok(Vec::new()),
             (Some(kind @ (ReportKind::Annual | ReportKind::Indicators)), Some(year)) => {
@@ -231,24 +258,58 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn kpis(&self, year: &ProjectYear) -> anyhow::Result<Vec<FrozenKpi>> {
-        year.kpis
-            .iter()
-            .map(|kpi| {
-                let code = &kpi.definition.code;
-                let stated = records::kpi_value(self.store, &self.project.id, year.year, code)
-                    .with_context(|| format!("the stated value of {code} cannot be read"))?;
-                Ok(FrozenKpi {
-                    code: code.clone(),
-                    unit: kpi.definition.unit.symbol().to_owned(),
-                    achieved: kpi.achieved,
-                    best: kpi.best,
-                    post: stated.and_then(|(value, _)| value.value).or(kpi.achieved),
-                    verdict: kpi.verdict.code().to_owned(),
-                })
-            })
-            .collect()
+    /// The KPI with what people stated of them; for the authority's own system, what `kpi exchange` prints as well.
+    fn kpis(&self, year: &ProjectYear) -> Result<Vec<FrozenKpi>, Failure> {
+        let rows = stated::of_figures(self.store, year.kpis.clone(), &self.project.id, year.year)?;
+        let texts = self.installation.catalog.texts("it");
+        let typed_in = |row: &stated::Row| TypedIn {
+            note: stated::note_of(row, &texts),
+            reason: row.reason().map(str::to_owned),
+        };
+        let kpi = |row: &stated::Row| FrozenKpi {
+            code: row.result.definition.code.clone(),
+            unit: row.result.definition.unit.symbol().to_owned(),
+            achieved: row.result.achieved,
+            best: row.result.best,
+            post: row.post(),
+            verdict: row.result.verdict.code().to_owned(),
+            typed_in: self.obligation.is_typed_in().then(|| typed_in(row)),
+        };
+        Ok(rows.iter().map(kpi).collect())
     }
+}
+
+/// Refuses a year for which the calendar of the project has no such obligation, and names those for which it has.
+pub(super) fn must_be_asked(
+    scheme: &Scheme,
+    project: &Project,
+    obligation: &Obligation,
+    year: Option<i32>,
+    today: NaiveDate,
+) -> Result<(), Failure> {
+    let mut entries = calendar(scheme, project, today, &[]);
+    entries.retain(|entry| entry.obligation == obligation.id);
+    // What comes every year and waits for a day has no year yet that a submission could be about.
+    let is_yearly = matches!(obligation.due, Deadline::Yearly(_));
+    if entries.iter().any(|entry| entry.year == year && (entry.due.is_some() || !is_yearly)) {
+        return Ok(());
+    }
+    let asked = year.map_or_else(|| "without a year".to_owned(), |year| format!("for {year}"));
+    let mut says =
+        format!("the scheme {} asks no {} of project {} {asked}", scheme.id, obligation.id, project.id);
+    let years: Vec<String> = entries.iter().filter_map(|e| e.year).map(|year| year.to_string()).collect();
+    match (years.is_empty(), is_yearly) {
+        (false, _) => says.push_str(&format!("; it does for {}: name one with --year", years.join(", "))),
+        (true, false) => says.push_str("; it comes once: leave --year out"),
+        (true, true) => says.push_str(", nor for any other year yet"),
+    }
+    let mut needs: Vec<&str> = entries.iter().flat_map(|e| &e.needs).map(|need| need.key()).collect();
+    needs.sort_unstable();
+    needs.dedup();
+    if !needs.is_empty() {
+        says.push_str(&format!("; state {} in the project file for the years to come", needs.join(", ")));
+    }
+    Err(Failure::bad_input(says).coded("not_asked"))
 }
 
 /// The months of every meter, to tell later by how much they changed.
@@ -282,7 +343,11 @@ const ACTS: [(&str, &str, &str); 14] = [
     ),
     ("baseline.", "import bills or readings of the baseline period", "baseline"),
     ("fit.", "import more of the baseline period, or state its bills by month", "baseline"),
-    ("factor.", "choose a factor set that has the factor (project file, factor_set)", "factor"),
+    (
+        "factor.",
+        "choose a factor set that has the factor (project file, factor_set), or type it there under [[factor]] with its source",
+        "factor",
+    ),
     ("facility.", "state facility_eur in the project file", "facility"),
     ("kpi.", "add the meter or value that it names to the project file", "kpi"),
     ("year.", "wait until the year is over", "wait"),

@@ -1,11 +1,13 @@
-//! Readings that came after a year was frozen: by how much its figures would differ now.
+//! What came after a year was frozen, readings and values that people stated: by how much its figures would differ now.
 //!
 //! Must never: change what was frozen.
 
 use analytics::result::ProjectYear;
 use model::{Finding, Severity};
+use store::Store;
 
 use super::{FrozenKpi, FrozenMeter, Submission};
+use crate::stated::{self, Row};
 
 /// Differences below half of the last digit that is reported are none: of a KPI, of a month's energy.
 const TOLERANCE: f64 = 0.005;
@@ -23,10 +25,49 @@ pub(crate) fn standing(all: &[Submission]) -> Vec<&Submission> {
     frozen().filter(|s| !frozen().any(|other| newer(s, other))).collect()
 }
 
+/// Everything of a year that is not what was frozen: its figures, and what people state in their place.
+pub(crate) fn changes(
+    store: &Store,
+    submission: &Submission,
+    year: &ProjectYear,
+) -> anyhow::Result<Vec<Finding>> {
+    let mut found = differences(submission, year);
+    let typed_in = submission.frozen.iter().flat_map(|f| &f.kpis).any(|kpi| kpi.typed_in.is_some());
+    if typed_in && is_about(submission, year) {
+        let rows = stated::of_figures(store, year.kpis.clone(), &year.project.id, year.year)
+            .map_err(|failure| failure.error)?;
+        found.extend(restated(submission, &rows));
+    }
+    Ok(found)
+}
+
+fn is_about(submission: &Submission, year: &ProjectYear) -> bool {
+    submission.year == Some(year.year) && submission.project == year.project.id.as_str()
+}
+
+/// A finding for each value of the authority's own system in whose place a person states another one now, or none any
+/// more; measured ones are told as figures.
+fn restated(submission: &Submission, rows: &[Row]) -> Vec<Finding> {
+    let kpis = submission.frozen.iter().flat_map(|frozen| &frozen.kpis);
+    let one = |then: &FrozenKpi| {
+        let was_stated = then.typed_in.as_ref()?.reason.is_some();
+        let now = rows.iter().find(|row| row.result.definition.code == then.code)?;
+        let stated = was_stated || now.reason().is_some();
+        let name = format!("{} (Valore POST)", then.code);
+        (stated && differs(then.post, now.post(), TOLERANCE))
+            .then(|| changed(submission, (&name, &then.unit), then.post, now.post()))
+    };
+    kpis.filter_map(one).collect()
+}
+
 /// A finding for each KPI whose value differs from what was frozen, and for each meter whose months do.
-pub(crate) fn differences(submission: &Submission, year: &ProjectYear) -> Vec<Finding> {
-    let Some(frozen) = &submission.frozen else { return Vec::new() };
-    if submission.year != Some(year.year) || submission.project != year.project.id.as_str() {
+fn differences(submission: &Submission, year: &ProjectYear) -> Vec<Finding> {
+    let Some(frozen) = submission.frozen.as_ref().filter(|_| is_about(submission, year)) else {
+        return Vec::new();
+    };
+    // Papers without figures were frozen with some before: those say nothing of the paper.
+    let report = year.scheme.obligation(&submission.obligation).and_then(|o| o.report);
+    if report.is_some_and(|report| !report.has_figures()) {
         return Vec::new();
     }
     // The same inputs cannot give other figures.
@@ -80,28 +121,34 @@ fn months(submission: &Submission, then: &FrozenMeter, year: &ProjectYear) -> Op
 
 fn difference(submission: &Submission, then: &FrozenKpi, year: &ProjectYear) -> Option<Finding> {
     let now = year.kpis.iter().find(|k| k.definition.code == then.code)?;
-    if !differs(then.achieved, now.achieved, TOLERANCE) {
-        return None;
-    }
+    differs(then.achieved, now.achieved, TOLERANCE)
+        .then(|| changed(submission, (&then.code, &then.unit), then.achieved, now.achieved))
+}
+
+/// A value, by its name and unit, that is not what was frozen.
+fn changed(
+    submission: &Submission,
+    (name, unit): (&str, &str),
+    then: Option<f64>,
+    now: Option<f64>,
+) -> Finding {
     let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
-    let change = match (then.achieved, now.achieved) {
+    let change = match (then, now) {
         (Some(a), Some(b)) => format!("{:+.2}", b - a),
         _ => "-".to_owned(),
     };
-    let (old, new) = (shown(then.achieved), shown(now.achieved));
-    let about = format!("submission:{} {}", submission.id(), then.code);
+    let (old, new) = (shown(then), shown(now));
+    let about = format!("submission:{} {name}", submission.id());
     let says = format!(
-        "{} was frozen as {old} {} and would be {new} now (difference {change}); if it matters, send a correction",
-        then.code, then.unit
+        "{name} was frozen as {old} {unit} and would be {new} now (difference {change}); if it matters, send a correction"
     );
-    let finding = Finding::new("submission.figures_changed", Severity::Caution, about, says, RULE)
-        .with("kpi", &then.code)
-        .with("unit", &then.unit)
+    Finding::new("submission.figures_changed", Severity::Caution, about, says, RULE)
+        .with("kpi", name)
+        .with("unit", unit)
         .with("frozen", old)
         .with("now", new)
-        .with("difference", change);
-    Some(finding)
+        .with("difference", change)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

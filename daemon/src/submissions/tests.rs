@@ -66,6 +66,24 @@ fn sending() -> Sending {
     Sending { way: "other".to_owned(), to: "b".to_owned(), message_id: None, at_ms: NOW.millis() }
 }
 
+/// Sent today by a person.
+fn by_hand<'a>(to: &'a str, receipt: (&'a str, &'a [u8])) -> ByHand<'a> {
+    ByHand { to, on: NOW.day(ROME), receipt }
+}
+
+/// Notes it as sent by this person's account; the code of the refusal where it is refused.
+fn noted(store: &Store, by_hand: &ByHand<'_>, of: &Obligation) -> Result<(), Option<&'static str>> {
+    sent(store, &key(), by_hand, of, ROME, ("a", NOW)).map_err(|failure| failure.code)
+}
+
+/// Certified mail with this certification data.
+fn certified(kind: &str, data: &str) -> String {
+    format!(
+        "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: application/xml; name=\"daticert.xml\"\n\n\
+         <postacert tipo=\"{kind}\" errore=\"nessuno\"><dati>{data}</dati></postacert>\n--x--\n"
+    )
+}
+
 #[test]
 fn nothing_frozen_changes_and_a_correction_is_a_new_version() {
     let (_dir, store) = opened();
@@ -92,21 +110,16 @@ fn nothing_frozen_changes_and_a_correction_is_a_new_version() {
 fn what_the_act_wants_signed_is_signed_before_it_is_sent() {
     let (_dir, store) = opened();
     draft(&store, &key(), "a", NOW).unwrap();
-    let receipt = ("r.pdf", &b"x"[..]);
-    assert!(
-        sent(&store, &key(), sending(), receipt, &obligation(Signer::DataEntry), ("a", NOW)).is_err(),
-        "a draft is not sent"
-    );
+    let receipt = by_hand("b", ("r.pdf", b"x"));
+    let (free, signed) = (obligation(Signer::DataEntry), obligation(Signer::Professional));
+    assert!(noted(&store, &receipt, &free).is_err(), "a draft is not sent");
     let (_dir, store) = opened();
     frozen(&store);
-    assert!(sent(&store, &key(), sending(), receipt, &obligation(Signer::Professional), ("a", NOW)).is_err());
+    assert_eq!(noted(&store, &receipt, &signed), Err(Some("stage")));
     let outcome_of = |text: &str| Outcome { on: Day(NOW.day(ROME)), says: text.to_owned() };
     assert!(outcome(&store, &key(), Stage::Accepted, outcome_of("ok"), ROME, ("a", NOW)).is_err());
-    sent(&store, &key(), sending(), receipt, &obligation(Signer::DataEntry), ("a", NOW)).unwrap();
-    assert!(
-        sent(&store, &key(), sending(), receipt, &obligation(Signer::DataEntry), ("a", NOW)).is_err(),
-        "once"
-    );
+    assert_eq!(noted(&store, &receipt, &free), Ok(()));
+    assert_eq!(noted(&store, &receipt, &free), Err(Some("stage")), "once");
     outcome(&store, &key(), Stage::Accepted, outcome_of("prot. 1"), ROME, ("a", NOW)).unwrap();
     assert_eq!(newest(&store).unwrap()[0].stage, Stage::Accepted);
     assert!(outcome(&store, &key(), Stage::IntegrationAsked, outcome_of("x"), ROME, ("a", NOW)).is_err());
@@ -116,11 +129,61 @@ fn what_the_act_wants_signed_is_signed_before_it_is_sent() {
 fn a_correction_in_the_making_does_not_unsend_what_was_sent() {
     let (_dir, store) = opened();
     frozen(&store);
-    sent(&store, &key(), sending(), ("r.pdf", b"x"), &obligation(Signer::DataEntry), ("a", NOW)).unwrap();
+    noted(&store, &by_hand("b", ("r.pdf", b"x")), &obligation(Signer::DataEntry)).unwrap();
     correct(&store, &key(), "a file was missing", "a", NOW).unwrap();
     let newest = newest(&store).unwrap();
     assert_eq!((newest.len(), newest[0].version, newest[0].stage), (1, 1, Stage::Sent));
     assert_eq!(current(&store, &key()).unwrap().version, 2);
+}
+
+#[test]
+fn a_correction_replaces_what_the_authority_has() {
+    let (_dir, store) = opened();
+    let first = frozen(&store);
+    assert_eq!(edition(&store, &first, ROME).unwrap(), None, "a first version says nothing");
+    let second = correct(&store, &key(), "a file was missing", "a", NOW).unwrap();
+    let of = |submission: &Submission| edition(&store, submission, ROME).unwrap().unwrap();
+    let unsent = of(&second);
+    assert_eq!((unsent.version, unsent.replaces, unsent.replaces_on), (2, 1, NOW.day(ROME)));
+    assert_eq!(unsent.why, "a file was missing");
+    let ready = Submission { frozen: first.frozen, stage: Stage::Frozen, ..second.clone() };
+    put(&store, &second, &ready, "a", NOW).unwrap();
+    noted(&store, &by_hand("b", ("r.pdf", b"x")), &obligation(Signer::DataEntry)).unwrap();
+    // The third was never sent: the fourth replaces the second.
+    let frozen_again = |why: &str| {
+        let draft = correct(&store, &key(), why, "a", NOW).unwrap();
+        let ready = Submission { frozen: ready.frozen.clone(), stage: Stage::Frozen, ..draft.clone() };
+        put(&store, &draft, &ready, "a", NOW).unwrap();
+        ready
+    };
+    assert_eq!(of(&frozen_again("x")).replaces, 2);
+    let fourth = of(&frozen_again("y"));
+    assert_eq!((fourth.version, fourth.replaces, &*fourth.why), (4, 2, "y"));
+}
+
+#[test]
+fn an_answer_is_about_what_was_sent_whatever_is_in_the_making() {
+    let (_dir, store) = opened();
+    let free = obligation(Signer::DataEntry);
+    let frozen_first = frozen(&store);
+    let answer = |stage: Stage| {
+        let of = Outcome { on: Day(NOW.day(ROME)), says: "prot. 1".to_owned() };
+        let answered = outcome(&store, &key(), stage, of, ROME, ("a", NOW));
+        answered.map(|s| (s.version, s.stage)).map_err(|failure| failure.code)
+    };
+    assert_eq!(answer(Stage::Accepted), Err(Some("stage")), "nothing was sent");
+    noted(&store, &by_hand("b", ("r.pdf", b"x")), &free).unwrap();
+    correct(&store, &key(), "a file was missing", "a", NOW).unwrap();
+    assert_eq!(answer(Stage::IntegrationAsked), Ok((1, Stage::IntegrationAsked)));
+    assert_eq!(newest(&store).unwrap()[0].stage, Stage::IntegrationAsked);
+    assert_eq!(current(&store, &key()).unwrap().stage, Stage::Draft, "the correction stays as it is");
+    // Frozen and not sent: still the first.
+    let draft = current(&store, &key()).unwrap();
+    let ready = Submission { frozen: frozen_first.frozen, stage: Stage::Frozen, ..draft.clone() };
+    put(&store, &draft, &ready, "a", NOW).unwrap();
+    assert_eq!(answer(Stage::IntegrationAsked), Ok((1, Stage::IntegrationAsked)));
+    noted(&store, &by_hand("b", ("s.pdf", b"y")), &free).unwrap();
+    assert_eq!(answer(Stage::Accepted), Ok((2, Stage::Accepted)));
 }
 
 #[test]
@@ -131,12 +194,7 @@ fn a_receipt_of_delivery_makes_it_sent_and_others_do_not() {
     after.sending = Some(Sending { message_id: Some("<m@x>".to_owned()), ..sending() });
     after.stage = Stage::Sending;
     put(&store, &before, &after, "a", NOW).unwrap();
-    let receipt = |kind: &str, id: &str| {
-        format!(
-            "Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: application/xml; name=\"daticert.xml\"\n\n\
-             <postacert tipo=\"{kind}\" errore=\"nessuno\"><dati><msgid>&lt;{id}&gt;</msgid></dati></postacert>\n--x--\n"
-        )
-    };
+    let receipt = |kind: &str, id: &str| certified(kind, &format!("<msgid>&lt;{id}&gt;</msgid>"));
     let take = |text: String| {
         send::take_receipt(&store, ("r.eml", text.as_bytes()), ("a", NOW)).unwrap().map(|s| s.stage)
     };
@@ -155,10 +213,7 @@ fn nothing_counts_as_sent_or_answered_without_what_shows_it() {
     frozen(&store);
     let by_pec =
         Obligation { channel: "PEC del legale rappresentante".to_owned(), ..obligation(Signer::DataEntry) };
-    let note = |to: &str, receipt: (&str, &[u8]), of: &Obligation| {
-        let sending = Sending { to: to.to_owned(), ..sending() };
-        sent(&store, &key(), sending, receipt, of, ("a", NOW)).map_err(|failure| failure.code)
-    };
+    let note = |to: &str, receipt: (&str, &[u8]), of: &Obligation| noted(&store, &by_hand(to, receipt), of);
     let portal = obligation(Signer::DataEntry);
     assert_eq!(note("portale", ("r.pdf", b""), &portal), Err(Some("file_empty")));
     assert_eq!(note("a@b.example", ("r.eml", b"Subject: x\n\nciao"), &portal), Err(Some("receipt_mail")));
@@ -172,6 +227,67 @@ fn nothing_counts_as_sent_or_answered_without_what_shows_it() {
     assert_eq!(answer(day.pred_opt().unwrap()), Err(Some("answer_before")));
     assert_eq!(answer(day.succ_opt().unwrap()), Err(Some("future")));
     assert_eq!(answer(day), Ok(()));
+}
+
+#[test]
+fn the_day_of_a_sending_is_possible_and_that_of_its_receipt() {
+    let (_dir, store) = opened();
+    let before = frozen(&store);
+    let (today, free) = (NOW.day(ROME), obligation(Signer::DataEntry));
+    let (yesterday, tomorrow) = (today.pred_opt().unwrap(), today.succ_opt().unwrap());
+    let mail = |day: NaiveDate| {
+        certified(
+            "accettazione",
+            &format!("<data zona=\"+0200\"><giorno>{}</giorno></data>", day.format("%d/%m/%Y")),
+        )
+    };
+    let note = |on: NaiveDate, receipt: (&str, &[u8])| {
+        let by_hand = ByHand { on, ..by_hand("a@b.example", receipt) };
+        noted(&store, &by_hand, &free)
+    };
+    let plain: (&str, &[u8]) = ("r.pdf", b"x");
+    assert_eq!(note(tomorrow, plain), Err(Some("future")));
+    assert_eq!(note(yesterday, plain), Err(Some("sent_before")), "it was frozen today");
+    assert_eq!(note(today, ("r.eml", mail(yesterday).as_bytes())), Err(Some("receipt_day")));
+    // What was to be sent does not show that it was.
+    let own = records::kept(&store, &before.frozen.as_ref().unwrap().files[0].sha256).unwrap();
+    assert_eq!(note(today, ("ricevuta.pdf", own.as_slice())), Err(Some("receipt_own")));
+    assert_eq!(note(today, ("r.eml", mail(today).as_bytes())), Ok(()));
+    assert_eq!(current(&store, &key()).unwrap().sent_at().map(|at| at.day(ROME)), Some(today));
+}
+
+#[test]
+fn nothing_is_sent_before_the_signature_that_goes_out() {
+    let (_dir, store) = opened();
+    let mut submission = frozen(&store);
+    let frozen_on = NOW.day(ROME);
+    let later = Instant::from_seconds(1_760_000_000 + 5 * 86_400);
+    assert_eq!(submission.ready_on(ROME, later).unwrap(), (frozen_on, "frozen"));
+    let file = submission.frozen.as_ref().unwrap().files[0].clone();
+    let signed_at = |days: i64, name: &str| SignedFile {
+        file: FileRef { name: name.to_owned(), ..file.clone() },
+        wraps_sha256: file.sha256.clone(),
+        signers: vec![super::Signer {
+            name: "r".to_owned(),
+            person: None,
+            issuer: "i".to_owned(),
+            serial: "1".to_owned(),
+            not_before_ms: 0,
+            not_after_ms: i64::MAX,
+            fingerprint: "f".to_owned(),
+            signed_at_ms: Some(NOW.millis() + days * 86_400_000),
+            digest: None,
+            trusted: None,
+        }],
+        reason: None,
+    };
+    // Of two signed forms of a file the newer one goes out.
+    submission.signed = vec![signed_at(4, "a.p7m"), signed_at(2, "b.p7m")];
+    let on = frozen_on.checked_add_days(chrono::Days::new(2)).unwrap();
+    assert_eq!(submission.ready_on(ROME, later).unwrap(), (on, "signed"));
+    // A signer's clock that is ahead of ours holds nothing up.
+    submission.signed = vec![signed_at(9, "a.p7m")];
+    assert_eq!(submission.ready_on(ROME, later).unwrap(), (frozen_on, "frozen"));
 }
 
 #[test]
@@ -195,4 +311,44 @@ fn only_documents_and_signed_files_are_attached_and_a_draft_lets_go_of_them() {
     assert!(current(&store, &key()).unwrap().attached.is_empty());
     frozen_of(&store);
     assert!(detach(&store, &key(), "r.pdf", "a", NOW).is_err(), "frozen");
+}
+
+#[test]
+fn a_factor_that_no_set_has_can_be_typed_in() {
+    assert!(check::act_for("factor.missing").contains("[[factor]]"));
+    let catalog = config::Catalog::embedded().unwrap();
+    for language in config::catalog::LANGUAGES {
+        let texts = catalog.texts(language);
+        let key = format!("page.desk.act.{}", check::act_name("factor.missing"));
+        assert!(texts.get(&key).contains("[[factor]]"), "{language}: {}", texts.get(&key));
+    }
+}
+
+#[test]
+fn only_what_the_calendar_has_is_begun() {
+    let catalog = config::Catalog::embedded().unwrap();
+    let text = include_str!("../../../config/examples/project.toml");
+    let (project, _) = config::parse_project(text, &catalog).unwrap();
+    let scheme = catalog.scheme(&project.scheme).unwrap();
+    let day = |year| NaiveDate::from_ymd_opt(year, 11, 23).unwrap();
+    let asked = |id: &str, year: Option<i32>| {
+        let of = scheme.obligation(id).unwrap();
+        check::must_be_asked(scheme, &project, of, year, day(2026)).map_err(|failure| {
+            assert_eq!(failure.code, Some("not_asked"));
+            failure.error.to_string()
+        })
+    };
+    // Completed in 2021: five reports, from the year after on.
+    for year in 2022..=2026 {
+        assert_eq!(asked("relazione-annuale", Some(year)), Ok(()));
+    }
+    for year in [1999, 2021, 2027, 2031] {
+        let says = asked("relazione-annuale", Some(year)).unwrap_err();
+        assert!(says.contains(&format!("for {year}; it does for 2022, 2023, 2024, 2025, 2026")), "{says}");
+    }
+    assert!(asked("relazione-annuale", None).unwrap_err().contains("without a year; it does for 2022"));
+    assert_eq!(asked("relazione-sistema", Some(2022)), Ok(()));
+    assert!(asked("relazione-sistema", Some(2023)).is_err(), "with the first report only");
+    assert_eq!(asked("rendicontazione-finale", None), Ok(()));
+    assert!(asked("rendicontazione-finale", Some(2022)).unwrap_err().contains("leave --year out"));
 }

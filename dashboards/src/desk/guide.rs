@@ -221,6 +221,8 @@ struct GuidePage<'a> {
     receipts: Vec<(FileLine, String)>,
     sending: String,
     outcome: String,
+    /// What is said of an earlier version that can be answered; empty where there is none.
+    answerable: String,
     comments: Option<CommentsView>,
     today: String,
     may_edit: bool,
@@ -364,6 +366,9 @@ fn render(
             t.fill(if s.way == "pec" { "page.desk.guide.by_pec" } else { "page.desk.guide.by_hand" }, &values)
         }),
         outcome: g.outcome.as_ref().map_or_else(String::new, |o| format!("{}: {}", day(t, &o.on), o.says)),
+        answerable: g.answerable.map_or_else(String::new, |version| {
+            t.fill("page.desk.guide.outcome.earlier", &[("version", &version.to_string())])
+        }),
         comments,
         today: site.backend.now().day(chrono_tz::Europe::Rome).to_string(),
         may_edit: ask.who.may(Right::EditProject, Some(id)),

@@ -444,6 +444,8 @@ pub struct Guide {
     pub sending: Option<SendingView>,
     pub receipts: Vec<ReceiptView>,
     pub outcome: Option<OutcomeView>,
+    /// The earlier version that was sent and can be answered, while this one is in the making.
+    pub answerable: Option<u32>,
 }
 
 /// A section of the annual report as it would be now, and the comment on it.

@@ -230,6 +230,14 @@ async fn the_guide_leads_from_step_to_step() {
         upload(&server, &format!("{GUIDE}/sent"), REPRESENTATIVE, &proof, "ricevuta.eml", "receipt").await;
     assert_eq!(sent.status, 303);
     assert_eq!(step().await, "Esito");
+    // While a correction is in the making, the version that was sent can be answered all the same.
+    let correct = format!("{GUIDE}/correct");
+    assert_eq!(server.form(&correct, REPRESENTATIVE, "why=Una+lettura+tardiva").await.status, 303);
+    assert_eq!(step().await, "Controllo");
+    let page = server.get(GUIDE, REPRESENTATIVE).await.body;
+    assert!(page.contains("La versione 1 è stata inviata") && page.contains("/answered\""), "{page}");
+    let page = server.get(GUIDE, OFFICER).await.body;
+    assert!(!page.contains("/answered\""), "{page}");
 }
 
 #[tokio::test]

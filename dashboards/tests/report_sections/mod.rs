@@ -319,7 +319,7 @@ fn the_annex_of_kpis_is_one_page_with_the_values_as_they_are_pasted() {
     let provisional = said(&kpi_annex(&AnnexFacts { complete: false, ..facts.clone() }, &texts("it")));
     assert_says(&provisional, &["PROVVISORIO: l’anno non è concluso"]);
     let (texts, template) = (texts("it"), dashboards::Template::bundled());
-    let press = dashboards::Press { texts: &texts, template: &template };
+    let press = dashboards::Press { texts: &texts, template: &template, edition: None };
     let file = dashboards::render::annex_of_kpis(&facts, &press).expect("a file");
     assert_eq!(file.name, "allegato-kpi-2025.pdf");
     let folder = tempfile::tempdir().expect("a folder");

@@ -276,6 +276,8 @@ impl Desk for Fake {
             }],
             reason: Some("il firmatario è noto".into()),
         });
+        let corrected = self.kept().acts.iter().any(|act| matches!(act, Act::Correct { .. }));
+        let answerable = (corrected && duty.stage == Some("draft")).then_some(1);
         let is_frozen = matches!(duty.stage, Some("frozen" | "signed" | "sent" | "accepted"));
         Ok(Guide {
             project: key.project.to_string(),
@@ -303,6 +305,7 @@ impl Desk for Fake {
             sending: None,
             receipts: Vec::new(),
             outcome: None,
+            answerable,
         })
     }
 

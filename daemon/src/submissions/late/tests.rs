@@ -11,7 +11,7 @@ use super::*;
 use crate::submissions::{Frozen, Stage};
 
 /// The example project's year, without a single reading.
-fn year() -> ProjectYear {
+pub(crate) fn year() -> ProjectYear {
     let catalog = config::Catalog::embedded().unwrap();
     let text = include_str!("../../../../config/examples/project.toml");
     let (project, _) = config::parse_project(text, &catalog).unwrap();
@@ -54,6 +54,7 @@ fn frozen(year: &ProjectYear, version: u32) -> Submission {
         best: k.best,
         post: k.achieved,
         verdict: k.verdict.code().to_owned(),
+        typed_in: None,
     };
     let frozen = Frozen {
         at_ms: Instant::from_seconds(1_770_000_000).millis(),
@@ -163,6 +164,76 @@ fn only_the_newest_frozen_version_is_compared() {
     // Another obligation's version takes nothing up.
     let other = Submission { obligation: "altro".to_owned(), ..new };
     assert_eq!(told(&[old, other]), [1]);
+}
+
+#[test]
+fn a_paper_without_figures_is_not_out_of_date() {
+    let then = year();
+    let mut now = later(&then);
+    now.kpis[0].achieved = Some(10.5);
+    let submission = frozen(&then, 1);
+    assert_eq!(said(&submission, &now).len(), 1);
+    let system = Submission { obligation: "relazione-sistema".to_owned(), ..submission };
+    assert_eq!(said(&system, &now), []);
+}
+
+/// The KPI with what a person stated of the first one.
+fn rows(year: &ProjectYear, stated: Option<f64>) -> (tempfile::TempDir, Store, Vec<Row>) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), store::StoreOptions::default()).unwrap();
+    let kpi = &year.kpis[0];
+    let value = crate::records::KpiValue {
+        project: year.project.id.to_string(),
+        year: year.year,
+        code: kpi.definition.code.clone(),
+        value: stated,
+        unit: kpi.definition.unit.symbol().to_owned(),
+        measured: kpi.achieved,
+        reason: "bolletta rettificata".to_owned(),
+        note: String::new(),
+    };
+    crate::records::put_kpi_value(&store, &value, "a", Instant::from_seconds(1_770_000_000)).unwrap();
+    let rows = stated::of_figures(&store, year.kpis.clone(), &year.project.id, year.year).unwrap();
+    (dir, store, rows)
+}
+
+/// The same version with its first KPI as it was typed into the authority's system.
+fn typed_in(mut submission: Submission, post: f64, reason: Option<&str>) -> Submission {
+    let kpi = &mut submission.frozen.as_mut().unwrap().kpis[0];
+    kpi.post = Some(post);
+    let reason = reason.map(str::to_owned);
+    kpi.typed_in = Some(crate::submissions::TypedIn { note: String::new(), reason });
+    submission
+}
+
+#[test]
+fn a_value_stated_after_it_was_typed_in_is_told() {
+    let then = year();
+    let code = &then.kpis[0].definition.code;
+    let (_dir, store, now) = rows(&then, Some(15.0));
+    // Measured then, stated now; and another value stated than before.
+    for submission in
+        [typed_in(frozen(&then, 1), 12.0, None), typed_in(frozen(&then, 1), 13.0, Some("bolletta"))]
+    {
+        let found = changes(&store, &submission, &then).unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].code, "submission.figures_changed");
+        assert!(found[0].says.starts_with(&format!("{code} (Valore POST) was frozen as ")), "{found:?}");
+        assert!(found[0].says.contains("would be 15.00 now"), "{found:?}");
+    }
+    // The same value again, and a scheme whose values go out in the documents only.
+    assert!(restated(&typed_in(frozen(&then, 1), 15.0, Some("bolletta")), &now).is_empty());
+    assert!(changes(&store, &frozen(&then, 1), &then).unwrap().is_empty());
+    // Taken back: the measured value counts again.
+    let (_dir, store, _) = rows(&then, None);
+    let found = changes(&store, &typed_in(frozen(&then, 1), 15.0, Some("bolletta")), &then).unwrap();
+    assert!(found[0].says.contains("would be 12.00 now"), "{found:?}");
+    // A measured value that changes is told once, as a figure.
+    let mut later = later(&then);
+    later.kpis[0].achieved = Some(10.5);
+    let found = changes(&store, &typed_in(frozen(&then, 1), 12.0, None), &later).unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(!found[0].says.contains("Valore POST"), "{found:?}");
 }
 
 #[test]
