@@ -230,3 +230,26 @@ fn a_coefficient_that_no_building_has_is_never_chosen_and_is_told_where_it_was_a
     assert!(told(&answer(&heated, Method::Shape(Shape::P3Cooling))));
     assert!(!told(&answer(&heated, Method::Shape(Shape::P3Heating))));
 }
+
+#[test]
+fn each_period_is_predicted_as_alone_and_their_energies_are_the_whole() {
+    let close = |a: f64, b: f64| (a - b).abs() <= 1e-12 * (a.abs() + b.abs());
+    let mut closed = 0;
+    for number in 0..60 {
+        let case = Case::of(&world(number));
+        let fit = averaged(&case.baseline);
+        closed += usize::from(fit.members.iter().any(|member| member.closure.is_some()));
+        let each = fit.predict_each(&case.reporting);
+        assert!(each.len() == case.reporting.len());
+        for (row, own) in case.reporting.rows().iter().zip(&each) {
+            let alone = fit.predict_rows(&case.reporting, std::slice::from_ref(row));
+            assert!(alone == *own, "{number} {row:?}");
+        }
+        let whole = fit.predict(&case.reporting);
+        assert!(close(whole.energy, each.iter().map(|one| one.energy).sum()), "{number}");
+        assert!(close(whole.noise_variance, each.iter().map(|one| one.noise_variance).sum()), "{number}");
+        // The model's error falls on all periods alike.
+        assert!(each.iter().all(|one| one.model_variance <= whole.model_variance), "{number}");
+    }
+    assert!(2 < closed, "{closed}");
+}
