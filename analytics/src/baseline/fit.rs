@@ -118,13 +118,13 @@ impl Model {
     #[must_use]
     pub fn energy(&self, data: &Data, row: &Row) -> f64 {
         let (heating, cooling) = self.degree_days_per_day(data, row);
-        self.energy_of(row.days, heating, cooling)
+        row.days * self.per_day(heating, cooling)
     }
 
-    fn energy_of(&self, days: f64, heating_per_day: f64, cooling_per_day: f64) -> f64 {
-        days * (self.base_per_day
+    fn per_day(&self, heating_per_day: f64, cooling_per_day: f64) -> f64 {
+        self.base_per_day
             + self.heating_per_degree_day * heating_per_day
-            + self.cooling_per_degree_day * cooling_per_day)
+            + self.cooling_per_degree_day * cooling_per_day
     }
 }
 
@@ -212,8 +212,7 @@ impl Member {
                 sum.closed_days += part.share * closed;
                 sum.heating += part.share * row.days * h * kept;
                 sum.cooling += part.share * row.days * c * kept;
-                let energy = kept * self.model.energy_of(row.days, h, c);
-                sum.noisy_days += part.share * self.scatter.days(row, energy);
+                sum.noisy_days += part.share * self.scatter.days(row, kept * self.model.per_day(h, c));
                 number += 1;
             }
         }
@@ -255,11 +254,11 @@ impl Scatter {
         ratio.max(0.1).powi(2)
     }
 
-    /// Days of `row` as the variance counts them, when the law gives it `energy`.
-    fn days(self, row: &Row, energy: f64) -> f64 {
+    /// Days of `row` as the variance counts them, when the law gives it so much energy `per_day`.
+    fn days(self, row: &Row, per_day: f64) -> f64 {
         match self {
             Self::Days => row.days,
-            Self::Use { mean_per_day } => row.days * Self::relative(energy / row.days / mean_per_day),
+            Self::Use { mean_per_day } => row.days * Self::relative(per_day / mean_per_day),
         }
     }
 }
@@ -397,9 +396,9 @@ impl Fit {
             freedom: self.freedom,
         };
         let mut squares = 0.0;
-        for member in &self.members {
+        for (number, member) in self.members.iter().enumerate() {
             let (w, m) = (member.weight, &member.model);
-            let own = member.over(columns.under(m), first, parts);
+            let own = member.over(columns.under(number), first, parts);
             let heat = m.heating_per_degree_day * own.heating;
             let cool = m.cooling_per_degree_day * own.cooling;
             let energy = m.base_per_day * own.open_days + heat + cool;

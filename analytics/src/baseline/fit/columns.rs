@@ -5,39 +5,34 @@
 use super::{Fit, Model, Part, Regressor};
 use crate::baseline::data::{Data, Row};
 
-/// Mean degree days per day, in K, by balance point (major) and row; rows of parts follow each other.
+/// Mean degree days per day, in K, of all rows of some parts, one part after the other.
 #[derive(Debug)]
 pub(super) struct Columns {
-    rows: usize,
     heating: Term,
     cooling: Term,
 }
 
-/// One term's balance points and their columns.
+/// One term's columns.
 #[derive(Debug)]
 struct Term {
-    /// Ascending, each once.
-    points: Vec<(Regressor, f64)>,
-    /// `points.len()` × rows.
+    rows: usize,
+    /// By balance point (major) and row.
     degree_days: Vec<f64>,
+    /// The column of each member; `None` where its law lacks the term.
+    of_member: Vec<Option<usize>>,
 }
 
 impl Columns {
     pub(super) fn of(fit: &Fit, parts: &[Part<'_>]) -> Self {
         Self {
-            rows: parts.iter().map(|part| part.rows.len()).sum(),
             heating: Term::of(fit, parts, |m| m.heating_balance_c, Regressor::heating),
             cooling: Term::of(fit, parts, |m| m.cooling_balance_c, Regressor::cooling),
         }
     }
 
-    /// Heating and cooling degree days per day of the rows under a law of the fit; empty for a term that it lacks.
-    pub(super) fn under(&self, model: &Model) -> (&[f64], &[f64]) {
-        let point = |balance: Option<f64>| balance.map(|c| (model.regressor, c));
-        (
-            self.heating.at(point(model.heating_balance_c), self.rows),
-            self.cooling.at(point(model.cooling_balance_c), self.rows),
-        )
+    /// Heating and cooling degree days per day of the rows under member `number`; empty for a term that it lacks.
+    pub(super) fn under(&self, number: usize) -> (&[f64], &[f64]) {
+        (self.heating.of_member(number), self.cooling.of_member(number))
     }
 }
 
@@ -48,23 +43,27 @@ impl Term {
         balance_c: impl Fn(&Model) -> Option<f64>,
         per_day: fn(Regressor, &Data, &Row, f64) -> f64,
     ) -> Self {
-        let models = fit.members.iter().map(|member| &member.model);
+        let point = |m: &Model| balance_c(m).map(|c| (m.regressor, c));
         let mut points: Vec<(Regressor, f64)> =
-            models.filter_map(|m| balance_c(m).map(|c| (m.regressor, c))).collect();
-        points.sort_by(order);
+            fit.members.iter().filter_map(|member| point(&member.model)).collect();
+        points.sort_unstable_by(order);
         points.dedup();
-        let mut degree_days = Vec::new();
+        let rows = parts.iter().map(|part| part.rows.len()).sum();
+        let mut degree_days = Vec::with_capacity(points.len() * rows);
         for &(regressor, c) in &points {
             for part in parts {
                 degree_days.extend(part.rows.iter().map(|row| per_day(regressor, part.data, row, c)));
             }
         }
-        Self { points, degree_days }
+        let column =
+            |m: &Model| point(m).and_then(|p| points.binary_search_by(|other| order(other, &p)).ok());
+        let of_member = fit.members.iter().map(|member| column(&member.model)).collect();
+        Self { rows, degree_days, of_member }
     }
 
-    fn at(&self, point: Option<(Regressor, f64)>, rows: usize) -> &[f64] {
-        let found = point.and_then(|point| self.points.binary_search_by(|other| order(other, &point)).ok());
-        found.and_then(|p| self.degree_days.get(p * rows..(p + 1) * rows)).unwrap_or_default()
+    fn of_member(&self, number: usize) -> &[f64] {
+        let column = self.of_member.get(number).copied().flatten();
+        column.and_then(|c| self.degree_days.get(c * self.rows..(c + 1) * self.rows)).unwrap_or_default()
     }
 }
 
