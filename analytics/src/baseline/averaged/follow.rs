@@ -8,7 +8,7 @@
 
 use super::priors::{FOLLOWS, FOLLOWS_BILLS};
 use super::search::Bill;
-use super::{Average, POINTS, REPORTED, mean, regressors};
+use super::{Average, POINTS, REPORTED, regressors};
 use crate::baseline::data::Row;
 
 /// Most that variances are raised: beyond, the bills are no sample of anything.
@@ -32,12 +32,12 @@ impl Average {
         };
         let (mut squares, mut free, mut products, mut taken, mut pairs) = (0.0, 0.0, 0.0, 0.0, 0.0);
         let mut before: Option<(&Row, &Bill<POINTS>, f64)> = None;
-        for (number, (row, bill)) in rows.iter().zip(bills).enumerate() {
+        for (number, ((row, bill), expected)) in rows.iter().zip(bills).zip(&self.expected).enumerate() {
             if !counts(number) {
                 before = None;
                 continue;
             }
-            let residual = (bill.energy - mean(&self.laws, bill)) * scale(bill);
+            let residual = (bill.energy - expected) * scale(bill);
             squares += residual * residual;
             free += (1.0 - hat(bill, bill)).max(0.0);
             if let Some((_, other, left)) = before.filter(|(last, _, _)| last.to == row.from) {
