@@ -89,7 +89,8 @@ fn measure(what: &str, meters: &[Vec<FitPeriod>], fit: impl Fn(&[FitPeriod])) {
             fits += 1;
         }
     }
-    let took = cpu.zip(cpu_seconds("thread-self")).map_or_else(|| begun.elapsed().as_secs_f64(), |(a, b)| b - a);
+    let took =
+        cpu.zip(cpu_seconds("thread-self")).map_or_else(|| begun.elapsed().as_secs_f64(), |(a, b)| b - a);
     println!("{what}: {:.0} fits/s of CPU time on one core", fits as f64 / took);
 }
 
