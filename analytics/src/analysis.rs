@@ -211,12 +211,13 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
             return None;
         }
         let prediction = fit.predict(&reporting_data);
-        let doubt = doubt::values(question.subject, fit, &data, &reporting_data);
+        let alone = fit.predict_each(&reporting_data);
+        let doubt = doubt::values(question.subject, &alone, &data, &reporting_data);
         let lost = doubt::missing(question, &reporting.missing, Some(fit)) + doubt.energy;
         findings.extend(doubt.findings);
         let compared = compare(&prediction, &reporting, lost, question.confidence);
         findings.extend(unseen(question.subject, fit, &reporting_data));
-        let points = breaks::points(fit, &reporting_data);
+        let points = breaks::points(&alone, &reporting_data);
         let found = breaks::find(&points, fit.freedom);
         findings.extend(found.map(|found| breaks::finding(&found, question.subject, "reporting")));
         let subject = question.subject;
@@ -227,7 +228,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
     });
     if let Some(fit) = &fit {
         findings.extend(fit.findings.iter().cloned());
-        let found = breaks::find(&breaks::points(fit, &data), fit.freedom);
+        let found = breaks::find(&breaks::points(&fit.predict_each(&data), &data), fit.freedom);
         findings.extend(found.map(|found| breaks::finding(&found, question.subject, "baseline")));
         let basis =
             rules::Basis { subject: question.subject, window: question.baseline, fit, data: &data, daily };

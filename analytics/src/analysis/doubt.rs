@@ -14,7 +14,7 @@ use model::{Finding, Severity};
 use super::{MeterPeriod, Question};
 use crate::baseline::FitPeriod;
 use crate::baseline::data::{Data, Row};
-use crate::baseline::fit::Fit;
+use crate::baseline::fit::{Fit, Prediction};
 use crate::baseline::linear::{self, NoSolution};
 
 /// Times the highest use per day that is known.
@@ -75,13 +75,14 @@ struct Point {
     parts: [f64; 2],
 }
 
-/// Values of the reporting periods that are hardly those of the meter.
-pub(super) fn values(subject: &str, fit: &Fit, baseline: &Data, reporting: &Data) -> Doubt {
-    let point = |row: &Row| {
-        let of = fit.predict_rows(reporting, std::slice::from_ref(row));
-        Point { row: *row, expected: of.energy.max(0.0), parts: [of.heating, of.cooling] }
+/// Values of the reporting periods, each predicted `alone`, that are hardly those of the meter.
+pub(super) fn values(subject: &str, alone: &[Prediction], baseline: &Data, reporting: &Data) -> Doubt {
+    let point = |(row, of): (&Row, &Prediction)| Point {
+        row: *row,
+        expected: of.energy.max(0.0),
+        parts: [of.heating, of.cooling],
     };
-    let points: Vec<Point> = reporting.rows().iter().map(point).collect();
+    let points: Vec<Point> = reporting.rows().iter().zip(alone).map(point).collect();
     let about = format!("{subject} reporting");
     let mut doubt = Doubt::default();
     let other_unit = unit(&about, &points, &mut doubt);

@@ -198,11 +198,12 @@ impl Shape<'_> {
             row.energy - fit.predict(of.days, &of.sums).energy
         };
         let residuals: Vec<f64> = data.rows().iter().map(residual).collect();
+        let parameters = 1.0 + self.drivers().len() as f64;
         Driven {
             heating_balance_c: self.heating_c,
             cooling_balance_c: self.cooling_c,
             names: self.drivers().into_iter().map(|d| d.name).collect(),
-            inflation: if daily { wls::inflation_of_days(&residuals) } else { 1.0 },
+            inflation: if daily { wls::inflation_of_days(&residuals, parameters) } else { 1.0 },
             fit,
         }
     }

@@ -93,7 +93,7 @@ pub fn fit(
     let window = Window { from: wanted.from, to: wanted.to };
     let basis = rules::Basis { subject: &about, window, fit: &law, data: &data, daily: false };
     rules::judge_fit(&basis, &mut findings);
-    let found = breaks::find(&breaks::points(&law, &data), law.freedom);
+    let found = breaks::find(&breaks::points(&law.predict_each(&data), &data), law.freedom);
     findings.extend(found.map(|found| breaks::finding(&found, subject, "baseline")));
     let doubt = doubt(&asked, (chosen, &law), &usable, temperatures);
     let fitted = Fitted::new(law, &data, doubt);

@@ -95,6 +95,10 @@ struct Average {
     /// Which hypothesis each law stands under, in the order of `laws`.
     under: Vec<usize>,
     hypotheses: Vec<Hypothesis>,
+    /// Weight of the laws of each hypothesis.
+    probabilities: Vec<f64>,
+    /// What the laws together expect of each bill, open all year.
+    expected: Vec<f64>,
     days: f64,
     energy: f64,
 }
@@ -111,7 +115,9 @@ impl Average {
         let mut average = Self {
             laws: Vec::with_capacity(512),
             under: Vec::with_capacity(512),
+            probabilities: vec![0.0; hypotheses.len()],
             hypotheses,
+            expected: Vec::new(),
             days: look.mean_days,
             energy: look.mean_energy,
         };
@@ -132,13 +138,13 @@ impl Average {
                 if noise == WITH_DAYS {
                     let own = average.laws.get_mut(before..).unwrap_or_default();
                     weigh(own);
-                    let expected: Vec<f64> = bills.iter().map(|bill| mean(own, bill)).collect();
-                    weights = look.weights(&hypothesis, Some(&expected), variance);
+                    weights = look.weights(&hypothesis, Some(&means(own, bills)), variance);
                 }
             }
             average.under.resize(average.laws.len(), number);
         }
         average.keep();
+        average.expected = means(&average.laws, bills);
         average
     }
 
@@ -151,6 +157,9 @@ impl Average {
         self.under = under;
         self.laws.retain(kept);
         weigh(&mut self.laws);
+        for (law, under) in self.laws.iter().zip(&self.under) {
+            self.probabilities[*under] += law.weight;
+        }
     }
 
     fn finish(&self, data: &Data, bills: &[Bill<POINTS>], terms: Terms, subject: &str) -> Fit {
@@ -158,7 +167,7 @@ impl Average {
         let inflation = self.inflation(data.rows(), bills);
         let member = |(law, under): (&Law, &usize)| Member { inflation, ..self.member(law, *under, bills) };
         let members: Vec<Member> = laws.map(member).collect();
-        let model = self.shown(data, bills);
+        let model = self.shown(data);
         let parameters = 1.0
             + self
                 .laws
@@ -177,7 +186,7 @@ impl Average {
             members,
             model,
             freedom: self.laws.iter().map(|law| law.weight * law.freedom).sum(),
-            findings: self.findings(data, bills, subject),
+            findings: self.findings(data, subject),
             experience: Some(Experience {
                 heating_c: SEEN_HEATING_C,
                 heating: met(&|r| data.heating_per_day(r, SEEN_HEATING_C)),
@@ -210,12 +219,13 @@ impl Average {
 
     /// How well the mixture, which is what predicts, follows the bills that it counts.
     fn quality(&self, data: &Data, bills: &[Bill<POINTS>], members: &[Member], parameters: f64) -> Quality {
-        let expect = |(row, bill): (&Row, &Bill<POINTS>)| -> f64 {
-            let parts = self.laws.iter().zip(members);
-            parts.map(|(law, member)| law.weight * member.kept(row).0 * expected(law, bill)).sum()
-        };
+        let mut modelled = self.expected.clone();
+        for (law, member) in self.laws.iter().zip(members).filter(|(_, member)| member.closure.is_some()) {
+            for ((row, bill), energy) in data.rows().iter().zip(bills).zip(&mut modelled) {
+                *energy -= law.weight * (1.0 - member.kept(row).0) * expected(law, bill);
+            }
+        }
         let counts = |bill: usize| self.gross_probability(bill) < REPORTED;
-        let modelled: Vec<f64> = data.rows().iter().zip(bills).map(expect).collect();
         if (0..bills.len()).all(counts) {
             return Quality::between(data, &modelled, parameters);
         }
@@ -226,10 +236,9 @@ impl Average {
     /// The law of the likeliest shape that is nearest to what the mixture expects of the bills, so that whoever computes
     /// with the coefficients shown comes to what the mixture predicts. At the mean of the shape's balance points; with the
     /// mean of its coefficients where the nearest ones would be negative or cannot be told apart.
-    fn shown(&self, data: &Data, bills: &[Bill<POINTS>]) -> Model {
+    fn shown(&self, data: &Data) -> Model {
         let mean_of_shape = self.mean_of_likeliest();
-        let open: Vec<f64> = bills.iter().map(|bill| mean(&self.laws, bill)).collect();
-        let nearest = wls::solve(&data.with_energies(&open), mean_of_shape);
+        let nearest = wls::solve(&data.with_energies(&self.expected), mean_of_shape);
         let physical =
             |m: &Model| 0.0 <= m.base_per_day.min(m.heating_per_degree_day).min(m.cooling_per_degree_day);
         nearest.filter(physical).unwrap_or(mean_of_shape)
@@ -266,8 +275,7 @@ impl Average {
 
     /// The weight of the laws whose hypothesis is so.
     fn probability(&self, is: impl Fn(&Hypothesis) -> bool) -> f64 {
-        let so = |under: &usize| self.hypotheses.get(*under).is_some_and(&is);
-        self.laws.iter().zip(&self.under).filter(|(_, u)| so(u)).map(|(law, _)| law.weight).sum()
+        self.hypotheses.iter().zip(&self.probabilities).filter(|(h, _)| is(h)).map(|(_, p)| p).sum()
     }
 
     fn gross_probability(&self, bill: usize) -> f64 {
@@ -275,8 +283,8 @@ impl Average {
     }
 
     /// Bills that are more likely wrong than right, and a closure that is likelier than not.
-    fn findings(&self, data: &Data, bills: &[Bill<POINTS>], subject: &str) -> Vec<Finding> {
-        let mut findings = self.gross_findings(data, bills, subject);
+    fn findings(&self, data: &Data, subject: &str) -> Vec<Finding> {
+        let mut findings = self.gross_findings(data, subject);
         if REPORTED <= self.probability(|h| h.closed.is_some()) {
             let weight =
                 |h: &Hypothesis| h.closed.map(|_| self.probability(|other| other.closed == h.closed));
@@ -289,12 +297,11 @@ impl Average {
     }
 
     /// Bills that are more likely wrong than right.
-    fn gross_findings(&self, data: &Data, bills: &[Bill<POINTS>], subject: &str) -> Vec<Finding> {
+    fn gross_findings(&self, data: &Data, subject: &str) -> Vec<Finding> {
         let probability = |bill: usize| self.gross_probability(bill);
-        let rows = data.rows().iter().zip(bills).enumerate();
+        let rows = data.rows().iter().zip(&self.expected).enumerate();
         rows.filter(|(bill, _)| REPORTED <= probability(*bill))
-            .map(|(_, (row, bill))| {
-                let expected = mean(&self.laws, bill);
+            .map(|(_, (row, expected))| {
                 let says = format!(
                     "the period from {} to {} contradicts the others: {:.0} where the weather lets expect {:.0}; it \
                      hardly counts in the model",
@@ -337,9 +344,13 @@ fn expected<const N: usize>(law: &Law, bill: &Bill<N>) -> f64 {
     law.energy(days, heating, cooling)
 }
 
-/// What the laws together expect of a bill.
-fn mean(laws: &[Law], bill: &Bill<POINTS>) -> f64 {
-    laws.iter().map(|law| law.weight * expected(law, bill)).sum()
+/// What the laws together expect of each bill.
+fn means(laws: &[Law], bills: &[Bill<POINTS>]) -> Vec<f64> {
+    let mut sums = vec![0.0; bills.len()];
+    for law in laws {
+        sums.iter_mut().zip(bills).for_each(|(sum, bill)| *sum += law.weight * expected(law, bill));
+    }
+    sums
 }
 
 fn kind_of(law: &Law) -> Kind {

@@ -12,8 +12,8 @@ use chrono::NaiveDate;
 use model::{Finding, Severity};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use super::data::Data;
-use super::fit::Fit;
+use super::data::{Data, Row};
+use super::fit::Prediction;
 
 /// Fewest periods on either side of a break.
 const PERIODS_MIN: usize = 3;
@@ -48,23 +48,20 @@ pub struct Break {
     pub chance: f64,
 }
 
-/// The points of periods that a fit predicts, in order of time.
+/// The points of periods of which each is predicted `alone`, in order of time.
 #[must_use]
-pub fn points(fit: &Fit, data: &Data) -> Vec<Point> {
+pub fn points(alone: &[Prediction], data: &Data) -> Vec<Point> {
     if PERIODS_MAX < data.len() {
         return Vec::new();
     }
-    let point = |row| {
-        let alone = fit.predict_rows(data, std::slice::from_ref(row));
-        Point {
-            from: row.from,
-            days: row.days,
-            expected: alone.energy,
-            measured: row.energy,
-            deviation: alone.noise_variance.sqrt(),
-        }
+    let point = |(row, alone): (&Row, &Prediction)| Point {
+        from: row.from,
+        days: row.days,
+        expected: alone.energy,
+        measured: row.energy,
+        deviation: alone.noise_variance.sqrt(),
     };
-    data.rows().iter().map(point).collect()
+    data.rows().iter().zip(alone).map(point).collect()
 }
 
 /// The likeliest break of the series, when chance does not explain it. `freedom` is that of the deviations.

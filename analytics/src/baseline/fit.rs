@@ -15,6 +15,10 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::data::{Data, Row};
 
+mod columns;
+
+use columns::Columns;
+
 /// Which law, by the terms it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -48,12 +52,30 @@ impl Kind {
 }
 
 /// Which temperature the law is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Regressor {
     /// Of each day; a period has the sum of its days (degree days).
     EachDay,
     /// Of the period as a whole: the mean over its days (change-point models on monthly means).
     PeriodMean,
+}
+
+impl Regressor {
+    /// Mean heating degree days per day of a row, in K.
+    fn heating(self, data: &Data, row: &Row, balance_c: f64) -> f64 {
+        match self {
+            Self::EachDay => data.heating_per_day(row, balance_c),
+            Self::PeriodMean => (balance_c - row.mean_c).max(0.0),
+        }
+    }
+
+    /// Mean cooling degree days per day of a row, in K.
+    fn cooling(self, data: &Data, row: &Row, balance_c: f64) -> f64 {
+        match self {
+            Self::EachDay => data.cooling_per_day(row, balance_c),
+            Self::PeriodMean => (row.mean_c - balance_c).max(0.0),
+        }
+    }
 }
 
 /// The coefficients of a law, in display units per day and K·d.
@@ -86,15 +108,9 @@ impl Model {
     /// Mean heating and cooling degree days per day of a row, as this law counts them.
     #[must_use]
     pub fn degree_days_per_day(&self, data: &Data, row: &Row) -> (f64, f64) {
-        let of = |balance: Option<f64>, each: &dyn Fn(f64) -> f64, mean: &dyn Fn(f64) -> f64| {
-            balance.map_or(0.0, |b| match self.regressor {
-                Regressor::EachDay => each(b),
-                Regressor::PeriodMean => mean(b).max(0.0),
-            })
-        };
         (
-            of(self.heating_balance_c, &|b| data.heating_per_day(row, b), &|b| b - row.mean_c),
-            of(self.cooling_balance_c, &|b| data.cooling_per_day(row, b), &|b| row.mean_c - b),
+            self.heating_balance_c.map_or(0.0, |b| self.regressor.heating(data, row, b)),
+            self.cooling_balance_c.map_or(0.0, |b| self.regressor.cooling(data, row, b)),
         )
     }
 
@@ -102,13 +118,13 @@ impl Model {
     #[must_use]
     pub fn energy(&self, data: &Data, row: &Row) -> f64 {
         let (heating, cooling) = self.degree_days_per_day(data, row);
-        self.energy_of(row.days, heating, cooling)
+        row.days * self.per_day(heating, cooling)
     }
 
-    fn energy_of(&self, days: f64, heating_per_day: f64, cooling_per_day: f64) -> f64 {
-        days * (self.base_per_day
+    fn per_day(&self, heating_per_day: f64, cooling_per_day: f64) -> f64 {
+        self.base_per_day
             + self.heating_per_degree_day * heating_per_day
-            + self.cooling_per_degree_day * cooling_per_day)
+            + self.cooling_per_degree_day * cooling_per_day
     }
 }
 
@@ -182,12 +198,43 @@ impl Member {
         (closure.kept(row, closed_days), closed_days)
     }
 
+    /// The rows of parts as this law counts them. Of `heating` and `cooling`, their degree days per day, the first row is
+    /// number `first`.
+    fn over(&self, (heating, cooling): (&[f64], &[f64]), first: usize, parts: &[Part<'_>]) -> Counted {
+        let mut sum = Counted::default();
+        let mut number = first;
+        for part in parts {
+            for row in part.rows {
+                let h = heating.get(number).copied().unwrap_or(0.0) * part.heating_scale;
+                let c = cooling.get(number).copied().unwrap_or(0.0);
+                let (kept, closed) = self.kept(row);
+                sum.open_days += part.share * row.days * kept;
+                sum.closed_days += part.share * closed;
+                sum.heating += part.share * row.days * h * kept;
+                sum.cooling += part.share * row.days * c * kept;
+                sum.noisy_days += part.share * self.scatter.days(row, kept * self.model.per_day(h, c));
+                number += 1;
+            }
+        }
+        sum
+    }
+
     /// Variance of what a closure leaves on so many of its days: it was seen once in each year of the baseline.
     fn closed_variance(&self, days: f64) -> f64 {
         self.closure.map_or(0.0, |c| {
             self.variance_per_day * days * days / (f64::from(c.days.max(1)) * c.seen.max(1.0))
         })
     }
+}
+
+/// Sums over rows: days that are open, closed, and as the variance counts them; degree days, in K·d.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    open_days: f64,
+    closed_days: f64,
+    noisy_days: f64,
+    heating: f64,
+    cooling: f64,
 }
 
 /// How the variance of a period grows.
@@ -207,11 +254,11 @@ impl Scatter {
         ratio.max(0.1).powi(2)
     }
 
-    /// Days of `row` as the variance counts them, when the law gives it `energy`.
-    fn days(self, row: &Row, energy: f64) -> f64 {
+    /// Days of `row` as the variance counts them, when the law gives it so much energy `per_day`.
+    fn days(self, row: &Row, per_day: f64) -> f64 {
         match self {
             Self::Days => row.days,
-            Self::Use { mean_per_day } => row.days * Self::relative(energy / row.days / mean_per_day),
+            Self::Use { mean_per_day } => row.days * Self::relative(per_day / mean_per_day),
         }
     }
 }
@@ -321,9 +368,23 @@ impl Fit {
         self.predict_parts(&[Part { data, rows, share: 1.0, heating_scale: 1.0 }])
     }
 
+    /// The energy of each row alone, in order: as `predict_rows` says of one, for all in one go.
+    #[must_use]
+    pub fn predict_each(&self, data: &Data) -> Vec<Prediction> {
+        let part = |rows| Part { data, rows, share: 1.0, heating_scale: 1.0 };
+        let columns = Columns::of(self, &[part(data.rows())]);
+        let rows = data.rows().iter().enumerate();
+        rows.map(|(number, row)| self.sum(&columns, number, &[part(std::slice::from_ref(row))])).collect()
+    }
+
     /// The energy of parts together, each counted with its share: of a mean of years each has its part of one.
     #[must_use]
     pub fn predict_parts(&self, parts: &[Part<'_>]) -> Prediction {
+        self.sum(&Columns::of(self, parts), 0, parts)
+    }
+
+    /// The parts' energy, their first row being number `first` of the columns.
+    fn sum(&self, columns: &Columns, first: usize, parts: &[Part<'_>]) -> Prediction {
         let days: f64 = parts.iter().map(Part::days).sum();
         let mut sum = Prediction {
             energy: 0.0,
@@ -335,33 +396,21 @@ impl Fit {
             freedom: self.freedom,
         };
         let mut squares = 0.0;
-        for member in &self.members {
-            let (mut heating, mut cooling, mut noisy_days) = (0.0, 0.0, 0.0);
-            let (mut open_days, mut closed_days) = (0.0, 0.0);
+        for (number, member) in self.members.iter().enumerate() {
             let (w, m) = (member.weight, &member.model);
-            for part in parts {
-                for row in part.rows {
-                    let (h, c) = m.degree_days_per_day(part.data, row);
-                    let h = h * part.heating_scale;
-                    let (kept, closed) = member.kept(row);
-                    open_days += part.share * row.days * kept;
-                    closed_days += part.share * closed;
-                    heating += part.share * row.days * h * kept;
-                    cooling += part.share * row.days * c * kept;
-                    noisy_days += part.share * member.scatter.days(row, kept * m.energy_of(row.days, h, c));
-                }
-            }
-            let heat = m.heating_per_degree_day * heating;
-            let cool = m.cooling_per_degree_day * cooling;
-            let energy = m.base_per_day * open_days + heat + cool;
+            let own = member.over(columns.under(number), first, parts);
+            let heat = m.heating_per_degree_day * own.heating;
+            let cool = m.cooling_per_degree_day * own.cooling;
+            let energy = m.base_per_day * own.open_days + heat + cool;
             let variance = member.variance_per_day * member.inflation;
             sum.energy += w * energy;
             sum.heating += w * heat;
             sum.cooling += w * cool;
             squares += w * energy * energy;
-            sum.model_variance += w * variance * member.leverage.of([open_days, heating, cooling]);
-            sum.model_variance += w * member.closed_variance(closed_days);
-            sum.noise_variance += w * variance * noisy_days;
+            sum.model_variance +=
+                w * variance * member.leverage.of([own.open_days, own.heating, own.cooling]);
+            sum.model_variance += w * member.closed_variance(own.closed_days);
+            sum.noise_variance += w * variance * own.noisy_days;
         }
         if 1 < self.members.len() {
             // Members that disagree are part of what is not known.

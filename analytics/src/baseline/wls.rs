@@ -8,6 +8,9 @@ use super::fit::{Kind, Leverage, Member, Model, Regressor, Scatter, autocorrelat
 /// Two terms closer to a multiple of each other than this cannot be told apart.
 const COLLINEAR: f64 = 1e-10;
 
+/// Least share of the degrees of freedom that is left to s² where residuals follow each other.
+const FREE_MIN: f64 = 0.5;
+
 /// Most that variances are raised for residuals that follow each other.
 const INFLATION_MAX: f64 = 30.0;
 
@@ -130,12 +133,15 @@ pub fn member(data: &Data, model: Model, parameters: f64) -> Member {
             residual * residual / r.days
         })
         .sum();
-    let freedom = data.len() as f64 - parameters;
+    let inflation = inflation(data, &model, parameters);
+    let n = data.len() as f64;
+    // Of residuals that follow each other a law hides more than a row a parameter, for its terms are as slow as they are.
+    let freedom = (n - parameters * inflation).max(FREE_MIN * (n - parameters));
     Member {
         weight: 1.0,
         model,
         variance_per_day: if 0.0 < freedom { sse / freedom } else { f64::INFINITY },
-        inflation: inflation(data, &model),
+        inflation,
         leverage: leverage(data, &model),
         scatter: Scatter::Days,
         closure: None,
@@ -155,19 +161,24 @@ pub fn freedom(rows: usize, parameters: f64, inflation: f64) -> f64 {
 /// and of what sums over blocks of four weeks really scatter, which sees weeks and seasons too. Longer periods: 1, as
 /// the guideline takes n' = n for monthly data; twelve residuals tell nothing of their correlation.
 #[must_use]
-pub fn inflation(data: &Data, model: &Model) -> f64 {
+pub fn inflation(data: &Data, model: &Model, parameters: f64) -> f64 {
     let n = data.len() as f64;
     if n < 2.0 || 7.0 < data.days() / n {
         return 1.0;
     }
     let residuals: Vec<f64> = data.rows().iter().map(|r| r.energy - model.energy(data, r)).collect();
-    inflation_of_days(&residuals)
+    inflation_of_days(&residuals, parameters)
 }
 
-/// The same from the residuals of days, in order of time.
+/// The same from the residuals of days, in order of time, that a law with so many parameters has left.
+///
+/// Their correlation is lower than that of what was before the fit, by ((1 + 3ρ) + (p − 1)(1 + ρ))/n to the first order:
+/// (1 + 3ρ)/n for the mean (Marriott and Pope 1954), and (1 + ρ)/n for each further term, which is as slow as the seasons.
 #[must_use]
-pub fn inflation_of_days(residuals: &[f64]) -> f64 {
-    let rho = autocorrelation(residuals.iter().copied()).unwrap_or(0.0).clamp(0.0, 0.98);
+pub fn inflation_of_days(residuals: &[f64], parameters: f64) -> f64 {
+    let seen = autocorrelation(residuals.iter().copied()).unwrap_or(0.0);
+    let hidden = (1.0 + 3.0 * seen + (parameters - 1.0).max(0.0) * (1.0 + seen)) / residuals.len() as f64;
+    let rho = (seen + hidden.max(0.0)).clamp(0.0, 0.98);
     let of_lag = (1.0 + rho) / (1.0 - rho);
     let own: f64 = residuals.iter().map(|e| e * e).sum();
     let block = 28;

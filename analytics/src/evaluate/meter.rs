@@ -641,7 +641,8 @@ fn suspected_event(
     subject: &str,
 ) -> Option<Finding> {
     let Reference::Model(fitted, _) = reference else { return None };
-    let all = breaks::points(&fitted.law, &compared.weather);
+    let alone = fitted.law.predict_each(&compared.weather);
+    let all = breaks::points(&alone, &compared.weather);
     let points: Vec<Point> =
         all.into_iter().zip(&compared.certain).filter(|(_, certain)| **certain).map(|(p, _)| p).collect();
     let found = breaks::find(&points, fitted.law.freedom)?;

@@ -35,10 +35,10 @@ pub(super) const GROSS_SIZE: f64 = 1.0;
 pub(super) const CLOSED_IN_AUGUST: f64 = 2.0 * GROSS;
 pub(super) const CLOSED_OTHERWISE: f64 = 0.5 * GROSS;
 
-/// How much of its scatter a bill shares with the next: habits and machines last longer than a month. It counts little:
-/// a law of the weather hides two thirds of such a correlation, so what is still seen is trusted.
-pub(super) const FOLLOWS: f64 = 0.05;
-pub(super) const FOLLOWS_BILLS: f64 = 4.0;
+/// How much of its scatter a month shares with the next: habits and machines last longer than a month. A dozen bills
+/// hardly tell, even with the exact likelihood of every correlation: so this counts as much as eight pairs of months do.
+pub(super) const FOLLOWS: f64 = 0.25;
+pub(super) const FOLLOWS_BILLS: f64 = 8.0;
 
 /// Use of a building per kelvin beyond a balance point that its baseline never met, as a share of its mean use: at
 /// 10 K beyond it the term is twice all the rest.

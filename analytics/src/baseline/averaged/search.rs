@@ -297,8 +297,12 @@ impl<'a, const N: usize> Search<'a, N> {
         let heating = (b.xx * a.e - x * b.e) / determinant;
         let cooling = (a.xx * b.e - x * a.e) / determinant;
         let squares = self.squares - heating * a.e - cooling * b.e;
-        let log_prior = a.log_prior + b.log_prior + self.priors.both;
-        let log_weight = self.log_weight((2, log_prior), determinant, squares, floor)?;
+        let (k, log_gamma) = self.k[2];
+        let log_prior = a.log_prior + b.log_prior + self.priors.both + log_gamma;
+        // `bounds` has left the hopeless ones out already.
+        let log_weight = self.log_base + log_prior - 0.5 * determinant.ln() - k * (0.5 * squares).ln();
+        // Of squares below zero it is no number.
+        (floor <= log_weight).then_some(())?;
         let terms = [
             (Term { at: 1, slope: heating, mean: a.mean }, [b.xx / determinant, -x / determinant]),
             (Term { at: 2, slope: cooling, mean: b.mean }, [-x / determinant, a.xx / determinant]),
