@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use model::{
-    BillQuality, BilledPeriod, FiledInterval, FiledTotal, Finding, Instant, Month, MonthValue, MonthlySeries,
-    Severity, Zone,
+    BaseUnit, BillQuality, BilledPeriod, FiledInterval, FiledTotal, Finding, Instant, Month, MonthValue,
+    MonthlySeries, Severity, Zone,
 };
 
+use crate::agree;
 use crate::evaluate::COVERAGE_MIN;
 use crate::series::split::Splitter;
 use crate::series::{DatedFinding, SeriesSettings, unmeasured_at_most};
@@ -78,19 +79,53 @@ fn month_value(month: Month, sum: MonthSum, settings: &SeriesSettings, until: In
     }
 }
 
-/// One series of two: the meter's own months where they cover enough, else whichever covers more.
+/// One series of two: the meter's own months where they cover enough, else whichever covers more. A month of a file
+/// keeps what the meter itself proved: never less than its lower bound. Where that leaves no room for what the file
+/// says, the meter's month stays as little covered as it is, and a finding names both; `subject` begins it.
 #[must_use]
-pub fn prefer(own: MonthlySeries, filed: MonthlySeries) -> MonthlySeries {
+pub fn prefer(own: MonthlySeries, filed: MonthlySeries, subject: &str) -> (MonthlySeries, Vec<DatedFinding>) {
+    let unit = own.unit;
+    let mut findings = Vec::new();
     let mut months: BTreeMap<Month, MonthValue> = filed.months.into_iter().map(|m| (m.month, m)).collect();
     for value in own.months {
-        let better = months.get(&value.month).is_none_or(|filed| {
-            COVERAGE_MIN <= value.coverage_ratio || filed.coverage_ratio <= value.coverage_ratio
-        });
-        if better {
+        let worse = |filed: &&mut MonthValue| {
+            value.coverage_ratio < COVERAGE_MIN && value.coverage_ratio < filed.coverage_ratio
+        };
+        let Some(filed) = months.get_mut(&value.month).filter(worse) else {
             months.insert(value.month, value);
+            continue;
+        };
+        match agree::room(&value, filed) {
+            Some(room) => *filed = room.raised(filed, &value),
+            None => {
+                findings.push(contradiction(subject, unit, &value, filed));
+                *filed = value;
+            }
         }
     }
-    MonthlySeries { unit: own.unit, months: months.into_values().collect() }
+    (MonthlySeries { unit, months: months.into_values().collect() }, findings)
+}
+
+/// What is said of a month that a file and the meter itself tell so that both cannot be true.
+fn contradiction(subject: &str, unit: BaseUnit, own: &MonthValue, filed: &MonthValue) -> DatedFinding {
+    let month = own.month;
+    let show = |amount: i64| format!("{:.3}", unit.to_display(amount));
+    let (measured, in_file) = (show(own.amount), show(filed.amount));
+    let symbol = unit.display().symbol();
+    let percent = format!("{:.1}", own.coverage_ratio * 100.0);
+    let says = format!(
+        "a file says {in_file} {symbol} where the meter itself says {measured} {symbol} with {percent} % of the month \
+         measured, and its gaps cannot hold the difference; the meter's month stands until one of the two is corrected"
+    );
+    let rule = "conservative direction: a file never takes away what the meter proved";
+    let finding =
+        Finding::new("filed.contradict", Severity::Caution, format!("{subject} {month}"), says, rule)
+            .with("month", month)
+            .with("filed", in_file)
+            .with("measured", measured)
+            .with("coverage_percent", percent)
+            .with("unit", symbol);
+    DatedFinding { month, finding }
 }
 
 /// Whose totals are made into periods, and how.

@@ -201,9 +201,13 @@ fn weighted_savings(
     let (mut withheld, mut compared) = (false, 0);
     for meter in context.meters.iter().filter(|m| m.compared) {
         compared += 1;
-        outcome.because.extend(meter.because.iter().cloned());
-        withheld |= meter.withheld;
-        match factor(meter) {
+        let factor = factor(meter);
+        // What counts for nothing cannot change the figure, measured or not; what counts for how much nobody knows can.
+        if factor.as_ref().map_or(true, |(factor, _)| *factor != 0.0) {
+            outcome.because.extend(meter.because.iter().cloned());
+            withheld |= meter.withheld;
+        }
+        match factor {
             Ok((factor, uses)) => {
                 let avoided = &meter.avoided;
                 sum = sum.plus(&avoided.clone().times(factor));

@@ -4,6 +4,7 @@
 //! Must never: do I/O, read a clock, be async, derive serde, log. Functions return values and findings; they
 //! never fail on bad data.
 
+mod agree;
 pub mod analysis;
 pub mod balance;
 pub mod baseline;

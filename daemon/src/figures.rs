@@ -345,11 +345,14 @@ fn meter_input(
         Direction::Import => bills_until(store.bills(supply_point)?, until),
         Direction::Export | Direction::Production | Direction::Charge | Direction::Discharge => Vec::new(),
     };
-    let mut findings = series.findings(&format!("meter:{}", meter.id));
+    let subject = format!("meter:{}", meter.id);
+    let (months, contradictions) = analytics::filed::prefer(series.snapshot(end), filed.months, &subject);
+    let mut findings = series.findings(&subject);
     findings.extend(filed.findings);
+    findings.extend(contradictions);
     Ok(MeterInput {
         meter: meter.id.clone(),
-        months: analytics::filed::prefer(series.snapshot(end), filed.months),
+        months,
         slots: None,
         bills: analytics::filed::beside_bills(bills, filed.periods),
         findings,

@@ -44,10 +44,12 @@ pub(crate) fn of_meter(
     let own = key(own_channel(meter));
     let intervals = store.intervals(&own, end)?;
     let stated = reported::of_meter(store, meter, until)?;
+    let curve = interval_months(&intervals, &settings, end);
+    let (months, findings) = prefer(curve, stated, &format!("meter:{}", meter.id));
     let mut filed = Filed {
-        months: prefer(interval_months(&intervals, &settings, end), stated),
+        months,
         periods: Vec::new(),
-        findings: Vec::new(),
+        findings,
         values: intervals.len() as u64,
         first_at: intervals.first().map(|i| i.from),
         last_at: intervals.last().map(|i| i.to),

@@ -118,8 +118,8 @@ fn numbers_days_and_words_of_a_finding_are_the_readers() {
         (&method, "metodo scelto in base ai dati: media di più modelli.", "average over models"),
         (
             &suspected,
-            "dal 01/04/2026 il consumo cambia (−110,8 %)",
-            "from 01/04/2026 on the use changes (−110.8 %)",
+            "dal 01/04/2026 lo scarto dal modello cambia di −110,8 punti percentuali del consumo atteso",
+            "from 01/04/2026 on the difference from the model changes by −110.8 percentage points of the expected use",
         ),
     ];
     let catalog = Catalog::embedded().unwrap();

@@ -42,7 +42,7 @@ pub struct Break {
     pub from: NaiveDate,
     /// Display units; above zero, more is used after.
     pub per_day: f64,
-    /// Share of the expected use after it.
+    /// Share of the expected use after it; the step may be larger than the whole of it.
     pub share: f64,
     /// That chance alone makes one as large anywhere in the series.
     pub chance: f64,
@@ -137,8 +137,9 @@ fn inverse(a: [[f64; 3]; 3]) -> Option<[[f64; 3]; 3]> {
 pub fn finding(found: &Break, subject: &str, period: &'static str) -> Finding {
     let percent = format!("{:+.1}", found.share * 100.0);
     let says = format!(
-        "from {} on {percent} % is used that the weather does not explain, in the {period} period; if there is a \
-         reason, it is for a person to state it; nothing was adjusted",
+        "from {} on the difference from the model changes by {percent} percentage points of the expected energy, in \
+         the {period} period, and the weather does not explain it; if there is a reason, it is for a person to state \
+         it; nothing was adjusted",
         found.from
     );
     let rule = "IPMVP: non-routine events are evidenced, dated, quantified and reported separately";
@@ -183,7 +184,12 @@ mod tests {
         assert!((found.per_day - 30.0).abs() < 6.0 && found.chance < 0.01, "{found:?}");
         let less = find(&months(0.0, 6, -30.0), 9.0).unwrap();
         assert!(less.per_day < -24.0, "{less:?}");
-        assert_eq!(finding(&less, "meter:x", "reporting").code, "event.suspected");
+        let told = finding(&less, "meter:x", "reporting");
+        assert_eq!(told.code, "event.suspected");
+        // A step beyond the expected use is no use below nothing.
+        let double = finding(&Break { share: -1.104, ..less }, "meter:x", "reporting");
+        let says = "the difference from the model changes by -110.4 percentage points of the expected energy";
+        assert!(double.says.contains(says), "{}", double.says);
     }
 
     #[test]

@@ -277,16 +277,23 @@ pub struct Experience {
     pub likely: f64,
 }
 
-/// Degree days that count as met beside twice those of the baseline, in K·d: a warm or a cold week.
+/// Degree days of a year that count as met beside twice those of the baseline, in K·d: a warm or a cold week.
 const MET_ANYWAY: f64 = 20.0;
+/// Days of a year with a leap day: rows of no more are judged together, wherever the year begins.
+const YEAR_DAYS_MAX: i64 = 366;
 
 impl Experience {
-    /// Heating and cooling degree days of some rows beyond twice what the baseline met, in K·d.
+    /// Heating and cooling degree days of some rows beyond twice what the baseline met, in K·d. Each year is held
+    /// against the baseline by itself: years like the baseline's are no new weather, however many they are. What is
+    /// beyond it in several years adds up, since the same unknown use falls on all of them.
     #[must_use]
     pub fn unseen(&self, data: &Data, rows: &[Row]) -> (f64, f64) {
         let beyond = |met: f64, per_day: &dyn Fn(&Row) -> f64| {
-            let now: f64 = rows.iter().map(|r| r.days * per_day(r)).sum();
-            (now - 2.0 * met - MET_ANYWAY).max(0.0)
+            let of_year = |year: &[Row]| {
+                let now: f64 = year.iter().map(|r| r.days * per_day(r)).sum();
+                (now - 2.0 * met - MET_ANYWAY).max(0.0)
+            };
+            years(rows).map(of_year).sum::<f64>()
         };
         let cooling = self.cooling_c.map_or(0.0, |c| beyond(self.cooling, &|r| data.cooling_per_day(r, c)));
         (beyond(self.heating, &|r| data.heating_per_day(r, self.heating_c)), cooling)
@@ -297,6 +304,13 @@ impl Experience {
         let (heating, cooling) = self.unseen(data, rows);
         self.likely * self.slope * self.slope * (heating * heating + cooling * cooling)
     }
+}
+
+/// Rows in order of time, by civil year where they are of more than a year: as the figures of each year judge them.
+fn years(rows: &[Row]) -> impl Iterator<Item = &[Row]> {
+    let span = rows.first().zip(rows.last()).map_or(0, |(first, last)| (last.to - first.from).num_days());
+    let together = span <= YEAR_DAYS_MAX;
+    rows.chunk_by(move |a, b| together || a.from.year() == b.from.year())
 }
 
 /// How well a fit follows its baseline. Ratios, not percent.

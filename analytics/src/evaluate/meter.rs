@@ -18,11 +18,14 @@ use crate::bills::{self, SettledBills};
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::normalise::{Adjusted, adjust};
 use crate::result::{Baseline, MeterMonth, MeterRecord, MeterTotals, MeterYear, MonthSource};
+use crate::series::DatedFinding;
 use crate::uncertainty::accuracy::most_relative_error;
 use crate::uncertainty::{Source, Uncertain};
 
 /// Of every band, two-sided.
 const CONFIDENCE: f64 = 0.9;
+/// Two statements of one month of which one is false.
+const CONTRADICTIONS: [&str; 2] = ["bills.contradict", "filed.contradict"];
 
 /// What all meters of a year share.
 #[derive(Debug)]
@@ -48,6 +51,16 @@ impl<'a> Context<'a> {
 
     fn baseline_bounds(&self) -> (NaiveDate, NaiveDate) {
         (self.input.project.dates.baseline_from, self.input.project.dates.baseline_to)
+    }
+
+    /// The finding as severe as its month makes it: a contradiction withholds what is to be compared. Of the baseline
+    /// only what is certain is used.
+    fn weighed(&self, of: &DatedFinding) -> Finding {
+        let mut finding = of.finding.clone();
+        if CONTRADICTIONS.contains(&finding.code) && self.is_reporting(of.month) {
+            finding.severity = Severity::Blocks;
+        }
+        finding
     }
 
     /// Whether something that happened in this month can touch a figure.
@@ -119,7 +132,7 @@ pub(super) fn assess(
     let contradictions = months::contradictions(&known.months, &from_bills, &subject);
     let acts = super::acts::findings(known, zone, &subject);
     let dated = known.findings.iter().chain(&settled.findings).chain(&contradictions).chain(&acts);
-    findings.extend(dated.filter(|f| context.is_used(f.month)).map(|f| f.finding.clone()));
+    findings.extend(dated.filter(|f| context.is_used(f.month)).map(|f| context.weighed(f)));
     findings.extend(converted(facts, known, &subject));
     let evidence = Evidence { known, settled: &settled, from_bills: &from_bills };
     let reference = reference(context, facts, &evidence, &subject, &mut findings);
@@ -239,8 +252,8 @@ const DOUBTFUL: [&str; 4] =
     ["counter.reset", "counter.wrap_doubtful", "counter.impossible", "counter.unit_change"];
 
 /// Measured months, mended by read bills where they have gaps, and bills as their own periods where no measured month
-/// stands. Both at their lower bound. Months in which the counter is in doubt count as not measured; what is certain,
-/// or was decided by a person, is no doubt.
+/// stands. Both at their lower bound. Months in which the counter is in doubt count as not measured, and so do bills
+/// that the meter contradicts; what is certain, or was decided by a person, is no doubt.
 /// Also whether any is a bill.
 pub(super) fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> (Vec<FitPeriod>, bool) {
     let Evidence { known, settled, from_bills } = evidence;
@@ -248,12 +261,15 @@ pub(super) fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> (Vec<F
     let is_doubt = |f: &Finding| Severity::Note < f.severity && DOUBTFUL.contains(&f.code);
     let doubtful = |month: Month| known.findings.iter().any(|f| f.month == month && is_doubt(&f.finding));
     let unit = facts.carrier.base_unit();
+    let denied_months = months::denied(&known.months, from_bills);
+    let denied =
+        |p: &bills::UsePeriod| denied_months.iter().any(|m| p.from < m.end_day() && m.first_day() < p.to);
     let mut periods: Vec<FitPeriod> = Vec::new();
     let bill = |p: &bills::UsePeriod| FitPeriod {
         from: p.from,
         to: p.to,
         energy: unit.to_display(p.amount),
-        coverage_ratio: if p.settled { 1.0 } else { 0.0 },
+        coverage_ratio: if p.settled && !denied(p) { 1.0 } else { 0.0 },
     };
     let month = |m: &MonthValue| FitPeriod {
         from: m.month.first_day(),
@@ -281,6 +297,8 @@ pub(super) struct Row {
     adjusted: Option<Adjusted>,
     /// Whether the month could be compared or counted.
     complete: bool,
+    /// Whether meter and bills leave no room for a truth, which is a finding of its own.
+    contradicted: bool,
     /// Share of the month in which the total stood still for longer than a building is closed.
     still_ratio: f64,
     /// Energy that the month may have used meanwhile, in display units: [`Self::bound_standstill`].
@@ -298,7 +316,8 @@ impl Row {
         let (from, to) = (month.first_day(), month.end_day());
         let definition = DegreeDayDefinition::to_base(0.0);
         let weather = context.temperatures.heating(definition, from, to);
-        let months::Chosen { source, value, .. } = months::choose(known.months.get(month), billed.get(month));
+        let months::Chosen { source, value, contradicted } =
+            months::choose(known.months.get(month), billed.get(month));
         let unit = facts.carrier.base_unit();
         let show = |amount: i64| unit.to_display(amount);
         let mut shown = MeterMonth {
@@ -320,12 +339,12 @@ impl Row {
             avoided: None,
         };
         fill(&mut shown);
-        let complete = COVERAGE_MIN <= shown.coverage_ratio && shown.measured_high.is_some();
+        let complete = shown.is_whole() && !contradicted;
         let (begin, end) = month.bounds(context.input.project.zone);
         let still = known.still.iter().find(|(m, _)| *m == month).map_or(0, |(_, millis)| *millis);
         let length = (end.millis() - begin.millis()) as f64;
         let still_ratio = if source == MonthSource::Meter { still as f64 / length } else { 0.0 };
-        Self { shown, adjusted: None, complete, still_ratio, hidden: 0.0 }
+        Self { shown, adjusted: None, complete, contradicted, still_ratio, hidden: 0.0 }
     }
 
     /// A total that stands still means that nothing was used, or that a device repeats its last total. Until a person
@@ -457,7 +476,7 @@ fn report_withheld(
         let month = row.shown.month;
         let about = format!("{subject} {month}");
         findings.extend(flat(facts, row, &about));
-        if !row.complete {
+        if !row.complete && (row.shown.coverage_ratio < COVERAGE_MIN || !row.contradicted) {
             let percent = format!("{:.1}", row.shown.coverage_ratio * 100.0);
             let says =
                 format!("{percent} % of the month was measured, 90 % is wanted; the month is withheld");

@@ -6,6 +6,7 @@
 use model::{Finding, Month, MonthValue, MonthlySeries, Severity};
 
 use super::COVERAGE_MIN;
+use crate::agree::{self, Room};
 use crate::result::MonthSource;
 use crate::series::DatedFinding;
 
@@ -23,7 +24,8 @@ pub(super) struct Chosen {
 /// A month that the meter measured without a gap is the meter's. A read bill that covers a month in which the meter
 /// has a gap is the better evidence for what is missing: the truth is within the bounds of both, so the month takes
 /// the tighter of each bound, and the billed amount within them. Where the two leave no room for a truth, one of
-/// them is wrong and nobody knows which: the bounds reach over both, the higher amount counts, and a finding says so.
+/// them is wrong and nobody knows which: the month stays the meter's with what it covers, at the lower of the lower
+/// bounds and without an upper one, and is withheld until a person corrects one of the two.
 /// An estimated bill, or one that covers a part of the month, never mends a gap; it stands in where it covers more.
 pub(super) fn choose(own: Option<&MonthValue>, billed: Option<&MonthValue>) -> Chosen {
     let plain =
@@ -34,44 +36,34 @@ pub(super) fn choose(own: Option<&MonthValue>, billed: Option<&MonthValue>) -> C
         (None, Some(billed)) => plain(MonthSource::Bills, Some(billed)),
         (Some(own), Some(billed)) => {
             let sharp = 1.0 <= own.coverage_ratio && own.high == Some(own.low);
-            if sharp || billed.coverage_ratio < 1.0 {
-                let stands_in =
-                    own.coverage_ratio < COVERAGE_MIN && own.coverage_ratio < billed.coverage_ratio;
-                return if stands_in {
-                    plain(MonthSource::Bills, Some(billed))
-                } else {
-                    plain(MonthSource::Meter, Some(own))
-                };
+            let stands_in = own.coverage_ratio < COVERAGE_MIN && own.coverage_ratio < billed.coverage_ratio;
+            if sharp || (billed.coverage_ratio < 1.0 && !stands_in) {
+                return plain(MonthSource::Meter, Some(own));
             }
-            together(own, billed)
+            agree::room(own, billed)
+                .map_or_else(|| contradicted(own, billed), |room| together(own, billed, room))
         }
     }
 }
 
-fn together(own: &MonthValue, billed: &MonthValue) -> Chosen {
+fn together(own: &MonthValue, billed: &MonthValue, room: Room) -> Chosen {
     let source = if own.coverage_ratio < COVERAGE_MIN { MonthSource::Bills } else { MonthSource::Meter };
-    let high_of = |v: &MonthValue| v.high.unwrap_or(i64::MAX);
-    let (low, high) = (own.low.max(billed.low), high_of(own).min(high_of(billed)));
-    let contradicted = high < low;
-    let (low, high, amount) = if contradicted {
-        let high = high_of(own).max(high_of(billed));
-        (own.low.min(billed.low), high, own.amount.max(billed.amount))
-    } else {
-        (low, high, billed.amount.clamp(low, high))
-    };
-    let measured = own.amount as f64 * (1.0 - own.estimated_ratio);
-    let estimated_ratio = if 0 < amount { (1.0 - measured / amount as f64).clamp(0.0, 1.0) } else { 0.0 };
-    // A month whose bill crosses its boundary is itself split by days.
-    let estimated_ratio = estimated_ratio.min(billed.estimated_ratio.max(1.0 - own.coverage_ratio));
-    let value = MonthValue {
-        month: own.month,
-        amount,
-        low,
-        high: (high != i64::MAX).then_some(high),
-        coverage_ratio: billed.coverage_ratio,
-        estimated_ratio,
-    };
-    Chosen { source, value: Some(value), contradicted }
+    let mut value = room.raised(billed, own);
+    if 1.0 <= billed.coverage_ratio {
+        let measured = own.amount as f64 * (1.0 - own.estimated_ratio);
+        let of_amount =
+            if 0 < value.amount { (1.0 - measured / value.amount as f64).clamp(0.0, 1.0) } else { 0.0 };
+        // A month whose bill crosses its boundary is itself split by days.
+        value.estimated_ratio = of_amount.min(billed.estimated_ratio.max(1.0 - own.coverage_ratio));
+    }
+    Chosen { source, value: Some(value), contradicted: false }
+}
+
+/// Of two statements of which one is false nothing bounds the month from above: whoever reads it elsewhere, from a
+/// file of its months, withholds it too.
+fn contradicted(own: &MonthValue, billed: &MonthValue) -> Chosen {
+    let value = MonthValue { low: own.low.min(billed.low), high: None, ..*own };
+    Chosen { source: MonthSource::Meter, value: Some(value), contradicted: true }
 }
 
 /// Every month that meter and bills tell together, for the baseline.
@@ -81,6 +73,12 @@ pub(super) fn mended(own: &MonthlySeries, billed: &MonthlySeries) -> MonthlySeri
         Chosen { .. } => *m,
     };
     MonthlySeries { unit: own.unit, months: own.months.iter().map(mend).collect() }
+}
+
+/// The months in which the two contradict each other.
+pub(super) fn denied(own: &MonthlySeries, billed: &MonthlySeries) -> Vec<Month> {
+    let is_denied = |m: &&MonthValue| choose(Some(m), billed.get(m.month)).contradicted;
+    own.months.iter().filter(is_denied).map(|m| m.month).collect()
 }
 
 /// A finding for each month in which the two contradict each other.
@@ -95,9 +93,9 @@ pub(super) fn contradictions(
         let (measured, on_bills) = (show(own.amount), show(billed.amount));
         let symbol = unit.display().symbol();
         let says = format!(
-            "the bills say {on_bills} {symbol} where the meter says {measured} {symbol}, and its gaps cannot hold the difference; the higher one counts"
+            "the bills say {on_bills} {symbol} where the meter says {measured} {symbol}, and its gaps cannot hold the difference; the month stays the meter's until one of the two is corrected"
         );
-        let rule = "conservative direction: of two that contradict each other the worse counts";
+        let rule = "conservative direction: of two that contradict each other neither mends the other";
         let finding =
             Finding::new("bills.contradict", Severity::Caution, format!("{subject} {month}"), says, rule)
                 .with("month", month)
@@ -133,28 +131,42 @@ mod tests {
     #[test]
     fn meter_and_bill_tell_the_month_together() {
         use MonthSource::{Bills, Meter};
-        let bill = value(1_000, 1_000, Some(1_000), 1.0);
-        let crossing = value(1_000, 0, Some(1_900), 1.0);
-        let half = value(500, 500, Some(9_000), 0.5);
+        let bill = value(1_000_000, 1_000_000, Some(1_000_000), 1.0);
+        let crossing = MonthValue { estimated_ratio: 1.0, ..value(1_000_000, 0, Some(1_900_000), 1.0) };
+        let half = value(500_000, 500_000, Some(9_000_000), 0.5);
+        let nearly = value(10_000, 10_000, Some(2_000_000), 0.95);
+        let own = |amount: i64, high: i64, coverage| value(amount, amount, Some(high), coverage);
         let cases = [
             // Measured without a gap: the meter's, whatever the bill says.
-            (value(990, 990, Some(990), 1.0), bill, (Meter, 990, 990, Some(990), false)),
+            (own(990_000, 990_000, 1.0), bill, (Meter, 990_000, 990_000, Some(990_000), false)),
             // A day is missing: the bill says what was used in it.
-            (value(960, 960, Some(2_500), 0.97), bill, (Meter, 1_000, 1_000, Some(1_000), false)),
-            (value(960, 960, Some(2_500), 0.97), crossing, (Meter, 1_000, 960, Some(1_900), false)),
+            (own(960_000, 2_500_000, 0.97), bill, (Meter, 1_000_000, 1_000_000, Some(1_000_000), false)),
+            (own(960_000, 2_500_000, 0.97), crossing, (Meter, 1_000_000, 960_000, Some(1_900_000), false)),
             // Most is missing.
-            (value(300, 300, Some(9_000), 0.4), bill, (Bills, 1_000, 1_000, Some(1_000), false)),
+            (own(300_000, 9_000_000, 0.4), bill, (Bills, 1_000_000, 1_000_000, Some(1_000_000), false)),
             // The meter alone saw more than was billed, or its gap is too short for the difference.
-            (value(1_200, 1_200, Some(1_300), 0.97), bill, (Meter, 1_200, 1_000, Some(1_300), true)),
-            (value(800, 800, Some(900), 0.97), bill, (Meter, 1_000, 800, Some(1_000), true)),
+            (own(1_200_000, 1_300_000, 0.97), bill, (Meter, 1_200_000, 1_000_000, None, true)),
+            (own(800_000, 900_000, 0.97), bill, (Meter, 800_000, 800_000, None, true)),
+            // Also where the meter measured a quarter of the month.
+            (own(1_133_000, 18_301_000, 0.277), bill, (Meter, 1_133_000, 1_000_000, None, true)),
+            (own(1_133_000, 18_301_000, 0.277), nearly, (Meter, 1_133_000, 10_000, None, true)),
+            // Rounded by the supplier, and read at another hour.
+            (own(1_004_000, 9_000_000, 0.4), bill, (Bills, 1_004_000, 1_000_000, Some(1_004_000), false)),
             // Nothing bounds the gap but the bill.
-            (value(960, 960, None, 0.97), bill, (Meter, 1_000, 1_000, Some(1_000), false)),
+            (
+                value(960_000, 960_000, None, 0.97),
+                bill,
+                (Meter, 1_000_000, 1_000_000, Some(1_000_000), false),
+            ),
             // Half a month of bills mends nothing.
-            (value(960, 960, Some(2_500), 0.97), half, (Meter, 960, 960, Some(2_500), false)),
-            (value(100, 100, Some(9_900), 0.1), half, (Bills, 500, 500, Some(9_000), false)),
+            (own(960_000, 2_500_000, 0.97), half, (Meter, 960_000, 960_000, Some(2_500_000), false)),
+            (own(100_000, 9_900_000, 0.1), half, (Bills, 500_000, 500_000, Some(9_000_000), false)),
         ];
         for (own, billed, expected) in cases {
             assert_eq!(row(own, billed), expected, "{own:?} {billed:?}");
+            let coverage = choose(Some(&own), Some(&billed)).value.map(|v| v.coverage_ratio);
+            let of = if expected.4 || expected.0 == Meter && billed == half { own } else { billed };
+            assert!(own.coverage_ratio == 1.0 || coverage == Some(of.coverage_ratio), "{coverage:?}");
         }
     }
 }

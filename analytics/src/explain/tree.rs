@@ -115,8 +115,9 @@ fn part(year: &ProjectYear, part: &KpiPart, evidence: Known<'_>) -> Node {
         .with("unit", part.unit)
         .with("factor", part.factor)
         .with("band", part.half_width)
-        .worth(Some(part.worse * part.factor), "");
-    let Some(found) = found else { return node };
+        // Nothing of what has no bound is nothing.
+        .worth(Some(if part.factor == 0.0 { 0.0 } else { part.worse * part.factor }), "");
+    let Some(found) = found.filter(|_| part.factor != 0.0 || part.worse.is_finite()) else { return node };
     match part.quantity {
         "avoided" => node = node.sum_of(part.factor, avoided(found, part.worse, evidence)),
         "measured" | "produced" => node = node.sum_of(part.factor, measured(found, part, evidence)),

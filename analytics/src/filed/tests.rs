@@ -221,8 +221,58 @@ fn the_meter_itself_goes_before_a_file_where_it_measured_enough() {
     let of = |months| MonthlySeries { unit: BaseUnit::WattHour, months };
     let own = of(vec![value(1, 0.95, 1), value(2, 0.5, 1), value(4, 0.5, 1)]);
     let filed = of(vec![value(1, 1.0, 2), value(2, 0.8, 2), value(3, 0.1, 2), value(4, 0.4, 2)]);
-    let amounts: Vec<i64> = prefer(own, filed).months.iter().map(|m| m.amount).collect();
-    assert_eq!(amounts, [1, 2, 2, 1]);
+    let (months, findings) = prefer(own, filed, "meter:m");
+    let amounts: Vec<i64> = months.months.iter().map(|m| m.amount).collect();
+    assert_eq!((amounts, findings.len()), (vec![1, 2, 2, 1], 0));
+}
+
+#[test]
+fn a_file_never_takes_away_what_the_meter_proved() {
+    let june = Month { year: 2025, number: 6 };
+    let value = |amount, low, high, coverage_ratio| MonthValue {
+        month: june,
+        amount,
+        low,
+        high,
+        coverage_ratio,
+        estimated_ratio: 0.0,
+    };
+    // 27.7 % measured: at least 1133 kWh, and at most what the connection carries besides.
+    let own = value(1_133_000, 1_133_000, Some(18_301_000), 0.277);
+    let of = |months| MonthlySeries { unit: BaseUnit::WattHour, months };
+    let with = |filed| {
+        let (months, findings) = prefer(of(vec![own]), of(vec![filed]), "meter:m");
+        (months.months[0], findings)
+    };
+    let refused = [
+        value(10_000, 10_000, Some(10_000), 1.0),
+        // Its own upper bound does not help an amount that is said to be of the whole month.
+        value(10_000, 10_000, Some(900_000_000), 1.0),
+        value(10_000, 10_000, None, 0.95),
+        value(10_000, 0, Some(20_000), 0.5),
+        // More than the gap can hold: production, or a baseline, would gain by it.
+        value(19_000_000, 19_000_000, Some(19_000_000), 1.0),
+    ];
+    for filed in refused {
+        let (month, findings) = with(filed);
+        assert_eq!(month, own, "{filed:?}");
+        let [told] = findings.as_slice() else { panic!("{findings:?}") };
+        assert_eq!((told.month, told.finding.code), (june, "filed.contradict"));
+        assert_eq!(told.finding.subject, "meter:m 2025-06");
+        assert!(told.finding.says.contains("1133.000 kWh"), "{}", told.finding.says);
+    }
+    let taken = [
+        (value(4_000_000, 4_000_000, Some(4_000_000), 1.0), (4_000_000, 4_000_000, Some(4_000_000))),
+        // Rounded to the kWh, read at another hour.
+        (value(1_130_000, 1_130_000, Some(1_130_000), 1.0), (1_133_000, 1_130_000, Some(1_133_000))),
+        // Half of the month, and another half than the meter's: the lower bound is the meter's.
+        (value(900_000, 900_000, Some(9_000_000), 0.5), (1_133_000, 1_133_000, Some(9_000_000))),
+    ];
+    for (filed, wanted) in taken {
+        let (month, findings) = with(filed);
+        assert_eq!((month.amount, month.low, month.high), wanted, "{filed:?}");
+        assert!(findings.is_empty() && month.coverage_ratio == filed.coverage_ratio);
+    }
 }
 
 proptest! {

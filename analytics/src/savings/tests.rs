@@ -184,6 +184,63 @@ fn the_band_of_many_years_counts_the_laws_error_once() {
 }
 
 #[test]
+fn years_like_the_baselines_are_no_unseen_weather_however_many_they_are() {
+    use crate::baseline::fit::Experience;
+    // A baseline that met a year of 1000 K·d, and no cooling.
+    let met = Experience {
+        heating_c: 15.0,
+        heating: 1000.0,
+        cooling_c: Some(25.0),
+        cooling: 0.0,
+        slope: 3.0,
+        likely: 0.2,
+    };
+    let with = |experience: Option<Experience>| {
+        let mut of = law(2.0, 3.0);
+        of.law.experience = experience;
+        of
+    };
+    let month = |year: i32, number: u32| ReportedMonth {
+        month: model::Month::new(year, number).unwrap(),
+        measured: 50.0,
+        most: 55.0,
+        hidden: 0.0,
+        adjusted: Adjusted::constant(100.0, 30.0),
+    };
+    let band = |law: Fitted, history: &DailyMeans, months: &[(i32, u32)]| {
+        let mut all = laws(Some(law), None);
+        all.months = months.iter().map(|&(y, m)| month(y, m)).collect();
+        let spans = all.months.iter().map(|m| (m.month.first_day(), m.month.end_day()));
+        all.weather = weather_of(history, spans);
+        let of = cumulated(&all);
+        of.high - of.low - 5.0 * f64::from(of.months)
+    };
+    let of_year = |y: i32| (1..=12).map(move |m| (y, m)).collect::<Vec<_>>();
+    // December 2020, 2021 and 2022: 1000, 1100 and 1200 K·d.
+    let mild = history(2020..2023);
+    let years = [vec![(2020, 12)], of_year(2021), of_year(2022)];
+    let all = years.concat();
+    assert_eq!(all.len(), 25);
+    let sum: f64 = years.iter().map(|months| band(with(Some(met)), &mild, months)).sum();
+    let together = band(with(Some(met)), &mild, &all);
+    assert!(together <= sum, "{together} {sum}");
+    assert_eq!(together, band(with(None), &mild, &all));
+    // A year beyond twice the baseline's is unseen, by itself and among others.
+    let cold = Experience { heating: 500.0, ..met };
+    for months in [of_year(2022), all.clone()] {
+        assert!(band(with(None), &mild, &months) < band(with(Some(cold)), &mild, &months));
+    }
+    let sum: f64 = years.iter().map(|months| band(with(Some(cold)), &mild, months)).sum();
+    let together = band(with(Some(cold)), &mild, &all);
+    assert!(together <= sum, "{together} {sum}");
+    // By hand: 1200 K·d of 2022 are 180 beyond twice 500 and a week.
+    let lever: f64 = 1200.0 - 3.0 * 365.0;
+    let variance = 4.0 * (365.0 + lever * lever / 5_000.0 + 365.0) + 0.2 * (3.0_f64 * 180.0).powi(2);
+    let wanted = 2.0 * 1.812_461_123 * variance.sqrt();
+    assert!((band(with(Some(cold)), &mild, &of_year(2022)) - wanted).abs() < 1e-5);
+}
+
+#[test]
 fn a_standstill_lowers_the_bound_of_every_form() {
     let history = history(2010..2020);
     let reference = Reference::of(ReferenceYear::Typical, &history, day(2020, 1, 1), None).unwrap();

@@ -52,7 +52,11 @@ pub(crate) fn series(args: &SeriesArgs) -> Result<Exit, Failure> {
                 let asked = args.to.map(|_| end.min(clock::now()));
                 let until = asked.or(series.last_at()).unwrap_or_default();
                 let filed = filed::of_meter(&store, meter, &settings, to.end_day(), end)?.months;
-                let months = analytics::filed::prefer(series.snapshot(until), filed);
+                let subject = format!("meter:{}", meter.id);
+                let (months, contradictions) =
+                    analytics::filed::prefer(series.snapshot(until), filed, &subject);
+                // Beside the table, which a program reads.
+                contradictions.iter().for_each(|told| eprintln!("{}", told.finding));
                 for month in months.months.iter().filter(|m| inside(m.month)) {
                     let display = |amount| settings.unit.to_display(amount);
                     let high = month.high.map(|high| display(high).to_string()).unwrap_or_default();

@@ -74,6 +74,32 @@ fn a_meter_that_proves_nothing_withholds_every_kpi_it_enters() {
 }
 
 #[test]
+fn a_meter_that_counts_for_nothing_withholds_nothing() {
+    let plain = Case::gas(0.88);
+    let wanted = plain.year();
+    let mut case = plain;
+    let months = series(BaseUnit::WattHour, |_| 50_000.0, |_| 45_000.0);
+    case.add(facts("power", Carrier::GridElectricity, Direction::Import, MeterRole::Compared), months);
+    // A month of which hardly anything was measured, of a connection without a ceiling.
+    let june = case.month_mut(1, 2025, 6);
+    (june.coverage_ratio, june.high) = (0.277, None);
+    case.project.buildings[0].meters[1].ceiling_per_hour = f64::INFINITY;
+    let year = case.year();
+    // Electricity is burnt nowhere in the building.
+    let (now, before) = (result(&year, "nox"), result(&wanted, "nox"));
+    assert_eq!((now.achieved, now.low, now.high), (before.achieved, before.low, before.high));
+    assert_eq!((now.verdict, now.because.len()), (Verdict::Reached, 0), "{now:?}");
+    for code in ["final", "4.c.2", "co2"] {
+        let kpi = result(&year, code);
+        assert_eq!((kpi.achieved, kpi.verdict), (None, Verdict::Undetermined), "{code}");
+        assert!(kpi.because.contains(&"series.coverage.low".to_owned()), "{kpi:?}");
+    }
+    // A factor that is missing is not nothing.
+    case.factors.carriers.retain(|c| c.carrier != Carrier::GridElectricity);
+    assert_eq!(result(&case.year(), "co2").verdict, Verdict::Undetermined);
+}
+
+#[test]
 fn a_unit_that_does_not_fit_is_refused() {
     let mut case = Case::gas(0.88);
     case.scheme.kpis[0].unit = KpiUnit::Tonne;
