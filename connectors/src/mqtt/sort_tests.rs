@@ -50,6 +50,7 @@ fn sorter() -> Sorter {
     Sorter::new(
         "l".into(),
         "c",
+        false,
         vec![Subscriber { meter: MeterId::new("hall").unwrap(), bound, every_s: 60 }],
     )
 }
