@@ -74,6 +74,7 @@ impl Bench {
             bytes_max: 4_096,
             time: None,
             ignores_unrelated: false,
+            must_be_zero: vec![],
             settings: BTreeMap::from([("device".to_owned(), String::new())]),
             needs: vec!["group".into(), "node".into()],
             availability: None,

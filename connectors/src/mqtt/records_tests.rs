@@ -37,6 +37,7 @@ fn model() -> PayloadModel {
         bytes_max: 1_000,
         time: None,
         ignores_unrelated: false,
+        must_be_zero: vec![],
         settings: [("channel".to_owned(), "0".to_owned())].into(),
         needs: vec![],
         availability: None,

@@ -27,6 +27,7 @@ fn model() -> PayloadModel {
         bytes_max: 100,
         time: None,
         ignores_unrelated: false,
+        must_be_zero: vec![],
         settings: BTreeMap::new(),
         needs: vec![],
         records: None,
