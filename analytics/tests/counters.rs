@@ -207,6 +207,28 @@ fn every_event_comes_to_what_was_reviewed_and_never_flatters() {
     }
 }
 
+/// While the readings of a clock that was ahead are still the newest: what was used is within the bounds with every one that
+/// arrives.
+#[test]
+fn a_clock_that_was_ahead_flatters_at_no_time() {
+    for (_, mut case) in cases().into_iter().filter(|(_, case)| case.name.starts_with("clock-")) {
+        let all = std::mem::take(&mut case.readings);
+        for count in 2..=all.len() {
+            case.readings = all[..count].to_vec();
+            let used = all[..count].iter().map(|r| r.1).max().unwrap() - all[0].1;
+            let series = series(&case);
+            let values = months(&case, &series);
+            let bounds: Vec<(i64, i64)> = values.iter().map(|v| within(&case, v)).collect();
+            let (low, high) = (bounds.iter().map(|b| b.0).sum(), bounds.iter().map(|b| b.1).sum());
+            assert!(
+                (low..=high).contains(&used),
+                "{}, {count} readings: {used} not in {low}..{high}",
+                case.name
+            );
+        }
+    }
+}
+
 /// The rules of other systems, as their sources have them, on totals of one register. Written for this test; nothing
 /// of theirs is copied.
 mod rules {

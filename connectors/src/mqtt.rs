@@ -1,10 +1,11 @@
 //! MQTT 3.1.1 and 5: settings, and the link that subscribes to the topics of its meters.
 //!
 //! Must never: acknowledge a message before what it said is durable, count a retained one as new, or publish anything
-//! but the request for records that a meter's file names.
+//! but the request for records that a meter's file names, and that for a node's births where the settings allow it.
 
 mod failure;
 mod nodes;
+mod rebirth;
 mod records;
 mod replay;
 mod run;
@@ -26,6 +27,7 @@ use crate::keys::{self, invalid};
 use crate::link::{MeterSpec, Probe, ProbeLine};
 use crate::modbus::is_host_and_port;
 
+pub use rebirth::BIRTH_KINDS;
 pub use records::RECORDS_KINDS;
 pub use replay::{Kept, Replayer};
 pub use tls::TlsSettings;
@@ -46,6 +48,7 @@ const LINK_KEYS: &[&str] = &[
     "keep_alive_s",
     "connect_timeout_s",
     "backoff_max_s",
+    "sparkplug_rebirth",
 ];
 
 /// The version of the protocol.
@@ -86,6 +89,9 @@ pub struct Settings {
     /// Longest wait between two attempts to connect.
     #[serde(default = "default_backoff_max_s")]
     pub backoff_max_s: u64,
+    /// Whether Sparkplug nodes may be told to give birth again. A command to somebody's plant, so only where it is set.
+    #[serde(default)]
+    pub sparkplug_rebirth: bool,
 }
 
 const fn default_keep_alive_s() -> u64 {

@@ -17,6 +17,9 @@ use crate::installation::Installation;
 use crate::made;
 use crate::runtime::lock;
 
+/// How far a device's clock may be ahead of ours before its time is not believed: what is further ahead is our own fault.
+const AHEAD_SECONDS_MAX: i64 = 300;
+
 /// Newest value of one channel.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Latest {
@@ -191,8 +194,10 @@ impl Pages {
         }
         if let Some(channels) = self.latest.get_mut(&reading.series.meter) {
             let slot = channels.entry(reading.series.channel).or_insert(latest);
-            // Of one instant the first value stands, as in the journal.
-            if slot.at < latest.at {
+            // Of one instant the first value stands, as in the journal. A value from a time that is still to come was
+            // stamped while this machine's clock was ahead: it would hide all that comes until then.
+            let ahead = reading.received_at.plus_seconds(AHEAD_SECONDS_MAX) < slot.at;
+            if slot.at < latest.at || ahead {
                 *slot = latest;
             }
         }

@@ -12,6 +12,7 @@ use connectors::{
 use model::{Finding, Instant, MeterId, Origin, Quality, Reading, SeriesKey, Severity, Value};
 use store::{StoreError, Tally};
 
+use crate::clock::CLOCK;
 use crate::metrics::Outcome;
 use crate::runtime::Runtime;
 
@@ -20,8 +21,6 @@ pub(crate) struct Ingest(pub(crate) Arc<Runtime>);
 
 /// The subject of findings about the journal.
 const JOURNAL: &str = "store:journal";
-/// The subject of findings about the machine's clock.
-const CLOCK: &str = "clock";
 /// 1 January 2000: a machine that shows less has not been told the time since it was switched on.
 const CLOCK_SET: Instant = Instant::from_millis(946_684_800_000);
 /// The code with which a connector says that a link or meter works again.

@@ -329,18 +329,30 @@ enum ImportWhat {
         /// Which curve is meant, where the file has several
         #[arg(long)]
         curve: Option<String>,
+        /// Let finer values correct the total of an earlier import, and why; for the audit log
+        #[arg(long, value_name = "REASON")]
+        replace: Option<String>,
         #[command(flatten)]
         args: ImportArgs,
     },
     /// Gas readings of the ARERA consumption portal (CSV)
     AreraGas(ImportArgs),
     /// Electricity readings and quarter-hours of the ARERA consumption portal (CSV)
-    AreraElectricity(ImportArgs),
+    AreraElectricity {
+        /// Let finer values correct the total of an earlier import, and why; for the audit log
+        #[arg(long, value_name = "REASON")]
+        replace: Option<String>,
+        #[command(flatten)]
+        args: ImportArgs,
+    },
     /// Any CSV file, by a file that says what its columns mean
     Csv {
         /// The mapping (TOML)
         #[arg(long, value_name = "FILE")]
         map: PathBuf,
+        /// Let finer values correct the total of an earlier import, and why; for the audit log
+        #[arg(long, value_name = "REASON")]
+        replace: Option<String>,
         #[command(flatten)]
         args: ImportArgs,
     },

@@ -18,6 +18,7 @@ use tokio::sync::broadcast;
 
 use crate::acts;
 use crate::book::{self, Book};
+use crate::clock::{CLOCK, JUMPS, Jumps};
 use crate::duties::Fulfilments;
 use crate::figures;
 use crate::installation::Installation;
@@ -257,6 +258,16 @@ impl Runtime {
         }
     }
 
+    /// Tells of a clock that was set, forward or back: readings stand where it said they were made.
+    fn look_at_clock(&self, jumps: &mut Jumps, now: tokio::time::Instant) {
+        let says = self.clock.now();
+        if let Some(jumped) = jumps.look(says, now) {
+            self.report(jumped);
+        } else if jumps.over(says) {
+            JUMPS.iter().for_each(|code| self.resolve(CLOCK, Some(code)));
+        }
+    }
+
     /// Takes back the findings of all subjects with these codes.
     pub(crate) fn resolve_codes(&self, of: impl Fn(&str) -> bool) {
         lock(&self.findings).retain(|(code, _), _| !of(code));
@@ -408,6 +419,7 @@ pub(crate) async fn tend(runtime: Arc<Runtime>, known: Option<u64>, mut stop: St
     let mut figures_at = tokio::time::Instant::now() + FIGURES_EVERY;
     let mut mend_at = tokio::time::Instant::now();
     let mut losses_at = mend_at + LOSSES_EVERY;
+    let mut jumps = Jumps::default();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
@@ -415,6 +427,7 @@ pub(crate) async fn tend(runtime: Arc<Runtime>, known: Option<u64>, mut stop: St
         }
         runtime.send_live();
         let now = tokio::time::Instant::now();
+        runtime.look_at_clock(&mut jumps, now);
         if now < imports_at {
             continue;
         }

@@ -323,9 +323,39 @@ fn a_mapped_file_of_months_and_of_totals() {
     near(&row(&site, "luce", 9)["measured"], 321.0);
     assert!(row(&site, "luce", 10)["measured"].is_null(), "an empty cell is missing");
     near(&row(&site, "luce", 11)["measured"], 0.0);
-    // The month's quarters would count the month twice.
-    let text = said(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "luce"]));
-    assert!(text.contains("overlaps the one from"), "{text}");
+    // The month's quarters say another energy: they are refused with both, until a person gives the reason.
+    let curve = ["import", "load-curve", &case("september.csv"), "--meter", "luce"];
+    let text = refused(&site.run(&curve));
+    assert!(text.contains("line 2") && text.contains("gave 321000 from"), "{text}");
+    assert!(text.contains("come to 269281") && text.contains("--replace"), "{text}");
+    near(&row(&site, "luce", 9)["measured"], 321.0);
+    let text = done(&site.run(&[&curve[..], &["--replace", "rettifica del distributore"]].concat()));
+    assert!(text.contains("quarter-hours: 2880 read, 2880 new, 0 already there, 1 replaced"), "{text}");
+    near(&row(&site, "luce", 9)["measured"], 269.281);
+    site.journal().verify_audit().expect("the audit log is sound");
+}
+
+#[test]
+fn a_finer_curve_takes_the_place_of_a_month_of_the_same_total() {
+    let site = site();
+    let map = write(
+        &site,
+        "mappa.toml",
+        "decimal = \",\"\nseparator = \";\"\nzone = \"Europe/Rome\"\n[time]\ncolumn = \"Mese\"\nformat = \"%m/%Y\"\n\
+         [[value]]\ncolumn = \"Prelievo\"\nmeter = \"luce\"\nquantity = \"active_energy_import\"\nunit = \"kWh\"\n\
+         kind = \"interval\"\nevery = \"month\"\nstamp = \"begin\"\n",
+    );
+    let file = write(&site, "mesi.csv", "Mese;Prelievo\n08/2024;300\n09/2024;269\n");
+    done(&site.run(&["import", "csv", &file, "--map", &map]));
+    let curve = ["import", "load-curve", &case("september.csv"), "--meter", "luce"];
+    let text = done(&site.run(&curve));
+    assert!(text.contains("2880 new, 0 already there, 1 replaced"), "{text}");
+    near(&row(&site, "luce", 9)["measured"], 269.281);
+    let text = done(&site.run(&["import", "csv", &file, "--map", &map]));
+    assert!(text.contains("intervals: 2 read, 0 new, 1 already there, 0 replaced, 1 older"), "{text}");
+    near(&row(&site, "luce", 8)["measured"], 300.0);
+    near(&row(&site, "luce", 9)["measured"], 269.281);
+    site.journal().verify_audit().expect("the audit log is sound");
 }
 
 #[test]

@@ -4,11 +4,12 @@
 //! Must never: sleep to wait, or pass because a peer is missing.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use model::{Channel, Instant, MeterId, Quality, SeriesKey, Value};
@@ -529,4 +530,87 @@ fn a_sparkplug_node_lives_loses_and_is_born_again_and_our_restart_forgets_nothin
     // Of the newest birth alias 7 is no name: a person who vouches for births does not make it one.
     let replayed = site.run(&["quarantine", "replay", "--with-latest-births"]);
     assert!(String::from_utf8_lossy(&replayed.stdout).contains("0 payloads understood"), "{replayed:?}");
+}
+
+/// A node that was born before we came. Killed when dropped.
+struct Node {
+    child: Child,
+    said: Receiver<String>,
+}
+
+impl Node {
+    fn start(broker: SocketAddr, version: &str) -> Self {
+        let python = repo::root().join("target/venv/bin/python");
+        let mut child = Command::new(&python)
+            .arg(repo::root().join("tests/field/sparkplug_node.py"))
+            .args([&broker.port().to_string(), version])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| {
+                panic!("{} cannot be started ({e}); `make test` installs it", python.display())
+            });
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (says, said) = channel();
+        std::thread::spawn(move || {
+            output.lines().map_while(Result::ok).try_for_each(|line| says.send(line).ok());
+        });
+        let node = Self { child, said };
+        assert_eq!(node.next(), "ready");
+        node
+    }
+
+    fn next(&self) -> String {
+        self.said.recv_timeout(LIMIT).expect("the node says something in time")
+    }
+
+    fn count(&mut self, kwh: i64) {
+        let input = self.child.stdin.as_mut().expect("its input is a pipe");
+        writeln!(input, "data {kwh}").expect("the node reads its input");
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn a_node_that_was_born_before_we_came_is_asked_for_its_births_only_where_that_is_set() {
+    for version in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Broker::start(folder.path());
+        let of = |more: &str| {
+            let own = "group = \"plant\"\nnode = \"edge\"\ndevice = \"main\"";
+            let link = link(&broker.address.to_string(), &format!("version = \"{version}\"\n{more}"));
+            Site::new().with_text(&link).with_text(&meter("main", "sparkplug-b", own))
+        };
+        let watt_hours = |site: &Site| -> Vec<i64> {
+            totals(&site.journal(), "main").iter().map(|total| total.watt_hours).collect()
+        };
+        let mut node = Node::start(broker.address, version);
+
+        let quiet = of("");
+        let daemon = quiet.start();
+        broker.await_subscriber();
+        node.count(1000);
+        await_log(&daemon, "set sparkplug_rebirth");
+        assert!(daemon.stop().success());
+        assert!(watt_hours(&quiet).is_empty() && node.said.try_recv().is_err());
+
+        let site = of("sparkplug_rebirth = true");
+        let daemon = site.start();
+        broker.await_subscriptions(2);
+        node.count(1001);
+        assert_eq!(node.next(), "Node Control/Rebirth True 0 None");
+        node.count(1002);
+        until("the totals", LIMIT, || match watt_hours(&site).as_slice() {
+            [1_001_000, 1_002_000] => Ok(()),
+            other => Err(format!("{other:?}; log: {}", daemon.log())),
+        });
+        assert!(node.said.try_recv().is_err(), "once is enough");
+        assert!(daemon.stop().success());
+    }
 }

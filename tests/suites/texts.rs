@@ -139,9 +139,10 @@ fn every_kind_of_a_finding_has_its_words_in_every_language() {
     let troubles = Trouble::ALL.map(|trouble| ("link.meter.error", trouble.code()));
     let payloads = PayloadError::KINDS.map(|kind| ("payload.quarantined", kind));
     let records = connectors::mqtt::RECORDS_KINDS.map(|kind| ("records.refused", kind));
+    let births = connectors::mqtt::BIRTH_KINDS.map(|kind| ("payload.birth", kind));
     for language in config::catalog::LANGUAGES {
         let texts = catalog.texts(language);
-        for (code, kind) in settings.iter().chain(&troubles).chain(&payloads).chain(&records) {
+        for (code, kind) in settings.iter().chain(&troubles).chain(&payloads).chain(&records).chain(&births) {
             assert!(texts.find(&format!("kind.{code}.{kind}")).is_some(), "{language}: {code} {kind}");
         }
     }

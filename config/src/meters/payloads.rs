@@ -25,6 +25,9 @@ pub(super) struct MqttForm {
     /// What happens to a message that has none of the fields.
     #[serde(default = "quarantine")]
     pub(super) unrelated: String,
+    /// Paths of counts that must be zero.
+    #[serde(default)]
+    pub(super) must_be_zero: Vec<String>,
     #[serde(default)]
     pub(super) settings: BTreeMap<String, String>,
     #[serde(default)]
@@ -119,6 +122,7 @@ pub(super) fn payloads(
         bytes_max: form.bytes_max,
         time: form.time.map(time).transpose()?,
         ignores_unrelated,
+        must_be_zero: form.must_be_zero,
         settings: form.settings,
         needs: form.needs,
         availability: form.availability.map(availability).transpose()?,

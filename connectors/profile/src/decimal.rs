@@ -27,6 +27,11 @@ impl Decimal {
         Self { mantissa: value, exponent: 0 }
     }
 
+    /// Whether it is nothing, however many digits that is written with.
+    pub(crate) const fn is_zero(self) -> bool {
+        self.mantissa == 0
+    }
+
     /// Reads `-12.345e-3`; `None` when the text is not a finite decimal of at most 30 digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -103,6 +103,8 @@ pub struct PayloadModel {
     pub time: Option<TimeField>,
     /// Whether other messages on the same topics are nothing of ours: they are passed over, not kept.
     pub ignores_unrelated: bool,
+    /// Paths of counts that must be zero where they are there: what they count is in the fields too, and cannot be told apart.
+    pub must_be_zero: Vec<String>,
     /// What a meter may set besides its topic, with the value that is taken when it does not.
     pub settings: BTreeMap<String, String>,
     /// What a meter must set besides its topic.
@@ -140,6 +142,8 @@ pub enum PayloadError {
     NotANumber { path: String, found: &'static str },
     #[error("`{path}` is a number that cannot be kept")]
     OutOfRange { path: String },
+    #[error("`{path}` is not zero, and the meter's file cannot tell what it counts from the rest")]
+    NotZero { path: String },
     #[error("none of the fields of the meter's file is there")]
     NoValue,
     #[error("`{path}` is no time of the form {}", form.code())]
@@ -173,9 +177,11 @@ impl PayloadError {
         match self {
             Self::TooLong { .. } => "length",
             Self::NotText | Self::NotJson(_) | Self::NotSparkplug(_) => "form",
-            Self::Missing { .. } | Self::NotANumber { .. } | Self::OutOfRange { .. } | Self::NoValue => {
-                "field"
-            }
+            Self::Missing { .. }
+            | Self::NotANumber { .. }
+            | Self::OutOfRange { .. }
+            | Self::NotZero { .. }
+            | Self::NoValue => "field",
             Self::NotATime { .. } | Self::TimeAhead { .. } | Self::TimeUnset { .. } => "time",
             Self::HostClockUnset { .. } => "clock",
             Self::UnknownAlias { .. }
@@ -194,6 +200,7 @@ pub struct BoundMessage {
     bytes_max: usize,
     time: Option<BoundTime>,
     ignores_unrelated: bool,
+    must_be_zero: Vec<(Path, String)>,
     fields: Vec<(Path, Field)>,
 }
 
@@ -228,6 +235,15 @@ impl BoundMessage {
         }
         if values.is_empty() {
             return if self.ignores_unrelated { Ok(None) } else { Err(PayloadError::NoValue) };
+        }
+        let nothing = |found: &Json<'_>| match found {
+            Json::Number(text) => Decimal::parse(text).is_some_and(Decimal::is_zero),
+            other => matches!(other, Json::Null),
+        };
+        for (path, text) in &self.must_be_zero {
+            if json.at(path).is_some_and(|found| !nothing(found)) {
+                return Err(PayloadError::NotZero { path: text.clone() });
+            }
         }
         let own = match &self.time {
             None => None,

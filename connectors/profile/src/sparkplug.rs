@@ -223,6 +223,33 @@ impl<'a> Metric<'a> {
     }
 }
 
+/// The metric by which a host asks a node for its births (specification 3.0, `tck-id-operational-behavior-data-commands`).
+const REBIRTH: &str = "Node Control/Rebirth";
+
+/// The payload that asks a node to give birth again: that command, and nothing else a node could be told. It has a time
+/// and no sequence number, as the specification wants it.
+#[must_use]
+pub fn rebirth_request(at: Instant) -> Vec<u8> {
+    let varint = |mut value: u64| {
+        let mut out = Vec::new();
+        while value > 0x7F {
+            out.push((value & 0x7F) as u8 | 0x80);
+            value >>= 7;
+        }
+        out.push((value & 0x7F) as u8);
+        out
+    };
+    let number = |field: u64, value: u64| [varint(field << 3), varint(value)].concat();
+    let bytes = |field: u64, content: &[u8]| {
+        [varint(field << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
+    };
+    let time = u64::try_from(at.millis()).unwrap_or_default();
+    let metric =
+        [bytes(1, REBIRTH.as_bytes()), number(3, time), number(4, u64::from(BOOLEAN)), number(14, 1)]
+            .concat();
+    [number(1, time), bytes(2, &metric)].concat()
+}
+
 /// What a birth message taught: the metrics of one node or device, by name and by alias.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Birth {
@@ -364,6 +391,8 @@ fn decoded(field: &Field, metric: &Metric<'_>, datatype: Option<u32>) -> Result<
 
 /// The datatype of an unsigned integer of 64 bits.
 const UINT64: u32 = 8;
+/// That of a truth value.
+const BOOLEAN: u32 = 11;
 
 /// The datatypes of the specification: signed ones are sent as two's complement in an unsigned field.
 fn integer(bits: u64, datatype: Option<u32>) -> Option<i128> {

@@ -160,6 +160,44 @@ fn days_of_23_and_25_hours_have_92_and_100_quarters() {
 }
 
 #[test]
+fn the_days_of_the_clock_change_are_told_only_where_the_file_does_not_say() {
+    let row = |day: &str, columns: usize, value: &dyn Fn(usize) -> String| {
+        let cells: Vec<String> = (0..columns).map(value).collect();
+        let text = format!(
+            "{POD};{day};2025-12-01;4;{NONE};PDO;202510;{};{}\n",
+            cells.join(";"),
+            ";".repeat(columns - 1)
+        );
+        let report = electricity(columns, &text);
+        assert!(report.refused.is_empty(), "{day} {columns}: {}", report.refused[0]);
+        (amounts(&report).0, amounts(&report).1, report.findings.iter().map(|f| f.code).collect::<Vec<_>>())
+    };
+    let some = |until: usize, fill: &'static str| {
+        move |i: usize| if i < until { "0.1".to_owned() } else { fill.to_owned() }
+    };
+    for day in ["2024-10-27", "2025-10-26"] {
+        assert_eq!(row(day, 100, &some(100, "")), (100, 10_000, vec![]));
+        for (columns, fill) in [(96, ""), (100, ""), (100, "0")] {
+            assert_eq!(row(day, columns, &some(96, fill)), (92, 9_200, vec!["import.clock_change"]));
+        }
+    }
+    for fill in ["", "0"] {
+        for columns in [96, 100] {
+            assert_eq!(row("2025-03-30", columns, &some(92, fill)), (92, 9_200, vec![]));
+        }
+        // An ordinary day of a file that has room for a hundred.
+        assert_eq!(row("2025-10-27", 100, &some(96, fill)), (96, 9_600, vec![]));
+    }
+    // A plant in the sun: nothing at night, and still 92.
+    let plant = |i: usize| match i {
+        32..80 => "0.5".to_owned(),
+        92.. => String::new(),
+        _ => "0".to_owned(),
+    };
+    assert_eq!(row("2025-03-30", 96, &plant), (92, 24_000, vec![]));
+}
+
+#[test]
 fn a_garbled_or_impossible_quarter_refuses_its_row() {
     for (value, reason) in
         [("abc", "is no number"), ("-1", "is negative"), ("3", "is more than the connection carries")]

@@ -153,7 +153,8 @@ impl Layout {
             match quarter {
                 _ if quarter == columns.len() && quarter < quarters::ORDINARY => columns.push(place),
                 _ if quarters::ORDINARY <= quarter => continues.push(place),
-                _ if quarter < columns.len() && columns.len() == quarters::ORDINARY => repeats.push(place),
+                // Again after midnight, or in its place before three o'clock.
+                _ if quarter < columns.len() => repeats.push((quarter, place)),
                 _ => {
                     let wanted = quarters::label(columns.len());
                     return Err(bad(format!("the column {wanted} was expected where {name} stands")));
@@ -166,11 +167,14 @@ impl Layout {
         }
         let (extra, more) = match (repeats.len(), continues.len()) {
             (0, 0) => (Extra::Repeats, Vec::new()),
-            (4, 0) => (Extra::Repeats, repeats),
+            (4, 0) if one_hour(&repeats) => {
+                (Extra::Repeats, repeats.iter().map(|(_, place)| *place).collect())
+            }
             (0, 4) => (Extra::Continues, continues),
             (some, others) => {
                 let count = some + others;
-                return Err(bad(format!("after 96 quarter-hours come {count} more; four or none are known")));
+                let why = "one hour in order, or none, is known";
+                return Err(bad(format!("besides 96 quarter-hours there are {count} more; {why}")));
             }
         };
         columns.extend(more);
@@ -184,6 +188,12 @@ impl Layout {
             Values::Long { .. } => quarters::ORDINARY + 4,
         }
     }
+}
+
+/// Whether columns are the four quarters of one hour, in order.
+fn one_hour(columns: &[(usize, usize)]) -> bool {
+    columns.first().is_some_and(|(first, _)| first % 4 == 0)
+        && columns.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0)
 }
 
 impl Read {

@@ -141,6 +141,81 @@ fn on_the_long_day_what_is_not_told_is_not_covered() {
     assert!(report.accepted.windows(2).all(|w| w[0].value.to == w[1].value.from));
 }
 
+/// The columns of a day as exports label them, with the hour that comes twice at the end, in its place, or counted on.
+fn labelled(order: &str) -> Vec<usize> {
+    match order {
+        "at the end" => (0..96).chain(8..12).collect(),
+        "in its place" => (0..12).chain(8..96).collect(),
+        _ => (0..100).collect(),
+    }
+}
+
+#[test]
+fn every_way_to_label_the_days_of_the_clock_change_is_read_without_a_false_word() {
+    let file = |columns: &[usize], day: &str, cell: &dyn Fn(usize) -> String| {
+        let labels: Vec<String> = columns.iter().map(|&i| quarters::label(i)).collect();
+        let cells: Vec<String> = (0..columns.len()).map(cell).collect();
+        import(&format!("Giorno;{}\n{day};{}\n", labels.join(";"), cells.join(";")))
+    };
+    for day in ["2024-10-27", "2025-10-26"] {
+        for order in ["at the end", "in its place", "counted on"] {
+            let report = file(&labelled(order), day, &|i| format!("0,{:03}", i + 1));
+            assert_eq!(
+                (report.accepted.len(), report.refused.len(), &report.findings[..]),
+                (100, 0, &[][..])
+            );
+            assert_eq!(sum(&report), 5_050);
+            let mut begins: Vec<i64> = report.accepted.iter().map(|on| on.value.from.millis()).collect();
+            begins.sort_unstable();
+            assert!(begins.windows(2).all(|w| w[0] + quarters::MILLIS == w[1]), "{day} {order}");
+        }
+    }
+    // The repeated hour stands where it belongs, whichever column says it.
+    let at = |order: &str, cell: usize| {
+        let report = file(&labelled(order), "2025-10-26", &|i| format!("0,{:03}", i + 1));
+        let found = report.accepted.iter().find(|on| on.value.amount == cell as i64 + 1).unwrap();
+        found.value.from.utc().format("%H:%M").to_string()
+    };
+    assert_eq!(
+        [at("in its place", 8), at("in its place", 12), at("in its place", 16)],
+        ["00:00", "01:00", "02:00"]
+    );
+    assert_eq!(
+        [at("at the end", 8), at("at the end", 96), at("at the end", 12)],
+        ["00:00", "01:00", "02:00"]
+    );
+    // Other days in such a file leave the further columns empty, or fill them with zeros.
+    for order in ["at the end", "in its place", "counted on"] {
+        let columns = labelled(order);
+        let extra = |i: usize| match order {
+            "in its place" => (12..16).contains(&i),
+            _ => 96 <= i,
+        };
+        for filler in ["", "0"] {
+            let cell = |i: usize| if extra(i) { filler.to_owned() } else { "1".to_owned() };
+            let report = file(&columns, "2025-10-27", &cell);
+            assert_eq!(
+                (report.accepted.len(), report.refused.len(), report.findings.len()),
+                (96, 0, 0),
+                "{order}"
+            );
+        }
+    }
+    for cell in ["1", "0"] {
+        let short = |i: usize| if i < 92 { cell.to_owned() } else { String::new() };
+        let report = file(&(0..96).collect::<Vec<_>>(), "2025-03-30", &short);
+        assert_eq!(
+            (report.accepted.len(), report.refused.len(), report.findings.len()),
+            (92, 0, 0),
+            "{cell}"
+        );
+    }
+    let wrong: Vec<usize> = (0..96).chain([8, 9, 10, 12]).collect();
+    let labels: Vec<String> = wrong.iter().map(|&i| quarters::label(i)).collect();
+    let error = read_load_curve(format!("Giorno;{}\n", labels.join(";")).as_bytes(), &OPTIONS).unwrap_err();
+    assert!(error.to_string().contains("one hour in order, or none, is known"), "{error}");
+}
+
 #[test]
 fn a_day_given_twice_counts_once_or_not_at_all() {
     let one = ("01/09/2024", cells(96, |_| "1"));

@@ -217,9 +217,13 @@ fn length(value: &ValueFile) -> Result<Length, String> {
 /// What the clock made of a row's time.
 enum Moment {
     At(Instant),
-    /// It happened twice, and the file does not say which.
-    Twice(NaiveDate),
+    /// It happened twice by the clock.
+    Twice(NaiveDateTime),
 }
+
+/// Days on which the rows of the hour that comes twice come twice as well, one hour after the other, and whether the file goes
+/// on in time.
+type Doubled = BTreeMap<NaiveDate, bool>;
 
 /// Reads a file by its mapping. `most` gives the most that a series' connection can carry in so many milliseconds, in
 /// the smallest unit, where that is known. `read` of the report counts values, not rows.
@@ -233,7 +237,7 @@ pub fn read_mapped(
     let mut lines = Lines::open_below(&text, mapping.header_rows - 1, mapping.separator, wanted)?;
     let header = lines.header.clone();
     let places = Places::of(mapping, &header)?;
-    let mut read = Read::default();
+    let mut read = Read { doubled: doubled(&text, mapping, &places, wanted)?, ..Read::default() };
     while let Some(line) = lines.next_line()? {
         read.row(mapping, &places, &header, &line, most);
         if VALUES_MAX < read.read {
@@ -247,6 +251,41 @@ pub fn read_mapped(
     read.refused.append(&mut lines.refused);
     read.rows = lines.read;
     Ok(read.finish())
+}
+
+/// Looks at the order of the rows before any is taken. A day counts only where the hour comes whole and again, and no other
+/// time of the day is there twice: rows that are all repeated are no second hour.
+fn doubled(
+    text: &str,
+    mapping: &Mapping,
+    places: &Places,
+    wanted: &'static str,
+) -> Result<Doubled, FileError> {
+    let mut lines = Lines::open_below(text, mapping.header_rows - 1, mapping.separator, wanted)?;
+    let mut hours: BTreeMap<NaiveDate, Vec<NaiveDateTime>> = BTreeMap::new();
+    let (mut plain, mut repeated) = (BTreeSet::new(), BTreeSet::new());
+    let (mut first, mut last) = (None, None);
+    while let Some(line) = lines.next_line()? {
+        match moment(mapping, line.cell(places.time), places.hour.map(|i| line.cell(i)), false) {
+            Ok(Moment::Twice(local)) => hours.entry(local.date()).or_default().push(local),
+            Ok(Moment::At(at)) => {
+                if !plain.insert(at) {
+                    repeated.insert(at.day(mapping.zone));
+                }
+                first = first.or(Some(at));
+                last = Some(at);
+            }
+            Err(_) => {}
+        }
+    }
+    let goes_on = first <= last;
+    let ascends = |times: &[NaiveDateTime]| {
+        let (one, other) = times.split_at(times.len() / 2);
+        let in_order = |up: bool| one.windows(2).all(|pair| (pair[0] < pair[1]) == up);
+        (one == other && in_order(goes_on)).then_some(goes_on)
+    };
+    let told = hours.into_iter().filter(|(day, _)| !repeated.contains(day));
+    Ok(told.filter_map(|(day, times)| Some((day, ascends(&times)?))).collect())
 }
 
 /// The mapping's columns in a file.
@@ -296,6 +335,9 @@ struct Read {
     contradicted: BTreeSet<(SeriesKey, Instant)>,
     refused: Vec<Refused>,
     twice: Vec<NaiveDate>,
+    doubled: Doubled,
+    /// The times of doubled hours that came once so far.
+    first: BTreeSet<NaiveDateTime>,
     /// Rows; those that hold several values count once.
     rows: usize,
     read: usize,
@@ -320,9 +362,12 @@ impl Read {
             (_, Err(why)) => return self.refuse(line.refuse(header, places.to.unwrap_or_default(), why)),
         };
         let (from, to) = match (from, to) {
-            (Moment::Twice(day), _) | (_, Some(Moment::Twice(day))) => {
-                self.twice.push(day);
-                return;
+            (Moment::Twice(local), None) => match self.which(local, mapping) {
+                Some(from) => (from, None),
+                None => return self.twice.push(local.date()),
+            },
+            (Moment::Twice(local), _) | (_, Some(Moment::Twice(local))) => {
+                return self.twice.push(local.date());
             }
             (Moment::At(from), None) => (from, None),
             (Moment::At(from), Some(Moment::At(to))) => (from, Some(to)),
@@ -341,6 +386,15 @@ impl Read {
                 Err(why) => self.refuse(line.refuse(header, place, why)),
             }
         }
+    }
+
+    /// Which of the two instants of a time that comes twice is meant, where the order of the rows tells.
+    fn which(&mut self, local: NaiveDateTime, mapping: &Mapping) -> Option<Instant> {
+        let ascends = *self.doubled.get(&local.date())?;
+        let is_first = self.first.insert(local);
+        let both = mapping.zone.from_local_datetime(&local);
+        let at = if is_first == ascends { both.earliest() } else { both.latest() }?;
+        Some(Instant::from_millis(at.timestamp_millis()))
     }
 
     fn refuse(&mut self, refused: Refused) {
@@ -425,7 +479,7 @@ fn moment(mapping: &Mapping, cell: &str, hour: Option<&str>, is_end: bool) -> Re
     };
     match mapping.zone.from_local_datetime(&local) {
         LocalResult::Single(at) => in_range(Instant::from_millis(at.timestamp_millis())).map(Moment::At),
-        LocalResult::Ambiguous(..) => Ok(Moment::Twice(local.date())),
+        LocalResult::Ambiguous(..) => Ok(Moment::Twice(local)),
         LocalResult::None => Err("did not happen: the clock was put forward over it".to_owned()),
     }
 }

@@ -130,6 +130,55 @@ fn stamps_at_the_end_offsets_and_the_doubled_hour() {
 }
 
 #[test]
+fn a_local_hour_that_comes_twice_in_order_is_told_apart() {
+    let mapping = |minutes: u32| {
+        MONTHS
+            .replace("%m/%Y", "%Y-%m-%d %H:%M")
+            .replace("every = \"month\"", &format!("every_minutes = {minutes}"))
+    };
+    let of = |day: &str, minutes: u32, clocks: &[&str]| {
+        let rows: Vec<String> =
+            clocks.iter().zip(1..).map(|(clock, amount)| format!("{day} {clock},{amount}\n")).collect();
+        read(&mapping(minutes), &format!("mese,energia\n{}", rows.concat()))
+    };
+    let starts = |report: &ImportReport<OnLine<OfSeries<Stated>>>| -> Vec<String> {
+        let interval = |on: &OnLine<OfSeries<Stated>>| match on.value.value {
+            Stated::Interval(interval) => interval.from.utc().format("%H:%M").to_string(),
+            Stated::Total(_) => "total".to_owned(),
+        };
+        report.accepted.iter().map(interval).collect()
+    };
+    for day in ["2024-10-27", "2025-10-26"] {
+        let hourly = of(day, 60, &["01:00", "02:00", "02:00", "03:00"]);
+        assert_eq!(
+            (starts(&hourly), hourly.findings.len()),
+            (["23:00", "00:00", "01:00", "02:00"].map(str::to_owned).into(), 0)
+        );
+        let halves = of(day, 30, &["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"]);
+        let wanted = ["23:30", "00:00", "00:30", "01:00", "01:30", "02:00"].map(str::to_owned);
+        assert_eq!((starts(&halves), halves.findings.len()), (wanted.into(), 0));
+        // Newest first.
+        let back = of(day, 60, &["03:00", "02:00", "02:00", "01:00"]);
+        let amounts: Vec<String> =
+            rows(&back).iter().map(|row| row.rsplit(' ').next().unwrap().to_owned()).collect();
+        assert_eq!((starts(&back).len(), back.findings.len()), (4, 0));
+        assert_eq!(amounts, ["4000", "3000", "2000", "1000"]);
+        // Once, out of order, a part of it, or every row twice: the file does not say.
+        for unclear in [
+            &["01:00", "02:00", "03:00"][..],
+            &["01:30", "02:00", "02:30", "02:30", "02:00", "03:00"],
+            &["01:30", "02:00", "02:30", "02:00", "03:00"],
+            &["01:00", "01:00", "02:00", "02:00", "03:00", "03:00"],
+        ] {
+            let report = of(day, 30, unclear);
+            assert!(report.findings.iter().any(|f| f.code == "import.clock_change"), "{unclear:?}");
+        }
+    }
+    let short = of("2025-03-30", 60, &["01:00", "03:00"]);
+    assert_eq!((starts(&short), short.findings.len()), (["00:00", "01:00"].map(str::to_owned).into(), 0));
+}
+
+#[test]
 fn each_bad_cell_is_refused_with_its_line() {
     for (row, column, reason) in [
         ("13/2025,1", "mese", "is no time of the form %m/%Y"),

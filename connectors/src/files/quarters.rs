@@ -46,13 +46,16 @@ pub(super) fn places(
     let at = |index: usize| {
         if index < quarters { Place::At(start.plus_millis(index as i64 * MILLIS)) } else { Place::NotThere }
     };
-    let all = |flags: &[bool], from: usize, to: usize| flags.iter().take(to).skip(from).any(|&set| set);
+    let any = |flags: &[bool], from: usize, to: usize| flags.iter().take(to).skip(from).any(|&set| set);
     let columns = is_set.len();
     if quarters < ORDINARY {
         let width = ORDINARY - quarters;
         let change = clock_change(day, zone);
-        // The skipped hour has energy and the end of the day has none: the columns are counted from midnight.
-        let counted = all(is_used, change, change + width) && !all(is_set, quarters, columns);
+        // The skipped hour has energy and the end of the day has none: the columns are counted from midnight. So they are
+        // where it has zeros, as a plant has at night, and the end of the day is empty.
+        let zeros = is_set.iter().take(change + width).skip(change).all(|&set| set);
+        let counted = (any(is_used, change, change + width) && !any(is_used, quarters, columns))
+            || (zeros && !any(is_set, quarters, columns));
         let by_clock = |index: usize| match index {
             _ if index < change => at(index),
             _ if index < change + width || ORDINARY <= index => Place::NotThere,
@@ -65,7 +68,12 @@ pub(super) fn places(
     }
     let width = quarters - ORDINARY;
     let change = clock_change(day, zone);
-    let told = all(is_set, ORDINARY, columns);
+    // Counted from midnight, four zeros at the end may be no more than what fills the columns of every day: they tell
+    // something only where the hour before has none either, or the hour that happened twice could be left out.
+    let told = any(is_set, ORDINARY, columns)
+        && (extra == Extra::Repeats
+            || any(is_used, ORDINARY, columns)
+            || !any(is_used, ORDINARY - width, ORDINARY));
     let place = |index: usize| match (told, extra) {
         (true, Extra::Continues) => at(index),
         (true, Extra::Repeats) if ORDINARY <= index => at(change + width + (index - ORDINARY)),
@@ -162,6 +170,30 @@ mod tests {
         let counted: Vec<usize> = (0..92).collect();
         let found = times("2025-03-30", &counted, &counted, 96, Extra::Repeats);
         assert_eq!((found[8].as_str(), found[91].as_str(), found[92].as_str()), ("01:00", "21:45", "-"));
+    }
+
+    #[test]
+    fn on_the_short_day_columns_counted_from_midnight_may_be_zero_or_end_in_zeros() {
+        let first: Vec<usize> = (0..92).collect();
+        let every: Vec<usize> = (0..96).collect();
+        let by_day: Vec<usize> = (32..80).collect();
+        // Nothing at night, and the last four are empty; energy at night, and the last four are zeros.
+        for (set, used) in [(&first, &by_day), (&every, &first)] {
+            let found = times("2025-03-30", set, used, 96, Extra::Repeats);
+            assert_eq!((found[8].as_str(), found[91].as_str(), found[92].as_str()), ("01:00", "21:45", "-"));
+        }
+        // Zeros by the clock: the last hour is there.
+        let found = times("2025-03-30", &every, &by_day, 96, Extra::Repeats);
+        assert_eq!((found[8].as_str(), found[12].as_str(), found[95].as_str()), ("-", "01:00", "21:45"));
+    }
+
+    #[test]
+    fn on_the_long_day_zeros_that_fill_columns_tell_nothing() {
+        let whole: Vec<usize> = (0..100).collect();
+        let filled = times("2025-10-26", &whole, &(0..96).collect::<Vec<_>>(), 100, Extra::Continues);
+        assert_eq!((filled[8].as_str(), filled[12].as_str(), filled[96].as_str()), ("?", "02:00", "-"));
+        let by_day = times("2025-10-26", &whole, &(32..80).collect::<Vec<_>>(), 100, Extra::Continues);
+        assert_eq!((by_day[12].as_str(), by_day[99].as_str()), ("01:00", "22:45"));
     }
 
     #[test]

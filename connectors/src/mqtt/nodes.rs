@@ -1,16 +1,19 @@
 //! The Sparkplug nodes of a link: their births, their sequence, their deaths.
 //!
-//! Must never: publish. A rebirth cannot be asked for, since this program only reads; after a loss the metrics
-//! that are known by alias alone wait in quarantine until the node gives birth again by itself.
+//! Must never: take a value whose birth is not known for one that is, or want a node asked for anything but its births.
+//! After a loss the metrics that are known by alias alone wait in quarantine until the node gives birth again: by itself,
+//! or asked where the settings allow it.
 
 use std::collections::BTreeMap;
 
 use model::{Finding, Instant, Severity};
 use profile::payload::PAYLOAD_BYTES_MAX;
-use profile::sparkplug::{Birth, Payload, RawValue, SparkplugMeter};
+use profile::sparkplug::{Birth, Payload, RawValue, SparkplugMeter, rebirth_request};
 use profile::{PayloadError, Presence, When};
+use tokio::time::Instant as Ticks;
 
-use super::session::Message;
+use super::rebirth::Rebirth;
+use super::session::{Message, Request};
 use super::sort::{Meter, Sorted};
 use crate::inbox::{Inbox, MessageOutcome, Remembered};
 
@@ -67,6 +70,7 @@ struct Node {
     /// `bdSeq` of the last birth: a death of an older one is of no interest.
     birth_death: Option<u64>,
     births: BTreeMap<Option<String>, Birth>,
+    rebirth: Rebirth,
 }
 
 /// All nodes of a link, by group and node.
@@ -74,11 +78,44 @@ struct Node {
 pub(super) struct Nodes {
     link: String,
     nodes: BTreeMap<(String, String), Node>,
+    /// Whether a node may be asked for its births.
+    asks: bool,
+    /// The broker sends us what nodes publish: a birth that was asked for is not missed.
+    ready: bool,
 }
 
 impl Nodes {
-    pub(super) const fn new(link: String) -> Self {
-        Self { link, nodes: BTreeMap::new() }
+    pub(super) const fn new(link: String, asks: bool) -> Self {
+        Self { link, nodes: BTreeMap::new(), asks, ready: false }
+    }
+
+    /// The subscription to the nodes is there, or its connection is gone.
+    pub(super) const fn subscribed(&mut self, ready: bool) {
+        self.ready = ready;
+    }
+
+    /// When [`Nodes::act`] has something to do.
+    pub(super) fn due(&self) -> Option<Ticks> {
+        if !self.asks || !self.ready {
+            return None;
+        }
+        self.nodes.values().filter_map(|node| node.rebirth.due()).min()
+    }
+
+    /// The requests to nodes whose births are missing, where it is time for one.
+    pub(super) fn act(&mut self, now: Instant) -> Vec<Request> {
+        if !self.asks || !self.ready {
+            return Vec::new();
+        }
+        let mut requests = Vec::new();
+        for ((group, name), node) in &mut self.nodes {
+            if node.rebirth.due().is_some_and(|due| due <= Ticks::now()) {
+                node.rebirth.ask();
+                let topic = format!("{NAMESPACE}/{group}/NCMD/{name}");
+                requests.push(Request::Rebirth { topic, payload: rebirth_request(now) });
+            }
+        }
+        requests
     }
 
     pub(super) fn add(&mut self, meter: usize, of: &SparkplugMeter) {
@@ -172,6 +209,9 @@ impl Nodes {
                 let stale = topic.device.is_none()
                     && node.birth_death.is_some_and(|born| birth_death(&payload).is_some_and(|d| d != born));
                 if !stale {
+                    if topic.device.is_none() {
+                        node.rebirth.settle();
+                    }
                     sorted.remember(node.forget_one(&self.link, topic, message.arrived));
                     let gone = if topic.device.is_none() { &every } else { &own };
                     for at in gone {
@@ -186,6 +226,7 @@ impl Nodes {
                 let lost = node.follow(topic, &payload, message);
                 if let Some(says) = lost {
                     inbox.report(gap(&self.link, topic, says));
+                    node.rebirth.want();
                     sorted.remember(node.forget(&self.link, topic.group, topic.node, message.arrived));
                 }
                 if topic.kind == Kind::Birth
@@ -206,7 +247,7 @@ impl Nodes {
     /// The values of a birth are those of now; of a birth that the broker had retained they are old.
     #[expect(clippy::too_many_arguments, reason = "one message on its way; a struct would have one user")]
     fn readings(
-        &self,
+        &mut self,
         topic: Topic<'_>,
         payload: &Payload<'_>,
         own: &[usize],
@@ -219,17 +260,30 @@ impl Nodes {
             sorted.count(None, MessageOutcome::Unrelated);
         }
         let key = (topic.group.to_owned(), topic.node.to_owned());
-        let births = self.nodes.get(&key).map(|node| &node.births);
-        let birth = births.and_then(|births| births.get(&topic.device.map(str::to_owned)));
+        let Some(Node { births, rebirth, .. }) = self.nodes.get_mut(&key) else { return };
+        let birth = births.get(&topic.device.map(str::to_owned));
         for at in own {
             let Some(meter) = meters.get_mut(*at) else { continue };
             let Some(sparkplug) = &meter.bound.sparkplug else { continue };
+            if birth.is_some() {
+                rebirth.untell(*at, &meter.id, inbox);
+            } else if !message.retain {
+                // Even where names explain the data: a node sends what changes, and only a birth says the rest.
+                rebirth.want();
+            }
             let outcome = if message.retain {
                 MessageOutcome::Retained
             } else {
                 match sparkplug.read(payload, birth, When::arriving(message.arrived)) {
                     Ok(read) => meter.accept(&read, message, sorted, inbox),
-                    Err(error) => meter.quarantine(&self.link, &error, message, sorted, inbox),
+                    Err(error) => {
+                        if birth.is_none() || matches!(error, PayloadError::UnknownAlias { .. }) {
+                            rebirth.want();
+                            let node = format!("{}/{}", topic.group, topic.node);
+                            rebirth.tell(*at, &meter.id, &node, self.asks, inbox);
+                        }
+                        meter.quarantine(&self.link, &error, message, sorted, inbox)
+                    }
                 }
             };
             sorted.count(Some(*at), outcome);
@@ -276,6 +330,7 @@ impl Node {
             if !message.retain {
                 sorted.remember(self.forget(link, topic.group, topic.node, message.arrived));
                 self.seq = payload.seq;
+                self.rebirth.settle();
             }
             self.birth_death = birth_death(payload);
         }

@@ -54,6 +54,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::asking(false)
+    }
+
+    /// The same, where nodes may be asked for their births or may not.
+    fn asking(asks: bool) -> Self {
         let field = Field {
             channel: Channel::total(Quantity::ActiveEnergyImport),
             topic: "{topic}".into(),
@@ -69,6 +74,7 @@ impl Bench {
             bytes_max: 4_096,
             time: None,
             ignores_unrelated: false,
+            must_be_zero: vec![],
             settings: BTreeMap::from([("device".to_owned(), String::new())]),
             needs: vec!["group".into(), "node".into()],
             availability: None,
@@ -86,7 +92,8 @@ impl Bench {
                 every_s: 60,
             }
         };
-        let sorter = Sorter::new("l".into(), "c", vec![of("node", None), of("device", Some("d"))]);
+        let mut sorter = Sorter::new("l".into(), "c", asks, vec![of("node", None), of("device", Some("d"))]);
+        sorter.nodes.subscribed(true);
         Self { sorter, inbox: Arc::default(), remembered: BTreeMap::new(), packet_id: 0 }
     }
 
@@ -119,6 +126,19 @@ impl Bench {
             Some(kept) => Err(kept.reason.clone()),
             None => Ok(sorted.readings.iter().map(|r| r.value.as_f64()).collect()),
         }
+    }
+
+    /// Whether the node is asked now: the topic and what the payload says.
+    fn asked(&mut self) -> Vec<(String, String, bool)> {
+        let requests = self.sorter.nodes.act(BEGIN);
+        let read = requests.iter().map(|request| {
+            let Request::Rebirth { topic, payload } = request else { panic!("{request:?}") };
+            let payload = Payload::parse(payload).unwrap();
+            let [metric] = payload.metrics.as_slice() else { panic!("{payload:?}") };
+            assert_eq!((payload.seq, payload.timestamp), (None, u64::try_from(BEGIN.millis()).ok()));
+            (topic.clone(), metric.name.unwrap().to_owned(), metric.value == Some(RawValue::Bool(true)))
+        });
+        read.collect()
     }
 
     fn born(&mut self) {
@@ -154,7 +174,7 @@ fn after_a_loss_aliases_wait_for_the_next_birth_and_names_do_not() {
     let mut bench = Bench::new();
     bench.born();
     assert_eq!(bench.say("DDATA", Some(3), &[metric(None, Some(2), 202)]), Err(LOST.to_owned()));
-    assert_eq!(bench.inbox.codes(), ["payload.sequence", "payload.quarantined"]);
+    assert_eq!(bench.inbox.codes(), ["payload.sequence", "payload.birth", "payload.quarantined"]);
     assert_eq!(bench.say("DDATA", Some(4), &[metric(Some("energy"), None, 203)]), Ok(vec![203.0]));
     assert_eq!(bench.say("DBIRTH", Some(5), &[metric(Some("energy"), Some(2), 204)]), Ok(vec![204.0]));
     assert_eq!(bench.say("DDATA", Some(6), &[metric(None, Some(2), 205)]), Ok(vec![205.0]));
@@ -234,4 +254,82 @@ fn bytes_that_are_no_payload_are_kept_for_the_meter_they_would_be_of() {
     );
     let meters: Vec<_> = sorted.quarantined.iter().filter_map(|q| q.meter.as_ref()).collect();
     assert_eq!(meters, [&MeterId::new("device").unwrap()]);
+}
+
+fn kinds(bench: &Bench) -> Vec<(String, String)> {
+    let findings = bench.inbox.findings.lock().unwrap();
+    let births = findings.iter().filter(|f| f.code == "payload.birth");
+    let kind = |f: &Finding| f.values.iter().find(|(name, _)| *name == "kind").unwrap().1.clone();
+    births.map(|f| (f.subject.clone(), kind(f))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_birth_is_not_known_is_asked_for_it_where_that_is_allowed() {
+    let mut silent = Bench::asking(false);
+    assert!(silent.say("DDATA", Some(7), &[metric(None, Some(2), 201)]).is_err());
+    assert!(silent.asked().is_empty() && silent.sorter.due().is_none());
+    assert_eq!(kinds(&silent), [("meter:device".to_owned(), "off".to_owned())]);
+
+    let mut bench = Bench::asking(true);
+    assert!(bench.asked().is_empty());
+    assert!(bench.say("DDATA", Some(7), &[metric(None, Some(2), 201)]).is_err());
+    let once = [("spBv1.0/g/NCMD/n".to_owned(), "Node Control/Rebirth".to_owned(), true)];
+    // Before the subscription is there the birth would be missed.
+    bench.sorter.nodes.subscribed(false);
+    assert!(bench.asked().is_empty() && bench.sorter.due().is_none());
+    bench.sorter.nodes.subscribed(true);
+    assert_eq!(bench.asked(), once);
+    // However much comes meanwhile, it is asked once a minute.
+    for seq in 8..20 {
+        assert!(bench.say("DDATA", Some(seq), &[metric(None, Some(2), 201)]).is_err());
+        assert!(bench.asked().is_empty());
+    }
+    assert_eq!(kinds(&bench), [("meter:device".to_owned(), "asked".to_owned())]);
+    bench.born();
+    assert_eq!(bench.inbox.resolved(), [("meter:device".to_owned(), "payload.birth")]);
+    tokio::time::advance(std::time::Duration::from_secs(3_600)).await;
+    assert!(bench.asked().is_empty() && bench.sorter.due().is_none());
+    assert_eq!(bench.say("DDATA", Some(2), &[metric(None, Some(2), 202)]), Ok(vec![202.0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_an_unknown_alias_and_data_without_a_birth_want_one_and_a_death_does_not() {
+    let mut bench = Bench::asking(true);
+    bench.born();
+    let later = || tokio::time::advance(std::time::Duration::from_secs(7_200));
+    // A gap, though what came after it is understood by its name.
+    assert_eq!(bench.say("DDATA", Some(9), &[metric(Some("energy"), None, 203)]), Ok(vec![203.0]));
+    assert_eq!(bench.asked().len(), 1);
+    later().await;
+    bench.born();
+    assert!(bench.asked().is_empty());
+    // An alias that the birth did not teach.
+    assert!(bench.say("DDATA", Some(2), &[metric(None, Some(77), 203)]).is_err());
+    assert_eq!(bench.asked().len(), 1);
+    later().await;
+    // A node that is gone is not asked; once it speaks without a birth, it is.
+    assert!(bench.say("DDATA", Some(3), &[metric(None, Some(77), 203)]).is_err());
+    let death = bench.message("NDEATH", &payload(None, &[metric(Some("bdSeq"), None, 4)]));
+    bench.take(death);
+    assert!(bench.asked().is_empty());
+    assert_eq!(bench.say("DDATA", Some(4), &[metric(Some("energy"), None, 204)]), Ok(vec![204.0]));
+    assert_eq!(bench.asked().len(), 1);
+    // An old message that the broker had retained asks for nothing.
+    let mut old = Bench::asking(true);
+    let mut message = old.message("DDATA", &payload(Some(1), &[metric(None, Some(2), 200)]));
+    message.retain = true;
+    old.take(message);
+    assert!(old.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_does_not_answer_is_told_as_such() {
+    let mut bench = Bench::asking(true);
+    for seq in 0..6 {
+        assert!(bench.say("DDATA", Some(seq), &[metric(None, Some(2), 201)]).is_err());
+        assert_eq!(bench.asked().len(), 1);
+        tokio::time::advance(std::time::Duration::from_secs(7_200)).await;
+    }
+    let kinds: Vec<String> = kinds(&bench).into_iter().map(|(_, kind)| kind).collect();
+    assert_eq!(kinds, ["asked", "silent"]);
 }

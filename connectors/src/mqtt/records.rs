@@ -16,7 +16,7 @@ use profile::{Decoded, Message as Said};
 use tokio::time::Instant as Ticks;
 
 use super::Subscriber;
-use super::session::Message;
+use super::session::{Message, Request};
 use super::sort::Sorted;
 use crate::inbox::{
     Inbox, MessageOutcome, QUARANTINE_BYTES_MAX, Quarantined, ReadingOutcome, Remembered, SourceEvent,
@@ -111,8 +111,7 @@ struct Watch {
 /// What is to be done now.
 #[derive(Debug, Default)]
 pub(super) struct Due {
-    /// Topic and payload.
-    pub(super) requests: Vec<(String, String)>,
+    pub(super) requests: Vec<Request>,
     /// Gaps given up, to be forgotten.
     pub(super) ended: Vec<Remembered>,
 }
@@ -304,7 +303,8 @@ impl Records {
             let Some(job) = watch.jobs.front_mut() else { continue };
             job.state = State::Asked { number, until: ticks + answer };
             let ends_s = now.millis() / 1_000 + FUTURE_S;
-            due.requests.push((topic, watch.bound.request(number, &self.from, job.cursor_s, ends_s)));
+            let payload = watch.bound.request(number, &self.from, job.cursor_s, ends_s);
+            due.requests.push(Request::Records { topic, payload });
         }
         due
     }

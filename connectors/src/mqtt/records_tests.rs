@@ -37,6 +37,7 @@ fn model() -> PayloadModel {
         bytes_max: 1_000,
         time: None,
         ignores_unrelated: false,
+        must_be_zero: vec![],
         settings: [("channel".to_owned(), "0".to_owned())].into(),
         needs: vec![],
         availability: None,
@@ -74,7 +75,7 @@ impl Bench {
             Subscriber { meter: MeterId::new(meter).unwrap(), bound, every_s: 60 }
         };
         let subscribers = meters.iter().enumerate().map(subscriber).collect();
-        let mut sorter = Sorter::new("l".into(), "us", subscribers);
+        let mut sorter = Sorter::new("l".into(), "us", false, subscribers);
         sorter.records.subscribed();
         Self { sorter, inbox: Arc::new(TestInbox::default()), packet: 0 }
     }
@@ -123,7 +124,9 @@ fn block(second: i64, watt_hours: &[i64]) -> String {
 
 /// Number and first second of the one request.
 fn asked(due: &Due) -> (u64, i64) {
-    let [(topic, payload)] = due.requests.as_slice() else { panic!("one request is expected: {due:?}") };
+    let [Request::Records { topic, payload }] = due.requests.as_slice() else {
+        panic!("one request is expected: {due:?}")
+    };
     assert_eq!(topic, "device/rpc");
     let part = |from: &str| {
         let rest = payload.split_once(from).expect("it is there").1;

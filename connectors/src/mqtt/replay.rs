@@ -35,7 +35,7 @@ pub struct Replayer {
 
 impl Replayer {
     pub(super) fn new(link: &str, subscribers: Vec<Subscriber>, remembered: &[Remembered]) -> Self {
-        let mut nodes = Nodes::new(link.to_owned());
+        let mut nodes = Nodes::new(link.to_owned(), false);
         for (at, subscriber) in subscribers.iter().enumerate() {
             if let Some(sparkplug) = &subscriber.bound.sparkplug {
                 nodes.add(at, sparkplug);

@@ -51,7 +51,12 @@ struct Runner {
 
 pub(super) async fn run(link: Mqtt, inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>, mut stop: Stop) {
     let mut runner = Runner {
-        sorter: Sorter::new(link.id.clone(), &link.settings.client_id, link.subscribers),
+        sorter: Sorter::new(
+            link.id.clone(),
+            &link.settings.client_id,
+            link.settings.sparkplug_rebirth,
+            link.subscribers,
+        ),
         backoff: Backoff::new(Duration::from_secs(link.settings.backoff_max_s)),
         link: link.id,
         settings: link.settings,
@@ -127,7 +132,7 @@ impl Runner {
                         session.close().await;
                         return End::Stopped;
                     }
-                    () = until(self.sorter.records.due()) => match self.ask(&session).await {
+                    () = until(self.sorter.due()) => match self.ask(&session).await {
                         Ok(()) => continue,
                         Err(error) => return End::Failed(error),
                     },
@@ -176,11 +181,12 @@ impl Runner {
         }
     }
 
-    /// Asks devices for what they kept, where it is time for it.
+    /// Asks devices for what they kept and nodes for their births, where it is time for it.
     async fn ask(&mut self, session: &Session) -> Result<(), LinkError> {
-        let due = self.sorter.records.act(self.clock.now(), &*self.inbox);
-        for (topic, payload) in due.requests {
-            if !session.publish(&topic, payload) {
+        let now = self.clock.now();
+        let due = self.sorter.records.act(now, &*self.inbox);
+        for request in due.requests.into_iter().chain(self.sorter.nodes.act(now)) {
+            if !session.publish(request) {
                 return Err(self.lost("the event loop ended"));
             }
         }
@@ -202,6 +208,7 @@ impl Runner {
             );
         }
         self.sorter.records.subscribed();
+        self.sorter.nodes.subscribed(true);
         if !self.refused {
             self.works();
         }
@@ -218,6 +225,7 @@ impl Runner {
     /// remembered before a restart is learned again, else all of it is forgotten, on disk as well.
     async fn remember_or_forget(&mut self, resumed: bool) -> Result<(), LinkError> {
         self.sorter.records.reset();
+        self.sorter.nodes.subscribed(false);
         if self.sorter.nodes.is_empty() && self.sorter.records.is_empty() {
             return Ok(());
         }
@@ -325,7 +333,7 @@ mod tests {
         Runner {
             link: "l".into(),
             settings: Settings::parse("l", &table).unwrap(),
-            sorter: Sorter::new("l".into(), "c", Vec::new()),
+            sorter: Sorter::new("l".into(), "c", false, Vec::new()),
             inbox: Arc::clone(inbox) as Arc<dyn Inbox>,
             clock: TestClock::new(),
             backoff: Backoff::new(Duration::from_secs(60)),

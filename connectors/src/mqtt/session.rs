@@ -98,6 +98,15 @@ pub(super) enum Said {
     Failed(LinkError),
 }
 
+/// What may be published: by its type, nothing else can be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// For the records that a device keeps.
+    Records { topic: String, payload: String },
+    /// For the births of a Sparkplug node.
+    Rebirth { topic: String, payload: Vec<u8> },
+}
+
 /// The library's handle for requests.
 enum Client {
     V4(AsyncClient),
@@ -172,12 +181,21 @@ impl Session {
         }
     }
 
-    /// Publishes, with quality of service 1. `false` when the event loop is gone.
-    pub(super) fn publish(&self, topic: &str, payload: String) -> bool {
+    /// Publishes, never retained: with quality of service 1, but a command to a Sparkplug node with 0, as its specification
+    /// wants it. `false` when the event loop is gone.
+    pub(super) fn publish(&self, request: Request) -> bool {
+        let (topic, payload, once) = match request {
+            Request::Records { topic, payload } => (topic, payload.into_bytes(), false),
+            Request::Rebirth { topic, payload } => (topic, payload, true),
+        };
         match &self.client {
-            Client::V4(client) => client.try_publish(topic, QoS::AtLeastOnce, false, payload).is_ok(),
+            Client::V4(client) => {
+                let qos = if once { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+                client.try_publish(topic, qos, false, payload).is_ok()
+            }
             Client::V5(client) => {
-                client.try_publish(topic, v5::mqttbytes::QoS::AtLeastOnce, false, payload).is_ok()
+                let qos = if once { v5::mqttbytes::QoS::AtMostOnce } else { v5::mqttbytes::QoS::AtLeastOnce };
+                client.try_publish(topic, qos, false, payload).is_ok()
             }
         }
     }

@@ -76,10 +76,11 @@ pub(super) struct Sorter {
 }
 
 impl Sorter {
-    pub(super) fn new(link: String, client_id: &str, subscribers: Vec<Subscriber>) -> Self {
+    /// `asks` is whether Sparkplug nodes may be asked for their births.
+    pub(super) fn new(link: String, client_id: &str, asks: bool, subscribers: Vec<Subscriber>) -> Self {
         let records = Records::new(link.clone(), client_id, &subscribers);
         let mut by_topic: HashMap<String, Vec<Route>> = HashMap::new();
-        let mut nodes = Nodes::new(link.clone());
+        let mut nodes = Nodes::new(link.clone(), asks);
         for (meter, subscriber) in subscribers.iter().enumerate() {
             for (message, bound) in subscriber.bound.messages.iter().enumerate() {
                 by_topic.entry(bound.topic.clone()).or_default().push(Route::Message { meter, message });
@@ -113,6 +114,11 @@ impl Sorter {
     pub(super) fn topics(&self) -> Vec<String> {
         let plain: BTreeSet<String> = self.by_topic.keys().cloned().collect();
         plain.into_iter().chain(self.nodes.filters()).chain(self.answers.clone()).collect()
+    }
+
+    /// When devices or nodes are to be asked for something.
+    pub(super) fn due(&self) -> Option<tokio::time::Instant> {
+        [self.records.due(), self.nodes.due()].into_iter().flatten().min()
     }
 
     pub(super) fn sort(&mut self, message: &Message, sorted: &mut Sorted, inbox: &dyn Inbox) {

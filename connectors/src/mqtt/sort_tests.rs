@@ -27,6 +27,7 @@ fn model() -> PayloadModel {
         bytes_max: 100,
         time: None,
         ignores_unrelated: false,
+        must_be_zero: vec![],
         settings: BTreeMap::new(),
         needs: vec![],
         records: None,
@@ -50,6 +51,7 @@ fn sorter() -> Sorter {
     Sorter::new(
         "l".into(),
         "c",
+        false,
         vec![Subscriber { meter: MeterId::new("hall").unwrap(), bound, every_s: 60 }],
     )
 }

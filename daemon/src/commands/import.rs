@@ -31,12 +31,13 @@ const REFUSED_SHOWN_MAX: usize = 50;
 pub(crate) fn import(what: &ImportWhat) -> Result<Exit, Failure> {
     match what {
         ImportWhat::Bills { replace, args } => import_bills(args, replace.as_deref()),
-        ImportWhat::LoadCurve { meter, pod, curve, args } => {
-            filed::load_curve(&filed::Wanted::of(meter.as_ref(), pod.as_deref()), curve.as_deref(), args)
+        ImportWhat::LoadCurve { meter, pod, curve, replace, args } => {
+            let wanted = filed::Wanted::of(meter.as_ref(), pod.as_deref());
+            filed::load_curve(&wanted, curve.as_deref(), replace.as_deref(), args)
         }
         ImportWhat::AreraGas(args) => filed::arera_gas(args),
-        ImportWhat::AreraElectricity(args) => filed::arera_electricity(args),
-        ImportWhat::Csv { map, args } => filed::mapped(map, args),
+        ImportWhat::AreraElectricity { replace, args } => filed::arera_electricity(replace.as_deref(), args),
+        ImportWhat::Csv { map, replace, args } => filed::mapped(map, replace.as_deref(), args),
         ImportWhat::Ape { file, after, project, building, config } => ape::show(&ape::ApeArgs {
             file,
             after: after.as_deref(),

@@ -2,11 +2,14 @@
 //!
 //! Must never: let two intervals of one series overlap, or a rectification be undone by the file it rectified.
 
+use std::collections::BTreeMap;
+
 use model::{Digest, FiledInterval, FiledTotal, Instant, SeriesKey};
 use rusqlite::{Connection, Row};
 
 use crate::audit::FieldHasher;
 use crate::error::{Fault, StoreError};
+use crate::finer::{self, Clash};
 use crate::imports::{self, ImportCount, ImportNote, ImportRow};
 use crate::series;
 use crate::store::Store;
@@ -43,7 +46,7 @@ fn check(series: &SeriesKey, at: Instant, amount: i64) -> Result<(), StoreError>
 }
 
 /// Reads the columns from_ms, to_ms, amount, received_ms that begin at `first`.
-fn interval(row: &Row<'_>, first: usize, series: SeriesKey) -> Result<FiledInterval, Fault> {
+pub(crate) fn interval(row: &Row<'_>, first: usize, series: SeriesKey) -> Result<FiledInterval, Fault> {
     Ok(FiledInterval {
         series,
         from: Instant::from_millis(row.get(first)?),
@@ -121,6 +124,26 @@ impl ImportRow for FiledInterval {
                 self.amount,
             ))?;
         Ok(found)
+    }
+
+    fn coarser(
+        conn: &Connection,
+        rows: &BTreeMap<Key, Self>,
+        note: &ImportNote,
+        corrects: bool,
+    ) -> Result<Vec<Self>, Fault> {
+        let listed: Vec<(usize, &Self)> = rows.values().enumerate().collect();
+        let judged = finer::judge(conn, &listed, &note.source_sha256, corrects)?;
+        match judged.clashes.first() {
+            None => Ok(judged.replaced),
+            Some(clash) => {
+                let first = clash.rows.first().and_then(|place| listed.get(*place)).map(|(_, row)| *row);
+                Err(first.map_or_else(
+                    || Fault::Unreadable(clash.reason.clone()),
+                    |row| finer::refused(clash, row).into(),
+                ))
+            }
+        }
     }
 
     fn find(&self, conn: &Connection) -> Result<Option<Self>, Fault> {
@@ -272,17 +295,45 @@ impl ImportRow for FiledTotal {
 
 impl Store {
     /// Enters intervals, all or none. An interval already there with another amount is replaced when the new one was
-    /// received at the same time or later, and the former one is kept.
+    /// received at the same time or later, and the former one is kept. Intervals that fill one that stands and come to its
+    /// total take its place.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] for an interval that can never be right, that overlaps one with other ends, or that the
-    /// import states twice in two ways; the database's own.
+    /// [`StoreError::Refused`] for an interval that can never be right, that overlaps one with other ends in another way, or
+    /// that the import states twice in two ways; the database's own.
     pub fn put_intervals(
         &self,
         intervals: &[FiledInterval],
         note: &ImportNote,
     ) -> Result<ImportCount, StoreError> {
         imports::import(self, intervals, note, None)
+    }
+
+    /// The same, where finer intervals may correct the total of what they fill; the reason is kept.
+    ///
+    /// # Errors
+    /// As [`Store::put_intervals`]; [`StoreError::Refused`] for a reason that is empty or too long.
+    pub fn put_intervals_replacing(
+        &self,
+        intervals: &[FiledInterval],
+        note: &ImportNote,
+        reason: &str,
+    ) -> Result<ImportCount, StoreError> {
+        imports::import(self, intervals, note, Some(reason))
+    }
+
+    /// Which intervals an import would be refused for, and why; `corrects` is whether it comes with a reason.
+    pub fn interval_clashes(
+        &self,
+        intervals: &[FiledInterval],
+        note: &ImportNote,
+        corrects: bool,
+    ) -> Result<Vec<Clash>, StoreError> {
+        let mut listed: Vec<(usize, &FiledInterval)> = intervals.iter().enumerate().collect();
+        listed.sort_by_key(|(_, row)| row.key());
+        self.read("judge intervals", |conn| {
+            Ok(finer::judge(conn, &listed, &note.source_sha256, corrects)?.clashes)
+        })
     }
 
     /// The intervals of a series that begin before `until`, in order.

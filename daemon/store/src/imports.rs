@@ -3,8 +3,8 @@
 //!
 //! Must never: overwrite without keeping, or enter a row that its audit entry does not tell of.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use chrono::NaiveDate;
@@ -71,6 +71,15 @@ pub(crate) trait ImportRow: Clone + PartialEq + Debug + Send + Sized + 'static {
     }
     /// Whether a file with these bytes brought this row before, and another one replaced it.
     fn was_replaced(&self, conn: &Connection, source_sha256: &Digest) -> Result<bool, Fault>;
+    /// Rows that those of an import, being finer, take the place of.
+    fn coarser(
+        _conn: &Connection,
+        _rows: &BTreeMap<Self::Key, Self>,
+        _note: &ImportNote,
+        _corrects: bool,
+    ) -> Result<Vec<Self>, Fault> {
+        Ok(Vec::new())
+    }
     /// Rows under other keys that this one takes the place of, where a person says that it shall.
     fn covered(&self, _conn: &Connection) -> Result<Vec<Self>, Fault> {
         Ok(Vec::new())
@@ -93,8 +102,11 @@ fn put<T: ImportRow>(
     let mut count = ImportCount::default();
     let mut hasher = import_hasher(&note.source_sha256.0, reason);
     let mut changes = Vec::new();
-    for row in rows.into_values() {
-        let standing = row.find(conn)?;
+    let coarser = T::coarser(conn, &rows, note, reason.is_some())?;
+    let gone: BTreeSet<T::Key> = coarser.iter().map(T::key).collect();
+    count.replaced += coarser.len() as u64;
+    for (key, row) in rows {
+        let standing = row.find(conn)?.filter(|_| !gone.contains(&key));
         match &standing {
             Some(standing) if row.same(standing) => {
                 count.same += 1;
@@ -115,6 +127,29 @@ fn put<T: ImportRow>(
     if changes.is_empty() {
         return Ok(count);
     }
+    let import = enter::<T>(conn, note, reason, hasher)?;
+    for other in &coarser {
+        other.retire(conn, import)?;
+    }
+    for (row, replaces, covered) in &changes {
+        for other in covered {
+            other.retire(conn, import)?;
+        }
+        if *replaces {
+            row.retire(conn, import)?;
+        }
+        row.insert(conn, import)?;
+    }
+    Ok(count)
+}
+
+/// Enters the import itself, in the audit log and in the table of imports; its number.
+fn enter<T: ImportRow>(
+    conn: &Connection,
+    note: &ImportNote,
+    reason: Option<&str>,
+    hasher: FieldHasher,
+) -> Result<i64, Fault> {
     let seq = audit::append(
         conn,
         &Change {
@@ -139,17 +174,7 @@ fn put<T: ImportRow>(
         seq,
         reason,
     ))?;
-    let import = conn.last_insert_rowid();
-    for (row, replaces, covered) in &changes {
-        for other in covered {
-            other.retire(conn, import)?;
-        }
-        if *replaces {
-            row.retire(conn, import)?;
-        }
-        row.insert(conn, import)?;
-    }
-    Ok(count)
+    Ok(conn.last_insert_rowid())
 }
 
 /// The digest of an import begins with its file and, where one was given, its reason.

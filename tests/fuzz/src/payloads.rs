@@ -104,6 +104,7 @@ pub fn assert_payload_error(error: &PayloadError) {
         | PayloadError::Missing { .. }
         | PayloadError::NotANumber { .. }
         | PayloadError::OutOfRange { .. }
+        | PayloadError::NotZero { .. }
         | PayloadError::NoValue
         | PayloadError::NotATime { .. }
         | PayloadError::UnknownAlias { .. }

@@ -157,6 +157,7 @@ impl PayloadModel {
                     bytes_max: self.bytes_max,
                     time: self.bound_time(&values)?,
                     ignores_unrelated: self.ignores_unrelated,
+                    must_be_zero: self.bound_zeros(&values)?,
                     fields: vec![(path.1, field)],
                 }),
             }
@@ -224,6 +225,14 @@ impl PayloadModel {
         let text = values.fill(&time.path)?;
         let path = parse(&text)?;
         Ok(Some(BoundTime { path, text, form: time.form, zone, optional: time.optional }))
+    }
+
+    fn bound_zeros(&self, values: &Values) -> Result<Vec<(Path, String)>, BindError> {
+        let bound = |path: &String| {
+            let text = values.fill(path)?;
+            Ok((parse(&text)?, text))
+        };
+        self.must_be_zero.iter().map(bound).collect()
     }
 
     fn sparkplug(&self, values: &Values) -> Result<SparkplugMeter, BindError> {

@@ -32,6 +32,7 @@ fn model() -> PayloadModel {
             optional: false,
         }),
         ignores_unrelated: false,
+        must_be_zero: vec![],
         settings: BTreeMap::new(),
         needs: vec![],
         availability: None,
@@ -169,6 +170,11 @@ fn an_optional_time_and_a_local_one_are_used_only_when_they_are_there() {
     assert_eq!(quality(&optional, r#"{"kwh":1,"last_seen":1748772000000}"#), good);
     assert_eq!(quality(&optional, r#"{"kwh":1,"last_seen":null}"#), arrival);
     assert_eq!(quality(&optional, r#"{"kwh":1}"#), arrival);
+    // The seconds since it was switched on: a clock that was never set is no time, where none is needed.
+    assert_eq!(quality(&optional, r#"{"kwh":1,"last_seen":1610}"#), arrival);
+    optional.time.as_mut().unwrap().optional = false;
+    let unset = read(&optional, br#"{"kwh":1,"last_seen":1610}"#, When::arriving(arrived));
+    assert!(matches!(unset, Err(PayloadError::TimeUnset { .. })), "{unset:?}");
     let rome = |zone: &str| {
         let mut local = model();
         local.time = Some(TimeField {
@@ -181,6 +187,55 @@ fn an_optional_time_and_a_local_one_are_used_only_when_they_are_there() {
     };
     assert_eq!(quality(&rome("Europe/Rome"), r#"{"kwh":1,"Time":"2025-06-01T12:00:00"}"#), good);
     assert_eq!(quality(&rome(""), r#"{"kwh":1,"Time":"2025-06-01T12:00:00"}"#), arrival);
+}
+
+#[test]
+fn a_count_that_must_be_zero_refuses_its_payload() {
+    let mut model = model();
+    model.must_be_zero = vec!["{name}.total".into()];
+    model.settings = given(&[("name", "returned")]);
+    let of = |payload: &str| read(&model, payload.as_bytes(), When::arriving(at("2025-06-01T10:00:00Z")));
+    let time = r#""time":"2025-06-01T10:00:00Z","kwh":7"#;
+    for zero in ["", r#","returned":{"total":0.000}"#, r#","returned":{"total":null}"#, r#","returned":{}"#] {
+        assert_eq!(of(&format!("{{{time}{zero}}}")).unwrap().unwrap().values.len(), 1, "{zero}");
+    }
+    let path = "returned.total".to_owned();
+    for more in ["0.001", "-1", "\"0\"", "[]"] {
+        let said = of(&format!(r#"{{{time},"returned":{{"total":{more}}}}}"#));
+        assert_eq!(said, Err(PayloadError::NotZero { path: path.clone() }), "{more}");
+    }
+}
+
+#[test]
+fn of_a_minute_the_arrival_counts_unless_the_message_was_held_up() {
+    let mut model = model();
+    model.time = Some(TimeField {
+        path: "minute_ts".into(),
+        form: TimeForm::EpochMinute,
+        zone: String::new(),
+        optional: true,
+    });
+    // 1748772000 is 2025-06-01T10:00:00Z.
+    let of = |minute: &str, arrived: &str| {
+        let payload = format!(r#"{{"kwh":1,"minute_ts":{minute}}}"#);
+        let m = read(&model, payload.as_bytes(), When::arriving(at(arrived)));
+        m.map(|m| m.unwrap()).map(|m| (m.observed_at.to_string(), m.quality))
+    };
+    let arrival = |at: &str| Ok((at.to_owned(), Quality::ArrivalTime));
+    for prompt in
+        ["2025-06-01T10:00:00Z", "2025-06-01T10:00:59Z", "2025-06-01T10:02:59Z", "2025-06-01T09:56:00Z"]
+    {
+        assert_eq!(of("1748772000", prompt), arrival(prompt));
+    }
+    // The broker kept it while nobody listened: it is of the end of its minute.
+    let ended = Ok(("2025-06-01T10:01:00Z".to_owned(), Quality::Good));
+    assert_eq!(of("1748772000", "2025-06-01T10:03:01Z"), ended);
+    assert_eq!(of("1748772000", "2025-06-03T18:00:00Z"), ended);
+    // No clock: null, nothing, or the seconds since the start.
+    for unset in ["null", "0", "61"] {
+        assert_eq!(of(unset, "2025-06-01T18:00:00Z"), arrival("2025-06-01T18:00:00Z"));
+    }
+    assert!(matches!(of("1748772000", "2025-06-01T09:00:00Z"), Err(PayloadError::TimeAhead { .. })));
 }
 
 #[test]

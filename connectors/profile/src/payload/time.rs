@@ -15,6 +15,10 @@ const EARLIEST: Instant = Instant::from_seconds(946_684_800);
 /// 2020-01-01T00:00:00Z: this program is younger, so a machine that says an earlier time has no clock.
 const EARLIEST_HOST: Instant = Instant::from_seconds(1_577_836_800);
 
+const MINUTE_MS: i64 = 60_000;
+/// How long after the end of its minute a message may arrive and still count as one that was not held up.
+const PROMPT_MS: i64 = 2 * MINUTE_MS;
+
 /// How a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimeForm {
@@ -28,11 +32,20 @@ pub enum TimeForm {
     Rfc3339OrEpochMillis,
     /// `2025-03-30T02:00:00`, in the zone that the meter is set to; with no zone set it is not used.
     Local,
+    /// Seconds since 1970 at which the minute of the measurement began. What arrives in or soon after that minute is of its
+    /// arrival, which is sharper; what was held up is of the minute's end.
+    EpochMinute,
 }
 
 impl TimeForm {
-    pub const ALL: [Self; 5] =
-        [Self::Rfc3339, Self::EpochSeconds, Self::EpochMillis, Self::Rfc3339OrEpochMillis, Self::Local];
+    pub const ALL: [Self; 6] = [
+        Self::Rfc3339,
+        Self::EpochSeconds,
+        Self::EpochMillis,
+        Self::Rfc3339OrEpochMillis,
+        Self::Local,
+        Self::EpochMinute,
+    ];
 
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -42,6 +55,7 @@ impl TimeForm {
             Self::EpochMillis => "epoch_ms",
             Self::Rfc3339OrEpochMillis => "rfc3339_or_epoch_ms",
             Self::Local => "local",
+            Self::EpochMinute => "epoch_minute_s",
         }
     }
 
@@ -58,7 +72,8 @@ pub struct TimeField {
     pub form: TimeForm,
     /// For [`TimeForm::Local`]: the zone's name, or a placeholder for it.
     pub zone: String,
-    /// A payload without it is of its arrival time.
+    /// A payload without it is of its arrival time; so is one of a device whose clock was never set, which counts the
+    /// seconds since it was switched on.
     pub optional: bool,
 }
 
@@ -123,7 +138,7 @@ impl BoundTime {
             (TimeForm::Rfc3339 | TimeForm::Rfc3339OrEpochMillis, Json::Text(text)) => {
                 Instant::parse_rfc3339(text)
             }
-            (TimeForm::EpochSeconds, Json::Number(text)) => millis(text, 3),
+            (TimeForm::EpochSeconds | TimeForm::EpochMinute, Json::Number(text)) => millis(text, 3),
             (TimeForm::EpochMillis | TimeForm::Rfc3339OrEpochMillis, Json::Number(text)) => millis(text, 0),
             (TimeForm::Local, Json::Text(text)) => match self.zone {
                 Some(zone) => local(text, zone, when.arrived),
@@ -131,8 +146,23 @@ impl BoundTime {
             },
             _ => None,
         };
-        time.map(Some).ok_or_else(|| PayloadError::NotATime { path: self.text.clone(), form: self.form })
+        let time = time.ok_or_else(|| PayloadError::NotATime { path: self.text.clone(), form: self.form })?;
+        if self.optional && time < EARLIEST {
+            return Ok(None);
+        }
+        Ok(if self.form == TimeForm::EpochMinute { of_minute(time, when.arrived) } else { Some(time) })
     }
+}
+
+/// The instant of a measurement in the minute that `begins` then; `None` where its arrival says it better. The end of the
+/// minute, so that nothing counts as used before it was, and none of an outage stands before the last that came in time.
+fn of_minute(begins: Instant, arrived: Instant) -> Option<Instant> {
+    let ends = begins.plus_millis(MINUTE_MS);
+    let late = arrived.millis().saturating_sub(ends.millis());
+    // Before its minute: the device's clock is ahead of ours, and how far is judged as with any other time.
+    let ahead = begins.millis().saturating_sub(arrived.millis());
+    let prompt = late <= PROMPT_MS && ahead <= AHEAD_SECONDS_MAX * 1_000;
+    (!prompt).then_some(ends)
 }
 
 /// A number of 10^`power` milliseconds as an instant.

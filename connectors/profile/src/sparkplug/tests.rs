@@ -53,6 +53,7 @@ fn meter() -> SparkplugMeter {
         bytes_max: 4_096,
         time: None,
         ignores_unrelated: false,
+        must_be_zero: vec![],
         settings: BTreeMap::from([("device".to_owned(), String::new())]),
         needs: vec!["group".into(), "node".into()],
         availability: None,
@@ -184,6 +185,22 @@ fn bytes_that_are_no_payload_say_where() {
     let twice = [[bytes(1, b"a"), number(2, 1)].concat(), [bytes(1, b"b"), number(2, 1)].concat()];
     let twice = payload(0, &twice);
     assert_eq!(Birth::of(&Payload::parse(&twice).unwrap()), Err(PayloadError::AliasTwice { alias: 1 }));
+}
+
+#[test]
+fn a_request_for_births_is_that_command_alone() {
+    let metric = [
+        bytes(1, b"Node Control/Rebirth"),
+        number(3, NOW),
+        number(4, 11), // Boolean
+        number(14, 1),
+    ]
+    .concat();
+    // No sequence number: a command has none.
+    let wanted = [number(1, NOW), bytes(2, &metric)].concat();
+    assert_eq!(rebirth_request(Instant::from_millis(i64::try_from(NOW).unwrap())), wanted);
+    let before = rebirth_request(Instant::from_millis(-1));
+    assert_eq!(Payload::parse(&before).unwrap().timestamp, Some(0));
 }
 
 proptest::proptest! {

@@ -3,6 +3,7 @@
 //! Must never: choose a meter that the command or the file does not name, or take energy of another channel than the
 //! one the meter's months are made of.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use model::{
     BaseUnit, Channel, Direction, FiledInterval, FiledTotal, Instant, MeterFacts, MeterId, Origin, Project,
     Quality, Quantity, Reading, SeriesKey, Value, Zone,
 };
-use store::Store;
+use store::{ImportCount, ImportNote, Store};
 
 use super::{Strictness, judge, note, print_count, print_findings, read_file, unusable};
 use crate::exit::{Exit, Failure};
@@ -98,6 +99,49 @@ impl Site {
         FiledInterval { series, from: stated.from, to: stated.to, amount: stated.amount, received_at }
     }
 
+    /// The intervals that can be entered beside those of earlier imports; the lines of the others are refused.
+    fn beside_what_stands(
+        &self,
+        rows: Vec<(u64, FiledInterval)>,
+        note: &ImportNote,
+        replace: Option<&str>,
+        refused: &mut Vec<Refused>,
+    ) -> Result<Vec<FiledInterval>, Failure> {
+        let (lines, mut rows): (Vec<u64>, Vec<FiledInterval>) = rows.into_iter().unzip();
+        let mut out: BTreeSet<usize> = BTreeSet::new();
+        for clash in self.store.interval_clashes(&rows, note, replace.is_some())? {
+            // A line may hold a hundred values; it is refused once.
+            let own: BTreeSet<u64> =
+                clash.rows.iter().filter_map(|place| lines.get(*place).copied()).collect();
+            refused.extend(own.into_iter().map(|line| Refused {
+                line,
+                column: String::new(),
+                value: String::new(),
+                reason: clash.reason.clone(),
+            }));
+            out.extend(clash.rows);
+        }
+        refused.sort_by_key(|r| r.line);
+        let mut place = 0;
+        rows.retain(|_| {
+            place += 1;
+            !out.contains(&(place - 1))
+        });
+        Ok(rows)
+    }
+
+    fn put_intervals(
+        &self,
+        rows: &[FiledInterval],
+        note: &ImportNote,
+        replace: Option<&str>,
+    ) -> Result<ImportCount, Failure> {
+        Ok(match replace {
+            None => self.store.put_intervals(rows, note)?,
+            Some(reason) => self.store.put_intervals_replacing(rows, note, reason)?,
+        })
+    }
+
     fn total(&self, series: SeriesKey, stated: &StatedTotal, zone: Zone) -> FiledTotal {
         let received_at = self.received(stated.received, zone);
         FiledTotal { series, at: stated.at, total: stated.total, received_at }
@@ -111,6 +155,7 @@ fn total_series(meter: &MeterFacts) -> SeriesKey {
 pub(super) fn load_curve(
     wanted: &Wanted<'_>,
     curve: Option<&str>,
+    replace: Option<&str>,
     args: &ImportArgs,
 ) -> Result<Exit, Failure> {
     let site = Site::open(args)?;
@@ -128,15 +173,14 @@ pub(super) fn load_curve(
         curve,
         ceiling_kwh_per_hour: Some(meter.ceiling_per_hour),
     };
-    let report = read_load_curve(&bytes, &options).map_err(|error| unusable(&args.file, error))?;
-    judge(&args.file, &report, Strictness::of(args))?;
-    let rows: Vec<FiledInterval> = report
-        .accepted
-        .iter()
-        .map(|on| site.interval(total_series(meter), &on.value, project.zone))
-        .collect();
+    let mut report = read_load_curve(&bytes, &options).map_err(|error| unusable(&args.file, error))?;
     let note = note(&args.file, &bytes, &args.author, site.now);
-    print_count("quarter-hours", report.read, site.store.put_intervals(&rows, &note)?);
+    let rows = std::mem::take(&mut report.accepted);
+    let rows =
+        rows.into_iter().map(|on| (on.line, site.interval(total_series(meter), &on.value, project.zone)));
+    let rows = site.beside_what_stands(rows.collect(), &note, replace, &mut report.refused)?;
+    let read = judge_taken(args, report, &rows)?;
+    print_count("quarter-hours", read, site.put_intervals(&rows, &note, replace)?);
     Ok(Exit::OK)
 }
 
@@ -152,10 +196,8 @@ fn refuse_unknown<T>(
         let OnLine { line, value: OfPoint { point, value } } = on;
         match site.at(&point).filter(|(_, m)| fits(m)) {
             Some((project, meter)) => {
-                known.push((
-                    SeriesFor { meter: meter.id.clone(), own: own_channel(meter), zone: project.zone },
-                    value,
-                ));
+                let (meter, own, zone) = (meter.id.clone(), own_channel(meter), project.zone);
+                known.push((SeriesFor { line, meter, own, zone }, value));
             }
             // A row may give a hundred values; it is refused once.
             None if line == last_refused => {}
@@ -179,6 +221,7 @@ fn refuse_unknown<T>(
 
 /// Where a supply point's values go.
 struct SeriesFor {
+    line: u64,
     meter: MeterId,
     own: Channel,
     zone: Zone,
@@ -212,7 +255,7 @@ pub(super) fn arera_gas(args: &ImportArgs) -> Result<Exit, Failure> {
     Ok(Exit::OK)
 }
 
-pub(super) fn arera_electricity(args: &ImportArgs) -> Result<Exit, Failure> {
+pub(super) fn arera_electricity(replace: Option<&str>, args: &ImportArgs) -> Result<Exit, Failure> {
     let site = Site::open(args)?;
     let bytes = read_file(&args.file)?;
     let ceiling = |point: &str| site.at(point).map(|(_, m)| m.ceiling_per_hour);
@@ -221,21 +264,26 @@ pub(super) fn arera_electricity(args: &ImportArgs) -> Result<Exit, Failure> {
     let known = refuse_unknown(&site, &mut report, |m| m.carrier.base_unit() == BaseUnit::WattHour);
     // A row may hold the values of a whole day, so rows are told apart from them.
     report.read = known.len();
-    judge_taken(args, report, &known)?;
     let (mut intervals, mut totals) = (Vec::new(), Vec::new());
     for (of, stated) in &known {
         match stated {
-            Stated::Interval(interval) => intervals.push(site.interval(of.series(of.own), interval, of.zone)),
+            Stated::Interval(interval) => {
+                intervals.push((of.line, site.interval(of.series(of.own), interval, of.zone)));
+            }
             Stated::Total(total) => totals.push(site.total(of.series(of.own), total, of.zone)),
         }
     }
     let note = note(&args.file, &bytes, &args.author, site.now);
-    print_count("quarter-hours", intervals.len(), site.store.put_intervals(&intervals, &note)?);
+    let read = intervals.len();
+    let intervals = site.beside_what_stands(intervals, &note, replace, &mut report.refused)?;
+    let taken: Vec<()> = vec![(); intervals.len() + totals.len()];
+    judge_taken(args, report, &taken)?;
+    print_count("quarter-hours", read, site.put_intervals(&intervals, &note, replace)?);
     print_count("registers", totals.len(), site.store.put_totals(&totals, &note)?);
     Ok(Exit::OK)
 }
 
-pub(super) fn mapped(map: &Path, args: &ImportArgs) -> Result<Exit, Failure> {
+pub(super) fn mapped(map: &Path, replace: Option<&str>, args: &ImportArgs) -> Result<Exit, Failure> {
     let site = Site::open(args)?;
     let mapping = read_mapping(&read_file(map)?).map_err(|error| unusable(map, error))?;
     let in_project = |series: &SeriesKey| site.meter(|m| m.id == series.meter).map(|(_, m)| m);
@@ -252,8 +300,7 @@ pub(super) fn mapped(map: &Path, args: &ImportArgs) -> Result<Exit, Failure> {
         in_project(series).map(|m| (m.ceiling_per_milli() * millis as f64).ceil() as i64)
     };
     let bytes = read_file(&args.file)?;
-    let report = read_mapped(&bytes, &mapping, &most).map_err(|error| unusable(&args.file, error))?;
-    judge(&args.file, &report, Strictness::of(args))?;
+    let mut report = read_mapped(&bytes, &mapping, &most).map_err(|error| unusable(&args.file, error))?;
     let (mut intervals, mut readings) = (Vec::new(), Vec::new());
     for on in &report.accepted {
         let series = on.value.series.clone();
@@ -268,7 +315,7 @@ pub(super) fn mapped(map: &Path, args: &ImportArgs) -> Result<Exit, Failure> {
                         series.channel
                     )));
                 }
-                intervals.push(site.interval(series, stated, site.zone()));
+                intervals.push((on.line, site.interval(series, stated, site.zone())));
             }
             Stated::Total(stated) => readings.push(Reading {
                 series,
@@ -280,10 +327,13 @@ pub(super) fn mapped(map: &Path, args: &ImportArgs) -> Result<Exit, Failure> {
             }),
         }
     }
-    println!("values: {} read", report.read);
+    let note = note(&args.file, &bytes, &args.author, site.now);
+    let stated = intervals.len();
+    let intervals = site.beside_what_stands(intervals, &note, replace, &mut report.refused)?;
+    let taken: Vec<()> = vec![(); intervals.len() + readings.len()];
+    println!("values: {} read", judge_taken(args, report, &taken)?);
     if !intervals.is_empty() {
-        let note = note(&args.file, &bytes, &args.author, site.now);
-        print_count("intervals", intervals.len(), site.store.put_intervals(&intervals, &note)?);
+        print_count("intervals", stated, site.put_intervals(&intervals, &note, replace)?);
     }
     if !readings.is_empty() {
         let given = readings.len();

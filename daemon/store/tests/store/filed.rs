@@ -84,6 +84,86 @@ fn what_overlaps_or_can_never_be_right_is_refused_whole() {
     store.verify_audit().unwrap();
 }
 
+/// One value for so many quarters from the first on.
+fn span(from: i64, to: i64, amount: i64) -> FiledInterval {
+    FiledInterval { to: quarter(to, 0, 0).from, ..quarter(from, amount, 10) }
+}
+
+#[test]
+fn finer_intervals_take_the_place_of_one_that_they_fill() {
+    let (_dir, store) = opened();
+    let month = span(0, 100, 123_000);
+    store.put_intervals(&[month.clone(), span(200, 300, 7)], &file("month")).unwrap();
+    // 123 012 Wh: the month was stated in whole kWh.
+    let quarters: Vec<FiledInterval> =
+        (0..100).map(|i| quarter(i, if i < 12 { 1_231 } else { 1_230 }, 20)).collect();
+    let head = store.audit_head().unwrap();
+    assert_eq!(store.put_intervals(&quarters, &file("curve")).unwrap(), count(100, 0, 1, 0));
+    assert_ne!(store.audit_head().unwrap(), head, "it is on record");
+    let standing = store.intervals(&energy("m"), LATE).unwrap();
+    assert_eq!((standing.len(), standing[..100] == quarters), (101, true));
+    assert_eq!(store.intervals_replaced(&energy("m")).unwrap(), [month.clone()]);
+    // Either file again changes nothing.
+    assert_eq!(store.put_intervals(&quarters, &file("curve")).unwrap(), count(0, 100, 0, 0));
+    assert_eq!(store.put_intervals(&[month.clone()], &file("month")).unwrap(), count(0, 0, 0, 1));
+    // Nor does another file make one value of them again.
+    let error = store.put_intervals(&[month], &file("other")).unwrap_err().to_string();
+    assert!(error.contains("so energy would count twice"), "{error}");
+    store.verify_audit().unwrap();
+}
+
+#[test]
+fn finer_intervals_of_another_total_need_a_reason_and_a_part_is_refused_always() {
+    let (_dir, store) = opened();
+    let month = span(0, 4, 5_000);
+    store.put_intervals(&[month.clone()], &file("month")).unwrap();
+    let of = |amounts: &[i64]| -> Vec<FiledInterval> {
+        amounts.iter().zip(0..).map(|(amount, i)| quarter(i, *amount, 20)).collect()
+    };
+    let other = of(&[1_000, 1_000, 1_000, 1_400]);
+    let error = store.put_intervals(&other, &file("curve")).unwrap_err().to_string();
+    assert!(error.contains("gave 5000 from") && error.contains("come to 4400"), "{error}");
+    let clashes = store.interval_clashes(&other, &file("curve"), false).unwrap();
+    assert_eq!(clashes.iter().map(|c| c.rows.clone()).collect::<Vec<_>>(), [vec![0, 1, 2, 3]]);
+    assert!(store.interval_clashes(&other, &file("curve"), true).unwrap().is_empty());
+    // A part would leave out energy, whatever it comes to; a reason does not make it whole.
+    let whole = of(&[1_250, 1_250, 1_250, 1_250]);
+    let outside = [quarter(3, 1_250, 20), quarter(4, 1_250, 20)];
+    for part in [&whole[..3], &whole[1..], &[whole[0].clone(), whole[2].clone(), whole[3].clone()], &outside]
+    {
+        assert!(store.put_intervals(part, &file("part")).is_err());
+        assert!(store.put_intervals_replacing(part, &file("part"), "rectified").is_err());
+    }
+    assert_eq!(store.intervals(&energy("m"), LATE).unwrap(), [month.clone()]);
+    assert!(store.put_intervals_replacing(&other, &file("curve"), "").is_err());
+    let done = store.put_intervals_replacing(&other, &file("curve"), "the distributor rectified it").unwrap();
+    assert_eq!(done, count(4, 0, 1, 0));
+    assert_eq!(store.intervals_replaced(&energy("m")).unwrap(), [month]);
+    store.verify_audit().unwrap();
+}
+
+#[test]
+fn totals_agree_within_their_rounding_and_no_further() {
+    for (total, amounts, agrees) in [
+        (5_000, [1_250, 1_250, 1_250, 1_250], true),
+        // Whole kWh: half of one either way, and half a step of each quarter, here of one Wh.
+        (5_000, [1_375, 1_375, 1_375, 1_375], true),
+        (5_000, [1_376, 1_376, 1_376, 1_376], false),
+        (5_000, [1_125, 1_125, 1_125, 1_125], true),
+        (5_000, [1_124, 1_124, 1_124, 1_124], false),
+        // A total in Wh says more: the quarters' steps of 10 Wh would allow 20, a thousandth of it allows 5.
+        (5_001, [1_250, 1_250, 1_250, 1_250], true),
+        (5_006, [1_250, 1_250, 1_250, 1_250], false),
+        (0, [0, 0, 0, 0], true),
+        (0, [0, 0, 0, 501], false),
+    ] {
+        let (_dir, store) = opened();
+        store.put_intervals(&[span(0, 4, total)], &file("whole")).unwrap();
+        let finer: Vec<FiledInterval> = amounts.iter().zip(0..).map(|(a, i)| quarter(i, *a, 20)).collect();
+        assert_eq!(store.put_intervals(&finer, &file("finer")).is_ok(), agrees, "{total} {amounts:?}");
+    }
+}
+
 #[test]
 fn an_edit_behind_the_store_shows() {
     for edit in [
