@@ -15,7 +15,7 @@ use crate::result::{Baseline, KpiResult, MeterYear};
 use crate::scheme::KpiMeasure;
 
 /// Most charts of a KPI's course: the first ones that add up through the year and have a target.
-const COURSES_MAX: usize = 2;
+const COURSES_MAX: usize = 4;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
     let compared: Vec<&MeterYear> = context
