@@ -10,6 +10,9 @@ pub const RECEIVED_MIN: f64 = 0.99;
 pub const RECEIVED_FAILED: f64 = 0.9;
 /// Fewer expected readings than these prove nothing either way.
 pub const EXPECTED_MIN: u64 = 100;
+/// Longest time from the last reading to the end of the report in which a meter is said to answer: the longest civil
+/// day, since meters may be read once a day.
+pub const SILENT_MILLIS_MAX: i64 = 25 * 3_600_000;
 /// Largest relative difference between a day's energy by the total and by the mean power, and beyond which the
 /// check fails: a wrong current-transformer ratio or a swapped phase shows as far more.
 pub const POWER_DIFFERENCE_MAX: f64 = 0.02;
@@ -19,8 +22,11 @@ pub const POWER_DIFFERENCE_FAILED: f64 = 0.1;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivered {
     pub meter: MeterId,
+    /// Of the readings before `end`.
     pub first_at: Option<Instant>,
     pub last_at: Option<Instant>,
+    /// The first instant that the report does not tell of.
+    pub end: Instant,
     /// By the reading period, and of these received with a usable value.
     pub expected: u64,
     pub received: u64,
@@ -42,7 +48,7 @@ pub struct DayByBoth {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Check {
-    /// The meter answers.
+    /// The meter answers, to this day.
     Reads,
     /// Hardly a reading is missing.
     Complete,
@@ -98,7 +104,10 @@ pub fn outcome(check: Check, of: &Delivered) -> Outcome {
         return if check == Check::Reads { Outcome::Failed } else { Outcome::NotPossible };
     }
     match check {
-        Check::Reads => Outcome::Passed,
+        Check::Reads => match of.last_at {
+            Some(at) if of.end.millis() - at.millis() <= SILENT_MILLIS_MAX => Outcome::Passed,
+            Some(_) | None => Outcome::Failed,
+        },
         Check::Complete => match received_ratio(of) {
             None => Outcome::NotPossible,
             Some(ratio) if RECEIVED_MIN <= ratio => Outcome::Passed,
@@ -141,6 +150,7 @@ mod tests {
             meter: MeterId::new("m").expect("an id"),
             first_at: Some(Instant::from_millis(0)),
             last_at: Some(Instant::from_millis(1)),
+            end: Instant::from_millis(86_400_000),
             expected: 1_000,
             received: 995,
             refused: 0,
@@ -154,7 +164,12 @@ mod tests {
         let good = delivered();
         assert!(Check::ALL.iter().all(|check| outcome(*check, &good) == Outcome::Passed));
         let day = |power| Some(DayByBoth { day: NaiveDate::MIN, by_total_kwh: 100.0, by_power_kwh: power });
-        let cases: [(Check, Delivered, Outcome); 9] = [
+        // Nine days of silence; a day of 25 hours is none.
+        let until = |hours: i64| Delivered { end: Instant::from_millis(hours * 3_600_000), ..good.clone() };
+        let cases: [(Check, Delivered, Outcome); 12] = [
+            (Check::Reads, until(25), Outcome::Passed),
+            (Check::Reads, until(26), Outcome::Failed),
+            (Check::Reads, until(9 * 24), Outcome::Failed),
             (Check::Complete, Delivered { received: 989, ..good.clone() }, Outcome::Remark),
             (Check::Complete, Delivered { received: 899, ..good.clone() }, Outcome::Failed),
             (Check::Complete, Delivered { expected: 99, received: 3, ..good.clone() }, Outcome::NotPossible),

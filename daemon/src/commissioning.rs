@@ -131,7 +131,8 @@ fn of_meter(
     let delivered = Delivered {
         meter: meter.id.clone(),
         first_at: series.first_at().filter(|at| *at < end),
-        last_at: series.last_at().map(|at| at.min(end.plus_millis(-1))),
+        last_at: last_before(store, &key, &series, end)?,
+        end,
         expected: counted(Tally::Expected),
         received: counted(Tally::Received),
         refused: counted(Tally::Refused) + counted(Tally::Quarantined),
@@ -139,6 +140,36 @@ fn of_meter(
         day: day_by_both(store, project, meter, &series.days(), until)?,
     };
     Ok((delivered, series.readings()))
+}
+
+/// When the last reading before `end` was observed. The series goes on to the one that closes its last interval, however
+/// long after.
+fn last_before(
+    store: &Store,
+    key: &SeriesKey,
+    series: &analytics::series::Accumulator,
+    end: Instant,
+) -> anyhow::Result<Option<Instant>> {
+    const DAY_MILLIS: i64 = 86_400_000;
+    let last = series.last_at();
+    if last.is_none_or(|at| at < end) {
+        return Ok(last);
+    }
+    let mut found = None;
+    // As a rule it is a day old; all readings are looked at only for a meter that was silent for a month.
+    for days in [Some(1), Some(31), None] {
+        let from = days.map(|days: i64| end.plus_millis(-days * DAY_MILLIS));
+        store.for_each_reading(key, from, Some(end), &mut |reading| {
+            if reading.observed_at < end && reading.quality != Quality::Implausible {
+                found = Some(reading.observed_at);
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+        if found.is_some() {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// The latest whole day before `until` on which the meter's total and its power both measured nearly all the time.

@@ -42,6 +42,21 @@ pub(crate) struct Reported {
     estimated_ratio: f64,
 }
 
+/// Why a row cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// Head of the column, as in the office's files; empty when the row as a whole is meant.
+    pub(crate) column: &'static str,
+    pub(crate) value: String,
+    pub(crate) reason: String,
+}
+
+impl Wrong {
+    pub(crate) fn new(column: &'static str, value: String, reason: &str) -> Self {
+        Self { column, value, reason: reason.to_owned() }
+    }
+}
+
 /// What became of a file's months.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Count {
@@ -52,29 +67,77 @@ pub(crate) struct Count {
 
 impl Reported {
     /// A row as it was computed before its missing hours were filled; `None` where nothing was measured.
-    pub(crate) fn of(row: &MonthRow) -> Option<Self> {
-        let shown = row.measured?;
-        let coverage = (row.coverage_percent / 100.0).clamp(0.0, 1.0);
-        let estimated = (row.estimated_percent.unwrap_or(0.0) / 100.0).clamp(0.0, 1.0);
+    ///
+    /// # Errors
+    /// For an amount below zero, bounds that do not hold the amount, and shares that are none: none of them can be of a
+    /// meter, and each could be taken for a saving.
+    pub(crate) fn of(row: &MonthRow) -> Result<Option<Self>, Wrong> {
+        check(row)?;
+        let Some(shown) = row.measured else { return Ok(None) };
+        let coverage = row.coverage_percent / 100.0;
+        let estimated = row.estimated_percent.unwrap_or(0.0) / 100.0;
+        let low = row.measured_low.unwrap_or(0.0);
         let filled = (WHOLE_FROM..1.0).contains(&coverage) && 0.0 < shown;
-        let amount = if filled { shown * coverage } else { shown };
+        // Filled hours stop at the upper bound, so that less than their share may have been filled.
+        let amount = if filled { (shown * coverage).max(low) } else { shown };
         let own = if filled { (estimated * shown - (shown - amount)) / amount } else { estimated };
-        #[expect(clippy::cast_possible_truncation, reason = "the file holds thousandths; a cast saturates")]
-        let smallest = |value: f64| (value * 1000.0).round() as i64;
-        Some(Self {
+        Ok(Some(Self {
             year: row.month.year,
             month: row.month.number,
             amount: smallest(amount),
-            low: smallest(row.measured_low.unwrap_or(0.0).min(shown)),
+            low: smallest(low),
             high: row.measured_high.map(smallest),
             coverage_ratio: coverage,
             estimated_ratio: own.clamp(0.0, 1.0),
-        })
+        }))
     }
 
     fn is_of_month(&self, other: &Self) -> bool {
         (self.year, self.month) == (other.year, other.month)
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the file holds thousandths; a cast saturates")]
+fn smallest(value: f64) -> i64 {
+    (value * 1000.0).round() as i64
+}
+
+/// Whether a row's quantities can be those of a meter's month.
+fn check(row: &MonthRow) -> Result<(), Wrong> {
+    let amounts = [
+        ("quantita_misurata", row.measured),
+        ("quantita_minima", row.measured_low),
+        ("quantita_massima", row.measured_high),
+    ];
+    for (column, amount) in amounts {
+        if let Some(amount) = amount.filter(|amount| !(0.0..).contains(amount)) {
+            let reason = "a meter's month is never below zero; give the energy that flowed in its direction";
+            return Err(Wrong::new(column, amount.to_string(), reason));
+        }
+    }
+    let shares =
+        [("copertura_percento", Some(row.coverage_percent)), ("stimato_percento", row.estimated_percent)];
+    for (column, share) in shares {
+        if let Some(share) = share.filter(|share| !(0.0..=100.0).contains(share)) {
+            return Err(Wrong::new(column, share.to_string(), "a share lies between 0 and 100"));
+        }
+    }
+    let Some(shown) = row.measured else { return Ok(()) };
+    if let Some(low) = row.measured_low.filter(|low| smallest(shown) < smallest(*low)) {
+        return Err(Wrong::new(
+            "quantita_minima",
+            low.to_string(),
+            "the lower bound is above the measured quantity",
+        ));
+    }
+    if let Some(high) = row.measured_high.filter(|high| smallest(*high) < smallest(shown)) {
+        return Err(Wrong::new(
+            "quantita_massima",
+            high.to_string(),
+            "the upper bound is below the measured quantity",
+        ));
+    }
+    Ok(())
 }
 
 /// What is on record of a meter; nothing where the project file says another unit now, since that makes other energy of
@@ -182,13 +245,45 @@ mod tests {
     #[test]
     fn a_month_keeps_its_bounds_and_its_gaps() {
         // 27.7 % measured: nothing was filled, and it stays as little known as it was.
-        let poor = Reported::of(&row(1133.1, (1133.1, Some(18_301.0)), 27.7, 0.0)).unwrap();
+        let of = |row: &MonthRow| Reported::of(row).unwrap();
+        let poor = of(&row(1133.1, (1133.1, Some(18_301.0)), 27.7, 0.0)).unwrap();
         assert_eq!((poor.amount, poor.low, poor.high), (1_133_100, 1_133_100, Some(18_301_000)));
         assert!((poor.coverage_ratio - 0.277).abs() < 1e-12 && poor.estimated_ratio == 0.0, "{poor:?}");
         // 95 % measured: shown whole, and kept as it was before it was filled.
-        let filled = Reported::of(&row(1000.0, (950.0, None), 95.0, 5.0)).unwrap();
+        let filled = of(&row(1000.0, (950.0, None), 95.0, 5.0)).unwrap();
         assert_eq!((filled.amount, filled.low, filled.high), (950_000, 950_000, None));
         assert!(filled.estimated_ratio.abs() < 1e-12, "{filled:?}");
-        assert_eq!(Reported::of(&MonthRow { measured: None, ..row(0.0, (0.0, None), 0.0, 0.0) }), None);
+        // The upper bound stopped what was filled: what was measured stays at least the lower bound.
+        let stopped = of(&row(960.0, (950.0, Some(960.0)), 95.0, 1.0)).unwrap();
+        assert_eq!((stopped.amount, stopped.low, stopped.high), (950_000, 950_000, Some(960_000)));
+        assert_eq!(of(&MonthRow { measured: None, ..row(0.0, (0.0, None), 0.0, 0.0) }), None);
+    }
+
+    #[test]
+    fn what_no_meter_can_have_measured_is_refused() {
+        let export = |measured| MonthRow {
+            direction: model::Direction::Export,
+            ..row(measured, (0.0, None), 100.0, 0.0)
+        };
+        let unmeasured = |low| MonthRow { measured: None, ..row(0.0, (low, None), 0.0, 0.0) };
+        let cases = [
+            (row(-11_379.0, (-11_379.0, Some(-11_379.0)), 100.0, 0.0), "quantita_misurata"),
+            (row(10.0, (-0.001, Some(10.0)), 100.0, 0.0), "quantita_minima"),
+            (row(0.0, (0.0, Some(-1.0)), 100.0, 0.0), "quantita_massima"),
+            (export(-1.0), "quantita_misurata"),
+            (unmeasured(-1.0), "quantita_minima"),
+            (row(f64::NAN, (0.0, None), 100.0, 0.0), "quantita_misurata"),
+            // Bounds that do not hold what was measured.
+            (row(11_379.0, (0.0, Some(0.0)), 100.0, 0.0), "quantita_massima"),
+            (row(10.0, (10.001, Some(20.0)), 100.0, 0.0), "quantita_minima"),
+            (row(10.0, (10.0, Some(10.0)), 100.01, 0.0), "copertura_percento"),
+            (row(10.0, (10.0, Some(10.0)), -1.0, 0.0), "copertura_percento"),
+            (row(10.0, (10.0, Some(10.0)), 100.0, 101.0), "stimato_percento"),
+        ];
+        for (row, column) in cases {
+            let wrong = Reported::of(&row).unwrap_err();
+            assert_eq!(wrong.column, column, "{wrong:?}");
+        }
+        assert!(Reported::of(&row(0.0, (0.0, Some(0.0)), 100.0, 0.0)).is_ok(), "nothing used is a value");
     }
 }

@@ -33,9 +33,10 @@ What is missing is an empty cell, an absent element or `null`, never zero. Quant
 smallest unit that totals are counted in (Wh, litre, gram). In the office's CSV a text that begins like a formula, or with
 an apostrophe, has an apostrophe before it. The version is 1; a changed meaning or a removed column would be another number.
 
-`consuntivo import structured FILE` reads any of the five back: a month whose bounds are one value becomes a read period of
-its supply point, to the last digit; any other month becomes an estimated one, which counts together with the month that
-follows it. A file with an unknown column, a column less, another version, two projects or a number that is none is refused.
+`consuntivo import structured FILE` reads any of the five back: a month from bills whose bounds are one value becomes a read
+period of its supply point, to the last digit; any other month keeps its bounds, its coverage and its estimated part. A file
+with an unknown column, a column less, another version, two projects or a number that is none is refused. So is, by its line,
+a row with an amount below zero, with bounds that do not hold its amount, or of a meter's month that the file has twice.
 
 | head | name | type | meaning | significato |
 | --- | --- | --- | --- | --- |
@@ -81,6 +82,7 @@ fn every_form_reads_back_to_the_same_rows() {
             let back = read(&write(&file)).unwrap_or_else(|e| panic!("{of} as {form:?}: {e}"));
             assert_eq!(back.form, form);
             assert_eq!(back.rows, file.rows, "{of} as {form:?}");
+            assert_eq!(back.lines.len(), back.rows.len(), "{of} as {form:?}");
             assert_eq!((&back.project, &back.cup), (&file.header.project, &file.header.cup));
             if let Some(whole) = back.file() {
                 assert_eq!(whole, file, "{of} as {form:?}");
@@ -88,6 +90,35 @@ fn every_form_reads_back_to_the_same_rows() {
         }
         // The heads of the workbook's other sheets follow the reader's language; what is read does not.
         assert_eq!(read(&xlsx(&file, &texts("en")).expect("a workbook")).expect("read").file(), Some(file));
+    }
+}
+
+/// A refusal names the line that a person finds in an editor, or the row of the sheet.
+#[test]
+fn every_row_knows_where_it_stands() {
+    let file = structured(&hostile());
+    for (form, write) in FORMS {
+        let bytes = write(&file);
+        let lines = read(&bytes).expect("a file").lines;
+        if form == Form::Xlsx {
+            assert_eq!(lines, (2..).take(file.rows.len()).collect::<Vec<u64>>());
+            continue;
+        }
+        let text = String::from_utf8(bytes).expect("text");
+        let all: Vec<&str> = text.split('\n').collect();
+        assert!(lines.windows(2).all(|two| two[0] < two[1]), "{form:?}: {lines:?}");
+        for (line, row) in lines.iter().zip(&file.rows) {
+            let begins = all[usize::try_from(*line).expect("a line") - 1];
+            match form {
+                Form::Xml => assert_eq!(begins.trim(), "<misura>"),
+                Form::Json => assert_eq!(begins.trim(), "{"),
+                // The first column is the CUP.
+                Form::Csv | Form::CsvPlain => {
+                    assert!(begins.starts_with(&file.header.cup), "{line} {begins:?} {}", row.month);
+                }
+                Form::Xlsx => {}
+            }
+        }
     }
 }
 

@@ -40,7 +40,11 @@ fn facts() -> SystemFacts {
     let delivered = |i: usize, received| Delivered {
         meter: points[i].meter.id.clone(),
         first_at: Some(Instant::parse_rfc3339("2025-02-01T08:00:00Z").expect("an instant")),
-        last_at: Some(Instant::parse_rfc3339("2025-03-31T21:00:00Z").expect("an instant")),
+        // The second meter fell silent nine days before the report.
+        last_at: Some(
+            Instant::parse_rfc3339(["2025-03-31T21:00:00Z", "2025-03-22T21:00:00Z"][i]).expect("an instant"),
+        ),
+        end: Instant::parse_rfc3339("2025-03-31T22:00:00Z").expect("an instant"),
         expected: 10_000,
         received,
         refused: 2,
@@ -117,6 +121,7 @@ fn it_says_what_is_configured_and_how_the_checks_came_out() {
         "Plausibilità | con osservazione | valori rifiutati: 2",
         "Coerenza | non superata | 31/03/2025: 120,0 kWh dai totali, 40,0 kWh dalla potenza (−66,7 %)",
         "Lettura | superata | prima lettura 01/02/2025, ultima 31/03/2025",
+        "Lettura | non superata | prima lettura 01/02/2025, ultima 22/03/2025",
     ] {
         assert!(text.contains(line), "the report does not say {line:?}:\n{text}");
     }

@@ -156,6 +156,32 @@ fn a_structured_file_gives_its_months_back() {
     assert!(text.contains("no imported project has this meter and supply point"), "{text}");
 }
 
+/// A file that somebody edited never makes a meter give back energy, and never says a month twice.
+#[test]
+fn an_edited_structured_file_is_refused_by_its_line() {
+    let site = site();
+    done(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "luce"]));
+    row(&site, "luce", 9);
+    let mut files = fs::read_dir(site.path().join("out"))
+        .expect("the report was written")
+        .filter_map(Result::ok)
+        .map(|entry| entry.path());
+    let file = files.find(|path| path.display().to_string().ends_with("-plain.csv")).expect("a CSV");
+    let text = fs::read_to_string(file).expect("text");
+    let at = text.find("269.281").expect("September");
+    let line = 1 + text[..at].matches('\n').count();
+    let says = |text: &str| refused(&site.run(&["import", "structured", &write(&site, "edited.csv", text)]));
+    let negative = says(&text.replacen("269.281", "-269.281", 1));
+    assert!(negative.contains(&format!("line {line}, column `quantita_misurata`")), "{negative}");
+    let below = says(&text.replacen("269.281", "269.291", 1));
+    assert!(below.contains(&format!("line {line}, column `quantita_massima`")), "{below}");
+    let september = text.lines().find(|line| line.contains("269.281")).expect("September");
+    let twice = says(&format!("{text}{september}\r\n"));
+    let last = text.lines().count() + 1;
+    assert!(twice.contains(&format!("2 times, on the lines {line}, {last}")), "{twice}");
+    assert!(twice.contains("2 of "), "{twice}");
+}
+
 #[test]
 fn a_rectified_curve_replaces_and_the_former_file_does_not_undo_it() {
     let site = site();

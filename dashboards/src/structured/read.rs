@@ -38,6 +38,8 @@ pub enum Form {
 pub struct ReadFile {
     pub form: Form,
     pub rows: Vec<MonthRow>,
+    /// Of each row the line of the file on which it begins, from 1; of a workbook the row of the sheet.
+    pub lines: Vec<u64>,
     /// `None` for the two CSV forms, which have none; their rows carry CUP and project.
     pub header: Option<Header>,
     /// Project and CUP, the same in every row.
@@ -87,7 +89,8 @@ struct Raw {
     form: Form,
     version: Option<i64>,
     header: Option<Cells>,
-    rows: Vec<Cells>,
+    /// Each with its line, as in [`ReadFile::lines`].
+    rows: Vec<(u64, Cells)>,
 }
 
 /// Reads a structured file; its form is told from its first bytes.
@@ -112,7 +115,7 @@ pub fn read(bytes: &[u8]) -> Result<ReadFile, ReadError> {
     let header = raw.header.as_ref().map(header).transpose()?;
     let mut rows = Vec::with_capacity(raw.rows.len());
     let mut of: Option<(ProjectId, String)> = None;
-    for (number, cells) in (1..).zip(&raw.rows) {
+    for (number, (_, cells)) in (1..).zip(&raw.rows) {
         let at = |says: String| ReadError { row: Some(number), says };
         let own =
             (id(cells, "project", ProjectId::new).map_err(at)?, optional(cells, "cup").unwrap_or_default());
@@ -134,7 +137,8 @@ pub fn read(bytes: &[u8]) -> Result<ReadFile, ReadError> {
     {
         return Err(ReadError::file("the project or CUP of the header is not that of the measurements"));
     }
-    Ok(ReadFile { form: raw.form, rows, header, project, cup })
+    let lines = raw.rows.iter().map(|(line, _)| *line).collect();
+    Ok(ReadFile { form: raw.form, rows, lines, header, project, cup })
 }
 
 fn header(cells: &Cells) -> Result<Header, ReadError> {

@@ -1,7 +1,8 @@
 //! Import of a structured file: the months that another installation measured, with their bounds and gaps, and the bills
 //! that it had.
 //!
-//! Must never: make a month surer than the file says it is, or take a month of a meter that no project has.
+//! Must never: make a month surer than the file says it is, take a month of a meter that no project has, or choose between
+//! two rows of one month.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,13 +11,13 @@ use analytics::report::structured::MonthRow;
 use analytics::result::MonthSource;
 use connectors::files::{ImportReport, OnLine, Refused};
 use dashboards::structured::{ReadFile, read};
-use model::{BillQuality, BilledPeriod, Direction, MeterFacts, MeterId, MeterRole, Project};
+use model::{BillQuality, BilledPeriod, Direction, MeterFacts, MeterId, MeterRole, Month, Project};
 use store::{ImportCount, Store};
 
 use super::{BillsFile, Strictness, judge, note, print_count, print_findings, read_file, refuse_standing};
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::reported::{self, Reported};
+use crate::reported::{self, Reported, Wrong};
 use crate::{ImportArgs, clock, figures};
 
 /// A row that a project has a place for.
@@ -60,45 +61,80 @@ pub(super) fn import(args: &ImportArgs, replace: Option<&str>) -> Result<Exit, F
     Ok(Exit::OK)
 }
 
-/// The rows as bills where the file has them from bills, and as reported months. A row without a measurement says
-/// nothing.
+/// What a row says: nothing without a measurement, a bill where the file has it from bills, else a reported month.
+enum Taken {
+    Nothing,
+    Bill(BilledPeriod),
+    Month(Box<Placed>),
+}
+
+/// The rows as bills and as reported months, and those that are refused.
 fn rows(
     file: &ReadFile,
     projects: &[Arc<Project>],
 ) -> (ImportReport<OnLine<BilledPeriod>>, ImportReport<OnLine<Placed>>) {
     let (mut bills, mut months) = (empty(0), empty(file.rows.len()));
-    for (line, row) in (1..).zip(&file.rows) {
-        let Some(month) = Reported::of(row) else { continue };
-        let refuse = |column: &str, value: &str, reason: &str| Refused {
-            line,
-            column: column.to_owned(),
-            value: value.to_owned(),
-            reason: reason.to_owned(),
-        };
-        let point = row.supply_point.as_deref().unwrap_or(row.meter.as_str());
-        match known(projects, row, point) {
-            None => months.refused.push(refuse(
-                "contatore",
-                row.meter.as_str(),
-                "no imported project has this meter and supply point; import its project first",
-            )),
-            Some(facts) if facts.carrier != row.carrier || facts.direction != row.direction => {
-                months.refused.push(refuse(
-                    "vettore",
-                    row.carrier.code(),
-                    "the project's meter has another carrier or direction",
-                ))
+    let standing = standing(file);
+    for (&line, row) in file.lines.iter().zip(&file.rows) {
+        let twice = standing.get(&place(row)).is_some_and(|lines| 1 < lines.len());
+        let said = if twice { Err(said_twice(row, &standing)) } else { taken(row, projects) };
+        match said {
+            Ok(Taken::Nothing) => {}
+            Ok(Taken::Bill(value)) => bills.accepted.push(OnLine { line, value }),
+            Ok(Taken::Month(value)) => months.accepted.push(OnLine { line, value: *value }),
+            Err(Wrong { column, value, reason }) => {
+                // A file may have all on one line.
+                let reason = format!("{} {}: {reason}", row.meter, row.month);
+                months.refused.push(Refused { line, column: column.to_owned(), value, reason });
             }
-            Some(facts) => match bill(row, facts, point) {
-                Some(value) => bills.accepted.push(OnLine { line, value }),
-                None => {
-                    let value = Placed { facts: facts.clone(), month };
-                    months.accepted.push(OnLine { line, value });
-                }
-            },
         }
     }
     (bills, months)
+}
+
+type Place<'a> = (&'a MeterId, Month);
+
+fn place(row: &MonthRow) -> Place<'_> {
+    (&row.meter, row.month)
+}
+
+/// On which lines each month of a meter stands.
+fn standing(file: &ReadFile) -> BTreeMap<Place<'_>, Vec<u64>> {
+    let mut standing: BTreeMap<Place<'_>, Vec<u64>> = BTreeMap::new();
+    for (&line, row) in file.lines.iter().zip(&file.rows) {
+        standing.entry(place(row)).or_default().push(line);
+    }
+    standing
+}
+
+/// Of two rows of one month nobody knows which holds, alike or not: neither is taken.
+fn said_twice(row: &MonthRow, standing: &BTreeMap<Place<'_>, Vec<u64>>) -> Wrong {
+    let lines = standing.get(&place(row)).map_or(&[][..], Vec::as_slice);
+    let lines: Vec<String> = lines.iter().map(u64::to_string).collect();
+    let reason = format!(
+        "the file has this month of the meter {} times, on the lines {}; leave the row that holds",
+        lines.len(),
+        lines.join(", ")
+    );
+    Wrong::new("mese", row.month.number.to_string(), &reason)
+}
+
+/// One row, in its place in a project.
+fn taken(row: &MonthRow, projects: &[Arc<Project>]) -> Result<Taken, Wrong> {
+    let Some(month) = Reported::of(row)? else { return Ok(Taken::Nothing) };
+    let point = row.supply_point.as_deref().unwrap_or(row.meter.as_str());
+    let facts = known(projects, row, point).ok_or_else(|| {
+        let reason = "no imported project has this meter and supply point; import its project first";
+        Wrong::new("contatore", row.meter.to_string(), reason)
+    })?;
+    if facts.carrier != row.carrier || facts.direction != row.direction {
+        let reason = "the project's meter has another carrier or direction";
+        return Err(Wrong::new("vettore", row.carrier.code().to_owned(), reason));
+    }
+    Ok(match bill(row, facts, point) {
+        Some(value) => Taken::Bill(value),
+        None => Taken::Month(Box::new(Placed { facts: facts.clone(), month })),
+    })
 }
 
 fn empty<T>(rows: usize) -> ImportReport<T> {

@@ -71,6 +71,32 @@ fn too_many(rows: usize) -> Result<(), ReadError> {
     }
 }
 
+/// The lines of a text, counted on as it is read.
+struct Lines<'t> {
+    text: &'t str,
+    at: usize,
+    line: u64,
+}
+
+impl<'t> Lines<'t> {
+    const fn of(text: &'t str) -> Self {
+        Self { text, at: 0, line: 1 }
+    }
+
+    /// The line of what begins at a byte, or after the line ends there: a reader of CSV takes the LF of a CR and LF for
+    /// the beginning of the next row.
+    fn at(&mut self, byte: u64) -> u64 {
+        let bytes = self.text.as_bytes();
+        let byte = usize::try_from(byte).unwrap_or(bytes.len()).min(bytes.len());
+        let rest = bytes.get(byte..).unwrap_or_default();
+        let begin = byte + rest.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let passed = bytes.get(self.at..begin).unwrap_or_default();
+        self.line += passed.iter().filter(|&&b| b == b'\n').count() as u64;
+        self.at = begin.max(self.at);
+        self.line
+    }
+}
+
 fn table(text: &str) -> Result<Raw, ReadError> {
     let first = text.lines().next().unwrap_or_default();
     let (names, delimiter) =
@@ -78,12 +104,13 @@ fn table(text: &str) -> Result<Raw, ReadError> {
     let failed = |e: csv::Error| ReadError::file(format!("the file is no CSV: {e}"));
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
     let columns = heads(reader.headers().map_err(failed)?.iter(), names)?;
-    let mut rows = Vec::new();
+    let (mut rows, mut lines) = (Vec::new(), Lines::of(text));
     for record in reader.records() {
         too_many(rows.len())?;
         let record = record.map_err(failed)?;
         let cells = columns.iter().zip(record.iter()).filter(|(_, value)| !value.is_empty());
-        rows.push(cells.map(|(name, value)| (*name, csv_cell(name, value, names))).collect());
+        let cells: Cells = cells.map(|(name, value)| (*name, csv_cell(name, value, names))).collect();
+        rows.push((lines.at(record.position().map_or(0, csv::Position::byte)), cells));
     }
     let form = if names == Names::Italian { Form::Csv } else { Form::CsvPlain };
     Ok(Raw { form, version: None, header: None, rows })
@@ -114,6 +141,9 @@ fn object(text: &str) -> Result<Raw, ReadError> {
         header.extend(project.get(field.name).and_then(json_cell).map(|cell| (field.name, cell)));
     }
     let mut rows = Vec::new();
+    let lines = list_lines(text);
+    // An object of the file beside the list may hold lists too; then the rows are told by their number.
+    let line = |at: usize| lines.get(at).filter(|_| lines.len() == list.len()).copied();
     for item in list {
         too_many(rows.len())?;
         let mut cells = Cells::new();
@@ -124,9 +154,35 @@ fn object(text: &str) -> Result<Raw, ReadError> {
         for name in ["project", "cup"] {
             cells.extend(header.get(name).map(|cell| (name, cell.clone())));
         }
-        rows.push(cells);
+        rows.push((line(rows.len()).unwrap_or(rows.len() as u64 + 1), cells));
     }
     Ok(Raw { form: Form::Json, version: version.or(Some(0)), header: Some(header), rows })
+}
+
+/// The lines on which the objects in lists of the outermost object begin; the text is sound JSON.
+fn list_lines(text: &str) -> Vec<u64> {
+    let (mut lines, mut open): (Vec<u64>, Vec<u8>) = (Vec::new(), Vec::new());
+    let (mut line, mut quoted, mut escaped) = (1, false, false);
+    for byte in text.bytes() {
+        match byte {
+            b'\n' => line += 1,
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => {
+                if byte == b'{' && open == b"{[" {
+                    lines.push(line);
+                }
+                open.push(byte);
+            }
+            b'}' | b']' => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    lines
 }
 
 fn json_cell(value: &serde_json::Value) -> Option<Cell> {
@@ -159,6 +215,10 @@ enum Within {
 struct Document {
     raw: Raw,
     within: Within,
+    /// The line of what is being read.
+    line: u64,
+    /// The line on which the row began.
+    row_line: u64,
     cells: Cells,
     /// The element whose text is being read.
     value: Option<(&'static str, String)>,
@@ -168,9 +228,12 @@ struct Document {
 fn document(text: &str) -> Result<Raw, ReadError> {
     let mut reader = Reader::from_str(text);
     let raw = Raw { form: Form::Xml, version: Some(0), header: None, rows: Vec::new() };
-    let mut document = Document { raw, within: Within::Nothing, cells: Cells::new(), value: None };
+    let mut document =
+        Document { raw, within: Within::Nothing, line: 1, row_line: 1, cells: Cells::new(), value: None };
+    let mut lines = Lines::of(text);
     loop {
         let position = reader.buffer_position();
+        document.line = lines.at(position);
         let broken = |says: String| {
             ReadError::file(format!("the file is no structured file near byte {position}: {says}"))
         };
@@ -207,7 +270,10 @@ impl Document {
                 self.within = Within::Root;
             }
             (Within::Root, "progetto") => self.within = Within::Project,
-            (Within::Root, "misura") => self.within = Within::Row,
+            (Within::Root, "misura") => {
+                self.within = Within::Row;
+                self.row_line = self.line;
+            }
             (Within::Project | Within::Row, name) if self.value.is_none() => {
                 let known =
                     known(self.within, name).ok_or_else(|| format!("the element {name:?} is unknown"))?;
@@ -240,7 +306,7 @@ impl Document {
             }
             (None, Within::Row) => {
                 too_many(self.raw.rows.len())?;
-                self.raw.rows.push(std::mem::take(&mut self.cells));
+                self.raw.rows.push((self.row_line, std::mem::take(&mut self.cells)));
                 self.within = Within::Root;
             }
             (None, Within::Root | Within::Nothing) => self.within = Within::Nothing,
@@ -303,10 +369,12 @@ fn workbook(bytes: &[u8]) -> Result<Raw, ReadError> {
     let first: Vec<String> = lines.next().unwrap_or_default().iter().map(ToString::to_string).collect();
     let columns = heads(first.iter().map(String::as_str), Names::Italian)?;
     let mut rows = Vec::new();
-    for line in lines {
+    // The sheet's rows count from 1, and the range begins with the heads.
+    let first_row = months.start().map_or(0, |(row, _)| u64::from(row)) + 2;
+    for (number, line) in (first_row..).zip(lines) {
         too_many(rows.len())?;
         let cells = columns.iter().zip(line).filter_map(|(name, cell)| Some((*name, sheet_cell(cell)?)));
-        rows.push(cells.collect());
+        rows.push((number, cells.collect::<Cells>()));
     }
     let mut header = Cells::new();
     let mut version = None;
