@@ -213,7 +213,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         let prediction = fit.predict(&reporting_data);
         let alone = fit.predict_each(&reporting_data);
         let doubt = doubt::values(question.subject, &alone, &data, &reporting_data);
-        let lost = doubt::missing(question, &reporting.missing, Some(fit)) + doubt.energy;
+        let lost = doubt::missing(question, &reporting, Some(fit)) + doubt.energy;
         findings.extend(doubt.findings);
         let compared = compare(&prediction, &reporting, lost, question.confidence);
         findings.extend(unseen(question.subject, fit, &reporting_data));

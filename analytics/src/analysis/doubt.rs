@@ -11,6 +11,7 @@
 use chrono::{Datelike, NaiveDate};
 use model::{Finding, Severity};
 
+use super::screen::Screened;
 use super::{MeterPeriod, Question};
 use crate::baseline::FitPeriod;
 use crate::baseline::data::{Data, Row};
@@ -44,18 +45,24 @@ pub(super) struct Doubt {
     pub(super) findings: Vec<Finding>,
 }
 
-/// What the spans without a value may take from the saving: the most that they may have used, less what the baseline
-/// would have, where their weather is known.
-pub(super) fn missing(question: &Question<'_>, spans: &[(NaiveDate, NaiveDate)], fit: Option<&Fit>) -> f64 {
+/// What the spans that are not compared may take from the saving: the most that they may have used, less what the baseline
+/// would have, where their weather is known; and their own band, which that of the compared days lacks. Of a period that
+/// lies partly in the window, all may have been used within.
+pub(super) fn missing(question: &Question<'_>, reporting: &Screened, fit: Option<&Fit>) -> f64 {
     let most = MOST * most_per_day(question.periods, question);
-    let lost = |(from, to): &(NaiveDate, NaiveDate)| {
-        let span = FitPeriod { from: *from, to: *to, energy: 0.0, coverage_ratio: 1.0 };
+    let lost = |(from, to, value): (NaiveDate, NaiveDate, f64)| {
+        let span = FitPeriod { from, to, energy: 0.0, coverage_ratio: 1.0 };
         let weather = Data::of(&[span], question.temperatures);
         let known = weather.rows().first().is_some_and(|r| r.days <= r.known_days);
-        let adjusted = fit.filter(|_| known).map_or(0.0, |fit| fit.predict(&weather).energy.max(0.0));
-        (most * span.days() - adjusted).max(0.0)
+        let of_fit = |fit: &Fit| {
+            let predicted = fit.predict(&weather);
+            (predicted.energy.max(0.0), predicted.half_width(question.confidence))
+        };
+        let (adjusted, band) = fit.filter(|_| known).map_or((0.0, 0.0), of_fit);
+        (value.min(most * span.days()) - adjusted).max(0.0) + band
     };
-    spans.iter().map(lost).sum()
+    let unknown = reporting.missing.iter().map(|(from, to)| (*from, *to, f64::INFINITY));
+    unknown.chain(reporting.crossing.iter().copied()).map(lost).sum()
 }
 
 fn most_per_day(periods: &[MeterPeriod], question: &Question<'_>) -> f64 {

@@ -64,13 +64,15 @@ pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
     drop_unknown(question, "baseline", given, &mut baseline.periods, &mut findings);
     drop_unknown(question, "reporting", given, &mut reporting.periods, &mut findings);
     reporting.miss(question, question.reporting);
-    let lost = doubt::missing(question, &reporting.missing, None);
+    let lost = doubt::missing(question, &reporting, None);
     let data = Data::of(&baseline.periods, question.temperatures);
     let driven = best(question, given, &data, daily, &mut findings);
     let compared = driven.as_ref().filter(|_| !reporting.periods.is_empty()).map(|driven| {
         let rows = Data::of(&reporting.periods, question.temperatures);
         findings.extend(extrapolated(question.subject, given, &data, &rows));
-        compare(&driven.predict(&rows, given), &reporting, lost, question.confidence)
+        let doubt = doubt::values(question.subject, &driven.predict_each(&rows, given), &data, &rows);
+        findings.extend(doubt.findings);
+        compare(&driven.predict(&rows, given), &reporting, lost + doubt.energy, question.confidence)
     });
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
@@ -226,12 +228,25 @@ fn observed(
 }
 
 impl Driven {
+    /// The energy of each row alone, all of it told as heating: which driver moves it is not asked.
+    fn predict_each(&self, data: &Data, given: &[DailyDriver]) -> Vec<Prediction> {
+        let alone = |row: &Row| {
+            let of = self.predict_rows(data, std::slice::from_ref(row), given);
+            Prediction { heating: of.energy, cooling: 0.0, ..of }
+        };
+        data.rows().iter().map(alone).collect()
+    }
+
     /// The energy of all rows together.
     fn predict(&self, data: &Data, given: &[DailyDriver]) -> Prediction {
+        self.predict_rows(data, data.rows(), given)
+    }
+
+    fn predict_rows(&self, data: &Data, rows: &[Row], given: &[DailyDriver]) -> Prediction {
         let balances = (self.heating_balance_c, self.cooling_balance_c);
         let mut sums = vec![0.0; self.names.len()];
         let mut days = 0.0;
-        for row in data.rows() {
+        for row in rows {
             let of = observed(data, row, balances, given);
             days += of.days;
             sums.iter_mut().zip(of.sums).for_each(|(sum, x)| *sum += x);

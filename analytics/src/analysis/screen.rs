@@ -26,8 +26,11 @@ pub(super) struct Screened {
     pub(super) given_back: f64,
     /// Days of the window that are not compared.
     pub(super) missing_days: f64,
-    /// Spans of the window without a value. A period that lies partly in it has one: it is not compared, and not lost.
+    /// Spans of the window without a value.
     pub(super) missing: Vec<(NaiveDate, NaiveDate)>,
+    /// Spans of the window in periods that lie only partly in it, each with the whole period's value: nobody knows how
+    /// much of it was used within.
+    pub(super) crossing: Vec<(NaiveDate, NaiveDate, f64)>,
 }
 
 impl Screened {
@@ -35,10 +38,13 @@ impl Screened {
     pub(super) fn miss(&mut self, question: &Question<'_>, window: Window) {
         let kept: f64 = self.periods.iter().map(FitPeriod::days).sum();
         self.missing_days = window.days() - kept;
-        let crossing = question.periods.iter().filter(|p| {
-            p.value.is_some() && p.from < p.to && window.touches(p.from, p.to) && !window.holds(p.from, p.to)
-        });
-        let crossing = crossing.map(|p| (p.from, p.to));
+        let crossing = question
+            .periods
+            .iter()
+            .filter(|p| p.from < p.to && window.touches(p.from, p.to) && !window.holds(p.from, p.to));
+        let within = |p: &MeterPeriod| Some((p.from.max(window.from), p.to.min(window.to), p.value?));
+        self.crossing = crossing.filter_map(within).collect();
+        let crossing = self.crossing.iter().map(|(from, to, _)| (*from, *to));
         let mut covered: Vec<(NaiveDate, NaiveDate)> =
             self.periods.iter().map(|p| (p.from, p.to)).chain(crossing).collect();
         covered.sort_unstable();
@@ -123,7 +129,7 @@ pub(super) fn baseline(question: &Question<'_>, daily: bool, findings: &mut Vec<
     drop_without_weather(question, "baseline", &mut periods, findings);
     tell_values(question, &periods, daily, findings);
     let given_back = given_back(&periods);
-    Screened { periods, given_back, missing_days: known.missing_days as f64, missing: Vec::new() }
+    Screened { periods, given_back, missing_days: known.missing_days as f64, ..Screened::default() }
 }
 
 pub(super) fn reporting(question: &Question<'_>, findings: &mut Vec<Finding>) -> Screened {
@@ -142,7 +148,7 @@ pub(super) fn reporting(question: &Question<'_>, findings: &mut Vec<Finding>) ->
         let rule = "CalTRACK 2.0 §3.5: what is missing is not compared";
         findings.push(Finding::new("reporting.empty", Severity::Blocks, question.subject, says, rule));
     }
-    let mut screened = Screened { periods, given_back, missing_days: 0.0, missing: Vec::new() };
+    let mut screened = Screened { periods, given_back, ..Screened::default() };
     screened.miss(question, question.reporting);
     screened
 }

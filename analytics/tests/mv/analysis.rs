@@ -440,6 +440,32 @@ fn nothing_taken_away_raises_the_lower_bound() {
     }
 }
 
+/// A bill whose end was moved by a day lies only partly in the window: what it used does not vanish with it.
+#[test]
+fn a_bill_moved_over_the_window_s_end_never_raises_the_lower_bound() {
+    let law = |_: NaiveDate, t: f64| 10.0 + 4.0 * (15.5 - t).max(0.0);
+    for method in [Method::Averaged, Method::CaltrackMonthly] {
+        for times in [0.5, 0.9, 1.5, 3.0] {
+            let mut case = Case::planted(law, 13.0, method);
+            case.periods[23].value = case.periods[23].value.map(|value| times * value);
+            let whole = case.answer().reporting.unwrap();
+            case.periods[23].to = day("2025-01-02");
+            let answer = case.answer();
+            assert!(has(&answer, "window.crossed"), "{:?}", codes(&answer));
+            let moved = answer.reporting.unwrap();
+            assert!(moved.avoided_low <= whole.avoided_low + 1e-6, "{times}: {moved:?} {whole:?}");
+            case.periods[23].value = None;
+            let gone = case.answer().reporting.unwrap();
+            // What was never known may have been more than twice all else; `window_low` has no bound then.
+            assert!(
+                2.0 < times || gone.avoided_low <= moved.avoided_low + 1e-6,
+                "{times}: {gone:?} {moved:?}"
+            );
+            assert!(gone.window_low == f64::NEG_INFINITY && moved.window_low == f64::NEG_INFINITY);
+        }
+    }
+}
+
 /// A month's number in the reporting year and its value, to what the file has instead.
 type Change<'a> = &'a dyn Fn(usize, f64) -> f64;
 

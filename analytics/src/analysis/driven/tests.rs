@@ -108,3 +108,18 @@ fn a_day_without_a_driver_is_not_compared() {
     let answer = analyse(&asked(&periods, &weather), &[nothing]);
     assert_eq!((answer.other, answer.reporting), (None, None));
 }
+
+/// A meter that stands still for a month, or lost a digit, must not save with drivers either.
+#[test]
+fn a_garbled_value_saves_nothing_for_sure() {
+    let (weather, periods) = (weather(), meter(0.9));
+    let low = |periods: &[MeterPeriod]| analyse(&asked(periods, &weather), &[open_days()]);
+    let plain = low(&periods).reporting.unwrap();
+    for (times, code) in [(0.0, "reporting.zero"), (0.1, "reporting.doubtful")] {
+        let mut garbled = periods.clone();
+        garbled.iter_mut().skip(380).take(30).for_each(|p| p.value = p.value.map(|value| times * value));
+        let answer = low(&garbled);
+        assert!(answer.findings.iter().any(|f| f.code == code), "{times}: {:?}", answer.findings);
+        assert!(answer.reporting.unwrap().avoided_low <= plain.avoided_low, "{times}");
+    }
+}
