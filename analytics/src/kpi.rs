@@ -203,7 +203,7 @@ fn weighted_savings(
         compared += 1;
         let factor = factor(meter);
         // What counts for nothing cannot change the figure, measured or not; what counts for how much nobody knows can.
-        if factor.as_ref().map_or(true, |(factor, _)| *factor != 0.0) {
+        if !factor.as_ref().is_ok_and(|(factor, _)| *factor == 0.0) {
             outcome.because.extend(meter.because.iter().cloned());
             withheld |= meter.withheld;
         }

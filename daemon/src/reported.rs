@@ -92,6 +92,13 @@ impl Reported {
         }))
     }
 
+    /// Whether a meter can have measured it: a store may hold months that were taken before rows were checked.
+    fn is_sound(&self) -> bool {
+        0 <= self.amount
+            && 0 <= self.low
+            && self.high.is_none_or(|high| self.amount <= high && self.low <= high)
+    }
+
     fn is_of_month(&self, other: &Self) -> bool {
         (self.year, self.month) == (other.year, other.month)
     }
@@ -192,7 +199,7 @@ pub(crate) fn put(
 /// The months on record of a meter that end by `until`.
 pub(crate) fn of_meter(store: &Store, meter: &MeterFacts, until: NaiveDate) -> anyhow::Result<MonthlySeries> {
     let mut months = Vec::new();
-    for of in kept(store, meter)? {
+    for of in kept(store, meter)?.into_iter().filter(Reported::is_sound) {
         let month = Month::new(of.year, of.month)
             .with_context(|| format!("the reported months of {} have a month {}", meter.id, of.month))?;
         months.push(MonthValue {
@@ -256,6 +263,10 @@ mod tests {
         // The upper bound stopped what was filled: what was measured stays at least the lower bound.
         let stopped = of(&row(960.0, (950.0, Some(960.0)), 95.0, 1.0)).unwrap();
         assert_eq!((stopped.amount, stopped.low, stopped.high), (950_000, 950_000, Some(960_000)));
+        // What an earlier version took.
+        assert!([poor, filled, stopped].iter().all(Reported::is_sound));
+        assert!(!Reported { amount: -11_379_000, ..poor }.is_sound());
+        assert!(!Reported { high: Some(0), ..poor }.is_sound());
         assert_eq!(of(&MonthRow { measured: None, ..row(0.0, (0.0, None), 0.0, 0.0) }), None);
     }
 
