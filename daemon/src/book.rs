@@ -115,14 +115,14 @@ impl Book {
         Ok(())
     }
 
-    /// Takes readings that are on disk.
-    pub(crate) fn take(&self, readings: &[Reading]) {
+    /// Takes readings that are on disk; `now` is what the clock says.
+    pub(crate) fn take(&self, readings: &[Reading], now: Instant) {
         let mut pages = lock(&self.pages);
         for reading in readings {
             if reading.quality == Quality::Implausible {
                 continue;
             }
-            pages.note_latest(reading);
+            pages.note_latest(reading, now);
             let Value::Total(total) = reading.value else { continue };
             let Some(series) = pages.series.get_mut(&reading.series) else { continue };
             match series.push(reading.observed_at, total) {
@@ -187,7 +187,7 @@ impl Book {
 }
 
 impl Pages {
-    fn note_latest(&mut self, reading: &Reading) {
+    fn note_latest(&mut self, reading: &Reading, now: Instant) {
         let latest = Latest { value: reading.value.as_f64(), at: reading.observed_at };
         if !self.latest.contains_key(&reading.series.meter) {
             self.latest.insert(reading.series.meter.clone(), BTreeMap::new());
@@ -196,7 +196,7 @@ impl Pages {
             let slot = channels.entry(reading.series.channel).or_insert(latest);
             // Of one instant the first value stands, as in the journal. A value from a time that is still to come was
             // stamped while this machine's clock was ahead: it would hide all that comes until then.
-            let ahead = reading.received_at.plus_seconds(AHEAD_SECONDS_MAX) < slot.at;
+            let ahead = now.plus_seconds(AHEAD_SECONDS_MAX) < slot.at;
             if slot.at < latest.at || ahead {
                 *slot = latest;
             }

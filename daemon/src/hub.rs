@@ -280,7 +280,7 @@ async fn look(
             unsure += given.unsure;
             if let Some(last) = came.last() {
                 seen.insert(key, last.observed_at);
-                runtime.book.take(&came);
+                runtime.book.take(&came, runtime.clock.now());
             }
         }
     }

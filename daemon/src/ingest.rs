@@ -84,7 +84,7 @@ impl Inbox for Ingest {
                     let implausible = readings.iter().filter(|r| r.quality == Quality::Implausible).count();
                     metrics.readings(source, Outcome::Implausible, implausible as u64);
                     if 0 < appended.new {
-                        self.0.book.take(&readings);
+                        self.0.book.take(&readings, self.0.clock.now());
                         let year = self.0.today().year();
                         let zone = self.0.installation().settings.installation.zone;
                         if readings.iter().any(|r| r.observed_at.day(zone).year() < year) {

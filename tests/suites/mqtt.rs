@@ -594,7 +594,8 @@ fn a_node_that_was_born_before_we_came_is_asked_for_its_births_only_where_that_i
 
         let quiet = of("");
         let daemon = quiet.start();
-        broker.await_subscriber();
+        // The node's own is the first.
+        broker.await_subscriptions(2);
         node.count(1000);
         await_log(&daemon, "set sparkplug_rebirth");
         assert!(daemon.stop().success());
@@ -602,7 +603,7 @@ fn a_node_that_was_born_before_we_came_is_asked_for_its_births_only_where_that_i
 
         let site = of("sparkplug_rebirth = true");
         let daemon = site.start();
-        broker.await_subscriptions(2);
+        broker.await_subscriptions(3);
         node.count(1001);
         assert_eq!(node.next(), "Node Control/Rebirth True 0 None");
         node.count(1002);
