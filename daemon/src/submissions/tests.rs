@@ -226,7 +226,7 @@ fn nothing_counts_as_sent_or_answered_without_what_shows_it() {
     let day = NOW.day(ROME);
     assert_eq!(answer(day.pred_opt().unwrap()), Err(Some("answer_before")));
     assert_eq!(answer(day.succ_opt().unwrap()), Err(Some("future")));
-    assert_eq!(answer(day), Ok(()));
+    assert!(answer(day).is_ok());
 }
 
 #[test]

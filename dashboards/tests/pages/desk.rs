@@ -151,7 +151,7 @@ async fn an_unusual_value_is_confirmed_and_what_was_typed_stays() {
     let of = |value: &str, more: &str| {
         format!("year=2025&code=4.c.2&value={value}&note=n&reason=contatore+guasto{more}")
     };
-    for value in ["-5", "99999999", "1801"] {
+    for value in ["-5", "99999999", "1801", "0,2"] {
         let asked = server.form(path, REPRESENTATIVE, &of(value, "")).await;
         assert_eq!(asked.status, 422, "{value}");
         assert!(
@@ -173,7 +173,7 @@ async fn a_value_needs_a_reason_and_one_reading() {
     let path = "/desk/scuola-gobetti/kpi";
     let of = |value: &str, reason: &str| format!("year=2025&code=4.c.2&value={value}&note=n&reason={reason}");
     for (fields, wanted) in
-        [(of("1.234", "r"), 422), (of("12,5", ""), 422), (of("12,5", "r"), 303), (of("", "r"), 303)]
+        [(of("1.234", "r"), 422), (of("212,5", ""), 422), (of("212,5", "r"), 303), (of("", "r"), 303)]
     {
         let answer = server.form(path, REPRESENTATIVE, &fields).await;
         assert_eq!(answer.status, wanted, "{fields}: {}", answer.body);
