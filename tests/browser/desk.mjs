@@ -73,6 +73,8 @@ async function sound(page, name) {
     assert.ok(overflow <= 0, `${name} is ${overflow} px wider than ${width} px`);
     for (const colorScheme of ["dark", "light"]) {
       await page.emulateMedia({ colorScheme });
+      // Colours change by a transition.
+      await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
       await page.evaluate(AXE);
       const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
       const found = result.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary}`));

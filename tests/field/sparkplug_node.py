@@ -44,13 +44,14 @@ def on_message(_client, _userdata, message):
     global seq
     command = spb.Message.from_mqtt_message(message).payload
     for one in command.metrics:
-        say(f"{one.name} {one.value} {message.qos} {getattr(command, 'seq', None)}")
         if one.name == "Node Control/Rebirth" and one.value is True:
             seq = 0
             death = metric("bdSeq", 0, None)
             publish("NBIRTH", spb.NBirth(timestamp=now(), seq=0, metrics=(death,)))
             births = (metric(energy, total, 7),)
             publish("DBIRTH", spb.DBirth(timestamp=now(), seq=following(), metrics=births), "/main")
+        # After what it led to: who reads this may send the next total, and births come before it.
+        say(f"{one.name} {one.value} {message.qos} {getattr(command, 'seq', None)}")
 
 
 client = mqtt.Client(client_id="edge", protocol=mqtt.MQTTv5 if version == "5" else mqtt.MQTTv311)

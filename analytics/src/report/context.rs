@@ -63,7 +63,7 @@ impl<'a> Context<'a> {
 
     /// The codes of the findings behind a KPI.
     pub(super) fn kpi_codes(&self, kpi: &KpiResult) -> impl Iterator<Item = &'a str> {
-        self.kpi_findings(kpi).into_iter().map(|finding| &*finding.code)
+        self.kpi_findings(kpi).into_iter().map(|finding| finding.code)
     }
 
     /// Whom the findings behind a KPI are about: the meters' names, each once; other subjects as they are.

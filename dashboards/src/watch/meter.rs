@@ -8,6 +8,7 @@ use std::sync::Arc;
 use analytics::counter::Decision;
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use model::{Act, BuildingId, Explanation, MeterId, Project, Unit, Zone};
 use serde::Deserialize;
@@ -148,12 +149,17 @@ pub(crate) async fn say(
     match done.await.and_then(|done| done) {
         Ok(Ok(())) => Redirect::to(&format!("/meters/{id}?said=yes")).into_response(),
         Ok(Err(refused)) => {
-            respond(site, ask, move |site, ask| {
+            let status = Fault::Act(refused.clone()).status();
+            let mut response = respond(site, ask, move |site, ask| {
                 let says =
                     format!("{} {}", ask.words.get("page.act.not_done"), because(&ask.words, &refused));
                 render(site, ask, &id, String::new(), says)
             })
-            .await
+            .await;
+            if response.status() == StatusCode::OK {
+                *response.status_mut() = status;
+            }
+            response
         }
         Err(fault) => fault_page(&site, &ask, &fault),
     }

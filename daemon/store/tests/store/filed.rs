@@ -102,10 +102,10 @@ fn finer_intervals_take_the_place_of_one_that_they_fill() {
     assert_ne!(store.audit_head().unwrap(), head, "it is on record");
     let standing = store.intervals(&energy("m"), LATE).unwrap();
     assert_eq!((standing.len(), standing[..100] == quarters), (101, true));
-    assert_eq!(store.intervals_replaced(&energy("m")).unwrap(), [month.clone()]);
+    assert_eq!(store.intervals_replaced(&energy("m")).unwrap(), std::slice::from_ref(&month));
     // Either file again changes nothing.
     assert_eq!(store.put_intervals(&quarters, &file("curve")).unwrap(), count(0, 100, 0, 0));
-    assert_eq!(store.put_intervals(&[month.clone()], &file("month")).unwrap(), count(0, 0, 0, 1));
+    assert_eq!(store.put_intervals(std::slice::from_ref(&month), &file("month")).unwrap(), count(0, 0, 0, 1));
     // Nor does another file make one value of them again.
     let error = store.put_intervals(&[month], &file("other")).unwrap_err().to_string();
     assert!(error.contains("so energy would count twice"), "{error}");
@@ -116,7 +116,7 @@ fn finer_intervals_take_the_place_of_one_that_they_fill() {
 fn finer_intervals_of_another_total_need_a_reason_and_a_part_is_refused_always() {
     let (_dir, store) = opened();
     let month = span(0, 4, 5_000);
-    store.put_intervals(&[month.clone()], &file("month")).unwrap();
+    store.put_intervals(std::slice::from_ref(&month), &file("month")).unwrap();
     let of = |amounts: &[i64]| -> Vec<FiledInterval> {
         amounts.iter().zip(0..).map(|(amount, i)| quarter(i, *amount, 20)).collect()
     };
@@ -134,7 +134,7 @@ fn finer_intervals_of_another_total_need_a_reason_and_a_part_is_refused_always()
         assert!(store.put_intervals(part, &file("part")).is_err());
         assert!(store.put_intervals_replacing(part, &file("part"), "rectified").is_err());
     }
-    assert_eq!(store.intervals(&energy("m"), LATE).unwrap(), [month.clone()]);
+    assert_eq!(store.intervals(&energy("m"), LATE).unwrap(), std::slice::from_ref(&month));
     assert!(store.put_intervals_replacing(&other, &file("curve"), "").is_err());
     let done = store.put_intervals_replacing(&other, &file("curve"), "the distributor rectified it").unwrap();
     assert_eq!(done, count(4, 0, 1, 0));
