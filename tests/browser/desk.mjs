@@ -74,7 +74,7 @@ async function sound(page, name) {
     for (const colorScheme of ["dark", "light"]) {
       await page.emulateMedia({ colorScheme });
       // Colours change by a transition.
-      await page.evaluate(() => Promise.allSettled(document.getAnimations().map((animation) => animation.finished)));
+      await page.waitForFunction(() => !document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === "running"));
       await page.evaluate(AXE);
       const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
       const found = result.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary}`));
