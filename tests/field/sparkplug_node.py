@@ -15,6 +15,7 @@ import pysparkplug as spb
 port, version = int(sys.argv[1]), sys.argv[2]
 seq = 41  # it has been alive for some time
 total = 0
+last_ms = 0
 energy = "active_energy_import_kwh"
 
 
@@ -23,7 +24,10 @@ def say(line):
 
 
 def now():
-    return int(time.time() * 1000)
+    """The clock in ms, never the same twice: two totals of one instant would contradict each other."""
+    global last_ms
+    last_ms = max(int(time.time() * 1000), last_ms + 1)
+    return last_ms
 
 
 def metric(name, value, alias, datatype=spb.DataType.INT64):
