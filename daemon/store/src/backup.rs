@@ -67,6 +67,7 @@ impl Store {
     pub fn backup(&self, folder: &Path) -> Result<Copied, StoreError> {
         let failed = |attempt| move |source| files(folder, attempt, source);
         private::create_dir_all(&folder.join(ARCHIVE_FOLDER)).map_err(failed("create the backup folder"))?;
+        settle_lists(folder)?;
         let former = former_list(folder)?;
         let aside = folder.join(format!("{JOURNAL_FILE}.part"));
         let mut last = None;
@@ -345,16 +346,32 @@ fn former_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
     }
 }
 
+/// After a backup that was cut short, gives the list of the journal that is there its own name: the next list of
+/// another backup must not take the place of the only one that fits.
+fn settle_lists(folder: &Path) -> Result<(), StoreError> {
+    if next_is_current(folder)? {
+        let settle = || -> io::Result<()> {
+            fs::rename(folder.join(NEXT_LIST), folder.join(BACKUP_LIST))?;
+            File::open(folder)?.sync_all()
+        };
+        settle().map_err(|source| files(folder, "settle the lists of", source))?;
+    }
+    Ok(())
+}
+
+/// Whether the journal that is there is already that of the next list.
+fn next_is_current(folder: &Path) -> Result<bool, StoreError> {
+    if !folder.join(NEXT_LIST).exists() {
+        return Ok(false);
+    }
+    let next = read_list(folder, NEXT_LIST)?;
+    let journal = digest_of(&folder.join(JOURNAL_FILE));
+    Ok(journal.is_ok_and(|(_, found)| next.get(JOURNAL_FILE) == Some(&found)))
+}
+
 /// The list of the backup that is in the folder: the next one, where the journal is already that one's.
 fn current_list(folder: &Path) -> Result<BTreeMap<String, Digest>, StoreError> {
-    if folder.join(NEXT_LIST).exists() {
-        let next = read_list(folder, NEXT_LIST)?;
-        let journal = folder.join(JOURNAL_FILE);
-        if digest_of(&journal).is_ok_and(|(_, found)| next.get(JOURNAL_FILE) == Some(&found)) {
-            return Ok(next);
-        }
-    }
-    read_list(folder, BACKUP_LIST)
+    read_list(folder, if next_is_current(folder)? { NEXT_LIST } else { BACKUP_LIST })
 }
 
 fn read_list(folder: &Path, name: &str) -> Result<BTreeMap<String, Digest>, StoreError> {

@@ -265,3 +265,25 @@ fn a_backup_that_is_cut_short_between_two_names_is_the_former_one_or_the_next() 
     assert!(!out.path().join("SHA256SUMS.next").exists());
     assert_eq!(verify_backup(out.path()).unwrap(), 2);
 }
+
+/// The list that a backup cut short left as the next one is the journal's only list: the backup after it, which writes
+/// a next list of its own, may be cut short too.
+#[test]
+fn a_backup_that_is_cut_short_twice_is_still_one() {
+    let (dir, store) = opened();
+    let out = tempfile::tempdir().unwrap();
+    let at = |name: &str| out.path().join(name);
+    store.append_blocking(minutes(&energy("boiler-1"), 10)).unwrap();
+    store.backup(out.path()).unwrap();
+    let former = std::fs::read(at(BACKUP_LIST)).unwrap();
+    store.append_blocking(vec![total(&energy("boiler-1"), 90_000, 9_999)]).unwrap();
+    store.backup(out.path()).unwrap();
+    std::fs::rename(at(BACKUP_LIST), at("SHA256SUMS.next")).unwrap();
+    std::fs::write(at(BACKUP_LIST), &former).unwrap();
+    // The next one does not come to its end: a document is not what was kept.
+    let signed = document(&store, "signed.pdf.p7m", b"signed once");
+    std::fs::write(kept_at(dir.path(), &signed), b"spoilt").unwrap();
+    assert!(store.backup(out.path()).is_err());
+    std::fs::write(at("SHA256SUMS.next"), &former).unwrap();
+    assert_eq!(verify_backup(out.path()).unwrap(), 1);
+}
