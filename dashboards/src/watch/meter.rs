@@ -44,6 +44,8 @@ struct MeterPage<'a> {
     may_say: bool,
     done: String,
     refused: String,
+    /// What a form that was refused says: nobody types it again.
+    typed: SayForm,
     total_hint: String,
     building: Option<(String, String)>,
 }
@@ -87,13 +89,13 @@ pub(crate) async fn page(
     let done = notice.said.is_some();
     respond(site, ask, move |site, ask| {
         let says = if done { ask.words.get("page.act.done").to_owned() } else { String::new() };
-        render(site, ask, &id, says, String::new())
+        render(site, ask, &id, says, String::new(), SayForm::default())
     })
     .await
 }
 
 /// The form by which a person says something about a meter.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct SayForm {
     what: String,
     at: String,
@@ -110,6 +112,26 @@ pub(crate) struct SayForm {
 }
 
 impl SayForm {
+    /// A field of the form that was refused; nothing for the other forms of the page.
+    fn typed(&self, what: &str, name: &str) -> &str {
+        if self.what != what {
+            return "";
+        }
+        match name {
+            "at" => &self.at,
+            "closing" => &self.closing,
+            "opening" => &self.opening,
+            "total" => &self.total,
+            "explanation" => &self.explanation,
+            _ => &self.reason,
+        }
+    }
+
+    /// As [`Self::typed`], of the one form about that instant.
+    fn typed_at(&self, what: &str, at: &str, name: &str) -> &str {
+        if self.at == at { self.typed(what, name) } else { "" }
+    }
+
     fn said(self) -> Option<MeterSaid> {
         let Self { what, at, closing, opening, total, explanation, reason } = self;
         match what.as_str() {
@@ -141,6 +163,7 @@ pub(crate) async fn say(
 ) -> Response {
     let author = ask.who.author();
     let meter = id.clone();
+    let typed = form.clone();
     let done = off_loop(&site, move |site| {
         let meter = MeterId::new(&meter).map_err(|_| Fault::NoMeter(meter.clone()))?;
         let said = form.said().ok_or_else(|| Fault::BadForm("an act of no known kind".to_owned()))?;
@@ -153,7 +176,7 @@ pub(crate) async fn say(
             let mut response = respond(site, ask, move |site, ask| {
                 let says =
                     format!("{} {}", ask.words.get("page.act.not_done"), because(&ask.words, &refused));
-                render(site, ask, &id, String::new(), says)
+                render(site, ask, &id, String::new(), says, typed)
             })
             .await;
             if response.status() == StatusCode::OK {
@@ -165,7 +188,14 @@ pub(crate) async fn say(
     }
 }
 
-fn render(site: &Site, ask: &Ask, id: &str, done: String, refused: String) -> Result<String, Fault> {
+fn render(
+    site: &Site,
+    ask: &Ask,
+    id: &str,
+    done: String,
+    refused: String,
+    typed: SayForm,
+) -> Result<String, Fault> {
     let none = || Fault::NoMeter(id.to_owned());
     let view = MeterId::new(id).ok().and_then(|id| site.backend.meter(&id)).ok_or_else(none)?;
     let may = |(project, building): &(Arc<Project>, BuildingId)| {
@@ -208,6 +238,7 @@ fn render(site: &Site, ask: &Ask, id: &str, done: String, refused: String) -> Re
         may_say: view.facts.is_some() && view.place.as_ref().is_some_and(may),
         done,
         refused,
+        typed,
         total_hint: t.fill("page.act.total_hint", &[("unit", &printed(unit.symbol()))]),
         building,
     };

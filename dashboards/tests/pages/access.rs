@@ -538,6 +538,35 @@ async fn forms_of_people_reach_the_directory() {
 }
 
 #[tokio::test]
+async fn a_refused_form_keeps_what_was_typed() {
+    let server = Server::start().await;
+    let role = "role_facility_manager=Not+An+Id%21";
+    let refused = [
+        ("/accounts", format!("account=rosa&name=Rosa+B&mail=r%40b.it&{role}"), &["Rosa B", "r@b.it"][..]),
+        ("/accounts/regional_officer", role.to_owned(), &["Not An Id!"]),
+        (
+            "/tokens",
+            "label=Server+room&account=rosa&scope=metrics&days=many".to_owned(),
+            &["Server room", "many"],
+        ),
+    ];
+    for (path, body, kept) in refused {
+        let answer = server.form(path, "administrator", &body).await;
+        assert_eq!(answer.status, 422, "{path}");
+        for typed in kept {
+            let there = answer.body.matches(&format!("value=\"{typed}\"")).count();
+            assert_eq!(there, 1, "{path}: {typed:?} in\n{}", answer.body);
+        }
+    }
+    let exchange = "what=exchange&at=2026-01-10+08%3A00&closing=1234%2C5&opening=0&reason=new+one";
+    let answer = server.form("/meters/contatore-0/acts", "facility_manager", exchange).await;
+    assert_eq!(answer.status, 422);
+    for typed in ["2026-01-10 08:00", "1234,5", "new one"] {
+        assert_eq!(answer.body.matches(&format!("value=\"{typed}\"")).count(), 1, "{typed}\n{}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn a_link_is_used_by_its_form_and_never_by_looking() {
     let server = Server::start().await;
     let page = server.get(&format!("/link/{LINK}"), "").await;

@@ -25,6 +25,8 @@ struct AccountsPage<'a> {
     frame: Frame,
     outcome: Outcome,
     accounts: Vec<AccountCard>,
+    /// What was refused, if anything, is the form for a new account.
+    new_account: bool,
     /// Field name, role in words, value: of the form for a new account.
     fields: Vec<(String, String, String)>,
 }
@@ -41,6 +43,9 @@ struct AccountCard {
     sessions: usize,
     roles: Vec<(String, String)>,
     fields: Vec<(String, String, String)>,
+    /// As its form says: what is in force, or what was typed into a form that was refused, which stands open.
+    form_enables: bool,
+    is_open: bool,
 }
 
 impl AccountCard {
@@ -60,6 +65,8 @@ impl AccountCard {
             sessions: view.sessions,
             roles: super::account::roles(t, view),
             fields: fields(t, &view.roles),
+            form_enables: view.is_enabled,
+            is_open: false,
         }
     }
 }
@@ -129,19 +136,36 @@ fn stated(fields: &[(String, String)]) -> Result<Vec<Held>, Refused> {
 
 /// `GET /accounts`.
 pub(super) async fn page(State(site): State<Arc<Site>>, ask: Ask) -> Response {
-    show(&site, &ask, Outcome::default())
+    show(&site, &ask, Outcome::default(), None)
 }
 
-fn show(site: &Arc<Site>, ask: &Ask, outcome: Outcome) -> Response {
+/// The page, with the form of `of` as it was typed where that was refused; without, the form for a new account.
+fn show(site: &Arc<Site>, ask: &Ask, outcome: Outcome, of: Option<&str>) -> Response {
     let t = &ask.words;
     let accounts = site.directory.accounts();
+    let typed = |fields: Vec<(String, String, String)>| -> Vec<(String, String, String)> {
+        let typed = |name: &str| outcome.typed(name).to_owned();
+        fields.into_iter().map(|(name, says, _)| (name.clone(), says, typed(&name))).collect()
+    };
+    let card = |view: &AccountView| {
+        let card = AccountCard::new(t, site, view);
+        if of != Some(view.account.as_str()) {
+            return card;
+        }
+        let form_enables = outcome.chose("enabled", "yes");
+        AccountCard { fields: typed(card.fields), form_enables, is_open: true, ..card }
+    };
+    let cards = accounts.iter().map(card).collect();
+    let new = fields(t, &[]);
+    let new = if of.is_none() { typed(new) } else { new };
     let status = status_of(&outcome);
     let template = AccountsPage {
         t,
         frame: Frame::new(site, ask, t.get("page.access.accounts.title"), "accounts"),
+        new_account: of.is_none(),
         outcome,
-        accounts: accounts.iter().map(|view| AccountCard::new(t, site, view)).collect(),
-        fields: fields(t, &[]),
+        accounts: cards,
+        fields: new,
     };
     answer(site, ask, status, &template)
 }
@@ -152,15 +176,16 @@ fn with_link(
     purpose: LinkPurpose,
     made: Result<Secret, Refused>,
     to: &str,
+    form: Fields,
 ) -> Response {
     let outcome = match made {
         Ok(secret) => {
             let link = format!("{to}{}", purpose.path(&secret));
             Outcome::done(&ask.words, "page.access.accounts.link_shown", vec![link])
         }
-        Err(refused) => Outcome::refused(&ask.words, refused),
+        Err(refused) => Outcome::refused(&ask.words, refused).keeping(form),
     };
-    show(site, ask, outcome)
+    show(site, ask, outcome, None)
 }
 
 /// `POST /accounts`: a new account, and the link for its holder.
@@ -186,7 +211,7 @@ pub(super) async fn add(
         Err(refused) => Err(refused),
     };
     let own = address(&site, caller, &headers, "");
-    with_link(&site, &ask, LinkPurpose::Invitation, made, &own)
+    with_link(&site, &ask, LinkPurpose::Invitation, made, &own, form)
 }
 
 /// `POST /accounts/{account}`: roles, enabled or not.
@@ -200,13 +225,17 @@ pub(super) async fn set(
     let done = match stated(&form) {
         Ok(roles) => {
             let is_enabled = field(&form, "enabled") == "yes";
+            let account = account.clone();
             super::ask(&site, move |d| d.set_account(&account, is_enabled, roles, &author)).await
         }
         Err(refused) => Err(refused),
     };
     match done {
         Ok(()) => see_other("/accounts"),
-        Err(refused) => show(&site, &ask, Outcome::refused(&ask.words, refused)),
+        Err(refused) => {
+            let outcome = Outcome::refused(&ask.words, refused).keeping(form);
+            show(&site, &ask, outcome, Some(&account))
+        }
     }
 }
 
@@ -222,7 +251,7 @@ pub(super) async fn link(
     let author = ask.who.author();
     let made = super::ask(&site, move |d| d.new_link(&account, &author)).await;
     let own = address(&site, caller, &headers, "");
-    with_link(&site, &ask, LinkPurpose::Reset, made, &own)
+    with_link(&site, &ask, LinkPurpose::Reset, made, &own, Fields::new())
 }
 
 /// `POST /accounts/{account}/sign-out`: ends every session of it.
@@ -235,7 +264,7 @@ pub(super) async fn sign_out(
     let author = ask.who.author();
     match super::ask(&site, move |d| d.sign_out_everywhere(&account, None, &author)).await {
         Ok(()) => see_other("/accounts"),
-        Err(refused) => show(&site, &ask, Outcome::refused(&ask.words, refused)),
+        Err(refused) => show(&site, &ask, Outcome::refused(&ask.words, refused), None),
     }
 }
 

@@ -21,7 +21,7 @@ use axum::response::{Html, IntoResponse, Response};
 
 use super::{Ask, Fault, Site, Words, fault_page, put_language};
 use crate::access::{
-    Caller, Directory, FORM_BYTES_MAX, Need, Refused, Right, Route, SESSION_COOKIE, Secret, get, post,
+    Caller, Directory, FORM_BYTES_MAX, Fields, Need, Refused, Right, Route, SESSION_COOKIE, Secret, get, post,
 };
 
 /// How long a form waits for its turn to have a password hashed.
@@ -73,6 +73,8 @@ pub(crate) struct Outcome {
     pub(crate) is_error: bool,
     /// What is shown this once: a link, a token, codes.
     pub(crate) secrets: Vec<String>,
+    /// What a form that was refused says, but for passwords: nobody types it again.
+    typed: Fields,
 }
 
 impl Outcome {
@@ -82,11 +84,26 @@ impl Outcome {
             Refused::Wait { seconds } => text.replace("{seconds}", &seconds.to_string()),
             _ => text,
         };
-        Self { says, is_error: true, secrets: Vec::new() }
+        Self { says, is_error: true, ..Self::default() }
+    }
+
+    /// With the fields of the refused form. Must not be given those of a form that asks for a password.
+    fn keeping(self, form: Fields) -> Self {
+        if self.is_error { Self { typed: form, ..self } } else { self }
+    }
+
+    /// A field of the refused form; empty without one.
+    fn typed(&self, name: &str) -> &str {
+        field(&self.typed, name)
+    }
+
+    /// Whether the refused form chose `value` for that field.
+    fn chose(&self, name: &str, value: &str) -> bool {
+        self.typed.iter().any(|(key, chosen)| key == name && chosen == value)
     }
 
     fn done(t: &Words, key: &str, secrets: Vec<String>) -> Self {
-        Self { says: t.get(key).to_owned(), is_error: false, secrets }
+        Self { says: t.get(key).to_owned(), secrets, ..Self::default() }
     }
 }
 

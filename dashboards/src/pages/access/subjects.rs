@@ -95,7 +95,7 @@ pub(super) async fn add(
             Outcome::done(t, "page.access.accounts.link_shown", vec![link])
         }
         Ok(None) => Outcome::done(t, "page.access.subjects.added", Vec::new()),
-        Err(refused) => Outcome::refused(t, refused),
+        Err(refused) => Outcome::refused(t, refused).keeping(form),
     };
     show(&site, &ask, &project, outcome)
 }

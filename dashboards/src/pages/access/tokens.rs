@@ -24,7 +24,11 @@ struct TokensPage<'a> {
     scopes: Vec<(&'static str, String)>,
     /// The reader's own account, as the form's first guess.
     account: String,
+    days: String,
 }
+
+/// Days that a new token lasts, as the form proposes them.
+const DAYS: &str = "365";
 
 struct TokenLine {
     id: String,
@@ -61,13 +65,18 @@ fn show(site: &Arc<Site>, ask: &Ask, outcome: Outcome) -> Response {
     let t = &ask.words;
     let status = status_of(&outcome);
     let scope = |scope: TokenScope| (scope.code(), t.of("page.access.scope", scope.code()));
+    let typed = |name: &str, else_is: &str| match outcome.typed(name) {
+        "" => else_is.to_owned(),
+        typed => typed.to_owned(),
+    };
     let template = TokensPage {
         t,
         frame: Frame::new(site, ask, t.get("page.access.tokens.title"), "tokens"),
-        outcome,
         tokens: site.directory.tokens().iter().map(|token| TokenLine::new(t, token)).collect(),
         scopes: TokenScope::ALL.into_iter().map(scope).collect(),
-        account: ask.who.account().unwrap_or_default().to_owned(),
+        account: typed("account", ask.who.account().unwrap_or_default()),
+        days: typed("days", DAYS),
+        outcome,
     };
     answer(site, ask, status, &template)
 }
@@ -91,7 +100,7 @@ pub(super) async fn add(State(site): State<Arc<Site>>, ask: Ask, Checked(form): 
             let shown = vec![secret.text().to_owned()];
             Outcome::done(&ask.words, "page.access.tokens.shown", shown)
         }
-        Err(refused) => Outcome::refused(&ask.words, refused),
+        Err(refused) => Outcome::refused(&ask.words, refused).keeping(form),
     };
     show(&site, &ask, outcome)
 }
