@@ -84,6 +84,12 @@ test("the facility manager's acts: alarm, correction, exchange, each with its re
   await say(page, "correct", { at: "ieri", total, reason: "prova" });
   await refused(page, /istante non si legge/);
   await page.goto(`${BASE}/meters/${METER}`);
+  // A slip of the pen is asked about, and what was typed is still there.
+  await say(page, "correct", { at: await row.locator("time").innerText(), total: "1 kWh", reason: "prova" });
+  await refused(page, /il conteggio si spezzerebbe/);
+  assert.equal(await page.locator('form:has([name="what"][value="correct"]) [name="total"]').inputValue(), "1 kWh");
+  assert.equal(await page.locator('form:has([name="what"][value="correct"]) [name="sure"]').count(), 1);
+  await page.goto(`${BASE}/meters/${METER}`);
   // The total as the page prints it, and the instant as a person types it.
   const local = await row.locator("time").innerText();
   await say(page, "correct", { at: local, total, reason: "Letta dal display con il manutentore" });
@@ -108,5 +114,5 @@ test("the facility manager's acts: alarm, correction, exchange, each with its re
   await shot(page, "sostituzione-rifiutata");
   await context.close();
   assert.deepEqual(wrong, []);
-  assert.equal(refusals.length, 3, `each wrong input is refused, and nothing else: ${refusals}`);
+  assert.equal(refusals.length, 4, `each wrong input is refused, and nothing else: ${refusals}`);
 });

@@ -158,12 +158,23 @@ impl Counted {
 
     /// Whether an act beside those in force would have an effect.
     pub(crate) fn bears_out(&self, act: DatedAct) -> Result<bool, Failure> {
+        Ok(!self.series(&self.acts_with(act)?)?.refused_acts().contains(&act))
+    }
+
+    /// Whether the total would break more often with an act beside those in force.
+    pub(crate) fn breaks_with(&self, act: DatedAct) -> Result<bool, Failure> {
+        let without = self.series(&self.acts()?)?.decisions().len();
+        Ok(without < self.series(&self.acts_with(act)?)?.decisions().len())
+    }
+
+    /// The acts in force with another one, which takes the place of one of its kind at its instant.
+    fn acts_with(&self, act: DatedAct) -> Result<Vec<DatedAct>, Failure> {
         let mut acts = self.acts()?;
         acts.retain(|other| {
             other.at != act.at || std::mem::discriminant(&other.act) != std::mem::discriminant(&act.act)
         });
         acts.push(act);
-        Ok(!self.series(&acts)?.refused_acts().contains(&act))
+        Ok(acts)
     }
 
     /// Puts an act on record in the name of an author, with a reason.

@@ -40,6 +40,9 @@ pub(crate) enum What {
         /// The true total, with its unit: "12345.6 kWh"
         #[arg(long, value_name = "TOTAL")]
         value: String,
+        /// The total is right although the readings around it do not follow from it
+        #[arg(long)]
+        sure: bool,
         #[command(flatten)]
         word: Word,
     },
@@ -68,7 +71,7 @@ pub(crate) fn meter(what: &What) -> Result<Exit, Failure> {
             exchange(meter, closing.as_deref(), opening.as_deref(), word)
         }
         What::Exchanges { meter, total, config } => exchanges(meter, total, config),
-        What::Correct { meter, value, word } => correct(meter, value, word),
+        What::Correct { meter, value, sure, word } => correct(meter, value, *sure, word),
         What::Withdraw { meter, word } => {
             let counted = Counted::open(&word.config, meter, &word.by.total)?;
             let at = parse_instant(&word.at, counted.zone)?;
@@ -144,18 +147,19 @@ fn exchanges(meter: &MeterId, total: &OfTotal, config: &ConfigArg) -> Result<Exi
     Ok(Exit::OK)
 }
 
-fn correct(meter: &MeterId, value: &str, word: &Word) -> Result<Exit, Failure> {
+fn correct(meter: &MeterId, value: &str, sure: bool, word: &Word) -> Result<Exit, Failure> {
     let counted = Counted::open(&word.config, meter, &word.by.total)?;
-    let (at, was, total) = record_correction(&counted, &word.at, value, word.by.word())?;
+    let (at, was, total) = record_correction(&counted, &word.at, (value, sure), word.by.word())?;
     println!("{meter}@{at}  {} read, {} counted", counted.show(was), counted.show(total));
     Ok(Exit::OK)
 }
 
-/// Records the true total of a reading; its instant, what was read, what counts.
+/// Records the true total of a reading; its instant, what was read, what counts. A total from which the readings around
+/// it do not follow is asked about once: most are slips of the pen, and `sure` is the answer to it.
 pub(crate) fn record_correction(
     counted: &Counted,
     at: &str,
-    value: &str,
+    (value, sure): (&str, bool),
     word: (&str, &str),
 ) -> Result<(Instant, i64, i64), Failure> {
     let meter = &counted.key.meter;
@@ -176,7 +180,15 @@ pub(crate) fn record_correction(
         ))
         .coded("no_reading"));
     };
-    counted.record(DatedAct { at, act: Act::Corrected { total } }, word, &[])?;
+    let act = DatedAct { at, act: Act::Corrected { total } };
+    if !sure && counted.breaks_with(act)? {
+        return Err(Failure::bad_input(format!(
+            "the readings of {meter} around {at} do not follow from {}: the total would break there; mend --value or --at, or repeat it with --sure",
+            counted.show(total)
+        ))
+        .coded("contradicts"));
+    }
+    counted.record(act, word, &[])?;
     Ok((at, was, total))
 }
 

@@ -97,8 +97,8 @@ pub(super) fn say(runtime: &Runtime, id: &MeterId, said: &MeterSaid, author: &st
             words::record_exchange(&counted, at, (totals.0.as_deref(), totals.1.as_deref()), (author, reason))
                 .map(drop)
         }
-        MeterSaid::Corrected { at, total, reason } => {
-            words::record_correction(&counted, at, total, (author, reason)).map(drop)
+        MeterSaid::Corrected { at, total, sure, reason } => {
+            words::record_correction(&counted, at, (total, *sure), (author, reason)).map(drop)
         }
         MeterSaid::Explained { at, explanation, reason } => {
             counter::record_explanation(&counted, at, explanation, (author, reason))

@@ -177,7 +177,15 @@ pub(crate) enum MeterActSaid {
         reason: String,
     },
     /// A reading is wrong; the raw one stays.
-    Correct { at: String, total: String, reason: String },
+    Correct {
+        at: String,
+        total: String,
+        /// The total is right although the readings around it do not follow from it; without, such a total is
+        /// refused as `contradicts`.
+        #[serde(default)]
+        sure: bool,
+        reason: String,
+    },
     /// What a break of the total was: code of an explanation, as among its `alternatives`.
     Explain { at: String, explanation: String, reason: String },
     /// An earlier word is taken back.
@@ -190,7 +198,7 @@ impl From<MeterActSaid> for MeterSaid {
             MeterActSaid::Exchange { at, closing, opening, reason } => {
                 Self::Exchanged { at, closing, opening, reason }
             }
-            MeterActSaid::Correct { at, total, reason } => Self::Corrected { at, total, reason },
+            MeterActSaid::Correct { at, total, sure, reason } => Self::Corrected { at, total, sure, reason },
             MeterActSaid::Explain { at, explanation, reason } => Self::Explained { at, explanation, reason },
             MeterActSaid::Withdraw { at, reason } => Self::Withdrawn { at, reason },
         }

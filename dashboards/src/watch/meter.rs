@@ -46,6 +46,8 @@ struct MeterPage<'a> {
     refused: String,
     /// What a form that was refused says: nobody types it again.
     typed: SayForm,
+    /// Whether the correction that was refused is asked about: it may be sent again, with a tick.
+    asks: bool,
     total_hint: String,
     building: Option<(String, String)>,
 }
@@ -88,8 +90,8 @@ pub(crate) async fn page(
 ) -> Response {
     let done = notice.said.is_some();
     respond(site, ask, move |site, ask| {
-        let says = if done { ask.words.get("page.act.done").to_owned() } else { String::new() };
-        render(site, ask, &id, says, String::new(), SayForm::default())
+        let done = if done { ask.words.get("page.act.done").to_owned() } else { String::new() };
+        render(site, ask, &id, Said { done, ..Said::default() })
     })
     .await
 }
@@ -105,6 +107,9 @@ pub(crate) struct SayForm {
     opening: String,
     #[serde(default)]
     total: String,
+    /// A total that was asked about is right.
+    #[serde(default)]
+    sure: String,
     #[serde(default)]
     explanation: String,
     #[serde(default)]
@@ -133,10 +138,10 @@ impl SayForm {
     }
 
     fn said(self) -> Option<MeterSaid> {
-        let Self { what, at, closing, opening, total, explanation, reason } = self;
+        let Self { what, at, closing, opening, total, sure, explanation, reason } = self;
         match what.as_str() {
             "exchange" => Some(MeterSaid::Exchanged { at, closing, opening, reason }),
-            "correct" => Some(MeterSaid::Corrected { at, total, reason }),
+            "correct" => Some(MeterSaid::Corrected { at, total, sure: sure == "yes", reason }),
             "explain" => Some(MeterSaid::Explained { at, explanation, reason }),
             "withdraw" => Some(MeterSaid::Withdrawn { at, reason }),
             _ => None,
@@ -173,10 +178,12 @@ pub(crate) async fn say(
         Ok(Ok(())) => Redirect::to(&format!("/meters/{id}?said=yes")).into_response(),
         Ok(Err(refused)) => {
             let status = Fault::Act(refused.clone()).status();
+            let asks = matches!(&refused, ActRefused::Unusable { code: "contradicts", .. });
             let mut response = respond(site, ask, move |site, ask| {
                 let says =
                     format!("{} {}", ask.words.get("page.act.not_done"), because(&ask.words, &refused));
-                render(site, ask, &id, String::new(), says, typed)
+                let said = Said { refused: says, typed, asks, ..Said::default() };
+                render(site, ask, &id, said)
             })
             .await;
             if response.status() == StatusCode::OK {
@@ -188,14 +195,16 @@ pub(crate) async fn say(
     }
 }
 
-fn render(
-    site: &Site,
-    ask: &Ask,
-    id: &str,
+/// What became of the form that was sent, if one was.
+#[derive(Debug, Default)]
+struct Said {
     done: String,
     refused: String,
     typed: SayForm,
-) -> Result<String, Fault> {
+    asks: bool,
+}
+
+fn render(site: &Site, ask: &Ask, id: &str, said: Said) -> Result<String, Fault> {
     let none = || Fault::NoMeter(id.to_owned());
     let view = MeterId::new(id).ok().and_then(|id| site.backend.meter(&id)).ok_or_else(none)?;
     let may = |(project, building): &(Arc<Project>, BuildingId)| {
@@ -236,9 +245,10 @@ fn render(
             .map(|(at, total)| (t.date_time(*at, view.zone), at.to_string(), show(t, *total, unit)))
             .collect(),
         may_say: view.facts.is_some() && view.place.as_ref().is_some_and(may),
-        done,
-        refused,
-        typed,
+        done: said.done,
+        refused: said.refused,
+        typed: said.typed,
+        asks: said.asks,
         total_hint: t.fill("page.act.total_hint", &[("unit", &printed(unit.symbol()))]),
         building,
     };

@@ -73,10 +73,28 @@ pub enum ActRefused {
 /// What a person says about a meter, as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MeterSaid {
-    Exchanged { at: String, closing: String, opening: String, reason: String },
-    Corrected { at: String, total: String, reason: String },
-    Explained { at: String, explanation: String, reason: String },
-    Withdrawn { at: String, reason: String },
+    Exchanged {
+        at: String,
+        closing: String,
+        opening: String,
+        reason: String,
+    },
+    /// `sure`: also where the readings around it do not follow from the total.
+    Corrected {
+        at: String,
+        total: String,
+        sure: bool,
+        reason: String,
+    },
+    Explained {
+        at: String,
+        explanation: String,
+        reason: String,
+    },
+    Withdrawn {
+        at: String,
+        reason: String,
+    },
 }
 
 /// A building now.
