@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use analytics::scheme::{KpiMeasure, Target};
+use analytics::scheme::{KpiMeasure, ReportKind, Target};
 use analytics::text::placeholders;
 use chrono::NaiveDate;
 use model::Carrier;
@@ -146,6 +146,22 @@ fn every_kpi_has_its_name_and_every_kpi_name_is_used() {
     }
     let named: Vec<&str> = texts.keys().filter(|k| k.starts_with("kpi.")).collect();
     assert_eq!(named, used);
+}
+
+#[test]
+fn every_indicator_of_a_sheet_has_its_own_method() {
+    let catalog = catalog();
+    let asks =
+        |scheme: &Scheme| scheme.rules.obligations.iter().any(|o| o.report == Some(ReportKind::Indicators));
+    let schemes: Vec<_> = catalog.schemes().filter(|scheme| asks(scheme)).collect();
+    assert!(!schemes.is_empty());
+    for language in LANGUAGES {
+        let texts = catalog.texts(language);
+        for kpi in schemes.iter().flat_map(|scheme| &scheme.kpis) {
+            let key = format!("report.sheet.method.{}", kpi.measure.code());
+            assert!(texts.find(&key).is_some(), "{language}: no text {key}, which {} needs", kpi.code);
+        }
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub(crate) fn of_year(
     for kind in kinds {
         match kind {
             ReportKind::Annual => files.extend(annual_report(&figures.year, &figures.beside, &press)?),
-            ReportKind::Indicators => files.push(indicator_sheet(&figures.year, &press)?),
+            ReportKind::Indicators => files.push(indicator_sheet(&figures.year, &figures.beside, &press)?),
             // Of the installation and of a campaign's whole time, not of a year.
             ReportKind::System | ReportKind::Campaign => {}
         }

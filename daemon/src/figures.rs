@@ -36,6 +36,7 @@ use crate::filed;
 use crate::installation::Installation;
 use crate::made;
 use crate::slots;
+use crate::stated;
 
 /// The kind under which project files are kept in the store.
 pub(crate) const PROJECT_RECORD: &str = "project";
@@ -121,7 +122,8 @@ pub(crate) struct Figures {
     pub(crate) beside: Beside,
 }
 
-/// [`project_year`] with the year before it, its course, its signatures and profiles, and people's comments.
+/// [`project_year`] with the year before it, its course, its signatures and profiles, people's comments and the values
+/// that they state.
 pub(crate) fn with_beside(
     store: &Store,
     installation: &Installation,
@@ -144,7 +146,7 @@ pub(crate) fn with_beside(
                 let forms = forms(project, &laws(input), &means, until, input.places.first());
                 (year, course(input), signatures, forms)
             })?;
-        let beside = Beside {
+        let mut beside = Beside {
             courses,
             signatures,
             forms: Some(forms),
@@ -155,7 +157,10 @@ pub(crate) fn with_beside(
                 Some(Ok(figures)) => Some(Box::new(figures?)),
                 Some(Err(_)) => anyhow::bail!("computing the year {before} panicked"),
             },
+            stated: Vec::new(),
+            papers: Vec::new(),
         };
+        stated::put_beside(store, &year, &mut beside)?;
         Ok(Figures { year, beside })
     })
 }

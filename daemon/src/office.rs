@@ -99,11 +99,12 @@ fn refused_delivery((path, problems): &(PathBuf, Vec<String>)) -> Finding {
 /// What would differ now from what was frozen.
 fn late(runtime: &Runtime) -> anyhow::Result<Vec<Finding>> {
     let figures = runtime.figures();
+    let texts = runtime.installation().catalog.texts("it");
     let all = submissions::all(&runtime.store)?;
     let mut found = Vec::new();
     for submission in submissions::late::standing(&all) {
         for year in figures.iter().flat_map(|project| &project.years) {
-            found.extend(submissions::late::changes(&runtime.store, submission, year)?);
+            found.extend(submissions::late::changes(&runtime.store, &texts, submission, year)?);
         }
     }
     Ok(found)

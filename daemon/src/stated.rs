@@ -5,12 +5,14 @@
 use std::sync::Arc;
 
 use analytics::exchange::{EnergyUnit, Line, line, text};
+use analytics::report::beside::{Beside, Paper, StatedValue};
+use analytics::report::edition::Edition;
 use analytics::report::kpi_annex::AnnexFacts;
 use analytics::result::{KpiResult, ProjectYear, Verdict};
 use analytics::scheme::Scheme;
 use analytics::text::Texts;
 use dashboards::RenderedFile;
-use model::{Instant, ProjectId};
+use model::{Instant, ProjectId, Zone};
 use store::{Record, Store};
 
 use crate::documents::Dress;
@@ -88,6 +90,63 @@ pub(crate) fn of_figures(
     kpis.into_iter().map(row).collect()
 }
 
+/// Puts what people state of a year's KPI, and the documents that they recorded for them, beside its figures.
+pub(crate) fn put_beside(store: &Store, year: &ProjectYear, beside: &mut Beside) -> anyhow::Result<()> {
+    let rows =
+        of_figures(store, year.kpis.clone(), &year.project.id, year.year).map_err(|failure| failure.error)?;
+    put_rows_beside(store, year, &rows, beside)
+}
+
+/// The same of rows that are at hand.
+pub(crate) fn put_rows_beside(
+    store: &Store,
+    year: &ProjectYear,
+    rows: &[Row],
+    beside: &mut Beside,
+) -> anyhow::Result<()> {
+    beside.stated = values(store, rows, year.project.zone)?;
+    beside.papers = papers(store, year)?;
+    Ok(())
+}
+
+/// The values that people state, with the names of those who did. The audit log keeps their accounts.
+fn values(store: &Store, rows: &[Row], zone: Zone) -> anyhow::Result<Vec<StatedValue>> {
+    let of = |row: &Row| {
+        let (said, record) = row.stated.as_ref()?;
+        Some(StatedValue {
+            code: said.code.clone(),
+            value: said.value?,
+            reason: said.reason.clone(),
+            author: record.author.clone(),
+            date: record.at.day(zone),
+        })
+    };
+    let mut values: Vec<StatedValue> = rows.iter().filter_map(of).collect();
+    if !values.is_empty() {
+        let names = crate::access::names(store)?;
+        for value in &mut values {
+            if let Some(name) = names.get(&value.author).filter(|name| !name.trim().is_empty()) {
+                value.author.clone_from(name);
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// The documents that people recorded for a KPI of the year; one without a year is of every year.
+fn papers(store: &Store, year: &ProjectYear) -> anyhow::Result<Vec<Paper>> {
+    let mut papers = Vec::new();
+    for (document, _) in records::documents(store, &year.project.id)? {
+        let is_of_year = document.year.is_none_or(|of| of == year.year);
+        let Some(code) = document.kpi.filter(|_| is_of_year) else { continue };
+        if year.kpis.iter().any(|kpi| kpi.definition.code == code) {
+            papers.push(Paper { code, title: document.title, name: document.name });
+        }
+    }
+    papers.sort_by(|a, b| (&a.code, &a.title, &a.name).cmp(&(&b.code, &b.title, &b.name)));
+    Ok(papers)
+}
+
 /// Every KPI of a year as it goes to the region's system, with the key of its name. The system is Italian.
 fn lines(rows: &[Row], scheme: &Scheme, texts: &Texts, energy: EnergyUnit) -> Vec<(Line, String)> {
     let of = |row: &Row| {
@@ -129,13 +188,29 @@ pub(crate) fn annex(
     now: Instant,
 ) -> Result<RenderedFile, Failure> {
     let of = year_of(store, installation, project, year, now)?;
-    let (complete, until) = (of.is_complete(), of.until);
-    let (scheme, owner) = (Arc::clone(&of.scheme), Arc::clone(&of.project));
-    let rows = of_figures(store, of.kpis, project, year)?;
-    let lines = lines(&rows, &scheme, &installation.catalog.texts("it"), energy);
-    let facts = AnnexFacts { project: &owner, scheme: &scheme, year, complete, until, lines: &lines };
-    let dress = Dress::of(installation, "it");
-    Ok(dashboards::render::annex_of_kpis(&facts, &dress.press()).map_err(anyhow::Error::from)?)
+    let rows = of_figures(store, of.kpis.clone(), project, year)?;
+    Ok(annex_of(installation, &of, &rows, energy, None)?)
+}
+
+/// The same page of rows that are at hand, which says what it replaces where it does.
+pub(crate) fn annex_of(
+    installation: &Installation,
+    year: &ProjectYear,
+    rows: &[Row],
+    energy: EnergyUnit,
+    edition: Option<Edition>,
+) -> anyhow::Result<RenderedFile> {
+    let lines = lines(rows, &year.scheme, &installation.catalog.texts("it"), energy);
+    let facts = AnnexFacts {
+        project: &year.project,
+        scheme: &year.scheme,
+        year: year.year,
+        complete: year.is_complete(),
+        until: year.until,
+        lines: &lines,
+    };
+    let dress = Dress::of(installation, "it").for_edition(edition);
+    Ok(dashboards::render::annex_of_kpis(&facts, &dress.press())?)
 }
 
 /// The person's own note; where there is none, what the program says of the value.
@@ -171,7 +246,7 @@ fn note_of_value(row: &Row, texts: &Texts) -> String {
 }
 
 /// A text on one line, as fields take it.
-fn words_of(text: &str) -> String {
+pub(crate) fn words_of(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

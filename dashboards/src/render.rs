@@ -127,12 +127,16 @@ pub fn system_report(facts: &SystemFacts, press: &Press<'_>) -> Result<RenderedF
     Ok(RenderedFile { name, mime: MIME_PDF, bytes })
 }
 
-/// The summary sheet of the indicators of a year.
+/// The summary sheet of the indicators of a year, with what people state of them.
 ///
 /// # Errors
 /// When it breaks a limit of the format.
-pub fn indicator_sheet(year: &ProjectYear, press: &Press<'_>) -> Result<RenderedFile, RenderError> {
-    let document = sheet(year, press.texts, AnnualOptions::default());
+pub fn indicator_sheet(
+    year: &ProjectYear,
+    beside: &Beside,
+    press: &Press<'_>,
+) -> Result<RenderedFile, RenderError> {
+    let document = sheet(year, beside, press.texts, AnnualOptions::default());
     let bytes = press.pdf(document, &year.project.cup, Vec::new())?;
     let name = press.name("scheda-indicatori", "indicator-sheet", &format!("-{}.pdf", year.year));
     Ok(RenderedFile { name, mime: MIME_PDF, bytes })

@@ -417,7 +417,7 @@ fn an_event_and_a_persons_word_are_told_with_what_settled_them() {
 
 #[test]
 fn the_sheet_of_indicators_says_values_methods_and_papers() {
-    let text = said(&sheet(&year(), &texts("it"), AnnualOptions::default()));
+    let text = said(&sheet(&year(), &Beside::default(), &texts("it"), AnnualOptions::default()));
     assert_says(
         &text,
         &[
@@ -433,7 +433,10 @@ fn the_sheet_of_indicators_says_values_methods_and_papers() {
             "Gas naturale | Smc | 9,45 | 1,05 | 0 | 0,1969 | n.d. | n.d.",
         ],
     );
-    assert!(said(&sheet(&provisional(), &texts("it"), AnnualOptions::default())).contains("(provvisoria)"));
+    assert!(
+        said(&sheet(&provisional(), &Beside::default(), &texts("it"), AnnualOptions::default()))
+            .contains("(provvisoria)")
+    );
 }
 
 #[test]
@@ -461,8 +464,9 @@ fn a_correction_says_what_it_replaces_and_why() {
     // The file has another content and the same name.
     let texts = texts("it");
     let press = Press { texts: &texts, template: &Template::bundled(), edition: Some(&edition) };
-    let corrected = indicator_sheet(&year(), &press).expect("a file");
-    let first = indicator_sheet(&year(), &Press { edition: None, ..press }).expect("a file");
+    let corrected = indicator_sheet(&year(), &Beside::default(), &press).expect("a file");
+    let first =
+        indicator_sheet(&year(), &Beside::default(), &Press { edition: None, ..press }).expect("a file");
     assert_eq!(corrected.name, first.name);
     assert_ne!(corrected.bytes, first.bytes);
 }
@@ -511,7 +515,7 @@ fn the_other_documents_are_sound_in_both_languages_and_the_same_every_time() {
         let (texts, template) = (texts(language), Template::bundled());
         let press = Press { texts: &texts, template: &template, edition: None };
         let make = || {
-            let sheet = indicator_sheet(&year(), &press).expect("a file");
+            let sheet = indicator_sheet(&year(), &Beside::default(), &press).expect("a file");
             let report = campaign_report(&campaign_of((2024, 11), (2025, 12)), &press).expect("a file");
             [sheet, report]
         };

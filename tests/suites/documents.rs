@@ -237,6 +237,7 @@ fn the_demonstrations_documents_hold_their_words_and_their_form() {
     an_english_edition(&config, folder.path());
     the_monitoring_system(&config, folder.path());
     a_comment_is_printed_with_its_author(&config, folder.path());
+    a_stated_value_is_printed_with_its_reason(&config, folder.path());
     another_template(&data, folder.path());
     // The last, for it makes the project another one.
     a_campaign(&config, &data, folder.path());
@@ -333,6 +334,28 @@ fn a_comment_is_printed_with_its_author(config: &str, folder: &Path) {
     let (code, said) =
         comment("set", &["--section", "weather", "--author", "A", "--text", &"x".repeat(5_000)]);
     assert!(code == 6 && said.contains("4000"), "{code} {said}");
+}
+
+/// An indicator that no meter measures, and the sheet that a person signs.
+fn a_stated_value_is_printed_with_its_reason(config: &str, folder: &Path) {
+    let on = ["--config", config, "--project", "casa-della-salute"];
+    let said =
+        ["--code", "4.c.1", "--value", "2", "--reason", "attestati dopo i lavori", "--author", "A. Rossi"];
+    let (code, says) = consuntivo(&[&["kpi", "set", "--year", "2025"][..], &said, &on].concat());
+    assert_eq!(code, 0, "{says}");
+    let out = folder.join("stated");
+    let place = ["--year", "2025", "--document", "indicators", "--out", out.to_str().expect("a plain path")];
+    let (code, says) = consuntivo(&[&["report"][..], &on, &place].concat());
+    assert_eq!(code, 0, "{says}");
+    let file = out.join("scheda-indicatori-2025.pdf");
+    is_sound(&file);
+    looks_right(&file);
+    let text = words(&file).replace("\u{ad}\n", "").replace('\n', " ");
+    assert!(text.contains("2,00 §") && text.contains("Motivo: attestati dopo i lavori."), "{text}");
+    assert!(text.contains("4.c.1: 2,00 n., dichiarato da A. Rossi il "), "{text}");
+    assert!(!text.contains("4.c.1: valore non disponibile"), "{text}");
+    // What nobody stated is still asked for.
+    assert!(text.contains("CO918: valore non disponibile"), "{text}");
 }
 
 fn another_template(data: &Path, folder: &Path) {

@@ -15,6 +15,9 @@ use tests::peers::FieldServer;
 use tests::site::Site;
 use tests::{repo, wait};
 
+#[path = "duties/typed_in.rs"]
+mod typed_in;
+
 const SOON: Duration = Duration::from_secs(60);
 const PROJECT: &str = "municipio-esempio";
 
@@ -540,40 +543,6 @@ fn only_what_is_asked_is_begun_once(site: &Site, no: &dyn Fn(i32, &[&str]) -> St
         let said = refused(site, 6, &[&draft[..], &["--year", year]].concat());
         assert!(said.contains("it does for 2022, 2023, 2024, 2025, 2026"), "{said}");
     }
-}
-
-#[test]
-fn what_is_typed_into_the_authoritys_system_is_frozen_and_a_later_value_asks_for_a_correction() {
-    let site = Site::new();
-    let monet = "scheme = \"piemonte-pr-fesr-2021-27-monet\"";
-    with_project(
-        &site,
-        &[
-            ("scheme = \"piemonte-por-fesr-2014-20-4c1\"", monet),
-            ("# expenses_closed = 2021-12-20", "expenses_closed = 2021-12-20"),
-        ],
-    );
-    let of = ["--project", PROJECT, "--obligation", "monitoraggio-kpi", "--year", "2022"];
-    let run = |what: &[&str]| good(&site, &[&["submission"], what, &of].concat());
-    let state = |value: &str| {
-        let code = ["--code", "risparmio-energia-primaria", "--value", value, "--year", "2022"];
-        let why = ["--reason", "bolletta rettificata", "--project", PROJECT];
-        good(&site, &[&["kpi", "set"][..], &code, &why].concat());
-    };
-    let shown = || good(&site, &["submission", "show", "--project", PROJECT]);
-    run(&["draft"]);
-    lift_all(&site, &of);
-    state("100");
-    run(&["freeze"]);
-    assert!(!shown().contains("figures_changed"), "{}", shown());
-    let frozen = good(&site, &["submission", "show", "--json", "--project", PROJECT]);
-    assert!(frozen.contains("\"reason\": \"bolletta rettificata\""), "{frozen}");
-    // Without a person's own note, the value goes out with what it is.
-    let pasted = good(&site, &["kpi", "exchange", "--year", "2022", "--project", PROJECT]);
-    assert!(pasted.contains("per questo motivo: bolletta rettificata. Obiettivo raggiunto"), "{pasted}");
-    state("90");
-    let told = "(Valore POST) was frozen as 100.00 MWh and would be 90.00 now (difference -10.00)";
-    assert!(shown().contains(told), "{}", shown());
 }
 
 /// What is no document by its content is not taken, and what was attached by mistake is taken off again.

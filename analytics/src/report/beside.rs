@@ -1,4 +1,5 @@
-//! What stands beside a year's figures in its report: the year before, the course, signatures, profiles, comments.
+//! What stands beside a year's figures in its report: the year before, the course, signatures, profiles, comments,
+//! values that people state.
 //!
 //! Must never: change a figure. A report without any of it states the same results.
 
@@ -22,6 +23,33 @@ pub struct Beside {
     /// Savings under the reference year and since completion.
     pub forms: Option<Forms>,
     pub comments: Vec<Comment>,
+    /// What people state of the year's KPI; the measured values stay as they are.
+    pub stated: Vec<StatedValue>,
+    /// Documents that people recorded for a KPI of the year.
+    pub papers: Vec<Paper>,
+}
+
+/// A KPI's value as a person states it in place of the measured one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatedValue {
+    /// Of the KPI.
+    pub code: String,
+    /// In the scheme's unit.
+    pub value: f64,
+    pub reason: String,
+    pub author: String,
+    /// On which it was stated.
+    pub date: NaiveDate,
+}
+
+/// A document that a person recorded for a KPI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paper {
+    /// Of the KPI.
+    pub code: String,
+    pub title: String,
+    /// Of its file.
+    pub name: String,
 }
 
 /// A person's comment on a section.

@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use model::{Carrier, Finding, MeterFacts, Month, Severity};
 
-use super::beside::Beside;
+use super::beside::{Beside, StatedValue};
 use super::format::{KPI_DECIMALS, unit_symbol};
 use super::words::Words;
 use crate::result::{KpiResult, MeterYear, ProjectYear};
@@ -16,6 +16,8 @@ use crate::text::Texts;
 const REASONS_MAX: usize = 4;
 /// The finding that withholds every figure of a year in progress.
 pub(super) const YEAR_INCOMPLETE: &str = "year.incomplete";
+/// What is said of a KPI that no meter measures as long as nobody states its value.
+const UNSTATED: &str = "kpi.stated";
 
 pub(super) struct Context<'a> {
     pub(super) year: &'a ProjectYear,
@@ -50,6 +52,12 @@ impl<'a> Context<'a> {
         self.format.quantity(value, KPI_DECIMALS, &unit_symbol(kpi.definition.unit.symbol()))
     }
 
+    /// What a person states in place of a KPI's measured value.
+    pub(super) fn stated(&self, kpi: &KpiResult) -> Option<&'a StatedValue> {
+        let beside: &'a Beside = self.beside;
+        beside.stated.iter().find(|stated| stated.code == kpi.definition.code)
+    }
+
     /// The findings behind a KPI; where it is withheld, those that withhold it.
     fn kpi_findings(&self, kpi: &KpiResult) -> Vec<&'a Finding> {
         let year: &'a ProjectYear = self.year;
@@ -82,7 +90,10 @@ impl<'a> Context<'a> {
     /// Why a KPI is withheld or weak, as sentences; the sentence of the code alone, or the code, where the year has no
     /// such finding.
     pub(super) fn kpi_reasons(&self, kpi: &KpiResult) -> Vec<String> {
-        let (_, unsaid) = kpi.behind(&self.year.findings);
+        let (_, mut unsaid) = kpi.behind(&self.year.findings);
+        if self.stated(kpi).is_some() {
+            unsaid.retain(|code| *code != UNSTATED);
+        }
         let mut reasons: Vec<String> =
             unsaid.into_iter().map(|code| self.texts.of_code(code).unwrap_or(code).to_owned()).collect();
         for finding in self.kpi_findings(kpi) {

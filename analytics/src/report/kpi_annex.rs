@@ -8,6 +8,7 @@ use model::Project;
 
 use super::document::{Align, Block, Document};
 use super::format::{KPI_DECIMALS, unit_symbol};
+use super::stated::MARK;
 use super::words::Words;
 use crate::exchange::Line;
 use crate::scheme::Scheme;
@@ -70,9 +71,6 @@ pub fn kpi_annex(facts: &AnnexFacts<'_>, texts: &Texts) -> Document {
     }
 }
 
-/// The mark of a value that a person stated.
-const STATED: char = '§';
-
 /// A value as it is pasted, its thousands parted; the word for a missing figure where there is none.
 fn shown(words: &Words<'_>, pasted: &str) -> String {
     words.format.number(pasted.replace(',', ".").parse().ok(), KPI_DECIMALS)
@@ -83,7 +81,7 @@ fn values(words: &Words<'_>, facts: &AnnexFacts<'_>, caption: String) -> Block {
     let any_stated = facts.lines.iter().any(|(line, _)| line.stated.is_some());
     let rows = facts.lines.iter().map(|(line, name)| {
         let post = shown(words, &line.post);
-        let post = if line.stated.is_some() { format!("{post}\u{a0}{STATED}") } else { post };
+        let post = if line.stated.is_some() { format!("{post}\u{a0}{MARK}") } else { post };
         let mut row = vec![line.code.clone(), words.texts.get(name).to_owned(), unit_symbol(line.unit), post];
         if any_stated {
             let measured = line.stated.as_ref().map_or(&line.post, |stated| &stated.measured);

@@ -35,6 +35,7 @@ mod names;
 mod normalised;
 mod record;
 mod savings;
+mod stated;
 mod summary;
 mod weather;
 mod words;

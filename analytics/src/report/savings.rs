@@ -9,13 +9,15 @@ use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section};
 use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
 use super::monthly::layers;
-use super::normalised;
+use super::{normalised, stated};
 use crate::evaluate::CoursePoint;
 use crate::result::{Baseline, KpiResult, MeterYear};
 use crate::scheme::KpiMeasure;
 
 /// Most charts of a KPI's course: the first ones that add up through the year and have a target.
 const COURSES_MAX: usize = 4;
+/// Where the value that counts stands in the table of KPI: right after the measured one.
+const POST_COLUMN: usize = 3;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
     let compared: Vec<&MeterYear> = context
@@ -40,6 +42,7 @@ pub(super) fn section(context: &Context<'_>) -> Section {
         blocks.push(Block::Heading(context.t("savings.kpi_heading")));
         blocks.push(context.paragraph("savings.kpi_intro"));
         blocks.push(kpis(context));
+        blocks.extend(stated::reasons(context));
         blocks.extend(remarks(context));
         blocks.extend(
             context
@@ -144,15 +147,17 @@ fn chart(context: &Context<'_>, meter: &MeterYear) -> Chart {
     }
 }
 
+/// The measured values, which the verdicts are about; where a person states another one, also the one that counts.
 fn kpis(context: &Context<'_>) -> Block {
     let format = &context.format;
+    let any_stated = stated::any(context);
     let rows = context
         .year
         .kpis
         .iter()
         .map(|kpi| {
             let unit = unit_symbol(kpi.definition.unit.symbol());
-            vec![
+            let mut row = vec![
                 format!("{} – {} [{unit}]", kpi.definition.code, context.kpi_name(kpi)),
                 format.number(kpi.target, KPI_DECIMALS),
                 format.number(kpi.achieved, KPI_DECIMALS),
@@ -160,10 +165,14 @@ fn kpis(context: &Context<'_>) -> Block {
                 format.range(kpi.low, kpi.high, KPI_DECIMALS),
                 format.percent(kpi.attainment_ratio),
                 context.t(&format!("verdict.{}", kpi.verdict.code())),
-            ]
+            ];
+            if any_stated {
+                row.insert(POST_COLUMN, stated::counting(context, kpi));
+            }
+            row
         })
         .collect();
-    let columns = [
+    let mut columns = vec![
         ("kpi", Align::Left),
         ("declared", Align::Right),
         ("achieved", Align::Right),
@@ -172,29 +181,34 @@ fn kpis(context: &Context<'_>) -> Block {
         ("attainment", Align::Right),
         ("verdict", Align::Left),
     ];
+    if any_stated {
+        columns.insert(POST_COLUMN, ("post", Align::Right));
+    }
     let caption = context.fill("savings.kpi_caption", &[("year", &context.year.year.to_string())]);
     context.table(caption, &columns, rows)
 }
 
-/// Why KPI are withheld or weak; those with the same reasons share one remark.
+/// Why KPI are withheld or weak; those with the same reasons share one remark. Of what no meter measures, nothing is
+/// lacking once a person states it.
 pub(super) fn remarks(context: &Context<'_>) -> Vec<Block> {
-    let mut groups: Vec<(bool, Vec<String>, Vec<&str>)> = Vec::new();
+    let mut groups: Vec<(&'static str, Vec<String>, Vec<&str>)> = Vec::new();
     for kpi in &context.year.kpis {
-        let (withheld, reasons) = (kpi.achieved.is_none(), context.kpi_reasons(kpi));
-        if reasons.is_empty() {
+        let (is_stated, reasons) = (context.stated(kpi).is_some(), context.kpi_reasons(kpi));
+        if reasons.is_empty() || (is_stated && kpi.definition.measure == KpiMeasure::Stated) {
             continue;
         }
-        match groups.iter_mut().find(|(w, r, _)| *w == withheld && *r == reasons) {
+        let key = match (kpi.achieved, is_stated) {
+            (None, false) => "savings.withheld",
+            (None, true) => "savings.withheld_measured",
+            (Some(_), _) => "savings.weakened",
+        };
+        match groups.iter_mut().find(|(k, r, _)| *k == key && *r == reasons) {
             Some((_, _, codes)) => codes.push(&kpi.definition.code),
-            None => groups.push((withheld, reasons, vec![&kpi.definition.code])),
+            None => groups.push((key, reasons, vec![&kpi.definition.code])),
         }
     }
-    let block = |(withheld, reasons, codes): (bool, Vec<String>, Vec<&str>)| {
-        let (key, severity) = if withheld {
-            ("savings.withheld", Severity::Blocks)
-        } else {
-            ("savings.weakened", Severity::Caution)
-        };
+    let block = |(key, reasons, codes): (&'static str, Vec<String>, Vec<&str>)| {
+        let severity = if key == "savings.withheld" { Severity::Blocks } else { Severity::Caution };
         let values = [("codes", &*codes.join(", ")), ("reasons", &*reasons.join("; "))];
         Block::Callout { severity, text: context.fill(key, &values) }
     };

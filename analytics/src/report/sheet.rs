@@ -1,6 +1,7 @@
 //! The *scheda riepilogativa dei valori degli indicatori*: what the beneficiary, or the technician in charge, signs.
 //!
-//! Must never: fill in an indicator that was neither measured nor stated, or name a paper that nobody named.
+//! Must never: fill in an indicator that was neither measured nor stated, let a person's value pass for a measured one,
+//! or name a paper that nobody named.
 //!
 //! After art. 6 of the call POR FESR Emilia-Romagna 2014-20 for the health estate: the values of the indicators of one
 //! year, signed, with the methods of computing and the emission factors used; the annual reduction, never that of the
@@ -11,7 +12,7 @@ use super::beside::Beside;
 use super::context::Context;
 use super::document::{Align, Block, Document, Section};
 use super::format::{KPI_DECIMALS, unit_symbol};
-use super::{AnnualOptions, Write, front, written};
+use super::{AnnualOptions, Write, front, stated, written};
 use crate::result::ProjectYear;
 use crate::scheme::{KpiMeasure, ReportKind};
 use crate::text::Texts;
@@ -25,11 +26,11 @@ const SECTIONS: &[Write] = &[
     (None, annex::provenance),
 ];
 
-/// The sheet of a project and a year, in the language of `texts`.
+/// The sheet of a project and a year, in the language of `texts`. Of what stands beside the year it says what people
+/// state, and the papers that they recorded.
 #[must_use]
-pub fn sheet(year: &ProjectYear, texts: &Texts, options: AnnualOptions) -> Document {
-    let beside = Beside::default();
-    let told = super::names::told_apart(year, &beside);
+pub fn sheet(year: &ProjectYear, beside: &Beside, texts: &Texts, options: AnnualOptions) -> Document {
+    let told = super::names::told_apart(year, beside);
     let context = Context::new(&told.year, &told.beside, texts);
     let key = if year.is_complete() { "sheet.title" } else { "sheet.title_provisional" };
     Document {
@@ -45,24 +46,32 @@ pub fn sheet(year: &ProjectYear, texts: &Texts, options: AnnualOptions) -> Docum
 
 fn values(context: &Context<'_>) -> Section {
     let format = &context.format;
+    let any_stated = stated::any(context);
     let rows = context.year.kpis.iter().map(|kpi| {
-        vec![
+        let mut row = vec![
             kpi.definition.code.clone(),
             context.kpi_name(kpi),
             unit_symbol(kpi.definition.unit.symbol()),
             format.number(kpi.target, KPI_DECIMALS),
-            format.number(kpi.achieved, KPI_DECIMALS),
-            format.range(kpi.low, kpi.high, KPI_DECIMALS),
-        ]
+            stated::counting(context, kpi),
+        ];
+        if any_stated {
+            row.push(stated::measured(context, kpi));
+        }
+        row.push(format.range(kpi.low, kpi.high, KPI_DECIMALS));
+        row
     });
-    let columns = [
+    let mut columns = vec![
         ("code", Align::Left),
         ("kpi", Align::Left),
         ("unit", Align::Left),
         ("declared", Align::Right),
         ("achieved", Align::Right),
-        ("range", Align::Right),
     ];
+    if any_stated {
+        columns.push(("measured_value", Align::Right));
+    }
+    columns.push(("range", Align::Right));
     let dates = &context.year.project.dates;
     let values =
         [("completed", &*context.format.date(dates.completed)), ("year", &*context.year.year.to_string())];
@@ -70,6 +79,7 @@ fn values(context: &Context<'_>) -> Section {
         Block::Paragraph(context.fill("sheet.intro", &values)),
         context.table(context.fill("sheet.caption", &values), &columns, rows.collect()),
     ];
+    blocks.extend(stated::reasons(context));
     blocks.extend(super::savings::remarks(context));
     blocks.push(context.paragraph("sheet.note"));
     context.section("sheet_values", blocks)
@@ -94,7 +104,7 @@ fn methods(context: &Context<'_>) -> Section {
     context.section("sheet_methods", blocks)
 }
 
-/// The papers that the declared values name, each once.
+/// The papers that the declared values name, each once, and those that people recorded for an indicator.
 fn papers(context: &Context<'_>) -> Section {
     let mut named: Vec<String> = Vec::new();
     for source in context.year.kpis.iter().filter_map(|k| k.target_source.clone()) {
@@ -102,11 +112,20 @@ fn papers(context: &Context<'_>) -> Section {
             named.push(source);
         }
     }
-    let blocks = if named.is_empty() {
+    let mut blocks = if named.is_empty() {
         vec![context.paragraph("sheet.no_papers")]
     } else {
         vec![context.paragraph("sheet.papers"), Block::Bullets(named)]
     };
+    let recorded: Vec<String> = context
+        .beside
+        .papers
+        .iter()
+        .map(|paper| format!("{}: {} ({})", paper.code, paper.title, paper.name))
+        .collect();
+    if !recorded.is_empty() {
+        blocks.extend([context.paragraph("sheet.recorded"), Block::Bullets(recorded)]);
+    }
     context.section("sheet_papers", blocks)
 }
 

@@ -132,7 +132,15 @@ fn kpi_lines(context: &Context<'_>) -> Vec<String> {
     lines
 }
 
+/// What was measured, and a person's value after it.
 fn kpi_line(context: &Context<'_>, kpi: &KpiResult) -> String {
+    let line = measured_line(context, kpi);
+    let Some(stated) = context.stated(kpi) else { return line };
+    let value = context.kpi_value(kpi, Some(stated.value));
+    format!("{line} {}", context.fill("summary.kpi_stated", &[("value", &*value)]))
+}
+
+fn measured_line(context: &Context<'_>, kpi: &KpiResult) -> String {
     let name = context.kpi_name(kpi);
     let achieved = context.kpi_value(kpi, kpi.achieved);
     let target = context.kpi_value(kpi, kpi.target);

@@ -318,6 +318,7 @@ fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(),
         return Ok(());
     }
     let standing = submissions::late::standing(&own);
+    let texts = installation.catalog.texts("it");
     for submission in &own {
         say(submission);
         if let Some(why) = &submission.why {
@@ -330,7 +331,7 @@ fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(),
             let of = figures::project(&store, &installation.catalog, project)?;
             let until = figures::until(year, clock::now().day(of.zone));
             let now = figures::project_year(&store, &installation, &of, year, until)?;
-            for finding in submissions::late::changes(&store, submission, &now)? {
+            for finding in submissions::late::changes(&store, &texts, submission, &now)? {
                 println!("    {finding}");
             }
         }

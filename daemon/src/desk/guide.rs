@@ -24,7 +24,7 @@ use crate::figures::Figures;
 use crate::runtime::{Runtime, lock};
 use crate::submissions::check::{Bench, Checked, act_for, act_name};
 use crate::submissions::{self, ByHand, FileRef, Frozen, Key, Lifted, Outcome, Stage, Submission};
-use crate::{comments, duties, figures};
+use crate::{comments, duties, figures, stated};
 
 /// For how long a report in the making is shown from the same figures.
 const DRAFT_SECONDS: f64 = 300.0;
@@ -261,8 +261,9 @@ fn frozen(runtime: &Runtime, submission: &Submission, frozen: &Frozen) -> Result
     // What a newer version was frozen with is no difference any more.
     let mut differences = Vec::new();
     if submissions::late::standing(&submissions::all(&runtime.store)?).contains(&submission) {
+        let texts = runtime.installation().catalog.texts("it");
         for year in &years {
-            differences.extend(submissions::late::changes(&runtime.store, submission, year)?);
+            differences.extend(submissions::late::changes(&runtime.store, &texts, submission, year)?);
         }
     }
     Ok(FrozenView {
@@ -367,7 +368,8 @@ fn drafted(
     // People write between two looks: what they said is read anew.
     let mut comments = comments::of_report(&runtime.store, &project, year)?;
     change(&mut comments, today);
-    let beside = Beside { comments, ..gathered.beside.clone() };
+    let mut beside = Beside { comments, ..gathered.beside.clone() };
+    stated::put_beside(&runtime.store, &gathered.year, &mut beside)?;
     let sections = commentable(&gathered.year, &beside, &texts);
     let draft = |(key, section)| {
         let own = beside.comments.iter().find(|c| c.section == key);

@@ -56,3 +56,61 @@ fn the_note_is_about_the_value_that_goes_out() {
         "Valore dichiarato, non misurato, per questo motivo: Rettifica del gestore."
     );
 }
+
+#[test]
+fn a_report_has_what_people_state_and_the_documents_of_its_indicators() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), store::StoreOptions::default()).unwrap();
+    let (year, at) = (year(), Instant::from_seconds(1_770_000_000));
+    let code = year.kpis[0].definition.code.clone();
+    let state = |value| {
+        let said = KpiValue {
+            project: year.project.id.to_string(),
+            year: year.year,
+            code: code.clone(),
+            value,
+            unit: "MWh".to_owned(),
+            measured: year.kpis[0].achieved,
+            reason: "Rettifica".to_owned(),
+            note: String::new(),
+        };
+        records::put_kpi_value(&store, &said, "A. Rossi", at).unwrap();
+    };
+    let paper = |title: &str, of: Option<i32>, kpi: Option<&str>| {
+        let document = records::Document {
+            project: year.project.id.to_string(),
+            name: format!("{title}.pdf"),
+            title: title.to_owned(),
+            mime: String::new(),
+            bytes: 0,
+            sha256: String::new(),
+            year: of,
+            kpi: kpi.map(str::to_owned),
+        };
+        let bytes = format!("%PDF-1.7\n{title}\n%%EOF\n");
+        records::add_document(&store, document, bytes.as_bytes(), "a", at).unwrap();
+    };
+    let mut beside = Beside::default();
+    put_beside(&store, &year, &mut beside).unwrap();
+    assert!(beside.stated.is_empty() && beside.papers.is_empty());
+    state(Some(15.0));
+    paper("attestato", Some(year.year), Some(&code));
+    paper("perizia", None, Some(&code));
+    paper("vecchio", Some(year.year - 1), Some(&code));
+    paper("altro", Some(year.year), None);
+    put_beside(&store, &year, &mut beside).unwrap();
+    let stated = StatedValue {
+        code: code.clone(),
+        value: 15.0,
+        reason: "Rettifica".to_owned(),
+        author: "A. Rossi".to_owned(),
+        date: at.day(year.project.zone),
+    };
+    assert_eq!(beside.stated, [stated]);
+    let titles: Vec<&str> = beside.papers.iter().map(|paper| paper.title.as_str()).collect();
+    assert_eq!(titles, ["attestato", "perizia"]);
+    // Taken back: nothing stands beside what was measured.
+    state(None);
+    put_beside(&store, &year, &mut beside).unwrap();
+    assert!(beside.stated.is_empty());
+}

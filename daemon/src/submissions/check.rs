@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use analytics::exchange::EnergyUnit;
 use analytics::result::{MeterYear, ProjectYear};
 use analytics::scheme::calendar::calendar;
 use analytics::scheme::deadline::Deadline;
@@ -22,6 +23,7 @@ use crate::documents::{self, Dress};
 use crate::exit::Failure;
 use crate::figures::Figures;
 use crate::installation::Installation;
+use crate::stated::Row;
 use crate::{commissioning, figures, holds, records, stated};
 
 /// An obstacle and what lifts it.
@@ -187,8 +189,10 @@ impl<'a> Bench<'a> {
                 list.join("\n")
             )));
         }
+        // Read once: every file says the same of what people state.
+        let rows = checked.year.as_ref().map(|year| self.rows(year)).transpose()?.unwrap_or_default();
         let mut files = before.attached.clone();
-        for file in self.made(&before, checked.year.as_ref(), language)? {
+        for file in self.made(&before, checked.year.as_ref(), &rows, language)? {
             let sha256 = self.store.keep_document(&file.bytes)?.hex();
             let bytes = file.bytes.len() as u64;
             files.push(FileRef { name: file.name, mime: file.mime.to_owned(), bytes, sha256 });
@@ -206,7 +210,7 @@ impl<'a> Bench<'a> {
             at_ms: self.now.millis(),
             by: author.to_owned(),
             files,
-            kpis: figures.map(|year| self.kpis(year)).transpose()?.unwrap_or_default(),
+            kpis: figures.map(|_| self.kpis(&rows)).unwrap_or_default(),
             meters: figures.map(meters).unwrap_or_default(),
             catalog_sha256: figures.map(|y| y.provenance.catalog.hex()),
             inputs_sha256: figures.map(|y| y.provenance.inputs.hex()),
@@ -222,16 +226,19 @@ impl<'a> Bench<'a> {
         Ok(after)
     }
 
-    /// The documents that this program makes for the obligation, of the figures that were checked.
+    /// The documents that this program makes for the obligation, of the figures that were checked; where values are typed
+    /// into the authority's own system, also the page of them that is signed.
     fn made(
         &self,
         submission: &Submission,
         checked: Option<&ProjectYear>,
+        rows: &[Row],
         language: &str,
     ) -> Result<Vec<RenderedFile>, Failure> {
         let (store, installation, project) = (self.store, self.installation, &self.project);
         let today = self.now.day(project.zone);
-        let dress = Dress::of(installation, language).for_edition(edition(store, submission, project.zone)?);
+        let replaces = edition(store, submission, project.zone)?;
+        let dress = Dress::of(installation, language).for_edition(replaces.clone());
         match (self.obligation.report, checked) {
             (None, _) | (Some(ReportKind::Annual | ReportKind::Indicators), None) => Ok(Vec::new()),
             (Some(kind @ (ReportKind::Annual | ReportKind::Indicators)), Some(year)) => {
@@ -245,8 +252,13 @@ impl<'a> Bench<'a> {
                     return Err(to_mend(says));
                 }
                 // What is set are the very figures that were checked, whatever arrived in between.
-                let gathered = Figures { year: year.clone(), ..gathered };
-                Ok(documents::of_year(&gathered, &[kind], &dress)?)
+                let mut gathered = Figures { year: year.clone(), ..gathered };
+                stated::put_rows_beside(store, year, rows, &mut gathered.beside)?;
+                let mut files = documents::of_year(&gathered, &[kind], &dress)?;
+                if self.obligation.is_typed_in() {
+                    files.push(stated::annex_of(installation, year, rows, EnergyUnit::Scheme, replaces)?);
+                }
+                Ok(files)
             }
             (Some(ReportKind::System), _) => {
                 let facts = commissioning::facts(store, installation, project, today)?;
@@ -258,15 +270,19 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// The KPI with what people stated of them; for the authority's own system, what `kpi exchange` prints as well.
-    fn kpis(&self, year: &ProjectYear) -> Result<Vec<FrozenKpi>, Failure> {
-        let rows = stated::of_figures(self.store, year.kpis.clone(), &self.project.id, year.year)?;
+    /// The KPI with what people stated of them.
+    fn rows(&self, year: &ProjectYear) -> Result<Vec<Row>, Failure> {
+        stated::of_figures(self.store, year.kpis.clone(), &self.project.id, year.year)
+    }
+
+    /// The same to be frozen; for the authority's own system, with what `kpi exchange` prints as well.
+    fn kpis(&self, rows: &[Row]) -> Vec<FrozenKpi> {
         let texts = self.installation.catalog.texts("it");
-        let typed_in = |row: &stated::Row| TypedIn {
+        let typed_in = |row: &Row| TypedIn {
             note: stated::note_of(row, &texts),
             reason: row.reason().map(str::to_owned),
         };
-        let kpi = |row: &stated::Row| FrozenKpi {
+        let kpi = |row: &Row| FrozenKpi {
             code: row.result.definition.code.clone(),
             unit: row.result.definition.unit.symbol().to_owned(),
             achieved: row.result.achieved,
@@ -275,7 +291,7 @@ impl<'a> Bench<'a> {
             verdict: row.result.verdict.code().to_owned(),
             typed_in: self.obligation.is_typed_in().then(|| typed_in(row)),
         };
-        Ok(rows.iter().map(kpi).collect())
+        rows.iter().map(kpi).collect()
     }
 }
 

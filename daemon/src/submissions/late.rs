@@ -3,6 +3,8 @@
 //! Must never: change what was frozen.
 
 use analytics::result::ProjectYear;
+use analytics::scheme::ReportKind;
+use analytics::text::Texts;
 use model::{Finding, Severity};
 use store::Store;
 
@@ -13,7 +15,8 @@ use crate::stated::{self, Row};
 const TOLERANCE: f64 = 0.005;
 const MONTH_TOLERANCE: f64 = 0.05;
 /// Every code that is said here.
-pub(crate) const CODES: [&str; 2] = ["submission.figures_changed", "submission.months_changed"];
+pub(crate) const CODES: [&str; 3] =
+    ["submission.figures_changed", "submission.months_changed", "submission.note_changed"];
 const RULE: &str = "what was sent stays; what came later is shown beside it";
 
 /// Of every obligation the newest version that was frozen: what an older one differs by, a newer one has taken up.
@@ -25,18 +28,21 @@ pub(crate) fn standing(all: &[Submission]) -> Vec<&Submission> {
     frozen().filter(|s| !frozen().any(|other| newer(s, other))).collect()
 }
 
-/// Everything of a year that is not what was frozen: its figures, and what people state in their place.
+/// Everything of a year that is not what was frozen: its figures, what people state in their place, and the notes beside
+/// them. Notes are written in `texts`, which are those of the authority's own system.
 pub(crate) fn changes(
     store: &Store,
+    texts: &Texts,
     submission: &Submission,
     year: &ProjectYear,
 ) -> anyhow::Result<Vec<Finding>> {
     let mut found = differences(submission, year);
-    let typed_in = submission.frozen.iter().flat_map(|f| &f.kpis).any(|kpi| kpi.typed_in.is_some());
-    if typed_in && is_about(submission, year) {
+    let any_kpi = submission.frozen.iter().any(|frozen| !frozen.kpis.is_empty());
+    if any_kpi && is_about(submission, year) && states_figures(submission, year) {
         let rows = stated::of_figures(store, year.kpis.clone(), &year.project.id, year.year)
             .map_err(|failure| failure.error)?;
         found.extend(restated(submission, &rows));
+        found.extend(renoted(submission, &rows, texts));
     }
     Ok(found)
 }
@@ -45,12 +51,22 @@ fn is_about(submission: &Submission, year: &ProjectYear) -> bool {
     submission.year == Some(year.year) && submission.project == year.project.id.as_str()
 }
 
-/// A finding for each value of the authority's own system in whose place a person states another one now, or none any
-/// more; measured ones are told as figures.
+/// Whether the paper states figures. Papers without were frozen with some before: those say nothing of the paper.
+fn states_figures(submission: &Submission, year: &ProjectYear) -> bool {
+    let report = year.scheme.obligation(&submission.obligation).and_then(|o| o.report);
+    report.is_none_or(ReportKind::has_figures)
+}
+
+/// A finding for each value in whose place a person states another one now, or none any more; measured ones are told as
+/// figures.
 fn restated(submission: &Submission, rows: &[Row]) -> Vec<Finding> {
     let kpis = submission.frozen.iter().flat_map(|frozen| &frozen.kpis);
     let one = |then: &FrozenKpi| {
-        let was_stated = then.typed_in.as_ref()?.reason.is_some();
+        let was_stated = match &then.typed_in {
+            Some(typed_in) => typed_in.reason.is_some(),
+            // Frozen without a reason: only a person's value differs from the measured one.
+            None => differs(then.post, then.achieved, TOLERANCE),
+        };
         let now = rows.iter().find(|row| row.result.definition.code == then.code)?;
         let stated = was_stated || now.reason().is_some();
         let name = format!("{} (Valore POST)", then.code);
@@ -60,14 +76,40 @@ fn restated(submission: &Submission, rows: &[Row]) -> Vec<Finding> {
     kpis.filter_map(one).collect()
 }
 
+/// A finding for each note of the authority's own system that would be another one now; with another value comes another
+/// note, and that is told as the value's.
+fn renoted(submission: &Submission, rows: &[Row], texts: &Texts) -> Vec<Finding> {
+    let kpis = submission.frozen.iter().flat_map(|frozen| &frozen.kpis);
+    let one = |then: &FrozenKpi| {
+        let was = stated::words_of(&then.typed_in.as_ref()?.note);
+        let row = rows.iter().find(|row| row.result.definition.code == then.code)?;
+        let now = stated::words_of(&stated::note_of(row, texts));
+        let same_value = !differs(then.post, row.post(), TOLERANCE);
+        (same_value && was != now).then(|| note_changed(submission, &then.code, (&was, &now)))
+    };
+    kpis.filter_map(one).collect()
+}
+
+/// A note that is not what was frozen.
+fn note_changed(submission: &Submission, code: &str, (was, now): (&str, &str)) -> Finding {
+    let shown = |note: &str| if note.is_empty() { "-".to_owned() } else { note.to_owned() };
+    let (was, now) = (shown(was), shown(now));
+    let about = format!("submission:{} {code}", submission.id());
+    let says = format!(
+        "the note of {code} was frozen as \"{was}\" and would be \"{now}\" now; if it matters, send a correction"
+    );
+    Finding::new("submission.note_changed", Severity::Caution, about, says, RULE)
+        .with("kpi", code)
+        .with("before", was)
+        .with("says", now)
+}
+
 /// A finding for each KPI whose value differs from what was frozen, and for each meter whose months do.
 fn differences(submission: &Submission, year: &ProjectYear) -> Vec<Finding> {
     let Some(frozen) = submission.frozen.as_ref().filter(|_| is_about(submission, year)) else {
         return Vec::new();
     };
-    // Papers without figures were frozen with some before: those say nothing of the paper.
-    let report = year.scheme.obligation(&submission.obligation).and_then(|o| o.report);
-    if report.is_some_and(|report| !report.has_figures()) {
+    if !states_figures(submission, year) {
         return Vec::new();
     }
     // The same inputs cannot give other figures.

@@ -82,6 +82,8 @@ pub(crate) fn beside() -> Beside {
             ),
             comment(SectionKey::Weather, "Inverno normale.", "B. Bianchi", true),
         ],
+        stated: Vec::new(),
+        papers: Vec::new(),
     }
 }
 

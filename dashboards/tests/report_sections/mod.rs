@@ -16,6 +16,7 @@ use analytics::scheme::clauses::{Clause, Test, fact_of};
 use model::{Euro, Statement};
 
 mod parts;
+mod stated;
 
 use crate::report_beside::beside;
 use crate::report_fixture::{texts, year};

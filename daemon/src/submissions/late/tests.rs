@@ -45,6 +45,11 @@ pub(crate) fn year() -> ProjectYear {
     year
 }
 
+/// The words of the authority's own system.
+fn texts() -> Arc<Texts> {
+    config::Catalog::embedded().unwrap().texts("it")
+}
+
 /// A version frozen on these figures.
 fn frozen(year: &ProjectYear, version: u32) -> Submission {
     let kpi = |k: &analytics::result::KpiResult| FrozenKpi {
@@ -208,32 +213,86 @@ fn typed_in(mut submission: Submission, post: f64, reason: Option<&str>) -> Subm
 
 #[test]
 fn a_value_stated_after_it_was_typed_in_is_told() {
-    let then = year();
+    let (then, texts) = (year(), texts());
     let code = &then.kpis[0].definition.code;
     let (_dir, store, now) = rows(&then, Some(15.0));
     // Measured then, stated now; and another value stated than before.
     for submission in
         [typed_in(frozen(&then, 1), 12.0, None), typed_in(frozen(&then, 1), 13.0, Some("bolletta"))]
     {
-        let found = changes(&store, &submission, &then).unwrap();
+        let found = changes(&store, &texts, &submission, &then).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].code, "submission.figures_changed");
         assert!(found[0].says.starts_with(&format!("{code} (Valore POST) was frozen as ")), "{found:?}");
         assert!(found[0].says.contains("would be 15.00 now"), "{found:?}");
     }
-    // The same value again, and a scheme whose values go out in the documents only.
+    // The same value again.
     assert!(restated(&typed_in(frozen(&then, 1), 15.0, Some("bolletta")), &now).is_empty());
-    assert!(changes(&store, &frozen(&then, 1), &then).unwrap().is_empty());
     // Taken back: the measured value counts again.
     let (_dir, store, _) = rows(&then, None);
-    let found = changes(&store, &typed_in(frozen(&then, 1), 15.0, Some("bolletta")), &then).unwrap();
+    let found = changes(&store, &texts, &typed_in(frozen(&then, 1), 15.0, Some("bolletta")), &then).unwrap();
     assert!(found[0].says.contains("would be 12.00 now"), "{found:?}");
     // A measured value that changes is told once, as a figure.
     let mut later = later(&then);
     later.kpis[0].achieved = Some(10.5);
-    let found = changes(&store, &typed_in(frozen(&then, 1), 12.0, None), &later).unwrap();
+    let found = changes(&store, &texts, &typed_in(frozen(&then, 1), 12.0, None), &later).unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(!found[0].says.contains("Valore POST"), "{found:?}");
+}
+
+#[test]
+fn a_value_stated_after_the_documents_were_frozen_is_told() {
+    let (then, texts) = (year(), texts());
+    let code = &then.kpis[0].definition.code;
+    let (_dir, store, now) = rows(&then, Some(15.0));
+    let sheet = Submission { obligation: "scheda-indicatori".to_owned(), ..frozen(&then, 1) };
+    let found = changes(&store, &texts, &sheet, &then).unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].code, "submission.figures_changed");
+    let told = format!("{code} (Valore POST) was frozen as 12.00 ");
+    assert!(found[0].says.starts_with(&told) && found[0].says.contains("would be 15.00 now"), "{found:?}");
+    // The document that says so has taken it up; once it is taken back, the document is wrong again.
+    let mut stated_then = sheet.clone();
+    stated_then.frozen.as_mut().unwrap().kpis[0].post = Some(15.0);
+    assert!(restated(&stated_then, &now).is_empty());
+    let (_dir, taken_back, _) = rows(&then, None);
+    assert_eq!(changes(&taken_back, &texts, &stated_then, &then).unwrap().len(), 1);
+    assert!(changes(&taken_back, &texts, &sheet, &then).unwrap().is_empty());
+    // A paper without figures says none of them.
+    let system = Submission { obligation: "relazione-sistema".to_owned(), ..sheet };
+    assert!(changes(&store, &texts, &system, &then).unwrap().is_empty());
+}
+
+#[test]
+fn a_note_that_changed_alone_is_told_and_a_note_on_the_project_is_not() {
+    let (then, texts) = (year(), texts());
+    let (_dir, store, now) = rows(&then, Some(15.0));
+    let mut submission = typed_in(frozen(&then, 1), 15.0, Some("bolletta rettificata"));
+    let note = |submission: &mut Submission, words: String| {
+        let kpi = &mut submission.frozen.as_mut().unwrap().kpis[0];
+        kpi.typed_in.as_mut().unwrap().note = words;
+    };
+    note(&mut submission, stated::note_of(&now[0], &texts));
+    let project = crate::records::Note {
+        project: then.project.id.to_string(),
+        year: Some(then.year),
+        text: "sopralluogo".to_owned(),
+    };
+    crate::records::add_note(&store, &project, "a", Instant::from_seconds(1_780_000_000)).unwrap();
+    assert!(changes(&store, &texts, &submission, &then).unwrap().is_empty());
+    note(&mut submission, "Parole di prima".to_owned());
+    let found = changes(&store, &texts, &submission, &then).unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].code, "submission.note_changed");
+    assert!(CODES.contains(&found[0].code));
+    assert!(
+        texts.finding(&found[0]).contains("congelata come «Parole di prima» e oggi sarebbe «"),
+        "{found:?}"
+    );
+    // With another value comes another note: it is told as the value's.
+    submission.frozen.as_mut().unwrap().kpis[0].post = Some(13.0);
+    let found = changes(&store, &texts, &submission, &then).unwrap();
+    assert_eq!(found.iter().map(|f| f.code).collect::<Vec<_>>(), ["submission.figures_changed"]);
 }
 
 #[test]

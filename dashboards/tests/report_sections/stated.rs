@@ -1,0 +1,85 @@
+//! Values that people state beside what was measured, in the sheet of indicators and in the annual report.
+//!
+//! Must never: take a person's value for a measured one in what it expects.
+
+use analytics::report::AnnualOptions;
+use analytics::report::annual;
+use analytics::report::beside::{Beside, Paper, StatedValue};
+use analytics::report::sheet::sheet;
+use analytics::result::ProjectYear;
+use analytics::scheme::KpiMeasure;
+
+use super::{SAVINGS, section};
+use crate::report_fixture::{day, texts, year};
+use crate::{assert_says, said};
+
+/// What a person states of these KPI.
+fn stated(values: &[(&str, f64)]) -> Beside {
+    let one = |(code, value): &(&str, f64)| StatedValue {
+        code: (*code).to_owned(),
+        value: *value,
+        reason: "Rettifica del\ngestore.".to_owned(),
+        author: "A. Rossi".to_owned(),
+        date: day(2026, 3, 20),
+    };
+    Beside { stated: values.iter().map(one).collect(), ..Beside::default() }
+}
+
+fn sheet_of(year: &ProjectYear, beside: &Beside) -> String {
+    said(&sheet(year, beside, &texts("it"), AnnualOptions::default()))
+}
+
+#[test]
+fn the_sheet_prints_what_a_person_states_with_its_reason_and_the_measured_value_beside_it() {
+    let mut year = year();
+    let unmeasured = &mut year.kpis[1];
+    unmeasured.definition.measure = KpiMeasure::Stated;
+    unmeasured.because = vec!["kpi.stated".to_owned()];
+    let before = sheet_of(&year, &Beside::default());
+    assert_says(&before, &["CO34: valore non disponibile. Motivo: nessuno lo ha dichiarato."]);
+    assert!(!before.contains('§') && !before.contains("Valore misurato"), "{before}");
+    assert!(!before.contains("Documenti registrati"), "{before}");
+    let paper = Paper {
+        code: "CO34".to_owned(),
+        title: "Attestati dopo i lavori".to_owned(),
+        name: "ape.pdf".to_owned(),
+    };
+    let beside = Beside { papers: vec![paper], ..stated(&[("4.c.2", 21.5), ("CO34", 2.0)]) };
+    let text = sheet_of(&year, &beside);
+    assert_says(
+        &text,
+        &[
+            "Codice | Indicatore | U.M. | Obiettivo | Conseguito | Valore misurato | Intervallo",
+            "4.c.2 | Energia primaria non rinnovabile risparmiata | MWh | 60,00 | 21,50 § | 17,83 | 17,83 – 27,74",
+            "CO34 | Emissioni di CO₂ evitate | t | 4,50 | 2,00 § | – | n.d.",
+            "autoconsumo | Quota di autoconsumo | % | 80,00 | 86,50 | 86,50 |",
+            "Il segno § indica un valore dichiarato da una persona",
+            "4.c.2: 21,50 MWh, dichiarato da A. Rossi il 20/03/2026. Motivo: Rettifica del gestore.",
+            "CO34: 2,00 t, dichiarato da A. Rossi il 20/03/2026. Motivo: Rettifica del gestore.",
+            "Documenti registrati per gli indicatori:\nCO34: Attestati dopo i lavori (ape.pdf)",
+        ],
+    );
+    assert!(!text.contains("nessuno lo ha dichiarato"), "{text}");
+}
+
+#[test]
+fn the_annual_report_keeps_the_measured_value_and_judges_by_it() {
+    let plain = section(&year(), &Beside::default(), SAVINGS).expect("the section");
+    assert!(!plain.contains('§') && !plain.contains("Valore POST"), "{plain}");
+    let beside = stated(&[("4.c.2", 21.5), ("CO34", 5.0)]);
+    let says = section(&year(), &beside, SAVINGS).expect("the section");
+    assert_says(
+        &says,
+        &[
+            "Indicatore | Obiettivo | Conseguito | Valore POST | Stima migliore",
+            "4.c.2 – Energia primaria non rinnovabile risparmiata [MWh] | 60,00 | 17,83 | 21,50 § | 22,84 | 17,83 – 27,74 | 29,7 % | non raggiunto",
+            "CO34 – Emissioni di CO₂ evitate [t] | 4,50 | n.d. | 5,00 § | n.d. | n.d. | n.d. | non determinabile",
+            "4.c.2: 21,50 MWh, dichiarato da A. Rossi il 20/03/2026. Motivo: Rettifica del gestore.",
+            "! caution CO34: valore misurato non disponibile. Motivo: ",
+        ],
+    );
+    let text = said(&annual(&year(), &beside, &texts("it"), AnnualOptions::default()));
+    let summary =
+        "(raggiungimento 29,7 %). Obiettivo non raggiunto. Valore dichiarato da una persona: 21,50 MWh.";
+    assert_says(&text, &[summary]);
+}
