@@ -19,6 +19,7 @@ mod access;
 mod acts;
 mod adjustments;
 mod archiving;
+mod aside;
 mod backend;
 mod baselines;
 mod book;
