@@ -36,7 +36,7 @@ pub const GAP_MILLIS_MIN: i64 = 15 * 60 * 1000;
 
 /// Number of the form of [`Accumulator::checkpoint`] and [`pack_hours`]: another one whenever a field comes, goes or changes
 /// its meaning.
-pub const CHECKPOINT_FORM: u32 = 3;
+pub const CHECKPOINT_FORM: u32 = 4;
 
 /// Instants outside 2010-01-01 to 2200-01-01 are no readings of a building: a clock was never set.
 const INSTANT_MIN: i64 = 1_262_304_000_000;

@@ -33,5 +33,5 @@ pub use inbox::{
 };
 pub use link::{
     Link, LinkSettings, LinkSpec, MeterSettings, MeterSpec, Probe, ProbeLine, ProbeText, parse_link,
-    parse_meter, plan_links, probe,
+    parse_meter, plan_links, probe, probe_again,
 };

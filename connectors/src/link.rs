@@ -185,6 +185,18 @@ impl Link {
         }
     }
 
+    /// As [`Self::probe`], without asking again what the device says of itself.
+    ///
+    /// # Errors
+    /// Why it gave nothing.
+    pub async fn probe_again(&self, meter: &MeterId, clock: &dyn Clock) -> Result<Probe, LinkError> {
+        match &self.kind {
+            Kind::Modbus(link) => link.probe_again(meter, clock).await,
+            // These send it with their values or not at all.
+            Kind::Mqtt(_) | Kind::MBus(_) => self.probe(meter, clock).await,
+        }
+    }
+
     /// What reads kept payloads of this link again; `None` for a link whose payloads are not kept.
     #[must_use]
     pub fn replayer(&self, remembered: &[Remembered]) -> Option<mqtt::Replayer> {
@@ -200,10 +212,21 @@ impl Link {
 /// # Errors
 /// Why it gave nothing.
 pub async fn probe(links: &[Link], meter: &MeterId, clock: &dyn Clock) -> Result<Probe, LinkError> {
-    match links.iter().find(|link| link.meters().contains(meter)) {
-        Some(link) => link.probe(meter, clock).await,
-        None => Err(LinkError::NoSuchMeter { link: "any".to_owned(), meter: meter.clone() }),
-    }
+    with(links, meter)?.probe(meter, clock).await
+}
+
+/// As [`probe`], for a meter that was asked before: what it says of itself is not asked again.
+///
+/// # Errors
+/// Why it gave nothing.
+pub async fn probe_again(links: &[Link], meter: &MeterId, clock: &dyn Clock) -> Result<Probe, LinkError> {
+    with(links, meter)?.probe_again(meter, clock).await
+}
+
+/// Whichever of the links has the meter.
+fn with<'l>(links: &'l [Link], meter: &MeterId) -> Result<&'l Link, LinkError> {
+    let none = || LinkError::NoSuchMeter { link: "any".to_owned(), meter: meter.clone() };
+    links.iter().find(|link| link.meters().contains(meter)).ok_or_else(none)
 }
 
 /// What a meter said to a probe.

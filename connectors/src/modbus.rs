@@ -102,6 +102,25 @@ impl Modbus {
     /// # Errors
     /// Why the meter gave nothing.
     pub async fn probe(&self, meter: &MeterId, clock: &dyn Clock) -> Result<Probe, LinkError> {
+        let (mut bus, unit, mut probe) = self.values(meter, clock).await?;
+        probe.texts = bus.texts(&unit).await;
+        Ok(probe)
+    }
+
+    /// As [`Self::probe`], without asking what the device says of itself: that does not change from one round to the next.
+    ///
+    /// # Errors
+    /// Why the meter gave nothing.
+    pub async fn probe_again(&self, meter: &MeterId, clock: &dyn Clock) -> Result<Probe, LinkError> {
+        self.values(meter, clock).await.map(|(.., probe)| probe)
+    }
+
+    /// What the meter measures, with the session and the unit as they are then.
+    async fn values(
+        &self,
+        meter: &MeterId,
+        clock: &dyn Clock,
+    ) -> Result<(sweep::Bus, Unit, Probe), LinkError> {
         let unit = self.units.iter().find(|u| u.meter == *meter);
         let mut unit = unit
             .ok_or_else(|| LinkError::NoSuchMeter { link: self.id.clone(), meter: meter.clone() })?
@@ -117,17 +136,17 @@ impl Modbus {
         if swept.values.is_empty() && !swept.refusals.is_empty() {
             return Err(swept.refusals.swap_remove(0));
         }
-        let texts = bus.texts(&unit).await;
         let lines = swept.values.iter().zip(&swept.raw);
         let narrowed = swept.narrowed.iter().map(|narrowed| narrowed.says(&unit.model.id));
-        Ok(Probe {
+        let probe = Probe {
             meter: meter.clone(),
             at: format!("{}, unit {}", self.settings.way, unit.unit),
             took,
             lines: lines.map(|((channel, decoded), raw)| ProbeLine::new(*channel, raw, *decoded)).collect(),
-            texts,
+            texts: Vec::new(),
             notes: swept.refusals.iter().map(LinkError::chain).chain(narrowed).collect(),
-        })
+        };
+        Ok((bus, unit, probe))
     }
 }
 

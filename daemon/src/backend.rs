@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use analytics::result::MonthSource;
+use analytics::result::{MeterMonth, MonthSource};
 use analytics::scheme::calendar::State;
 use analytics::text::Texts;
 use dashboards::backend::{
@@ -229,18 +229,25 @@ fn losses_of(losses: &Tallies, figures: &[ProjectFigures], meter: &MeterId) -> V
         } = *count;
     }
     for line in months.values_mut() {
-        line.estimated_ratio = estimated_ratio(figures, meter, line.month);
+        line.estimated_ratio = estimated_ratio(figures, meter, line);
     }
     months.into_values().rev().collect()
 }
 
 /// The share of a month's quantity that its figures do not take from readings; `None` for a meter or month without
-/// figures.
-fn estimated_ratio(figures: &[ProjectFigures], meter: &MeterId, month: Month) -> Option<f64> {
+/// figures, and as [`share_of`] says.
+fn estimated_ratio(figures: &[ProjectFigures], meter: &MeterId, line: &MonthLosses) -> Option<f64> {
     let years = figures.iter().flat_map(|project| &project.years);
     let of_meter = years.flat_map(|year| &year.meters).filter(|m| m.meter.id == *meter);
-    let found = of_meter.flat_map(|m| &m.months).find(|m| m.month == month)?;
-    (found.source == MonthSource::Meter).then_some(found.estimated_ratio)
+    let found = of_meter.flat_map(|m| &m.months).find(|m| m.month == line.month)?;
+    (found.source == MonthSource::Meter).then(|| share_of(line, found)).flatten()
+}
+
+/// `None` where nothing came and nothing was booked in its place: a share of 0 would read as "nothing missing".
+fn share_of(line: &MonthLosses, found: &MeterMonth) -> Option<f64> {
+    let none_came = line.received == 0 && 0 < line.expected;
+    let nothing = none_came || found.coverage_ratio <= 0.0;
+    (!nothing || 0.0 < found.estimated_ratio).then_some(found.estimated_ratio)
 }
 
 fn building_of(projects: &[Arc<Project>], meter: &MeterId) -> Option<BuildingId> {
@@ -351,4 +358,42 @@ fn energy_today(
     let amount = runtime.book.energy_of_day(&key, day);
     let unit = meter.carrier.base_unit();
     Some((meter.name.clone(), amount.map(|a| unit.to_display(a)), unit.display().symbol()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MARCH: Month = Month { year: 2026, number: 3 };
+
+    fn month(coverage_ratio: f64, estimated_ratio: f64) -> MeterMonth {
+        MeterMonth {
+            month: MARCH,
+            source: MonthSource::Meter,
+            reporting: true,
+            measured: Some(0.0),
+            measured_low: Some(0.0),
+            measured_high: None,
+            coverage_ratio,
+            estimated_ratio,
+            heating_degree_days: None,
+            cooling_degree_days: None,
+            temperature_days: 0,
+            filled_days: 0,
+            unadjusted_days: 0,
+            adjustment: 0.0,
+            adjusted_baseline: None,
+            avoided: None,
+        }
+    }
+
+    #[test]
+    fn a_month_of_which_nothing_came_has_no_share_of_nothing() {
+        let line = |expected, received| MonthLosses { expected, received, ..MonthLosses::new(MARCH) };
+        assert_eq!(share_of(&line(77, 0), &month(0.0, 0.0)), None);
+        assert_eq!(share_of(&line(77, 0), &month(0.4, 0.0)), None, "what was there before the outage");
+        assert_eq!(share_of(&line(77, 0), &month(0.0, 1.0)), Some(1.0), "booked from the totals around it");
+        assert_eq!(share_of(&line(77, 70), &month(0.9, 0.0)), Some(0.0));
+        assert_eq!(share_of(&line(0, 0), &month(1.0, 0.0)), Some(0.0), "a history that nobody expected");
+    }
 }

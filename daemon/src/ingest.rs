@@ -12,6 +12,7 @@ use connectors::{
 use model::{Finding, Instant, MeterId, Origin, Quality, Reading, SeriesKey, Severity, Value};
 use store::{StoreError, Tally};
 
+use crate::aside;
 use crate::clock::CLOCK;
 use crate::metrics::Outcome;
 use crate::runtime::Runtime;
@@ -30,6 +31,14 @@ impl Ingest {
     /// Counts in the loss budget what left no reading.
     fn lost(&self, meter: &MeterId, what: Tally, count: u64) {
         self.0.losses.note(meter, what, count, self.0.clock.now());
+    }
+
+    /// Tells of the readings that the journal put aside.
+    async fn tell_of_aside(&self, readings: Vec<Reading>) {
+        let runtime = Arc::clone(&self.0);
+        if tokio::task::spawn_blocking(move || aside::look(&runtime, &readings)).await.is_err() {
+            tracing::error!("telling of values that were put aside panicked");
+        }
     }
 
     /// What a failed write means to a connector, and a finding for people until a write succeeds.
@@ -92,6 +101,9 @@ impl Inbox for Ingest {
                         }
                     }
                     self.0.resolve(JOURNAL, Some("store.refused"));
+                    if 0 < appended.conflicting {
+                        self.tell_of_aside(readings).await;
+                    }
                     Ok(())
                 }
                 Err(error) => {

@@ -19,6 +19,7 @@ mod access;
 mod acts;
 mod adjustments;
 mod archiving;
+mod aside;
 mod backend;
 mod baselines;
 mod book;
@@ -564,6 +565,8 @@ fn main() -> ExitCode {
         // Colours are for eyes; a log file is searched.
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        // A line that a closed terminal does not take is lost; telling it of that would panic.
+        .log_internal_errors(false)
         .init();
     // One provider, chosen before anything opens a TLS connection; two in one process panic.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {

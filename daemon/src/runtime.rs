@@ -17,6 +17,7 @@ use store::{Store, StoreError, Tallies};
 use tokio::sync::broadcast;
 
 use crate::acts;
+use crate::aside::Aside;
 use crate::book::{self, Book};
 use crate::clock::{CLOCK, JUMPS, Jumps};
 use crate::duties::Fulfilments;
@@ -66,6 +67,7 @@ pub(crate) struct Runtime {
     pub(crate) store: Store,
     pub(crate) book: Book,
     pub(crate) losses: Losses,
+    pub(crate) aside: Aside,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Stands in place of the folder that the installation file names.
@@ -104,6 +106,7 @@ impl Runtime {
         Ok(Self {
             installation: Mutex::new(Arc::new(installation)),
             losses,
+            aside: Aside::default(),
             store,
             book: Book::default(),
             metrics,
@@ -487,6 +490,7 @@ struct Done {
 fn upkeep(runtime: &Runtime, known: Option<u64>, work: Work) -> anyhow::Result<Done> {
     if work.losses {
         runtime.keep_losses();
+        crate::aside::catch_up(runtime);
     }
     runtime.look_at_writer();
     let mended = if work.mend {

@@ -216,7 +216,7 @@ async fn start_engines(runtime: &Arc<Runtime>, stop: &Stop) -> JoinSet<()> {
     tasks
 }
 
-/// Resolves at the next signal to read the files again; never for a service that gets none.
+/// Resolves at the next SIGHUP; never where none is listened for.
 async fn hung_up(hangups: &mut Option<Signal>) {
     let came = match hangups {
         Some(signal) => signal.recv().await,
@@ -229,12 +229,22 @@ async fn hung_up(hangups: &mut Option<Signal>) {
 
 /// Stops on SIGTERM or Ctrl-C.
 pub(crate) fn stop_signal() -> anyhow::Result<Stop> {
+    stop_on(None)
+}
+
+/// The same, and on SIGHUP: the terminal that it was started in was closed.
+pub(crate) fn stop_signal_with_terminal() -> anyhow::Result<Stop> {
+    stop_on(Some(reload_signal()?))
+}
+
+fn stop_on(mut hangups: Option<Signal>) -> anyhow::Result<Stop> {
     let (handle, stop) = Stop::new();
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
+            () = hung_up(&mut hangups) => {}
         }
         handle.stop();
     });

@@ -173,7 +173,8 @@ pub struct MonthLosses {
     pub no_value: u64,
     /// Readings of any channel lost because the journal refused them for too long.
     pub dropped: u64,
-    /// The share of the month's quantity that figures do not take from readings, 0 to 1; `None` without figures.
+    /// The share of the month's quantity that figures do not take from readings, 0 to 1; `None` without figures, and where
+    /// nothing came and nothing was booked in its place.
     pub estimated_ratio: Option<f64>,
 }
 

@@ -291,6 +291,17 @@ async fn the_facility_managers_figures_are_json_too() {
 }
 
 #[tokio::test]
+async fn a_meters_page_shows_which_value_lost() {
+    let server = Server::start().await;
+    let text = server.get("/meters/contatore-0").await.text();
+    let (_, table) = text.split_once("<h2 id=\"aside\">").expect("values put aside have their table");
+    let (table, _) = table.split_once("</section>").expect("the table ends");
+    for wanted in ["128.345.600\u{a0}Wh", "128.345.999\u{a0}Wh", ">mqtt<"] {
+        assert!(table.contains(wanted), "{wanted} is not in\n{table}");
+    }
+}
+
+#[tokio::test]
 async fn a_report_is_sent_whole_to_be_saved() {
     let server = Server::start().await;
     let answer = server.get(&format!("/reports/scuola-gobetti/2025/{REPORT_NAME}")).await;

@@ -119,6 +119,8 @@ fn a_meter_is_watched_line_by_line_until_ctrl_c_and_through_an_outage() {
     let totals: Vec<&str> = text.lines().filter(|l| l.contains("\tactive_energy_import\t")).collect();
     assert!(3 <= totals.len() && totals[0].ends_with("\t1000 Wh\t3f80 0000"), "{text}");
     assert!(text.contains("no answer from `m1`"), "{text}");
+    // The meter refuses its serial number; it is asked for once.
+    assert_eq!(text.lines().filter(|l| l.contains("\tserial_number\t")).count(), 1, "{text}");
     assert!(!text.contains('\u{1b}'), "control characters in a file:\n{text}");
     // Every line stands for itself: time first.
     assert!(text.lines().all(|l| l.split('\t').next().is_some_and(|at| at.ends_with('Z'))), "{text}");

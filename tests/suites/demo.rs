@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -108,7 +109,19 @@ fn the_served_demonstration_is_alive_and_its_pages_are_sound() {
     the_portfolio_holds_what_was_promised(&running);
     metrics_speak_of_all_that_was_promised(&running);
     pages_are_sound_in_a_browser(&running);
-    assert!(running.stop().success());
+    a_closed_terminal_ends_it_with_its_broker(running, &folder.path().join("demo-data"));
+}
+
+/// As a terminal that is closed does: the demonstration ends in order, and nothing of it goes on.
+fn a_closed_terminal_ends_it_with_its_broker(mut running: Daemon, folder: &Path) {
+    let conf = fs::read_to_string(folder.join("mosquitto.conf")).expect("the broker has its file");
+    let listener = conf.lines().find_map(|line| line.strip_prefix("listener ")).expect("the broker listens");
+    let (port, host) = listener.split_once(' ').expect("a port, then an address");
+    let broker: SocketAddr = format!("{host}:{port}").parse().expect("an address");
+    assert!(TcpStream::connect(broker).is_ok(), "the broker serves while the demonstration does");
+    running.signal("HUP");
+    assert_eq!(running.ended(daemon::STOP).code(), Some(0), "{}", running.log());
+    assert!(TcpStream::connect(broker).is_err(), "the broker of an ended demonstration listens on {broker}");
 }
 
 fn every_meter_but_the_broken_one_is_read(running: &Daemon) {

@@ -6,6 +6,7 @@
 use std::fs;
 use std::process::Output;
 
+use model::{Channel, Instant, MeterId, Origin, Quality, Quantity, Reading, SeriesKey};
 use serde_json::Value;
 use tests::repo;
 use tests::site::Site;
@@ -359,6 +360,57 @@ fn a_mapped_file_of_months_and_of_totals() {
     assert!(text.contains("quarter-hours: 2880 read, 2880 new, 0 already there, 1 replaced"), "{text}");
     near(&row(&site, "luce", 9)["measured"], 269.281);
     site.journal().verify_audit().expect("the audit log is sound");
+}
+
+#[test]
+fn a_total_that_contradicts_an_earlier_file_is_refused_by_its_line() {
+    let site = site();
+    let map = write(
+        &site,
+        "mappa.toml",
+        "decimal = \",\"\nseparator = \";\"\nzone = \"Europe/Rome\"\n[time]\ncolumn = \"Data\"\nhour_column = \"Ora\"\n\
+         format = \"%d/%m/%Y %H:%M\"\n[[value]]\ncolumn = \"Lettura\"\nmeter = \"luce\"\n\
+         quantity = \"active_energy_import\"\nunit = \"kWh\"\nkind = \"total\"\n",
+    );
+    let first = "Data;Ora;Lettura\n01/02/2024;10:00;100\n02/02/2024;10:00;110\n";
+    let first = write(&site, "prima.csv", first);
+    let text = done(&site.run(&["import", "csv", &first, "--map", &map]));
+    assert!(text.contains("totals: 2 read, 2 new"), "{text}");
+    let second = "Data;Ora;Lettura\n02/02/2024;10:00;120\n03/02/2024;10:00;130\n";
+    let second = write(&site, "seconda.csv", second);
+    let text = refused(&site.run(&["import", "csv", &second, "--map", &map]));
+    assert!(text.contains("line 2, column `Lettura`, \"120000 Wh\""), "{text}");
+    assert!(text.contains("already says 110000 Wh for 2024-02-02T09:00:00Z"), "{text}");
+    assert_eq!(tests::journal::count(&site.journal(), "luce"), 2, "all of a file, or nothing");
+    let text = done(&site.run(&["import", "csv", &second, "--map", &map, "--partial"]));
+    assert!(text.contains("totals: 1 read, 1 new"), "{text}");
+    assert_eq!(tests::journal::count(&site.journal(), "luce"), 3);
+    // What came by another way is kept aside, and listed with what stands.
+    let series = SeriesKey {
+        meter: MeterId::new("luce").unwrap(),
+        channel: Channel::total(Quantity::ActiveEnergyImport),
+    };
+    let at = Instant::parse_rfc3339("2024-02-02T09:00:00Z").unwrap();
+    let other = Reading {
+        series,
+        observed_at: at,
+        received_at: at,
+        value: model::Value::Total(115_000),
+        quality: Quality::Good,
+        origin: Origin::File,
+    };
+    assert_eq!(site.journal().append_blocking(vec![other]).unwrap().conflicting, 1);
+    let text = done(&site.run(&["counter", "list", "--meter", "luce"]));
+    assert!(text.contains("luce@2024-02-02T09:00:00Z  another value was put aside"), "{text}");
+    assert!(
+        text.contains("kept      110000 Wh") && text.contains("aside     115000 Wh, received 2024-02-02"),
+        "{text}"
+    );
+    let text = done(&site.run(&["counter", "list", "--meter", "luce", "--open"]));
+    assert!(!text.contains("put aside"), "{text}");
+    // The same file again changes nothing and says what it said.
+    let text = done(&site.run(&["import", "csv", &first, "--map", &map]));
+    assert!(text.contains("2 already there"), "{text}");
 }
 
 #[test]

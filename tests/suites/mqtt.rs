@@ -322,6 +322,29 @@ fn a_certificate_file_that_cannot_be_used_is_named() {
 }
 
 #[test]
+fn a_second_value_of_an_instant_is_told_and_kept_beside_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Broker::start(folder.path());
+    let site = plain(broker.address, "5");
+    let daemon = site.start();
+    broker.await_subscriber();
+    let mut publisher = Publisher::connect(broker.address, "twice").unwrap();
+    let second = numbered::payload(7).replace(":7}", ":9}");
+    for payload in [numbered::payload(7), second] {
+        publisher.publish("energy/hall", payload.as_bytes(), Retain::No).unwrap();
+    }
+    await_log(&daemon, "reading.conflict");
+    let log = daemon.log();
+    let told = "came as 9000 Wh where 7000 Wh stands and stays; 1 such values";
+    assert!(log.contains(told), "{log}");
+    let aside = site.journal().conflicts_of(&MeterId::new("hall").unwrap(), 9).unwrap();
+    assert_eq!(aside.len(), 1);
+    assert_eq!((aside[0].kept, aside[0].later.value), (Value::Total(7_000), Value::Total(9_000)));
+    await_totals(&site, &daemon, "hall", &[numbered::expected(7)]);
+    assert!(daemon.stop().success());
+}
+
+#[test]
 fn broker_and_daemon_that_go_down_in_the_middle_lose_nothing_and_count_nothing_twice() {
     for version in BOTH {
         let folder = tempfile::tempdir().unwrap();

@@ -50,6 +50,7 @@ impl Counter {
         let before = self.base_read;
         let in_range = 0 <= read && read < self.limits.modulus;
         let now = self.scale.apply(read).filter(|_| in_range).map(|total| Mark { at, total });
+        let mut unread = 0;
         let counted = match (explanation, now) {
             (Explanation::Dip | Explanation::Spike, _) => Some(self.ignore(base, at, read)),
             (_, None) => None,
@@ -57,8 +58,10 @@ impl Counter {
             (Explanation::Reset | Explanation::StepBack | Explanation::Exchange, Some(now)) => {
                 let minutes = explanation == Explanation::StepBack && self.is_of_minutes(base, now);
                 let unmeasured = if minutes { None } else { self.stood_still(base) };
-                self.ground(now, read);
                 // The time up to it stays uncovered: what was used in it nobody read.
+                let since = unmeasured.map_or(base.at, |(from, _)| from.millis());
+                unread = self.limits.most_in(now.at - since, self.step());
+                self.ground(now, read);
                 Some(Counted { unmeasured, ..plain(nothing(now.at, now.at, Step::Reset)) })
             }
             (Explanation::Wrap, Some(now)) => self.wrap_by_person(base, now, read),
@@ -67,7 +70,9 @@ impl Counter {
             (Explanation::Standstill | Explanation::Open, Some(_)) => None,
         }?;
         self.seen = at;
-        self.note(Mark { at: base.at, total: before }, at, read, explanation, &counted.interval);
+        let Interval { amount, low, high, .. } = counted.interval;
+        let amounts = [amount, low, high.saturating_add(unread)];
+        self.note(Mark { at: base.at, total: before }, at, read, explanation, amounts);
         self.look_around();
         Some(Push::Counted(counted))
     }
@@ -86,8 +91,9 @@ impl Counter {
         plausible && now.total < self.limits.modulus && !self.may_have_turned(base, now)
     }
 
-    /// Enters what a person decided. `before` is the last accepted total as it was read.
-    fn note(&mut self, before: Mark, at: i64, read: i64, explanation: Explanation, interval: &Interval) {
+    /// Enters what a person decided. `before` is the last accepted total as it was read; `amounts` are what was booked and
+    /// its bounds, in which counts what may have been used in time that is not covered.
+    fn note(&mut self, before: Mark, at: i64, read: i64, explanation: Explanation, amounts: [i64; 3]) {
         // A break that began before stands as it is, since nobody explained it; an exchange explains it.
         if explanation != Explanation::Exchange {
             self.log.abandon();
@@ -98,7 +104,7 @@ impl Counter {
             confidence: Confidence::Certain,
             to: at,
             after: read,
-            amounts: [interval.amount, interval.low, interval.high],
+            amounts,
             alternatives: Vec::new(),
         };
         self.log.settle(verdict, true);
@@ -175,9 +181,16 @@ impl Counter {
         let unmeasured = self.base.filter(|_| old.is_none()).and_then(|base| self.stood_still(base));
         let left_out = old.is_none() && exchange.closing.is_some() && self.base.is_some();
         let base = self.base.unwrap_or(Mark { at: boundary, total: read });
-        let booked = [old, new].iter().flatten().map(|i| i.amount).sum();
-        let span = sharp(base.at, at, booked, Step::Exchanged);
-        self.note(Mark { at: base.at, total: self.base_read }, at, read, Explanation::Exchange, &span);
+        let booked: i64 = [old, new].iter().flatten().map(|i| i.amount).sum();
+        let since = unmeasured.map_or(base.at, |(from, _)| from.millis());
+        let of_old = if old.is_none() { boundary - since } else { 0 };
+        let of_new = if new.is_none() { at - boundary } else { 0 };
+        let unread = match of_old + of_new {
+            0 => 0,
+            millis => self.limits.most_in(millis, self.step()),
+        };
+        let amounts = [booked, booked, booked.saturating_add(unread)];
+        self.note(Mark { at: base.at, total: self.base_read }, at, read, Explanation::Exchange, amounts);
         self.scale = Scale::ONE;
         self.ground(now, read);
         self.least_rise = i64::MAX;

@@ -128,6 +128,16 @@ impl Mapping {
     pub fn series(&self) -> impl Iterator<Item = &SeriesKey> {
         self.values.iter().map(|v| &v.series)
     }
+
+    /// The column that fills a series, as the mapping names it.
+    #[must_use]
+    pub fn column_of(&self, series: &SeriesKey) -> Option<String> {
+        let value = self.values.iter().find(|v| v.series == *series)?;
+        Some(match &value.column {
+            ColumnName::Number(number) => number.to_string(),
+            ColumnName::Header(header) => header.clone(),
+        })
+    }
 }
 
 /// Reads a mapping file.

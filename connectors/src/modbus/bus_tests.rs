@@ -565,7 +565,10 @@ fn a_probe_shows_what_the_device_says_of_itself() {
             let meter = spec("u1", "l", &Arc::new(model), 5, "");
             let unit = Unit::new(&meter, UnitSettings { unit: 1 }).unwrap();
             let link = Modbus::over("l".into(), settings(front), vec![unit], Arc::new(SimDial(sim)));
-            let probe = link.probe(&MeterId::new("u1").unwrap(), &*TestClock::new()).await.unwrap();
+            let meter = MeterId::new("u1").unwrap();
+            let probe = link.probe(&meter, &*TestClock::new()).await.unwrap();
+            let again = link.probe_again(&meter, &*TestClock::new()).await.unwrap();
+            assert_eq!((again.texts, again.lines.len()), (Vec::new(), 1), "{front:?}");
             (probe.texts, probe.lines.len())
         });
         assert_eq!((texts.len(), lines), (5, 1), "{front:?}");

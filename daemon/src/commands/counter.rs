@@ -12,16 +12,17 @@ use model::{
     Act, Channel, DatedAct, Explanation, Instant, MeterFacts, MeterId, Phase, Project, Quantity, SeriesKey,
     Zone,
 };
-use store::Store;
+use store::{Conflict, Store};
 
 use crate::acts::{self, Said};
+use crate::aside;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::{ConfigArg, clock, figures, made};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
-    /// List every break with its explanation, what was booked, and the alternatives
+    /// List every break with its explanation, what was booked, and the alternatives; then the values that were put aside
     List {
         /// Only this meter
         #[arg(long)]
@@ -233,10 +234,10 @@ fn list(config: &ConfigArg, meter: Option<&MeterId>, open: bool) -> Result<Exit,
     for finding in findings {
         eprintln!("{finding}");
     }
-    let (mut known, mut shown) = (false, 0);
+    let (mut known, mut shown) = (BTreeSet::new(), 0);
     for project in &projects {
         for (_, facts) in project.meters().filter(|(_, m)| meter.is_none_or(|id| m.id == *id)) {
-            known = true;
+            known.insert(facts.id.clone());
             let counted = Counted::of(store.clone(), &installation, project, facts.clone());
             let series = counted.series(&counted.acts()?)?;
             for decision in series.decisions().iter().filter(|d| !open || d.is_open()) {
@@ -248,8 +249,17 @@ fn list(config: &ConfigArg, meter: Option<&MeterId>, open: bool) -> Result<Exit,
             }
         }
     }
+    // Nothing can be said about these that would close them.
+    for meter in known.iter().filter(|_| !open) {
+        for conflict in store.conflicts_of(meter, aside::SHOWN_MAX)? {
+            shown += 1;
+            print_aside(&conflict);
+        }
+    }
     match meter {
-        Some(id) if !known => Err(Failure::bad_input(format!("no imported project counts on a meter {id}"))),
+        Some(id) if known.is_empty() => {
+            Err(Failure::bad_input(format!("no imported project counts on a meter {id}")))
+        }
         Some(_) | None => {
             if shown == 0 {
                 println!("nothing to show: every total follows from the one before");
@@ -270,6 +280,15 @@ fn print(counted: &Counted, d: &Decision) {
         let (low, high) = (show(other.low), show(other.high));
         println!("    or        {}: between {low} and {high}", other.explanation.code());
     }
+}
+
+fn print_aside(conflict: &Conflict) {
+    let Conflict { series, kept, later } = conflict;
+    let show = |value| aside::shown(series.channel, value);
+    println!("{}@{}  another value was put aside", series.meter, later.observed_at);
+    println!("    quantity  {} ({})", series.channel, later.origin.code());
+    println!("    kept      {}", show(*kept));
+    println!("    aside     {}, received {}", show(later.value), later.received_at);
 }
 
 /// `METER@INSTANT`.

@@ -23,7 +23,7 @@ use crate::exit::{Exit, Failure};
 use crate::ingest::Ingest;
 use crate::installation::Installation;
 use crate::runtime::Runtime;
-use crate::service::{Overrides, Service, stop_signal};
+use crate::service::{Overrides, Service, stop_signal_with_terminal};
 use crate::{DemoArgs, figures, holds, reports};
 
 const ZONE: Zone = chrono_tz::Europe::Rome;
@@ -39,7 +39,8 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<Exit, Failure> {
         let clock = clock(args.today)?;
         let today = clock.now().day(ZONE);
         let demo = Demo::plan(today, ZONE);
-        let stop = stop_signal()?;
+        // Whoever closes the terminal is done with it, and its broker must not outlive it.
+        let stop = stop_signal_with_terminal()?;
         refuse_a_folder_in_use(&args.dir)?;
         let field = demo.start_field(&args.dir, Arc::clone(&clock)).await.map_err(anyhow::Error::from)?;
         // To write files and leave, any free port will do for the pages.

@@ -67,9 +67,16 @@ async fn show(links: &[Link], meter: &MeterId, watch: Option<Duration>) -> Resul
     let mut tick = tokio::time::interval(every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut view = View::default();
+    let mut answered_once = false;
     loop {
         tick.tick().await;
-        let answer = connectors::probe(links, meter, &SystemClock).await;
+        // What a device says of itself stays the same, and one that refuses to say it would refuse every round.
+        let answer = if answered_once {
+            connectors::probe_again(links, meter, &SystemClock).await
+        } else {
+            connectors::probe(links, meter, &SystemClock).await
+        };
+        answered_once |= answer.is_ok();
         let text = if in_place {
             view.take(answer, Instant::now());
             format!("{FRESH_SCREEN}{}", view.screen(Instant::now()))
@@ -116,7 +123,9 @@ impl View {
             Ok(probe) => {
                 self.heading = answered(&probe);
                 self.wrong = probe.notes;
-                self.texts = probe.texts;
+                if !probe.texts.is_empty() {
+                    self.texts = probe.texts;
+                }
                 self.lines.extend(probe.lines.into_iter().map(|line| (line.channel, (line, now))));
             }
             Err(error) => self.wrong = vec![explained(&error)],
@@ -188,7 +197,9 @@ mod tests {
         let begun = Instant::now();
         let later = begun + Duration::from_secs(4);
         view.take(Ok(probe(both)), begun);
-        view.take(Ok(probe(vec![line(Quantity::Voltage, "231 V")])), later);
+        // A later round does not ask again what the device says of itself.
+        let again = Probe { texts: Vec::new(), ..probe(vec![line(Quantity::Voltage, "231 V")]) };
+        view.take(Ok(again), later);
         let missing = LinkError::NoSuchMeter { link: "bus".to_owned(), meter: meter.clone() };
         view.take(Err(missing), later);
         let screen = view.screen(later);

@@ -7,11 +7,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use dashboards::backend::Backend as _;
-use dashboards::watch::{ActRefused, MeterSaid, MeterView};
+use dashboards::watch::{ActRefused, MeterSaid, MeterView, PutAside};
 use model::{Instant, MeterFacts, MeterId, Project, Quality, Value};
+use store::Conflict;
 
 use super::digest::key;
 use crate::acts;
+use crate::aside::SHOWN_MAX;
 use crate::backend::DaemonBackend;
 use crate::commands::{counter, meter as words};
 use crate::exit::Failure;
@@ -47,6 +49,7 @@ pub(super) fn view(backend: &DaemonBackend, id: &MeterId) -> Option<MeterView> {
         decisions: Vec::new(),
         acts: Vec::new(),
         readings: Vec::new(),
+        aside: aside(runtime, id),
     };
     if let Some((.., facts)) = &found {
         let key = key(facts);
@@ -65,6 +68,23 @@ pub(super) fn view(backend: &DaemonBackend, id: &MeterId) -> Option<MeterView> {
         }
     }
     Some(view)
+}
+
+/// What was put aside of the meter, the latest instants first.
+fn aside(runtime: &Runtime, id: &MeterId) -> Vec<PutAside> {
+    let found = runtime.store.conflicts_of(id, SHOWN_MAX).unwrap_or_else(|error| {
+        tracing::error!(meter = %id, %error, "what was put aside of a meter cannot be read");
+        Vec::new()
+    });
+    let shown = |Conflict { series, kept, later }: Conflict| PutAside {
+        channel: series.channel,
+        at: later.observed_at,
+        kept,
+        refused: later.value,
+        origin: later.origin,
+        received_at: later.received_at,
+    };
+    found.into_iter().map(shown).collect()
 }
 
 /// The last totals, newest first.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use model::{Instant, Origin, Quality, SeriesKey, Value};
+use model::{Instant, MeterId, Origin, Quality, Reading, SeriesKey, Value};
 use rusqlite::{Connection, Row as SqlRow};
 
 use crate::archive::manifest::{self, ArchivedMonth};
@@ -402,6 +402,70 @@ impl Store {
             }
             Ok(all)
         })?;
+        self.beside_kept(found)
+    }
+
+    /// Values of one meter that came under the identity of another reading, at most `limit`, those of the latest
+    /// instants first.
+    pub fn conflicts_of(&self, meter: &MeterId, limit: u32) -> Result<Vec<Conflict>, StoreError> {
+        let mut found = self.read("read a meter's conflicts", |conn| {
+            let mut of_series = conn.prepare_cached(
+                "SELECT at_ms, origin, quality, delay_ms, value FROM conflict
+                 WHERE series = ?1 ORDER BY at_ms DESC, origin DESC, value DESC LIMIT ?2",
+            )?;
+            let mut all = Vec::new();
+            for (id, series) in series_of(conn, meter)? {
+                let mut rows = of_series.query((id, limit))?;
+                while let Some(row) = rows.next()? {
+                    all.push((series.clone(), stored(row, 0)?));
+                }
+            }
+            Ok(all)
+        })?;
+        found.sort_by_key(|(_, later)| std::cmp::Reverse(later.observed_at));
+        found.truncate(limit as usize);
+        self.beside_kept(found)
+    }
+
+    /// How many values of one meter came under the identity of another reading.
+    pub fn conflict_count(&self, meter: &MeterId) -> Result<u64, StoreError> {
+        self.read("count a meter's conflicts", |conn| {
+            let count: i64 = conn
+                .prepare_cached(
+                    "SELECT count(*) FROM series s JOIN conflict c ON c.series = s.id WHERE s.meter = ?1",
+                )?
+                .query_row([meter.as_str()], |row| row.get(0))?;
+            Ok(count.unsigned_abs())
+        })
+    }
+
+    /// Those of the readings that were put aside because another value stands under their identity.
+    pub fn conflicts_among(&self, readings: &[Reading]) -> Result<Vec<Conflict>, StoreError> {
+        let found = self.read("look for conflicts", |conn| {
+            let mut aside = conn.prepare_cached(
+                "SELECT at_ms, origin, quality, delay_ms, value FROM conflict
+                 WHERE series = ?1 AND at_ms = ?2 AND origin = ?3 AND value = ?4",
+            )?;
+            let mut all = Vec::new();
+            for reading in readings {
+                let Some(id) = series::find(conn, &reading.series)? else { continue };
+                let mut rows = aside.query((
+                    id,
+                    reading.observed_at.millis(),
+                    codes::origin_code(reading.origin),
+                    codes::value_to_sql(reading.value),
+                ))?;
+                if let Some(row) = rows.next()? {
+                    all.push((reading.series.clone(), stored(row, 0)?));
+                }
+            }
+            Ok(all)
+        })?;
+        self.beside_kept(found)
+    }
+
+    /// What was put aside, each with what stands in its place.
+    fn beside_kept(&self, found: Vec<(SeriesKey, StoredReading)>) -> Result<Vec<Conflict>, StoreError> {
         let mut all = Vec::with_capacity(found.len());
         for (series, later) in found {
             let kept = self.value_at(&series, &later)?;
@@ -436,6 +500,17 @@ impl Store {
             Ok(stamp.unsigned_abs())
         })
     }
+}
+
+/// The series of a meter with their ids.
+fn series_of(conn: &Connection, meter: &MeterId) -> Result<Vec<(i64, SeriesKey)>, Fault> {
+    let mut select = conn.prepare_cached("SELECT id, meter, quantity, phase FROM series WHERE meter = ?1")?;
+    let mut rows = select.query([meter.as_str()])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push((row.get(0)?, series::key(row, 1)?));
+    }
+    Ok(all)
 }
 
 /// The chunks that may hold the first or the last reading of a series.

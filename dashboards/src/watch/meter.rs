@@ -10,10 +10,10 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use model::{Act, BuildingId, Explanation, MeterId, Project, Unit, Zone};
+use model::{Act, BuildingId, Explanation, MeterId, Project, Unit, Value, Zone};
 use serde::Deserialize;
 
-use super::{ActRefused, MeterSaid, MeterView};
+use super::{ActRefused, MeterSaid, MeterView, PutAside};
 use crate::access::{Checked, Right};
 use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
@@ -40,6 +40,7 @@ struct MeterPage<'a> {
     decisions: Vec<DecisionRow>,
     acts: Vec<ActRow>,
     readings: Vec<(String, String, String)>,
+    aside: Vec<AsideRow>,
     /// Whether this reader may say something about it.
     may_say: bool,
     done: String,
@@ -63,6 +64,16 @@ struct DecisionRow {
     booked: String,
     /// Code and text of what may be true instead, the present one first.
     choices: Vec<(&'static str, String)>,
+}
+
+struct AsideRow {
+    at: String,
+    at_iso: String,
+    quantity: String,
+    kept: String,
+    refused: String,
+    origin: &'static str,
+    received: String,
 }
 
 struct ActRow {
@@ -244,6 +255,7 @@ fn render(site: &Site, ask: &Ask, id: &str, said: Said) -> Result<String, Fault>
             .iter()
             .map(|(at, total)| (t.date_time(*at, view.zone), at.to_string(), show(t, *total, unit)))
             .collect(),
+        aside: view.aside.iter().map(|one| aside_row(t, one, view.zone)).collect(),
         may_say: view.facts.is_some() && view.place.as_ref().is_some_and(may),
         done: said.done,
         refused: said.refused,
@@ -329,6 +341,24 @@ fn decision(t: &Words, d: &Decision, unit: Unit, zone: Zone) -> DecisionRow {
             &[("booked", &show(d.booked)), ("low", &show(d.low)), ("high", &show(d.high))],
         ),
         choices: choices.into_iter().map(|e| (e.code(), name(e))).collect(),
+    }
+}
+
+/// Both values with all digits that tell them apart, so in the unit that the journal keeps them in.
+fn aside_row(t: &Words, one: &PutAside, zone: Zone) -> AsideRow {
+    let unit = printed(one.channel.quantity.unit().symbol());
+    let value = |value: Value| match value {
+        Value::Total(total) => format!("{}\u{a0}{unit}", t.number(total as f64, 0)),
+        Value::Gauge(gauge) => format!("{}\u{a0}{unit}", t.number(gauge, 3)),
+    };
+    AsideRow {
+        at: t.date_time(one.at, zone),
+        at_iso: one.at.to_string(),
+        quantity: t.channel(one.channel),
+        kept: value(one.kept),
+        refused: value(one.refused),
+        origin: one.origin.code(),
+        received: t.date_time(one.received_at, zone),
     }
 }
 

@@ -24,7 +24,8 @@ use analytics::watch::span::{Compared, Span};
 use analytics::watch::usual::Expectation;
 use chrono::NaiveDate;
 use model::{
-    BuildingId, Carrier, Direction, Instant, MeterAct, MeterFacts, MeterId, MeterRole, Project, ProjectId,
+    BuildingId, Carrier, Channel, Direction, Instant, MeterAct, MeterFacts, MeterId, MeterRole, Origin,
+    Project, ProjectId, Value,
 };
 
 use crate::backend::{BuildingLive, MeterHealth, MeterState};
@@ -234,6 +235,19 @@ pub struct MeterView {
     pub acts: Vec<MeterAct>,
     /// Newest first: the last totals as they were read.
     pub readings: Vec<(Instant, i64)>,
+    /// Latest instant first: second values of one quantity, instant and origin, of which the first one stands.
+    pub aside: Vec<PutAside>,
+}
+
+/// A value that was put aside because another one stands in its place; both in the unit of the quantity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PutAside {
+    pub channel: Channel,
+    pub at: Instant,
+    pub kept: Value,
+    pub refused: Value,
+    pub origin: Origin,
+    pub received_at: Instant,
 }
 
 /// An alarm as shown.

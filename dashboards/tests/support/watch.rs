@@ -15,10 +15,12 @@ use chrono::Days;
 use dashboards::backend::{Backend as _, MeterHealth, ProjectView};
 use dashboards::watch::{
     Acknowledged, ActRefused, AlarmView, BuildingAsk, BuildingNow, BuildingView, CarrierToday, MeterNow,
-    MeterSaid, MeterView, OwnEnergy, Plot, Signature, TargetPace, Watch,
+    MeterSaid, MeterView, OwnEnergy, Plot, PutAside, Signature, TargetPace, Watch,
 };
 use model::time::day_start;
-use model::{BuildingId, Carrier, Direction, MeterId, MeterRole, ProjectId};
+use model::{
+    BuildingId, Carrier, Channel, Direction, MeterId, MeterRole, Origin, ProjectId, Quantity, Value,
+};
 
 use super::{Fake, HOSTILE, day};
 
@@ -154,6 +156,14 @@ impl Watch for Fake {
             decisions: Vec::new(),
             acts: Vec::new(),
             readings: vec![(self.now(), 128_345_600)],
+            aside: vec![PutAside {
+                channel: Channel::total(Quantity::ActiveEnergyImport),
+                at: self.now().plus_seconds(-3_600),
+                kept: Value::Total(128_345_600),
+                refused: Value::Total(128_345_999),
+                origin: Origin::Mqtt,
+                received_at: self.now(),
+            }],
         })
     }
 

@@ -198,6 +198,9 @@ fn a_person_s_word_settles_a_break_within_what_the_connection_carries() {
     assert_eq!(told(&counter), ["600: wrap certain by a person, 9536 in 9536..9536"]);
     let (story, _) = explained(gap, Some(65_536), 600, E::Reset);
     assert_eq!(story, "first | reset 0 by a person | advance 30");
+    // What was used before the new range nobody read: ten hours carry so much, as where nobody decided.
+    let (_, counter) = explained(gap, Some(65_536), 600, E::Exchange);
+    assert_eq!(told(&counter), ["600: exchange certain by a person, 0 in 0..36901"]);
     // Even a person cannot say how often it wrapped.
     let long: &[(i64, i64)] = &[(0, 60_000), (2_880, 4_000), (2_881, 4_030)];
     let (_, counter) = explained(long, Some(65_536), 2_880, E::Wrap);
@@ -266,6 +269,29 @@ fn an_exchange_takes_closing_and_opening() {
         exchanged(Some(90_300), Some(5), 100),
         "first | advance 100 | held | [Some(200), Some(70)] false | advance 20"
     );
+}
+
+#[test]
+fn an_exchange_is_listed_with_what_its_unread_time_may_hold() {
+    let listed = |closing, opening| {
+        let mut counter = Counter::new(settings(None));
+        let exchange = Exchange { at: 20 * 60_000, closing, opening };
+        let mut waiting = true;
+        for (minute, total) in [(0, 90_000), (10, 90_100), (30, 75), (31, 75), (40, 95)] {
+            let at = Instant::from_seconds(minute * 60);
+            if waiting && matches!(counter.exchange(exchange, at, total), Exchanged::Applied { .. }) {
+                waiting = false;
+            } else {
+                counter.push(at, total);
+            }
+        }
+        told(&counter)
+    };
+    // Ten minutes of the old meter, eleven of the new one, and the spare of a quarter of an hour.
+    assert_eq!(listed(None, None), ["30: exchange certain by a person, 0 in 0..2161"]);
+    assert_eq!(listed(None, Some(5)), ["30: exchange certain by a person, 70 in 70..1571"]);
+    assert_eq!(listed(Some(90_300), None), ["30: exchange certain by a person, 200 in 200..1761"]);
+    assert_eq!(listed(Some(90_300), Some(5)), ["30: exchange certain by a person, 270 in 270..270"]);
 }
 
 #[test]

@@ -3,14 +3,15 @@
 //! Must never: choose a meter that the command or the file does not name, or take energy of another channel than the
 //! one the meter's months are made of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use connectors::files::arera::OfPoint;
 use connectors::files::load_curve::CurveOptions;
 use connectors::files::{
-    ImportReport, OnLine, Refused, Stated, StatedInterval, StatedTotal, read_arera_electricity,
+    ImportReport, Mapping, OnLine, Refused, Stated, StatedInterval, StatedTotal, read_arera_electricity,
     read_arera_gas, read_load_curve, read_mapped, read_mapping,
 };
 use model::time::day_start;
@@ -25,7 +26,7 @@ use crate::exit::{Exit, Failure};
 use crate::figures;
 use crate::filed::own_channel;
 use crate::installation::Installation;
-use crate::{ImportArgs, clock};
+use crate::{ImportArgs, aside, clock};
 
 /// How the command names a meter.
 pub(super) enum Wanted<'a> {
@@ -130,6 +131,50 @@ impl Site {
         Ok(rows)
     }
 
+    /// The totals that are new or agree with what an earlier file said of their instant; the lines of the others are
+    /// refused.
+    fn beside_earlier_totals(
+        &self,
+        readings: Vec<(u64, Reading)>,
+        mapping: &Mapping,
+        refused: &mut Vec<Refused>,
+    ) -> Result<Vec<Reading>, Failure> {
+        let mut spans: BTreeMap<SeriesKey, (Instant, Instant)> = BTreeMap::new();
+        for (_, reading) in &readings {
+            let at = reading.observed_at;
+            let span = spans.entry(reading.series.clone()).or_insert((at, at));
+            *span = (span.0.min(at), span.1.max(at));
+        }
+        let mut standing: BTreeMap<(SeriesKey, Instant), Value> = BTreeMap::new();
+        for (series, (first, last)) in spans {
+            self.store.for_each_reading(&series, Some(first), Some(last.plus_millis(1)), &mut |reading| {
+                if reading.origin == Origin::File {
+                    standing.insert((series.clone(), reading.observed_at), reading.value);
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        let mut taken = Vec::with_capacity(readings.len());
+        for (line, reading) in readings {
+            let (channel, at) = (reading.series.channel, reading.observed_at);
+            match standing.get(&(reading.series.clone(), at)) {
+                Some(value) if *value != reading.value => refused.push(Refused {
+                    line,
+                    column: mapping.column_of(&reading.series).unwrap_or_default(),
+                    value: aside::shown(channel, reading.value),
+                    reason: format!(
+                        "an earlier file already says {} for {at}; mend the line, or, if it is right, correct the reading \
+                         with `consuntivo meter correct` and take the other lines with --partial",
+                        aside::shown(channel, *value)
+                    ),
+                }),
+                Some(_) | None => taken.push(reading),
+            }
+        }
+        refused.sort_by_key(|r| r.line);
+        Ok(taken)
+    }
+
     fn put_intervals(
         &self,
         rows: &[FiledInterval],
@@ -140,6 +185,18 @@ impl Site {
             None => self.store.put_intervals(rows, note)?,
             Some(reason) => self.store.put_intervals_replacing(rows, note, reason)?,
         })
+    }
+
+    /// A total of a mapped file, which stands in the journal as if it had been read.
+    fn reading(&self, series: SeriesKey, stated: &StatedTotal) -> Reading {
+        Reading {
+            series,
+            observed_at: stated.at,
+            received_at: self.now,
+            value: Value::Total(stated.total),
+            quality: Quality::Good,
+            origin: Origin::File,
+        }
     }
 
     fn total(&self, series: SeriesKey, stated: &StatedTotal, zone: Zone) -> FiledTotal {
@@ -317,19 +374,13 @@ pub(super) fn mapped(map: &Path, replace: Option<&str>, args: &ImportArgs) -> Re
                 }
                 intervals.push((on.line, site.interval(series, stated, site.zone())));
             }
-            Stated::Total(stated) => readings.push(Reading {
-                series,
-                observed_at: stated.at,
-                received_at: site.now,
-                value: Value::Total(stated.total),
-                quality: Quality::Good,
-                origin: Origin::File,
-            }),
+            Stated::Total(stated) => readings.push((on.line, site.reading(series, stated))),
         }
     }
     let note = note(&args.file, &bytes, &args.author, site.now);
     let stated = intervals.len();
     let intervals = site.beside_what_stands(intervals, &note, replace, &mut report.refused)?;
+    let readings = site.beside_earlier_totals(readings, &mapping, &mut report.refused)?;
     let taken: Vec<()> = vec![(); intervals.len() + readings.len()];
     println!("values: {} read", judge_taken(args, report, &taken)?);
     if !intervals.is_empty() {

@@ -70,6 +70,33 @@ fn the_first_value_stays_and_the_other_is_kept_aside() {
 }
 
 #[test]
+fn what_was_put_aside_is_found_by_its_meter_and_by_its_readings() {
+    let (_dir, store) = opened();
+    let stranger = energy("nobody");
+    let (own, volts, other) = (energy("boiler-1"), voltage("boiler-1"), energy("boiler-2"));
+    let first = vec![total(&own, 60, 5), total(&own, 120, 6), gauge(&volts, 90, 230.0), total(&other, 60, 1)];
+    store.append_blocking(first).unwrap();
+    let second = [total(&own, 60, 9), total(&own, 120, 6), gauge(&volts, 90, 231.5), total(&other, 60, 2)];
+    assert_eq!(store.append_blocking(second.to_vec()).unwrap().conflicting, 3);
+    let told = |found: Vec<store::Conflict>| {
+        let told = |c: &store::Conflict| (c.later.observed_at.millis() / 1000, c.kept, c.later.value);
+        found.iter().map(told).collect::<Vec<_>>()
+    };
+    let meter = &own.meter;
+    let of_total = (60, Value::Total(5), Value::Total(9));
+    let of_gauge = (90, Value::Gauge(230.0), Value::Gauge(231.5));
+    assert_eq!(told(store.conflicts_of(meter, 50).unwrap()), [of_gauge, of_total]);
+    assert_eq!(told(store.conflicts_of(meter, 1).unwrap()), [of_gauge], "the latest instant first");
+    assert_eq!(store.conflict_count(meter).unwrap(), 2);
+    // Only what lost: not the reading that agrees, nor one that stands.
+    assert_eq!(told(store.conflicts_among(&second[..2]).unwrap()), [of_total]);
+    assert!(store.conflicts_among(&[total(&own, 60, 5)]).unwrap().is_empty());
+    let nobody = &stranger.meter;
+    assert!(store.conflicts_of(nobody, 9).unwrap().is_empty());
+    assert_eq!(store.conflict_count(nobody).unwrap(), 0);
+}
+
+#[test]
 fn order_is_by_instant_then_origin_and_a_range_excludes_its_end() {
     let (_dir, store) = opened();
     let series = energy("boiler-1");
