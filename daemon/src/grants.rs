@@ -88,6 +88,11 @@ pub(crate) fn take(
     Ok(taken)
 }
 
+/// As letters to a closed project name it before its file is here; no id of a project file has a colon.
+pub(crate) fn delivered_id(cup: &str) -> String {
+    format!("grants:{cup}")
+}
+
 /// Every closed project, with when it came.
 pub(crate) fn all(store: &Store) -> anyhow::Result<Vec<(ClosedProject, Instant)>> {
     Ok(records::all(store, CLOSED_RECORD)?
