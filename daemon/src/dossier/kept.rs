@@ -45,8 +45,8 @@ pub(super) fn add(
 /// By what a record is told to be about the project.
 struct Own<'a> {
     project: &'a Project,
-    /// As letters name it that went out before its file was here.
-    delivered: String,
+    /// Its CUP, and those under which the grants system delivered it before.
+    cups: BTreeSet<String>,
     meters: BTreeSet<&'a str>,
     /// Ids of the alarms about its meters and buildings.
     alarms: BTreeSet<String>,
@@ -62,11 +62,16 @@ impl<'a> Own<'a> {
         };
         let alarms = store.alarms(u32::MAX)?.into_iter().filter(|alarm| is_own(&alarm.subject));
         let alarms = alarms.map(|alarm| alarm.id.to_string()).collect();
-        Ok(Self { project, delivered: grants::delivered_id(&project.cup), meters, alarms })
+        let former = grants::first_cups(store)?.into_iter().filter(|(cup, _)| *cup == project.cup);
+        let mut cups: BTreeSet<String> = former.map(|(_, first)| first).collect();
+        cups.insert(project.cup.clone());
+        Ok(Self { project, cups, meters, alarms })
     }
 
     fn is(&self, project: &str) -> bool {
-        project == self.project.id.as_str() || project == self.delivered
+        // Letters that went out before its file was here name it by its CUP.
+        project == self.project.id.as_str()
+            || self.cups.iter().any(|cup| grants::delivered_id(cup) == project)
     }
 
     /// Whether a record is about the project: as its body says, else by its id.
@@ -86,7 +91,7 @@ impl<'a> Own<'a> {
                 return cases.iter().any(|case| self.is_of(case));
             }
             if let Some(cup) = text("cup") {
-                return cup == self.project.cup;
+                return self.cups.contains(cup);
             }
         }
         let rest = record.id.strip_prefix(self.project.id.as_str());
