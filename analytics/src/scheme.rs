@@ -43,6 +43,8 @@ pub struct SchemeRules {
     pub periods: Vec<KeepPeriod>,
     pub clauses: Vec<Clause>,
     pub facility: Option<FacilityRule>,
+    /// Numbers of the calls that it covers, as the grants system writes them.
+    pub calls: Vec<String>,
     /// Short codes for the region's system, by the code of the KPI; of those whose own code is too long for it.
     pub exchange_codes: BTreeMap<String, String>,
 }

@@ -124,8 +124,7 @@ fn read_head<'c>(source: &Source<'_>, table: &Table<'_, '_>, catalog: &'c Catalo
     let head = Head {
         id: table.parsed("id", "a project id", |t| ProjectId::new(t).ok()),
         title: table.text("title", "what the project is about"),
-        cup: table
-            .parsed("cup", "a CUP such as \"C11G06000000001\"", |t| codes::is_cup(t).then(|| t.to_owned())),
+        cup: table.parsed("cup", CUP, |t| codes::is_cup(t).then(|| t.to_owned())),
         scheme: scheme.map(AsRef::as_ref),
         factor_set: factor_set.map(AsRef::as_ref),
         facility: table.number_optional("facility_eur", facility, is_amount).map(euro),
@@ -136,6 +135,7 @@ fn read_head<'c>(source: &Source<'_>, table: &Table<'_, '_>, catalog: &'c Catalo
     head
 }
 
+const CUP: &str = "a CUP such as \"C11G06000000001\", or a provisional one such as \"PROV0000012345\"";
 const ZONE: &str = "a time zone of the IANA list such as \"Europe/Rome\"";
 
 fn unknown(source: &Source<'_>, table: &Table<'_, '_>, key: &str, id: &str, known: &[&str]) {

@@ -83,6 +83,10 @@ fn the_grant_its_subjects_and_statements() {
     let (project, findings) = parse(&text).unwrap();
     let codes: Vec<_> = findings.iter().map(|f| f.code).collect();
     assert_eq!(codes, ["project.place.unknown", "project.cig.unusual"]);
+    let provisional = text.replace("cup = \"C11G06000000001\"", "cup = \"PROV0000012345\"");
+    let (_, findings) = parse(&provisional).unwrap();
+    let told = findings.iter().find(|f| f.code == "project.cup.provisional").expect("it is told");
+    assert!(told.severity == Severity::Caution && told.says.contains("PROV0000012345"), "{told:?}");
     let grant = &project.grant;
     assert_eq!(grant.costs, Some(Euro { cents: 60_000_050 }));
     assert_eq!(project.events()[&model::Event::GrantNotice], day(2019, 5, 1));

@@ -19,8 +19,15 @@ use crate::installation::Installation;
 use crate::submissions::Submission;
 use crate::{duties, records, reports, submissions};
 
+mod kept;
+
 /// The list of hashes, as `sha256sum -c` reads it.
 pub(crate) const MANIFEST: &str = "SHA256SUMS";
+/// What the index says that the bundle does not hold.
+const LEFT_OUT: &str = "\nNon compresi:\n\
+    - le singole letture dei contatori e le curve di carico importate: restano nell’archivio dell’installazione; i mesi \
+    che se ne ricavano sono nelle relazioni e nei file congelati\n\
+    - i recapiti registrati per il progetto: li vede chi può modificarlo\n";
 /// Most files of one bundle.
 const FILES_MAX: usize = 50_000;
 
@@ -105,6 +112,7 @@ fn gathered(
     add_documents(store, project, &mut bundle)?;
     add_submissions(store, installation, project, &mut bundle)?;
     add_reports(store, installation, project, &mut bundle)?;
+    kept::add(store, installation, project, &mut bundle, now)?;
     add_audit(store, &mut bundle)?;
     let index = index(project, &bundle, now);
     bundle.add("INDICE.txt".to_owned(), index.into_bytes(), "questo indice")?;
@@ -309,5 +317,6 @@ fn index(project: &Project, bundle: &Bundle, now: Instant) -> String {
     for piece in pieces {
         text.push_str(&format!("{}\n    {}, {} byte\n", piece.path, piece.says, piece.bytes.len()));
     }
+    text.push_str(LEFT_OUT);
     text
 }

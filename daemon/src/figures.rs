@@ -305,7 +305,7 @@ fn counts(tallies: &Tallies, meter: &MeterFacts, year: i32) -> Vec<MonthReadings
 }
 
 /// The station that fills days which the project's station lacks.
-fn fill_from<'i>(installation: &'i Installation, project: &Project) -> Option<&'i StationId> {
+pub(crate) fn fill_from<'i>(installation: &'i Installation, project: &Project) -> Option<&'i StationId> {
     installation.settings.weather(&project.station)?.fill_from.as_ref()
 }
 

@@ -3,17 +3,19 @@
 //!
 //! Must never: take a delivery in part, change a project once taken, or lose what was ignored.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use config::project::codes::{is_cup, is_tax_code};
+use config::project::codes::{is_cup, is_provisional_cup, is_tax_code};
 use connectors::files::closed_projects::{ClosedProject, DELIVERY_BYTES_MAX, read_csv, read_json};
 use dashboards::grants::{GrantsForm, GrantsTaken};
-use model::Instant;
+use model::{Finding, Instant, Severity};
 use store::{FirstChange, Store};
 
 use crate::exit::Failure;
+use crate::figures::PROJECT_RECORD;
 use crate::records;
 
 /// The kind under which closed projects are kept.
@@ -88,6 +90,11 @@ pub(crate) fn take(
     Ok(taken)
 }
 
+/// As letters to a closed project name it before its file is here; no id of a project file has a colon.
+pub(crate) fn delivered_id(cup: &str) -> String {
+    format!("grants:{cup}")
+}
+
 /// Every closed project, with when it came.
 pub(crate) fn all(store: &Store) -> anyhow::Result<Vec<(ClosedProject, Instant)>> {
     Ok(records::all(store, CLOSED_RECORD)?
@@ -104,6 +111,57 @@ pub(crate) fn ignored(store: &Store) -> anyhow::Result<Vec<(ClosedProject, Insta
         .collect())
 }
 
+/// Closed projects that none of these CUP takes up: neither the one delivered first, nor one delivered later under the same
+/// code, as where the final CUP came after a provisional one.
+pub(crate) fn unregistered(store: &Store, cups: &BTreeSet<&str>) -> anyhow::Result<Vec<ClosedProject>> {
+    let later = ignored(store)?;
+    let is_here = |closed: &ClosedProject| cups.contains(closed.cup.as_str());
+    let taken_up: BTreeSet<&str> =
+        later.iter().filter(|(of, _)| is_here(of)).map(|(of, _)| of.code.as_str()).collect();
+    let first = all(store)?.into_iter().map(|(closed, _)| closed);
+    Ok(first.filter(|closed| !is_here(closed) && !taken_up.contains(closed.code.as_str())).collect())
+}
+
+/// The CUP of every project file here, also of those that this catalogue cannot read.
+pub(crate) fn registered_cups(store: &Store) -> anyhow::Result<BTreeSet<String>> {
+    let cup = |text: &str| -> Option<String> {
+        let table: toml::Table = text.parse().ok()?;
+        Some(table.get("project")?.get("cup")?.as_str()?.to_owned())
+    };
+    Ok(store.records(PROJECT_RECORD)?.iter().filter_map(|record| cup(&record.body)).collect())
+}
+
+/// The CUP under which a project was delivered first, beside each one that was delivered of it.
+pub(crate) fn first_cups(store: &Store) -> anyhow::Result<Vec<(String, String)>> {
+    let (first, later) = (all(store)?, ignored(store)?);
+    let mut pairs = Vec::new();
+    for (closed, _) in &first {
+        pairs.push((closed.cup.clone(), closed.cup.clone()));
+        let own = later.iter().filter(|(of, _)| of.code == closed.code && of.cup != closed.cup);
+        pairs.extend(own.map(|(of, _)| (of.cup.clone(), closed.cup.clone())));
+    }
+    Ok(pairs)
+}
+
+/// What is not wrong with closed projects and yet worth a look.
+pub(crate) fn remarks(projects: &[ClosedProject]) -> Vec<Finding> {
+    let provisional = projects.iter().filter(|closed| is_provisional_cup(&closed.cup));
+    let told = provisional.map(|closed| {
+        let says =
+            format!("CUP {} is provisional; put the final one in its place once it is given", closed.cup);
+        let rule = "a report is filed under the project's final CUP";
+        let about = format!("project:{}", delivered_id(&closed.cup));
+        Finding::new("project.cup.provisional", Severity::Caution, about, says, rule).with("cup", &closed.cup)
+    });
+    told.collect()
+}
+
+/// [`remarks`] on those that no project file takes up yet.
+pub(crate) fn remarks_on_unregistered(store: &Store) -> anyhow::Result<Vec<Finding>> {
+    let cups = registered_cups(store)?;
+    Ok(remarks(&unregistered(store, &cups.iter().map(String::as_str).collect())?))
+}
+
 /// By which ending a delivery says its form.
 pub(crate) fn form_of(path: &Path) -> Option<GrantsForm> {
     match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
@@ -113,8 +171,13 @@ pub(crate) fn form_of(path: &Path) -> Option<GrantsForm> {
     }
 }
 
-/// One file by hand.
-pub(crate) fn import(store: &Store, path: &Path, author: &str, at: Instant) -> Result<GrantsTaken, Failure> {
+/// One file by hand, with what is worth a look.
+pub(crate) fn import(
+    store: &Store,
+    path: &Path,
+    author: &str,
+    at: Instant,
+) -> Result<(GrantsTaken, Vec<Finding>), Failure> {
     let form = form_of(path).ok_or_else(|| {
         Failure::bad_input(format!("{} ends neither in .csv nor in .json; rename it", path.display()))
     })?;
@@ -123,7 +186,7 @@ pub(crate) fn import(store: &Store, path: &Path, author: &str, at: Instant) -> R
         let lines: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
         Failure::bad_input(format!("{} cannot be taken:\n{}", path.display(), lines.join("\n")))
     })?;
-    Ok(take(store, &projects, author, at)?)
+    Ok((take(store, &projects, author, at)?, remarks(&projects)))
 }
 
 /// A round through the folder: each delivery is taken whole and moved to `done`, or moved to `refused` with the reasons
@@ -237,6 +300,23 @@ mod tests {
         let two = format!("{CSV}P-2;X;Scuola;Comune;12345678901;II.2i.1;2024-09-30\n");
         let problems = read(GrantsForm::Csv, two.as_bytes()).unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn a_provisional_cup_is_taken_and_told_until_the_final_one_is_registered() {
+        let (_dir, store) = store();
+        let csv = CSV.replace("C11G06000000001", "PROV0000012345");
+        assert_eq!(taken(&store, &csv).new, ["P-1"]);
+        let told = remarks_on_unregistered(&store).unwrap();
+        assert_eq!((told.len(), told[0].code), (1, "project.cup.provisional"));
+        // The final one came later, and a project file has it.
+        taken(&store, CSV);
+        let cups = BTreeSet::from(["C11G06000000001"]);
+        assert!(unregistered(&store, &cups).unwrap().is_empty());
+        assert_eq!(unregistered(&store, &BTreeSet::new()).unwrap().len(), 1);
+        let file = "[project]\ncup = \"C11G06000000001\"\n";
+        store.put_record(PROJECT_RECORD, "p", file, "t", Instant::from_seconds(9)).unwrap();
+        assert!(remarks_on_unregistered(&store).unwrap().is_empty());
     }
 
     #[test]

@@ -2,14 +2,13 @@
 //!
 //! Must never: send a letter twice, also when the daemon dies in the middle; or remind of what was sent.
 
-use std::sync::Arc;
-
 use analytics::scheme::Scheme;
 use analytics::scheme::calendar::{Entry, State};
 use analytics::text::Texts;
 use chrono::{Datelike, NaiveDate};
 use config::{MailSecurity, MailSettings};
 use connectors::day::Day;
+use connectors::files::closed_projects::ClosedProject;
 use connectors::mail::{Letter, MailError, Security, Server, send};
 use model::{Finding, Instant, Project, Severity};
 use serde::{Deserialize, Serialize};
@@ -19,7 +18,9 @@ use crate::desk::contacts;
 use crate::duties::{self, Fulfilments};
 use crate::exit::Failure;
 use crate::installation::Installation;
-use crate::{figures, records};
+use crate::{figures, grants, records};
+
+mod delivered;
 
 /// The kind under which memos are kept: one record for each letter, its states as versions.
 const RECORD: &str = "memo";
@@ -116,6 +117,7 @@ pub(crate) fn round(
     let (projects, _) = figures::projects(store, &installation.catalog)?;
     let done = Fulfilments::read(store)?;
     let contacts = contacts::mails(store)?;
+    let first_cups = grants::first_cups(store)?;
     let mut findings = Vec::new();
     for project in &projects {
         let Some(calendar) = duties::of_project(installation, project, &done, now) else { continue };
@@ -124,16 +126,75 @@ pub(crate) fn round(
             let Some(day) = memo_day(scheme, entry, calendar.today) else { continue };
             let texts = installation.catalog.texts(&installation.settings.installation.language);
             let contact = contacts.get(project.id.as_str()).cloned();
-            let of = Due { project, scheme, entry, day, words: "", author: AUTHOR, contact };
+            let about = About::Registered(project);
+            let of = Due { about, scheme, entry, day, words: "", author: AUTHOR, contact };
+            if let Some(gone) = delivered::gone(store, &first_cups, &of)? {
+                findings.extend(unsettled(store, &gone)?);
+                continue;
+            }
             findings.extend(remind(store, mail, &texts, &of, now)?);
         }
     }
+    findings.extend(delivered::round(store, installation, mail, now)?);
     Ok(findings)
+}
+
+/// What a letter is about: a project whose file is here, or one that the grants system delivered and nobody registered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum About<'a> {
+    Registered(&'a Project),
+    Delivered(&'a ClosedProject),
+}
+
+impl<'a> About<'a> {
+    /// As records and findings name it.
+    fn id(self) -> String {
+        match self {
+            Self::Registered(project) => project.id.to_string(),
+            Self::Delivered(closed) => grants::delivered_id(&closed.cup),
+        }
+    }
+
+    fn title(self) -> &'a str {
+        match self {
+            Self::Registered(project) => &project.title,
+            Self::Delivered(closed) => &closed.title,
+        }
+    }
+
+    fn cup(self) -> &'a str {
+        match self {
+            Self::Registered(project) => &project.cup,
+            Self::Delivered(closed) => &closed.cup,
+        }
+    }
+
+    fn beneficiary(self) -> &'a str {
+        match self {
+            Self::Registered(project) => &project.beneficiary.name,
+            Self::Delivered(closed) => &closed.beneficiary,
+        }
+    }
+
+    /// The addresses of its enabled subjects.
+    fn mails(self) -> Vec<String> {
+        match self {
+            Self::Registered(project) => {
+                let subjects = project.grant.subjects.iter().filter(|s| s.enabled);
+                subjects.filter_map(|s| s.email.clone()).collect()
+            }
+            // Nobody looked at these addresses when they came.
+            Self::Delivered(closed) => {
+                let mails = closed.subjects.iter().filter_map(|s| s.email.as_deref()).map(str::trim);
+                mails.filter(|mail| contacts::is_address(mail)).map(str::to_owned).collect()
+            }
+        }
+    }
 }
 
 /// A memo that is due, by the scheme's days or because a person ordered it.
 pub(crate) struct Due<'a> {
-    pub(crate) project: &'a Arc<Project>,
+    pub(crate) about: About<'a>,
     pub(crate) scheme: &'a Scheme,
     pub(crate) entry: &'a Entry,
     pub(crate) day: NaiveDate,
@@ -148,14 +209,18 @@ pub(crate) struct Due<'a> {
 impl Due<'_> {
     /// Under which id its letter is on record: one for each day, whoever asks for it.
     pub(crate) fn id(&self) -> String {
+        self.id_under(&self.about.id())
+    }
+
+    /// [`Self::id`] where records name the project so.
+    fn id_under(&self, project: &str) -> String {
         let year = self.entry.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
-        format!("{} {} {year} {}", self.project.id, self.entry.obligation, Day(self.day))
+        format!("{project} {} {year} {}", self.entry.obligation, Day(self.day))
     }
 
     /// Whom the letter goes to: the enabled subjects with a mail address, and the project's contact.
     pub(crate) fn recipients(&self) -> Vec<String> {
-        let subjects = self.project.grant.subjects.iter().filter(|s| s.enabled);
-        let mut to: Vec<String> = subjects.filter_map(|s| s.email.clone()).collect();
+        let mut to = self.about.mails();
         to.extend(self.contact.clone());
         to.sort_unstable();
         to.dedup();
@@ -188,12 +253,12 @@ pub(crate) fn remind(
     if to.is_empty() {
         let says = "nobody can be reminded: no enabled subject of the project has a mail address";
         let rule = "each beneficiary with a report to send is reminded";
-        let about = format!("project:{}", due.project.id);
+        let about = format!("project:{}", due.about.id());
         return Ok(Some(Finding::new("memo.no_address", Severity::Caution, about, says, rule)));
     }
     let domain = mail.from.split_once('@').map_or("localdomain", |(_, domain)| domain);
     let mut memo = Memo {
-        project: due.project.id.to_string(),
+        project: due.about.id(),
         obligation: due.entry.obligation.clone(),
         year: due.entry.year,
         day: Day(due.day),
@@ -279,16 +344,16 @@ fn letter(from: &str, texts: &Texts, due: &Due<'_>, memo: &Memo, now: Instant) -
 
 /// Subject and text of a memo, with what a person added at its end.
 pub(crate) fn wording(texts: &Texts, due: &Due<'_>) -> (String, String) {
-    let project = due.project;
+    let about = due.about;
     let day = due.entry.due.map(|day| day.format("%d/%m/%Y").to_string()).unwrap_or_default();
     let year = due.entry.year.map(|year| year.to_string()).unwrap_or_default();
     let values = [
         ("obligation", texts.get(&due.entry.text)),
         ("year", &*year),
         ("due", &*day),
-        ("project", &*project.title),
-        ("cup", &*project.cup),
-        ("beneficiary", &*project.beneficiary.name),
+        ("project", about.title()),
+        ("cup", about.cup()),
+        ("beneficiary", about.beneficiary()),
         ("scheme", &*due.scheme.title),
         ("channel", &*due.entry.channel),
         ("citation", &*due.entry.citation),
@@ -325,6 +390,8 @@ pub(crate) fn settle(store: &Store, id: &str, went: bool, author: &str, now: Ins
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use analytics::scheme::calendar::calendar;
 
     use super::*;
@@ -340,8 +407,15 @@ mod tests {
         let wording_on = |today: NaiveDate| {
             let entries = calendar(scheme, &project, today, &[]);
             let entry = entries.iter().find(|e| e.year == Some(2022)).unwrap();
-            let due =
-                Due { project: &project, scheme, entry, day: today, words: "", author: "a", contact: None };
+            let due = Due {
+                about: About::Registered(&project),
+                scheme,
+                entry,
+                day: today,
+                words: "",
+                author: "a",
+                contact: None,
+            };
             wording(&texts, &due)
         };
         let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap();

@@ -76,12 +76,15 @@ fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
         let looked = grants::watch(&runtime.store, folder, seen, now);
         told("grants", looked.map(|refused| refused.iter().map(refused_delivery).collect()));
     }
+    told("closed projects", grants::remarks_on_unregistered(&runtime.store));
     if let Some(folder) = sending.pec.as_ref().and_then(|pec| pec.receipts_dir.as_ref()) {
         told("receipts", submissions::send::watch(&runtime.store, folder, now).map(|_| Vec::new()));
     }
     told("frozen years", late(runtime));
     let of = |code: &str| {
-        code.starts_with("memo.") || submissions::late::CODES.contains(&code) || code == "office.failed"
+        code.starts_with("memo.")
+            || submissions::late::CODES.contains(&code)
+            || matches!(code, "office.failed" | "project.cup.provisional")
     };
     // A refused delivery stays told: the next round does not see it any more.
     runtime.renew(of, said);

@@ -16,7 +16,7 @@ use crate::desk::contacts;
 use crate::duties::{self, Fulfilments};
 use crate::exit::Failure;
 use crate::installation::Installation;
-use crate::memos::{self, Due, MemoState};
+use crate::memos::{self, About, Due, MemoState};
 use crate::{figures, records};
 
 /// The kind under which orders are kept.
@@ -80,7 +80,7 @@ pub(crate) struct Ready {
 impl Ready {
     pub(crate) fn due<'a>(&'a self, words: &'a str, author: &'a str) -> Due<'a> {
         Due {
-            project: &self.project,
+            about: About::Registered(&self.project),
             scheme: &self.scheme,
             entry: &self.entry,
             day: self.day,

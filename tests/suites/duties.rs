@@ -15,6 +15,10 @@ use tests::peers::FieldServer;
 use tests::site::Site;
 use tests::{repo, wait};
 
+#[path = "duties/delivered.rs"]
+mod delivered;
+#[path = "duties/dossier.rs"]
+mod dossier;
 #[path = "duties/typed_in.rs"]
 mod typed_in;
 
@@ -532,7 +536,7 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     let answered = run(&["integration", "--on", &on, "--text", "prot. 13: manca anche la firma"]);
     assert!(answered.contains("\tv1\tintegration-asked"), "{answered}");
 
-    dossier(&site);
+    dossier::verified(&site);
 }
 
 /// What was begun is not begun again; a year of which the scheme asks nothing is refused with those of which it does.
@@ -692,77 +696,4 @@ fn blocking(line: &str) -> Option<(&str, &str)> {
     let (code, rest) = rest.split_once("] ")?;
     let (subject, _) = rest.split_once(": ")?;
     Some((code, subject))
-}
-
-fn dossier(site: &Site) {
-    frozen_without_figures(site);
-    let png = site.path().join("foto.png");
-    std::fs::write(&png, b"\x89PNG\r\n\x1a\n....IEND\xaeB`\x82").unwrap();
-    let add = ["record", "document-add", png.to_str().unwrap(), "--title", "Targa", "--project", PROJECT];
-    good(site, &add);
-    let wrong = site.path().join("foto.pdf");
-    std::fs::copy(&png, &wrong).unwrap();
-    let said = refused(
-        site,
-        6,
-        &["record", "document-add", wrong.to_str().unwrap(), "--title", "Targa", "--project", PROJECT],
-    );
-    assert!(said.contains("its content is image/png"), "{said}");
-    good(site, &["record", "note-add", "--text", "sopralluogo fatto", "--project", PROJECT]);
-    let out = site.path().join("fascicolo");
-    good(site, &["dossier", "--project", PROJECT, "--out", out.to_str().unwrap()]);
-    refused(site, 6, &["dossier", "--project", PROJECT, "--out", out.to_str().unwrap()]);
-    let verify = || {
-        Command::new("sha256sum").args(["-c", "--strict", "SHA256SUMS"]).current_dir(&out).output().unwrap()
-    };
-    let verified = verify();
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
-    let listed = stdout(&verified);
-    for part in [
-        "progetto/versione-001.toml: OK",
-        "INDICE.txt: OK",
-        "congelati/sistema-di-monitoraggio.pdf: OK",
-        "congelati/planimetria.pdf: OK",
-        "firmati/",
-        "ricevute/",
-        "documenti/",
-        "note.txt: OK",
-        "catalogo/schemes/it/piemonte-por-fesr-2014-20-4c1.toml: OK",
-        "registro-modifiche.txt: OK",
-    ] {
-        assert!(listed.contains(part), "{part} is not in\n{listed}");
-    }
-    let text = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
-    let index = text("INDICE.txt");
-    assert!(index.contains("stato: richiesta integrazione") && !index.contains("T0"), "in words: {index}");
-    let duties = text("adempimenti.txt");
-    assert!(duties.contains("\tin ritardo\t") && duties.contains("Relazione"), "in words: {duties}");
-    let count = walk(&out);
-    assert_eq!(listed.lines().count() + 1, count, "every file but the manifest is in the manifest");
-    zipped_dossier(site, count);
-    // One changed byte is seen by a stranger.
-    let index = out.join("INDICE.txt");
-    std::fs::write(&index, std::fs::read_to_string(&index).unwrap() + "x").unwrap();
-    assert!(!verify().status.success());
-}
-
-/// The same as one file, unpacked and verified by programs written by others.
-fn zipped_dossier(site: &Site, count: usize) {
-    let into = site.path().join("zip");
-    good(site, &["dossier", "--project", PROJECT, "--zip", "--out", into.to_str().unwrap()]);
-    let unpack = ["-m", "zipfile", "-e", "fascicolo-municipio-esempio.zip", "."];
-    let unpacked = Command::new(python()).args(unpack).current_dir(&into).status().unwrap();
-    assert!(unpacked.success());
-    let folder = into.join("fascicolo-municipio-esempio");
-    assert_eq!(walk(&folder), count);
-    let verify = Command::new("sha256sum")
-        .args(["-c", "--strict", "--quiet", "SHA256SUMS"])
-        .current_dir(&folder)
-        .status();
-    assert!(verify.unwrap().success());
-}
-
-fn walk(folder: &Path) -> usize {
-    let entries = std::fs::read_dir(folder).unwrap().filter_map(Result::ok);
-    entries.map(|e| if e.path().is_dir() { walk(&e.path()) } else { 1 }).sum()
 }

@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use chrono::NaiveDate;
-use model::{BuildingId, Carrier, Direction, FactorSetId, MeterId, MeterRole, Month, ProjectId, SchemeId};
+use model::{
+    BuildingId, Carrier, Direction, FactorSetId, Finding, MeterId, MeterRole, Month, ProjectId, SchemeId,
+};
 
 use super::context::{concerns, meter_unit, parse_month};
 use crate::factors::CarrierFactors;
@@ -192,9 +194,22 @@ fn findings(year: &ProjectYear, meter: &MeterYear, month: &MeterMonth) -> Vec<Co
             let mut months = f.subject.split_whitespace().filter_map(parse_month).peekable();
             months.peek().is_none() || months.any(|m| m == month.month)
         })
+        .filter(|f| falls_on(f, meter, month))
         .map(|f| Cow::Borrowed(f.code))
         .collect();
     codes.sort_unstable();
     codes.dedup();
     codes
+}
+
+/// Whether what a finding of the year tells is of this month: an adjustment is told once a year, and stands only where it
+/// is in the adjusted baseline.
+fn falls_on(finding: &Finding, meter: &MeterYear, month: &MeterMonth) -> bool {
+    let (from, to) = (month.month.first_day(), month.month.end_day());
+    let mut parts = meter.record.adjustments.iter().map(|a| a.within(from, to));
+    match finding.code {
+        "adjustment.raises" => month.reporting && parts.any(|part| 0.0 < part),
+        "adjustment.lowers" => month.reporting && parts.any(|part| part < 0.0),
+        _ => true,
+    }
 }

@@ -103,11 +103,17 @@ pub struct KeptUntil {
 #[must_use]
 pub fn calendar(scheme: &Scheme, project: &Project, today: NaiveDate, done: &[Fulfilment]) -> Vec<Entry> {
     let events = project.events();
+    calendar_of(scheme, &Known { events: &events, report_years: project.grant.report_years, today }, done)
+}
+
+/// [`calendar`] of a project of which these days are known and no more.
+#[must_use]
+pub fn calendar_of(scheme: &Scheme, known: &Known<'_>, done: &[Fulfilment]) -> Vec<Entry> {
+    let (events, today) = (known.events, known.today);
     let closed = |obligation: &Obligation| obligation.closed_by.and_then(|event| events.get(&event).copied());
-    let known = Known { events: &events, report_years: project.grant.report_years, today };
     let mut entries = Vec::new();
     for obligation in &scheme.rules.obligations {
-        let schedule = obligation.due.schedule(&known);
+        let schedule = obligation.due.schedule(known);
         for occurrence in &schedule.occurrences {
             let mut line = entry(obligation, occurrence.year, Some(occurrence.due), today, done);
             line.opens = occurrence.opens;

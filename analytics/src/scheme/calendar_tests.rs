@@ -89,6 +89,7 @@ fn scheme() -> Scheme {
                 citation: "§".to_owned(),
             }],
             clauses: Vec::new(),
+            calls: Vec::new(),
             exchange_codes: std::collections::BTreeMap::new(),
             facility: None,
         },

@@ -25,6 +25,7 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Scheme> 
     let citation = root.text("citation", "the act and its date");
     let authority = root.text("authority", "who funds");
     let set = root.parsed("default_factor_set", "the id of a factor set", |t| FactorSetId::new(t).ok());
+    let calls = root.texts("calls", "at most 50 numbers of calls such as \"II.2i.1\"", ITEMS_MAX);
     let tables = root.tables("kpi", ITEMS_MAX);
     let mut exchange_codes = BTreeMap::new();
     let kpis: Vec<_> = tables.iter().map(|table| read_kpi(source, table, &mut exchange_codes)).collect();
@@ -39,7 +40,7 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Scheme> 
     let examples: Vec<_> =
         root.tables("example", EXAMPLES_MAX).iter().map(|table| examples::read(source, table)).collect();
     root.finish();
-    let rules = SchemeRules { exchange_codes, ..rules? };
+    let rules = SchemeRules { calls, exchange_codes, ..rules? };
     let scheme = Scheme {
         id: id?,
         title: title?,

@@ -2,14 +2,22 @@
 //!
 //! Must never: accept a code whose check digit is wrong, or correct one.
 
-/// CUP: a letter, two digits, a letter, eleven digits (CIPE resolution 143/2002).
+/// CUP: a letter, two digits, a letter, eleven digits (CIPE resolution 143/2002); or a provisional one, see
+/// [`is_provisional_cup`].
 #[must_use]
 pub fn is_cup(text: &str) -> bool {
     let b = text.as_bytes();
-    b.len() == 15
+    let is_final = b.len() == 15
         && b.iter()
             .enumerate()
-            .all(|(i, c)| if i == 0 || i == 3 { c.is_ascii_uppercase() } else { c.is_ascii_digit() })
+            .all(|(i, c)| if i == 0 || i == 3 { c.is_ascii_uppercase() } else { c.is_ascii_digit() });
+    is_final || is_provisional_cup(text)
+}
+
+/// A provisional CUP, given until the final one is: `PROV` and ten digits.
+#[must_use]
+pub fn is_provisional_cup(text: &str) -> bool {
+    text.strip_prefix("PROV").is_some_and(|number| digits(number, 10))
 }
 
 /// POD, the code of an electricity supply point: `IT`, three digits, `E`, eight or nine of 0-9 and A-Z.
@@ -216,6 +224,13 @@ mod tests {
     fn forms() {
         assert!(is_cup("C11G06000000001") && is_cup("H49J21005480003"));
         assert!(!is_cup("C11G0600000000") && !is_cup("c11G06000000001") && !is_cup("C11GO6000000001"));
+        assert!(is_cup("PROV0000012345") && is_provisional_cup("PROV0000012345"));
+        assert!(!is_provisional_cup("C11G06000000001"));
+        for bad in
+            ["PROV000001234", "PROV00000123456", "prov0000012345", "PROV00000A2345", "PROVà00001234", "PROV"]
+        {
+            assert!(!is_cup(bad), "{bad}");
+        }
         assert!(is_pod("IT001E12345678") && is_pod("IT001E123456789") && is_pod("IT012E0012345A"));
         assert!(!is_pod("IT001E1234567") && !is_pod("IT01E123456789") && !is_pod("FR001E12345678"));
         assert!(!is_pod("IT001E1234567à"));

@@ -154,6 +154,13 @@ fn read_statement(source: &Source<'_>, table: &Table<'_, '_>) -> Option<Statemen
 pub(super) fn remarks(scheme: &Scheme, project: &Project) -> Vec<Finding> {
     let mut findings = Vec::new();
     let subject = format!("project:{}", project.id);
+    if codes::is_provisional_cup(&project.cup) {
+        let says =
+            format!("CUP {} is provisional; put the final one in its place once it is given", project.cup);
+        let rule = "a report is filed under the project's final CUP";
+        let finding = Finding::new("project.cup.provisional", Severity::Caution, &*subject, says, rule);
+        findings.push(finding.with("cup", &project.cup));
+    }
     for cig in project.grant.cig.iter().filter(|cig| !codes::is_cig(cig)) {
         let says = format!("CIG {cig} does not have a check code of its own; compare it with the contract");
         let rule = "check code of the CIG; codes of a newer kind may not have it";

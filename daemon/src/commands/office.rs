@@ -31,7 +31,8 @@ pub(crate) fn grants(what: &GrantsWhat) -> Result<Exit, Failure> {
         GrantsWhat::Import { file, config, author } => {
             let installation = Installation::load(&config.config)?;
             let store = installation.open_shared_store()?;
-            let taken = grants::import(&store, file, author, clock::now())?;
+            let (taken, findings) = grants::import(&store, file, author, clock::now())?;
+            findings.iter().for_each(|finding| eprintln!("{finding}"));
             println!(
                 "closed projects: {} new, {} already there, {} changes ignored",
                 taken.new.len(),

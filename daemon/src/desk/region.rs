@@ -43,7 +43,7 @@ pub(super) fn of(runtime: &Runtime) -> anyhow::Result<Arc<Region>> {
     let done = runtime.fulfilments();
     let now = runtime.clock.now();
     let mut cases = Vec::with_capacity(years.len());
-    let mut pending = unregistered(runtime, figures.iter().map(|f| f.project.cup.as_str()).collect())?;
+    let mut pending = unregistered(runtime, &figures.iter().map(|f| f.project.cup.as_str()).collect())?;
     for project in &figures {
         let calendar = duties::of_project(&installation, &project.project, &done, now);
         let known: Vec<i32> = project.years.iter().map(|year| year.year).collect();
@@ -91,9 +91,8 @@ fn without_figures(project: &Project, calendar: Option<&ProjectCalendar>, today:
 }
 
 /// Closed projects that the grants system delivered and no project file takes up by its CUP.
-fn unregistered(runtime: &Runtime, cups: BTreeSet<&str>) -> anyhow::Result<Vec<Pending>> {
-    let delivered = grants::all(&runtime.store)?.into_iter().map(|(closed, _)| closed);
-    let unknown = delivered.filter(|closed| !cups.contains(closed.cup.as_str()));
+fn unregistered(runtime: &Runtime, cups: &BTreeSet<&str>) -> anyhow::Result<Vec<Pending>> {
+    let unknown = grants::unregistered(&runtime.store, cups)?.into_iter();
     let pending = unknown.map(|closed| Pending {
         project: None,
         title: closed.title,

@@ -9,8 +9,8 @@ use std::fmt::Debug;
 
 use chrono::NaiveDate;
 use model::{
-    BilledPeriod, DailyTemperature, Digest, FiledInterval, FiledTotal, Instant, MeanDefinition, StationId,
-    TemperatureSource,
+    BilledPeriod, DailyTemperature, Digest, FiledInterval, FiledTotal, Instant, MeanDefinition, MeterId,
+    StationId, TemperatureSource,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -584,6 +584,55 @@ impl Store {
         self.read("list the supply points", |conn| {
             let mut select = conn.prepare_cached("SELECT DISTINCT supply_point FROM bill ORDER BY 1")?;
             Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Numbers of the audit entries of the imports that brought bills of a supply point, replaced since or not.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn bill_imports(&self, supply_point: &str) -> Result<Vec<i64>, StoreError> {
+        self.imports_of(
+            "SELECT audit FROM import WHERE id IN
+             (SELECT import FROM bill WHERE supply_point = ?1
+              UNION SELECT import FROM bill_replaced WHERE supply_point = ?1) ORDER BY audit",
+            supply_point,
+        )
+    }
+
+    /// As [`Store::bill_imports`], of a station's temperatures.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn temperature_imports(&self, station: &StationId) -> Result<Vec<i64>, StoreError> {
+        self.imports_of(
+            "SELECT audit FROM import WHERE id IN
+             (SELECT import FROM temperature WHERE station = ?1
+              UNION SELECT import FROM temperature_replaced WHERE station = ?1) ORDER BY audit",
+            station.as_str(),
+        )
+    }
+
+    /// As [`Store::bill_imports`], of a meter's intervals and totals.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn filed_imports(&self, meter: &MeterId) -> Result<Vec<i64>, StoreError> {
+        self.imports_of(
+            "WITH own AS (SELECT id FROM series WHERE meter = ?1)
+             SELECT audit FROM import WHERE id IN
+             (SELECT import FROM filed_interval WHERE series IN own
+              UNION SELECT import FROM filed_interval_replaced WHERE series IN own
+              UNION SELECT import FROM filed_total WHERE series IN own
+              UNION SELECT import FROM filed_total_replaced WHERE series IN own) ORDER BY audit",
+            meter.as_str(),
+        )
+    }
+
+    fn imports_of(&self, sql: &str, of: &str) -> Result<Vec<i64>, StoreError> {
+        self.read("list imports", |conn| {
+            let mut select = conn.prepare_cached(sql)?;
+            Ok(select.query_map([of], |row| row.get(0))?.collect::<Result<_, _>>()?)
         })
     }
 

@@ -212,6 +212,17 @@ impl Store {
         self.read("read a record", |conn| newest(conn, kind, id))
     }
 
+    /// Every kind of which there is a record, in order.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn record_kinds(&self) -> Result<Vec<String>, StoreError> {
+        self.read("list the kinds of records", |conn| {
+            let mut select = conn.prepare_cached("SELECT DISTINCT kind FROM record_version ORDER BY kind")?;
+            Ok(select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// The newest version of every record of a kind, in order of id.
     pub fn records(&self, kind: &str) -> Result<Vec<Record>, StoreError> {
         self.read("read records", |conn| {

@@ -56,6 +56,22 @@ fn an_adjustment_that_lowers_the_saving_lowers_what_counts() {
 }
 
 #[test]
+fn in_the_structured_file_an_adjustment_stands_on_the_months_it_falls_on() {
+    let mut case = Case::gas(0.88);
+    case.adjustments = vec![
+        adjustment(1, "2025-01-22", "2025-02-11", 200.0),
+        adjustment(2, "2025-06-01", "2025-07-01", -30.0),
+    ];
+    let file = crate::report::structured::structured(&case.year());
+    let months = |code: &str| -> Vec<u32> {
+        let of = file.rows.iter().filter(|row| row.findings.iter().any(|found| found == code));
+        of.map(|row| row.month.number).collect()
+    };
+    assert_eq!(months("adjustment.raises"), [1, 2]);
+    assert_eq!(months("adjustment.lowers"), [6]);
+}
+
+#[test]
 fn what_lies_before_completion_or_is_of_another_meter_changes_nothing() {
     let mut case = Case::gas(0.88);
     let before = result(&case.year(), "final").achieved;
