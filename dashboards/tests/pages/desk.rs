@@ -87,19 +87,40 @@ async fn personal_codes_are_for_who_may_edit() {
         assert!(other.status == 200 && !other.body.contains("RSSMRA80A01H501U"), "{page}");
         assert!(!other.body.contains("ufficio@esempio.example"), "{page}");
     }
+    // The same for programs; a token that only reads is no editor's.
+    let token = async |scope_and_role: &str| {
+        let proof = format!("Authorization: Bearer token-{scope_and_role}\r\n");
+        server.send("GET", "/api/v1/desk/scuola-gobetti/history", &proof, "").await
+    };
+    for (of, shown) in [
+        ("write-legal_representative", true),
+        ("read-legal_representative", false),
+        ("read-regional_officer", false),
+    ] {
+        let answer = token(of).await;
+        assert_eq!((answer.status, answer.body.contains("RSSMRA80A01H501U")), (200, shown), "{of}");
+        assert!(answer.body.contains("Titolo di prima"), "{of}: what is no person's stays");
+    }
 }
 
 #[tokio::test]
 async fn every_file_is_handed_out_to_be_saved() {
     let server = Server::start().await;
     let path = format!("/desk/scuola-gobetti/files/{}", "ab".repeat(32));
-    for path in [path.as_str(), "/desk/scuola-gobetti/dossier", "/desk/scuola-gobetti/kpi-annex/2025"] {
+    for path in [
+        path.as_str(),
+        "/desk/scuola-gobetti/dossier",
+        "/desk/scuola-gobetti/kpi-annex/2025",
+        "/api/v1/desk/scuola-gobetti/kpi-annex/2025",
+    ] {
         let answer = server.get(path, REPRESENTATIVE).await;
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.header("content-disposition").starts_with("attachment"), "{path}");
         assert_eq!(answer.header("content-type"), "application/octet-stream");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
     }
+    let none = server.get("/api/v1/desk/scuola-gobetti/kpi-annex/last", REPRESENTATIVE).await;
+    assert_eq!((none.status, none.body.contains("no_year")), (404, true), "{}", none.body);
     let none = server.get("/desk/scuola-gobetti/files/cdcd", REPRESENTATIVE).await;
     assert_eq!(none.status, 404);
     for path in ["/region/table.csv", "/region/table.xlsx"] {
