@@ -150,7 +150,7 @@ pub(crate) fn csrf(session: &str) -> String {
 /// The path with every name in it filled in with something that is there.
 pub(crate) fn concrete(path: &str) -> String {
     path.replace("{project}", "scuola-gobetti")
-        .replace("{building}", "sede")
+        .replace("{building}", "scuola-gobetti-sede")
         .replace("{meter}", "contatore-0")
         .replace("{year}", "2025")
         .replace("{token}", LINK)
@@ -162,28 +162,73 @@ pub(crate) fn concrete(path: &str) -> String {
         .replace("{alarm}", "1")
 }
 
-/// Who asks.
+/// Who asks, and where what the path names stands to where the role is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Asks {
     Nobody,
     Everywhere(Role),
     /// In another project than the path's.
     Elsewhere(Role),
+    /// In the path's project.
+    Own(Role),
+    /// In the path's building, the one that the path's meter is in.
+    OwnBuilding(Role),
+    /// In another building of the path's project.
+    OtherBuilding(Role),
 }
 
+/// The table of `docs/access.md`, stated here again: what each role may.
+fn may_do(role: Role) -> &'static [Right] {
+    use Right::{
+        AcknowledgeAlarms, AdministerAccounts, AdministerTokens, DecideReadings, EditContacts, EditProject,
+        ManageSubjects, SeeAudit, SeeInstallation, SeeProject, SeeRegion, SendMemos, Submit, WriteNotes,
+    };
+    match role {
+        Role::LegalRepresentative => {
+            &[SeeProject, EditProject, WriteNotes, ManageSubjects, EditContacts, Submit]
+        }
+        Role::DataEntry => &[SeeProject, EditProject, WriteNotes],
+        Role::FacilityManager => &[SeeProject, SeeInstallation, DecideReadings, AcknowledgeAlarms],
+        Role::RegionalOfficer => &[SeeProject, SeeRegion, SendMemos],
+        Role::Administrator => {
+            &[SeeProject, SeeInstallation, SeeRegion, AdministerAccounts, AdministerTokens, SeeAudit]
+        }
+    }
+}
+
+/// Rights about the installation as a whole: no part of it gives them.
+const OF_INSTALLATION: [Right; 5] = [
+    Right::SeeInstallation,
+    Right::SeeRegion,
+    Right::AdministerAccounts,
+    Right::AdministerTokens,
+    Right::SeeAudit,
+];
+
 pub(crate) fn may(asks: Asks, need: Need) -> bool {
-    let right = |right: Right, in_path: bool| match asks {
-        Asks::Nobody => false,
-        Asks::Everywhere(role) => role.may(right),
-        Asks::Elsewhere(role) => role.may(right) && !in_path && !right.is_of_installation(),
+    let (role, everywhere) = match asks {
+        Asks::Nobody => (None, false),
+        Asks::Everywhere(role) => (Some(role), true),
+        Asks::Elsewhere(role) | Asks::Own(role) | Asks::OwnBuilding(role) | Asks::OtherBuilding(role) => {
+            (Some(role), false)
+        }
+    };
+    let right = |right: Right, reaches: bool| {
+        role.is_some_and(|role| may_do(role).contains(&right))
+            && (everywhere || (reaches && !OF_INSTALLATION.contains(&right)))
     };
     match need {
         // From this machine the metrics are open.
         Need::Always | Need::Public | Need::Delivery | Need::Metrics => true,
         Need::SignedIn => asks != Asks::Nobody,
-        Need::Anywhere(wanted) => right(wanted, false),
-        Need::InProject(wanted) | Need::InBuilding(wanted) | Need::OfMeter(wanted) => right(wanted, true),
-        Need::Calendar => right(Right::SeeProject, false),
+        Need::Anywhere(wanted) => right(wanted, true),
+        // A role in one building reads the project that the building is of, and changes the building alone.
+        Need::InProject(wanted @ Right::SeeProject) => right(wanted, !matches!(asks, Asks::Elsewhere(_))),
+        Need::InProject(wanted) => right(wanted, matches!(asks, Asks::Own(_))),
+        Need::InBuilding(wanted) | Need::OfMeter(wanted) => {
+            right(wanted, matches!(asks, Asks::Own(_) | Asks::OwnBuilding(_)))
+        }
+        Need::Calendar => right(Right::SeeProject, true),
     }
 }
 
@@ -193,9 +238,17 @@ async fn passes(server: &Server, row: Row, asks: Asks) -> (bool, u16) {
         Asks::Nobody => (String::new(), path),
         Asks::Everywhere(role) => (role.code().to_owned(), path),
         // The account's own project is the other one.
-        Asks::Elsewhere(role) => {
-            (format!("{}-own", role.code()), path.replace("scuola-gobetti", "ufficio-hostile"))
-        }
+        Asks::Elsewhere(role) => (
+            format!("{}-own", role.code()),
+            path.replace("scuola-gobetti", "ufficio-hostile").replace("contatore-0", "contatore-1"),
+        ),
+        Asks::Own(role) => (format!("{}-own", role.code()), path),
+        Asks::OwnBuilding(role) => (format!("{}-building", role.code()), path),
+        Asks::OtherBuilding(role) => (
+            format!("{}-building", role.code()),
+            path.replace("scuola-gobetti-sede", "scuola-gobetti-palestra")
+                .replace("contatore-0", "contatore-palestra"),
+        ),
     };
     let answer = match row.verb {
         Verb::Get => server.get(&path, &session).await,
@@ -211,13 +264,17 @@ async fn passes(server: &Server, row: Row, asks: Asks) -> (bool, u16) {
     (!refused, answer.status)
 }
 
-/// The matrix: every row of the table of routes × every role, everywhere and in another project, and nobody.
+/// The matrix: every row of the table of routes × every role, everywhere, in the path's project, in another, in the
+/// path's building, in another of its project, and nobody.
 #[tokio::test]
 async fn every_route_lets_exactly_those_in_who_may() {
     let server = Server::start().await;
     let mut who = vec![Asks::Nobody];
     who.extend(Role::ALL.map(Asks::Everywhere));
     who.extend(Role::ALL.map(Asks::Elsewhere));
+    who.extend(Role::ALL.map(Asks::Own));
+    who.extend(Role::ALL.map(Asks::OwnBuilding));
+    who.extend(Role::ALL.map(Asks::OtherBuilding));
     let mut wrong = Vec::new();
     let mut tried = 0;
     for row in rows() {
@@ -235,6 +292,27 @@ async fn every_route_lets_exactly_those_in_who_may() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(rows().len() * who.len() == tried && 40 < rows().len());
+}
+
+/// What no building is known of belongs to the whole installation, and a building is one of its project alone.
+#[tokio::test]
+async fn a_part_of_the_installation_gives_nothing_beyond_it() {
+    let server = Server::start().await;
+    for (path, session, passes) in [
+        ("/meters/contatore-2", "facility_manager", true),
+        ("/meters/contatore-2", "facility_manager-own", false),
+        ("/meters/contatore-2", "facility_manager-building", false),
+        ("/buildings/scuola-gobetti/scuola-gobetti-sede", "facility_manager-building", true),
+        ("/buildings/ufficio-hostile/scuola-gobetti-sede", "facility_manager-building", false),
+        ("/buildings/ufficio-hostile/scuola-gobetti-sede", "facility_manager-own", false),
+        ("/projects/ufficio-hostile", "facility_manager-building", false),
+    ] {
+        let answer = server.get(path, session).await;
+        assert_eq!(answer.status == 200, passes, "{path} for {session}: {}", answer.status);
+        assert!(passes || answer.status == 403, "{path} for {session}: {}", answer.status);
+    }
+    let meters = server.get("/api/v1/meters", "facility_manager-building").await;
+    assert!(meters.body.contains("contatore-0") && !meters.body.contains("contatore-1"), "{}", meters.body);
 }
 
 /// Every POST of the table refuses a form without the field, with another session's, and one that another site sends.

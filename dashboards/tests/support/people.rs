@@ -12,7 +12,7 @@ use dashboards::access::{
     AccountView, AuditLine, Departure, Directory, Held, LinkPurpose, LinkUse, LinkView, NewAccount, NewToken,
     Person, Refused, Role, Scope, SecondFactorOffer, Secret, SignIn, SubjectView, TokenScope, TokenView,
 };
-use model::{Instant, ProjectId};
+use model::{BuildingId, Instant, ProjectId};
 
 /// The password of every one of them.
 pub(crate) const PASSWORD: &str = "quattro gatti al sole";
@@ -44,14 +44,17 @@ impl People {
 }
 
 fn person(account: &str) -> Option<Arc<Person>> {
-    // `ROLE` everywhere, `ROLE-own` in one project.
-    let (code, own) = account.strip_suffix("-own").map_or((account, false), |code| (code, true));
-    let role = Role::parse(code)?;
-    let scope = if own {
-        Scope::Projects(BTreeSet::from([ProjectId::new("scuola-gobetti").unwrap()]))
+    // `ROLE` everywhere, `ROLE-own` in one project, `ROLE-building` in one of that project's two buildings.
+    let own = ProjectId::new("scuola-gobetti").unwrap();
+    let (code, scope) = if let Some(code) = account.strip_suffix("-own") {
+        (code, Scope::Projects(BTreeSet::from([own])))
+    } else if let Some(code) = account.strip_suffix("-building") {
+        let building = BuildingId::new("scuola-gobetti-sede").unwrap();
+        (code, Scope::Buildings(BTreeSet::from([(own, building)])))
     } else {
-        Scope::All
+        (account, Scope::All)
     };
+    let role = Role::parse(code)?;
     let (account, name) = (account.to_owned(), format!("Persona {code}"));
     Some(Arc::new(Person { account, name, roles: vec![Held { role, scope }] }))
 }
