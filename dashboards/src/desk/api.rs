@@ -300,6 +300,8 @@ struct CaseView {
     interventions: Vec<&'static str>,
     year: i32,
     complete: bool,
+    /// Whether the year is over and something is due about it.
+    closed: bool,
     verdict: &'static str,
     kpis: Vec<CaseKpiView>,
     coverage_ratio: Option<f64>,
@@ -349,6 +351,7 @@ impl From<&Case> for CaseView {
             interventions: case.interventions.iter().map(|i| i.code()).collect(),
             year: case.year,
             complete: case.complete,
+            closed: case.is_closed(),
             verdict: case.verdict().code(),
             kpis: case.kpis.iter().map(kpi).collect(),
             coverage_ratio: case.coverage_ratio,
@@ -448,9 +451,12 @@ pub(crate) struct GroupView {
     name: String,
     cases: usize,
     projects: usize,
+    /// Verdicts of the cases whose year is over and about which something is due.
     reached: usize,
     missed: usize,
     undetermined: usize,
+    /// Cases of the running year, and of years without anything due.
+    open: usize,
     late: usize,
     declared: Option<f64>,
     achieved: Option<f64>,
@@ -476,6 +482,7 @@ pub(crate) async fn region_groups(
             reached: line.reached,
             missed: line.missed,
             undetermined: line.undetermined,
+            open: line.open,
             late: line.late,
             declared: line.declared,
             achieved: line.achieved,
