@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::support::Fake;
-use crate::support::people::{LINK, PASSWORD, People};
+use crate::support::people::{AUDIT_LINES, LINK, PASSWORD, People};
 use dashboards::access::{Need, Right, Role, Row, Verb};
 use dashboards::routes::{Options, router, rows};
 use dashboards::serve::serve;
@@ -642,6 +642,48 @@ async fn a_refused_form_keeps_what_was_typed() {
     for typed in ["2026-01-10 08:00", "1234,5", "new one"] {
         assert_eq!(answer.body.matches(&format!("value=\"{typed}\"")).count(), 1, "{typed}\n{}", answer.body);
     }
+}
+
+/// The numbers of the lines that a page of the audit log shows, first and last, and how many.
+fn lines_of(body: &str) -> (i64, i64, usize) {
+    let row = "<tr><th scope=\"row\">";
+    let seqs: Vec<i64> =
+        body.split(row).skip(1).filter_map(|rest| rest.split('<').next()?.parse().ok()).collect();
+    (*seqs.first().unwrap(), *seqs.last().unwrap(), seqs.len())
+}
+
+#[tokio::test]
+async fn the_audit_log_is_read_to_its_first_entry() {
+    let server = Server::start().await;
+    let link = |body: &str, rel: &str| -> Option<String> {
+        let (before, _) = body.split_once(&format!("\" rel=\"{rel}\""))?;
+        before.rsplit_once("href=\"").map(|(_, href)| href.to_owned())
+    };
+    let (mut path, mut shown) = ("/audit".to_owned(), Vec::new());
+    loop {
+        let page = server.get(&path, "administrator").await;
+        assert_eq!(page.status, 200, "{path}");
+        shown.push(lines_of(&page.body));
+        assert_eq!(link(&page.body, "prev").is_some(), 1 < shown.len(), "{path}");
+        let Some(older) = link(&page.body, "next") else { break };
+        path = older;
+    }
+    assert_eq!(shown, [(AUDIT_LINES, 704, 500), (703, 204, 500), (203, 1, 203)]);
+    // And back again, to the newest and no further.
+    for (wanted, has_newer) in [((703, 204, 500), true), ((AUDIT_LINES, 704, 500), false)] {
+        path = link(&server.get(&path, "administrator").await.body, "prev").unwrap();
+        let page = server.get(&path, "administrator").await;
+        assert_eq!(lines_of(&page.body), wanted, "{path}");
+        assert_eq!(link(&page.body, "prev").is_some(), has_newer, "{path}");
+    }
+    let beyond = server.get("/audit?before=9999999", "administrator").await.body;
+    assert_eq!((lines_of(&beyond).0, link(&beyond, "prev")), (AUDIT_LINES, None));
+    let none = server.get("/audit?before=1", "administrator").await;
+    assert!(none.status == 200 && link(&none.body, "prev").is_some() && link(&none.body, "next").is_none());
+    assert_eq!(server.get("/audit?before=900", "regional_officer").await.status, 403);
+    let api = server.get("/api/v1/audit?before=3", "administrator").await.body;
+    let api: serde_json::Value = serde_json::from_str(&api).unwrap();
+    assert_eq!((api[0]["seq"].as_i64(), api.as_array().map(Vec::len)), (Some(2), Some(2)));
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ pub(crate) const PASSWORD: &str = "quattro gatti al sole";
 /// The secret of a link that sets a password.
 pub(crate) const LINK: &str = "a-link";
 
+/// Entries of the audit log: more than two pages of it.
+pub(crate) const AUDIT_LINES: i64 = 1_203;
+
 /// Accounts by role.
 #[derive(Default)]
 pub(crate) struct People {
@@ -224,8 +227,18 @@ impl Directory for People {
         Ok(())
     }
 
-    fn audit(&self, _: u32) -> Vec<AuditLine> {
-        Vec::new()
+    fn audit(&self, before: Option<i64>, limit: u32) -> Vec<AuditLine> {
+        let newest = before.map_or(AUDIT_LINES, |before| before.saturating_sub(1).min(AUDIT_LINES));
+        let line = |seq: i64| AuditLine {
+            seq,
+            at: Instant::from_seconds(1_770_000_000 + seq),
+            author: "a".to_owned(),
+            action: "create".to_owned(),
+            kind: "note".to_owned(),
+            subject: format!("nota-{seq}"),
+            detail: String::new(),
+        };
+        (1..=newest).rev().take(limit as usize).map(line).collect()
     }
 
     fn provider(&self) -> Option<String> {
