@@ -615,6 +615,19 @@ async fn forms_of_people_reach_the_directory() {
     assert!(server.asked().contains(&"sign_out administrator".to_owned()));
 }
 
+/// An account may be made before its project is: the role stays, and says so; what is there says nothing.
+#[tokio::test]
+async fn a_role_in_a_project_that_is_not_there_says_so() {
+    let server = Server::start().await;
+    let page = server.get("/accounts", "administrator").await.body;
+    let lines: Vec<&str> = page.split("<li>").filter(|line| line.contains("non ancora presente")).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let (place, says) = lines[0].split_once("<span").unwrap();
+    assert!(place.contains("asilo-nuovo scuola-gobetti"), "{place}");
+    let says = says.split("</span>").next().unwrap();
+    assert!(says.contains("asilo-nuovo") && !says.contains("scuola-gobetti"), "{says}");
+}
+
 #[tokio::test]
 async fn a_refused_form_keeps_what_was_typed() {
     let server = Server::start().await;

@@ -47,13 +47,16 @@ impl People {
 }
 
 fn person(account: &str) -> Option<Arc<Person>> {
-    // `ROLE` everywhere, `ROLE-own` in one project, `ROLE-building` in one of that project's two buildings.
+    // `ROLE` everywhere, `ROLE-own` in one project, `ROLE-building` in one of that project's two buildings,
+    // `ROLE-later` in it and in what is not registered yet.
     let own = ProjectId::new("scuola-gobetti").unwrap();
     let (code, scope) = if let Some(code) = account.strip_suffix("-own") {
         (code, Scope::Projects(BTreeSet::from([own])))
     } else if let Some(code) = account.strip_suffix("-building") {
         let building = BuildingId::new("scuola-gobetti-sede").unwrap();
         (code, Scope::Buildings(BTreeSet::from([(own, building)])))
+    } else if let Some(code) = account.strip_suffix("-later") {
+        (code, Scope::Projects(BTreeSet::from([own, ProjectId::new("asilo-nuovo").unwrap()])))
     } else {
         (account, Scope::All)
     };
@@ -158,7 +161,8 @@ impl Directory for People {
     }
 
     fn accounts(&self) -> Vec<AccountView> {
-        Role::ALL.iter().filter_map(|role| self.account(role.code())).collect()
+        let others = ["data_entry-later", "facility_manager-building"];
+        Role::ALL.iter().map(|role| role.code()).chain(others).filter_map(|name| self.account(name)).collect()
     }
 
     fn add_account(&self, new: &NewAccount, author: &str) -> Result<Secret, Refused> {
