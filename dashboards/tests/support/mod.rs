@@ -238,6 +238,7 @@ fn losses() -> MonthLosses {
         refused: 2,
         quarantined: 1,
         estimated_ratio: Some(0.125),
+        since: Instant::parse_rfc3339("2026-05-01T06:05:00Z"),
         ..MonthLosses::new(Month { year: 2026, number: 5 })
     }
 }
