@@ -142,6 +142,13 @@ impl Case {
         }
     }
 
+    /// Whether its verdict is one to answer for: the whole year is counted, and something with a day is to be sent about
+    /// it. The running year and a year without an obligation are neither reached nor failed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.complete && self.duty.as_ref().is_some_and(|duty| duty.due.is_some())
+    }
+
     /// One verdict over every KPI that has a target: missed when one is missed, reached only when all are.
     #[must_use]
     pub fn verdict(&self) -> Verdict {

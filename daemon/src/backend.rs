@@ -17,7 +17,7 @@ use dashboards::calendar::ProjectCalendar;
 use dashboards::grants::{GrantsForm, GrantsRefused, GrantsTaken};
 use model::{
     BaseUnit, Building, BuildingId, Carrier, Channel, Direction, Finding, Instant, MeterFacts, MeterId,
-    MeterRole, Month, Project, ProjectId, Quantity, SeriesKey,
+    MeterRole, Month, Project, ProjectId, Quantity, SeriesKey, Zone,
 };
 use store::{Tallies, Tally};
 use tokio::sync::broadcast;
@@ -91,6 +91,7 @@ impl Backend for DaemonBackend {
         let installation = self.0.installation();
         let figures = self.0.figures();
         let losses = self.0.losses_since(first_shown(&self.0));
+        let (begun, zone) = (self.0.losses_begun(), installation.settings.installation.zone);
         let mut states: Vec<MeterState> = installation
             .meter_places()
             .into_iter()
@@ -105,7 +106,7 @@ impl Backend for DaemonBackend {
                     .into_iter()
                     .map(|(channel, latest)| (channel, latest.value, latest.at))
                     .collect(),
-                losses: losses_of(&losses, &figures, &meter.id),
+                losses: since(losses_of(&losses, &figures, &meter.id), begun.get(&meter.id).copied(), zone),
                 every_seconds: meter.every_s,
                 model: meter.model.to_string(),
                 link: place,
@@ -210,6 +211,14 @@ impl DaemonBackend {
 fn first_shown(runtime: &Runtime) -> Month {
     let current = Month::of(runtime.today());
     Month { year: current.year - 1, ..current }
+}
+
+/// The same with the moment at which counting began, in the month that holds it.
+fn since(mut losses: Vec<MonthLosses>, begun: Option<Instant>, zone: Zone) -> Vec<MonthLosses> {
+    for line in &mut losses {
+        line.since = begun.filter(|at| at.month(zone) == line.month);
+    }
+    losses
 }
 
 /// A meter's loss budget, newest month first.

@@ -3,7 +3,8 @@
 //! is that of the wall clock, for meters that push as well.
 //!
 //! What became of readings is counted in their own transaction; what is expected follows from the period and from how
-//! far it was counted before, so that a time without a running daemon is a loss like any other.
+//! far it was counted before, so that a time without a running daemon is a loss like any other. Of a new meter counting
+//! begins with its first reading, or with when it was first known where none comes for a while.
 //!
 //! Must never: forget a time in which a meter was to be read because nothing ran then.
 
@@ -18,6 +19,10 @@ use crate::runtime::lock;
 
 /// A reading is late when it comes more than its meter's period after its time, but never sooner than this.
 const LATE_MILLIS_MIN: i64 = 60_000;
+/// How long counting of a new meter waits for its first reading, in periods and at least: nothing could come before its
+/// link was opened. A meter that says nothing for longer is counted from the moment it was first known.
+const FIRST_PERIODS: i64 = 3;
+const FIRST_MILLIS_MIN: i64 = 300_000;
 /// A longer time without counting is no outage: the clock was set, or the installation lay idle. Counting begins anew.
 const OUTAGE_MILLIS_MAX: i64 = 400 * 86_400_000;
 
@@ -30,6 +35,32 @@ struct Source {
     until: Instant,
     /// Newest time of its main channel.
     newest: Option<Instant>,
+    /// Until when the first reading of a new meter is waited for; `None` once counting has begun.
+    waits: Option<Instant>,
+    /// Since when it is counted, where that began while this daemon ran.
+    begun: Option<Instant>,
+}
+
+impl Source {
+    /// Of a meter that is counted up to `known`; one that is not counted yet is known from `now` on.
+    fn new(every_s: u32, channel: Channel, known: Option<Instant>, now: Instant) -> Self {
+        let first_millis = (FIRST_PERIODS * i64::from(every_s) * 1000).max(FIRST_MILLIS_MIN);
+        let waits = known.is_none().then(|| now.plus_millis(first_millis));
+        Self { every_s, channel, until: known.unwrap_or(now), newest: None, waits, begun: None }
+    }
+
+    /// Begins counting with the first reading: its own point of the grid is the first that is expected.
+    fn begin(&mut self, reading: &Reading) {
+        if self.waits.take().is_none() {
+            return;
+        }
+        let step = (i64::from(self.every_s) * 1000).max(1);
+        // A device's clock may be ahead of this one's; what it sends of before was not asked for.
+        let first = reading.observed_at.min(reading.received_at).millis();
+        let slot = Instant::from_millis(first.div_euclid(step) * step);
+        self.begun = Some(self.until.max(slot));
+        self.until = self.until.max(slot.plus_millis(-1));
+    }
 }
 
 #[derive(Debug, Default)]
@@ -93,15 +124,15 @@ impl Losses {
             let Some(channel) = installation.main_channel(meter, &projects, has_readings) else { continue };
             let key = key(channel);
             let newest = store.latest(&key)?.map(|reading| reading.observed_at);
-            let until = known.get(&meter.id).copied().unwrap_or(now);
-            sources.insert(meter.id.clone(), Source { every_s: meter.every_s, channel, until, newest });
+            let source = Source::new(meter.every_s, channel, known.get(&meter.id).copied(), now);
+            sources.insert(meter.id.clone(), Source { newest, ..source });
         }
         let mut state = lock(&self.state);
         state.count_expected(self.zone, now);
         let mut former = std::mem::take(&mut state.sources);
         for (id, source) in &mut sources {
             if let Some(old) = former.remove(id) {
-                source.until = old.until;
+                (source.until, source.waits, source.begun) = (old.until, old.waits, old.begun);
                 // Times of another channel say nothing of what is late in this one.
                 let same = old.channel == source.channel;
                 source.newest = if same { source.newest.max(old.newest) } else { source.newest };
@@ -146,6 +177,13 @@ impl Losses {
         ended.iter().try_for_each(|meter| store.end_tally(meter))
     }
 
+    /// Since when each meter is counted whose counting began while this daemon ran.
+    pub(crate) fn begun(&self) -> BTreeMap<MeterId, Instant> {
+        let state = lock(&self.state);
+        let begun = state.sources.iter().filter_map(|(meter, source)| Some((meter.clone(), source.begun?)));
+        begun.collect()
+    }
+
     /// Every count of `from` and later months, as of now. Asks the store.
     pub(crate) fn since(&self, store: &Store, from: Month, now: Instant) -> Result<Tallies, StoreError> {
         let _disk = lock(&self.disk);
@@ -168,6 +206,7 @@ impl State {
         if !live || source.channel != reading.series.channel {
             return None;
         }
+        source.begin(reading);
         let delay = reading.received_at.millis().saturating_sub(reading.observed_at.millis());
         let limit = (i64::from(source.every_s) * 1000).max(LATE_MILLIS_MIN);
         let overtaken = source.newest.is_some_and(|newest| reading.observed_at < newest);
@@ -182,6 +221,12 @@ impl State {
     /// Counts what was expected since the last time: a reading is missing one period after its time, not at it.
     fn count_expected(&mut self, zone: Zone, now: Instant) {
         for (meter, source) in &mut self.sources {
+            if let Some(waits) = source.waits {
+                if now < waits {
+                    continue;
+                }
+                (source.waits, source.begun) = (None, Some(source.until));
+            }
             let now = now.plus_millis(-(i64::from(source.every_s) * 1000));
             if now <= source.until {
                 // The clock was set back; what lies between is counted already.
@@ -265,7 +310,7 @@ mod tests {
         let begun = at("2025-03-01T00:00:30Z");
         let expected = |steps: &[i64]| {
             let mut state = State::default();
-            state.sources.insert(meter.clone(), Source { every_s: 60, channel, until: begun, newest: None });
+            state.sources.insert(meter.clone(), Source::new(60, channel, Some(begun), begun));
             steps.iter().for_each(|step| state.count_expected(ROME, begun.plus_seconds(*step)));
             state.pending.values().sum::<u64>()
         };
@@ -283,7 +328,7 @@ mod tests {
         let meter = MeterId::new("m").unwrap();
         let channel = Channel::total(model::Quantity::ActiveEnergyImport);
         let begun = at("2025-03-01T00:00:00Z");
-        let source = Source { every_s: 60, channel, until: begun, newest: None };
+        let source = Source::new(60, channel, Some(begun), begun);
         let mut state = State::default();
         state.sources.insert(meter.clone(), source);
         let mut late = |observed_s: i64, delay_s: i64| {
@@ -307,6 +352,44 @@ mod tests {
         state.count_expected(ROME, begun.plus_seconds(660));
         let month = Month { year: 2025, number: 3 };
         assert_eq!(state.pending, Tallies::from([((meter, month, Tally::Expected), 10)]));
+    }
+
+    /// Opening the journal, replaying a history and connecting take their time; a meter that never speaks is missed.
+    #[test]
+    fn a_new_meter_is_counted_from_its_first_reading_or_after_a_while_without_one() {
+        let meter = MeterId::new("m").unwrap();
+        let channel = Channel::total(model::Quantity::ActiveEnergyImport);
+        let known = at("2025-03-01T00:00:02Z");
+        let mut state = State::default();
+        let expected = |state: &State| state.pending.values().sum::<u64>();
+        let begun = |state: &State| state.sources[&meter].begun;
+        state.sources.insert(meter.clone(), Source::new(5, channel, None, known));
+        state.count_expected(ROME, known.plus_seconds(100));
+        assert_eq!((expected(&state), begun(&state)), (0, None));
+        for observed_at in [known.plus_seconds(101), known.plus_seconds(106)] {
+            let series = SeriesKey { meter: meter.clone(), channel };
+            let reading = Reading {
+                series,
+                observed_at,
+                received_at: observed_at,
+                value: model::Value::Total(1),
+                quality: Quality::Good,
+                origin: Origin::Modbus,
+            };
+            state.counted(&reading, ROME);
+        }
+        // At :01:43 and :01:48, of the points :01:40 and :01:45; the one under way at :01:50 is nobody's loss.
+        state.count_expected(ROME, known.plus_seconds(109));
+        assert_eq!((expected(&state), begun(&state)), (2, Some(at("2025-03-01T00:01:40Z"))));
+        // Of what does not come from then on nothing is forgiven.
+        state.count_expected(ROME, known.plus_seconds(159));
+        assert_eq!(expected(&state), 12);
+        let mut silent = State::default();
+        silent.sources.insert(meter.clone(), Source::new(5, channel, None, known));
+        silent.count_expected(ROME, known.plus_seconds(299));
+        assert_eq!(expected(&silent), 0);
+        silent.count_expected(ROME, known.plus_seconds(300));
+        assert_eq!((expected(&silent), begun(&silent)), (59, Some(known)));
     }
 
     /// The demonstration's meters that publish plain payloads send one total of the many that their model lists.

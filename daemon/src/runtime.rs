@@ -173,6 +173,11 @@ impl Runtime {
         })
     }
 
+    /// Since when the loss budget counts each meter, where that began while this daemon ran.
+    pub(crate) fn losses_begun(&self) -> BTreeMap<MeterId, model::Instant> {
+        self.losses.begun()
+    }
+
     pub(crate) fn today(&self) -> NaiveDate {
         self.clock.now().day(self.installation().settings.installation.zone)
     }

@@ -550,6 +550,8 @@ pub(crate) struct MeterStateView {
 #[derive(JsonSchema, Serialize)]
 pub(crate) struct LossesView {
     month: String,
+    /// RFC 3339: when counting began, where that was within this month and since the daemon's start.
+    since: Option<String>,
     expected: u64,
     received: u64,
     late: u64,
@@ -564,6 +566,7 @@ impl From<&MonthLosses> for LossesView {
     fn from(losses: &MonthLosses) -> Self {
         Self {
             month: losses.month.to_string(),
+            since: losses.since.map(|at| at.to_string()),
             expected: losses.expected,
             received: losses.received,
             late: losses.late,

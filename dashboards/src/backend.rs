@@ -159,6 +159,8 @@ pub struct MeterState {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MonthLosses {
     pub month: Month,
+    /// When counting began, where that was within this month and while this daemon ran.
+    pub since: Option<Instant>,
     /// What the meter's period asks for, in the current month until now.
     pub expected: u64,
     /// Usable, late ones included. May exceed what was expected: a meter may send more often than it must.
@@ -184,6 +186,7 @@ impl MonthLosses {
     pub const fn new(month: Month) -> Self {
         Self {
             month,
+            since: None,
             expected: 0,
             received: 0,
             late: 0,

@@ -577,6 +577,11 @@ async fn the_api_says_null_for_what_is_not_known() {
     assert_eq!(meters["meters"][0]["values"][0]["unit"], "Wh");
     assert_eq!(meters["meters"][0]["losses"][0]["expected"], 267_840);
     assert_eq!(meters["meters"][0]["losses"][0]["month"], "2026-05");
+    assert_eq!(meters["meters"][0]["losses"][0]["since"], "2026-05-01T06:05:00Z");
+    for page in ["/meters", "/meters/contatore-0"] {
+        let shown = server.get(page).await.text();
+        assert!(shown.contains("05/2026, dal 01/05/2026 08:05"), "{page}: {shown}");
+    }
     assert_eq!(json("/health").await["status"], "ok");
     let metrics = server.get("/metrics").await;
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));

@@ -98,6 +98,8 @@ pub struct Query {
     pub estimated_above: Option<f64>,
     /// Only cases with findings that withhold figures.
     pub blocked: bool,
+    /// Only cases that are, or are not, [closed](Case::is_closed).
+    pub closed: Option<bool>,
     /// The KPI that leads; see [`Case::lead`].
     pub measure: Option<KpiMeasure>,
     pub sort: Sort,
@@ -115,6 +117,7 @@ impl Query {
             && self.province.as_deref().is_none_or(|p| p == case.province)
             && self.intervention.is_none_or(|i| case.interventions.contains(&i))
             && (!self.blocked || 0 < case.blocking)
+            && self.closed.is_none_or(|closed| closed == case.is_closed())
             && self.verdict.is_none_or(|v| v == case.verdict())
             && self.due.is_none_or(|due| is_due(case, due))
             && self.coverage_below.is_none_or(|limit| case.coverage_ratio.is_none_or(|c| c < limit))

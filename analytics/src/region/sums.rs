@@ -67,9 +67,12 @@ pub struct GroupLine {
     pub name: String,
     pub cases: usize,
     pub projects: usize,
+    /// Verdicts of the cases that are [closed](Case::is_closed).
     pub reached: usize,
     pub missed: usize,
     pub undetermined: usize,
+    /// Cases that are not: with the three before they make up all.
+    pub open: usize,
     pub late: usize,
     /// Sums of the lead KPI over the cases that have both, in `unit`; energies in MWh.
     pub declared: Option<f64>,
@@ -107,7 +110,7 @@ pub fn groups(cases: &[&Case], by: Group, measure: Option<KpiMeasure>) -> Vec<Gr
 }
 
 fn line(key: String, name: String, cases: &[&Case], measure: Option<KpiMeasure>) -> GroupLine {
-    let with = |verdict| cases.iter().filter(|c| c.verdict() == verdict).count();
+    let with = |verdict| cases.iter().filter(|c| c.is_closed() && c.verdict() == verdict).count();
     let leads: Vec<Option<&CaseKpi>> = cases.iter().map(|c| c.lead(measure)).collect();
     let mut ratios: Vec<f64> = leads.iter().flatten().filter_map(|k| k.attainment_ratio).collect();
     let (sums, left_out) = sums(&leads);
@@ -120,6 +123,7 @@ fn line(key: String, name: String, cases: &[&Case], measure: Option<KpiMeasure>)
         reached: with(Verdict::Reached),
         missed: with(Verdict::Missed),
         undetermined: with(Verdict::Undetermined),
+        open: cases.iter().filter(|c| !c.is_closed()).count(),
         late: cases.iter().filter(|c| c.duty.as_ref().is_some_and(|d| d.state == State::Late)).count(),
         declared: sums.map(|s| s.0),
         achieved: sums.map(|s| s.1),

@@ -48,6 +48,19 @@ fn case(id: &str, year: i32, attainment: Option<f64>) -> Case {
     case
 }
 
+/// The same with something to be sent about it by a day.
+fn due(case: Case) -> Case {
+    let duty = CaseDuty {
+        obligation: "relazione".to_owned(),
+        text: "x".to_owned(),
+        due: NaiveDate::from_ymd_opt(case.year + 1, 3, 31),
+        days_left: Some(21),
+        state: State::Due,
+        sent: None,
+    };
+    Case { duty: Some(duty), ..case }
+}
+
 fn ids(cases: &[&Case]) -> Vec<String> {
     cases.iter().map(|c| format!("{}-{}", c.project, c.year)).collect()
 }
@@ -105,9 +118,9 @@ fn one_withheld_kpi_keeps_a_case_from_being_reached() {
 
 #[test]
 fn sums_hold_only_what_is_known_on_both_sides() {
-    let mut two = case("b", 2025, Some(0.5));
+    let mut two = due(case("b", 2025, Some(0.5)));
     two.interventions.push(Intervention::Lighting);
-    let cases = [case("a", 2025, Some(1.5)), two, case("c", 2025, None)];
+    let cases = [due(case("a", 2025, Some(1.5))), two, due(case("c", 2025, None))];
     let all: Vec<&Case> = cases.iter().collect();
     let lines = groups(&all, Group::Intervention, None);
     let keys: Vec<_> = lines.iter().map(|l| (l.key.as_str(), l.cases)).collect();
@@ -117,6 +130,21 @@ fn sums_hold_only_what_is_known_on_both_sides() {
     assert_eq!((envelope.reached, envelope.missed, envelope.undetermined), (1, 1, 1));
     assert_eq!(envelope.median_attainment, Some(1.0));
     assert_eq!(lines[1].ratio(), Some(0.5));
+}
+
+#[test]
+fn a_year_that_runs_and_one_without_an_obligation_are_no_failures() {
+    let running = Case { complete: false, ..due(case("a", 2026, None)) };
+    let mut waiting = due(case("a", 2023, None));
+    waiting.duty.as_mut().unwrap().due = None;
+    let cases = [running, due(case("a", 2025, None)), case("a", 2024, Some(0.3)), waiting];
+    let all: Vec<&Case> = cases.iter().collect();
+    let line = &groups(&all, Group::Scheme, None)[0];
+    assert_eq!((line.reached, line.missed, line.undetermined, line.open, line.cases), (0, 0, 1, 3, 4));
+    let closed = |closed| ids(&select(&cases, &Query { closed, ..Query::default() }));
+    assert_eq!(closed(Some(true)), ["a-2025"]);
+    assert_eq!(closed(Some(false)), ["a-2026", "a-2024", "a-2023"]);
+    assert_eq!(closed(None).len(), 4);
 }
 
 #[test]

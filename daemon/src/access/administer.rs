@@ -268,10 +268,11 @@ impl Accounts {
         })
     }
 
-    pub(super) fn audit(&self, limit: u32) -> Vec<AuditLine> {
+    pub(super) fn audit(&self, before: Option<i64>, limit: u32) -> Vec<AuditLine> {
+        let before = before.unwrap_or(i64::MAX);
         let read = || -> Result<Vec<AuditLine>, store::StoreError> {
-            let details = self.store.account_details(limit)?;
-            let entries = self.store.audit(limit)?;
+            let details = self.store.account_details_before(before, limit)?;
+            let entries = self.store.audit_before(before, limit)?;
             let line = |entry: store::AuditEntry| AuditLine {
                 detail: details.get(&entry.seq).cloned().unwrap_or_default(),
                 seq: entry.seq,

@@ -134,8 +134,8 @@ impl Directory for Accounts {
         self.revoke_token(id, author)
     }
 
-    fn audit(&self, limit: u32) -> Vec<AuditLine> {
-        self.audit(limit)
+    fn audit(&self, before: Option<i64>, limit: u32) -> Vec<AuditLine> {
+        self.audit(before, limit)
     }
 
     fn provider(&self) -> Option<String> {

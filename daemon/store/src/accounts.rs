@@ -299,11 +299,24 @@ impl Store {
     /// # Errors
     /// The database's own.
     pub fn account_details(&self, limit: u32) -> Result<BTreeMap<i64, String>, StoreError> {
+        self.account_details_before(i64::MAX, limit)
+    }
+
+    /// The same of audit entries with numbers below `before`.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn account_details_before(
+        &self,
+        before: i64,
+        limit: u32,
+    ) -> Result<BTreeMap<i64, String>, StoreError> {
         self.read("read the details of account events", |conn| {
-            let mut select =
-                conn.prepare_cached("SELECT audit, detail FROM account_event ORDER BY audit DESC LIMIT ?1")?;
-            let all =
-                select.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            let mut select = conn.prepare_cached(
+                "SELECT audit, detail FROM account_event WHERE audit < ?1 ORDER BY audit DESC LIMIT ?2",
+            )?;
+            let rows = select.query_map((before, limit), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let all = rows.collect::<Result<_, _>>()?;
             Ok(all)
         })
     }

@@ -215,12 +215,20 @@ impl Store {
 
     /// The newest entries first, at most `limit`.
     pub fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.audit_before(i64::MAX, limit)
+    }
+
+    /// The entries with numbers below `before`, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn audit_before(&self, before: i64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         self.read("read the audit log", |conn| {
             let mut select = conn.prepare_cached(
                 "SELECT seq, at_ms, author, action, kind, subject, content, hash
-                 FROM audit ORDER BY seq DESC LIMIT ?1",
+                 FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
             )?;
-            let mut rows = select.query([limit])?;
+            let mut rows = select.query((before, limit))?;
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
                 all.push(AuditEntry {

@@ -377,8 +377,8 @@ pub trait Directory: Send + Sync + 'static {
     /// [`Refused::Unknown`], [`Refused::Busy`].
     fn revoke_token(&self, id: &str, author: &str) -> Result<(), Refused>;
 
-    /// The newest lines first.
-    fn audit(&self, limit: u32) -> Vec<AuditLine>;
+    /// The newest lines first, at most `limit`; with `before` only those with lower numbers.
+    fn audit(&self, before: Option<i64>, limit: u32) -> Vec<AuditLine>;
 
     /// What the button of the login provider says; `None` where none is set up.
     fn provider(&self) -> Option<String>;

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::file::{project_id, seen};
+use super::file::{history_seen, project_id, seen};
 use super::guide::duty_key;
 use super::query::{TableAsk, TableWords};
 use super::upload::{Posted, PostedFile};
@@ -121,9 +121,13 @@ pub(crate) async fn add_note(
     change(&site, move |site| Ok(site.backend.add_note(&project_id(&id)?, &said, &who.author())?)).await
 }
 
-/// `GET /api/v1/desk/{project}/history`, for who may edit: it holds what people are called.
-pub(crate) async fn history(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Given<Vec<Change>> {
-    give(&site, move |site| Ok(site.backend.history(&project_id(&id)?)?)).await
+/// `GET /api/v1/desk/{project}/history`, with what its page shows to this reader.
+pub(crate) async fn history(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    who: Who,
+) -> Given<Vec<Change>> {
+    give(&site, move |site| history_seen(site, &who, &project_id(&id)?)).await
 }
 
 /// `GET /api/v1/desk/{project}/duties`.
@@ -296,6 +300,8 @@ struct CaseView {
     interventions: Vec<&'static str>,
     year: i32,
     complete: bool,
+    /// Whether the year is over and something is due about it.
+    closed: bool,
     verdict: &'static str,
     kpis: Vec<CaseKpiView>,
     coverage_ratio: Option<f64>,
@@ -345,6 +351,7 @@ impl From<&Case> for CaseView {
             interventions: case.interventions.iter().map(|i| i.code()).collect(),
             year: case.year,
             complete: case.complete,
+            closed: case.is_closed(),
             verdict: case.verdict().code(),
             kpis: case.kpis.iter().map(kpi).collect(),
             coverage_ratio: case.coverage_ratio,
@@ -444,9 +451,12 @@ pub(crate) struct GroupView {
     name: String,
     cases: usize,
     projects: usize,
+    /// Verdicts of the cases whose year is over and about which something is due.
     reached: usize,
     missed: usize,
     undetermined: usize,
+    /// Cases of the running year, and of years without anything due.
+    open: usize,
     late: usize,
     declared: Option<f64>,
     achieved: Option<f64>,
@@ -472,6 +482,7 @@ pub(crate) async fn region_groups(
             reached: line.reached,
             missed: line.missed,
             undetermined: line.undetermined,
+            open: line.open,
             late: line.late,
             declared: line.declared,
             achieved: line.achieved,
@@ -526,6 +537,18 @@ pub(crate) async fn kept_file(
 /// `GET /api/v1/desk/{project}/dossier`: *fascicolo di progetto* as a ZIP.
 pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Saved {
     Saved(give(&site, move |site| Ok(site.backend.dossier(&project_id(&id)?)?)).await.0)
+}
+
+/// `GET /api/v1/desk/{project}/kpi-annex/{year}`: the KPI values as a PDF to be signed.
+pub(crate) async fn kpi_annex(
+    State(site): State<Arc<Site>>,
+    Path((id, year)): Path<(String, String)>,
+) -> Saved {
+    let made = give(&site, move |site| {
+        let number = year.parse().map_err(|_| Fault::NoYear { project: id.clone(), year: year.clone() })?;
+        Ok(site.backend.kpi_annex(&project_id(&id)?, number)?)
+    });
+    Saved(made.await.0)
 }
 
 /// `GET …/sections`: the sections of the annual report that may be commented on.

@@ -485,7 +485,7 @@ pub(crate) async fn history(
     respond(site, ask, move |site, ask| {
         let id = project_id(&id)?;
         let (t, file) = (&ask.words, seen(site, &ask.who, &id)?);
-        let all = site.backend.history(&id)?;
+        let all = history_seen(site, &ask.who, &id)?;
         let last = all.len().div_ceil(CHANGES_PER_PAGE).max(1);
         let page = paged.page.unwrap_or(1).clamp(1, last);
         let to = |n: usize| format!("/desk/{id}/history?page={n}");
@@ -494,7 +494,7 @@ pub(crate) async fn history(
             t,
             frame: Frame::new(site, ask, file.title.clone(), ""),
             head: Head::new(t, &file, "history", None),
-            changes: shown.map(|change| line(t, &ask.who, &id, change)).collect(),
+            changes: shown.map(|change| line(t, change)).collect(),
             pages: (1 < last).then(|| (to(page.saturating_sub(1).max(1)), to((page + 1).min(last)))),
             page: t.fill("page.desk.page_of", &[("page", &page.to_string()), ("pages", &last.to_string())]),
         };
@@ -503,22 +503,35 @@ pub(crate) async fn history(
     .await
 }
 
-/// A change as shown; personal codes and addresses are for who may edit.
-fn line(t: &Words, who: &Who, id: &ProjectId, change: &Change) -> ChangeLine {
-    let known = t.texts().find(&format!("page.desk.kind.{}", change.kind)).map(str::to_owned);
-    let personal = who.may(Right::EditProject, Some(id)) || who.may(Right::SeeAudit, None);
+/// What stands for a value that is not this reader's to see.
+const HIDDEN: &str = "•••";
+
+/// The history as this reader may see it; personal codes and addresses are for who may edit.
+pub(crate) fn history_seen(site: &Site, who: &Who, id: &ProjectId) -> Result<Vec<Change>, Fault> {
+    let mut all = site.backend.history(id)?;
+    if !who.may(Right::EditProject, Some(id)) && !who.may(Right::SeeAudit, None) {
+        all.iter_mut().for_each(hide_personal);
+    }
+    Ok(all)
+}
+
+fn hide_personal(change: &mut Change) {
     let is_personal = |field: &str| {
         ["tax_code", "email", ".person"].iter().any(|part| field.contains(part)) || field.starts_with("to.")
     };
-    let hidden = |value: &Option<String>| value.as_ref().map(|_| "•••".to_owned());
+    let of_contacts = change.kind == "contacts";
+    for field in change.fields.iter_mut().filter(|f| of_contacts || is_personal(&f.field)) {
+        for value in [&mut field.before, &mut field.after].into_iter().flatten() {
+            *value = HIDDEN.to_owned();
+        }
+    }
+}
+
+/// A change in the reader's words.
+fn line(t: &Words, change: &Change) -> ChangeLine {
+    let known = t.texts().find(&format!("page.desk.kind.{}", change.kind)).map(str::to_owned);
     let field = |f: &FieldChange| {
-        let shown = |value: &Option<String>| {
-            if personal || !(change.kind == "contacts" || is_personal(&f.field)) {
-                value.as_ref().map(|value| changed::value(t, &f.field, value))
-            } else {
-                hidden(value)
-            }
-        };
+        let shown = |value: &Option<String>| value.as_ref().map(|value| changed::value(t, &f.field, value));
         FieldChange { field: changed::field(t, &f.field), before: shown(&f.before), after: shown(&f.after) }
     };
     ChangeLine {

@@ -24,7 +24,7 @@ pub(crate) const SOON_DAYS: i64 = 60;
 const TEXT_MAX: usize = 100;
 
 /// The names that an address may hold, in the order in which it is written.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "text",
     "scheme",
     "beneficiary",
@@ -37,6 +37,7 @@ const NAMES: [&str; 18] = [
     "coverage",
     "estimated",
     "blocked",
+    "closed",
     "kpi",
     "project",
     "sort",
@@ -133,6 +134,7 @@ impl TableAsk {
             "coverage" => query.coverage_below = Some(part(value)?),
             "estimated" => query.estimated_above = Some(part(value)?),
             "blocked" => query.blocked = value == "1",
+            "closed" => query.closed = Some(closed(value)?),
             "kpi" => query.measure = Some(KpiMeasure::parse(value)?),
             "sort" => query.sort = Sort::parse(value)?,
             "desc" => query.descending = value == "1",
@@ -166,6 +168,14 @@ impl TableAsk {
 
 fn verdict(code: &str) -> Option<Verdict> {
     [Verdict::Reached, Verdict::Missed, Verdict::Undetermined].into_iter().find(|v| v.code() == code)
+}
+
+fn closed(text: &str) -> Option<bool> {
+    match text {
+        "1" => Some(true),
+        "0" => Some(false),
+        _ => None,
+    }
 }
 
 fn due(text: &str) -> Option<DueFilter> {
@@ -203,6 +213,8 @@ mod tests {
         assert_eq!(asked.ignored, ["scheme", "verdict"]);
         let wrong = [("year", "abcd"), ("below", "abc"), ("coverage", "200"), ("page", "x"), ("sort", "zzz")];
         assert_eq!(ask(&wrong).ignored, ["year", "below", "coverage", "sort", "page"]);
+        assert_eq!(ask(&[("closed", "yes")]).ignored, ["closed"]);
+        assert_eq!(ask(&[("closed", "0")]).query.closed, Some(false));
         assert_eq!(asked.with(&[]), "text=%C3%A8%20x&year=2025&sort=attainment&desc=1");
         assert_eq!(
             asked.with(&[("year", ""), ("sort", "due"), ("page", "2")]),

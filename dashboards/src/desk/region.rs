@@ -151,6 +151,7 @@ struct GroupRow {
     reached: usize,
     missed: usize,
     undetermined: usize,
+    open: usize,
     late: usize,
     declared: String,
     achieved: String,
@@ -265,31 +266,44 @@ fn measure_name(t: &Words, measure: KpiMeasure) -> String {
     t.of("page.desk.measure", measure.code())
 }
 
+/// Verdicts and blocking data are counted of closed cases alone: an officer reads them as what went wrong. What is late
+/// or soon due is so whatever the year.
 fn tiles(t: &Words, asked: &TableAsk, chosen: &[&Case]) -> Vec<(String, String, String, &'static str)> {
     use analytics::result::Verdict;
-    let with = |verdict: Verdict| chosen.iter().filter(|c| c.verdict() == verdict).count();
-    let late = |c: &&&Case| c.duty.as_ref().is_some_and(|d| d.state == DutyState::Late);
-    let soon = |c: &&&Case| {
+    let count = |is: &dyn Fn(&Case) -> bool| chosen.iter().filter(|case| is(case)).count();
+    let with = |verdict: Verdict| count(&|c| c.is_closed() && c.verdict() == verdict);
+    let late = |c: &Case| c.duty.as_ref().is_some_and(|d| d.state == DutyState::Late);
+    let soon = |c: &Case| {
         c.duty.as_ref().is_some_and(|d| {
             !matches!(d.state, DutyState::Sent | DutyState::Accepted)
                 && d.days_left.is_some_and(|left| (0..=super::query::SOON_DAYS).contains(&left))
         })
     };
-    let tile = |key: &str, count: usize, change: (&'static str, &str), class| {
+    let tile = |key: &str, count: usize, changes: &[(&'static str, &str)], class| {
         (
             t.of("page.region.tile", key),
             t.number(count as f64, 0),
-            format!("/region?{}", asked.with(&[change])),
+            format!("/region?{}", asked.with(changes)),
             class,
         )
     };
+    let verdict = |verdict: Verdict| {
+        let changes = [("verdict", verdict.code()), ("closed", "1")];
+        tile(verdict.code(), with(verdict), &changes, verdict.code())
+    };
     vec![
-        tile("reached", with(Verdict::Reached), ("verdict", "reached"), "reached"),
-        tile("missed", with(Verdict::Missed), ("verdict", "missed"), "missed"),
-        tile("undetermined", with(Verdict::Undetermined), ("verdict", "undetermined"), "undetermined"),
-        tile("late", chosen.iter().filter(late).count(), ("due", "late"), "bad"),
-        tile("soon", chosen.iter().filter(soon).count(), ("due", "soon"), "warn"),
-        tile("blocked", chosen.iter().filter(|c| 0 < c.blocking).count(), ("blocked", "1"), "bad"),
+        verdict(Verdict::Reached),
+        verdict(Verdict::Missed),
+        verdict(Verdict::Undetermined),
+        tile("late", count(&late), &[("due", "late")], "bad"),
+        tile("soon", count(&soon), &[("due", "soon")], "warn"),
+        tile(
+            "blocked",
+            count(&|c| c.is_closed() && 0 < c.blocking),
+            &[("blocked", "1"), ("closed", "1")],
+            "bad",
+        ),
+        tile("open", count(&|c| !c.is_closed()), &[("closed", "0")], "none"),
     ]
 }
 
@@ -326,6 +340,12 @@ fn filters(t: &Words, asked: &TableAsk, region: &Region) -> Vec<Choice> {
         choice("kpi", measures.iter().map(|m| (m.code().to_owned(), measure_name(t, *m))).collect()),
         choice("verdict", coded("page.verdict", &["reached", "missed", "undetermined"])),
         choice("due", coded("page.region.due", &["late", "soon", "open", "done"])),
+        choice(
+            "closed",
+            [("1", "page.region.closed.yes"), ("0", "page.region.closed.no")]
+                .map(|(value, key)| (value.to_owned(), t.get(key).to_owned()))
+                .to_vec(),
+        ),
     ]
 }
 
@@ -486,6 +506,7 @@ fn group_row(t: &Words, asked: &TableAsk, by: Group, line: &GroupLine) -> GroupR
         reached: line.reached,
         missed: line.missed,
         undetermined: line.undetermined,
+        open: line.open,
         late: line.late,
         declared: sum(line.declared),
         achieved: sum(line.achieved),

@@ -269,6 +269,7 @@ pub struct Change {
     pub kind: String,
     pub subject: String,
     pub version: u32,
+    /// Codes and addresses of persons are `•••` for who may not edit the project.
     pub fields: Vec<FieldChange>,
     /// Fields that changed beyond those listed.
     pub more: usize,

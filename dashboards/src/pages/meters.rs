@@ -56,11 +56,11 @@ struct LossLine {
 }
 
 impl LossLine {
-    fn new(t: &Words, losses: &MonthLosses) -> Self {
+    fn new(t: &Words, losses: &MonthLosses, zone: Zone) -> Self {
         let count = |n: u64| t.number(n as f64, 0);
         let share = (losses.expected > 0).then(|| losses.missing() as f64 / losses.expected as f64);
         Self {
-            month: format!("{:02}/{}", losses.month.number, losses.month.year),
+            month: loss_month(t, losses, zone),
             expected: count(losses.expected),
             received: count(losses.received),
             missing: count(losses.missing()),
@@ -69,6 +69,15 @@ impl LossLine {
             refused: count(losses.refused + losses.quarantined + losses.dropped),
             estimated: t.percent(losses.estimated_ratio),
         }
+    }
+}
+
+/// `11/2026`, with the moment from which the month is counted where that is not its beginning.
+pub(crate) fn loss_month(t: &Words, losses: &MonthLosses, zone: Zone) -> String {
+    let month = format!("{:02}/{}", losses.month.number, losses.month.year);
+    match losses.since {
+        Some(at) => t.fill("page.meters.since", &[("month", &month), ("at", &t.date_time(at, zone))]),
+        None => month,
     }
 }
 
@@ -99,7 +108,7 @@ impl MeterCard {
             at: last.map(|at| t.date_time(at, zone)).unwrap_or_default(),
             at_iso: last.map(|at| at.to_string()).unwrap_or_default(),
             values: values.collect(),
-            losses: meter.losses.iter().take(LOSS_MONTHS).map(|l| LossLine::new(t, l)).collect(),
+            losses: meter.losses.iter().take(LOSS_MONTHS).map(|l| LossLine::new(t, l, zone)).collect(),
         }
     }
 }

@@ -307,7 +307,7 @@ fn losses(t: &Words, view: &MeterView) -> (Vec<String>, Vec<(String, Vec<String>
             count(l.refused + l.quarantined + l.dropped),
             t.percent(l.estimated_ratio),
         ];
-        (format!("{:02}/{}", l.month.number, l.month.year), cells)
+        (crate::pages::meters::loss_month(t, l, view.zone), cells)
     };
     let head = head.map(|key| t.of("page.meters", key)).to_vec();
     (head, view.state.losses.iter().take(LOSS_MONTHS).map(row).collect())

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::support::Fake;
-use crate::support::people::{LINK, PASSWORD, People};
+use crate::support::people::{AUDIT_LINES, LINK, PASSWORD, People};
 use dashboards::access::{Need, Right, Role, Row, Verb};
 use dashboards::routes::{Options, router, rows};
 use dashboards::serve::serve;
@@ -150,7 +150,7 @@ pub(crate) fn csrf(session: &str) -> String {
 /// The path with every name in it filled in with something that is there.
 pub(crate) fn concrete(path: &str) -> String {
     path.replace("{project}", "scuola-gobetti")
-        .replace("{building}", "sede")
+        .replace("{building}", "scuola-gobetti-sede")
         .replace("{meter}", "contatore-0")
         .replace("{year}", "2025")
         .replace("{token}", LINK)
@@ -162,28 +162,73 @@ pub(crate) fn concrete(path: &str) -> String {
         .replace("{alarm}", "1")
 }
 
-/// Who asks.
+/// Who asks, and where what the path names stands to where the role is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Asks {
     Nobody,
     Everywhere(Role),
     /// In another project than the path's.
     Elsewhere(Role),
+    /// In the path's project.
+    Own(Role),
+    /// In the path's building, the one that the path's meter is in.
+    OwnBuilding(Role),
+    /// In another building of the path's project.
+    OtherBuilding(Role),
 }
 
+/// The table of `docs/access.md`, stated here again: what each role may.
+fn may_do(role: Role) -> &'static [Right] {
+    use Right::{
+        AcknowledgeAlarms, AdministerAccounts, AdministerTokens, DecideReadings, EditContacts, EditProject,
+        ManageSubjects, SeeAudit, SeeInstallation, SeeProject, SeeRegion, SendMemos, Submit, WriteNotes,
+    };
+    match role {
+        Role::LegalRepresentative => {
+            &[SeeProject, EditProject, WriteNotes, ManageSubjects, EditContacts, Submit]
+        }
+        Role::DataEntry => &[SeeProject, EditProject, WriteNotes],
+        Role::FacilityManager => &[SeeProject, SeeInstallation, DecideReadings, AcknowledgeAlarms],
+        Role::RegionalOfficer => &[SeeProject, SeeRegion, SendMemos],
+        Role::Administrator => {
+            &[SeeProject, SeeInstallation, SeeRegion, AdministerAccounts, AdministerTokens, SeeAudit]
+        }
+    }
+}
+
+/// Rights about the installation as a whole: no part of it gives them.
+const OF_INSTALLATION: [Right; 5] = [
+    Right::SeeInstallation,
+    Right::SeeRegion,
+    Right::AdministerAccounts,
+    Right::AdministerTokens,
+    Right::SeeAudit,
+];
+
 pub(crate) fn may(asks: Asks, need: Need) -> bool {
-    let right = |right: Right, in_path: bool| match asks {
-        Asks::Nobody => false,
-        Asks::Everywhere(role) => role.may(right),
-        Asks::Elsewhere(role) => role.may(right) && !in_path && !right.is_of_installation(),
+    let (role, everywhere) = match asks {
+        Asks::Nobody => (None, false),
+        Asks::Everywhere(role) => (Some(role), true),
+        Asks::Elsewhere(role) | Asks::Own(role) | Asks::OwnBuilding(role) | Asks::OtherBuilding(role) => {
+            (Some(role), false)
+        }
+    };
+    let right = |right: Right, reaches: bool| {
+        role.is_some_and(|role| may_do(role).contains(&right))
+            && (everywhere || (reaches && !OF_INSTALLATION.contains(&right)))
     };
     match need {
         // From this machine the metrics are open.
         Need::Always | Need::Public | Need::Delivery | Need::Metrics => true,
         Need::SignedIn => asks != Asks::Nobody,
-        Need::Anywhere(wanted) => right(wanted, false),
-        Need::InProject(wanted) | Need::InBuilding(wanted) | Need::OfMeter(wanted) => right(wanted, true),
-        Need::Calendar => right(Right::SeeProject, false),
+        Need::Anywhere(wanted) => right(wanted, true),
+        // A role in one building reads the project that the building is of, and changes the building alone.
+        Need::InProject(wanted @ Right::SeeProject) => right(wanted, !matches!(asks, Asks::Elsewhere(_))),
+        Need::InProject(wanted) => right(wanted, matches!(asks, Asks::Own(_))),
+        Need::InBuilding(wanted) | Need::OfMeter(wanted) => {
+            right(wanted, matches!(asks, Asks::Own(_) | Asks::OwnBuilding(_)))
+        }
+        Need::Calendar => right(Right::SeeProject, true),
     }
 }
 
@@ -193,9 +238,17 @@ async fn passes(server: &Server, row: Row, asks: Asks) -> (bool, u16) {
         Asks::Nobody => (String::new(), path),
         Asks::Everywhere(role) => (role.code().to_owned(), path),
         // The account's own project is the other one.
-        Asks::Elsewhere(role) => {
-            (format!("{}-own", role.code()), path.replace("scuola-gobetti", "ufficio-hostile"))
-        }
+        Asks::Elsewhere(role) => (
+            format!("{}-own", role.code()),
+            path.replace("scuola-gobetti", "ufficio-hostile").replace("contatore-0", "contatore-1"),
+        ),
+        Asks::Own(role) => (format!("{}-own", role.code()), path),
+        Asks::OwnBuilding(role) => (format!("{}-building", role.code()), path),
+        Asks::OtherBuilding(role) => (
+            format!("{}-building", role.code()),
+            path.replace("scuola-gobetti-sede", "scuola-gobetti-palestra")
+                .replace("contatore-0", "contatore-palestra"),
+        ),
     };
     let answer = match row.verb {
         Verb::Get => server.get(&path, &session).await,
@@ -211,13 +264,17 @@ async fn passes(server: &Server, row: Row, asks: Asks) -> (bool, u16) {
     (!refused, answer.status)
 }
 
-/// The matrix: every row of the table of routes × every role, everywhere and in another project, and nobody.
+/// The matrix: every row of the table of routes × every role, everywhere, in the path's project, in another, in the
+/// path's building, in another of its project, and nobody.
 #[tokio::test]
 async fn every_route_lets_exactly_those_in_who_may() {
     let server = Server::start().await;
     let mut who = vec![Asks::Nobody];
     who.extend(Role::ALL.map(Asks::Everywhere));
     who.extend(Role::ALL.map(Asks::Elsewhere));
+    who.extend(Role::ALL.map(Asks::Own));
+    who.extend(Role::ALL.map(Asks::OwnBuilding));
+    who.extend(Role::ALL.map(Asks::OtherBuilding));
     let mut wrong = Vec::new();
     let mut tried = 0;
     for row in rows() {
@@ -235,6 +292,27 @@ async fn every_route_lets_exactly_those_in_who_may() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(rows().len() * who.len() == tried && 40 < rows().len());
+}
+
+/// What no building is known of belongs to the whole installation, and a building is one of its project alone.
+#[tokio::test]
+async fn a_part_of_the_installation_gives_nothing_beyond_it() {
+    let server = Server::start().await;
+    for (path, session, passes) in [
+        ("/meters/contatore-2", "facility_manager", true),
+        ("/meters/contatore-2", "facility_manager-own", false),
+        ("/meters/contatore-2", "facility_manager-building", false),
+        ("/buildings/scuola-gobetti/scuola-gobetti-sede", "facility_manager-building", true),
+        ("/buildings/ufficio-hostile/scuola-gobetti-sede", "facility_manager-building", false),
+        ("/buildings/ufficio-hostile/scuola-gobetti-sede", "facility_manager-own", false),
+        ("/projects/ufficio-hostile", "facility_manager-building", false),
+    ] {
+        let answer = server.get(path, session).await;
+        assert_eq!(answer.status == 200, passes, "{path} for {session}: {}", answer.status);
+        assert!(passes || answer.status == 403, "{path} for {session}: {}", answer.status);
+    }
+    let meters = server.get("/api/v1/meters", "facility_manager-building").await;
+    assert!(meters.body.contains("contatore-0") && !meters.body.contains("contatore-1"), "{}", meters.body);
 }
 
 /// Every POST of the table refuses a form without the field, with another session's, and one that another site sends.
@@ -537,6 +615,19 @@ async fn forms_of_people_reach_the_directory() {
     assert!(server.asked().contains(&"sign_out administrator".to_owned()));
 }
 
+/// An account may be made before its project is: the role stays, and says so; what is there says nothing.
+#[tokio::test]
+async fn a_role_in_a_project_that_is_not_there_says_so() {
+    let server = Server::start().await;
+    let page = server.get("/accounts", "administrator").await.body;
+    let lines: Vec<&str> = page.split("<li>").filter(|line| line.contains("non ancora presente")).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let (place, says) = lines[0].split_once("<span").unwrap();
+    assert!(place.contains("asilo-nuovo scuola-gobetti"), "{place}");
+    let says = says.split("</span>").next().unwrap();
+    assert!(says.contains("asilo-nuovo") && !says.contains("scuola-gobetti"), "{says}");
+}
+
 #[tokio::test]
 async fn a_refused_form_keeps_what_was_typed() {
     let server = Server::start().await;
@@ -564,6 +655,48 @@ async fn a_refused_form_keeps_what_was_typed() {
     for typed in ["2026-01-10 08:00", "1234,5", "new one"] {
         assert_eq!(answer.body.matches(&format!("value=\"{typed}\"")).count(), 1, "{typed}\n{}", answer.body);
     }
+}
+
+/// The numbers of the lines that a page of the audit log shows, first and last, and how many.
+fn lines_of(body: &str) -> (i64, i64, usize) {
+    let row = "<tr><th scope=\"row\">";
+    let seqs: Vec<i64> =
+        body.split(row).skip(1).filter_map(|rest| rest.split('<').next()?.parse().ok()).collect();
+    (*seqs.first().unwrap(), *seqs.last().unwrap(), seqs.len())
+}
+
+#[tokio::test]
+async fn the_audit_log_is_read_to_its_first_entry() {
+    let server = Server::start().await;
+    let link = |body: &str, rel: &str| -> Option<String> {
+        let (before, _) = body.split_once(&format!("\" rel=\"{rel}\""))?;
+        before.rsplit_once("href=\"").map(|(_, href)| href.to_owned())
+    };
+    let (mut path, mut shown) = ("/audit".to_owned(), Vec::new());
+    loop {
+        let page = server.get(&path, "administrator").await;
+        assert_eq!(page.status, 200, "{path}");
+        shown.push(lines_of(&page.body));
+        assert_eq!(link(&page.body, "prev").is_some(), 1 < shown.len(), "{path}");
+        let Some(older) = link(&page.body, "next") else { break };
+        path = older;
+    }
+    assert_eq!(shown, [(AUDIT_LINES, 704, 500), (703, 204, 500), (203, 1, 203)]);
+    // And back again, to the newest and no further.
+    for (wanted, has_newer) in [((703, 204, 500), true), ((AUDIT_LINES, 704, 500), false)] {
+        path = link(&server.get(&path, "administrator").await.body, "prev").unwrap();
+        let page = server.get(&path, "administrator").await;
+        assert_eq!(lines_of(&page.body), wanted, "{path}");
+        assert_eq!(link(&page.body, "prev").is_some(), has_newer, "{path}");
+    }
+    let beyond = server.get("/audit?before=9999999", "administrator").await.body;
+    assert_eq!((lines_of(&beyond).0, link(&beyond, "prev")), (AUDIT_LINES, None));
+    let none = server.get("/audit?before=1", "administrator").await;
+    assert!(none.status == 200 && link(&none.body, "prev").is_some() && link(&none.body, "next").is_none());
+    assert_eq!(server.get("/audit?before=900", "regional_officer").await.status, 403);
+    let api = server.get("/api/v1/audit?before=3", "administrator").await.body;
+    let api: serde_json::Value = serde_json::from_str(&api).unwrap();
+    assert_eq!((api[0]["seq"].as_i64(), api.as_array().map(Vec::len)), (Some(2), Some(2)));
 }
 
 #[tokio::test]

@@ -2,10 +2,14 @@
 //!
 //! Must never: depend on a browser; that is `tests/browser/desk.mjs`.
 
-use dashboards::desk::UPLOAD_BYTES_MAX;
+use std::sync::Arc;
+
+use analytics::region::{Case, CaseDuty};
+use analytics::scheme::calendar::State;
+use dashboards::desk::{Region, UPLOAD_BYTES_MAX};
 
 use super::access::{Server, cookie, csrf};
-use super::support::HOSTILE;
+use super::support::{HOSTILE, day};
 
 const REPRESENTATIVE: &str = "legal_representative";
 const OFFICER: &str = "regional_officer";
@@ -87,19 +91,40 @@ async fn personal_codes_are_for_who_may_edit() {
         assert!(other.status == 200 && !other.body.contains("RSSMRA80A01H501U"), "{page}");
         assert!(!other.body.contains("ufficio@esempio.example"), "{page}");
     }
+    // The same for programs; a token that only reads is no editor's.
+    let token = async |scope_and_role: &str| {
+        let proof = format!("Authorization: Bearer token-{scope_and_role}\r\n");
+        server.send("GET", "/api/v1/desk/scuola-gobetti/history", &proof, "").await
+    };
+    for (of, shown) in [
+        ("write-legal_representative", true),
+        ("read-legal_representative", false),
+        ("read-regional_officer", false),
+    ] {
+        let answer = token(of).await;
+        assert_eq!((answer.status, answer.body.contains("RSSMRA80A01H501U")), (200, shown), "{of}");
+        assert!(answer.body.contains("Titolo di prima"), "{of}: what is no person's stays");
+    }
 }
 
 #[tokio::test]
 async fn every_file_is_handed_out_to_be_saved() {
     let server = Server::start().await;
     let path = format!("/desk/scuola-gobetti/files/{}", "ab".repeat(32));
-    for path in [path.as_str(), "/desk/scuola-gobetti/dossier", "/desk/scuola-gobetti/kpi-annex/2025"] {
+    for path in [
+        path.as_str(),
+        "/desk/scuola-gobetti/dossier",
+        "/desk/scuola-gobetti/kpi-annex/2025",
+        "/api/v1/desk/scuola-gobetti/kpi-annex/2025",
+    ] {
         let answer = server.get(path, REPRESENTATIVE).await;
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.header("content-disposition").starts_with("attachment"), "{path}");
         assert_eq!(answer.header("content-type"), "application/octet-stream");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
     }
+    let none = server.get("/api/v1/desk/scuola-gobetti/kpi-annex/last", REPRESENTATIVE).await;
+    assert_eq!((none.status, none.body.contains("no_year")), (404, true), "{}", none.body);
     let none = server.get("/desk/scuola-gobetti/files/cdcd", REPRESENTATIVE).await;
     assert_eq!(none.status, 404);
     for path in ["/region/table.csv", "/region/table.xlsx"] {
@@ -357,4 +382,53 @@ async fn an_attached_file_is_taken_off_again() {
     assert_eq!(server.form(&path, REPRESENTATIVE, "name=a.pdf").await.status, 303);
     let acts = server.fake.kept().acts.clone();
     assert_eq!(acts, [dashboards::desk::Act::Detach { name: "a.pdf".into() }]);
+}
+
+/// Of each project the running year and one that is over; something is due about one that is over.
+fn one_closed_case(server: &Server) -> Region {
+    let duty = |due| CaseDuty {
+        obligation: "relazione-annuale".into(),
+        text: "obligation.annual_report".into(),
+        due,
+        days_left: None,
+        state: State::Upcoming,
+        sent: None,
+    };
+    let days = [day(2027, 3, 31), day(2026, 3, 31)];
+    let school = &server.fake.projects[0].years;
+    let mut cases: Vec<Case> =
+        school.iter().zip(days).map(|(figures, due)| Case::new(figures, Some(duty(Some(due))))).collect();
+    let office = &server.fake.projects[1].years;
+    cases.push(Case::new(&office[0], Some(duty(Some(day(2027, 3, 31))))));
+    cases.push(Case::new(&office[1], Some(duty(None))));
+    Region { day: day(2026, 3, 10), cases, pending: Vec::new() }
+}
+
+#[tokio::test]
+async fn the_tiles_of_the_region_count_years_that_are_over_and_due() {
+    let server = Server::start().await;
+    let region = one_closed_case(&server);
+    server.fake.kept().region = Some(Arc::new(region));
+    let page = server.get("/region", OFFICER).await.body;
+    for (label, count) in [
+        ("Raggiunti", 0),
+        ("Non raggiunti", 1),
+        ("Non determinabili", 0),
+        ("Con dati bloccanti", 1),
+        ("In corso o non dovuti", 3),
+    ] {
+        let tile = format!("<span class=\"label\">{label}</span><span class=\"value\">");
+        let (before, after) = page.split_once(&tile).unwrap_or_else(|| panic!("no tile {label}: {page}"));
+        assert_eq!(after.split('<').next(), Some(count.to_string().as_str()), "{label}");
+        // Its link leads to as many lines.
+        let (_, href) = before.rsplit_once("<a href=\"/region?").unwrap();
+        let query = href.split('"').next().unwrap().replace("&amp;", "&").replace("&#38;", "&");
+        let found = server.get(&format!("/api/v1/region?{query}"), OFFICER).await.body;
+        let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+        assert_eq!(found["cases"], count, "{label}: {query}");
+    }
+    let groups = server.get("/api/v1/region/groups?group=scheme", OFFICER).await.body;
+    let groups: serde_json::Value = serde_json::from_str(&groups).unwrap();
+    let of = |name: &str| groups[0][name].as_u64();
+    assert_eq!(["reached", "missed", "undetermined", "open"].map(of), [Some(0), Some(1), Some(0), Some(3)]);
 }

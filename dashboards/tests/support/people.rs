@@ -12,12 +12,15 @@ use dashboards::access::{
     AccountView, AuditLine, Departure, Directory, Held, LinkPurpose, LinkUse, LinkView, NewAccount, NewToken,
     Person, Refused, Role, Scope, SecondFactorOffer, Secret, SignIn, SubjectView, TokenScope, TokenView,
 };
-use model::{Instant, ProjectId};
+use model::{BuildingId, Instant, ProjectId};
 
 /// The password of every one of them.
 pub(crate) const PASSWORD: &str = "quattro gatti al sole";
 /// The secret of a link that sets a password.
 pub(crate) const LINK: &str = "a-link";
+
+/// Entries of the audit log: more than two pages of it.
+pub(crate) const AUDIT_LINES: i64 = 1_203;
 
 /// Accounts by role.
 #[derive(Default)]
@@ -44,14 +47,20 @@ impl People {
 }
 
 fn person(account: &str) -> Option<Arc<Person>> {
-    // `ROLE` everywhere, `ROLE-own` in one project.
-    let (code, own) = account.strip_suffix("-own").map_or((account, false), |code| (code, true));
-    let role = Role::parse(code)?;
-    let scope = if own {
-        Scope::Projects(BTreeSet::from([ProjectId::new("scuola-gobetti").unwrap()]))
+    // `ROLE` everywhere, `ROLE-own` in one project, `ROLE-building` in one of that project's two buildings,
+    // `ROLE-later` in it and in what is not registered yet.
+    let own = ProjectId::new("scuola-gobetti").unwrap();
+    let (code, scope) = if let Some(code) = account.strip_suffix("-own") {
+        (code, Scope::Projects(BTreeSet::from([own])))
+    } else if let Some(code) = account.strip_suffix("-building") {
+        let building = BuildingId::new("scuola-gobetti-sede").unwrap();
+        (code, Scope::Buildings(BTreeSet::from([(own, building)])))
+    } else if let Some(code) = account.strip_suffix("-later") {
+        (code, Scope::Projects(BTreeSet::from([own, ProjectId::new("asilo-nuovo").unwrap()])))
     } else {
-        Scope::All
+        (account, Scope::All)
     };
+    let role = Role::parse(code)?;
     let (account, name) = (account.to_owned(), format!("Persona {code}"));
     Some(Arc::new(Person { account, name, roles: vec![Held { role, scope }] }))
 }
@@ -152,7 +161,8 @@ impl Directory for People {
     }
 
     fn accounts(&self) -> Vec<AccountView> {
-        Role::ALL.iter().filter_map(|role| self.account(role.code())).collect()
+        let others = ["data_entry-later", "facility_manager-building"];
+        Role::ALL.iter().map(|role| role.code()).chain(others).filter_map(|name| self.account(name)).collect()
     }
 
     fn add_account(&self, new: &NewAccount, author: &str) -> Result<Secret, Refused> {
@@ -221,8 +231,18 @@ impl Directory for People {
         Ok(())
     }
 
-    fn audit(&self, _: u32) -> Vec<AuditLine> {
-        Vec::new()
+    fn audit(&self, before: Option<i64>, limit: u32) -> Vec<AuditLine> {
+        let newest = before.map_or(AUDIT_LINES, |before| before.saturating_sub(1).min(AUDIT_LINES));
+        let line = |seq: i64| AuditLine {
+            seq,
+            at: Instant::from_seconds(1_770_000_000 + seq),
+            author: "a".to_owned(),
+            action: "create".to_owned(),
+            kind: "note".to_owned(),
+            subject: format!("nota-{seq}"),
+            detail: String::new(),
+        };
+        (1..=newest).rev().take(limit as usize).map(line).collect()
     }
 
     fn provider(&self) -> Option<String> {

@@ -175,6 +175,10 @@ fn records_keep_every_version() {
         store.audit(10).unwrap().into_iter().map(|e| (e.seq, e.action, e.subject)).collect();
     assert_eq!(actions[0], (3, "create".into(), "library".into()));
     assert_eq!(actions[1], (2, "update".into(), "school".into()));
+    let before = |number, limit| -> Vec<i64> {
+        store.audit_before(number, limit).unwrap().into_iter().map(|e| e.seq).collect()
+    };
+    assert_eq!([before(3, 1), before(3, 9), before(1, 9)], [vec![2], vec![2, 1], vec![]]);
     store.verify_audit().unwrap();
     let long = "x".repeat((1 << 20) + 1);
     assert!(matches!(store.put_record("project", "p", &long, "a", at), Err(StoreError::Refused { .. })));

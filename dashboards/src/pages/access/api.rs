@@ -19,7 +19,7 @@ use crate::access::{
 };
 use crate::desk::upload::Posted;
 use crate::desk::wire::Nothing;
-use crate::openapi::{Done, Given, give};
+use crate::openapi::{Asked, Done, Given, give};
 use crate::pages::{Fault, Site};
 
 /// The routes of this file.
@@ -352,8 +352,15 @@ pub(super) struct AuditJson {
     detail: String,
 }
 
-/// `GET /api/v1/audit`: the newest entries first.
-async fn audit_lines(State(site): State<Arc<Site>>) -> Given<Vec<AuditJson>> {
+/// Which entries of the audit log are wanted.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct AuditAsk {
+    /// Only entries with lower numbers: the number of the last entry of the answer before.
+    before: Option<i64>,
+}
+
+/// `GET /api/v1/audit?before=`: the newest entries first, a page of them.
+async fn audit_lines(State(site): State<Arc<Site>>, Asked(asked): Asked<AuditAsk>) -> Given<Vec<AuditJson>> {
     let line = |line: crate::access::AuditLine| AuditJson {
         seq: line.seq,
         at: line.at.to_string(),
@@ -363,7 +370,10 @@ async fn audit_lines(State(site): State<Arc<Site>>) -> Given<Vec<AuditJson>> {
         subject: line.subject,
         detail: line.detail,
     };
-    give(&site, move |site| Ok(site.directory.audit(audit::LINES_MAX).into_iter().map(line).collect())).await
+    give(&site, move |site| {
+        Ok(site.directory.audit(asked.before, audit::LINES_MAX).into_iter().map(line).collect())
+    })
+    .await
 }
 
 /// Somebody who acts for a project by an account.
