@@ -95,6 +95,15 @@ pub struct Forecast {
     pub findings: Vec<Finding>,
 }
 
+impl Forecast {
+    /// Last day of the last month that is over: what is measured of the month in progress does not count yet.
+    #[must_use]
+    pub fn counted_to(&self) -> NaiveDate {
+        let month = Month::of(self.on).first_day();
+        month.pred_opt().unwrap_or(month)
+    }
+}
+
 /// What a forecast is made of: the year's figures up to its `until`, the laws of its meters, and all temperatures that
 /// the station has before that day.
 #[derive(Debug, Clone, Copy)]

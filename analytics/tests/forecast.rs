@@ -434,6 +434,7 @@ fn a_year_that_is_over_is_its_own_forecast() {
     let kpi = &forecast.kpis[0];
     assert_eq!((kpi.expected, kpi.low, kpi.high), (achieved, achieved, achieved));
     assert_eq!(forecast.months_left, 0);
+    assert_eq!(forecast.counted_to(), day(YEAR, 12, 31));
 }
 
 #[test]
@@ -446,6 +447,7 @@ fn a_target_out_of_reach_says_what_would_be_needed() {
     let kpi = &far.kpis[0];
     assert_eq!(kpi.outlook, Outlook::OutOfReach);
     assert_eq!(far.months_left, 7);
+    assert_eq!(far.counted_to(), day(YEAR, 5, 31));
     let needed = (world.target - kpi.so_far.unwrap()) / 7.0;
     assert!((kpi.needed_per_month.unwrap() - needed).abs() < 1e-9);
     assert!(far.findings.iter().any(|f| f.code == "forecast.out_of_reach"));

@@ -496,6 +496,34 @@ async fn the_energy_of_production_follows_the_span() {
 }
 
 #[tokio::test]
+async fn what_a_script_draws_is_a_table_of_the_page_too() {
+    let server = Server::start().await;
+    let page = server.get("/buildings/scuola-gobetti/scuola-gobetti-sede").await.text();
+    let tables: Vec<&str> = page
+        .split("<table class=\"plotted\">")
+        .skip(1)
+        .filter_map(|rest| rest.split("</table>").next())
+        .collect();
+    let [power, hours] = tables[..] else { panic!("{} tables for two drawings", tables.len()) };
+    assert_eq!(power.matches("<th scope=\"row\">").count(), 2, "{power}");
+    assert!(power.contains("11,00"), "the step that ends with the hour is of that hour: {power}");
+    assert!(power.contains("12,25"), "the mean of the four steps that are known: {power}");
+    assert_eq!(hours.matches("<th scope=\"row\">").count(), 14, "a row for each day: {hours}");
+    assert_eq!(hours.matches("14,00").count() + hours.matches("3,00").count(), 14 * 24 - 1, "{hours}");
+    assert_eq!(hours.matches("n.d.").count(), 1, "what was not measured is no 0: {hours}");
+}
+
+#[tokio::test]
+async fn a_target_says_which_kpi_it_is_and_up_to_when_it_counts() {
+    let page = Server::start().await.get("/buildings").await.text();
+    assert!(page.contains("42,50 MWh nei mesi interi fino al 28/02/2026, su 180,00 MWh"), "{page}");
+    assert!(page.contains("Mesi che restano: 10; servirebbero 13,75 MWh al mese."), "{page}");
+    let line = page.lines().find(|line| line.contains("fino al 28/02/2026")).unwrap();
+    let (before, _) = line.split_once("42,50 MWh").unwrap();
+    assert!(before.ends_with(": "), "the KPI is named: {before}");
+}
+
+#[tokio::test]
 async fn pages_keep_to_their_own_policy() {
     let server = Server::start().await;
     for path in PAGES {

@@ -4,16 +4,15 @@
 // Must never: change anything in the daemon, or ask another host for anything.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
+import { violations } from "./sound.mjs";
 
 const BASE = (process.env.BASE_URL ?? "http://127.0.0.1:8480").replace(/\/$/, "");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 // When set, a screenshot of every page is written there.
 const SCREENSHOTS = process.env.SCREENSHOTS;
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const WIDTHS = [360, 1280];
 const LANGUAGES = ["it", "en"];
 const PAGES_MAX = 200;
@@ -78,15 +77,6 @@ async function allPages() {
   await context.close();
   assert.deepEqual(wrong, []);
   return [...found];
-}
-
-/** What axe-core finds serious or critical on the page as it stands. */
-async function violations(page) {
-  await page.evaluate(AXE);
-  const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  return result.violations
-    .filter((v) => v.impact === "serious" || v.impact === "critical")
-    .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary}`));
 }
 
 async function check(page, path, language, width) {

@@ -18,6 +18,10 @@ const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const SCREENSHOTS = process.env.SCREENSHOTS;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PROJECT = process.env.PROJECT ?? "scuola-primaria";
+// A report of the demonstration for which values are still to be declared.
+const BLOCKED = "casa-della-salute/submit/scheda-indicatori/2025";
+// The highest row of the region's table at the width of a telephone: its tallest attainment and two lines of a title.
+const ROW_PX_MAX = 260;
 // Somebody who has never seen the product must come through in this time.
 const JOURNEY_MS_MAX = 10 * 60_000;
 
@@ -86,6 +90,17 @@ async function sound(page, name) {
 const primary = (page) => page.locator(".desk-step form .btn:not(.btn-outline)").first();
 const here = (page) => page.locator(".desk-steps li[aria-current=step]").innerText();
 
+/** What was written is not only in the preview but in the part of it that is seen, however much comes before it. */
+async function inSight(page, text) {
+  await page.waitForFunction((wanted) => {
+    const box = document.querySelector(".desk-preview");
+    const said = [...box.querySelectorAll(".desk-said")].find((e) => e.innerText.includes(wanted));
+    if (!said) return false;
+    const [outer, inner] = [box.getBoundingClientRect(), said.getBoundingClientRect()];
+    return outer.top <= inner.top && inner.bottom <= outer.bottom;
+  }, text, { timeout: 5_000 });
+}
+
 /** Signs a file as a person would with a device: a certificate made for this journey, and OpenSSL. */
 function signed(file) {
   const [key, certificate, out] = ["key.pem", "certificate.pem", "signed.p7m"].map((n) => join(folder, n));
@@ -129,12 +144,14 @@ test("the beneficiary sends the annual report, from the list of obligations to t
   // The report follows the typing, and nothing is kept by it.
   await page.locator("#comment").pressSequentially("Prova di anteprima");
   await page.waitForFunction(() => document.querySelector(".desk-preview").innerText.includes("Prova di anteprima"));
+  await inSight(page, "Prova di anteprima");
   await page.reload();
   assert.equal(await page.inputValue("#comment"), "", "a preview keeps nothing");
   assert.doesNotMatch(await page.innerText(".desk-preview"), /Prova di anteprima/);
   await page.fill("#comment", text);
   await page.locator("button[name=stay]").click();
   assert.match(await page.innerText(".desk-preview"), /più mite della media/);
+  await inSight(page, "più mite della media");
   await sound(page, "guide-comments");
   await page.locator("main a", { hasText: "Vai alla generazione" }).click();
   await sound(page, "guide-freeze");
@@ -174,6 +191,14 @@ test("the beneficiary sends the annual report, from the list of obligations to t
   await page.locator(".desk-step form .btn:not(.btn-outline)").first().click();
   assert.match(await page.innerText(".desk-step"), /adempimento è concluso/);
   assert.ok(Date.now() - begun < JOURNEY_MS_MAX, "the journey takes too long");
+  // Where something stands in the way of a report, each of it says what to do.
+  await page.goto(`${BASE}/desk/${BLOCKED}`);
+  await primary(page).click();
+  assert.match(await here(page), /Controllo/);
+  const obstacles = await page.locator(".desk-obstacles > li").allInnerTexts();
+  assert.ok(obstacles.length > 0, `nothing stands in the way of ${BLOCKED}`);
+  for (const says of obstacles) assert.match(says, /Che cosa fare: \S/);
+  await sound(page, "guide-obstacles");
   assert.deepEqual(wrong, []);
   assert.deepEqual(refused.map((path) => path.split("/").at(-1)), ["sign", "sign"], "only the two wrong signatures are refused");
   await context.close();
@@ -195,6 +220,11 @@ test("the officer finds, groups, keeps a view, exports, and looks at letters bef
   await signIn(page, "REGIONAL_OFFICER");
   await page.goto(`${BASE}/region`);
   await sound(page, "region");
+  // A row of the telephone is not made long by what is scrolled out of its sight.
+  await page.setViewportSize({ width: 360, height: 900 });
+  const rows = await page.$$eval(".region-table tbody tr:has(.region-kpis)", (all) => all.map((row) => row.offsetHeight));
+  assert.ok(rows.length > 0 && Math.max(...rows) <= ROW_PX_MAX, `rows of ${rows.join(", ")} px`);
+  await page.setViewportSize({ width: 1280, height: 900 });
   await page.selectOption("#f-verdict", "missed");
   await page.locator(".region-filter button[type=submit]").click();
   assert.ok(await page.locator(".region-table tbody tr").count() > 0, "there are missed targets");

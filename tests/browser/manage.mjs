@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
+import { soundAtBothWidths } from "./sound.mjs";
 
 const BASE = (process.env.BASE_URL ?? "http://127.0.0.1:8480").replace(/\/$/, "");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -44,9 +45,6 @@ async function signIn(page) {
   await page.locator("main form button[type=submit]").first().click();
 }
 
-const shot = async (page, name) => {
-  if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
-};
 /** The refusal, which is in the reader's words. */
 async function refused(page, pattern) {
   const says = await page.locator("p.alert.bad").first().innerText();
@@ -68,6 +66,7 @@ test("the facility manager's acts: alarm, correction, exchange, each with its re
 
   // An alarm is taken note of, and stays open.
   await page.goto(`${BASE}/alarms`);
+  await soundAtBothWidths(page, "allarmi-da-prendere-in-carico");
   const alarm = page.locator(".alarm:has(form)").first();
   const id = await alarm.getAttribute("id");
   await alarm.locator('[name="note"]').fill("Sopralluogo fissato per domani mattina");
@@ -75,7 +74,7 @@ test("the facility manager's acts: alarm, correction, exchange, each with its re
   await page.waitForURL("**/alarms**");
   assert.match(await page.locator(`#${id}`).innerText(), /Sopralluogo fissato per domani mattina/);
   assert.equal(await page.locator(`#${id} form`).count(), 0, "an acknowledged alarm asks no more");
-  await shot(page, "allarme-preso-in-carico");
+  await soundAtBothWidths(page, "allarme-preso-in-carico");
 
   // A reading of the meter, corrected.
   await page.goto(`${BASE}/meters/${METER}`);
@@ -83,12 +82,14 @@ test("the facility manager's acts: alarm, correction, exchange, each with its re
   const total = (await row.locator("td.num").innerText()).trim();
   await say(page, "correct", { at: "ieri", total, reason: "prova" });
   await refused(page, /istante non si legge/);
+  await soundAtBothWidths(page, "correzione-rifiutata");
   await page.goto(`${BASE}/meters/${METER}`);
   // A slip of the pen is asked about, and what was typed is still there.
   await say(page, "correct", { at: await row.locator("time").innerText(), total: "1 kWh", reason: "prova" });
   await refused(page, /il conteggio si spezzerebbe/);
   assert.equal(await page.locator('form:has([name="what"][value="correct"]) [name="total"]').inputValue(), "1 kWh");
   assert.equal(await page.locator('form:has([name="what"][value="correct"]) [name="sure"]').count(), 1);
+  await soundAtBothWidths(page, "correzione-da-confermare");
   await page.goto(`${BASE}/meters/${METER}`);
   // The total as the page prints it, and the instant as a person types it.
   const local = await row.locator("time").innerText();
@@ -96,7 +97,7 @@ test("the facility manager's acts: alarm, correction, exchange, each with its re
   assert.equal(await page.locator("p.alert.bad").count(), 0, await page.locator("main p.alert").allInnerTexts());
   const acts = page.locator('section[aria-labelledby="acts"]');
   assert.match(await acts.innerText(), /Letta dal display con il manutentore/);
-  await shot(page, "lettura-corretta");
+  await soundAtBothWidths(page, "lettura-corretta");
 
   // And taken back.
   const withdraw = acts.locator("form").first();
@@ -104,14 +105,16 @@ test("the facility manager's acts: alarm, correction, exchange, each with its re
   await withdraw.locator("button[type=submit]").click();
   await page.waitForLoadState();
   assert.doesNotMatch(await page.locator("main").innerText(), /Letta dal display con il manutentore/);
+  await soundAtBothWidths(page, "correzione-ritirata");
 
   // An exchange that the readings do not bear out is refused, and so is one that has not happened.
   await say(page, "exchange", { at: "10/01/2026 10:00", closing: "1 kWh", opening: "0 kWh", reason: "prova" });
   await refused(page, /non lo confermano/);
+  await soundAtBothWidths(page, "sostituzione-non-confermata");
   await page.goto(`${BASE}/meters/${METER}`);
   await say(page, "exchange", { at: "2099-01-10 10:00", closing: "1 kWh", opening: "0 kWh", reason: "prova" });
   await refused(page, /non è ancora venuto/);
-  await shot(page, "sostituzione-rifiutata");
+  await soundAtBothWidths(page, "sostituzione-rifiutata");
   await context.close();
   assert.deepEqual(wrong, []);
   assert.equal(refusals.length, 4, `each wrong input is refused, and nothing else: ${refusals}`);

@@ -4,20 +4,22 @@
 // Must never: change anything in the daemon, or ask another host for anything.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
+import { sound } from "./sound.mjs";
 
 const BASE = (process.env.BASE_URL ?? "http://127.0.0.1:8480").replace(/\/$/, "");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 // When set, a screenshot of every page of a journey is written there.
 const SCREENSHOTS = process.env.SCREENSHOTS;
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const LOOKS = [[360, "light"], [360, "dark"], [1280, "light"], [1280, "dark"]];
 // The first round over all buildings, and the first live value.
 const WAIT_MS = 120_000;
 const REFRESHES = 60;
+// Screens that hang on walls: nobody scrolls there.
+const WALLS = [[1920, 1080], [1366, 768], [1280, 720]];
+const CARDS_MANY = 5;
 // What a display may grow in so many refreshes, after the browser has tidied up.
 const GROWTH_BYTES_MAX = 3_000_000;
 
@@ -48,25 +50,6 @@ async function open(width, scheme, language = "it") {
   return { context, page, wrong };
 }
 
-/** Everything that axe-core finds, of whatever impact. */
-async function violations(page) {
-  await page.evaluate(AXE);
-  const result = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  return result.violations.flatMap((v) => v.nodes.map((n) => `${v.id} (${v.impact}): ${n.target.join(" ")}: ${n.failureSummary}`));
-}
-
-async function sound(page, name, width, scheme) {
-  const overflow = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.ok(overflow <= 0, `${name} is ${overflow} px wider than ${width} px`);
-  const text = await page.innerText("body");
-  assert.doesNotMatch(text, /\b(page|report|finding|kpi|alarm)\.[a-z_]+\.[a-z_.]+/, `${name} shows the key of a missing text`);
-  assert.doesNotMatch(text, /\bNaN\b|\bundefined\b|\binf\b/, `${name} shows what is no number`);
-  // A chart that is still being drawn would be judged half done.
-  if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${scheme}.png`, fullPage: true });
-  assert.deepEqual(await violations(page), [], `axe-core on ${name} at ${width} px, ${scheme}`);
-}
-
 /** Reloads until the daemon has looked at every building. */
 async function settled(page) {
   const end = Date.now() + WAIT_MS;
@@ -92,6 +75,11 @@ for (const [width, scheme] of LOOKS) {
     await page.locator(".overview h2 a", { hasText: own.name }).first().click();
     await page.waitForURL(`**/buildings/${own.project}/${own.building}`);
     await page.waitForSelector("[data-live] .uplot", { timeout: WAIT_MS });
+    // Without a cursor the legend says the newest value and its time, and nothing that reads as "not measured".
+    const legend = await page.innerText("[data-live] .u-legend");
+    assert.match(legend, /\d{4}, \d{2}:\d{2}/, legend);
+    assert.match(legend, /\d kW/, legend);
+    assert.match(legend, /Istante/, legend);
     await sound(page, "edificio", width, scheme);
     for (const span of ["day", "month", "year", "week"]) {
       const link = page.locator(`#span .segments a[href*="span=${span}"][hx-get]`);
@@ -158,6 +146,16 @@ test("everything can be read without JavaScript", async () => {
   await page.waitForURL("**span=month**");
   await page.locator("#span details summary").click();
   assert.ok(await page.locator("#span table tbody tr").count() >= 28);
+  // What only a script draws leaves no empty box; a table beside it has the values.
+  assert.equal(await page.locator(".plot").count(), 2);
+  for (const [section, rows] of [["now", 24], ["zoom", 90]]) {
+    const card = page.locator(`section[aria-labelledby="${section}"]`);
+    assert.equal(await card.locator(".plot").isVisible(), false, `${section} shows an empty box`);
+    await card.locator("details summary").click();
+    const table = card.locator("table.plotted");
+    assert.ok(await table.locator("tbody tr").count() >= rows, `${section} has its table`);
+    assert.match(await table.innerText(), /\d,\d\d/);
+  }
   await context.close();
 });
 
@@ -175,14 +173,18 @@ test("pages are reached by keyboard alone", async () => {
   assert.deepEqual(wrong, []);
 });
 
-async function kiosk(page) {
+async function kiosks(page) {
   await page.goto(`${BASE}/buildings`);
+  const found = [];
   for (const href of await page.$$eval(".overview h2 a", (all) => all.map((a) => a.getAttribute("href")))) {
     const address = href.replace(/^\/buildings/, "/kiosk");
-    if ((await page.request.get(BASE + address)).ok()) return address;
+    if ((await page.request.get(BASE + address)).ok()) found.push(address);
   }
-  return assert.fail("no building of the demonstration has a display");
+  assert.ok(found.length > 0, "no building of the demonstration has a display");
+  return found;
 }
+
+const kiosk = async (page) => (await kiosks(page))[0];
 
 test("the display shows live values on a wall and on a telephone", async () => {
   for (const [width, scheme] of [...LOOKS, [1920, "dark"]]) {
@@ -197,6 +199,29 @@ test("the display shows live values on a wall and on a telephone", async () => {
     await context.close();
     assert.deepEqual(wrong, []);
   }
+});
+
+test("a display on a wall shows all of it without scrolling", async () => {
+  const { context, page, wrong } = await open(1280, "light");
+  await settled(page);
+  let most = 0;
+  for (const address of await kiosks(page)) {
+    for (const [width, height] of WALLS) {
+      await page.setViewportSize({ width, height });
+      await page.goto(BASE + address);
+      most = Math.max(most, await page.locator(".kiosk .tile").count());
+      const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+      assert.ok(whole <= height, `${address}: ${whole} px at ${width} × ${height}`);
+      const foot = await page.locator(".kiosk .foot").boundingBox();
+      assert.ok(foot.y + foot.height <= height, `${address}: the foot is cut off at ${width} × ${height}`);
+      const cut = await page.$$eval(".kiosk .tile", (all) => all.filter(
+        (tile) => tile.scrollHeight > tile.clientHeight + 1 || tile.scrollWidth > tile.clientWidth + 1).length);
+      assert.equal(cut, 0, `${address}: cards are too small for what they say at ${width} × ${height}`);
+    }
+  }
+  assert.ok(most >= CARDS_MANY, `the fullest display of the demonstration has ${most} cards`);
+  await context.close();
+  assert.deepEqual(wrong, []);
 });
 
 test("the display does not grow over many refreshes", async () => {

@@ -251,6 +251,8 @@ fn target(figures: &ProjectFigures) -> Option<TargetPace> {
         unit: kpi.unit,
         target: kpi.target?,
         so_far: kpi.so_far,
+        counted_to: forecast.counted_to(),
+        months_left: forecast.months_left,
         expected: kpi.expected,
         needed_per_month: kpi.needed_per_month,
         outlook: kpi.outlook,

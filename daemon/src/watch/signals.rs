@@ -213,6 +213,7 @@ fn targets(figures: &ProjectFigures, forecast: &Forecast, settings: &AlarmSettin
         ("target", number(kpi.target)),
         ("needed", number(kpi.needed_per_month)),
         ("months", forecast.months_left.to_string()),
+        ("until", forecast.counted_to().to_string()),
     ];
     Some(signal(AlarmKind::Target, subject, Some(value), limits, details))
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use chrono::NaiveDate;
 use chrono_tz::Europe::Rome;
-use model::{Instant, MeterId, Zone};
+use model::{Instant, MeterId, Month, Zone};
 use serde::Deserialize;
 
 use super::AlarmView;
@@ -124,8 +125,13 @@ fn row(site: &Site, ask: &Ask, alarm: &AlarmView, rows: &[PortfolioRow]) -> Alar
 
 /// The sentence of an alarm; one about a link has words of its own. Details are written in the reader's way.
 pub(crate) fn says(t: &Words, alarm: &AlarmView, zone: Zone) -> String {
-    let written: Vec<(&str, String)> =
+    let mut written: Vec<(&str, String)> =
         alarm.details.iter().map(|(name, value)| (name.as_str(), detail(t, name, value, zone))).collect();
+    if !alarm.details.iter().any(|(name, _)| name == "until") {
+        // A forecast counts the months that were over when its alarm was raised.
+        let month = Month::of(alarm.raised_at.day(zone)).first_day();
+        written.push(("until", t.date(month.pred_opt().unwrap_or(month))));
+    }
     let values: Vec<(&str, &str)> = written.iter().map(|(k, v)| (*k, v.as_str())).collect();
     let key = if alarm.subject.starts_with("link:") { "link" } else { alarm.kind.code() };
     t.fill(&format!("alarm.says.{key}"), &values)
@@ -139,6 +145,7 @@ fn detail(t: &Words, name: &str, value: &str, zone: Zone) -> String {
         "carrier" => t.of("page.carrier", value),
         "kpi" => t.get(value).to_owned(),
         "unit" => printed(value),
+        "until" => value.parse::<NaiveDate>().map_or_else(|_| t.not_available(), |day| t.date(day)),
         "percent" => number().map_or_else(|| t.not_available(), |r| t.percent_signed(r)),
         "share" | "limit" => t.percent(number()),
         "usual" => t.maybe(number(), 1),

@@ -15,7 +15,7 @@ use model::{BuildingId, Carrier, ProjectId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::charts::{self, Drawn};
+use super::charts::{self, Drawn, Rows};
 use super::overview::{PaceLine, TargetLine, TodayLine};
 use super::{BuildingAsk, BuildingView, MeterNow, OwnEnergy};
 use crate::pages::words::printed;
@@ -41,9 +41,11 @@ struct BuildingPage<'a> {
     alarms: usize,
     meters: Vec<MeterRow>,
     plot: String,
+    plot_rows: Option<Rows>,
     carriers: Vec<(String, String, bool)>,
     span: SpanView,
     hours_plot: String,
+    hours_rows: Option<Rows>,
     carpet: Option<Drawn>,
     signature: Option<Drawn>,
     base: Vec<(String, String, String)>,
@@ -164,9 +166,11 @@ fn render(site: &Site, ask: &Ask, project: &str, building: &str, wanted: &Wanted
         alarms: now.alarms,
         meters: view.meters.iter().map(|meter| meter_row(t, meter)).collect(),
         plot: format!("/api/v1/buildings/{id}/{own}/power"),
+        plot_rows: site.backend.power(id, own).map(|plot| charts::power_rows(t, &plot)),
         carriers: view.carriers.iter().map(|carrier| carrier_link(t, &view, *carrier)).collect(),
         span: span_view(t, &view, &unit),
         hours_plot: format!("/api/v1/buildings/{id}/{own}/hours?carrier={}", view.carrier.code()),
+        hours_rows: site.backend.hours(id, own, view.carrier).map(|plot| charts::hours_rows(t, &plot)),
         carpet: (0.0 < view.carpet.most).then(|| charts::carpet_of(t, &view.carpet, &per_hour, &unit)),
         signature: view.signature.as_ref().map(|of| charts::signature(t, of, &unit)),
         base: view.base_load.as_ref().map(|base| base_lines(t, base, &per_hour)).unwrap_or_default(),

@@ -2,15 +2,18 @@
 //!
 //! Must never: show a chart without a table that says the same.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use analytics::report::document::{Chart, ChartKind, NamedLine, NamedPoints};
 use analytics::report::format::Numbers;
 use analytics::watch::Carpet;
 use analytics::watch::span::{Compared, Part, Span};
-use chrono::{Datelike as _, NaiveDate};
+use chrono::{Datelike as _, NaiveDate, Timelike as _};
 
-use super::Signature;
+use super::{Plot, Signature};
 use crate::chart::{CarpetChart, ChartStyle, CompareChart, carpet, compare, svg};
 use crate::pages::Words;
+use crate::pages::words::printed;
 
 /// A drawn chart with its rows in words.
 pub(crate) struct Drawn {
@@ -161,4 +164,71 @@ pub(crate) fn signature(t: &Words, of: &Signature, unit: &str) -> Drawn {
         t.fill("page.building.per_day", &[("unit", unit)]),
     ];
     Drawn { svg: svg(&chart, &style(t, "signature")), head, rows: of.week.iter().map(row).collect() }
+}
+
+/// What a browser draws from columns, in words: read also where nothing is drawn.
+pub(crate) struct Rows {
+    pub(crate) caption: String,
+    pub(crate) head: Vec<String>,
+    /// Newest first; the first cell heads its row.
+    pub(crate) rows: Vec<(String, Vec<String>)>,
+}
+
+/// Power by meter: the mean of what was measured of each hour.
+pub(crate) fn power_rows(t: &Words, of: &Plot) -> Rows {
+    let unit = printed(of.unit);
+    // The value of a step is the mean up to it.
+    let hours = civil_hours(of, -1);
+    let row = |((day, hour), slots): (&(NaiveDate, u32), &Vec<usize>)| {
+        let cells = of.series.iter().map(|(_, _, values)| t.maybe(mean_of(slots, values), 2)).collect();
+        (format!("{} {hour:02}:00", t.date(*day)), cells)
+    };
+    let mut head = vec![t.get("page.span.part.day").to_owned()];
+    head.extend(of.series.iter().map(|(_, name, _)| name.clone()));
+    Rows {
+        caption: t.fill("page.building.now_table", &[("unit", &unit)]),
+        head,
+        rows: hours.iter().rev().map(row).collect(),
+    }
+}
+
+/// The hours of one carrier: a row for each day, a column for each hour. An hour to come has an empty cell.
+pub(crate) fn hours_rows(t: &Words, of: &Plot) -> Rows {
+    let unit = printed(of.unit);
+    let hours = civil_hours(of, 0);
+    let values = of.series.first().map_or(&[][..], |(_, _, values)| values.as_slice());
+    let days: BTreeSet<NaiveDate> = hours.keys().map(|(day, _)| *day).collect();
+    let row = |day: &NaiveDate| {
+        let cell = |hour| match hours.get(&(*day, hour)) {
+            Some(slots) => t.maybe(mean_of(slots, values), 2),
+            None => String::new(),
+        };
+        let name = format!("{} {}", t.of("page.weekday_short", &weekday(*day)), t.date(*day));
+        (name, (0..24).map(cell).collect())
+    };
+    let mut head = vec![t.get("page.building.day").to_owned()];
+    head.extend((0..24).map(|hour: u32| format!("{hour:02}")));
+    Rows {
+        caption: t.fill("page.building.hours_table", &[("unit", &unit)]),
+        head,
+        rows: days.iter().rev().map(row).collect(),
+    }
+}
+
+/// Places of a plot's values by civil day and hour; the two hours that share a name when the clock is put back are one.
+/// `shift_millis` moves an instant into the hour that its value is of.
+fn civil_hours(of: &Plot, shift_millis: i64) -> BTreeMap<(NaiveDate, u32), Vec<usize>> {
+    let mut hours: BTreeMap<(NaiveDate, u32), Vec<usize>> = BTreeMap::new();
+    for (i, at) in of.at.iter().enumerate() {
+        let local = at.plus_millis(shift_millis).utc().with_timezone(&of.zone);
+        hours.entry((local.date_naive(), local.hour())).or_default().push(i);
+    }
+    hours
+}
+
+/// The mean of what is known there; `None` where nothing is.
+fn mean_of(slots: &[usize], values: &[Option<f64>]) -> Option<f64> {
+    let known = slots.iter().filter_map(|i| values.get(*i).copied().flatten());
+    let (sum, n) = known.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
+    (0.0 < n).then(|| sum / n)
 }

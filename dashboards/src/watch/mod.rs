@@ -136,7 +136,12 @@ pub struct TargetPace {
     pub text: String,
     pub unit: &'static str,
     pub target: f64,
+    /// Of the whole months up to `counted_to`.
     pub so_far: Option<f64>,
+    /// Last day of the last whole month that counts.
+    pub counted_to: NaiveDate,
+    /// Reporting months that are not over.
+    pub months_left: u32,
     pub expected: Option<f64>,
     pub needed_per_month: Option<f64>,
     pub outlook: Outlook,

@@ -150,13 +150,18 @@ impl TargetLine {
                 "page.overview.target",
                 &[
                     ("so_far", &value(target.so_far)),
+                    ("until", &t.date(target.counted_to)),
                     ("target", &value(Some(target.target))),
                     ("expected", &value(target.expected)),
                     ("unit", &unit),
                 ],
             ),
             needed: target.needed_per_month.map_or_else(String::new, |needed| {
-                t.fill("page.overview.needed", &[("needed", &value(Some(needed))), ("unit", &unit)])
+                let months = target.months_left.to_string();
+                t.fill(
+                    "page.overview.needed",
+                    &[("needed", &value(Some(needed))), ("unit", &unit), ("months", &months)],
+                )
             }),
         }
     }

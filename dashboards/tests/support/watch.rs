@@ -58,6 +58,8 @@ impl Fake {
                 unit: "MWh",
                 target: 180.0,
                 so_far: Some(42.5),
+                counted_to: day(2026, 2, 28),
+                months_left: 10,
                 expected: Some(170.0),
                 needed_per_month: Some(13.75),
                 outlook: Outlook::AtRisk,

@@ -6,6 +6,7 @@ import htmx from "htmx.org";
 import { follow } from "./live.js";
 import { limitFiles } from "./files.js";
 import { theme } from "./switch.js";
+import { followComment } from "./comment.js";
 
 // Views that are swapped in keep the reader where they are; nothing is evaluated.
 htmx.config.transitions = false;
@@ -13,3 +14,4 @@ htmx.config.transitions = false;
 theme();
 follow();
 limitFiles();
+followComment();

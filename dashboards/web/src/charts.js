@@ -12,8 +12,6 @@ const number = (decimals) => digits(decimals);
 // Points of a live chart: a day of quarters and six hours of live ones at a second's step.
 const POINTS_MAX = 22_000;
 const HEIGHT = 260;
-// Rows of the table beside a chart: two weeks of hours, three days and a half of quarters.
-const TABLE_ROWS_MAX = 336;
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 /** `light-dark()` is resolved by the browser only where it is used. */
@@ -45,7 +43,18 @@ function axes(unit, zone) {
 function options(box, body) {
   const names = ["--series-1", "--series-2", "--series-4", "--series-3"];
   const stamp = new Intl.DateTimeFormat(dates, { timeZone: body.zone, dateStyle: "medium", timeStyle: "short" });
-  const value = (_, v) => (v === null || v === undefined ? body.missing : `${number(2).format(v)} ${body.unit}`);
+  // Without a cursor the legend says the newest value that any of the series has, and its time.
+  const newest = ({ data }) => data[0].findLastIndex((_, i) => data.slice(1).some((column) => column[i] != null));
+  const shown = (plot, series, index) => plot.data[series][index ?? newest(plot)];
+  const value = (plot, _, series, index) => {
+    if (plot.data[0].length === 0) return "";
+    const v = shown(plot, series, index);
+    return v === null || v === undefined ? body.missing : `${number(2).format(v)} ${body.unit}`;
+  };
+  const time = (plot, _, series, index) => {
+    const at = shown(plot, series, index);
+    return at === null || at === undefined ? "" : stamp.format(new Date(at * 1000));
+  };
   const series = body.series.map(({ name, dashed }, i) => ({
     label: name, value, stroke: resolved(names[i % names.length]), width: 2, spanGaps: false,
     dash: dashed ? [6, 4] : undefined, points: { show: false },
@@ -54,7 +63,7 @@ function options(box, body) {
     width: Math.max(box.clientWidth, 260),
     height: HEIGHT,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), body.zone),
-    series: [{ value: (_, v) => (v === null ? "" : stamp.format(new Date(v * 1000))), label: body.time }, ...series],
+    series: [{ value: time, label: body.time }, ...series],
     axes: axes(body.unit, body.zone),
     cursor: { drag: { x: true, y: false } },
     legend: { live: true },
@@ -81,11 +90,6 @@ async function draw(box) {
   });
   resize.observe(box);
   document.addEventListener("theme", make);
-  const fold = box.nextElementSibling;
-  if (fold?.matches("details.plot-table")) {
-    fold.hidden = false;
-    fold.addEventListener("toggle", () => { if (fold.open) tabulate(fold, data, body); });
-  }
   if (box.dataset.live) {
     const [project, building] = box.dataset.live.split(" ");
     document.addEventListener("building", ({ detail }) => {
@@ -99,33 +103,6 @@ async function draw(box) {
       plot.setData(data);
     });
   }
-}
-
-/** The newest values as a table, made when somebody opens it: a year of quarters would be too long for a page. */
-function tabulate(fold, data, body) {
-  const stamp = new Intl.DateTimeFormat(dates, { timeZone: body.zone, dateStyle: "short", timeStyle: "short" });
-  const cell = (tag, text, number) => {
-    const made = document.createElement(tag);
-    made.textContent = text;
-    if (tag === "th") made.scope = number === undefined ? "row" : "col";
-    if (number) made.className = "num";
-    return made;
-  };
-  const row = (cells) => {
-    const made = document.createElement("tr");
-    made.append(...cells);
-    return made;
-  };
-  const [table, head, rows] = ["table", "thead", "tbody"].map((tag) => document.createElement(tag));
-  head.append(row([cell("th", body.time, false), ...body.series.map((s) => cell("th", `${s.name} (${body.unit})`, true))]));
-  const from = Math.max(0, data[0].length - TABLE_ROWS_MAX);
-  for (let i = data[0].length - 1; i >= from; i -= 1) {
-    const values = body.series.map((_, n) => data[n + 1][i]);
-    const texts = values.map((v) => (v === null || v === undefined ? body.missing : number(2).format(v)));
-    rows.append(row([cell("th", stamp.format(new Date(data[0][i] * 1000))), ...texts.map((text) => cell("td", text, true))]));
-  }
-  table.append(head, rows);
-  fold.querySelector(".scroll").replaceChildren(table);
 }
 
 const all = (root) => root.querySelectorAll("[data-plot]").forEach((box) => {

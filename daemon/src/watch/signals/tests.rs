@@ -245,6 +245,9 @@ fn a_target_is_at_risk_by_the_settings_threshold_and_ends_after_a_day() {
         weather_years: Vec::new(),
         findings: Vec::new(),
     };
+    let at_risk = forecast(Some(95.0), Outlook::AtRisk);
+    let signal = targets(&figures, &at_risk, &AlarmSettings::default()).unwrap();
+    assert!(signal.details.contains(&("until", at_risk.counted_to().to_string())), "{:?}", signal.details);
     let mut alarms = Alarms::default();
     let mut look = |expected: Option<f64>, outlook, percent: u32, hours: i64| {
         let settings = AlarmSettings { target_shortfall_percent: percent, ..AlarmSettings::default() };
