@@ -12,7 +12,7 @@ use crate::baseline::breaks;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::change_point::Shape;
 use crate::baseline::data::{Data, Grid};
-use crate::baseline::fit::{Fit, Prediction, student};
+use crate::baseline::fit::{Experience, Fit, Prediction, student};
 use crate::degree_days::DailyMeans;
 
 mod choose;
@@ -244,12 +244,16 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
 /// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.
 #[must_use]
 pub fn unseen(subject: &str, fit: &Fit, reporting: &Data) -> Vec<Finding> {
-    beyond(("fit.unseen_weather", subject, "reporting period"), fit, reporting)
+    beyond(("fit.unseen_weather", subject, "reporting period"), fit.experience, reporting)
 }
 
 /// Weather beyond what the baseline met, with the finding's code, its subject and whose weather it is.
-fn beyond((code, subject, whose): (&'static str, &str, &str), fit: &Fit, weather: &Data) -> Vec<Finding> {
-    let Some(met) = fit.experience else { return Vec::new() };
+fn beyond(
+    (code, subject, whose): (&'static str, &str, &str),
+    met: Option<Experience>,
+    weather: &Data,
+) -> Vec<Finding> {
+    let Some(met) = met else { return Vec::new() };
     let (heating, cooling) = met.unseen(weather, weather.rows());
     let finding = |term: &'static str, balance_c: f64, beyond: f64| {
         let says = format!(
@@ -319,7 +323,11 @@ fn normalise(
         findings.push(finding.with("days", reporting.days()).with("wanted", DAYS_MIN));
         return None;
     }
-    findings.extend(beyond(("normal.unseen_weather", question.subject, "normal year"), fit, &year));
+    findings.extend(beyond(
+        ("normal.unseen_weather", question.subject, "normal year"),
+        fit.experience,
+        &year,
+    ));
     let own = choose::again(question, fit, reporting)?;
     let (before, after) = (fit.predict(&year), own.predict(&year));
     let savings = before.energy - after.energy;

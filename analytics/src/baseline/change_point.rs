@@ -11,7 +11,7 @@
 //! slope of its own.
 
 use super::data::{Data, Row};
-use super::fit::{Fit, Kind, Member, Model, Quality, Regressor};
+use super::fit::{Experience, Fit, Kind, Member, Model, Quality, Regressor};
 use super::wls;
 
 /// The family, simplest first.
@@ -563,6 +563,6 @@ fn fit_of(data: &Data, o: &Optimum) -> Option<Fit> {
         model,
         quality: Quality::of(data, &model, parameters),
         findings: Vec::new(),
-        experience: None,
+        experience: Some(Experience::of(data, true, data.energy() / data.days())),
     })
 }

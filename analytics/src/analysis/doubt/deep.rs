@@ -124,7 +124,8 @@ fn is_as_low(block: &Block, before: &[Vec<Row>], left: f64) -> bool {
         let Some((first, last)) = rows.first().zip(rows.last()) else { return false };
         let (energy, days) = rows.iter().fold((0.0, 0.0), |(e, d), r| (e + r.energy, d + r.days));
         let apart = (own - middle(first, last)).rem_euclid(365.0);
-        apart.min(365.0 - apart) <= f64::from(super::SEASON_DAYS) && left * energy / days <= AS_LOW * block.per_day()
+        apart.min(365.0 - apart) <= f64::from(super::SEASON_DAYS)
+            && left * energy / days <= AS_LOW * block.per_day()
     })
 }
 
