@@ -26,6 +26,9 @@ mod screen;
 /// Fewest days of a model: a year less 37 days, CalTRACK 2.0 §2.2.1.2.
 pub const DAYS_MIN: f64 = crate::baseline::DAYS_MIN;
 
+/// Days of a normal year.
+const YEAR_DAYS: std::ops::RangeInclusive<f64> = 365.0..=366.0;
+
 /// Days from the first to before the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -201,6 +204,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
     };
     let by_month = question.periods.len() != asked.periods.len();
     screen::tell_inclusive(asked, &mut findings);
+    screen::tell_order(question.subject, [question.baseline, question.reporting], &mut findings);
     let baseline = screen::baseline(question, daily, &mut findings);
     let data = Data::of(&baseline.periods, question.temperatures);
     let (fit, method) = choose::fit(question, &data, (daily, by_month), &mut findings);
@@ -300,6 +304,14 @@ fn normalise(
     findings: &mut Vec<Finding>,
 ) -> Option<Normalised> {
     let (temperatures, window) = question.normal?;
+    if !YEAR_DAYS.contains(&window.days()) {
+        let days = window.days();
+        let says = format!("the normal year has {days} days; nothing was normalised");
+        let rule = "IPMVP, normalised savings: a fixed set of conditions over a full cycle";
+        let finding = Finding::new("normal.not_a_year", Severity::Caution, question.subject, says, rule);
+        findings.push(finding.with("days", days));
+        return None;
+    }
     let year = Data::of(&pieces(window, daily), temperatures);
     if year.rows().iter().any(|r| r.known_days < 0.9 * r.days) {
         let says = "the normal year lacks temperatures; nothing was normalised";

@@ -15,7 +15,7 @@ use crate::baseline::caltrack::Terms;
 use crate::baseline::data::{Data, Row};
 use crate::baseline::drivers::{self, Driver, DriversFit, Observed, Sign};
 use crate::baseline::fit::{Experience, Prediction};
-use crate::baseline::wls;
+use crate::baseline::wls::{self, Inflation};
 
 /// Stable name of the method, as on the command line.
 pub const METHOD: &str = "drivers";
@@ -51,7 +51,7 @@ pub struct Driven {
     pub names: Vec<String>,
     pub fit: DriversFit,
     /// By how much residuals of days that follow each other raise the variance.
-    pub inflation: f64,
+    pub inflation: Inflation,
     /// Weather of the baseline, beyond which nothing is known of heating and cooling.
     pub experience: Experience,
 }
@@ -60,6 +60,7 @@ pub struct Driven {
 #[must_use]
 pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
     let mut findings = Vec::new();
+    screen::tell_order(question.subject, [question.baseline, question.reporting], &mut findings);
     let daily = screen::is_daily(question.periods);
     let mut baseline = screen::baseline(question, daily, &mut findings);
     let mut reporting = screen::reporting(question, &mut findings);
@@ -220,7 +221,11 @@ impl Shape<'_> {
             heating_balance_c: self.heating_c,
             cooling_balance_c: self.cooling_c,
             names: self.drivers().into_iter().map(|d| d.name).collect(),
-            inflation: if daily { wls::inflation_of_days(&residuals, parameters) } else { 1.0 },
+            inflation: if daily {
+                wls::inflation_of_days(data.rows(), &residuals, parameters, parameters)
+            } else {
+                Inflation::NONE
+            },
             experience: Experience::of(data, cools, data.energy() / data.days()),
             fit,
         }
@@ -278,9 +283,9 @@ impl Driven {
         let of = self.fit.predict(days, &sums);
         let balances = f64::from(u8::from(balances.0.is_some()) + u8::from(balances.1.is_some()));
         Prediction {
-            model_variance: of.model_variance * self.inflation + self.experience.variance(data, rows),
-            noise_variance: of.noise_variance * self.inflation,
-            freedom: ((of.freedom + 1.0) / self.inflation - 1.0 - balances).max(1.0),
+            model_variance: of.model_variance * self.inflation.times + self.experience.variance(data, rows),
+            noise_variance: of.noise_variance * self.inflation.times,
+            freedom: self.inflation.limit((of.freedom + 1.0) / self.inflation.times - 1.0 - balances),
             ..of
         }
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use chrono::{Datelike, NaiveDateTime, Timelike, Weekday};
 use model::{Finding, Severity};
 
-use super::{Answer, Other, Reporting, Window, rules};
+use super::{Answer, Other, Reporting, Window, rules, screen};
 use crate::baseline::fit::{Prediction, student};
 use crate::baseline::towt::{self, HOURS_MIN, Hour, Towt};
 
@@ -57,6 +57,7 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
         |window: Window| hours.iter().filter(move |h| window.from <= h.at.date() && h.at.date() < window.to);
     let before: Vec<Hour> = within(baseline).map(CivilHour::hour).collect();
     let mut findings = Vec::new();
+    screen::tell_order(subject, [baseline, reporting], &mut findings);
     let Some(model) = towt::fit(&before) else {
         let says = format!(
             "the baseline has {} hours with energy and temperature; the method wants {HOURS_MIN}",
@@ -285,6 +286,61 @@ mod tests {
         let answer = analyse("meter:x", &hours(1.0)[..500], baseline, reporting);
         assert_eq!((answer.other, answer.reporting), (None, None));
         assert_eq!(answer.findings[0].code, "baseline.short_hours");
+    }
+
+    fn told(answer: &Answer, code: &str) -> bool {
+        answer.findings.iter().any(|f| f.code == code)
+    }
+
+    #[test]
+    fn garbled_hours_are_told_and_save_nothing_for_sure() {
+        let (baseline, reporting) = windows();
+        let with = |changed: &dyn Fn(&CivilHour) -> f64| {
+            let mut all = hours(1.0);
+            all.iter_mut().filter(|h| h.at.year() == 2024).for_each(|h| h.energy *= changed(h));
+            analyse("meter:x", &all, baseline, reporting)
+        };
+        let plain = with(&|_| 1.0);
+        assert!(!plain.findings.iter().any(|f| f.code.starts_with("reporting.")), "{:?}", plain.findings);
+        let low = |answer: &Answer| answer.reporting.unwrap().avoided_low;
+        let winter = |h: &CivilHour| h.at.month() < 4;
+        let faults: [(&str, &dyn Fn(&CivilHour) -> f64); 5] = [
+            ("reporting.unit", &|_| 0.001),
+            ("reporting.doubtful", &|h| if winter(h) { 0.1 } else { 1.0 }),
+            ("energy.negative", &|h| if winter(h) { -1.0 } else { 1.0 }),
+            ("reporting.zero_hours", &|h| if winter(h) { 0.0 } else { 1.0 }),
+            ("reporting.zero_hours", &|h| if h.at.hour() == 3 { 0.0 } else { 1.0 }),
+        ];
+        for (code, changed) in faults {
+            let answer = with(changed);
+            assert!(told(&answer, code), "{code}: {:?}", answer.findings);
+            let whole = answer.reporting.unwrap();
+            let off = (low(&answer) - low(&plain)) / whole.adjusted_baseline;
+            // Nothing saved, and nothing taken away twice.
+            assert!((-0.02..0.005).contains(&off), "{code}: {whole:?} {:?}", plain.reporting);
+        }
+        let once = with(&|h| if (h.at.ordinal(), h.at.hour()) == (40, 5) { 1_000.0 } else { 1.0 });
+        assert!(told(&once, "reporting.extreme"), "{:?}", once.findings);
+        // In the baseline too, where it would make a saving of the year after.
+        let mut all = hours(1.0);
+        all[5_000].energy *= 1_000.0;
+        assert!(told(&analyse("meter:x", &all, baseline, reporting), "energy.extreme"));
+    }
+
+    #[test]
+    fn a_baseline_of_three_months_is_told_and_not_sure_of_other_weather() {
+        let (baseline, reporting) = windows();
+        let year = analyse("meter:x", &hours(1.0), baseline, reporting);
+        let summer = Window { from: day("2023-06-01"), to: day("2023-09-01") };
+        let short = analyse("meter:x", &hours(1.0), summer, reporting);
+        for code in ["baseline.short", "rule.caltrack.days", "rule.ipmvp.cycle", "fit.unseen_weather"] {
+            assert!(told(&short, code) && !told(&year, code), "{code}: {:?}", short.findings);
+        }
+        let half = |answer: &Answer| answer.reporting.map(|r| r.avoided_high - r.avoided).unwrap();
+        assert!(10.0 * half(&year) < half(&short), "{} {}", half(&year), half(&short));
+        // The windows the other way round are told.
+        let reversed = analyse("meter:x", &hours(1.0), reporting, baseline);
+        assert!(told(&reversed, "window.reversed") && !told(&year, "window.reversed"));
     }
 
     #[test]

@@ -225,6 +225,23 @@ pub(super) fn tell_inclusive(question: &Question<'_>, findings: &mut Vec<Finding
     );
 }
 
+/// A reporting period that is over before the baseline begins.
+pub(super) fn tell_order(subject: &str, [baseline, reporting]: [Window; 2], findings: &mut Vec<Finding>) {
+    if baseline.from < reporting.to {
+        return;
+    }
+    let says = format!(
+        "the reporting period from {} lies before the baseline from {}: were the two taken for each other?",
+        reporting.from, baseline.from
+    );
+    let rule = "IPMVP: the baseline is before the works, the reporting period after them";
+    findings.push(
+        Finding::new("window.reversed", Severity::Caution, subject, says, rule)
+            .with("reporting", reporting.from)
+            .with("baseline", baseline.from),
+    );
+}
+
 fn drop_by_length(question: &Question<'_>, p: &FitPeriod, daily: bool, findings: &mut Vec<Finding>) -> bool {
     let days = p.days();
     let caltrack = question.method == Method::CaltrackMonthly && !daily;

@@ -197,7 +197,7 @@ fn finish(data: &Data, model: Model, options: Options) -> Fit {
             Interval::Monthly => "caltrack-monthly",
             Interval::Daily => "caltrack-daily",
         },
-        freedom: wls::freedom(data.len(), parameters, member.inflation),
+        freedom: wls::freedom(data, &model, parameters),
         members: vec![Member { weight: 1.0, ..member }],
         model,
         quality,

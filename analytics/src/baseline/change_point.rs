@@ -558,7 +558,7 @@ fn fit_of(data: &Data, o: &Optimum) -> Option<Fit> {
     let member = wls::member(data, model, parameters);
     Some(Fit {
         method: "change-point",
-        freedom: wls::freedom(data.len(), parameters, member.inflation),
+        freedom: wls::freedom(data, &model, parameters),
         members: vec![Member { weight: 1.0, ..member }],
         model,
         quality: Quality::of(data, &model, parameters),
