@@ -288,6 +288,9 @@ mod tests {
         assert_eq!(answer.findings[0].code, "baseline.short_hours");
     }
 
+    /// What an hour is multiplied by.
+    type Change<'a> = &'a dyn Fn(&CivilHour) -> f64;
+
     fn told(answer: &Answer, code: &str) -> bool {
         answer.findings.iter().any(|f| f.code == code)
     }
@@ -295,7 +298,7 @@ mod tests {
     #[test]
     fn garbled_hours_are_told_and_save_nothing_for_sure() {
         let (baseline, reporting) = windows();
-        let with = |changed: &dyn Fn(&CivilHour) -> f64| {
+        let with = |changed: Change<'_>| {
             let mut all = hours(1.0);
             all.iter_mut().filter(|h| h.at.year() == 2024).for_each(|h| h.energy *= changed(h));
             analyse("meter:x", &all, baseline, reporting)
@@ -304,7 +307,7 @@ mod tests {
         assert!(!plain.findings.iter().any(|f| f.code.starts_with("reporting.")), "{:?}", plain.findings);
         let low = |answer: &Answer| answer.reporting.unwrap().avoided_low;
         let winter = |h: &CivilHour| h.at.month() < 4;
-        let faults: [(&str, &dyn Fn(&CivilHour) -> f64); 5] = [
+        let faults: [(&str, Change<'_>); 5] = [
             ("reporting.unit", &|_| 0.001),
             ("reporting.doubtful", &|h| if winter(h) { 0.1 } else { 1.0 }),
             ("energy.negative", &|h| if winter(h) { -1.0 } else { 1.0 }),
