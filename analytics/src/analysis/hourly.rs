@@ -59,16 +59,7 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
     let mut findings = Vec::new();
     screen::tell_order(subject, [baseline, reporting], &mut findings);
     let Some(model) = towt::fit(&before) else {
-        let says = format!(
-            "the baseline has {} hours with energy and temperature; the method wants {HOURS_MIN}",
-            before.len()
-        );
-        let rule = "eight weeks of hours: every hour of the week eight times";
-        findings.push(
-            Finding::new("baseline.short_hours", Severity::Blocks, subject, says, rule)
-                .with("hours", before.len())
-                .with("hours_wanted", HOURS_MIN),
-        );
+        findings.push(too_few(subject, before.len()));
         return answer(None, None, findings);
     };
     let after: Vec<Hour> = within(reporting).map(CivilHour::hour).collect();
@@ -124,6 +115,15 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
     let mean = before.iter().map(|h| h.energy).sum::<f64>() / before.len() as f64;
     let cvrmse_ratio = model.deviation / mean;
     answer(Some(Hourly { model, occupied_hours, cvrmse_ratio }), compared, findings)
+}
+
+fn too_few(subject: &str, hours: usize) -> Finding {
+    let says =
+        format!("the baseline has {hours} hours with energy and temperature; the method wants {HOURS_MIN}");
+    let rule = "eight weeks of hours: every hour of the week eight times";
+    Finding::new("baseline.short_hours", Severity::Blocks, subject, says, rule)
+        .with("hours", hours)
+        .with("hours_wanted", HOURS_MIN)
 }
 
 fn window_missing(subject: &str, days: f64, window: Window) -> Option<Finding> {
