@@ -12,7 +12,7 @@ use crate::baseline::breaks;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::change_point::Shape;
 use crate::baseline::data::{Data, Grid};
-use crate::baseline::fit::{Fit, Prediction, student};
+use crate::baseline::fit::{Experience, Fit, Prediction, student};
 use crate::degree_days::DailyMeans;
 
 mod choose;
@@ -25,6 +25,9 @@ mod screen;
 
 /// Fewest days of a model: a year less 37 days, CalTRACK 2.0 §2.2.1.2.
 pub const DAYS_MIN: f64 = crate::baseline::DAYS_MIN;
+
+/// Days of a normal year.
+const YEAR_DAYS: std::ops::RangeInclusive<f64> = 365.0..=366.0;
 
 /// Days from the first to before the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,6 +204,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
     };
     let by_month = question.periods.len() != asked.periods.len();
     screen::tell_inclusive(asked, &mut findings);
+    screen::tell_order(question.subject, [question.baseline, question.reporting], &mut findings);
     let baseline = screen::baseline(question, daily, &mut findings);
     let data = Data::of(&baseline.periods, question.temperatures);
     let (fit, method) = choose::fit(question, &data, (daily, by_month), &mut findings);
@@ -244,12 +248,16 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
 /// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.
 #[must_use]
 pub fn unseen(subject: &str, fit: &Fit, reporting: &Data) -> Vec<Finding> {
-    beyond(("fit.unseen_weather", subject, "reporting period"), fit, reporting)
+    beyond(("fit.unseen_weather", subject, "reporting period"), fit.experience, reporting)
 }
 
 /// Weather beyond what the baseline met, with the finding's code, its subject and whose weather it is.
-fn beyond((code, subject, whose): (&'static str, &str, &str), fit: &Fit, weather: &Data) -> Vec<Finding> {
-    let Some(met) = fit.experience else { return Vec::new() };
+fn beyond(
+    (code, subject, whose): (&'static str, &str, &str),
+    met: Option<Experience>,
+    weather: &Data,
+) -> Vec<Finding> {
+    let Some(met) = met else { return Vec::new() };
     let (heating, cooling) = met.unseen(weather, weather.rows());
     let finding = |term: &'static str, balance_c: f64, beyond: f64| {
         let says = format!(
@@ -296,6 +304,14 @@ fn normalise(
     findings: &mut Vec<Finding>,
 ) -> Option<Normalised> {
     let (temperatures, window) = question.normal?;
+    if !YEAR_DAYS.contains(&window.days()) {
+        let days = window.days();
+        let says = format!("the normal year has {days} days; nothing was normalised");
+        let rule = "IPMVP, normalised savings: a fixed set of conditions over a full cycle";
+        let finding = Finding::new("normal.not_a_year", Severity::Caution, question.subject, says, rule);
+        findings.push(finding.with("days", days));
+        return None;
+    }
     let year = Data::of(&pieces(window, daily), temperatures);
     if year.rows().iter().any(|r| r.known_days < 0.9 * r.days) {
         let says = "the normal year lacks temperatures; nothing was normalised";
@@ -319,7 +335,11 @@ fn normalise(
         findings.push(finding.with("days", reporting.days()).with("wanted", DAYS_MIN));
         return None;
     }
-    findings.extend(beyond(("normal.unseen_weather", question.subject, "normal year"), fit, &year));
+    findings.extend(beyond(
+        ("normal.unseen_weather", question.subject, "normal year"),
+        fit.experience,
+        &year,
+    ));
     let own = choose::again(question, fit, reporting)?;
     let (before, after) = (fit.predict(&year), own.predict(&year));
     let savings = before.energy - after.energy;

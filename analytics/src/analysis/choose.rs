@@ -72,26 +72,24 @@ pub(super) fn fit(
     }
     let asked = Asked::of(question);
     let method = chosen(&asked, data, (daily, by_month), findings);
-    if data.days() < DAYS_MIN || data.len() < PERIODS_MIN {
-        let says = format!(
-            "the baseline has {} usable periods of {} days in all; 12 periods and 328 days are wanted",
-            data.len(),
-            data.days()
-        );
-        let finding = Finding::new(
-            "baseline.short",
-            Severity::Caution,
-            &*subject,
-            says,
-            "CalTRACK 2.0 §2.2.1.1 and §2.2.1.2",
-        );
-        findings.push(with_short(finding, data));
-    }
+    findings.extend(short(&subject, data));
     let fit = run(&asked, method, data, findings);
     if fit.is_none() {
         findings.push(impossible(&subject));
     }
     (fit, method.code())
+}
+
+/// Less than a year.
+pub(super) fn short(subject: &str, data: &Data) -> Option<Finding> {
+    let says = format!(
+        "the baseline has {} usable periods of {} days in all; 12 periods and 328 days are wanted",
+        data.len(),
+        data.days()
+    );
+    let rule = "CalTRACK 2.0 §2.2.1.1 and §2.2.1.2";
+    (data.days() < DAYS_MIN || data.len() < PERIODS_MIN)
+        .then(|| with_short(Finding::new("baseline.short", Severity::Caution, subject, says, rule), data))
 }
 
 /// The periods carry no model of the method.
@@ -267,6 +265,15 @@ pub(super) fn run(
     data: &Data,
     findings: &mut Vec<Finding>,
 ) -> Option<Fit> {
+    let mut fit = run_any(asked, method, data, findings)?;
+    if let Some(met) = fit.experience.as_mut().filter(|_| asked.terms == caltrack::Terms::Heating) {
+        met.cooling_c = None;
+    }
+    Some(fit)
+}
+
+/// The same of methods that do not know which fuel it is, as if it could cool.
+fn run_any(asked: &Asked<'_>, method: Method, data: &Data, findings: &mut Vec<Finding>) -> Option<Fit> {
     match method {
         Method::Auto => None,
         Method::Averaged => averaged::fit(data, asked.terms, &format!("{} baseline", asked.subject)),

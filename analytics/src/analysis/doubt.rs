@@ -18,6 +18,8 @@ use crate::baseline::data::{Data, Row};
 use crate::baseline::fit::{Fit, Prediction};
 use crate::baseline::linear::{self, NoSolution};
 
+mod deep;
+
 /// Times the highest use per day that is known.
 const MOST: f64 = 2.0;
 /// A zero of the baseline explains one of the reporting period within so many days of the year.
@@ -34,6 +36,9 @@ const ROUNDS: usize = 30;
 const ZERO_SHARE: f64 = 0.1;
 /// All values together this much smaller or larger than expected are in another unit.
 const UNIT: f64 = 20.0;
+/// A day that uses so many times what most of its weekdays used in that season of the baseline, or less, is no doubt; a
+/// bill of the same weeks alike.
+const AS_LOW: f64 = 1.5;
 
 const RULE: &str = "conservative direction: what is missing or garbled never becomes a saving";
 
@@ -95,11 +100,11 @@ pub(super) fn values(subject: &str, alone: &[Prediction], baseline: &Data, repor
     let other_unit = unit(&about, &points, &mut doubt);
     let (days, expected) = points.iter().fold((0.0, 0.0), |(d, e), p| (d + p.row.days, e + p.expected));
     let mut open: Vec<Point> = Vec::with_capacity(points.len());
-    let mut zeros: Vec<Point> = Vec::new();
+    let (mut zeros, mut refunds): (Vec<Point>, Vec<Point>) = (Vec::new(), Vec::new());
     for p in points {
         let matters = ZERO_SHARE * expected / days < p.expected / p.row.days;
-        if p.row.energy == 0.0 && matters && !is_closed_season(&p.row, baseline) {
-            zeros.push(p);
+        if p.row.energy <= 0.0 && matters && !is_closed_season(&p.row, baseline) {
+            if p.row.energy < 0.0 { refunds.push(p) } else { zeros.push(p) }
         } else {
             open.push(p);
         }
@@ -107,16 +112,29 @@ pub(super) fn values(subject: &str, alone: &[Prediction], baseline: &Data, repor
     if !zeros.is_empty() {
         doubt.take(&zeros, "reporting.zero", &about, "used nothing where the baseline was never at zero");
     }
+    let mut below = refunds;
     if !other_unit {
-        far_from_the_line(&about, &open, &mut doubt);
+        let (dropped, mut kept) = deep::part(open, baseline);
+        let (measured, expected) = sums(&kept);
+        let share = if 0.0 < expected { (measured / expected).clamp(0.0, 1.0) } else { 1.0 };
+        let closed = |p: &Point| p.row.energy < FAR_BELOW * p.expected && is_as_low(&p.row, baseline, share);
+        // A closed month bends the line; without the lower ones of many days it would be too sure.
+        kept.retain(|p| p.row.days < deep::BLOCK_DAYS || !closed(p));
+        below.extend(dropped);
+        far_from_the_line(&about, &kept, closed, &mut below, &mut doubt);
+    }
+    if !below.is_empty() {
+        below.sort_by_key(|p| p.row.from);
+        let what = "used far less than the other periods lead to expect";
+        doubt.take(&below, "reporting.doubtful", &about, what);
     }
     doubt
 }
 
 impl Doubt {
-    /// Doubts the saving of these periods.
+    /// Doubts the saving of these periods. What one gives back, the bound does without already.
     fn take(&mut self, points: &[Point], code: &'static str, about: &str, what: &str) {
-        self.energy += points.iter().map(|p| (p.expected - p.row.energy).max(0.0)).sum::<f64>();
+        self.energy += points.iter().map(|p| (p.expected - p.row.energy.max(0.0)).max(0.0)).sum::<f64>();
         self.tell(
             points,
             code,
@@ -134,9 +152,14 @@ impl Doubt {
     }
 }
 
+/// What was measured in all of them and what was expected.
+fn sums(points: &[Point]) -> (f64, f64) {
+    points.iter().fold((0.0, 0.0), |(m, e), p| (m + p.row.energy, e + p.expected))
+}
+
 /// Whether all values together are in another unit than the baseline's; then none of them saves anything for sure.
 fn unit(about: &str, points: &[Point], doubt: &mut Doubt) -> bool {
-    let (measured, expected) = points.iter().fold((0.0, 0.0), |(m, e), p| (m + p.row.energy, e + p.expected));
+    let (measured, expected) = sums(points);
     if measured <= 0.0 || expected <= 0.0 || (1.0 / UNIT..=UNIT).contains(&(measured / expected)) {
         return false;
     }
@@ -152,11 +175,12 @@ fn unit(about: &str, points: &[Point], doubt: &mut Doubt) -> bool {
     true
 }
 
-/// Whether the baseline was at zero in the same season.
+/// Whether the baseline was at zero in the same season; for what is given back, whether it gave back too.
 fn is_closed_season(row: &Row, baseline: &Data) -> bool {
     let days = |row: &Row| (row.from.ordinal(), (row.to - row.from).num_days() as u32);
     let (begin, length) = days(row);
-    baseline.rows().iter().filter(|b| b.energy == 0.0).any(|b| {
+    let explains = |b: &&Row| b.energy == 0.0 || (b.energy < 0.0 && row.energy < 0.0);
+    baseline.rows().iter().filter(explains).any(|b| {
         let (from, of) = days(b);
         // On the circle of the year, from the beginning of one to that of the other.
         let ahead = (365 + begin - from.min(365)) % 365;
@@ -165,26 +189,48 @@ fn is_closed_season(row: &Row, baseline: &Data) -> bool {
     })
 }
 
-/// Doubts values far below the line of measured on expected use, and tells of those far above.
-fn far_from_the_line(about: &str, points: &[Point], doubt: &mut Doubt) {
+/// The day of the year in the middle of a span.
+fn middle_of_year(from: NaiveDate, to: NaiveDate) -> f64 {
+    f64::from(from.ordinal()) + (to - from).num_days() as f64 / 2.0
+}
+
+/// Whether the baseline used as little at the same time of its year, where `share` of all use is left: of days, on most of
+/// the same weekdays around it.
+fn is_as_low(row: &Row, baseline: &Data, share: f64) -> bool {
+    let by_day = row.days < deep::BLOCK_DAYS;
+    let middle = middle_of_year(row.from, row.to);
+    let own = |b: &&Row| {
+        let apart = (middle - middle_of_year(b.from, b.to)).rem_euclid(365.0);
+        let same_kind =
+            if by_day { b.from.weekday() == row.from.weekday() } else { deep::BLOCK_DAYS <= b.days };
+        same_kind && apart.min(365.0 - apart) <= f64::from(SEASON_DAYS)
+    };
+    let low = |b: &&Row| share * b.energy_per_day() <= AS_LOW * row.energy_per_day();
+    let all = baseline.rows().iter().filter(own).count();
+    let as_low = baseline.rows().iter().filter(own).filter(low).count();
+    0 < as_low && all <= 2 * as_low
+}
+
+/// Finds values far below both their expectation and the line of measured on expected use, and tells of those far above
+/// the line.
+fn far_from_the_line(
+    about: &str,
+    points: &[Point],
+    closed: impl Fn(&Point) -> bool,
+    below: &mut Vec<Point>,
+    doubt: &mut Doubt,
+) {
     let Some(line) = Line::of(points) else { return };
-    let (mut below, mut above) = (Vec::new(), Vec::new());
+    let mut above = Vec::new();
     for p in points {
         let at = line.at(p);
+        let least = at.min(p.expected);
         let scatter = SCATTERS * line.scatter_per_day * p.row.days;
-        if p.row.energy < FAR_BELOW * at && scatter < at - p.row.energy {
-            below.push(*p);
+        if p.row.energy < FAR_BELOW * least && scatter < least - p.row.energy {
+            below.extend((!closed(p)).then_some(*p));
         } else if FAR_ABOVE * at.max(0.0) < p.row.energy && scatter < p.row.energy - at {
             above.push(*p);
         }
-    }
-    if !below.is_empty() {
-        doubt.take(
-            &below,
-            "reporting.doubtful",
-            about,
-            "used far less than the other periods lead to expect",
-        );
     }
     if !above.is_empty() {
         let what = "used far more than the other periods lead to expect";

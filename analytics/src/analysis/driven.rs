@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use model::{Finding, Severity};
 
-use super::{Answer, Other, Question, compare, doubt, screen};
+use super::{Answer, Other, Question, beyond, choose, compare, doubt, rules, screen};
 use crate::baseline::FitPeriod;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::data::{Data, Row};
 use crate::baseline::drivers::{self, Driver, DriversFit, Observed, Sign};
-use crate::baseline::fit::Prediction;
-use crate::baseline::wls;
+use crate::baseline::fit::{Experience, Prediction};
+use crate::baseline::wls::{self, Inflation};
 
 /// Stable name of the method, as on the command line.
 pub const METHOD: &str = "drivers";
@@ -51,13 +51,16 @@ pub struct Driven {
     pub names: Vec<String>,
     pub fit: DriversFit,
     /// By how much residuals of days that follow each other raise the variance.
-    pub inflation: f64,
+    pub inflation: Inflation,
+    /// Weather of the baseline, beyond which nothing is known of heating and cooling.
+    pub experience: Experience,
 }
 
 /// Answers the question with degree days and these drivers. Never fails: what cannot be said is `None` and has a finding.
 #[must_use]
 pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
     let mut findings = Vec::new();
+    screen::tell_order(question.subject, [question.baseline, question.reporting], &mut findings);
     let daily = screen::is_daily(question.periods);
     let mut baseline = screen::baseline(question, daily, &mut findings);
     let mut reporting = screen::reporting(question, &mut findings);
@@ -66,13 +69,25 @@ pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
     reporting.miss(question, question.reporting);
     let lost = doubt::missing(question, &reporting, None);
     let data = Data::of(&baseline.periods, question.temperatures);
+    findings.extend(choose::short(&format!("{} baseline", question.subject), &data));
+    rules::short(question.subject, question.baseline, &data, &mut findings);
     let driven = best(question, given, &data, daily, &mut findings);
     let compared = driven.as_ref().filter(|_| !reporting.periods.is_empty()).map(|driven| {
         let rows = Data::of(&reporting.periods, question.temperatures);
         findings.extend(extrapolated(question.subject, given, &data, &rows));
         let doubt = doubt::values(question.subject, &driven.predict_each(&rows, given), &data, &rows);
         findings.extend(doubt.findings);
-        compare(&driven.predict(&rows, given), &reporting, lost + doubt.energy, question.confidence)
+        let prediction = driven.predict(&rows, given);
+        let compared = compare(&prediction, &reporting, lost + doubt.energy, question.confidence);
+        findings.extend(beyond(
+            ("fit.unseen_weather", question.subject, "reporting period"),
+            Some(driven.experience),
+            &rows,
+        ));
+        let degree_days = |data: &Data, row: &Row| driven.degree_days_per_day(data, row);
+        rules::range(question.subject, degree_days, [&data, &rows], &mut findings);
+        rules::significance(question.subject, compared.into(), &prediction, &mut findings);
+        compared
     });
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
@@ -156,7 +171,8 @@ fn best(
             let sse = fit.variance_per_day * fit.freedom;
             let criterion = n * (sse / n).max(f64::MIN_POSITIVE).ln() + parameters * n.ln();
             if best.as_ref().is_none_or(|(least, ..)| criterion < *least) {
-                best = Some((criterion, driven.finish(fit, data, daily), said));
+                let cools = question.terms == Terms::HeatingAndCooling;
+                best = Some((criterion, driven.finish(fit, data, (daily, cools)), said));
             }
         }
     }
@@ -194,7 +210,7 @@ impl Shape<'_> {
             .collect()
     }
 
-    fn finish(&mut self, fit: DriversFit, data: &Data, daily: bool) -> Driven {
+    fn finish(&mut self, fit: DriversFit, data: &Data, (daily, cools): (bool, bool)) -> Driven {
         let residual = |row: &Row| {
             let of = observed(data, row, (self.heating_c, self.cooling_c), self.given);
             row.energy - fit.predict(of.days, &of.sums).energy
@@ -205,7 +221,12 @@ impl Shape<'_> {
             heating_balance_c: self.heating_c,
             cooling_balance_c: self.cooling_c,
             names: self.drivers().into_iter().map(|d| d.name).collect(),
-            inflation: if daily { wls::inflation_of_days(&residuals, parameters) } else { 1.0 },
+            inflation: if daily {
+                wls::inflation_of_days(data.rows(), &residuals, parameters, parameters)
+            } else {
+                Inflation::NONE
+            },
+            experience: Experience::of(data, cools, data.energy() / data.days()),
             fit,
         }
     }
@@ -228,6 +249,14 @@ fn observed(
 }
 
 impl Driven {
+    /// Heating and cooling degree days per day of a row, in K; 0 without the term.
+    fn degree_days_per_day(&self, data: &Data, row: &Row) -> (f64, f64) {
+        (
+            self.heating_balance_c.map_or(0.0, |c| data.heating_per_day(row, c)),
+            self.cooling_balance_c.map_or(0.0, |c| data.cooling_per_day(row, c)),
+        )
+    }
+
     /// The energy of each row alone, all of it told as heating: which driver moves it is not asked.
     fn predict_each(&self, data: &Data, given: &[DailyDriver]) -> Vec<Prediction> {
         let alone = |row: &Row| {
@@ -254,9 +283,9 @@ impl Driven {
         let of = self.fit.predict(days, &sums);
         let balances = f64::from(u8::from(balances.0.is_some()) + u8::from(balances.1.is_some()));
         Prediction {
-            model_variance: of.model_variance * self.inflation,
-            noise_variance: of.noise_variance * self.inflation,
-            freedom: ((of.freedom + 1.0) / self.inflation - 1.0 - balances).max(1.0),
+            model_variance: of.model_variance * self.inflation.times + self.experience.variance(data, rows),
+            noise_variance: of.noise_variance * self.inflation.times,
+            freedom: self.inflation.limit((of.freedom + 1.0) / self.inflation.times - 1.0 - balances),
             ..of
         }
     }

@@ -10,8 +10,11 @@ use std::collections::BTreeSet;
 use chrono::{Datelike, NaiveDateTime, Timelike, Weekday};
 use model::{Finding, Severity};
 
-use super::{Answer, Other, Reporting, Window};
+use super::{Answer, Other, Reporting, Window, rules, screen};
+use crate::baseline::fit::{Prediction, student};
 use crate::baseline::towt::{self, HOURS_MIN, Hour, Towt};
+
+mod days;
 
 /// Stable name of the method, as on the command line.
 pub const METHOD: &str = "towt";
@@ -28,9 +31,13 @@ pub struct CivilHour {
 }
 
 impl CivilHour {
+    /// Which of the week: 0 is Monday 00:00.
+    fn of_week(&self) -> usize {
+        24 * self.at.weekday().num_days_from_monday() as usize + self.at.hour() as usize
+    }
+
     fn hour(&self) -> Hour {
-        let day = self.at.weekday().num_days_from_monday() as usize;
-        Hour { of_week: 24 * day + self.at.hour() as usize, outdoor_c: self.outdoor_c, energy: self.energy }
+        Hour { of_week: self.of_week(), outdoor_c: self.outdoor_c, energy: self.energy }
     }
 }
 
@@ -50,17 +57,9 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
         |window: Window| hours.iter().filter(move |h| window.from <= h.at.date() && h.at.date() < window.to);
     let before: Vec<Hour> = within(baseline).map(CivilHour::hour).collect();
     let mut findings = Vec::new();
+    screen::tell_order(subject, [baseline, reporting], &mut findings);
     let Some(model) = towt::fit(&before) else {
-        let says = format!(
-            "the baseline has {} hours with energy and temperature; the method wants {HOURS_MIN}",
-            before.len()
-        );
-        let rule = "eight weeks of hours: every hour of the week eight times";
-        findings.push(
-            Finding::new("baseline.short_hours", Severity::Blocks, subject, says, rule)
-                .with("hours", before.len())
-                .with("hours_wanted", HOURS_MIN),
-        );
+        findings.push(too_few(subject, before.len()));
         return answer(None, None, findings);
     };
     let after: Vec<Hour> = within(reporting).map(CivilHour::hour).collect();
@@ -78,34 +77,53 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
     let asked: Vec<(usize, f64)> = compared.iter().map(|h| (h.of_week, h.outdoor_c)).collect();
     let expected = model.expect(&asked);
     let measured: f64 = compared.iter().map(|h| h.energy).sum();
-    let avoided = expected.energy - measured;
-    // The model's own error on a sum as long as its baseline is that of the hours once more.
-    let model_too = (1.0 + asked.len() as f64 / before.len() as f64).sqrt();
-    let half = expected.half_width * model_too;
     let missing_days = missing_hours(within(reporting), reporting) as f64 / 24.0;
     findings.extend(window_missing(subject, missing_days, reporting));
     let given_back: f64 = compared.iter().map(|h| (-h.energy).max(0.0)).sum();
     // A day without a value may have used anything; see `doubt`.
     let most = 2.0 * daily_maximum(hours);
-    let zeros = doubted_zeros(&model, &before, &compared);
+    let zeros = Zeros::of(&model, &before, &compared);
     findings.extend(zeros.finding(subject));
-    let lost = given_back + most * missing_days + zeros.energy;
-    let compared = (!asked.is_empty()).then(|| Reporting {
+    let days_before = days::Days::of(within(baseline), |_| true, &model);
+    let mut is_doubted = zeros.doubted.iter();
+    let sound = |h: &CivilHour| {
+        let known = model.hour(h.of_week(), h.outdoor_c).is_some();
+        known && !is_doubted.next().copied().unwrap_or(false)
+    };
+    let days_after = days::Days::of(within(reporting), sound, &model);
+    let doubt = days::judge((subject, baseline), &days_before, &days_after, &mut findings);
+    let lost = given_back + most * missing_days + zeros.energy + doubt;
+    // The model's own error on a sum as long as its baseline is that of the hours once more.
+    let model_too = (1.0 + asked.len() as f64 / before.len() as f64).sqrt();
+    let freedom = before.len() as f64;
+    let of_hours = expected.half_width * model_too / student(CONFIDENCE, freedom);
+    let prediction = Prediction {
+        energy: expected.energy,
         days: asked.len() as f64 / 24.0,
-        measured,
-        adjusted_baseline: expected.energy,
-        avoided,
-        avoided_low: avoided - half - lost,
-        avoided_high: avoided + half,
-        missing_days,
-        window_low: f64::NEG_INFINITY,
-        confidence: CONFIDENCE,
+        heating: 0.0,
+        cooling: 0.0,
+        model_variance: days_before.unseen_variance(&days_after),
+        noise_variance: of_hours * of_hours,
+        freedom,
+    };
+    let compared = (!asked.is_empty()).then(|| {
+        let compared = compare(&prediction, measured, lost, missing_days);
+        rules::significance(subject, compared.into(), &prediction, &mut findings);
+        compared
     });
-    let compared = compared.map(Reporting::bounded);
     let occupied_hours = (0..towt::HOURS).filter(|h| model.is_occupied(*h)).count();
     let mean = before.iter().map(|h| h.energy).sum::<f64>() / before.len() as f64;
     let cvrmse_ratio = model.deviation / mean;
     answer(Some(Hourly { model, occupied_hours, cvrmse_ratio }), compared, findings)
+}
+
+fn too_few(subject: &str, hours: usize) -> Finding {
+    let says =
+        format!("the baseline has {hours} hours with energy and temperature; the method wants {HOURS_MIN}");
+    let rule = "eight weeks of hours: every hour of the week eight times";
+    Finding::new("baseline.short_hours", Severity::Blocks, subject, says, rule)
+        .with("hours", hours)
+        .with("hours_wanted", HOURS_MIN)
 }
 
 fn window_missing(subject: &str, days: f64, window: Window) -> Option<Finding> {
@@ -125,36 +143,64 @@ fn daily_maximum(hours: &[CivilHour]) -> f64 {
     days.map(|day| day.iter().map(|h| h.energy).sum::<f64>()).fold(0.0, f64::max)
 }
 
+/// `lost` is what the lower bound does without beside the band.
+fn compare(prediction: &Prediction, measured: f64, lost: f64, missing_days: f64) -> Reporting {
+    let half = prediction.half_width(CONFIDENCE);
+    let avoided = prediction.energy - measured;
+    Reporting {
+        days: prediction.days,
+        measured,
+        adjusted_baseline: prediction.energy,
+        avoided,
+        avoided_low: avoided - half - lost,
+        avoided_high: avoided + half,
+        missing_days,
+        window_low: f64::NEG_INFINITY,
+        confidence: CONFIDENCE,
+    }
+    .bounded()
+}
+
 /// Hours at zero that the baseline does not explain, and what they would have used.
 struct Zeros {
-    hours: usize,
+    /// Of each hour that is compared.
+    doubted: Vec<bool>,
     energy: f64,
 }
 
 /// Shortest run of zeros that is looked at, in hours: a night is none.
 const ZERO_RUN_MIN: usize = 24;
+/// A zero is of no matter below this share of the mean use of an hour.
+const ZERO_SHARE: f64 = 0.1;
 
-/// Runs at zero longer than any that the baseline had.
-fn doubted_zeros(model: &Towt, before: &[Hour], compared: &[&Hour]) -> Zeros {
-    let of_baseline = before.chunk_by(|a, b| a.energy == b.energy).filter(|run| run[0].energy == 0.0);
-    let longest = of_baseline.map(<[Hour]>::len).max().unwrap_or(0);
-    let mut zeros = Zeros { hours: 0, energy: 0.0 };
-    for run in compared.chunk_by(|a, b| a.energy == b.energy) {
-        if run[0].energy == 0.0 && longest.max(ZERO_RUN_MIN - 1) < run.len() {
-            zeros.hours += run.len();
-            let expected = run.iter().filter_map(|h| model.hour(h.of_week, h.outdoor_c));
-            zeros.energy += expected.map(|e| e.max(0.0)).sum::<f64>();
+impl Zeros {
+    /// Runs at zero longer than any that the baseline had, and zeros in hours of the week that it never had at zero.
+    fn of(model: &Towt, before: &[Hour], compared: &[&Hour]) -> Self {
+        let of_baseline = before.chunk_by(|a, b| a.energy == b.energy).filter(|run| run[0].energy == 0.0);
+        let longest = of_baseline.map(<[Hour]>::len).max().unwrap_or(0);
+        let mean = before.iter().map(|h| h.energy).sum::<f64>() / before.len() as f64;
+        let idle: BTreeSet<usize> = before.iter().filter(|h| h.energy == 0.0).map(|h| h.of_week).collect();
+        let expected = |h: &Hour| model.hour(h.of_week, h.outdoor_c).unwrap_or(0.0).max(0.0);
+        let mut zeros = Self { doubted: Vec::with_capacity(compared.len()), energy: 0.0 };
+        for run in compared.chunk_by(|a, b| a.energy == b.energy) {
+            let long = longest.max(ZERO_RUN_MIN - 1) < run.len();
+            for h in run {
+                let never = !idle.contains(&h.of_week) && ZERO_SHARE * mean < expected(h);
+                let doubted = h.energy == 0.0 && (long || never);
+                zeros.energy += if doubted { expected(h) } else { 0.0 };
+                zeros.doubted.push(doubted);
+            }
         }
+        zeros
     }
-    zeros
 }
 
 impl Zeros {
     fn finding(&self, subject: &str) -> Option<Finding> {
-        let hours = self.hours;
+        let hours = self.doubted.iter().filter(|doubted| **doubted).count();
         let says = format!(
-            "{hours} hours in runs of a day or more used nothing, longer than the baseline ever did; the lower bound \
-             counts no saving in them; confirm or correct them"
+            "{hours} hours used nothing, in runs longer than the baseline ever had, or where it was never at zero; the \
+             lower bound counts no saving in them; confirm or correct them"
         );
         let rule = "conservative direction: what is missing or garbled never becomes a saving";
         let about = format!("{subject} reporting");
@@ -240,6 +286,64 @@ mod tests {
         let answer = analyse("meter:x", &hours(1.0)[..500], baseline, reporting);
         assert_eq!((answer.other, answer.reporting), (None, None));
         assert_eq!(answer.findings[0].code, "baseline.short_hours");
+    }
+
+    /// What an hour is multiplied by.
+    type Change<'a> = &'a dyn Fn(&CivilHour) -> f64;
+
+    fn told(answer: &Answer, code: &str) -> bool {
+        answer.findings.iter().any(|f| f.code == code)
+    }
+
+    #[test]
+    fn garbled_hours_are_told_and_save_nothing_for_sure() {
+        let (baseline, reporting) = windows();
+        let with = |changed: Change<'_>| {
+            let mut all = hours(1.0);
+            all.iter_mut().filter(|h| h.at.year() == 2024).for_each(|h| h.energy *= changed(h));
+            analyse("meter:x", &all, baseline, reporting)
+        };
+        let plain = with(&|_| 1.0);
+        assert!(!plain.findings.iter().any(|f| f.code.starts_with("reporting.")), "{:?}", plain.findings);
+        let low = |answer: &Answer| answer.reporting.unwrap().avoided_low;
+        let winter = |h: &CivilHour| h.at.month() < 4;
+        let faults: [(&str, Change<'_>); 5] = [
+            ("reporting.unit", &|_| 0.001),
+            ("reporting.doubtful", &|h| if winter(h) { 0.1 } else { 1.0 }),
+            ("energy.negative", &|h| if winter(h) { -1.0 } else { 1.0 }),
+            ("reporting.zero_hours", &|h| if winter(h) { 0.0 } else { 1.0 }),
+            ("reporting.zero_hours", &|h| if h.at.hour() == 3 { 0.0 } else { 1.0 }),
+        ];
+        for (code, changed) in faults {
+            let answer = with(changed);
+            assert!(told(&answer, code), "{code}: {:?}", answer.findings);
+            let whole = answer.reporting.unwrap();
+            let off = (low(&answer) - low(&plain)) / whole.adjusted_baseline;
+            // Nothing saved, and nothing taken away twice.
+            assert!((-0.02..0.005).contains(&off), "{code}: {whole:?} {:?}", plain.reporting);
+        }
+        let once = with(&|h| if (h.at.ordinal(), h.at.hour()) == (40, 5) { 1_000.0 } else { 1.0 });
+        assert!(told(&once, "reporting.extreme"), "{:?}", once.findings);
+        // In the baseline too, where it would make a saving of the year after.
+        let mut all = hours(1.0);
+        all[5_000].energy *= 1_000.0;
+        assert!(told(&analyse("meter:x", &all, baseline, reporting), "energy.extreme"));
+    }
+
+    #[test]
+    fn a_baseline_of_three_months_is_told_and_not_sure_of_other_weather() {
+        let (baseline, reporting) = windows();
+        let year = analyse("meter:x", &hours(1.0), baseline, reporting);
+        let summer = Window { from: day("2023-06-01"), to: day("2023-09-01") };
+        let short = analyse("meter:x", &hours(1.0), summer, reporting);
+        for code in ["baseline.short", "rule.caltrack.days", "rule.ipmvp.cycle", "fit.unseen_weather"] {
+            assert!(told(&short, code) && !told(&year, code), "{code}: {:?}", short.findings);
+        }
+        let half = |answer: &Answer| answer.reporting.map(|r| r.avoided_high - r.avoided).unwrap();
+        assert!(10.0 * half(&year) < half(&short), "{} {}", half(&year), half(&short));
+        // The windows the other way round are told.
+        let reversed = analyse("meter:x", &hours(1.0), reporting, baseline);
+        assert!(told(&reversed, "window.reversed") && !told(&year, "window.reversed"));
     }
 
     #[test]

@@ -127,7 +127,7 @@ pub(super) fn baseline(question: &Question<'_>, daily: bool, findings: &mut Vec<
     tell_missing(question, "baseline", known.missing_days, question.baseline, findings);
     periods.retain(|p| !drop_by_length(question, p, daily, findings));
     drop_without_weather(question, "baseline", &mut periods, findings);
-    tell_values(question, &periods, daily, findings);
+    tell_values(question.subject, &periods, daily, findings);
     let given_back = given_back(&periods);
     Screened { periods, given_back, missing_days: known.missing_days as f64, ..Screened::default() }
 }
@@ -140,7 +140,7 @@ pub(super) fn reporting(question: &Question<'_>, findings: &mut Vec<Finding>) ->
     drop_without_weather(question, "reporting", &mut periods, findings);
     let given_back = given_back(&periods);
     if 0.0 < given_back {
-        negative(question, "reporting", &periods, findings);
+        negative(question.subject, "reporting", &periods, findings);
     }
     if periods.is_empty() {
         let says =
@@ -225,6 +225,23 @@ pub(super) fn tell_inclusive(question: &Question<'_>, findings: &mut Vec<Finding
     );
 }
 
+/// A reporting period that is over before the baseline begins.
+pub(super) fn tell_order(subject: &str, [baseline, reporting]: [Window; 2], findings: &mut Vec<Finding>) {
+    if baseline.from < reporting.to {
+        return;
+    }
+    let says = format!(
+        "the reporting period from {} lies before the baseline from {}: were the two taken for each other?",
+        reporting.from, baseline.from
+    );
+    let rule = "IPMVP: the baseline is before the works, the reporting period after them";
+    findings.push(
+        Finding::new("window.reversed", Severity::Caution, subject, says, rule)
+            .with("reporting", reporting.from)
+            .with("baseline", baseline.from),
+    );
+}
+
 fn drop_by_length(question: &Question<'_>, p: &FitPeriod, daily: bool, findings: &mut Vec<Finding>) -> bool {
     let days = p.days();
     let caltrack = question.method == Method::CaltrackMonthly && !daily;
@@ -287,10 +304,10 @@ fn drop_without_weather(
 }
 
 /// Values that are possible but unusual.
-fn tell_values(question: &Question<'_>, periods: &[FitPeriod], daily: bool, findings: &mut Vec<Finding>) {
-    let subject = about(question, "baseline");
+pub(super) fn tell_values(meter: &str, periods: &[FitPeriod], daily: bool, findings: &mut Vec<Finding>) {
+    let subject = format!("{meter} baseline");
     if periods.iter().any(|p| p.energy < 0.0) {
-        negative(question, "baseline", periods, findings);
+        negative(meter, "baseline", periods, findings);
     }
     let zeros = periods.iter().filter(|p| p.energy == 0.0).count();
     if 0 < zeros {
@@ -321,14 +338,14 @@ fn tell_values(question: &Question<'_>, periods: &[FitPeriod], daily: bool, find
     }
 }
 
-fn negative(question: &Question<'_>, what: &'static str, periods: &[FitPeriod], findings: &mut Vec<Finding>) {
+pub(super) fn negative(meter: &str, what: &'static str, periods: &[FitPeriod], findings: &mut Vec<Finding>) {
     let n = periods.iter().filter(|p| p.energy < 0.0).count();
     let says = format!(
         "{n} {what} periods have a negative value: a refund of earlier bills, or production behind the meter"
     );
     let rule = "CalTRACK 2.0 §2.3.5; what is given back never raises the lower bound of a saving";
     findings.push(
-        Finding::new("energy.negative", Severity::Caution, about(question, what), says, rule)
+        Finding::new("energy.negative", Severity::Caution, format!("{meter} {what}"), says, rule)
             .with("periods", n),
     );
 }

@@ -57,10 +57,6 @@ pub const BILLS_MIN: usize = 4;
 /// Share of the odds from which on a bill is reported as wrong.
 const REPORTED: f64 = 0.5;
 
-/// Balance points at which weather is compared with what the baseline met, in °C.
-const SEEN_HEATING_C: f64 = 15.0;
-const SEEN_COOLING_C: f64 = 22.0;
-
 /// The average over all laws. `None` with too few bills, or when they do not add up to any use, or a bill has no
 /// day with a temperature. `subject` begins the findings' subjects, such as `meter:boiler baseline`.
 #[must_use]
@@ -177,9 +173,6 @@ impl Average {
                         * f64::from(u8::from(law.heating.is_some()) + u8::from(law.cooling.is_some()))
                 })
                 .sum::<f64>();
-        let met = |per_day: &dyn Fn(&super::data::Row) -> f64| {
-            data.rows().iter().map(|r| r.days * per_day(r)).sum()
-        };
         Fit {
             method: METHOD,
             quality: self.quality(data, bills, &members, parameters),
@@ -187,14 +180,11 @@ impl Average {
             model,
             freedom: self.laws.iter().map(|law| law.weight * law.freedom).sum(),
             findings: self.findings(data, subject),
-            experience: Some(Experience {
-                heating_c: SEEN_HEATING_C,
-                heating: met(&|r| data.heating_per_day(r, SEEN_HEATING_C)),
-                cooling_c: (terms == Terms::HeatingAndCooling).then_some(SEEN_COOLING_C),
-                cooling: met(&|r| data.cooling_per_day(r, SEEN_COOLING_C)),
-                slope: priors::SLOPE_UNSEEN * self.energy / self.days,
-                likely: priors::TERM_UNSEEN,
-            }),
+            experience: Some(Experience::of(
+                data,
+                terms == Terms::HeatingAndCooling,
+                self.energy / self.days,
+            )),
         }
     }
 

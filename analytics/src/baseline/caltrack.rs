@@ -11,7 +11,7 @@
 //! the warmest day predict the same) the library lets rounding decide; here the first of them is taken.
 
 use super::data::{Data, Grid, Row, Table};
-use super::fit::{Fit, Kind, Member, Model, Quality, autocorrelation};
+use super::fit::{Experience, Fit, Kind, Member, Model, Quality, autocorrelation};
 use super::wls;
 
 /// Least degree days of a term in the baseline, in K·d: 20 °F·d, §3.2.2.2.2.
@@ -81,7 +81,7 @@ pub fn fit(data: &Data, options: Options) -> Option<Fit> {
         best.heating.map(|p| options.grid.balance_c(p)),
         best.cooling.map(|p| options.grid.balance_c(p)),
     )?;
-    Some(finish(data, model, options.interval))
+    Some(finish(data, model, options))
 }
 
 fn response(data: &Data) -> Option<Response> {
@@ -187,22 +187,26 @@ fn adjusted(r2: f64, n: usize, slopes: usize) -> f64 {
     1.0 - (1.0 - r2) * (n - 1) as f64 / (n - slopes - 1) as f64
 }
 
-fn finish(data: &Data, model: Model, interval: Interval) -> Fit {
+fn finish(data: &Data, model: Model, options: Options) -> Fit {
     let quality = quality(data, &model);
     // For the band a balance point counts as a parameter, which the library's own band forgets.
     let parameters = 1.0 + 2.0 * quality.parameters;
     let member = wls::member(data, model, parameters);
     Fit {
-        method: match interval {
+        method: match options.interval {
             Interval::Monthly => "caltrack-monthly",
             Interval::Daily => "caltrack-daily",
         },
-        freedom: wls::freedom(data.len(), parameters, member.inflation),
+        freedom: wls::freedom(data, &model, parameters),
         members: vec![Member { weight: 1.0, ..member }],
         model,
         quality,
         findings: Vec::new(),
-        experience: None,
+        experience: Some(Experience::of(
+            data,
+            options.terms == Terms::HeatingAndCooling,
+            data.energy() / data.days(),
+        )),
     }
 }
 

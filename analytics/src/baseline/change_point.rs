@@ -11,7 +11,7 @@
 //! slope of its own.
 
 use super::data::{Data, Row};
-use super::fit::{Fit, Kind, Member, Model, Quality, Regressor};
+use super::fit::{Experience, Fit, Kind, Member, Model, Quality, Regressor};
 use super::wls;
 
 /// The family, simplest first.
@@ -558,11 +558,11 @@ fn fit_of(data: &Data, o: &Optimum) -> Option<Fit> {
     let member = wls::member(data, model, parameters);
     Some(Fit {
         method: "change-point",
-        freedom: wls::freedom(data.len(), parameters, member.inflation),
+        freedom: wls::freedom(data, &model, parameters),
         members: vec![Member { weight: 1.0, ..member }],
         model,
         quality: Quality::of(data, &model, parameters),
         findings: Vec::new(),
-        experience: None,
+        experience: Some(Experience::of(data, true, data.energy() / data.days())),
     })
 }

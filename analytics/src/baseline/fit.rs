@@ -277,12 +277,36 @@ pub struct Experience {
     pub likely: f64,
 }
 
+/// Use of a building per kelvin beyond a balance point that its baseline never met, as a share of its mean use: at
+/// 10 K beyond it the term is twice all the rest.
+const SLOPE_UNSEEN: f64 = 0.2;
+/// How likely a term is that the baseline could not show: as likely as not.
+const TERM_UNSEEN: f64 = 0.5;
+/// Balance points at which weather is compared with what the baseline met, in °C.
+const SEEN_HEATING_C: f64 = 15.0;
+const SEEN_COOLING_C: f64 = 22.0;
+
 /// Degree days of a year that count as met beside twice those of the baseline, in K·d: a warm or a cold week.
 const MET_ANYWAY: f64 = 20.0;
 /// Days of a year with a leap day: rows of no more are judged together, wherever the year begins.
 const YEAR_DAYS_MAX: i64 = 366;
 
 impl Experience {
+    /// What these periods met of a building with this mean use, in display units per day. `cools` says whether the
+    /// meter's fuel can cool at all.
+    #[must_use]
+    pub fn of(data: &Data, cools: bool, mean_per_day: f64) -> Self {
+        let met = |per_day: &dyn Fn(&Row) -> f64| data.rows().iter().map(|r| r.days * per_day(r)).sum();
+        Self {
+            heating_c: SEEN_HEATING_C,
+            heating: met(&|r| data.heating_per_day(r, SEEN_HEATING_C)),
+            cooling_c: cools.then_some(SEEN_COOLING_C),
+            cooling: met(&|r| data.cooling_per_day(r, SEEN_COOLING_C)),
+            slope: SLOPE_UNSEEN * mean_per_day,
+            likely: TERM_UNSEEN,
+        }
+    }
+
     /// Heating and cooling degree days of some rows beyond twice what the baseline met, in K·d. Each year is held
     /// against the baseline by itself: years like the baseline's are no new weather, however many they are. What is
     /// beyond it in several years adds up, since the same unknown use falls on all of them.
@@ -300,7 +324,8 @@ impl Experience {
     }
 
     /// Variance of what terms that the baseline could not show may use.
-    fn variance(&self, data: &Data, rows: &[Row]) -> f64 {
+    #[must_use]
+    pub fn variance(&self, data: &Data, rows: &[Row]) -> f64 {
         let (heating, cooling) = self.unseen(data, rows);
         self.likely * self.slope * self.slope * (heating * heating + cooling * cooling)
     }

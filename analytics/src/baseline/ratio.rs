@@ -9,7 +9,7 @@
 //! the base load is anything from nothing to the lowest period's use: the middle counts, and the band reaches over all.
 
 use super::data::Data;
-use super::fit::{Fit, Kind, Member, Model, Quality, Regressor};
+use super::fit::{Experience, Fit, Kind, Member, Model, Quality, Regressor};
 use super::wls;
 
 /// Base temperature of the method where none is given, in °C.
@@ -110,7 +110,7 @@ pub fn fit(data: &Data, base_c: f64) -> Option<(Fit, Split)> {
         model,
         quality: Quality::of(data, &model, 2.0),
         findings: Vec::new(),
-        experience: None,
+        experience: Some(Experience::of(data, true, data.energy() / data.days())),
     };
     Some((fit, split))
 }

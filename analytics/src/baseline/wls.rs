@@ -2,7 +2,9 @@
 //!
 //! Must never: invert what cannot be told apart, or call residuals independent that are not.
 
-use super::data::Data;
+use chrono::Datelike;
+
+use super::data::{Data, Row};
 use super::fit::{Kind, Leverage, Member, Model, Regressor, Scatter, autocorrelation};
 
 /// Two terms closer to a multiple of each other than this cannot be told apart.
@@ -133,7 +135,7 @@ pub fn member(data: &Data, model: Model, parameters: f64) -> Member {
             residual * residual / r.days
         })
         .sum();
-    let inflation = inflation(data, &model, parameters);
+    let inflation = inflation(data, &model, parameters).times;
     let n = data.len() as f64;
     // Of residuals that follow each other a law hides more than a row a parameter, for its terms are as slow as they are.
     let freedom = (n - parameters * inflation).max(FREE_MIN * (n - parameters));
@@ -148,47 +150,84 @@ pub fn member(data: &Data, model: Model, parameters: f64) -> Member {
     }
 }
 
-/// Degrees of freedom: as many as there are independent rows, less the parameters.
+/// Degrees of freedom of a law with so many parameters: as many as there are independent rows, less the parameters, and
+/// no more than those that the variance was told from.
 #[must_use]
-pub fn freedom(rows: usize, parameters: f64, inflation: f64) -> f64 {
-    let n = rows as f64;
-    if n <= parameters { 0.0 } else { (n / inflation - parameters).max(1.0) }
+pub fn freedom(data: &Data, model: &Model, parameters: f64) -> f64 {
+    let n = data.len() as f64;
+    let inflation = inflation(data, model, parameters);
+    if n <= parameters { 0.0 } else { inflation.limit(n / inflation.times - parameters) }
+}
+
+/// Of base load and slopes.
+const fn coefficients(kind: Kind) -> f64 {
+    match kind {
+        Kind::Flat => 1.0,
+        Kind::Heating | Kind::Cooling | Kind::Linear => 2.0,
+        Kind::HeatingCooling | Kind::TwoLines => 3.0,
+    }
+}
+
+/// How residuals that follow each other raise the variance of a long sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Inflation {
+    /// At least 1.
+    pub times: f64,
+    /// Most degrees of freedom, where sums over months told it; infinite else.
+    pub freedom_max: f64,
+}
+
+impl Inflation {
+    /// Of periods that do not follow each other.
+    pub const NONE: Self = Self { times: 1.0, freedom_max: f64::INFINITY };
+
+    /// Degrees of freedom, at least 1.
+    #[must_use]
+    pub fn limit(self, freedom: f64) -> f64 {
+        freedom.min(self.freedom_max).max(1.0)
+    }
 }
 
 /// By how much residuals that follow each other raise the variance of a long sum.
 ///
 /// Rows of a day: the larger of (1 + ρ)/(1 − ρ) of their lag-1 correlation ρ (ASHRAE Guideline 14: n' = n (1 − ρ)/(1 + ρ)),
-/// and of what sums over blocks of four weeks really scatter, which sees weeks and seasons too. Longer periods: 1, as
+/// and of what sums over civil months really scatter, which sees weeks and seasons too. Longer periods: 1, as
 /// the guideline takes n' = n for monthly data; twelve residuals tell nothing of their correlation.
 #[must_use]
-pub fn inflation(data: &Data, model: &Model, parameters: f64) -> f64 {
+pub fn inflation(data: &Data, model: &Model, parameters: f64) -> Inflation {
     let n = data.len() as f64;
     if n < 2.0 || 7.0 < data.days() / n {
-        return 1.0;
+        return Inflation::NONE;
     }
     let residuals: Vec<f64> = data.rows().iter().map(|r| r.energy - model.energy(data, r)).collect();
-    inflation_of_days(&residuals, parameters)
+    inflation_of_days(data.rows(), &residuals, parameters, coefficients(model.kind))
 }
 
-/// The same from the residuals of days, in order of time, that a law with so many parameters has left.
+/// The same from the residuals of days, in order of time, that a law with so many parameters, `coefficients` of which are
+/// no balance points, has left.
 ///
 /// Their correlation is lower than that of what was before the fit, by ((1 + 3ρ) + (p − 1)(1 + ρ))/n to the first order:
 /// (1 + 3ρ)/n for the mean (Marriott and Pope 1954), and (1 + ρ)/n for each further term, which is as slow as the seasons.
+/// Of the sums over B months each of k coefficients takes a square, for the same reason: what is left is raised by
+/// B/(B − k), and tells the variance with B − k degrees of freedom.
 #[must_use]
-pub fn inflation_of_days(residuals: &[f64], parameters: f64) -> f64 {
+pub fn inflation_of_days(rows: &[Row], residuals: &[f64], parameters: f64, coefficients: f64) -> Inflation {
     let seen = autocorrelation(residuals.iter().copied()).unwrap_or(0.0);
     let hidden = (1.0 + 3.0 * seen + (parameters - 1.0).max(0.0) * (1.0 + seen)) / residuals.len() as f64;
     let rho = (seen + hidden.max(0.0)).clamp(0.0, 0.98);
     let of_lag = (1.0 + rho) / (1.0 - rho);
     let own: f64 = residuals.iter().map(|e| e * e).sum();
-    let block = 28;
-    let mut of_blocks = 0.0;
-    for part in residuals.chunks(block) {
-        let sum: f64 = part.iter().sum();
-        of_blocks += sum * sum;
+    let (mut blocks, mut of_blocks, mut left) = (0.0, 0.0, residuals);
+    for month in rows.chunk_by(|a, b| (a.from.year(), a.from.month()) == (b.from.year(), b.from.month())) {
+        let (part, rest) = left.split_at(month.len().min(left.len()));
+        of_blocks += part.iter().sum::<f64>().powi(2);
+        blocks += 1.0;
+        left = rest;
     }
-    let of_blocks = if 0.0 < own { of_blocks / own } else { 1.0 };
-    of_lag.max(of_blocks).clamp(1.0, INFLATION_MAX)
+    let free = blocks - coefficients;
+    let of_blocks = if 0.0 < own && 1.0 <= free { of_blocks / own * blocks / free } else { 1.0 };
+    let times = of_lag.max(of_blocks).clamp(1.0, INFLATION_MAX);
+    Inflation { times, freedom_max: if of_lag < of_blocks { free } else { f64::INFINITY } }
 }
 
 /// (X'WX)⁻¹ with weights in days.

@@ -640,14 +640,9 @@ fn significance(
             avoided: totals.avoided,
             confidence: CONFIDENCE,
         };
-        let case = rules::Case {
-            subject: &format!("{subject} {}", context.input.year),
-            fit: &fitted.law,
-            reporting: &compared.weather,
-            compared: saving,
-            prediction: fitted.law.predict(&compared.weather),
-        };
-        rules::significance(&case, &mut findings);
+        let subject = format!("{subject} {}", context.input.year);
+        let prediction = fitted.law.predict(&compared.weather);
+        rules::significance(&subject, saving, &prediction, &mut findings);
     }
     findings
 }

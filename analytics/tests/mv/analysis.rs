@@ -12,14 +12,14 @@ use analytics::degree_days::DailyMeans;
 use chrono::{Datelike, Days, NaiveDate};
 use model::{DailyTemperature, StationId};
 
-struct Case {
-    periods: Vec<MeterPeriod>,
+pub(crate) struct Case {
+    pub(crate) periods: Vec<MeterPeriod>,
     temperatures: DailyMeans,
     baseline: Window,
     reporting: Window,
     method: Method,
     grid: Grid,
-    terms: Terms,
+    pub(crate) terms: Terms,
 }
 
 fn window(from: &str, to: &str) -> Window {
@@ -46,7 +46,7 @@ impl Case {
     }
 
     /// Monthly values of a law per day, 2023 before and 2024 after.
-    fn planted(law: impl Fn(NaiveDate, f64) -> f64, mean_c: f64, method: Method) -> Self {
+    pub(crate) fn planted(law: impl Fn(NaiveDate, f64) -> f64, mean_c: f64, method: Method) -> Self {
         let temperatures = weather(mean_c);
         let mean = |d: NaiveDate| temperatures.means(d, d + Days::new(1)).next().unwrap();
         let periods = (0..24)
@@ -68,7 +68,7 @@ impl Case {
         }
     }
 
-    fn answer(&self) -> Answer {
+    pub(crate) fn answer(&self) -> Answer {
         let mut periods = self.periods.clone();
         periods.sort_by_key(|p| p.from);
         analyse(&Question {
@@ -87,7 +87,7 @@ impl Case {
 }
 
 /// Deterministic noise of mean 0 in -1..1.
-fn noise(seed: u64) -> f64 {
+pub(crate) fn noise(seed: u64) -> f64 {
     let mut x = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -95,7 +95,7 @@ fn noise(seed: u64) -> f64 {
 }
 
 /// Two years like Turin's at a mean of 13 °C.
-fn weather(mean_c: f64) -> DailyMeans {
+pub(crate) fn weather(mean_c: f64) -> DailyMeans {
     let station = StationId::new("s").unwrap();
     let list: Vec<DailyTemperature> = (0..731)
         .map(|i| {
@@ -107,11 +107,11 @@ fn weather(mean_c: f64) -> DailyMeans {
     DailyMeans::of(&list, &station)
 }
 
-fn codes(answer: &Answer) -> Vec<&'static str> {
+pub(crate) fn codes(answer: &Answer) -> Vec<&'static str> {
     answer.findings.iter().map(|f| f.code).collect()
 }
 
-fn has(answer: &Answer, code: &str) -> bool {
+pub(crate) fn has(answer: &Answer, code: &str) -> bool {
     codes(answer).contains(&code)
 }
 
@@ -531,10 +531,17 @@ fn a_measure_is_no_doubt() {
             assert!(!doubted, "{name} {seed}: {:?}", answer.findings);
         }
     }
-    // Closed in August before and after: zero is a value.
-    let school = |d: NaiveDate, t: f64| if d.month() == 8 { 0.0 } else { before(t) };
-    let answer = Case::planted(school, 14.0, Method::Auto).answer();
-    assert!(!has(&answer, "reporting.zero"), "{:?}", codes(&answer));
+    // Closed in August before and after, wholly or nearly so, with a saving or without: zero is a value.
+    for (left, after) in [(0.0, 1.0), (0.1, 1.0), (0.1, 0.6), (0.25, 0.5)] {
+        let school = |d: NaiveDate, t: f64| {
+            before(t) * if d.month() == 8 { left } else { 1.0 } * if d.year() < 2024 { 1.0 } else { after }
+        };
+        for method in [Method::Auto, Method::CaltrackMonthly, Method::Averaged] {
+            let answer = Case::planted(school, 14.0, method).answer();
+            let doubted = codes(&answer).into_iter().any(|c| c.starts_with("reporting."));
+            assert!(!doubted, "{left} {after} {method:?}: {:?}", answer.findings);
+        }
+    }
 }
 
 #[test]
@@ -652,6 +659,71 @@ fn weather_beyond_the_baseline_s_is_told() {
     let list: Vec<DailyTemperature> = case.temperatures.dated().map(colder).collect();
     case.temperatures = DailyMeans::of(&list, &station);
     assert!(has(&case.answer(), "fit.extrapolated"));
+}
+
+/// A year of days without heat, then one with it: no method knows what the building uses in it.
+#[test]
+fn no_method_is_sure_of_weather_that_its_baseline_never_met() {
+    for method in [Method::CaltrackMonthly, Method::ChangePoint, Method::DegreeDays] {
+        let mut case = Case::planted(|_, t| 10.0 + 4.0 * (15.5 - t).max(0.0), 6.0, method);
+        let half = |case: &Case| case.answer().reporting.map(|r| r.avoided_high - r.avoided).unwrap();
+        let before = half(&case);
+        assert!(!has(&case.answer(), "fit.unseen_weather"), "{method:?}");
+        let station = StationId::new("s").unwrap();
+        let warmer = |(date, mean_c): (NaiveDate, f64)| {
+            let by = if day("2024-05-01") <= date && date < day("2024-10-01") { 12.0 } else { 0.0 };
+            DailyTemperature::as_given(station.clone(), date, mean_c + by)
+        };
+        case.temperatures =
+            DailyMeans::of(&case.temperatures.dated().map(warmer).collect::<Vec<_>>(), &station);
+        assert!(has(&case.answer(), "fit.unseen_weather"), "{method:?} {:?}", codes(&case.answer()));
+        assert!(2.0 * before < half(&case), "{method:?} {before} {}", half(&case));
+        case.terms = Terms::Heating;
+        assert!(!has(&case.answer(), "fit.unseen_weather"), "{method:?}");
+    }
+}
+
+#[test]
+fn a_bias_is_told_where_it_says_something() {
+    let law = |d: NaiveDate, t: f64| {
+        let scatter = 0.1 * noise(u64::from(d.num_days_from_ce().unsigned_abs()));
+        (12.0 + 4.0 * (15.5 - t).max(0.0)) * (1.0 + scatter)
+    };
+    for method in [Method::Averaged, Method::CaltrackMonthly, Method::ChangePoint] {
+        let answer = Case::planted(law, 13.0, method).answer();
+        let told = codes(&answer).into_iter().find(|code| code.ends_with("bias"));
+        assert!(told.is_none(), "{method:?}: {:?}", answer.findings);
+    }
+    // A bill that hardly counts in the average is missing in its total.
+    let mut wrong = Case::planted(law, 13.0, Method::Averaged);
+    wrong.periods[0].value = wrong.periods[0].value.map(|value| 4.0 * value);
+    assert!(has(&wrong.answer(), "fit.bias"), "{:?}", codes(&wrong.answer()));
+}
+
+#[test]
+fn a_normal_year_is_a_year() {
+    let case = Case::planted(|_, t| 10.0 + 4.0 * (15.5 - t).max(0.0), 13.0, Method::CaltrackMonthly);
+    for (to, is_year) in [("2023-02-01", false), ("2024-01-01", true), ("2025-01-01", false)] {
+        let answer = analyse(&Question {
+            subject: "meter:x",
+            periods: &case.periods,
+            temperatures: &case.temperatures,
+            baseline: case.baseline,
+            reporting: case.reporting,
+            method: case.method,
+            grid: case.grid,
+            terms: case.terms,
+            confidence: 0.9,
+            normal: Some((&case.temperatures, window("2023-01-01", to))),
+        });
+        assert_eq!(
+            (answer.normalised.is_some(), has(&answer, "normal.not_a_year")),
+            (is_year, !is_year),
+            "{to}"
+        );
+    }
+    let reversed = Case { baseline: case.reporting, reporting: case.baseline, ..case };
+    assert!(has(&reversed.answer(), "window.reversed"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod analysis;
 mod caltrack;
 mod change_point;
 mod degree_days;
+mod doubts;
 mod meters;
 mod ratio;
 mod reference;

@@ -61,7 +61,12 @@ const fn lasting(name: &'static str, daily: f64, correlation: f64, by_day: bool)
     }
 }
 
-pub(crate) const SETS: [Set; 20] = [
+const fn with_months(name: &'static str, month: f64) -> Set {
+    let (daily, daily_correlation) = ((0.05, 0.25), (0.2, 0.7));
+    Set { name, daily, daily_correlation, month, by_day: true, ..PLAIN }
+}
+
+pub(crate) const SETS: [Set; 21] = [
     PLAIN,
     noisy("month noise 5 %", 0.05, 0.0),
     noisy("month noise 10 %", 0.1, 0.0),
@@ -82,6 +87,7 @@ pub(crate) const SETS: [Set; 20] = [
     faulty("3 bills missing", Fault::Missing(3)),
     lasting("days, noise 10 %, follows by 0.4", 0.1, 0.4, true),
     lasting("days, noise 15 %, follows by 0.9", 0.15, 0.9, true),
+    with_months("days, and months of 2 %", 0.02),
 ];
 
 /// Annual mean, half the summer's distance from the winter, scatter of days: Alps, plain, centre, south, coast, desert.

@@ -388,6 +388,9 @@ fn none_refused(path: &Path, refused: &[Refused]) -> Result<(), Failure> {
 fn jobs(path: &Path, name: &str) -> Result<Vec<Job>, Failure> {
     let file = read_meter(&read(path)?).map_err(|e| of_file(path, &e))?;
     none_refused(path, &file.refused)?;
+    if file.meters.is_empty() {
+        return Err(Failure::bad_input(format!("{}: no rows after the header", path.display())));
+    }
     let mut findings = Vec::new();
     if 0 < file.repeated {
         let says = format!("{} rows repeat another and count once", file.repeated);

@@ -109,6 +109,32 @@ fn a_day_without_a_driver_is_not_compared() {
     assert_eq!((answer.other, answer.reporting), (None, None));
 }
 
+/// Three months of summer say nothing of the winter: it is told, and the band is wide for it.
+#[test]
+fn a_baseline_of_three_months_is_told_and_not_sure_of_other_weather() {
+    let (weather, periods) = (weather(), meter(1.0));
+    let year = analyse(&asked(&periods, &weather), &[open_days()]);
+    let told = |answer: &Answer, code: &str| answer.findings.iter().any(|f| f.code == code);
+    let mut question = asked(&periods, &weather);
+    question.baseline = Window { from: day("2023-05-15"), to: day("2023-09-15") };
+    let short = analyse(&question, &[open_days()]);
+    let codes = [
+        "baseline.short",
+        "rule.caltrack.days",
+        "rule.ashrae14.months",
+        "rule.ipmvp.cycle",
+        "fit.unseen_weather",
+    ];
+    for code in codes {
+        assert!(told(&short, code) && !told(&year, code), "{code}: {:?}", short.findings);
+    }
+    assert!(told(&year, "rule.ashrae14.saving") && told(&year, "rule.ipmvp.significance"));
+    let half = |answer: &Answer| answer.reporting.map(|r| r.avoided_high - r.avoided).unwrap();
+    assert!(10.0 * half(&year) < half(&short), "{} {}", half(&year), half(&short));
+    let saved = short.reporting.unwrap();
+    assert!(saved.avoided_low <= 0.0 && 0.0 <= saved.avoided_high, "{saved:?}");
+}
+
 /// A meter that stands still for a month, or lost a digit, must not save with drivers either.
 #[test]
 fn a_garbled_value_saves_nothing_for_sure() {

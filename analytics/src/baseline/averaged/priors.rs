@@ -40,12 +40,6 @@ pub(super) const CLOSED_OTHERWISE: f64 = 0.5 * GROSS;
 pub(super) const FOLLOWS: f64 = 0.25;
 pub(super) const FOLLOWS_BILLS: f64 = 8.0;
 
-/// Use of a building per kelvin beyond a balance point that its baseline never met, as a share of its mean use: at
-/// 10 K beyond it the term is twice all the rest.
-pub(super) const SLOPE_UNSEEN: f64 = 0.2;
-/// How likely a term is that the baseline could not show: as likely as not.
-pub(super) const TERM_UNSEEN: f64 = 0.5;
-
 /// Logarithms of the prior of shapes and balance points.
 #[derive(Debug)]
 pub(super) struct Priors<const N: usize> {
