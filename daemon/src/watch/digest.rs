@@ -46,7 +46,7 @@ impl Digest {
 #[derive(Debug)]
 pub(crate) struct CarrierDigest {
     pub(crate) carrier: Carrier,
-    /// Of the last thirteen weeks, all meters together.
+    /// Of the months that hold the days that are learned from and judged, all meters together.
     pub(crate) hours: Vec<UseHour>,
     pub(crate) usual: Option<Arc<Usual>>,
     pub(crate) base_load: Option<BaseLoad>,

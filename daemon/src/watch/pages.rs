@@ -11,7 +11,7 @@ use analytics::watch::flow::{law_line, mean_power, self_consumed, signature};
 use analytics::watch::pace::{Pace, PacedDay};
 use analytics::watch::span::{Compared, Span, UseDays, in_days, in_hours, use_of};
 use analytics::watch::together;
-use analytics::watch::usual::temperature;
+use analytics::watch::usual::{LEARNED_DAYS, temperature};
 use chrono::{Datelike as _, Days, NaiveDate};
 use dashboards::backend::{BuildingLive, MeterHealth};
 use dashboards::watch::{
@@ -78,8 +78,12 @@ impl Watch for DaemonBackend {
             BaseUnit::Litre => "Smc/h",
             BaseUnit::Gram => "kg/h",
         };
-        let values = of.hours.iter().map(|h| h.measured.then_some(h.energy)).collect();
-        let at = of.hours.iter().map(|h| h.from).collect();
+        // Thirteen weeks, as the page says; the digest holds whole months.
+        let first = digest.today.checked_sub_days(Days::new(LEARNED_DAYS))?;
+        let from = day_start(first, zone);
+        let shown = || of.hours.iter().filter(|hour| from <= hour.from);
+        let values = shown().map(|h| h.measured.then_some(h.energy)).collect();
+        let at = shown().map(|h| h.from).collect();
         Some(Plot { unit, zone, at, series: vec![(carrier.code().to_owned(), String::new(), values)] })
     }
 

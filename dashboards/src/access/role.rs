@@ -31,6 +31,8 @@ pub enum Right {
     SeeInstallation,
     /// The table of every project.
     SeeRegion,
+    /// The whole file of a project, with the addresses and codes of people that its records hold.
+    TakeDossier,
     /// Declared values, the KPI table's *Valore POST* and *Note*, documents, the draft of a submission.
     EditProject,
     /// Add, enable and disable the subjects of a project.
@@ -84,20 +86,26 @@ impl Role {
         use Right::{
             AcknowledgeAlarms, AdministerAccounts, AdministerTokens, DecideReadings, EditContacts,
             EditProject, ManageSubjects, SeeAudit, SeeInstallation, SeeProject, SeeRegion, SendMemos, Submit,
-            WriteNotes,
+            TakeDossier, WriteNotes,
         };
         match self {
             Self::LegalRepresentative => {
                 matches!(
                     right,
-                    SeeProject | EditProject | ManageSubjects | EditContacts | WriteNotes | Submit
+                    SeeProject
+                        | TakeDossier
+                        | EditProject
+                        | ManageSubjects
+                        | EditContacts
+                        | WriteNotes
+                        | Submit
                 )
             }
-            Self::DataEntry => matches!(right, SeeProject | EditProject | WriteNotes),
+            Self::DataEntry => matches!(right, SeeProject | TakeDossier | EditProject | WriteNotes),
             Self::FacilityManager => {
                 matches!(right, SeeProject | SeeInstallation | DecideReadings | AcknowledgeAlarms)
             }
-            Self::RegionalOfficer => matches!(right, SeeProject | SeeRegion | SendMemos),
+            Self::RegionalOfficer => matches!(right, SeeProject | TakeDossier | SeeRegion | SendMemos),
             Self::Administrator => matches!(
                 right,
                 SeeProject | SeeInstallation | SeeRegion | AdministerAccounts | AdministerTokens | SeeAudit
@@ -107,10 +115,11 @@ impl Role {
 }
 
 impl Right {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SeeProject,
         Self::SeeInstallation,
         Self::SeeRegion,
+        Self::TakeDossier,
         Self::EditProject,
         Self::ManageSubjects,
         Self::EditContacts,
@@ -131,6 +140,7 @@ impl Right {
             Self::SeeProject => "see_project",
             Self::SeeInstallation => "see_installation",
             Self::SeeRegion => "see_region",
+            Self::TakeDossier => "take_dossier",
             Self::EditProject => "edit_project",
             Self::ManageSubjects => "manage_subjects",
             Self::EditContacts => "edit_contacts",
@@ -229,6 +239,7 @@ mod tests {
                 Right::SeeProject => &Role::ALL,
                 Right::SeeInstallation => &[FacilityManager, Administrator],
                 Right::SeeRegion => &[RegionalOfficer, Administrator],
+                Right::TakeDossier => &[LegalRepresentative, DataEntry, RegionalOfficer],
                 Right::EditProject | Right::WriteNotes => &[LegalRepresentative, DataEntry],
                 Right::ManageSubjects | Right::EditContacts | Right::Submit => &[LegalRepresentative],
                 Right::DecideReadings | Right::AcknowledgeAlarms => &[FacilityManager],

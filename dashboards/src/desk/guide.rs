@@ -226,6 +226,7 @@ struct GuidePage<'a> {
     comments: Option<CommentsView>,
     today: String,
     may_edit: bool,
+    may_take: bool,
     may_note: bool,
     may_submit: bool,
 }
@@ -372,6 +373,7 @@ fn render(
         comments,
         today: site.backend.now().day(chrono_tz::Europe::Rome).to_string(),
         may_edit: ask.who.may(Right::EditProject, Some(id)),
+        may_take: ask.who.may(Right::TakeDossier, Some(id)),
         may_note: ask.who.may(Right::WriteNotes, Some(id)),
         may_submit: ask.who.may(Right::Submit, Some(id)),
         g: &g,

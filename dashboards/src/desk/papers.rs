@@ -34,6 +34,7 @@ struct SavingsPage<'a> {
     documents: Vec<DocumentLine>,
     notes: Vec<NoteLine>,
     may_edit: bool,
+    may_take: bool,
     may_note: bool,
 }
 
@@ -125,6 +126,7 @@ fn render(
         documents: site.backend.documents(&id)?.iter().map(|d| document_line(t, &file.project, d)).collect(),
         notes: site.backend.notes(&id)?.iter().map(|n| note_line(t, n)).collect(),
         may_edit: ask.who.may(Right::EditProject, Some(&id)),
+        may_take: ask.who.may(Right::TakeDossier, Some(&id)),
         may_note: ask.who.may(Right::WriteNotes, Some(&id)),
     };
     Ok(page.render()?)

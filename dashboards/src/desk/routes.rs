@@ -20,14 +20,14 @@ pub(crate) fn table() -> Vec<Route> {
 
 fn project() -> Vec<Route> {
     use Need::InProject;
-    use Right::{EditContacts, EditProject, SeeProject, WriteNotes};
+    use Right::{EditContacts, EditProject, SeeProject, TakeDossier, WriteNotes};
     vec![
         get("/desk/{project}", InProject(SeeProject), file::subjects),
         get("/desk/{project}/economics", InProject(SeeProject), file::economics),
         get("/desk/{project}/savings", InProject(SeeProject), papers::page),
         get("/desk/{project}/history", InProject(SeeProject), file::history),
         get("/desk/{project}/files/{sha256}", InProject(SeeProject), papers::file),
-        get("/desk/{project}/dossier", InProject(SeeProject), papers::dossier),
+        get("/desk/{project}/dossier", InProject(TakeDossier), papers::dossier),
         get("/desk/{project}/kpi-annex/{year}", InProject(SeeProject), papers::kpi_annex),
         post("/desk/{project}/contacts", InProject(EditContacts), FORM_BYTES_MAX, file::state_contacts),
         post("/desk/{project}/kpi", InProject(EditProject), FORM_BYTES_MAX, papers::state_kpi),
@@ -76,7 +76,7 @@ fn of_region() -> Vec<Route> {
 
 fn of_programs() -> Vec<Route> {
     use Need::{Anywhere, InProject};
-    use Right::{EditContacts, EditProject, SeeProject, SeeRegion, SendMemos, WriteNotes};
+    use Right::{EditContacts, EditProject, SeeProject, SeeRegion, SendMemos, TakeDossier, WriteNotes};
     let contacts = InProject(EditContacts);
     let (see, edit, note) = (InProject(SeeProject), InProject(EditProject), InProject(WriteNotes));
     let (form, file) = (FORM_BYTES_MAX, UPLOAD_BYTES_MAX);
@@ -92,7 +92,7 @@ fn of_programs() -> Vec<Route> {
         read("history", "/api/v1/desk/{project}/history", see, api::history),
         read("duties", "/api/v1/desk/{project}/duties", see, api::duties),
         read("kept_file", "/api/v1/desk/{project}/files/{sha256}", see, api::kept_file),
-        read("dossier", "/api/v1/desk/{project}/dossier", see, api::dossier),
+        read("dossier", "/api/v1/desk/{project}/dossier", InProject(TakeDossier), api::dossier),
         read("kpi_annex", "/api/v1/desk/{project}/kpi-annex/{year}", see, api::kpi_annex),
         read("region", "/api/v1/region", Anywhere(SeeRegion), api::region),
         read("region_groups", "/api/v1/region/groups", Anywhere(SeeRegion), api::region_groups),

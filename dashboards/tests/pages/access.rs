@@ -181,15 +181,16 @@ pub(crate) enum Asks {
 fn may_do(role: Role) -> &'static [Right] {
     use Right::{
         AcknowledgeAlarms, AdministerAccounts, AdministerTokens, DecideReadings, EditContacts, EditProject,
-        ManageSubjects, SeeAudit, SeeInstallation, SeeProject, SeeRegion, SendMemos, Submit, WriteNotes,
+        ManageSubjects, SeeAudit, SeeInstallation, SeeProject, SeeRegion, SendMemos, Submit, TakeDossier,
+        WriteNotes,
     };
     match role {
         Role::LegalRepresentative => {
-            &[SeeProject, EditProject, WriteNotes, ManageSubjects, EditContacts, Submit]
+            &[SeeProject, TakeDossier, EditProject, WriteNotes, ManageSubjects, EditContacts, Submit]
         }
-        Role::DataEntry => &[SeeProject, EditProject, WriteNotes],
+        Role::DataEntry => &[SeeProject, TakeDossier, EditProject, WriteNotes],
         Role::FacilityManager => &[SeeProject, SeeInstallation, DecideReadings, AcknowledgeAlarms],
-        Role::RegionalOfficer => &[SeeProject, SeeRegion, SendMemos],
+        Role::RegionalOfficer => &[SeeProject, TakeDossier, SeeRegion, SendMemos],
         Role::Administrator => {
             &[SeeProject, SeeInstallation, SeeRegion, AdministerAccounts, AdministerTokens, SeeAudit]
         }
