@@ -15,6 +15,8 @@ use tests::peers::FieldServer;
 use tests::site::Site;
 use tests::{repo, wait};
 
+#[path = "duties/alarms.rs"]
+mod alarms;
 #[path = "duties/delivered.rs"]
 mod delivered;
 #[path = "duties/dossier.rs"]

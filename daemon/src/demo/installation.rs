@@ -71,7 +71,7 @@ pub(super) fn write(
     }
     for station in &STATIONS {
         let mut csv = String::from("date,mean_c\n");
-        for day in calendars.from().iter_days().take_while(|&day| day < calendars.today) {
+        for day in calendars.weather_from().iter_days().take_while(|&day| day < calendars.today) {
             line(&mut csv, format_args!("{day},{:.1}", station.climate.daily_mean_c(day, calendars.zone)));
         }
         let path = put(dir, &format!("temperatures/{}.csv", station.id), &csv)?;

@@ -108,6 +108,11 @@ impl Calendars {
         self.date(-3, 1, 1)
     }
 
+    /// First day of the stations' temperatures: enough whole years for a reference year to be made of.
+    pub(crate) fn weather_from(self) -> NaiveDate {
+        self.date(-7, 1, 1)
+    }
+
     pub(crate) fn date(self, years: i32, month: u32, day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(self.year + years, month, day).unwrap_or(self.today)
     }

@@ -221,7 +221,7 @@ fn the_files_are_those_the_program_reads() {
     }
     assert_eq!((files.projects.len(), files.bills.len(), files.temperatures.len()), (4, 2, 2));
     let weather = std::fs::read_to_string(&files.temperatures[0].1).unwrap();
-    assert_eq!(weather.lines().nth(1).map(|l| &l[..10]), Some("2023-01-01"));
+    assert_eq!(weather.lines().nth(1).map(|l| &l[..10]), Some("2019-01-01"));
     assert_eq!(weather.lines().last().map(|l| &l[..10]), Some("2026-11-21"));
     let bills = std::fs::read_to_string(&files.bills[0]).unwrap();
     assert_eq!(bills.lines().count(), 13, "{bills}");
