@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use dashboards::watch::display_unit;
 use model::{Channel, Finding, Instant, MeterId, Reading, Severity, Value};
 use store::Conflict;
 
@@ -102,12 +103,13 @@ fn finding(conflict: &Conflict, count: u64) -> Finding {
         .with("count", count)
 }
 
-/// A value in the unit that the journal keeps it in: every digit of it.
+/// A value in the unit in which people read it, with every digit of a total.
 pub(crate) fn shown(channel: Channel, value: Value) -> String {
-    let unit = channel.quantity.unit().symbol();
+    let unit = display_unit(channel.quantity);
+    let factor = unit.factor_to(channel.quantity).unwrap_or(1.0);
     match value {
-        Value::Total(total) => format!("{total} {unit}"),
-        Value::Gauge(gauge) => format!("{gauge} {unit}"),
+        Value::Total(total) => format!("{:.3} {unit}", total as f64 / factor),
+        Value::Gauge(gauge) => format!("{} {unit}", gauge / factor),
     }
 }
 
@@ -154,8 +156,8 @@ mod tests {
         let says = finding(&conflict("a", 0), 3).to_string();
         assert_eq!(
             says,
-            "caution [reading.conflict] meter:a: active_energy_import of 1970-01-01T00:00:00Z came as 120 Wh where \
-             110 Wh stands and stays; 3 such values are kept aside; if the second is right, correct the reading"
+            "caution [reading.conflict] meter:a: active_energy_import of 1970-01-01T00:00:00Z came as 0.120 kWh where \
+             0.110 kWh stands and stays; 3 such values are kept aside; if the second is right, correct the reading"
         );
     }
 }

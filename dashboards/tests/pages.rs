@@ -296,7 +296,7 @@ async fn a_meters_page_shows_which_value_lost() {
     let text = server.get("/meters/contatore-0").await.text();
     let (_, table) = text.split_once("<h2 id=\"aside\">").expect("values put aside have their table");
     let (table, _) = table.split_once("</section>").expect("the table ends");
-    for wanted in ["128.345.600\u{a0}Wh", "128.345.999\u{a0}Wh", ">mqtt<"] {
+    for wanted in ["128.345,600\u{a0}kWh", "128.345,999\u{a0}kWh", ">mqtt<"] {
         assert!(table.contains(wanted), "{wanted} is not in\n{table}");
     }
 }

@@ -379,8 +379,8 @@ fn a_total_that_contradicts_an_earlier_file_is_refused_by_its_line() {
     let second = "Data;Ora;Lettura\n02/02/2024;10:00;120\n03/02/2024;10:00;130\n";
     let second = write(&site, "seconda.csv", second);
     let text = refused(&site.run(&["import", "csv", &second, "--map", &map]));
-    assert!(text.contains("line 2, column `Lettura`, \"120000 Wh\""), "{text}");
-    assert!(text.contains("already says 110000 Wh for 2024-02-02T09:00:00Z"), "{text}");
+    assert!(text.contains("line 2, column `Lettura`, \"120.000 kWh\""), "{text}");
+    assert!(text.contains("already says 110.000 kWh for 2024-02-02T09:00:00Z"), "{text}");
     assert_eq!(tests::journal::count(&site.journal(), "luce"), 2, "all of a file, or nothing");
     let text = done(&site.run(&["import", "csv", &second, "--map", &map, "--partial"]));
     assert!(text.contains("totals: 1 read, 1 new"), "{text}");
@@ -403,7 +403,7 @@ fn a_total_that_contradicts_an_earlier_file_is_refused_by_its_line() {
     let text = done(&site.run(&["counter", "list", "--meter", "luce"]));
     assert!(text.contains("luce@2024-02-02T09:00:00Z  another value was put aside"), "{text}");
     assert!(
-        text.contains("kept      110000 Wh") && text.contains("aside     115000 Wh, received 2024-02-02"),
+        text.contains("kept      110.000 kWh") && text.contains("aside     115.000 kWh, received 2024-02-02"),
         "{text}"
     );
     let text = done(&site.run(&["counter", "list", "--meter", "luce", "--open"]));

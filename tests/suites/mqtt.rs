@@ -335,7 +335,7 @@ fn a_second_value_of_an_instant_is_told_and_kept_beside_the_first() {
     }
     await_log(&daemon, "reading.conflict");
     let log = daemon.log();
-    let told = "came as 9000 Wh where 7000 Wh stands and stays; 1 such values";
+    let told = "came as 9.000 kWh where 7.000 kWh stands and stays; 1 such values";
     assert!(log.contains(told), "{log}");
     let aside = site.journal().conflicts_of(&MeterId::new("hall").unwrap(), 9).unwrap();
     assert_eq!(aside.len(), 1);

@@ -214,7 +214,9 @@ pub(crate) fn printed(symbol: &str) -> String {
     symbol.replace("m3", "m³").replace("EUR", "€")
 }
 
-const fn display_unit(quantity: Quantity) -> Unit {
+/// The unit in which people read a quantity: kWh of what is kept in Wh, Smc of gas at standard conditions.
+#[must_use]
+pub const fn display_unit(quantity: Quantity) -> Unit {
     match (quantity, quantity.unit()) {
         (Quantity::GasStandardVolume, _) => Unit::StandardCubicMetre,
         (_, Unit::WattHour) => Unit::KilowattHour,

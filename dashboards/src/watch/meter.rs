@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::{ActRefused, MeterSaid, MeterView, PutAside};
 use crate::access::{Checked, Right};
-use crate::pages::words::printed;
+use crate::pages::words::{display_unit, printed};
 use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
 
 /// Months of the loss budget.
@@ -344,12 +344,16 @@ fn decision(t: &Words, d: &Decision, unit: Unit, zone: Zone) -> DecisionRow {
     }
 }
 
-/// Both values with all digits that tell them apart, so in the unit that the journal keeps them in.
+/// Both values with all digits that tell them apart: a total is kept in thousandths of what people read, or in that.
 fn aside_row(t: &Words, one: &PutAside, zone: Zone) -> AsideRow {
-    let unit = printed(one.channel.quantity.unit().symbol());
-    let value = |value: Value| match value {
-        Value::Total(total) => format!("{}\u{a0}{unit}", t.number(total as f64, 0)),
-        Value::Gauge(gauge) => format!("{}\u{a0}{unit}", t.number(gauge, 3)),
+    let unit = display_unit(one.channel.quantity);
+    let factor = unit.factor_to(one.channel.quantity).unwrap_or(1.0);
+    let value = |value: Value| {
+        let amount = match value {
+            Value::Total(total) => total as f64,
+            Value::Gauge(gauge) => gauge,
+        };
+        format!("{}\u{a0}{}", t.number(amount / factor, 3), printed(unit.symbol()))
     };
     AsideRow {
         at: t.date_time(one.at, zone),
