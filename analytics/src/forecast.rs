@@ -1,7 +1,8 @@
 //! The year-end value of each KPI from any day of the year: what was measured, what the laws of the meters say of the
-//! months to come, and the range of weather that the station's past years show.
+//! months to come, and the range of weather that the station's past years show; of plants, what they made before.
 //!
-//! Must never: promise a value that rests on a withheld month, or take one past year's weather for what will come.
+//! Must never: promise a value that rests on a withheld month, take one past year's weather for what will come, or a
+//! declared yield for a measured one.
 //!
 //! For each past year of the station, the days still to come are given that year's temperatures, and the KPI is
 //! carried to the year's end: measured months as they count (the bound that is worse), months to come as the baseline's
@@ -14,16 +15,22 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, Days, NaiveDate};
 use model::{DailyTemperature, Finding, MeterId, Month, Project, Severity, StationId};
 
-use crate::baseline::Fitted;
-use crate::degree_days::DailyMeans;
+use crate::balance::Vector;
+use crate::evaluate::MeterInput;
 use crate::evaluate::laws::Laws;
 use crate::kpi;
-use crate::result::{Baseline, KpiResult, LegalDegreeDays, MeterYear, ProjectYear};
-use crate::savings;
+use crate::result::{Baseline, KpiPart, KpiResult, MeterYear, ProjectYear};
+use crate::scheme::KpiMeasure;
 
 mod coming;
+mod drift;
+mod findings;
+mod meter;
+mod plant;
+mod saved;
 
-use coming::{Coming, student_90};
+use coming::Coming;
+use meter::MeterComing;
 
 /// Years of weather that make a range; with fewer the band is that of so few years, which is much wider.
 pub const YEARS_WANTED: usize = 5;
@@ -74,7 +81,8 @@ pub struct KpiForecast {
     /// the band reaches to it. `None` where no total stands still.
     pub if_confirmed: Option<f64>,
     pub outlook: Outlook,
-    /// Of the value still wanted for the target, each month left; `None` where it is reached or nothing is left.
+    /// Of the value still wanted for the target, each month left; of a share, what each month left must have. `None`
+    /// where it is reached or nothing is left.
     pub needed_per_month: Option<f64>,
     /// Codes of what withholds it.
     pub because: Vec<String>,
@@ -104,26 +112,15 @@ impl Forecast {
     }
 }
 
-/// What a forecast is made of: the year's figures up to its `until`, the laws of its meters, and all temperatures that
-/// the station has before that day.
+/// What a forecast is made of: the year's figures up to its `until`, the laws of its meters, all that these measured, and
+/// all temperatures that the station has before that day.
 #[derive(Debug, Clone, Copy)]
 pub struct ForecastInput<'a> {
     pub year: &'a ProjectYear,
     pub laws: &'a [Laws],
+    /// Of the year's input: past years of the meters that make or export.
+    pub meters: &'a [MeterInput],
     pub history: &'a [DailyTemperature],
-}
-
-/// A meter's months to come: for each past year's weather the use and the baseline, and the use's own variance.
-#[derive(Debug, Clone, Default)]
-struct MeterComing {
-    /// By past year.
-    used: BTreeMap<i32, f64>,
-    avoided: BTreeMap<i32, f64>,
-    /// Half the 90 % band of the use.
-    half_width: f64,
-    /// Part of the use that is only feared, as the mean over the past years: the total stands still, and nobody has
-    /// said why.
-    hidden: f64,
 }
 
 /// The forecast. Never fails: what cannot be said is `None`, with the codes that say why.
@@ -139,30 +136,35 @@ pub fn forecast(input: &ForecastInput<'_>) -> Forecast {
     };
     let mut meters: BTreeMap<MeterId, MeterComing> = BTreeMap::new();
     for laws in input.laws {
-        if let Some(of) = meter(laws, &coming, &months) {
+        if let Some(of) = MeterComing::of(laws, &coming, &months) {
             meters.insert(laws.meter.clone(), of);
         }
     }
-    let mut findings = Vec::new();
+    let mut said = Vec::new();
     let scenarios = coming.years();
     let weather_years = if coming.is_legal() { Vec::new() } else { scenarios.clone() };
     if !months.is_empty() && weather_years.len() < YEARS_WANTED {
-        findings.push(match legal {
-            Some(legal) => of_the_law(project, *year, legal),
-            None => few_years(project, *year, weather_years.len()),
+        said.push(match legal {
+            Some(legal) => findings::of_the_law(project, *year, legal),
+            None => findings::few_years(project, *year, weather_years.len()),
         });
     }
-    let context = Context { input, meters: &meters, months: &months, years: &scenarios };
+    let context = Context { input, meters: &meters, coming: &coming, months: &months, years: &scenarios };
     let kpis: Vec<KpiForecast> = input.year.kpis.iter().map(|kpi| context.kpi(kpi)).collect();
-    findings.extend(kpis.iter().filter_map(|k| standstill(project, k, *year)));
-    findings.extend(kpis.iter().filter_map(|k| at_risk(project, k, *year, months.len())));
+    said.extend(kpis.iter().filter_map(|k| findings::standstill(project, k, *year)));
+    said.extend(kpis.iter().filter_map(|k| findings::at_risk(project, k, *year, months.len())));
+    said.extend(kpis.iter().filter_map(|k| findings::no_past_production(project, k, *year)));
+    let is_cost = |kpi: &&KpiResult| kpi.definition.measure == KpiMeasure::CostAvoided;
+    if input.year.kpis.iter().any(|kpi| is_cost(&kpi)) {
+        said.extend(saved::held(&context));
+    }
     Forecast {
         year: *year,
         on: *until,
         months_left: u32::try_from(months.len()).unwrap_or(12),
         weather_years,
         kpis,
-        findings,
+        findings: said,
     }
 }
 
@@ -172,79 +174,10 @@ fn months_to_come(project: &Project, year: i32, on: NaiveDate) -> Vec<Month> {
     Month::all_of(year).into_iter().filter(reporting).collect()
 }
 
-/// A meter's months to come under each past year's weather; `None` where neither a law of what is used now nor a share
-/// of the baseline is known.
-fn meter(laws: &Laws, coming: &Coming, months: &[Month]) -> Option<MeterComing> {
-    let (Some(first), Some(last)) = (months.first(), months.last()) else {
-        return Some(MeterComing::default());
-    };
-    let (from, to) = (first.first_day(), last.end_day());
-    let by_person: f64 = laws.adjustments.iter().map(|a| a.within(from, to)).sum();
-    let baseline = |of: &DailyMeans| match laws.baseline.as_deref() {
-        Some(law) => savings::expected(law, of, from, to).map(|e| e.energy + by_person),
-        None => Some(by_person),
-    };
-    let mut out = MeterComing::default();
-    let (used, hidden_share) = (Use::of(laws)?, laws.hidden_share());
-    for (year, weather) in coming.scenarios() {
-        let Some(before) = baseline(weather) else { continue };
-        let (energy, half_width) = match used {
-            Use::Law(law) => {
-                let Some(of) = savings::expected(law, weather, from, to) else { continue };
-                (of.energy, savings::half_width(&of))
-            }
-            Use::Share { share, half_width_per_energy } => (share * before, half_width_per_energy * before),
-        };
-        let hidden = hidden_share * before.max(0.0);
-        out.used.insert(year, energy + hidden);
-        out.avoided.insert(year, before - energy - hidden);
-        out.half_width += half_width;
-        out.hidden += hidden;
-    }
-    let n = out.used.len() as f64;
-    out.half_width /= n;
-    out.hidden /= n;
-    (!out.used.is_empty()).then_some(out)
-}
-
-/// How what is used now is known.
-enum Use<'a> {
-    /// By a law of its own.
-    Law(&'a Fitted),
-    /// As a share of the baseline, from the months so far; its error as a share of the energy to come.
-    Share { share: f64, half_width_per_energy: f64 },
-}
-
-/// Fewest months from which a share is taken.
-const SHARE_MONTHS_MIN: usize = 3;
-
-impl<'a> Use<'a> {
-    fn of(laws: &'a Laws) -> Option<Self> {
-        if let Some(law) = laws.reporting.as_deref() {
-            return Some(Self::Law(law));
-        }
-        let months: Vec<(f64, f64)> =
-            laws.months.iter().map(|m| (m.adjusted.energy, m.measured)).filter(|(b, _)| 0.0 < *b).collect();
-        let (before, after) = months.iter().fold((0.0, 0.0), |(b, a), m| (b + m.0, a + m.1));
-        if months.len() < SHARE_MONTHS_MIN || before <= 0.0 {
-            return None;
-        }
-        let share = after / before;
-        let n = months.len() as f64;
-        let squares: f64 = months.iter().map(|(b, a)| (a - share * b).powi(2) / b).sum();
-        // Variance of a unit of baseline energy; the sum to come has as many units as energy.
-        let variance = squares / (n - 1.0);
-        let own = student_90(n - 1.0) * (variance / before).sqrt();
-        // Months of one season say little of another: what is not known of them is as much again for each season that
-        // is missing.
-        let seasons = (12.0 / n).sqrt().max(1.0);
-        Some(Self::Share { share, half_width_per_energy: own * (1.0 + n / 12.0).sqrt() * seasons })
-    }
-}
-
 struct Context<'a> {
     input: &'a ForecastInput<'a>,
     meters: &'a BTreeMap<MeterId, MeterComing>,
+    coming: &'a Coming,
     months: &'a [Month],
     years: &'a [i32],
 }
@@ -267,7 +200,7 @@ impl Context<'_> {
         };
         match self.year_end(kpi) {
             Ok(end) => {
-                out.so_far = Some(end.so_far);
+                out.so_far = end.so_far;
                 out.expected = Some(end.expected);
                 out.low = Some(end.low());
                 out.high = Some(end.high());
@@ -282,95 +215,116 @@ impl Context<'_> {
 
     /// What must come each month for the target, or at most may.
     fn needed(&self, kpi: &KpiResult, end: &YearEnd) -> Option<f64> {
-        let left = self.months.len() as f64;
-        let target = kpi.target.filter(|t| 0.0 < left && !kpi::reaches(&kpi.definition, end.so_far, *t))?;
-        Some((target - end.so_far) / left)
+        if let Some(needed) = end.needed {
+            return needed;
+        }
+        let (left, so_far) = (self.months.len() as f64, end.so_far?);
+        let target = kpi.target.filter(|t| 0.0 < left && !kpi::reaches(&kpi.definition, so_far, *t))?;
+        Some((target - so_far) / left)
     }
 
     /// The year's end in the scheme's unit, or why there is none.
     fn year_end(&self, kpi: &KpiResult) -> Result<YearEnd, Vec<String>> {
-        let chain = &kpi.chain;
-        let linear =
-            chain.parts.iter().all(|p| p.meter.is_some() && matches!(p.quantity, "avoided" | "measured"));
-        if !linear || chain.parts.is_empty() {
-            // Nothing of it changes with what is still to come, or nothing is known of it.
-            return match (kpi.achieved, self.months.is_empty()) {
-                (Some(achieved), true) => Ok(YearEnd::known(achieved)),
-                _ => Err(vec!["forecast.not_modelled".to_owned()]),
-            };
-        }
         if self.months.is_empty() {
-            let achieved = kpi.achieved.ok_or_else(|| kpi.because.clone())?;
-            return Ok(YearEnd::known(achieved));
+            return kpi.achieved.map(YearEnd::known).ok_or_else(|| withheld(kpi));
         }
-        let mut because: Vec<String> = Vec::new();
-        let scale = chain.scale / chain.divisor.map_or(1.0, |d| d.value);
-        let (mut so_far, mut variance, mut confirmed) = (0.0, 0.0, 0.0);
-        let mut by_year: BTreeMap<i32, f64> = self.years.iter().map(|y| (*y, 0.0)).collect();
-        for part in &chain.parts {
-            let Some(id) = &part.meter else { continue };
-            if self.input.year.meters.iter().any(|m| m.meter.id == *id && lost(m, part.quantity)) {
-                because.push("series.coverage.low".to_owned());
+        let blocking = self.blocking(kpi);
+        if !blocking.is_empty() {
+            return Err(blocking);
+        }
+        if kpi.chain.parts.is_empty() {
+            return Err(withheld(kpi));
+        }
+        match kpi.definition.measure {
+            // What a document states after the works is no forecast.
+            KpiMeasure::Stated => Err(vec![NOT_MODELLED.to_owned()]),
+            KpiMeasure::FloorArea => {
+                Ok(YearEnd::known(kpi.chain.parts.iter().map(|p| p.worse).sum::<f64>() * kpi.chain.scale))
             }
-            let Some(coming) = self.meters.get(id) else {
-                because.push("forecast.no_law".to_owned());
-                continue;
-            };
-            so_far += part.worse * part.factor * scale;
-            variance += (coming.half_width * part.factor * scale).powi(2);
-            let is_saving = part.quantity == "avoided";
-            let feared = coming.hidden + self.hidden_so_far(id);
-            confirmed += if is_saving { feared } else { -feared } * part.factor * scale;
-            let of = if is_saving { &coming.avoided } else { &coming.used };
-            by_year.retain(|year, sum| {
-                let value = of.get(year);
-                *sum += value.copied().unwrap_or(0.0) * part.factor * scale;
-                value.is_some()
-            });
+            KpiMeasure::RenewableCapacity => Ok(plant::capacity(self, kpi)),
+            KpiMeasure::RenewableProduced => plant::produced(self, kpi),
+            KpiMeasure::SelfConsumedShare => plant::share(self, kpi, Vector::Electricity),
+            KpiMeasure::HeatSelfConsumedShare => plant::share(self, kpi, Vector::Heat),
+            KpiMeasure::FinalEnergySaved
+            | KpiMeasure::PrimaryEnergySaved
+            | KpiMeasure::PrimaryEnergySavedPerEuro
+            | KpiMeasure::Co2Avoided
+            | KpiMeasure::NoxAvoided
+            | KpiMeasure::Pm10Avoided
+            | KpiMeasure::TotalPrimaryEnergySaved
+            | KpiMeasure::OilEquivalentSaved
+            | KpiMeasure::CostAvoided
+            | KpiMeasure::OperationalPrimaryIndex => saved::year_end(self, kpi),
         }
-        if by_year.len() < 2 {
-            because.push("forecast.no_history".to_owned());
-        }
-        if !because.is_empty() {
-            because.sort();
-            because.dedup();
-            return Err(because);
-        }
-        let n = by_year.len() as f64;
-        let mean = by_year.values().sum::<f64>() / n;
-        let spread = by_year.values().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        let weather = student_90(n - 1.0) * (spread * (1.0 + 1.0 / n)).sqrt();
-        let half_width = weather.hypot(variance.sqrt());
-        Ok(YearEnd { so_far, expected: so_far + mean, half_width, confirmed })
     }
 
-    /// What the months so far may have used while the meter's total stood still.
-    fn hidden_so_far(&self, meter: &MeterId) -> f64 {
-        let of_meter = self.input.laws.iter().filter(|l| l.meter == *meter);
-        let months = of_meter.flat_map(|l| &l.months).filter(|m| m.month.year == self.input.year.year);
-        months.map(|m| m.hidden).sum()
+    /// Codes of what withholds the year's figure whatever the months to come bring: a factor, a tariff or a meter that
+    /// is missing, a meter that proves nothing.
+    fn blocking(&self, kpi: &KpiResult) -> Vec<String> {
+        // The index is of what was measured; what withholds a baseline does not touch it.
+        let by_use = kpi.definition.measure == KpiMeasure::OperationalPrimaryIndex;
+        let of_meter = |subject: &str| {
+            let id = subject.split_whitespace().next().and_then(|word| word.strip_prefix("meter:"));
+            id.map(|id| {
+                let is_part =
+                    |p: &KpiPart| p.factor != 0.0 && p.meter.as_ref().is_some_and(|m| m.as_str() == id);
+                let of_balance = kpi.chain.parts.iter().all(|p| p.meter.is_none());
+                !by_use && (of_balance || kpi.chain.parts.iter().any(is_part))
+            })
+        };
+        let (behind, _) = kpi.behind(&self.input.year.findings);
+        let mut codes: Vec<String> = behind
+            .into_iter()
+            .filter(|f| f.severity == Severity::Blocks && of_meter(&f.subject).unwrap_or(true))
+            .map(|f| f.code.to_owned())
+            .collect();
+        codes.sort();
+        codes.dedup();
+        codes
     }
 }
 
+/// The code of a KPI that nothing is known of before the year is over.
+const NOT_MODELLED: &str = "forecast.not_modelled";
+
+/// Why a figure is withheld, apart from the year's being in progress and from the target.
+fn withheld(kpi: &KpiResult) -> Vec<String> {
+    let weakens = |code: &&String| !matches!(code.as_str(), "year.incomplete" | "kpi.target_missing");
+    let codes: Vec<String> = kpi.because.iter().filter(weakens).cloned().collect();
+    if codes.is_empty() { vec![NOT_MODELLED.to_owned()] } else { codes }
+}
+
+/// In the scheme's unit.
+#[derive(Debug, Clone, Copy)]
 struct YearEnd {
-    so_far: f64,
+    /// `None` where nothing is there yet to have a share of.
+    so_far: Option<f64>,
     expected: f64,
-    half_width: f64,
+    /// 90 % band, every standstill counting as use.
+    low: f64,
+    high: f64,
     /// By how much it would change were every standstill confirmed.
     confirmed: f64,
+    /// What each month left must bring, where the months do not add up to the value.
+    needed: Option<Option<f64>>,
 }
 
 impl YearEnd {
     const fn known(achieved: f64) -> Self {
-        Self { so_far: achieved, expected: achieved, half_width: 0.0, confirmed: 0.0 }
+        Self::within(achieved, achieved, 0.0)
+    }
+
+    const fn within(so_far: f64, expected: f64, half_width: f64) -> Self {
+        let (low, high) = (expected - half_width, expected + half_width);
+        Self { so_far: Some(so_far), expected, low, high, confirmed: 0.0, needed: None }
     }
 
     fn low(&self) -> f64 {
-        self.expected + self.confirmed.min(0.0) - self.half_width
+        self.low + self.confirmed.min(0.0)
     }
 
     fn high(&self) -> f64 {
-        self.expected + self.confirmed.max(0.0) + self.half_width
+        self.high + self.confirmed.max(0.0)
     }
 
     /// Whether the standstills weigh at all.
@@ -384,8 +338,8 @@ fn lost(meter: &MeterYear, quantity: &str) -> bool {
     let compared = !matches!(meter.baseline, Baseline::NotCompared);
     let over = meter.months.iter().filter(|m| m.reporting);
     match quantity {
-        "avoided" => compared && over.clone().any(|m| m.avoided.is_none()),
-        _ => over.clone().any(|m| m.measured.is_none()),
+        "avoided" | "cost_avoided" => compared && over.clone().any(|m| m.avoided.is_none()),
+        _ => over.clone().any(|m| !m.is_whole()),
     }
 }
 
@@ -399,79 +353,6 @@ fn outlook(kpi: &KpiResult, end: &YearEnd) -> Outlook {
         (false, false, false) => Outlook::OutOfReach,
         (_, false, _) => Outlook::AtRisk,
     }
-}
-
-fn of_the_law(project: &Project, year: i32, legal: &LegalDegreeDays) -> Finding {
-    let place = &legal.place;
-    let says = format!(
-        "the station has no past years: the months to come follow the {} legal degree days of {}, two kelvin colder to \
-         two warmer, and the band is wide for it; import temperatures of past years",
-        place.degree_days, place.name
-    );
-    let rule = "DPR 412/1993, annex A: legal degree days of a municipality, where no weather was measured";
-    let about = format!("project:{} {year}", project.id);
-    Finding::new("forecast.legal_weather", Severity::Caution, about, says, rule)
-        .with("place", &place.name)
-        .with("degree_days", place.degree_days)
-}
-
-fn few_years(project: &Project, year: i32, years: usize) -> Finding {
-    let says = format!(
-        "the station has {years} past years for the months to come; the band is that of so few years, and \
-         {YEARS_WANTED} are wanted"
-    );
-    let rule = "the range of the weather still to come is that of the station's past years";
-    Finding::new("forecast.few_years", Severity::Note, format!("project:{} {year}", project.id), says, rule)
-        .with("years", years)
-        .with("wanted", YEARS_WANTED)
-}
-
-fn standstill(project: &Project, kpi: &KpiForecast, year: i32) -> Option<Finding> {
-    let (expected, confirmed) = (kpi.expected?, kpi.if_confirmed?);
-    let (expected, confirmed) = (format!("{expected:.2}"), format!("{confirmed:.2}"));
-    let says = format!(
-        "{}: a total stands still and nobody has said why; it counts as use. {expected} {} expected; {confirmed} if a \
-         person confirms that nothing was used",
-        kpi.code, kpi.unit
-    );
-    let rule = "conservative direction: zero is a value only when the meter is known to work";
-    let about = format!("project:{} kpi:{} {year}", project.id, kpi.code);
-    Some(
-        Finding::new("forecast.standstill", Severity::Caution, about, says, rule)
-            .with("kpi", &kpi.code)
-            .with("unit", kpi.unit)
-            .with("expected", expected)
-            .with("confirmed", confirmed),
-    )
-}
-
-fn at_risk(project: &Project, kpi: &KpiForecast, year: i32, months: usize) -> Option<Finding> {
-    let (code, severity) = match kpi.outlook {
-        Outlook::AtRisk => ("forecast.at_risk", Severity::Caution),
-        Outlook::OutOfReach => ("forecast.out_of_reach", Severity::Caution),
-        Outlook::Safe | Outlook::OnTrack | Outlook::Unknown => return None,
-    };
-    let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
-    let (target, expected) = (show(kpi.target), show(kpi.expected));
-    let (low, high, needed) = (show(kpi.low), show(kpi.high), show(kpi.needed_per_month));
-    let says = format!(
-        "{}: {expected} {} expected at the end of the year ({low} to {high}), {target} wanted; {months} months are \
-         left, and {needed} {} each of them would be needed",
-        kpi.code, kpi.unit, kpi.unit
-    );
-    let rule = "90 % band from what was measured, the models, and the weather of the station's past years";
-    let about = format!("project:{} kpi:{} {year}", project.id, kpi.code);
-    Some(
-        Finding::new(code, severity, about, says, rule)
-            .with("kpi", &kpi.code)
-            .with("unit", kpi.unit)
-            .with("expected", expected)
-            .with("low", low)
-            .with("high", high)
-            .with("target", target)
-            .with("months", months)
-            .with("needed", needed),
-    )
 }
 
 /// The same day of another year; 28 February for the 29th where there is none.

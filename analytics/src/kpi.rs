@@ -21,7 +21,9 @@ mod renewable;
 mod self_consumption;
 mod stated;
 
+pub(crate) use cost::{Ahead, mean_price, price_ahead};
 pub use cost::{CostMonth, of_month as cost_of_month};
+pub(crate) use renewable::is_renewable;
 
 /// What every KPI of a project and year is computed from.
 #[derive(Debug, Clone, Copy)]

@@ -277,7 +277,8 @@ impl World {
         let achieved = year.kpis[0].achieved;
         let history: Vec<DailyTemperature> =
             known.iter().filter(|t| self.history_from <= t.date.year()).cloned().collect();
-        (forecast(&ForecastInput { year: &year, laws: &laws, history: &history }), achieved)
+        let meters = &input.meters;
+        (forecast(&ForecastInput { year: &year, laws: &laws, meters, history: &history }), achieved)
     }
 
     fn year_end(&self) -> f64 {

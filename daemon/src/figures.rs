@@ -272,7 +272,8 @@ pub(crate) fn outlook(
     let history = history(store, project, until)?;
     with_input(store, installation, project, year, until, |input| {
         let (year, laws) = (evaluate(input), laws(input));
-        let forecast = forecast(&ForecastInput { year: &year, laws: &laws, history: &history });
+        let meters = &input.meters;
+        let forecast = forecast(&ForecastInput { year: &year, laws: &laws, meters, history: &history });
         Outlook { year, laws, forecast, history }
     })
 }

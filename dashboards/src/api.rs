@@ -269,6 +269,8 @@ impl From<&BalanceYear> for BalanceView {
 #[derive(JsonSchema, Serialize)]
 struct ForecastView {
     on: String,
+    /// Last day of the last month that is over: what is measured after it does not count yet.
+    counted_to: String,
     months_left: u32,
     weather_years: Vec<i32>,
     kpis: Vec<KpiForecastView>,
@@ -308,6 +310,7 @@ impl From<&Forecast> for ForecastView {
         };
         Self {
             on: forecast.on.to_string(),
+            counted_to: forecast.counted_to().to_string(),
             months_left: forecast.months_left,
             weather_years: forecast.weather_years.clone(),
             kpis: forecast.kpis.iter().map(kpi).collect(),

@@ -251,6 +251,12 @@ fn reference(
 const DOUBTFUL: [&str; 4] =
     ["counter.reset", "counter.wrap_doubtful", "counter.impossible", "counter.unit_change"];
 
+/// Whether the counter leaves the month's energy in doubt.
+pub(crate) fn is_doubtful(known: &MeterInput, month: Month) -> bool {
+    let is_doubt = |f: &Finding| Severity::Note < f.severity && DOUBTFUL.contains(&f.code);
+    known.findings.iter().any(|f| f.month == month && is_doubt(&f.finding))
+}
+
 /// Measured months, mended by read bills where they have gaps, and bills as their own periods where no measured month
 /// stands. Both at their lower bound. Months in which the counter is in doubt count as not measured, and so do bills
 /// that the meter contradicts; what is certain, or was decided by a person, is no doubt.
@@ -258,8 +264,6 @@ const DOUBTFUL: [&str; 4] =
 pub(super) fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> (Vec<FitPeriod>, bool) {
     let Evidence { known, settled, from_bills } = evidence;
     let months = &months::mended(&known.months, from_bills);
-    let is_doubt = |f: &Finding| Severity::Note < f.severity && DOUBTFUL.contains(&f.code);
-    let doubtful = |month: Month| known.findings.iter().any(|f| f.month == month && is_doubt(&f.finding));
     let unit = facts.carrier.base_unit();
     let denied_months = months::denied(&known.months, from_bills);
     let denied =
@@ -275,7 +279,7 @@ pub(super) fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> (Vec<F
         from: m.month.first_day(),
         to: m.month.end_day(),
         energy: unit.to_display(m.low),
-        coverage_ratio: if doubtful(m.month) { 0.0 } else { m.coverage_ratio },
+        coverage_ratio: if is_doubtful(known, m.month) { 0.0 } else { m.coverage_ratio },
     };
     let overlaps = |a: &FitPeriod, b: &FitPeriod| a.from < b.to && b.from < a.to;
     let measured: Vec<FitPeriod> =

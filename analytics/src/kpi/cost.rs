@@ -6,6 +6,7 @@
 //! billionths of a euro, exactly; cents are made once, at the end. A tariff that changes within a month prices each part
 //! by its days.
 
+use chrono::NaiveDate;
 use model::{Euro, Finding, MeterFacts, Month, Project, Severity, Tariff};
 
 use super::{Amount, Context, Outcome};
@@ -76,10 +77,39 @@ pub fn of_month(project: &Project, meter: &MeterFacts, month: Month, amount: i64
 }
 
 /// Euro per unit of a month, weighted by days.
-fn mean_price(project: &Project, meter: &MeterFacts, month: Month) -> Option<f64> {
+pub(crate) fn mean_price(project: &Project, meter: &MeterFacts, month: Month) -> Option<f64> {
     let prices = prices(project, meter, month)?;
     let sum: i64 = prices.iter().map(|(price, days)| price * days).sum();
     Some(sum as f64 / f64::from(month.days()) / 1e6)
+}
+
+/// The price of a month that has not come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Ahead {
+    /// Weighted by days.
+    pub(crate) euro_per_unit: f64,
+    /// The day on which the last tariff ended, where it is taken for days that have none.
+    pub(crate) held_since: Option<NaiveDate>,
+}
+
+/// What a unit will cost in a month to come by the tariffs stated so far: that of the day, else the last that has ended.
+/// `None` where a day has neither. For forecasts alone: no figure is made of it.
+pub(crate) fn price_ahead(project: &Project, meter: &MeterFacts, month: Month) -> Option<Ahead> {
+    let (mut sum, mut held_since) = (0, None);
+    for day in month.first_day().iter_days().take_while(|d| *d < month.end_day()) {
+        let holds = |t: &&Tariff| t.from <= day && t.to.is_none_or(|to| day < to);
+        let ended = |t: &&Tariff| t.to.is_some_and(|to| to <= day);
+        let stated = tariffs(project, meter).find(holds);
+        let tariff = match stated {
+            Some(tariff) => tariff,
+            None => tariffs(project, meter).filter(ended).max_by_key(|t| t.to)?,
+        };
+        if stated.is_none() {
+            held_since = held_since.or(tariff.to);
+        }
+        sum += tariff.microeuro_per_unit;
+    }
+    Some(Ahead { euro_per_unit: sum as f64 / f64::from(month.days()) / 1e6, held_since })
 }
 
 /// Euro that the avoided energy would have cost. Month by month at its own tariff; what was not measured, and the

@@ -7,7 +7,8 @@ use model::{Carrier, Direction, Finding, Severity};
 use super::{Amount, Context, Outcome};
 use crate::result::KpiPart;
 
-const fn is_renewable(carrier: Carrier) -> bool {
+/// Whether what a carrier brings is made from renewable sources on site.
+pub(crate) const fn is_renewable(carrier: Carrier) -> bool {
     matches!(carrier, Carrier::OnSitePv | Carrier::SolarThermal | Carrier::SmallWind | Carrier::SmallHydro)
 }
 

@@ -171,7 +171,7 @@ fn to_json(outlook: &Outlook, forms: &Forms) -> Value {
     });
     json!({
         "project": outlook.year.project.id.as_str(), "year": f.year, "on": f.on.to_string(),
-        "months_left": f.months_left, "weather_years": f.weather_years, "confidence": 0.9,
+        "counted_to": f.counted_to().to_string(), "months_left": f.months_left, "weather_years": f.weather_years, "confidence": 0.9,
         "kpis": f.kpis.iter().map(kpi).collect::<Vec<_>>(),
         "reference": reference,
         "normalised": forms.normalised.iter().map(modelled).collect::<Vec<_>>(),
