@@ -154,8 +154,10 @@ pub fn forecast(input: &ForecastInput<'_>) -> Forecast {
     said.extend(kpis.iter().filter_map(|k| findings::standstill(project, k, *year)));
     said.extend(kpis.iter().filter_map(|k| findings::at_risk(project, k, *year, months.len())));
     said.extend(kpis.iter().filter_map(|k| findings::no_past_production(project, k, *year)));
-    let is_cost = |kpi: &&KpiResult| kpi.definition.measure == KpiMeasure::CostAvoided;
-    if input.year.kpis.iter().any(|kpi| is_cost(&kpi)) {
+    let is_priced = |(of, k): (&KpiResult, &KpiForecast)| {
+        of.definition.measure == KpiMeasure::CostAvoided && k.expected.is_some()
+    };
+    if input.year.kpis.iter().zip(&kpis).any(is_priced) {
         said.extend(saved::held(&context));
     }
     Forecast {

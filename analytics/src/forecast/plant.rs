@@ -124,9 +124,9 @@ impl Made {
         Some(Self { by_past, drift: drift(&past, &this, by_past)? })
     }
 
-    /// With this year's drift; a plant makes nothing at the least.
-    fn expected(&self) -> f64 {
-        (self.by_past * (1.0 + self.drift.expected)).max(0.0)
+    /// With at most this share of this year's drift; a plant makes nothing at the least.
+    fn expected(&self, weight_max: f64) -> f64 {
+        (self.by_past * (1.0 + self.drift.weight.min(weight_max) * self.drift.own)).max(0.0)
     }
 }
 
@@ -158,7 +158,7 @@ pub(super) fn produced(context: &Context<'_>, kpi: &KpiResult) -> Result<YearEnd
     let made = made.ok_or_else(|| withheld(NO_PAST_PRODUCTION))?;
     let scale = kpi.chain.scale;
     let so_far = kpi.chain.parts.iter().map(|p| p.worse * p.factor).sum::<f64>() * scale;
-    let expected = so_far + made.expected() * scale;
+    let expected = so_far + made.expected(1.0) * scale;
     let end = YearEnd::within(so_far, expected, made.drift.half_width * scale);
     Ok(YearEnd { low: end.low.max(so_far), ..end })
 }
@@ -219,8 +219,10 @@ pub(super) fn share(context: &Context<'_>, kpi: &KpiResult, vector: Vector) -> R
     let made_now: BTreeMap<u32, f64> = now.iter().map(|(m, of)| (*m, of.made())).collect();
     let made = Made::of(context, &years, &made_now, Became::made, Became::made);
     let made = made.ok_or_else(|| withheld(NO_PAST_PRODUCTION))?;
-    let coming = made.expected();
-    let to_come = to_come(context, &years, &now, coming).ok_or_else(|| withheld(NO_PAST_PRODUCTION))?;
+    let to_come = to_come(context, &years, &now, made.by_past).ok_or_else(|| withheld(NO_PAST_PRODUCTION))?;
+    // A production that drifts weighs the months to come; it must not do so more than the share itself drifts, or fewer
+    // readings of it could raise the year's share.
+    let coming = made.expected(to_come.weight);
     let (used, all) = now.values().fold((0.0, 0.0), |(used, all), m| (used + m.used.low, all + m.made()));
     let so_far = balance.reporting.share().map(|s| s.worse);
     if so_far.is_none() && 0.0 < all {
@@ -230,7 +232,8 @@ pub(super) fn share(context: &Context<'_>, kpi: &KpiResult, vector: Vector) -> R
         return Err(withheld("kpi.not_applicable"));
     }
     let share = (used + to_come.share * coming) / (all + coming);
-    let of_made = (to_come.share - share).abs() * made.drift.half_width;
+    let not_carried = (made.expected(1.0) - coming).abs();
+    let of_made = (to_come.share - share).abs() * (made.drift.half_width + not_carried);
     let half_width = (to_come.half_width + of_made) / (all + coming);
     let scale = kpi.chain.scale;
     // What each month to come must keep on site for the year to reach the target.
@@ -249,6 +252,8 @@ pub(super) fn share(context: &Context<'_>, kpi: &KpiResult, vector: Vector) -> R
 struct ToCome {
     share: f64,
     half_width: f64,
+    /// Share of this year's drift that is carried, 0 to 1.
+    weight: f64,
 }
 
 fn to_come(
@@ -273,8 +278,8 @@ fn to_come(
     let this: Vec<Departure> = now.iter().filter_map(of_now).collect();
     let drift = drift(&past, &this, coming)?;
     let sum = |of: &BTreeMap<u32, f64>| context.months.iter().filter_map(|m| of.get(&m.number)).sum::<f64>();
-    let share = (ratio(sum(&used), sum(&made)) + drift.expected).clamp(0.0, 1.0);
-    Some(ToCome { share, half_width: drift.half_width })
+    let share = (ratio(sum(&used), sum(&made)) + drift.expected()).clamp(0.0, 1.0);
+    Some(ToCome { share, half_width: drift.half_width, weight: drift.weight })
 }
 
 /// The power of the plants, from their documents: those in service now, and those that will be by the year's end.
