@@ -238,11 +238,8 @@ impl Context<'_> {
             return Err(withheld(kpi));
         }
         match kpi.definition.measure {
-            // What a document states after the works is no forecast.
-            KpiMeasure::Stated => Err(vec![NOT_MODELLED.to_owned()]),
-            KpiMeasure::FloorArea => {
-                Ok(YearEnd::known(kpi.chain.parts.iter().map(|p| p.worse).sum::<f64>() * kpi.chain.scale))
-            }
+            // What only a document states is no forecast.
+            KpiMeasure::FloorArea | KpiMeasure::Stated => Err(vec![NOT_MODELLED.to_owned()]),
             KpiMeasure::RenewableCapacity => Ok(plant::capacity(self, kpi)),
             KpiMeasure::RenewableProduced => plant::produced(self, kpi),
             KpiMeasure::SelfConsumedShare => plant::share(self, kpi, Vector::Electricity),

@@ -452,12 +452,10 @@ fn building() -> World {
     world.plants.push(power(day(2023, 5, 1), 20.0));
     world.plants.push(power(day(YEAR, 10, 1), 5.0));
     world.facility = Some(Euro { cents: 1_000_000 });
-    let heat = KpiMeasure::HeatSelfConsumedShare;
-    world.kpis = KpiMeasure::ALL
-        .into_iter()
-        .filter(|m| *m != heat && *m != KpiMeasure::Stated)
-        .map(|m| (m, m.units()[0].0))
-        .collect();
+    // Of heat nothing is exported here, and what only documents state is no forecast.
+    let left_out = [KpiMeasure::HeatSelfConsumedShare, KpiMeasure::FloorArea, KpiMeasure::Stated];
+    world.kpis =
+        KpiMeasure::ALL.into_iter().filter(|m| !left_out.contains(m)).map(|m| (m, m.units()[0].0)).collect();
     world.temperatures = temperatures;
     world
 }
@@ -569,11 +567,36 @@ fn what_the_year_will_lack_withholds_its_forecast() {
 }
 
 #[test]
-fn what_a_document_states_is_no_forecast() {
+fn what_only_a_document_states_is_no_forecast() {
     let mut world = plant(YEAR - 2, |_, _| (100.0, 40.0));
-    world.kpis = vec![(KpiMeasure::Stated, KpiUnit::Count)];
-    let kpi = world.kpi(day(YEAR, 6, 1), KpiMeasure::Stated);
-    assert_eq!((kpi.expected, kpi.because.as_slice()), (None, &["kpi.stated".to_owned()][..]));
+    world.kpis = vec![(KpiMeasure::Stated, KpiUnit::Count), (KpiMeasure::FloorArea, KpiUnit::SquareMetre)];
+    let (forecast, _) = world.on(day(YEAR, 6, 1));
+    let because = |measure| (of(&forecast, measure).expected, of(&forecast, measure).because.join(" "));
+    assert_eq!(because(KpiMeasure::Stated), (None, "kpi.stated".to_owned()));
+    assert_eq!(because(KpiMeasure::FloorArea), (None, "forecast.not_modelled".to_owned()));
+    let (over, _) = world.on(day(YEAR + 1, 1, 1));
+    assert_eq!(of(&over, KpiMeasure::FloorArea).expected, Some(1000.0));
+}
+
+#[test]
+fn heat_has_its_share_as_electricity_has() {
+    let electricity = plant(YEAR - 2, |_, number| (f64::from(100 * number), f64::from(40 * number)));
+    let mut world = electricity.clone();
+    world.meters[0].0 = meter("sun", Carrier::SolarThermal, Direction::Production);
+    world.meters[1].0 = meter("away", Carrier::DistrictHeating, Direction::Export);
+    world.kpis = vec![(KpiMeasure::HeatSelfConsumedShare, KpiUnit::Percent), PRODUCED];
+    let on = day(YEAR, 7, 1);
+    let (heat, power) = (
+        world.kpi(on, KpiMeasure::HeatSelfConsumedShare),
+        electricity.kpi(on, KpiMeasure::SelfConsumedShare),
+    );
+    assert_eq!(
+        (heat.so_far, heat.expected, heat.low, heat.high),
+        (power.so_far, power.expected, power.low, power.high)
+    );
+    assert!(near(heat.expected.unwrap(), 40.0));
+    let made = KpiMeasure::RenewableProduced;
+    assert_eq!(world.kpi(on, made).expected, electricity.kpi(on, made).expected);
 }
 
 #[test]

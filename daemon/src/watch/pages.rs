@@ -4,8 +4,10 @@
 
 use std::ops::ControlFlow;
 
+use analytics::forecast::KpiForecast;
 use analytics::result::MeterYear;
 use analytics::savings;
+use analytics::scheme::KpiMeasure;
 use analytics::watch::carpet;
 use analytics::watch::flow::{law_line, mean_power, self_consumed, signature};
 use analytics::watch::pace::{Pace, PacedDay};
@@ -246,9 +248,14 @@ fn pace(
 /// The first target that something can be said about, or else the first target.
 fn target(figures: &ProjectFigures) -> Option<TargetPace> {
     let forecast = figures.forecast.as_ref()?;
-    let with_target = || forecast.kpis.iter().filter(|k| k.target.is_some());
-    let kpi = with_target().find(|k| k.expected.is_some()).or_else(|| with_target().next())?;
     let year = figures.years.iter().find(|y| y.year == forecast.year)?;
+    // Power that documents state has no pace.
+    let has_pace = |k: &&KpiForecast| {
+        let of = year.kpis.iter().find(|of| of.definition.code == k.code);
+        k.expected.is_some() && of.is_some_and(|of| of.definition.measure != KpiMeasure::RenewableCapacity)
+    };
+    let with_target = || forecast.kpis.iter().filter(|k| k.target.is_some());
+    let kpi = with_target().find(has_pace).or_else(|| with_target().next())?;
     let text = year.kpis.iter().find(|k| k.definition.code == kpi.code)?.definition.text.clone();
     Some(TargetPace {
         text,
