@@ -16,7 +16,7 @@ use model::{Direction, Month};
 use super::drift::{Departure, Drift, drift};
 use super::findings::NO_PAST_PRODUCTION;
 use super::{Context, YearEnd, lost};
-use crate::balance::{Vector, of_project};
+use crate::balance::{BalanceMonth, BalanceYear, Flow, Vector, of_project};
 use crate::evaluate::meter::is_doubtful;
 use crate::evaluate::{COVERAGE_MIN, MeterInput};
 use crate::kpi::is_renewable;
@@ -189,6 +189,18 @@ fn became(context: &Context<'_>, meters: &[&MeterYear], month: Month) -> Option<
     Some(Became { used: made.minus(lost).at_least_nothing(), lost: lost.at_least_nothing() })
 }
 
+/// The year's months that are over; `None` where nothing bounds what one of them lost.
+fn over(balance: &BalanceYear) -> Option<BTreeMap<u32, Became>> {
+    let kwh = |wh: i64| wh as f64 / 1000.0;
+    let of = |flow: Flow| Bounds { low: kwh(flow.low), high: flow.high.map_or(f64::INFINITY, kwh) };
+    let became = |row: &BalanceMonth| {
+        let lost = of(row.balance.exported).plus(of(row.balance.stored)).at_least_nothing();
+        let used = of(row.balance.self_consumed).at_least_nothing();
+        lost.high.is_finite().then_some((row.month.number, Became { used, lost }))
+    };
+    balance.months.iter().filter(|m| m.reporting).map(became).collect()
+}
+
 /// The year's end of the share of what was made on site that is used there, in the scheme's unit.
 pub(super) fn share(context: &Context<'_>, kpi: &KpiResult, vector: Vector) -> Result<YearEnd, Vec<String>> {
     let year = context.input.year;
@@ -197,55 +209,61 @@ pub(super) fn share(context: &Context<'_>, kpi: &KpiResult, vector: Vector) -> R
         .iter()
         .filter(|m| Vector::of(m.meter.carrier) == Some(vector) && m.meter.direction != Direction::Import)
         .collect();
-    if is_lost(&meters) {
-        return Err(withheld("series.coverage.low"));
-    }
     let balance = of_project(&year.balances, vector).ok_or_else(|| withheld("kpi.meter_missing"))?;
-    // Only months of which everything is bounded are left here.
-    let kwh = |wh: Option<i64>| wh.map_or(f64::INFINITY, |wh| wh as f64 / 1000.0);
-    let mut now: BTreeMap<u32, Became> = BTreeMap::new();
-    for row in balance.months.iter().filter(|m| m.reporting) {
-        let of = |flow: crate::balance::Flow| Bounds { low: kwh(Some(flow.low)), high: kwh(flow.high) };
-        let lost = of(row.balance.exported).plus(of(row.balance.stored));
-        let became =
-            Became { used: of(row.balance.self_consumed).at_least_nothing(), lost: lost.at_least_nothing() };
-        if !became.lost.high.is_finite() {
-            return Err(withheld("series.coverage.low"));
-        }
-        now.insert(row.month.number, became);
-    }
-    let over: Vec<u32> = now.keys().copied().collect();
-    let years = past_years(context, &over, |month| became(context, &meters, month));
-    let made_now: BTreeMap<u32, f64> = now.iter().map(|(m, of)| (*m, of.made())).collect();
-    let made = Made::of(context, &years, &made_now, Became::made, Became::made);
-    let made = made.ok_or_else(|| withheld(NO_PAST_PRODUCTION))?;
-    let to_come = to_come(context, &years, &now, made.by_past).ok_or_else(|| withheld(NO_PAST_PRODUCTION))?;
-    // A production that drifts weighs the months to come; it must not do so more than the share itself drifts, or fewer
-    // readings of it could raise the year's share.
-    let coming = made.expected(to_come.weight);
-    let (used, all) = now.values().fold((0.0, 0.0), |(used, all), m| (used + m.used.low, all + m.made()));
+    let now = over(balance).filter(|_| !is_lost(&meters)).ok_or_else(|| withheld("series.coverage.low"))?;
+    let (used, made) = now.values().fold((0.0, 0.0), |(used, made), m| (used + m.used.low, made + m.made()));
     let so_far = balance.reporting.share().map(|s| s.worse);
-    if so_far.is_none() && 0.0 < all {
+    if so_far.is_none() && 0.0 < made {
         return Err(withheld("balance.export_exceeds"));
     }
-    if all + coming <= 0.0 {
-        return Err(withheld("kpi.not_applicable"));
-    }
-    let share = (used + to_come.share * coming) / (all + coming);
-    let not_carried = (made.expected(1.0) - coming).abs();
-    let of_made = (to_come.share - share).abs() * (made.drift.half_width + not_carried);
-    let half_width = (to_come.half_width + of_made) / (all + coming);
+    let numbers: Vec<u32> = now.keys().copied().collect();
+    let years = past_years(context, &numbers, |month| became(context, &meters, month));
+    let ends = ends(context, &years, &now, (used, made)).ok_or_else(|| withheld(NO_PAST_PRODUCTION))?;
+    let end = ends.into_iter().min_by(|a, b| a.share.total_cmp(&b.share));
+    let end = end.filter(|end| 0.0 < made + end.coming).ok_or_else(|| withheld("kpi.not_applicable"))?;
     let scale = kpi.chain.scale;
     // What each month to come must keep on site for the year to reach the target.
-    let needed = kpi.target.filter(|_| 0.0 < coming).map(|t| (t * (all + coming) - used * scale) / coming);
+    let of_target = |target: f64| (target * (made + end.coming) - used * scale) / end.coming;
+    let needed = kpi.target.filter(|_| 0.0 < end.coming).map(of_target);
     Ok(YearEnd {
         so_far: so_far.map(|s| s * scale),
-        expected: share * scale,
-        low: (share - half_width).max(0.0) * scale,
-        high: (share + half_width).min(1.0) * scale,
+        expected: end.share * scale,
+        low: (end.share - end.half_width).max(0.0) * scale,
+        high: (end.share + end.half_width).min(1.0) * scale,
         confirmed: 0.0,
         needed: Some(needed.filter(|n| 0.0 < *n)),
     })
+}
+
+/// A year's share, 0 to 1, with what is still made.
+struct ShareEnd {
+    coming: f64,
+    share: f64,
+    half_width: f64,
+}
+
+/// The year's end by what the past years' months made at the most and at the least: whichever is worse counts, since
+/// more production raises a share or lowers it.
+fn ends(
+    context: &Context<'_>,
+    years: &[BTreeMap<u32, Became>],
+    now: &BTreeMap<u32, Became>,
+    (used, made_so_far): (f64, f64),
+) -> Option<[ShareEnd; 2]> {
+    let made_now: BTreeMap<u32, f64> = now.iter().map(|(m, of)| (*m, of.made())).collect();
+    let by = |against: fn(&Became) -> f64| {
+        let made = Made::of(context, years, &made_now, Became::made, against)?;
+        let to_come = to_come(context, years, now, made.by_past)?;
+        // A production that drifts weighs the months to come; it must not do so more than the share itself drifts, or
+        // fewer readings of it could raise the year's share.
+        let coming = made.expected(to_come.weight);
+        let all = made_so_far + coming;
+        let share = if 0.0 < all { (used + to_come.share * coming) / all } else { 0.0 };
+        let not_carried = (made.expected(1.0) - coming).abs();
+        let of_made = (to_come.share - share).abs() * (made.drift.half_width + not_carried);
+        Some(ShareEnd { coming, share, half_width: (to_come.half_width + of_made) / all })
+    };
+    Some([by(|m| m.used.high + m.lost.high)?, by(|m| m.used.low + m.lost.low)?])
 }
 
 /// The share of the months to come, 0 to 1, and half its 90 % band in energy.
