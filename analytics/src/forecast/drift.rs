@@ -112,7 +112,7 @@ mod tests {
         let found = drift(&past, &months(&[10.0, 8.0, 12.0]), 100.0).unwrap();
         assert!((found.expected() - 0.1).abs() < 1e-12, "{found:?}");
         // Scatter 2 a month of scale 100: variance 0.04 a unit of scale, halved for the past year's own noise.
-        let (t, variance) = (student_90(2.0), 0.02);
+        let (t, variance) = (student_90(2.0), 0.02_f64);
         let wanted = t * (variance * 100.0 * 2.0 + 100.0 * 100.0 * variance * 2.0 / 300.0).sqrt();
         assert!((found.half_width - wanted).abs() < 1e-9, "{found:?} {wanted}");
     }
