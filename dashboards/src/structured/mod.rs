@@ -40,19 +40,20 @@ pub const MIME_XML: &str = "application/xml";
 /// What quantities are counted in; the files hold a thousand of each (kWh, Smc, kg).
 const UNITS: [BaseUnit; 3] = [BaseUnit::WattHour, BaseUnit::Litre, BaseUnit::Gram];
 
-/// What each column of the measurements means, in file order: its head, its English name, its type and its meaning.
+/// What each column of the measurements means, in file order: its head, its English name, its type, its meaning
+/// and the first version that has it.
 #[must_use]
-pub fn legend(texts: &Texts) -> Vec<[String; 4]> {
+pub fn legend(texts: &Texts) -> Vec<[String; 5]> {
     explained(COLUMNS, "meaning", texts)
 }
 
 /// What each column of the indicators means, likewise.
 #[must_use]
-pub fn kpi_legend(texts: &Texts) -> Vec<[String; 4]> {
+pub fn kpi_legend(texts: &Texts) -> Vec<[String; 5]> {
     explained(KPI_COLUMNS, "kpi_meaning", texts)
 }
 
-fn explained<V>(columns: &[Defined<V>], group: &str, texts: &Texts) -> Vec<[String; 4]> {
+fn explained<V>(columns: &[Defined<V>], group: &str, texts: &Texts) -> Vec<[String; 5]> {
     let text = |name: &str| texts.get(&format!("report.structured.{name}")).to_owned();
     let line = |column: &Defined<V>| {
         let kind = match column.kind {
@@ -61,7 +62,7 @@ fn explained<V>(columns: &[Defined<V>], group: &str, texts: &Texts) -> Vec<[Stri
             Kind::Number => "type_number",
         };
         let meaning = text(&format!("{group}.{}", column.name));
-        [column.head.to_owned(), column.name.to_owned(), text(kind), meaning]
+        [column.head.to_owned(), column.name.to_owned(), text(kind), meaning, column.since.to_string()]
     };
     columns.iter().map(line).collect()
 }

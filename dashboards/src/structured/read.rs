@@ -10,13 +10,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use analytics::report::structured::{
-    Header, KpiRow, MonthRow, ReferenceHeader, StructuredFile, TargetRule,
-};
+use analytics::report::structured::{Header, KpiRow, MonthRow, ReferenceHeader, StructuredFile, TargetRule};
 use analytics::result::MonthSource;
 use chrono::NaiveDate;
 use model::{
-    BuildingId, Carrier, Direction, FactorSetId, MeterId, MeterRole, Month, ProjectId, ReferenceYear, SchemeId,
+    BuildingId, Carrier, Direction, FactorSetId, MeterId, MeterRole, Month, ProjectId, ReferenceYear,
+    SchemeId,
 };
 
 use super::UNITS;
@@ -179,7 +178,8 @@ fn versioned(cells: &Cells, version: u32) -> Result<(), String> {
 /// The reference year; `None` where the file has none.
 fn reference(cells: &Cells) -> Result<Option<ReferenceHeader>, ReadError> {
     let wrong = |name: &str, value: &str| ReadError::file(format!("{name} of the header is {value:?}"));
-    let (kind, years) = (optional(cells, "reference"), optional(cells, "reference_years").unwrap_or_default());
+    let (kind, years) =
+        (optional(cells, "reference"), optional(cells, "reference_years").unwrap_or_default());
     let Some(kind) = kind else { return Ok(None) };
     let parsed: Result<Vec<i32>, _> = years.split_whitespace().map(str::parse).collect();
     Ok(Some(ReferenceHeader {

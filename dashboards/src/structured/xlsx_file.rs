@@ -97,12 +97,7 @@ fn table<V, R>(
     Ok(())
 }
 
-fn project(
-    sheet: &mut Worksheet,
-    header: &Header,
-    texts: &Texts,
-    head: &Format,
-) -> Result<(), XlsxError> {
+fn project(sheet: &mut Worksheet, header: &Header, texts: &Texts, head: &Format) -> Result<(), XlsxError> {
     for (column, (name, width)) in (0_u16..).zip([("field", 28), ("value", 80), ("json_name", 24)]) {
         sheet.write_string_with_format(0, column, texts.get(&format!("report.structured.{name}")), head)?;
         sheet.set_column_width(column, width)?;
@@ -126,9 +121,8 @@ fn project(
 
 fn legend(sheet: &mut Worksheet, texts: &Texts, head: &Format) -> Result<(), XlsxError> {
     let text = |name: &str| texts.get(&format!("report.structured.{name}")).to_owned();
-    for (column, (name, width)) in
-        (0_u16..).zip([("column", 27), ("json_name", 27), ("type", 10), ("explanation", 100)])
-    {
+    let columns = [("column", 27), ("json_name", 27), ("type", 10), ("explanation", 100), ("since", 12)];
+    for (column, (name, width)) in (0_u16..).zip(columns) {
         sheet.write_string_with_format(0, column, text(name), head)?;
         sheet.set_column_width(column, width)?;
     }

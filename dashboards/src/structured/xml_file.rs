@@ -77,7 +77,8 @@ pub fn xsd(texts: &Texts) -> String {
          \x20     </xs:sequence>\n      <xs:attribute name=\"versione\" type=\"xs:positiveInteger\" use=\"required\" fixed=\"{SCHEMA_VERSION}\"/>\n\
          \x20   </xs:complexType>\n  </xs:element>\n"
     );
-    let meaning = |group: &str, name: &str| texts.get(&format!("report.structured.{group}.{name}")).to_owned();
+    let meaning =
+        |group: &str, name: &str| texts.get(&format!("report.structured.{group}.{name}")).to_owned();
     complex(&mut out, "progetto", |out| {
         for field in FIELDS {
             let always = !matches!(field.name, "reference" | "reference_years");
@@ -200,7 +201,10 @@ fn codes() -> [(&'static str, Vec<&'static str>); 8] {
         ("provenienza", SOURCES.iter().map(|s| source_code(*s)).collect()),
         ("obiettivo", TargetRule::ALL.iter().map(|r| r.code()).collect()),
         ("esito", VERDICTS.iter().map(|v| v.code()).collect()),
-        ("anno_di_riferimento", [ReferenceYear::Typical, ReferenceYear::Legal].map(ReferenceYear::code).into()),
+        (
+            "anno_di_riferimento",
+            [ReferenceYear::Typical, ReferenceYear::Legal].map(ReferenceYear::code).into(),
+        ),
     ]
 }
 

@@ -23,7 +23,8 @@ pub(super) fn of(year: &ProjectYear, meter: &MeterYear, month: &MeterMonth) -> O
     let adjusted = |of: &Adjustment| {
         let last = of.to.pred_opt().unwrap_or(of.to);
         let said = said(&of.author, &of.reason)?;
-        (month.reporting && of.from < to && from < of.to).then(|| (of.from, format!("{}/{last} {said}", of.from)))
+        (month.reporting && of.from < to && from < of.to)
+            .then(|| (of.from, format!("{}/{last} {said}", of.from)))
     };
     let record = &meter.record;
     let mut all: Vec<_> = record.acts.iter().filter_map(acted).collect();
@@ -37,7 +38,8 @@ pub(super) fn of(year: &ProjectYear, meter: &MeterYear, month: &MeterMonth) -> O
 /// `A. Rossi: reason`; `None` without a reason.
 fn said(author: &str, reason: &str) -> Option<String> {
     let (author, reason) = (plain(author), plain(reason));
-    (!reason.is_empty()).then(|| if author.is_empty() { reason.clone() } else { format!("{author}: {reason}") })
+    (!reason.is_empty())
+        .then(|| if author.is_empty() { reason.clone() } else { format!("{author}: {reason}") })
 }
 
 /// On one line, without what XML has no way to hold.
@@ -62,7 +64,10 @@ mod tests {
 
     #[test]
     fn a_reason_is_one_line_and_stays_within_its_length() {
-        assert_eq!(said("A.\tRossi ", " le aule\r\n\u{2028}aperte\u{0} "), Some("A. Rossi: le aule aperte".into()));
+        assert_eq!(
+            said("A.\tRossi ", " le aule\r\n\u{2028}aperte\u{0} "),
+            Some("A. Rossi: le aule aperte".into())
+        );
         assert_eq!(said("A. Rossi", " \n"), None, "an act without a reason has no note");
         assert_eq!(said("", "perché"), Some("perché".to_owned()));
         let long = cut(&"è ".repeat(CHARS_MAX));

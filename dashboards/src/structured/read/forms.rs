@@ -70,8 +70,7 @@ fn heads<'h, V>(
     match columns.iter().find(|c| c.is_of(version) && !found.contains(&c.name)) {
         Some(lacking) => {
             let (head, name) = (lacking.head, lacking.name);
-            let says =
-                format!("the column {head:?} ({name}) is missing; a file of version {version} has it");
+            let says = format!("the column {head:?} ({name}) is missing; a file of version {version} has it");
             Err(ReadError::file(says))
         }
         None => Ok(found),
@@ -174,9 +173,8 @@ fn object(text: &str) -> Result<Raw, ReadError> {
         serde_json::from_str(text).map_err(|e| ReadError::file(format!("the file is no JSON: {e}")))?;
     let list = value["rows"].as_array().ok_or_else(|| ReadError::file("the file has no list named rows"))?;
     let version = known_version(value["schema_version"].as_i64())?;
-    let header = named(FIELDS, version, &value["project"], &[]).map_err(|says| {
-        ReadError::file(format!("the file has no sound object named project: {says}"))
-    })?;
+    let header = named(FIELDS, version, &value["project"], &[])
+        .map_err(|says| ReadError::file(format!("the file has no sound object named project: {says}")))?;
     let mut kpis = Vec::new();
     if has_kpis(version) {
         let list =
@@ -435,7 +433,9 @@ fn version(start: &quick_xml::events::BytesStart<'_>) -> Option<i64> {
         match attribute.key.as_ref() {
             "versione" => version = attribute.value.parse().ok(),
             name if name.starts_with("xmlns") => {
-                spaces.extend(attribute.value.strip_prefix(NAMESPACE).and_then(|number| number.parse::<i64>().ok()));
+                spaces.extend(
+                    attribute.value.strip_prefix(NAMESPACE).and_then(|number| number.parse::<i64>().ok()),
+                );
             }
             _ => {}
         }
