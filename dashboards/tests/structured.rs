@@ -190,7 +190,8 @@ fn a_row_says_what_is_known_and_no_more() {
     let (year, beside) = whole();
     let file = structured(&year, &beside);
     let of = |meter: &'static str| file.rows.iter().filter(move |row| row.meter.as_str() == meter);
-    let one = |meter: &str, month: u32| of(meter).find(|row| row.month.number == month).expect("a row");
+    let one =
+        |meter: &'static str, month: u32| of(meter).find(|row| row.month.number == month).expect("a row");
 
     // 4120.5 kWh at 1.95 + 0.47; 4401.10125 kWh of gas, all of it non-renewable; the heat has no factor.
     assert_eq!(one("power-1", 1).primary_total_kwh, Some(9971.61));
