@@ -9,7 +9,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::super::NAMESPACE;
-use super::super::columns::{COLUMNS, Cell, Defined, FIELDS, KPI_COLUMNS, Kind, VERSION_NAME};
+use super::super::columns::{COLUMNS, Cell, Defined, FIELDS, KPI_COLUMNS, Kind, VERSION_NAME, VERSIONS};
 use super::super::csv_file::{BYTE_ORDER_MARK, as_meant};
 use super::{Cells, Form, KPIS_MAX, ROWS_MAX, Raw, ReadError, known_version};
 
@@ -129,30 +129,35 @@ fn table(text: &str) -> Result<Raw, ReadError> {
     let (names, delimiter) =
         if first.contains(';') { (Names::Italian, b';') } else { (Names::English, b',') };
     let failed = |e: csv::Error| ReadError::file(format!("the file is no CSV: {e}"));
+    let version = table_version(text, delimiter, names)?;
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
-    let first = reader.headers().map_err(failed)?.clone();
-    let version_at = COLUMNS.iter().find(|c| c.name == VERSION_NAME).map(|c| names.of(c));
-    let version_at = first.iter().position(|head| Some(head) == version_at);
-    let (mut columns, mut version) = (Vec::new(), 1);
+    let columns = heads(COLUMNS, version, reader.headers().map_err(failed)?.iter(), names)?;
     let (mut rows, mut lines) = (Vec::new(), Lines::of(text));
-    // Version 1 had no column of its version.
-    if version_at.is_none() {
-        columns = heads(COLUMNS, version, first.iter(), names)?;
-    }
     for record in reader.records() {
         too_many(rows.len())?;
         let record = record.map_err(failed)?;
-        if let Some(at) = version_at.filter(|_| columns.is_empty()) {
-            let stated = record.get(at).unwrap_or_default();
-            version = known_version(stated.parse().ok())?;
-            columns = heads(COLUMNS, version, first.iter(), names)?;
-        }
         let cells = columns.iter().zip(record.iter()).filter(|(_, value)| !value.is_empty());
         let cells: Cells = cells.map(|(name, value)| (*name, csv_cell(name, value, names))).collect();
         rows.push((lines.at(record.position().map_or(0, csv::Position::byte)), cells));
     }
     let form = if names == Names::Italian { Form::Csv } else { Form::CsvPlain };
     Ok(Raw { form, version, header: None, kpis: Vec::new(), rows })
+}
+
+/// The version that the first row states; 1 without a column of it, which that version had not.
+fn table_version(text: &str, delimiter: u8, names: Names) -> Result<u32, ReadError> {
+    let failed = |e: csv::Error| ReadError::file(format!("the file is no CSV: {e}"));
+    let mut builder = csv::ReaderBuilder::new();
+    // Whether every row is as long as the heads is looked at with the rows.
+    let mut reader = builder.delimiter(delimiter).flexible(true).from_reader(text.as_bytes());
+    let head = COLUMNS.iter().find(|c| c.name == VERSION_NAME).map(|c| names.of(c));
+    let Some(at) = reader.headers().map_err(failed)?.iter().position(|own| Some(own) == head) else {
+        return Ok(*VERSIONS.start());
+    };
+    match reader.records().next() {
+        Some(first) => known_version(first.map_err(failed)?.get(at).and_then(|stated| stated.parse().ok())),
+        None => Ok(*VERSIONS.end()),
+    }
 }
 
 fn csv_cell(name: &str, value: &str, names: Names) -> Cell {
