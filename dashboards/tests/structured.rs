@@ -465,7 +465,6 @@ fn what_is_no_structured_file_is_refused_with_its_row() {
     let file = structured(&year, &beside);
     let office = String::from_utf8(csv(&file).expect("a file")).expect("UTF-8");
     let plain = String::from_utf8(csv_plain(&file).expect("a file")).expect("UTF-8");
-    let text = String::from_utf8(json(&file).expect("a file")).expect("UTF-8");
     let cases: [(&str, Vec<u8>, &str); 11] = [
         ("nothing", Vec::new(), "the file is empty"),
         ("no text", vec![0xff, 0xfe, 0x00], "no UTF-8 text from byte 0 on"),
