@@ -117,16 +117,32 @@ pub(crate) fn encode(segment: &str) -> String {
     out
 }
 
-/// `GET /schema/structured-file-1.schema.json`.
+/// `GET /schema/structured-file-2.schema.json`.
 pub(crate) async fn schema() -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/schema+json")];
-    (headers, crate::structured::SCHEMA_JSON).into_response()
+    json_schema(crate::structured::SCHEMA_JSON)
+}
+
+/// `GET /schema/structured-file-2.xsd`.
+pub(crate) async fn schema_xml() -> Response {
+    xml_schema(crate::structured::SCHEMA_XSD)
+}
+
+/// `GET /schema/structured-file-1.schema.json`: files of that version are still about.
+pub(crate) async fn schema_1() -> Response {
+    json_schema(crate::structured::SCHEMA_JSON_1)
 }
 
 /// `GET /schema/structured-file-1.xsd`.
-pub(crate) async fn schema_xml() -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/xml")];
-    (headers, crate::structured::SCHEMA_XSD).into_response()
+pub(crate) async fn schema_xml_1() -> Response {
+    xml_schema(crate::structured::SCHEMA_XSD_1)
+}
+
+fn json_schema(text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, "application/schema+json")], text).into_response()
+}
+
+fn xml_schema(text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, "application/xml")], text).into_response()
 }
 
 /// `GET /metrics`: Prometheus text format 0.0.4.

@@ -83,7 +83,7 @@ pub fn annual_report(
 ) -> Result<Vec<RenderedFile>, RenderError> {
     let number = year.year;
     let texts = press.texts;
-    let file = structured(year);
+    let file = structured(year, beside);
     // The measurements are one file for readers of every language; only the report speaks one.
     let data_name = |ending: &str| format!("misure-mensili-{number}.{ending}");
     let json_bytes = json(&file)?;
@@ -164,7 +164,7 @@ pub fn campaign_report(of: &Campaign, press: &Press<'_>) -> Result<RenderedFile,
             name: format!("misure-mensili-{}.csv", year.year),
             mime: MIME_CSV.to_owned(),
             description: press.texts.get("report.structured.attachment_csv").to_owned(),
-            bytes: csv(&structured(year))?,
+            bytes: csv(&structured(year, &of.beside))?,
         });
     }
     let cup = of.years.first().map(|y| y.project.cup.clone()).unwrap_or_default();

@@ -613,12 +613,16 @@ async fn the_api_says_null_for_what_is_not_known() {
     assert_eq!(json("/health").await["status"], "ok");
     let metrics = server.get("/metrics").await;
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
-    let schema = server.get("/schema/structured-file-1.schema.json").await;
-    assert_eq!(schema.header("content-type"), Some("application/schema+json"));
-    assert!(serde_json::from_slice::<serde_json::Value>(&schema.body).unwrap()["$schema"].is_string());
-    let schema = server.get("/schema/structured-file-1.xsd").await;
-    assert_eq!(schema.header("content-type"), Some("application/xml"));
-    assert!(schema.body.starts_with(b"<?xml"));
+    for version in [1, 2] {
+        let schema = server.get(&format!("/schema/structured-file-{version}.schema.json")).await;
+        assert_eq!(schema.header("content-type"), Some("application/schema+json"));
+        let of: serde_json::Value = serde_json::from_slice(&schema.body).unwrap();
+        assert_eq!(of["properties"]["schema_version"]["const"], version);
+        let schema = server.get(&format!("/schema/structured-file-{version}.xsd")).await;
+        assert_eq!(schema.header("content-type"), Some("application/xml"));
+        let space = format!("targetNamespace=\"urn:consuntivo:structured-file:{version}\"");
+        assert!(schema.text().contains(&space));
+    }
 }
 
 /// Every key that templates and page code name stands in both languages, and the two have the same keys.

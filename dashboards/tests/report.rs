@@ -151,14 +151,14 @@ fn the_json_obeys_its_schema_and_a_wrong_one_is_refused() {
     let schema: serde_json::Value = serde_json::from_str(SCHEMA_JSON).expect("the schema is JSON");
     let validator = jsonschema::draft202012::new(&schema).expect("the schema is a schema");
     for year in [year(), provisional()] {
-        let bytes = json(&structured(&year)).expect("a file");
+        let bytes = json(&structured(&year, &beside())).expect("a file");
         let value: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
         let errors: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
         assert!(errors.is_empty(), "{errors:?}");
         assert_eq!(value["rows"].as_array().map(Vec::len), Some(72));
     }
     let value: serde_json::Value =
-        serde_json::from_slice(&json(&structured(&year())).expect("a file")).expect("JSON");
+        serde_json::from_slice(&json(&structured(&year(), &beside())).expect("a file")).expect("JSON");
     let november = &value["rows"][10];
     assert_eq!((&november["month"], &november["measured"]), (&11.into(), &serde_json::Value::Null));
     assert_eq!(november["findings"], serde_json::json!(["series.coverage.low"]));
@@ -175,7 +175,7 @@ fn the_json_obeys_its_schema_and_a_wrong_one_is_refused() {
         ("a key too many", |v| v["rows"][0]["extra"] = 1.into()),
         ("a text for a number", |v| v["rows"][0]["measured"] = "0".into()),
         ("a thirteenth month", |v| v["rows"][0]["month"] = 13.into()),
-        ("another version", |v| v["schema_version"] = 2.into()),
+        ("another version", |v| v["schema_version"] = 3.into()),
         ("a missing key", |v| {
             v["project"].as_object_mut().expect("an object").remove("cup");
         }),
@@ -189,10 +189,10 @@ fn the_json_obeys_its_schema_and_a_wrong_one_is_refused() {
 
 #[test]
 fn the_csv_reads_back() {
-    let bytes = csv(&structured(&year())).expect("a file");
+    let bytes = csv(&structured(&year(), &beside())).expect("a file");
     let text =
         std::str::from_utf8(&bytes).expect("UTF-8").strip_prefix('\u{feff}').expect("a byte order mark");
-    assert!(text.starts_with("cup;codice_progetto;codice_edificio;edificio;"));
+    assert!(text.starts_with("versione_schema;cup;codice_progetto;codice_edificio;edificio;"));
     assert_eq!(text.lines().count(), 73);
     assert_eq!(text.matches("\r\n").count(), 73);
     let mut reader = ::csv::ReaderBuilder::new().delimiter(b';').from_reader(text.as_bytes());
@@ -210,21 +210,26 @@ fn the_csv_reads_back() {
 
 #[test]
 fn the_xlsx_has_typed_cells_and_a_legend() {
-    let bytes = xlsx(&structured(&year()), &texts("it")).expect("a file");
+    let bytes = xlsx(&structured(&year(), &beside()), &texts("it")).expect("a file");
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).expect("a workbook");
-    assert_eq!(book.sheet_names(), ["Misure mensili", "Progetto", "Legenda"]);
+    assert_eq!(book.sheet_names(), ["Misure mensili", "Progetto", "Indicatori", "Legenda"]);
     let months = book.worksheet_range("Misure mensili").expect("the sheet");
-    assert_eq!(months.get_size(), (73, 28));
+    assert_eq!(months.get_size(), (73, 37));
     let column =
-        |name: &str| (0..28).find(|c| months[(0, *c)] == Data::String(name.to_owned())).expect("a column");
+        |name: &str| (0..37).find(|c| months[(0, *c)] == Data::String(name.to_owned())).expect("a column");
     assert_eq!(months[(1, column("quantita_misurata"))], Data::Float(465.725));
     assert_eq!(months[(11, column("quantita_misurata"))], Data::Empty);
     assert_eq!(months[(11, column("mese"))], Data::Float(11.0));
     assert_eq!(months[(1, column("codice_istat"))], Data::String("001272".to_owned()));
     assert_eq!(months[(1, column("pod_pdr"))], Data::String("00881234567890".to_owned()));
     let legend = book.worksheet_range("Legenda").expect("the sheet");
-    assert_eq!(legend[(1, 0)], Data::String("cup".to_owned()));
-    assert_eq!(legend[(1, 3)], Data::String("Codice unico di progetto".to_owned()));
+    assert_eq!(legend[(2, 0)], Data::String("cup".to_owned()));
+    assert_eq!(legend[(2, 3)], Data::String("Codice unico di progetto".to_owned()));
+    let kpis = book.worksheet_range("Indicatori").expect("the sheet");
+    assert_eq!(kpis.get_size(), (4, 12));
+    assert_eq!(kpis[(1, 0)], Data::String("4.c.2".to_owned()));
+    assert_eq!((&kpis[(1, 3)], &kpis[(1, 5)]), (&Data::Float(60.0), &Data::Float(17.83)));
+    assert_eq!(kpis[(2, 5)], Data::Empty);
     let project = book.worksheet_range("Progetto").expect("the sheet");
     assert_eq!(project[(9, 1)], Data::Float(2025.0));
     assert_eq!(project[(9, 2)], Data::String("year".to_owned()));

@@ -157,6 +157,28 @@ fn a_structured_file_gives_its_months_back() {
     assert!(text.contains("no imported project has this meter and supply point"), "{text}");
 }
 
+/// Files of the former version of the columns were sent for years: each form gives its months to the last digit.
+#[test]
+fn a_structured_file_of_version_1_gives_its_months_back() {
+    let folder = repo::root().join("tests/cases/structured-file-1");
+    for ending in [".xlsx", ".csv", "-plain.csv", ".xml", ".json"] {
+        let to = site();
+        let file = folder.join(format!("misure-mensili-2024{ending}")).display().to_string();
+        done(&to.run(&["import", "structured", &file]));
+        let again = done(&to.run(&["import", "structured", &file]));
+        assert!(again.contains(" 0 new, 4 already there, 0 replaced"), "{ending}: {again}");
+        let light = row(&to, "luce", 9);
+        near(&light["measured"], 269.281);
+        near(&light["coverage_percent"], 100.0);
+        let gas = row(&to, "gas", 9);
+        assert_eq!(gas["source"], "bills", "{ending}");
+        for bound in ["measured", "measured_low", "measured_high"] {
+            near(&gas[bound], 41.537);
+        }
+        assert!(row(&to, "luce", 10)["measured"].is_null(), "a month without a measurement is not zero");
+    }
+}
+
 /// A file that somebody edited never makes a meter give back energy, and never says a month twice.
 #[test]
 fn an_edited_structured_file_is_refused_by_its_line() {

@@ -131,6 +131,27 @@ impl Known {
     }
 }
 
+/// What of a production meter's energy was used in its building, by month: where its balance has no other production
+/// meter and knows production, export and storage of the month. Empty for every other meter.
+pub(super) fn self_consumed(year: &ProjectYear, meter: &MeterYear) -> Vec<Option<Flow>> {
+    let vector = Vector::of(meter.meter.carrier);
+    let same = |other: &&MeterYear| {
+        other.meter.direction == Direction::Production
+            && other.building == meter.building
+            && Vector::of(other.meter.carrier) == vector
+    };
+    let own = |b: &&BalanceYear| b.building.as_ref() == Some(&meter.building) && Some(b.vector) == vector;
+    if meter.meter.direction != Direction::Production || year.meters.iter().filter(same).count() != 1 {
+        return Vec::new();
+    }
+    let Some(balance) = year.balances.iter().find(own) else { return Vec::new() };
+    let known = Known::of(year, balance);
+    // More exported than produced is no self-consumption: the meters contradict each other, and a finding says so.
+    let flow = |month: &BalanceMonth| Some(month.balance.self_consumed).filter(|flow| 0 <= flow.amount);
+    let months = balance.months.iter().zip(&known.months);
+    months.map(|(month, known)| flow(month).filter(|_| known.self_consumed())).collect()
+}
+
 fn kwh(flow: Flow) -> f64 {
     flow.amount as f64 / 1000.0
 }

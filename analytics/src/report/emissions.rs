@@ -12,7 +12,7 @@ use super::structured::{self, MonthRow};
 use crate::result::MeterMonth;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
-    let rows = structured::rows(context.year);
+    let rows = structured::rows(context.year, context.beside);
     let months = context.year.meters.iter().flat_map(|m| &m.months);
     // Exports and sub-meters carry neither primary energy nor CO2: they are not use of the building.
     let counted: Vec<Counted<'_>> =

@@ -3,7 +3,8 @@
 //! For the office: UTF-8 with byte order mark, semicolon, decimal comma, CRLF, Italian heads. The byte order mark is
 //! there because the offices that receive the file open it by double click, and the usual spreadsheet program takes a
 //! file without one for the system's old code page. No thousands separator. For programs: RFC 4180 with the names of
-//! the JSON, comma, decimal point, no byte order mark.
+//! the JSON, comma, decimal point, no byte order mark. Neither has the indicators: they are of no meter and no month, and
+//! a second kind of row would be added up with the measurements.
 //!
 //! Must never: write a text that a spreadsheet would run as a formula into the office's file, or write a text that
 //! does not read back as it was.

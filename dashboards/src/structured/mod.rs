@@ -12,7 +12,7 @@ mod xml_file;
 use analytics::text::Texts;
 use model::BaseUnit;
 
-use self::columns::{COLUMNS, Kind};
+use self::columns::{COLUMNS, Defined, KPI_COLUMNS, Kind};
 
 pub use self::csv_file::{csv, csv_plain};
 pub use self::json_file::json;
@@ -21,12 +21,15 @@ pub use self::xlsx_file::xlsx;
 pub use self::xml_file::{xml, xsd};
 
 /// The published JSON Schema (draft 2020-12) of [`json`]'s output.
-pub const SCHEMA_JSON: &str = include_str!("../../../docs/schema/structured-file-1.schema.json");
+pub const SCHEMA_JSON: &str = include_str!("../../../docs/schema/structured-file-2.schema.json");
 /// The published XML Schema (1.0) of [`xml`]'s output; [`xsd`] makes it.
-pub const SCHEMA_XSD: &str = include_str!("../../../docs/schema/structured-file-1.xsd");
+pub const SCHEMA_XSD: &str = include_str!("../../../docs/schema/structured-file-2.xsd");
+/// The schemas of the former version, whose files are still read.
+pub const SCHEMA_JSON_1: &str = include_str!("../../../docs/schema/structured-file-1.schema.json");
+pub const SCHEMA_XSD_1: &str = include_str!("../../../docs/schema/structured-file-1.xsd");
 
-/// Of the XML.
-pub(crate) const NAMESPACE: &str = "urn:consuntivo:structured-file:1";
+/// Of the XML, before the version's number.
+const NAMESPACE: &str = "urn:consuntivo:structured-file:";
 
 /// The media types of the files.
 pub const MIME_XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -37,18 +40,29 @@ pub const MIME_XML: &str = "application/xml";
 /// What quantities are counted in; the files hold a thousand of each (kWh, Smc, kg).
 const UNITS: [BaseUnit; 3] = [BaseUnit::WattHour, BaseUnit::Litre, BaseUnit::Gram];
 
-/// What each column means, in file order: its head, its English name, its type and its meaning.
+/// What each column of the measurements means, in file order: its head, its English name, its type, its meaning
+/// and the first version that has it.
 #[must_use]
-pub fn legend(texts: &Texts) -> Vec<[String; 4]> {
+pub fn legend(texts: &Texts) -> Vec<[String; 5]> {
+    explained(COLUMNS, "meaning", texts)
+}
+
+/// What each column of the indicators means, likewise.
+#[must_use]
+pub fn kpi_legend(texts: &Texts) -> Vec<[String; 5]> {
+    explained(KPI_COLUMNS, "kpi_meaning", texts)
+}
+
+fn explained<V>(columns: &[Defined<V>], group: &str, texts: &Texts) -> Vec<[String; 5]> {
     let text = |name: &str| texts.get(&format!("report.structured.{name}")).to_owned();
-    let line = |column: &columns::Column| {
+    let line = |column: &Defined<V>| {
         let kind = match column.kind {
             Kind::Text => "type_text",
             Kind::Integer => "type_integer",
             Kind::Number => "type_number",
         };
-        let meaning = text(&format!("meaning.{}", column.name));
-        [column.head.to_owned(), column.name.to_owned(), text(kind), meaning]
+        let meaning = text(&format!("{group}.{}", column.name));
+        [column.head.to_owned(), column.name.to_owned(), text(kind), meaning, column.since.to_string()]
     };
-    COLUMNS.iter().map(line).collect()
+    columns.iter().map(line).collect()
 }

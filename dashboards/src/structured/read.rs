@@ -1,5 +1,7 @@
 //! A structured file read back, whichever of its forms it has: the same rows, number by number.
 //!
+//! A file of a former version is read by the columns that it had; what came later stays unknown.
+//!
 //! Must never: take a file of another version, fill in what is missing, or name a fault without its row and column.
 
 mod forms;
@@ -8,18 +10,25 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use analytics::report::structured::{Header, MonthRow, SCHEMA_VERSION, StructuredFile};
+use analytics::report::structured::{Header, KpiRow, MonthRow, ReferenceHeader, StructuredFile, TargetRule};
 use analytics::result::MonthSource;
 use chrono::NaiveDate;
-use model::{BuildingId, Carrier, Direction, FactorSetId, MeterId, MeterRole, Month, ProjectId, SchemeId};
+use model::{
+    BuildingId, Carrier, Direction, FactorSetId, MeterId, MeterRole, Month, ProjectId, ReferenceYear,
+    SchemeId,
+};
 
 use super::UNITS;
-use super::columns::{COLUMNS, Cell, FIELDS, SOURCES, source_code};
+use super::columns::{
+    COLUMNS, Cell, FIELDS, KPI_COLUMNS, SOURCES, VERDICTS, VERSION_NAME, VERSIONS, source_code,
+};
 
 /// Largest file read, in bytes: 50 000 rows are a twentieth of it.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most rows: four thousand meters.
 const ROWS_MAX: usize = 50_000;
+/// Most indicators: no scheme has a twentieth of them.
+const KPIS_MAX: usize = 1_000;
 
 /// The forms of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +46,10 @@ pub enum Form {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadFile {
     pub form: Form,
+    /// Of the columns; what a former version has not is `None` in the rows.
+    pub version: u32,
+    /// Empty in the two CSV forms and in files of version 1, which have none.
+    pub kpis: Vec<KpiRow>,
     pub rows: Vec<MonthRow>,
     /// Of each row the line of the file on which it begins, from 1; of a workbook the row of the sheet.
     pub lines: Vec<u64>,
@@ -51,8 +64,8 @@ impl ReadFile {
     /// As it was when written; `None` for a form without a header.
     #[must_use]
     pub fn file(self) -> Option<StructuredFile> {
-        let rows = self.rows;
-        self.header.map(|header| StructuredFile { schema_version: SCHEMA_VERSION, header, rows })
+        let (kpis, rows) = (self.kpis, self.rows);
+        self.header.map(|header| StructuredFile { header, kpis, rows })
     }
 }
 
@@ -87,8 +100,9 @@ type Cells = BTreeMap<&'static str, Cell>;
 /// What a form gives before its meaning is looked at.
 struct Raw {
     form: Form,
-    version: Option<i64>,
+    version: u32,
     header: Option<Cells>,
+    kpis: Vec<Cells>,
     /// Each with its line, as in [`ReadFile::lines`].
     rows: Vec<(u64, Cells)>,
 }
@@ -104,15 +118,11 @@ pub fn read(bytes: &[u8]) -> Result<ReadFile, ReadError> {
         )));
     }
     let raw = forms::raw(bytes)?;
-    if let Some(version) = raw.version.filter(|v| *v != i64::from(SCHEMA_VERSION)) {
-        return Err(ReadError::file(format!(
-            "the file has version {version} of the columns; this program reads version {SCHEMA_VERSION}"
-        )));
-    }
     if raw.rows.is_empty() {
         return Err(ReadError::file("the file has no measurements"));
     }
     let header = raw.header.as_ref().map(header).transpose()?;
+    let kpis = raw.kpis.iter().map(kpi).collect::<Result<_, _>>().map_err(ReadError::file)?;
     let mut rows = Vec::with_capacity(raw.rows.len());
     let mut of: Option<(ProjectId, String)> = None;
     for (number, (_, cells)) in (1..).zip(&raw.rows) {
@@ -129,7 +139,7 @@ pub fn read(bytes: &[u8]) -> Result<ReadFile, ReadError> {
             Some(_) => {}
             None => of = Some(own),
         }
-        rows.push(row(cells).map_err(at)?);
+        rows.push(versioned(cells, raw.version).and_then(|()| row(cells)).map_err(at)?);
     }
     let Some((project, cup)) = of else { return Err(ReadError::file("the file has no measurements")) };
     if let Some(header) = &header
@@ -138,7 +148,68 @@ pub fn read(bytes: &[u8]) -> Result<ReadFile, ReadError> {
         return Err(ReadError::file("the project or CUP of the header is not that of the measurements"));
     }
     let lines = raw.rows.iter().map(|(line, _)| *line).collect();
-    Ok(ReadFile { form: raw.form, rows, lines, header, project, cup })
+    Ok(ReadFile { form: raw.form, version: raw.version, kpis, rows, lines, header, project, cup })
+}
+
+/// The version that a file states, if this program reads it.
+fn known_version(stated: Option<i64>) -> Result<u32, ReadError> {
+    let Some(version) = stated else {
+        return Err(ReadError::file("the file does not say which version of the columns it has"));
+    };
+    let known = u32::try_from(version).ok().filter(|known| VERSIONS.contains(known));
+    known.ok_or_else(|| {
+        let (first, last) = VERSIONS.into_inner();
+        let says = format!(
+            "the file has version {version} of the columns; this program reads versions {first} to {last}"
+        );
+        ReadError::file(says)
+    })
+}
+
+/// Whether a row is of the file's version, where it says so itself.
+fn versioned(cells: &Cells, version: u32) -> Result<(), String> {
+    let says_so = COLUMNS.iter().any(|c| c.name == VERSION_NAME && c.is_of(version));
+    if !says_so || integer(cells, VERSION_NAME)? == i64::from(version) {
+        return Ok(());
+    }
+    Err(format!("{}; the file is of version {version}", bad(cells, VERSION_NAME)))
+}
+
+/// The reference year; `None` where the file has none.
+fn reference(cells: &Cells) -> Result<Option<ReferenceHeader>, ReadError> {
+    let wrong = |name: &str, value: &str| ReadError::file(format!("{name} of the header is {value:?}"));
+    let (kind, years) =
+        (optional(cells, "reference"), optional(cells, "reference_years").unwrap_or_default());
+    let Some(kind) = kind else { return Ok(None) };
+    let parsed: Result<Vec<i32>, _> = years.split_whitespace().map(str::parse).collect();
+    Ok(Some(ReferenceHeader {
+        kind: ReferenceYear::parse(&kind).ok_or_else(|| wrong("reference", &kind))?,
+        years: parsed.map_err(|_| wrong("reference_years", &years))?,
+    }))
+}
+
+/// An indicator; what is wrong is told with its code.
+fn kpi(cells: &Cells) -> Result<KpiRow, String> {
+    let code = text(cells, "code")?;
+    let told = |says: String| format!("indicator {code}: {says}");
+    let of = || -> Result<KpiRow, String> {
+        let verdict = |code: &str| VERDICTS.into_iter().find(|v| v.code() == code);
+        Ok(KpiRow {
+            code: code.clone(),
+            unit: text(cells, "unit")?,
+            rule: coded(cells, "rule", TargetRule::parse)?,
+            expected: number(cells, "expected")?,
+            expected_source: optional(cells, "expected_source"),
+            achieved: number(cells, "achieved")?,
+            best: number(cells, "best")?,
+            low: number(cells, "low")?,
+            high: number(cells, "high")?,
+            stated: number(cells, "stated")?,
+            attainment_percent: number(cells, "attainment_percent")?,
+            verdict: coded(cells, "verdict", verdict)?,
+        })
+    };
+    of().map_err(told)
 }
 
 fn header(cells: &Cells) -> Result<Header, ReadError> {
@@ -172,6 +243,7 @@ fn header(cells: &Cells) -> Result<Header, ReadError> {
         factor_set: FactorSetId::new(&header_id("factor_set")?)
             .map_err(|e| ReadError::file(e.to_string()))?,
         factor_source: of("factor_source").unwrap_or_default(),
+        reference: reference(cells)?,
         inputs_digest: of("inputs_digest")?,
         catalog_digest: of("catalog_digest")?,
         rules: of("rules")?,
@@ -196,6 +268,7 @@ fn row(cells: &Cells) -> Result<MonthRow, String> {
         building_name: optional(cells, "building_name").unwrap_or_default(),
         istat_code: optional(cells, "istat_code").unwrap_or_default(),
         ape_code: optional(cells, "ape_code"),
+        usage_profile: optional(cells, "usage_profile"),
         month,
         carrier: coded(cells, "carrier", Carrier::parse)?,
         meter: id(cells, "meter", MeterId::new)?,
@@ -213,16 +286,23 @@ fn row(cells: &Cells) -> Result<MonthRow, String> {
         measured_high: number(cells, "measured_high")?,
         coverage_percent: percentage("coverage_percent")?.ok_or_else(|| bad(cells, "coverage_percent"))?,
         estimated_percent: percentage("estimated_percent")?,
+        self_consumed: number(cells, "self_consumed")?,
+        self_consumed_low: number(cells, "self_consumed_low")?,
+        self_consumed_high: number(cells, "self_consumed_high")?,
         energy_kwh: number(cells, "energy_kwh")?,
         primary_nonrenewable_kwh: number(cells, "primary_nonrenewable_kwh")?,
+        primary_total_kwh: number(cells, "primary_total_kwh")?,
         co2_kg: number(cells, "co2_kg")?,
         heating_degree_days: number(cells, "heating_degree_days")?,
         degree_day_base_c: number(cells, "degree_day_base_c")?,
+        reference_degree_days: number(cells, "reference_degree_days")?,
         adjusted_baseline: number(cells, "adjusted_baseline")?,
+        adjustment: number(cells, "adjustment")?,
         avoided: number(cells, "avoided")?,
         findings: optional(cells, "findings")
             .map(|codes| codes.split_whitespace().map(|code| Cow::Owned(code.to_owned())).collect())
             .unwrap_or_default(),
+        note: optional(cells, "note"),
     })
 }
 
@@ -232,7 +312,9 @@ fn source(code: &str) -> Option<MonthSource> {
 
 /// What stands in a column, as a sentence for whoever made the file.
 fn bad(cells: &Cells, name: &'static str) -> String {
-    let head = COLUMNS.iter().find(|c| c.name == name).map_or(name, |c| c.head);
+    let of_kpis = KPI_COLUMNS.iter().map(|c| (c.name, c.head));
+    let mut heads = COLUMNS.iter().map(|c| (c.name, c.head)).chain(of_kpis);
+    let head = heads.find(|(own, _)| *own == name).map_or(name, |(_, head)| head);
     match cells.get(name).and_then(Cell::plain) {
         Some(value) => format!("{head} ({name}) is {value:?}, which is none of its values"),
         None => format!("{head} ({name}) is empty"),
@@ -251,7 +333,7 @@ fn id<T>(cells: &Cells, name: &'static str, new: fn(&str) -> Result<T, model::Id
     new(&text(cells, name)?).map_err(|error| format!("{name}: {error}"))
 }
 
-fn coded<T>(cells: &Cells, name: &'static str, parse: fn(&str) -> Option<T>) -> Result<T, String> {
+fn coded<T>(cells: &Cells, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, String> {
     parse(&text(cells, name)?).ok_or_else(|| bad(cells, name))
 }
 

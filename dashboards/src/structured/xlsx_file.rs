@@ -1,15 +1,15 @@
-//! The structured file as XLSX: typed cells, a sheet about the project, a legend.
+//! The structured file as XLSX: typed cells, a sheet about the project, one of its indicators, a legend.
 //!
 //! Must never: write a formula, or the time at which it was made.
 
-use analytics::report::structured::{Header, StructuredFile};
+use analytics::report::structured::{Header, SCHEMA_VERSION, StructuredFile};
 use analytics::text::Texts;
 use chrono::Datelike;
 use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
 };
 
-use super::columns::{COLUMNS, Cell, FIELDS, Kind};
+use super::columns::{COLUMNS, Cell, Defined, FIELDS, KPI_COLUMNS, Kind, VERSION_NAME};
 use crate::render::RenderError;
 
 /// The workbook. Heads are those of the CSV; the legend explains them in the language of `texts`.
@@ -38,26 +38,33 @@ fn build(file: &StructuredFile, texts: &Texts) -> Result<Vec<u8>, XlsxError> {
     let head = Format::new().set_bold().set_text_wrap().set_border_bottom(FormatBorder::Thin);
     let sheet = workbook.add_worksheet();
     sheet.set_name(texts.get("report.structured.sheet_months"))?;
-    months(sheet, file, &head)?;
+    table(sheet, COLUMNS, &file.rows, &head, |column, row| (column.value)(header, row))?;
     let sheet = workbook.add_worksheet();
     sheet.set_name(texts.get("report.structured.sheet_project"))?;
-    project(sheet, file.schema_version, header, texts, &head)?;
+    project(sheet, header, texts, &head)?;
+    let sheet = workbook.add_worksheet();
+    sheet.set_name(texts.get("report.structured.sheet_kpis"))?;
+    table(sheet, KPI_COLUMNS, &file.kpis, &head, |column, row| (column.value)(row))?;
     let sheet = workbook.add_worksheet();
     sheet.set_name(texts.get("report.structured.sheet_legend"))?;
     legend(sheet, texts, &head)?;
     workbook.save_to_buffer()
 }
 
-/// Of the schema's version among the fields of the header.
-pub(super) const VERSION_NAME: &str = "schema_version";
-
-/// At most three decimals, none where there are none.
+/// At most three decimals, none where there are none; the cell holds what there are more.
 const NUMBER_FORMAT: &str = "#,##0.###";
 
-fn months(sheet: &mut Worksheet, file: &StructuredFile, head: &Format) -> Result<(), XlsxError> {
+/// A sheet of heads and rows.
+fn table<V, R>(
+    sheet: &mut Worksheet,
+    columns: &[Defined<V>],
+    rows: &[R],
+    head: &Format,
+    value: impl Fn(&Defined<V>, &R) -> Cell,
+) -> Result<(), XlsxError> {
     let number = Format::new().set_num_format(NUMBER_FORMAT);
     let integer = Format::new().set_num_format("0");
-    for (column, definition) in (0_u16..).zip(COLUMNS) {
+    for (column, definition) in (0_u16..).zip(columns) {
         sheet.write_string_with_format(0, column, definition.head, head)?;
         let width = match definition.kind {
             Kind::Text => 17,
@@ -65,8 +72,8 @@ fn months(sheet: &mut Worksheet, file: &StructuredFile, head: &Format) -> Result
             Kind::Number => 14,
         };
         sheet.set_column_width(column, width)?;
-        for (row, value) in (1_u32..).zip(&file.rows) {
-            match (definition.value)(&file.header, value) {
+        for (row, of) in (1_u32..).zip(rows) {
+            match value(definition, of) {
                 Cell::Empty => {}
                 Cell::Text(text) => {
                     sheet.write_string(row, column, text)?;
@@ -84,34 +91,28 @@ fn months(sheet: &mut Worksheet, file: &StructuredFile, head: &Format) -> Result
     sheet.set_freeze_panes(1, 0)?;
     sheet.set_landscape();
     sheet.set_repeat_rows(0, 0)?;
-    let last_row = u32::try_from(file.rows.len()).unwrap_or(u32::MAX);
-    let last_column = u16::try_from(COLUMNS.len() - 1).unwrap_or(u16::MAX);
+    let last_row = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    let last_column = u16::try_from(columns.len().saturating_sub(1)).unwrap_or(u16::MAX);
     sheet.autofilter(0, 0, last_row, last_column)?;
     Ok(())
 }
 
-fn project(
-    sheet: &mut Worksheet,
-    schema_version: u32,
-    header: &Header,
-    texts: &Texts,
-    head: &Format,
-) -> Result<(), XlsxError> {
+fn project(sheet: &mut Worksheet, header: &Header, texts: &Texts, head: &Format) -> Result<(), XlsxError> {
     for (column, (name, width)) in (0_u16..).zip([("field", 28), ("value", 80), ("json_name", 24)]) {
         sheet.write_string_with_format(0, column, texts.get(&format!("report.structured.{name}")), head)?;
         sheet.set_column_width(column, width)?;
     }
     let label = |name: &str| texts.get(&format!("report.structured.project.{name}")).to_owned();
     sheet.write_string(1, 0, label(VERSION_NAME))?;
-    sheet.write_number(1, 1, schema_version)?;
+    sheet.write_number(1, 1, SCHEMA_VERSION)?;
     sheet.write_string(1, 2, VERSION_NAME)?;
     let left = Format::new().set_align(FormatAlign::Left).set_text_wrap();
     for (row, field) in (2_u32..).zip(FIELDS) {
         sheet.write_string(row, 0, label(field.name))?;
         if field.name == "year" {
             sheet.write_number_with_format(row, 1, header.year, &left)?;
-        } else {
-            sheet.write_string_with_format(row, 1, (field.value)(header), &left)?;
+        } else if let Some(value) = (field.value)(header).plain() {
+            sheet.write_string_with_format(row, 1, value, &left)?;
         }
         sheet.write_string(row, 2, field.name)?;
     }
@@ -120,19 +121,24 @@ fn project(
 
 fn legend(sheet: &mut Worksheet, texts: &Texts, head: &Format) -> Result<(), XlsxError> {
     let text = |name: &str| texts.get(&format!("report.structured.{name}")).to_owned();
-    for (column, (name, width)) in
-        (0_u16..).zip([("column", 27), ("json_name", 27), ("type", 10), ("explanation", 100)])
-    {
+    let columns = [("column", 27), ("json_name", 27), ("type", 10), ("explanation", 100), ("since", 12)];
+    for (column, (name, width)) in (0_u16..).zip(columns) {
         sheet.write_string_with_format(0, column, text(name), head)?;
         sheet.set_column_width(column, width)?;
     }
     let wrap = Format::new().set_text_wrap();
     let mut row = 1_u32;
-    for line in super::legend(texts) {
-        for (column, cell) in (0_u16..).zip(line) {
-            sheet.write_string_with_format(row, column, cell, &wrap)?;
+    for (title, lines) in [(None, super::legend(texts)), (Some("sheet_kpis"), super::kpi_legend(texts))] {
+        if let Some(title) = title {
+            sheet.write_string_with_format(row + 1, 0, text(title), head)?;
+            row += 2;
         }
-        row += 1;
+        for line in lines {
+            for (column, cell) in (0_u16..).zip(line) {
+                sheet.write_string_with_format(row, column, cell, &wrap)?;
+            }
+            row += 1;
+        }
     }
     sheet.write_string(row + 1, 0, text("empty_note"))?;
     Ok(())

@@ -1,41 +1,44 @@
-//! The structured file as XML, in the form of `docs/schema/structured-file-1.xsd`, and that schema itself.
+//! The structured file as XML, in the form of `docs/schema/structured-file-2.xsd`, and that schema itself.
 //!
 //! Elements have the Italian names of the CSV's columns, in their order. What is missing is an absent element.
 //!
 //! Must never: write a character that XML 1.0 has no way to hold, or a schema that says other columns than the file has.
 
-use analytics::report::structured::{MonthRow, StructuredFile};
+use analytics::report::structured::{SCHEMA_VERSION, StructuredFile, TargetRule};
 use analytics::text::Texts;
-use model::{Carrier, Direction, MeterRole};
+use model::{Carrier, Direction, MeterRole, ReferenceYear};
 
-use super::columns::{COLUMNS, FIELDS, Kind, SOURCES, source_code};
+use super::columns::{COLUMNS, Cell, FIELDS, KPI_COLUMNS, Kind, SOURCES, VERDICTS, source_code};
 use super::{NAMESPACE, UNITS};
 
 /// The file as XML, indented.
 #[must_use]
 pub fn xml(file: &StructuredFile) -> Vec<u8> {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    out.push_str(&format!("<misure_mensili xmlns=\"{NAMESPACE}\" versione=\"{}\">\n", file.schema_version));
-    out.push_str("  <progetto>\n");
-    for field in FIELDS {
-        element(&mut out, field.head, &(field.value)(&file.header));
+    out.push_str(&format!(
+        "<misure_mensili xmlns=\"{NAMESPACE}{SCHEMA_VERSION}\" versione=\"{SCHEMA_VERSION}\">\n"
+    ));
+    let header = &file.header;
+    part(&mut out, "progetto", FIELDS.iter().map(|field| (field.head, (field.value)(header))));
+    for kpi in &file.kpis {
+        part(&mut out, "indicatore", KPI_COLUMNS.iter().map(|column| (column.head, (column.value)(kpi))));
     }
-    out.push_str("  </progetto>\n");
     for row in &file.rows {
-        misura(&mut out, file, row);
+        part(&mut out, "misura", COLUMNS.iter().map(|column| (column.head, (column.value)(header, row))));
     }
     out.push_str("</misure_mensili>\n");
     out.into_bytes()
 }
 
-fn misura(out: &mut String, file: &StructuredFile, row: &MonthRow) {
-    out.push_str("  <misura>\n");
-    for column in COLUMNS {
-        if let Some(value) = (column.value)(&file.header, row).plain() {
-            element(out, column.head, &value);
+/// An element with one element for each value that there is.
+fn part(out: &mut String, name: &str, cells: impl Iterator<Item = (&'static str, Cell)>) {
+    out.push_str(&format!("  <{name}>\n"));
+    for (head, cell) in cells {
+        if let Some(value) = cell.plain() {
+            element(out, head, &value);
         }
     }
-    out.push_str("  </misura>\n");
+    out.push_str(&format!("  </{name}>\n"));
 }
 
 fn element(out: &mut String, name: &str, value: &str) {
@@ -65,27 +68,36 @@ fn escape(out: &mut String, text: &str) {
 pub fn xsd(texts: &Texts) -> String {
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" xmlns=\"{NAMESPACE}\"\n    \
-         targetNamespace=\"{NAMESPACE}\" elementFormDefault=\"qualified\" version=\"1\">\n\
+         <xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" xmlns=\"{NAMESPACE}{SCHEMA_VERSION}\"\n    \
+         targetNamespace=\"{NAMESPACE}{SCHEMA_VERSION}\" elementFormDefault=\"qualified\" version=\"{SCHEMA_VERSION}\">\n\
          \x20 <xs:element name=\"misure_mensili\">\n    <xs:complexType>\n      <xs:sequence>\n\
          \x20       <xs:element name=\"progetto\" type=\"progetto\"/>\n\
+         \x20       <xs:element name=\"indicatore\" type=\"indicatore\" minOccurs=\"0\" maxOccurs=\"unbounded\"/>\n\
          \x20       <xs:element name=\"misura\" type=\"misura\" minOccurs=\"0\" maxOccurs=\"unbounded\"/>\n\
-         \x20     </xs:sequence>\n      <xs:attribute name=\"versione\" type=\"xs:positiveInteger\" use=\"required\" fixed=\"1\"/>\n\
+         \x20     </xs:sequence>\n      <xs:attribute name=\"versione\" type=\"xs:positiveInteger\" use=\"required\" fixed=\"{SCHEMA_VERSION}\"/>\n\
          \x20   </xs:complexType>\n  </xs:element>\n"
     );
-    out.push_str("  <xs:complexType name=\"progetto\">\n    <xs:sequence>\n");
-    for field in FIELDS {
-        let meaning = texts.get(&format!("report.structured.project.{}", field.name)).to_owned();
-        declared(&mut out, field.head, field_type(field.name), true, &meaning);
-    }
-    out.push_str("    </xs:sequence>\n  </xs:complexType>\n");
-    out.push_str("  <xs:complexType name=\"misura\">\n    <xs:sequence>\n");
-    for column in COLUMNS {
-        let meaning = texts.get(&format!("report.structured.meaning.{}", column.name)).to_owned();
-        let kind = column_type(column.head, column.name, column.kind);
-        declared(&mut out, column.head, kind, always(column.name), &meaning);
-    }
-    out.push_str("    </xs:sequence>\n  </xs:complexType>\n");
+    let meaning =
+        |group: &str, name: &str| texts.get(&format!("report.structured.{group}.{name}")).to_owned();
+    complex(&mut out, "progetto", |out| {
+        for field in FIELDS {
+            let always = !matches!(field.name, "reference" | "reference_years");
+            declared(out, field.head, field_type(field.name), always, &meaning("project", field.name));
+        }
+    });
+    complex(&mut out, "indicatore", |out| {
+        for column in KPI_COLUMNS {
+            let kind = kpi_type(column.name, column.kind);
+            let always = matches!(column.name, "code" | "unit" | "rule" | "verdict");
+            declared(out, column.head, kind, always, &meaning("kpi_meaning", column.name));
+        }
+    });
+    complex(&mut out, "misura", |out| {
+        for column in COLUMNS {
+            let kind = column_type(column.head, column.name, column.kind);
+            declared(out, column.head, kind, always(column.name), &meaning("meaning", column.name));
+        }
+    });
     for (name, codes) in codes() {
         out.push_str(&format!(
             "  <xs:simpleType name=\"{name}\">\n    <xs:restriction base=\"xs:string\">\n"
@@ -95,6 +107,10 @@ pub fn xsd(texts: &Texts) -> String {
         }
         out.push_str("    </xs:restriction>\n  </xs:simpleType>\n");
     }
+    out.push_str(&format!(
+        "  <xs:simpleType name=\"versione\">\n    <xs:restriction base=\"xs:integer\">\n      <xs:enumeration \
+         value=\"{SCHEMA_VERSION}\"/>\n    </xs:restriction>\n  </xs:simpleType>\n"
+    ));
     out.push_str(
         "  <xs:simpleType name=\"percento\">\n    <xs:restriction base=\"xs:decimal\">\n      <xs:minInclusive value=\"0\"/>\n      \
          <xs:maxInclusive value=\"100\"/>\n    </xs:restriction>\n  </xs:simpleType>\n\
@@ -104,6 +120,13 @@ pub fn xsd(texts: &Texts) -> String {
          </xs:restriction>\n  </xs:simpleType>\n</xs:schema>\n",
     );
     out
+}
+
+/// A type of a sequence of elements.
+fn complex(out: &mut String, name: &str, elements: impl Fn(&mut String)) {
+    out.push_str(&format!("  <xs:complexType name=\"{name}\">\n    <xs:sequence>\n"));
+    elements(out);
+    out.push_str("    </xs:sequence>\n  </xs:complexType>\n");
 }
 
 fn declared(out: &mut String, name: &str, kind: &str, always: bool, meaning: &str) {
@@ -119,8 +142,19 @@ fn field_type(name: &str) -> &'static str {
         "year" => "xs:integer",
         "until" => "xs:date",
         "complete" => "xs:boolean",
+        "reference" => "anno_di_riferimento",
         "inputs_digest" | "catalog_digest" => "impronta",
         _ => "xs:string",
+    }
+}
+
+fn kpi_type(name: &str, kind: Kind) -> &'static str {
+    match (name, kind) {
+        ("rule", _) => "obiettivo",
+        ("verdict", _) => "esito",
+        (_, Kind::Number) => "xs:decimal",
+        (_, Kind::Integer) => "xs:integer",
+        (_, Kind::Text) => "xs:string",
     }
 }
 
@@ -129,6 +163,7 @@ fn column_type(head: &'static str, name: &str, kind: Kind) -> &'static str {
         return head;
     }
     match (name, kind) {
+        ("schema_version", _) => "versione",
         ("month", _) => "mese",
         ("coverage_percent" | "estimated_percent", _) => "percento",
         (_, Kind::Text) => "xs:string",
@@ -141,7 +176,8 @@ fn column_type(head: &'static str, name: &str, kind: Kind) -> &'static str {
 fn always(name: &str) -> bool {
     matches!(
         name,
-        "project"
+        "schema_version"
+            | "project"
             | "building"
             | "year"
             | "month"
@@ -155,14 +191,20 @@ fn always(name: &str) -> bool {
     )
 }
 
-/// Columns that hold one of a few codes, by their heads.
-fn codes() -> [(&'static str, Vec<&'static str>); 5] {
+/// Columns and fields that hold one of a few codes, by their heads.
+fn codes() -> [(&'static str, Vec<&'static str>); 8] {
     [
         ("vettore", Carrier::ALL.iter().map(|c| c.code()).collect()),
         ("verso", Direction::ALL.iter().map(|d| d.code()).collect()),
         ("ruolo", MeterRole::ALL.iter().map(|r| r.code()).collect()),
         ("unita_misura", UNITS.iter().map(|u| u.display().symbol()).collect()),
         ("provenienza", SOURCES.iter().map(|s| source_code(*s)).collect()),
+        ("obiettivo", TargetRule::ALL.iter().map(|r| r.code()).collect()),
+        ("esito", VERDICTS.iter().map(|v| v.code()).collect()),
+        (
+            "anno_di_riferimento",
+            [ReferenceYear::Typical, ReferenceYear::Legal].map(ReferenceYear::code).into(),
+        ),
     ]
 }
 

@@ -62,13 +62,30 @@ fn in_the_structured_file_an_adjustment_stands_on_the_months_it_falls_on() {
         adjustment(1, "2025-01-22", "2025-02-11", 200.0),
         adjustment(2, "2025-06-01", "2025-07-01", -30.0),
     ];
-    let file = crate::report::structured::structured(&case.year());
+    let file = crate::report::structured::structured(&case.year(), &crate::report::beside::Beside::default());
     let months = |code: &str| -> Vec<u32> {
         let of = file.rows.iter().filter(|row| row.findings.iter().any(|found| found == code));
         of.map(|row| row.month.number).collect()
     };
     assert_eq!(months("adjustment.raises"), [1, 2]);
     assert_eq!(months("adjustment.lowers"), [6]);
+    // Ten days of January and ten of February bear the same, and the column takes a person's part out again.
+    let bare = Case::gas(0.88).year();
+    let bare = crate::report::structured::structured(&bare, &crate::report::beside::Beside::default());
+    let mut parts = Vec::new();
+    for (row, without) in file.rows.iter().zip(&bare.rows) {
+        let (baseline, part) = (row.adjusted_baseline.unwrap(), row.adjustment.unwrap());
+        assert!(near(baseline - part, without.adjusted_baseline.unwrap(), 0.002), "{}", row.month);
+        assert_eq!((without.adjustment, without.note.as_deref()), (Some(0.0), None));
+        if part != 0.0 {
+            parts.push((row.month.number, part));
+            let note = row.note.as_deref().unwrap_or_default();
+            assert!(note.starts_with("2025-0") && note.contains("energy manager"), "{note}");
+        } else {
+            assert_eq!(row.note, None, "{}", row.month);
+        }
+    }
+    assert_eq!(parts, [(1, 100.0), (2, 100.0), (6, -30.0)]);
 }
 
 #[test]

@@ -8,10 +8,10 @@ use calamine::{Data, Reader as _, Xlsx};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::super::columns::{COLUMNS, Cell, FIELDS};
+use super::super::NAMESPACE;
+use super::super::columns::{COLUMNS, Cell, Defined, FIELDS, KPI_COLUMNS, Kind, VERSION_NAME, VERSIONS};
 use super::super::csv_file::{BYTE_ORDER_MARK, as_meant};
-use super::super::{NAMESPACE, xlsx_file};
-use super::{Cells, Form, ROWS_MAX, Raw, ReadError};
+use super::{Cells, Form, KPIS_MAX, ROWS_MAX, Raw, ReadError, known_version};
 
 /// Which of a column's two names a form uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,31 +36,50 @@ pub(super) fn raw(bytes: &[u8]) -> Result<Raw, ReadError> {
     }
 }
 
-fn column(name: &str, names: Names) -> Option<&'static str> {
-    let found = COLUMNS.iter().find(|c| match names {
-        Names::Italian => c.head == name,
-        Names::English => c.name == name,
-    });
-    found.map(|c| c.name)
+impl Names {
+    const fn of<V>(self, column: &Defined<V>) -> &'static str {
+        match self {
+            Self::Italian => column.head,
+            Self::English => column.name,
+        }
+    }
 }
 
-/// The columns that the heads name, in file order; every column must be there.
-fn heads<'h>(heads: impl Iterator<Item = &'h str>, names: Names) -> Result<Vec<&'static str>, ReadError> {
-    let mut found = Vec::with_capacity(COLUMNS.len());
+/// The English name of what a version of the file calls `name`.
+fn column<V>(columns: &[Defined<V>], version: u32, name: &str, names: Names) -> Option<&'static str> {
+    columns.iter().find(|c| c.is_of(version) && names.of(c) == name).map(|c| c.name)
+}
+
+/// The columns that the heads name, in file order; every column of the version must be there.
+fn heads<'h, V>(
+    columns: &[Defined<V>],
+    version: u32,
+    heads: impl Iterator<Item = &'h str>,
+    names: Names,
+) -> Result<Vec<&'static str>, ReadError> {
+    let mut found = Vec::with_capacity(columns.len());
     for head in heads {
-        let name = column(head, names)
-            .ok_or_else(|| ReadError::file(format!("the column {head:?} is none of a structured file")))?;
+        let name = column(columns, version, head, names).ok_or_else(|| {
+            ReadError::file(format!("the column {head:?} is none of a structured file of version {version}"))
+        })?;
         if found.contains(&name) {
             return Err(ReadError::file(format!("the column {head:?} stands twice")));
         }
         found.push(name);
     }
-    match COLUMNS.iter().find(|c| !found.contains(&c.name)) {
+    match columns.iter().find(|c| c.is_of(version) && !found.contains(&c.name)) {
         Some(lacking) => {
-            Err(ReadError::file(format!("the column {:?} ({}) is missing", lacking.head, lacking.name)))
+            let (head, name) = (lacking.head, lacking.name);
+            let says = format!("the column {head:?} ({name}) is missing; a file of version {version} has it");
+            Err(ReadError::file(says))
         }
         None => Ok(found),
     }
+}
+
+/// Whether a version has indicators.
+fn has_kpis(version: u32) -> bool {
+    KPI_COLUMNS.iter().any(|c| c.is_of(version))
 }
 
 fn too_many(rows: usize) -> Result<(), ReadError> {
@@ -68,6 +87,14 @@ fn too_many(rows: usize) -> Result<(), ReadError> {
         Ok(())
     } else {
         Err(ReadError::file(format!("the file has more than {ROWS_MAX} measurements")))
+    }
+}
+
+fn too_many_kpis(kpis: usize) -> Result<(), ReadError> {
+    if kpis < KPIS_MAX {
+        Ok(())
+    } else {
+        Err(ReadError::file(format!("the file has more than {KPIS_MAX} indicators")))
     }
 }
 
@@ -102,8 +129,9 @@ fn table(text: &str) -> Result<Raw, ReadError> {
     let (names, delimiter) =
         if first.contains(';') { (Names::Italian, b';') } else { (Names::English, b',') };
     let failed = |e: csv::Error| ReadError::file(format!("the file is no CSV: {e}"));
+    let version = table_version(text, delimiter, names)?;
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text.as_bytes());
-    let columns = heads(reader.headers().map_err(failed)?.iter(), names)?;
+    let columns = heads(COLUMNS, version, reader.headers().map_err(failed)?.iter(), names)?;
     let (mut rows, mut lines) = (Vec::new(), Lines::of(text));
     for record in reader.records() {
         too_many(rows.len())?;
@@ -113,11 +141,26 @@ fn table(text: &str) -> Result<Raw, ReadError> {
         rows.push((lines.at(record.position().map_or(0, csv::Position::byte)), cells));
     }
     let form = if names == Names::Italian { Form::Csv } else { Form::CsvPlain };
-    Ok(Raw { form, version: None, header: None, rows })
+    Ok(Raw { form, version, header: None, kpis: Vec::new(), rows })
+}
+
+/// The version that the first row states; 1 without a column of it, which that version had not.
+fn table_version(text: &str, delimiter: u8, names: Names) -> Result<u32, ReadError> {
+    let failed = |e: csv::Error| ReadError::file(format!("the file is no CSV: {e}"));
+    let mut builder = csv::ReaderBuilder::new();
+    // Whether every row is as long as the heads is looked at with the rows.
+    let mut reader = builder.delimiter(delimiter).flexible(true).from_reader(text.as_bytes());
+    let head = COLUMNS.iter().find(|c| c.name == VERSION_NAME).map(|c| names.of(c));
+    let Some(at) = reader.headers().map_err(failed)?.iter().position(|own| Some(own) == head) else {
+        return Ok(*VERSIONS.start());
+    };
+    match reader.records().next() {
+        Some(first) => known_version(first.map_err(failed)?.get(at).and_then(|stated| stated.parse().ok())),
+        None => Ok(*VERSIONS.end()),
+    }
 }
 
 fn csv_cell(name: &str, value: &str, names: Names) -> Cell {
-    use super::super::columns::Kind;
     let kind = COLUMNS.iter().find(|c| c.name == name).map(|c| c.kind);
     Cell::Text(match (names, kind) {
         (Names::English, _) => value.to_owned(),
@@ -134,44 +177,81 @@ fn object(text: &str) -> Result<Raw, ReadError> {
     let value: serde_json::Value =
         serde_json::from_str(text).map_err(|e| ReadError::file(format!("the file is no JSON: {e}")))?;
     let list = value["rows"].as_array().ok_or_else(|| ReadError::file("the file has no list named rows"))?;
-    let version = value["schema_version"].as_i64();
-    let project = value["project"].as_object().ok_or_else(|| ReadError::file("the file has no project"))?;
-    let mut header = Cells::new();
-    for field in FIELDS {
-        header.extend(project.get(field.name).and_then(json_cell).map(|cell| (field.name, cell)));
+    let version = known_version(value["schema_version"].as_i64())?;
+    let header = named(FIELDS, version, &value["project"], &[])
+        .map_err(|says| ReadError::file(format!("the file has no sound object named project: {says}")))?;
+    let mut kpis = Vec::new();
+    if has_kpis(version) {
+        let list =
+            value["kpis"].as_array().ok_or_else(|| ReadError::file("the file has no list named kpis"))?;
+        for item in list {
+            too_many_kpis(kpis.len())?;
+            let cells = named(KPI_COLUMNS, version, item, &[]);
+            kpis.push(cells.map_err(|says| ReadError::file(format!("an indicator: {says}")))?);
+        }
     }
     let mut rows = Vec::new();
-    let lines = list_lines(text);
-    // An object of the file beside the list may hold lists too; then the rows are told by their number.
+    let lines = row_lines(text);
+    // A list that stands twice has more objects than the last of it; then the rows are told by their number.
     let line = |at: usize| lines.get(at).filter(|_| lines.len() == list.len()).copied();
-    for item in list {
+    for (number, item) in (1..).zip(list) {
         too_many(rows.len())?;
-        let mut cells = Cells::new();
-        for column in COLUMNS {
-            cells.extend(json_cell(&item[column.name]).map(|cell| (column.name, cell)));
-        }
-        // Said once for the whole file in this form.
-        for name in ["project", "cup"] {
+        let mut cells = named(COLUMNS, version, item, &SAID_ONCE)
+            .map_err(|says| ReadError { row: Some(number), says })?;
+        for name in SAID_ONCE {
             cells.extend(header.get(name).map(|cell| (name, cell.clone())));
         }
+        cells.insert(VERSION_NAME, Cell::Integer(i64::from(version)));
         rows.push((line(rows.len()).unwrap_or(rows.len() as u64 + 1), cells));
     }
-    Ok(Raw { form: Form::Json, version: version.or(Some(0)), header: Some(header), rows })
+    Ok(Raw { form: Form::Json, version, header: Some(header), kpis, rows })
 }
 
-/// The lines on which the objects in lists of the outermost object begin; the text is sound JSON.
-fn list_lines(text: &str) -> Vec<u64> {
+/// Columns that the JSON says once for the whole file.
+const SAID_ONCE: [&str; 3] = [VERSION_NAME, "project", "cup"];
+
+/// The cells of an object that has the version's keys, all of them and no other.
+fn named<V>(
+    columns: &[Defined<V>],
+    version: u32,
+    value: &serde_json::Value,
+    elsewhere: &[&str],
+) -> Result<Cells, String> {
+    let object = value.as_object().ok_or("it is no object")?;
+    let own = || columns.iter().filter(|c| c.is_of(version) && !elsewhere.contains(&c.name));
+    if let Some(lacking) = own().find(|c| !object.contains_key(c.name)) {
+        return Err(format!("the key {:?} is missing; a file of version {version} has it", lacking.name));
+    }
+    if let Some(unknown) = object.keys().find(|key| own().all(|c| c.name != key.as_str())) {
+        return Err(format!("the key {unknown:?} is none of a structured file of version {version}"));
+    }
+    Ok(own().filter_map(|c| Some((c.name, json_cell(object.get(c.name)?)?))).collect())
+}
+
+/// The lines on which the objects of the list `rows` of the outermost object begin; the text is sound JSON.
+fn row_lines(text: &str) -> Vec<u64> {
     let (mut lines, mut open): (Vec<u64>, Vec<u8>) = (Vec::new(), Vec::new());
     let (mut line, mut quoted, mut escaped) = (1, false, false);
-    for byte in text.bytes() {
+    // Where the last text of the outermost object began, and whether the list that is open is that of the rows.
+    let (mut begin, mut name, mut in_rows) = (0, "", false);
+    for (at, byte) in text.bytes().enumerate() {
         match byte {
             b'\n' => line += 1,
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
+            b'"' => {
+                if open == b"{" {
+                    name = if quoted { text.get(begin..at).unwrap_or_default() } else { name };
+                    begin = at + 1;
+                }
+                quoted = !quoted;
+            }
             _ if quoted => {}
             b'{' | b'[' => {
-                if byte == b'{' && open == b"{[" {
+                if byte == b'[' && open == b"{" {
+                    in_rows = name == "rows";
+                }
+                if byte == b'{' && open == b"{[" && in_rows {
                     lines.push(line);
                 }
                 open.push(byte);
@@ -197,7 +277,10 @@ fn json_cell(value: &serde_json::Value) -> Option<Cell> {
         serde_json::Value::String(text) => Some(Cell::Text(text.clone())),
         serde_json::Value::Array(items) if items.is_empty() => None,
         serde_json::Value::Array(items) => {
-            Some(Cell::Text(items.iter().filter_map(|i| i.as_str()).collect::<Vec<_>>().join(" ")))
+            let word = |item: &serde_json::Value| {
+                item.as_str().map(str::to_owned).or_else(|| item.as_i64().map(|number| number.to_string()))
+            };
+            Some(Cell::Text(items.iter().filter_map(word).collect::<Vec<_>>().join(" ")))
         }
     }
 }
@@ -208,6 +291,7 @@ enum Within {
     Nothing,
     Root,
     Project,
+    Kpi,
     Row,
 }
 
@@ -227,7 +311,8 @@ struct Document {
 /// Elements by their names; attributes other than the version, comments and processing instructions are passed over.
 fn document(text: &str) -> Result<Raw, ReadError> {
     let mut reader = Reader::from_str(text);
-    let raw = Raw { form: Form::Xml, version: Some(0), header: None, rows: Vec::new() };
+    // The root says the version before any row is read by it.
+    let raw = Raw { form: Form::Xml, version: 0, header: None, kpis: Vec::new(), rows: Vec::new() };
     let mut document =
         Document { raw, within: Within::Nothing, line: 1, row_line: 1, cells: Cells::new(), value: None };
     let mut lines = Lines::of(text);
@@ -238,6 +323,10 @@ fn document(text: &str) -> Result<Raw, ReadError> {
             ReadError::file(format!("the file is no structured file near byte {position}: {says}"))
         };
         match reader.read_event().map_err(|e| broken(e.to_string()))? {
+            Event::Start(start) if document.within == Within::Nothing => {
+                document.root(&start).map_err(broken)?;
+                document.raw.version = known_version(version(&start))?;
+            }
             Event::Start(start) => document.start(&start).map_err(broken)?,
             Event::Text(found) => document.text(&found),
             Event::CData(found) => document.text(&found),
@@ -261,22 +350,31 @@ fn document(text: &str) -> Result<Raw, ReadError> {
 }
 
 impl Document {
+    fn root(&mut self, start: &quick_xml::events::BytesStart<'_>) -> Result<(), String> {
+        let name = local_name(start.name().as_ref()).to_owned();
+        if name != "misure_mensili" || self.raw.header.is_some() {
+            return Err(format!("the element {name:?} does not belong here"));
+        }
+        if version(start).is_none() {
+            return Err("its version or namespace is missing, or they do not agree".to_owned());
+        }
+        self.within = Within::Root;
+        Ok(())
+    }
+
     fn start(&mut self, start: &quick_xml::events::BytesStart<'_>) -> Result<(), String> {
         let name = local_name(start.name().as_ref()).to_owned();
+        let of = self.raw.version;
         match (self.within, name.as_str()) {
-            (Within::Nothing, "misure_mensili") => {
-                let version = version(start).ok_or("its version or namespace is missing")?;
-                self.raw.version = Some(version);
-                self.within = Within::Root;
-            }
             (Within::Root, "progetto") => self.within = Within::Project,
+            (Within::Root, "indicatore") if has_kpis(of) => self.within = Within::Kpi,
             (Within::Root, "misura") => {
                 self.within = Within::Row;
                 self.row_line = self.line;
             }
-            (Within::Project | Within::Row, name) if self.value.is_none() => {
-                let known =
-                    known(self.within, name).ok_or_else(|| format!("the element {name:?} is unknown"))?;
+            (Within::Project | Within::Kpi | Within::Row, name) if self.value.is_none() => {
+                let known = known(self.within, of, name)
+                    .ok_or_else(|| format!("the element {name:?} is unknown in a file of version {of}"))?;
                 if self.cells.contains_key(known) {
                     return Err(format!("the element {name:?} stands twice"));
                 }
@@ -304,6 +402,11 @@ impl Document {
                 self.raw.header = Some(std::mem::take(&mut self.cells));
                 self.within = Within::Root;
             }
+            (None, Within::Kpi) => {
+                too_many_kpis(self.raw.kpis.len())?;
+                self.raw.kpis.push(std::mem::take(&mut self.cells));
+                self.within = Within::Root;
+            }
             (None, Within::Row) => {
                 too_many(self.raw.rows.len())?;
                 self.raw.rows.push((self.row_line, std::mem::take(&mut self.cells)));
@@ -315,10 +418,11 @@ impl Document {
     }
 }
 
-fn known(within: Within, name: &str) -> Option<&'static str> {
+fn known(within: Within, version: u32, name: &str) -> Option<&'static str> {
     match within {
-        Within::Project => FIELDS.iter().find(|f| f.head == name).map(|f| f.name),
-        Within::Row => column(name, Names::Italian),
+        Within::Project => column(FIELDS, version, name, Names::Italian),
+        Within::Kpi => column(KPI_COLUMNS, version, name, Names::Italian),
+        Within::Row => column(COLUMNS, version, name, Names::Italian),
         Within::Nothing | Within::Root => None,
     }
 }
@@ -327,18 +431,21 @@ fn local_name(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
 
-/// The version that the root element states, if the file is in the namespace of the structured file.
+/// The version that the root element states, if it is in the namespace of that version.
 fn version(start: &quick_xml::events::BytesStart<'_>) -> Option<i64> {
-    let mut version = None;
-    let mut ours = false;
+    let (mut version, mut spaces): (Option<i64>, Vec<i64>) = (None, Vec::new());
     for attribute in start.attributes().flatten() {
         match attribute.key.as_ref() {
             "versione" => version = attribute.value.parse().ok(),
-            name if name.starts_with("xmlns") => ours |= attribute.value == NAMESPACE,
+            name if name.starts_with("xmlns") => {
+                spaces.extend(
+                    attribute.value.strip_prefix(NAMESPACE).and_then(|number| number.parse::<i64>().ok()),
+                );
+            }
             _ => {}
         }
     }
-    version.filter(|_| ours)
+    version.filter(|version| spaces.contains(version))
 }
 
 /// The five predefined entities and character references; nothing else is expanded.
@@ -356,38 +463,57 @@ fn character(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
     }
 }
 
-/// The first sheet holds the measurements, the second the header with each field's English name in its third column.
+/// The first sheet holds the measurements, the second the header with each field's English name in its third column, the
+/// third since version 2 the indicators.
 fn workbook(bytes: &[u8]) -> Result<Raw, ReadError> {
     let failed = |e: calamine::XlsxError| ReadError::file(format!("the workbook cannot be read: {e}"));
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(failed)?;
     let sheets = book.sheet_names();
-    let [months, project, ..] = sheets.as_slice() else {
+    let [months, project, more @ ..] = sheets.as_slice() else {
         return Err(ReadError::file("the workbook has not the sheets of a structured file"));
     };
-    let months = book.worksheet_range(months).map_err(failed)?;
-    let mut lines = months.rows();
-    let first: Vec<String> = lines.next().unwrap_or_default().iter().map(ToString::to_string).collect();
-    let columns = heads(first.iter().map(String::as_str), Names::Italian)?;
-    let mut rows = Vec::new();
-    // The sheet's rows count from 1, and the range begins with the heads.
-    let first_row = months.start().map_or(0, |(row, _)| u64::from(row)) + 2;
-    for (number, line) in (first_row..).zip(lines) {
-        too_many(rows.len())?;
-        let cells = columns.iter().zip(line).filter_map(|(name, cell)| Some((*name, sheet_cell(cell)?)));
-        rows.push((number, cells.collect::<Cells>()));
-    }
     let mut header = Cells::new();
     let mut version = None;
     for line in book.worksheet_range(project).map_err(failed)?.rows() {
         let [_, value, name, ..] = line else { continue };
         let name = name.to_string();
-        if name == xlsx_file::VERSION_NAME {
+        if name == VERSION_NAME {
             version = sheet_cell(value).and_then(|cell| cell.plain()).and_then(|v| v.parse().ok());
         }
         let field = FIELDS.iter().find(|f| f.name == name);
         header.extend(field.and_then(|f| Some((f.name, sheet_cell(value)?))));
     }
-    Ok(Raw { form: Form::Xlsx, version: version.or(Some(0)), header: Some(header), rows })
+    let version = known_version(version)?;
+    let mut kpis = Vec::new();
+    if has_kpis(version) {
+        let sheet = more.first().ok_or_else(|| ReadError::file("the workbook has no sheet of indicators"))?;
+        for (_, cells) in sheet_rows(&book.worksheet_range(sheet).map_err(failed)?, KPI_COLUMNS, version)? {
+            too_many_kpis(kpis.len())?;
+            kpis.push(cells);
+        }
+    }
+    let rows = sheet_rows(&book.worksheet_range(months).map_err(failed)?, COLUMNS, version)?;
+    Ok(Raw { form: Form::Xlsx, version, header: Some(header), kpis, rows })
+}
+
+/// The rows of a sheet below its heads, each with its number in the sheet from 1.
+fn sheet_rows<V>(
+    sheet: &calamine::Range<Data>,
+    columns: &[Defined<V>],
+    version: u32,
+) -> Result<Vec<(u64, Cells)>, ReadError> {
+    let mut lines = sheet.rows();
+    let first: Vec<String> = lines.next().unwrap_or_default().iter().map(ToString::to_string).collect();
+    let columns = heads(columns, version, first.iter().map(String::as_str), Names::Italian)?;
+    let mut rows = Vec::new();
+    // The range begins with the heads.
+    let first_row = sheet.start().map_or(0, |(row, _)| u64::from(row)) + 2;
+    for (number, line) in (first_row..).zip(lines) {
+        too_many(rows.len())?;
+        let cells = columns.iter().zip(line).filter_map(|(name, cell)| Some((*name, sheet_cell(cell)?)));
+        rows.push((number, cells.collect::<Cells>()));
+    }
+    Ok(rows)
 }
 
 fn sheet_cell(cell: &Data) -> Option<Cell> {
