@@ -552,6 +552,12 @@ impl Carrier {
         Self::ALL.into_iter().find(|c| c.code() == code)
     }
 
+    /// Whether it is electricity, from the grid or made on site; every other carrier is used for its heat or cold.
+    #[must_use]
+    pub const fn is_electric(self) -> bool {
+        matches!(self, Self::GridElectricity | Self::OnSitePv | Self::SmallWind | Self::SmallHydro)
+    }
+
     #[must_use]
     pub const fn base_unit(self) -> BaseUnit {
         match self {
