@@ -18,10 +18,12 @@ use analytics::report::sheet::sheet;
 use analytics::report::structured::structured;
 use analytics::report::{AnnualOptions, annual};
 use analytics::result::ProjectYear;
+use analytics::scheme::KpiMeasure;
 use analytics::text::Texts;
 use calamine::{Data, Reader, Xlsx};
 use dashboards::structured::{SCHEMA_JSON, csv, json, xlsx};
 use dashboards::{Press, RenderedFile, Template, annual_report, campaign_report, indicator_sheet};
+use model::Carrier;
 use report_beside::beside;
 use report_fixture::{provisional, texts, year};
 
