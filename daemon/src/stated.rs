@@ -205,7 +205,7 @@ fn standing(
 ) -> anyhow::Result<Standing> {
     let (project, on) = (&year.project, now.day(year.project.zone));
     let own = |s: &Submission| s.project == project.id.as_str() && s.year == Some(year.year);
-    let mut newest = None;
+    let mut newest: Option<(i64, u32, bool)> = None;
     for submission in submissions::all(store)?.into_iter().filter(own) {
         let Some(frozen) = &submission.frozen else { continue };
         let edition = submissions::edition(store, &submission, project.zone)?;
