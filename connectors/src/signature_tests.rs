@@ -268,9 +268,11 @@ proptest::proptest! {
         bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..60),
     ) {
         let changed = [&PDF[..at], &bytes, &PDF[at..]].concat();
-        drop(signed_pdf::same_pages(PDF, &changed));
-        drop(signed_pdf::same_pages(&changed, PDF));
-        drop(signed_pdf::stated_time(&changed, at));
+        for (one, other) in [(PDF, changed.as_slice()), (&changed, PDF)] {
+            let found = signed_pdf::same_pages(one, other);
+            proptest::prop_assert_eq!(found, signed_pdf::same_pages(one, other));
+        }
+        proptest::prop_assert_eq!(signed_pdf::stated_time(&changed, at), None);
     }
 
     #[test]
