@@ -4,6 +4,7 @@
 //! Must never: take a page that is not the frozen one, or an object that it does not know for a signature's.
 
 use std::collections::HashSet;
+use std::panic::catch_unwind;
 
 use chrono::{Duration, NaiveDateTime};
 use hayro_syntax::Pdf;
@@ -35,6 +36,11 @@ pub(crate) enum Difference {
 /// # Errors
 /// The first [`Difference`] that no signature explains.
 pub(crate) fn same_pages(frozen: &[u8], signed: &[u8]) -> Result<(), Difference> {
+    // The reader of PDF panics on some broken ones, inside of itself; such a file is refused like any other broken one.
+    catch_unwind(|| compared(frozen, signed)).unwrap_or(Err(Difference::Unreadable))
+}
+
+fn compared(frozen: &[u8], signed: &[u8]) -> Result<(), Difference> {
     let open = |bytes: &[u8]| Pdf::new(bytes.to_vec()).map_err(|_| Difference::Unreadable);
     let (before, after) = (open(frozen)?, open(signed)?);
     let mut walk =
@@ -121,12 +127,14 @@ impl<'a> Walk<'a> {
         may_gain: &[&[u8]],
     ) -> Result<(), Difference> {
         let among = |list: &[&[u8]], name: &Name<'_>| list.contains(&name.as_ref());
-        for (name, value) in old.entries().filter(|(name, _)| !among(left, name)) {
-            // What leads nowhere in both files is the same nothing.
-            let other = new.get_raw::<Object<'a>>(name.as_ref());
-            match other {
+        // Not its iterator over entries, which panics where a value cannot be read.
+        for name in old.keys().filter(|name| !among(left, name)) {
+            let read = |dict: &Dict<'a>| dict.get_raw::<Object<'a>>(name.as_ref());
+            let value = read(old).ok_or(Difference::Unreadable)?;
+            match read(new) {
                 Some(other) => self.pair(value, other)?,
-                None if resolved(self.before, value).is_none() => {}
+                // What leads nowhere in both files is the same nothing.
+                None if !new.contains_key(name.as_ref()) && resolved(self.before, value).is_none() => {}
                 None => return Err(Difference::Changed),
             }
         }
@@ -194,7 +202,12 @@ fn is_signature_field(dict: &Dict<'_>) -> bool {
 pub(crate) fn stated_time(bytes: &[u8], mark: usize) -> Option<Instant> {
     let before = bytes.get(..mark)?;
     let object = before.windows(4).rposition(|w| w == b" obj")?;
-    let dict = Dict::from_bytes(bytes.get(object + 4..)?.trim_ascii_start())?;
+    let from = bytes.get(object + 4..)?.trim_ascii_start();
+    catch_unwind(|| stated_in(from, bytes, mark)).ok().flatten()
+}
+
+fn stated_in(from: &[u8], bytes: &[u8], mark: usize) -> Option<Instant> {
+    let dict = Dict::from_bytes(from)?;
     // The dictionary read must be the one that holds this very byte range.
     let range = dict.get::<Array<'_>>(b"ByteRange")?;
     let here = bytes.get(mark..bytes.len().min(mark + 200))?;
