@@ -265,7 +265,7 @@ fn read_parts(
             source.report_at(&table.at(&key), says, "write for instance natural_gas = 45.0");
         }
     }
-    let sum: f64 = parts.iter().map(|(_, part)| part).sum();
+    let sum = parts.iter().fold(0.0, |sum, (_, part)| sum + part);
     if let Some(whole) = whole
         && is_read
         && PARTS_TOLERANCE * whole < (sum - whole).abs()
