@@ -1,6 +1,7 @@
 """Signs files with pyHanko, as the signing tool of a professional does it, and tampers with them as nobody should.
 
-    sign_pdf.py certificate AUTHORITY-KEY AUTHORITY NAME CODE FROM-DAYS TO-DAYS OUT   key and certificate, days from now
+    sign_pdf.py authority   FROM-DAYS TO-DAYS OUT                                     key and certificate, days from now
+    sign_pdf.py certificate AUTHORITY-KEY AUTHORITY NAME CODE FROM-DAYS TO-DAYS OUT   the same of a person
     sign_pdf.py pades  PAIR CHAIN IN OUT [--field F] [--visible] [--days N]   the stated time, days from now
     sign_pdf.py cades  PAIR CHAIN IN OUT
     sign_pdf.py redraw IN OUT     an update that paints other words over the first page
@@ -30,6 +31,33 @@ def days_from_now(days):
     return datetime.datetime.now(tz=datetime.timezone.utc) + datetime.timedelta(days=days)
 
 
+def keep(options, key, built):
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    with open(options.output + ".key", "wb") as file:
+        file.write(key.private_bytes(serialization.Encoding.PEM, form, plain))
+    with open(options.output + ".pem", "wb") as file:
+        file.write(built.public_bytes(serialization.Encoding.PEM))
+
+
+def authority(options):
+    """An authority whose certificate began before today: OpenSSL 3.0 can only begin one now."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, options.output)])
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(days_from_now(options.from_days))
+        .not_valid_after(days_from_now(options.to_days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    keep(options, key, built)
+
+
 def certificate(options):
     """A personal certificate with the person's code (ETSI EN 319 412-1), valid in any days."""
     with open(options.authority_key, "rb") as file:
@@ -51,12 +79,7 @@ def certificate(options):
         )
         .sign(authority_key, hashes.SHA256())
     )
-    plain = serialization.NoEncryption()
-    form = serialization.PrivateFormat.PKCS8
-    with open(options.output + ".key", "wb") as file:
-        file.write(key.private_bytes(serialization.Encoding.PEM, form, plain))
-    with open(options.output + ".pem", "wb") as file:
-        file.write(built.public_bytes(serialization.Encoding.PEM))
+    keep(options, key, built)
 
 
 def signer_of(options):
@@ -146,13 +169,14 @@ def remark(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     acts = parser.add_subparsers(required=True)
-    act = acts.add_parser("certificate")
-    for argument in ("authority_key", "authority", "name", "code"):
-        act.add_argument(argument)
-    act.add_argument("from_days", type=float)
-    act.add_argument("to_days", type=float)
-    act.add_argument("output")
-    act.set_defaults(run=certificate)
+    for run, named in ((authority, ()), (certificate, ("authority_key", "authority", "name", "code"))):
+        act = acts.add_parser(run.__name__)
+        for argument in named:
+            act.add_argument(argument)
+        act.add_argument("from_days", type=float)
+        act.add_argument("to_days", type=float)
+        act.add_argument("output")
+        act.set_defaults(run=run)
     for run in (pades, cades):
         act = acts.add_parser(run.__name__)
         for argument in ("pair", "chain", "input", "output"):

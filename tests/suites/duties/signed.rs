@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tests::certificates::Authority;
 use tests::repo;
 use tests::site::Site;
 
@@ -20,14 +19,13 @@ const SIGNER: (&str, &str) = ("Rossi Maria", "TINIT-RSSMRA80A01H501U");
 /// The signing tool with its authority, in a folder of its own.
 struct Tool {
     folder: tempfile::TempDir,
-    authority: Authority,
 }
 
 impl Tool {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::new(folder.path(), "autorita");
-        Self { folder, authority }
+        let tool = Self { folder: tempfile::tempdir().unwrap() };
+        tool.run(&["authority", "-60", "60", "autorita"]);
+        tool
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -66,7 +64,8 @@ impl Tool {
 
 /// A site with a frozen report to be signed, and that report.
 fn frozen(tool: &Tool) -> (Site, PathBuf) {
-    let trust = tool.authority.pair.certificate.display();
+    let trust = tool.at("autorita.pem");
+    let trust = trust.display();
     let site = Site::new().with_text(&format!("\n[signatures]\ntrust_file = \"{trust}\"\n"));
     with_project(&site, &[]);
     good(&site, &[&["submission", "draft"][..], &OF].concat());
