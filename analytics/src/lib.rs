@@ -18,6 +18,7 @@ pub mod degree_days;
 pub mod economics;
 pub mod evaluate;
 pub mod exchange;
+pub mod expected;
 pub mod explain;
 pub mod factors;
 pub mod filed;

@@ -27,6 +27,16 @@ pub struct Signature {
 /// The signatures of a year, in the order of its meters.
 #[must_use]
 pub fn signatures(input: &YearInput<'_>, year: &ProjectYear) -> Vec<Signature> {
+    signatures_within(input, year, (NaiveDate::MIN, NaiveDate::MAX))
+}
+
+/// The same with the months only that lie between two days as a whole; the second is the first day after.
+#[must_use]
+pub fn signatures_within(
+    input: &YearInput<'_>,
+    year: &ProjectYear,
+    (first, end): (NaiveDate, NaiveDate),
+) -> Vec<Signature> {
     let means = temperatures(input);
     let of = |meter: &crate::result::MeterYear| {
         let Baseline::Fitted(model) = &meter.baseline else { return None };
@@ -38,7 +48,10 @@ pub fn signatures(input: &YearInput<'_>, year: &ProjectYear) -> Vec<Signature> {
             .iter()
             .filter_map(|p| Some((mean(&means, p.from, p.to)?, p.energy_per_day)))
             .collect();
-        let after = meter.months.iter().filter(|m| m.avoided.is_some()).filter_map(|m| {
+        let counts = |m: &&crate::result::MeterMonth| {
+            m.avoided.is_some() && first <= m.month.first_day() && m.month.end_day() <= end
+        };
+        let after = meter.months.iter().filter(counts).filter_map(|m| {
             let (from, to) = (m.month.first_day(), m.month.end_day());
             Some((mean(&means, from, to)?, m.measured? / f64::from(m.month.days())))
         });
@@ -47,6 +60,22 @@ pub fn signatures(input: &YearInput<'_>, year: &ProjectYear) -> Vec<Signature> {
         (!line.is_empty()).then(|| Signature { meter: meter.meter.id.clone(), before, after, line })
     };
     year.meters.iter().filter_map(of).collect()
+}
+
+/// The signatures of several years as one: the baseline and the model of the last, and the months of all of them. Of the
+/// meters of the last year only.
+#[must_use]
+pub fn joined(years: Vec<(&ProjectYear, Vec<Signature>)>) -> Vec<Signature> {
+    let Some((last, _)) = years.last() else { return Vec::new() };
+    let of = |meter: &crate::result::MeterYear| {
+        let Baseline::Fitted(model) = &meter.baseline else { return None };
+        let own = years.iter().flat_map(|(_, all)| all).filter(|s| s.meter == meter.meter.id);
+        let after: Vec<(f64, f64)> = own.clone().flat_map(|s| s.after.iter().copied()).collect();
+        let before = own.last()?.before.clone();
+        let line = line(model, before.iter().chain(&after).map(|p| p.0));
+        (!line.is_empty()).then(|| Signature { meter: meter.meter.id.clone(), before, after, line })
+    };
+    last.meters.iter().filter_map(of).collect()
 }
 
 /// Mean temperature of `[from, to)`; `None` where too many days have none.

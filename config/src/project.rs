@@ -15,7 +15,7 @@ use model::{
 
 use crate::catalog::Catalog;
 use crate::error::{ConfigError, read_text};
-use crate::reader::{Problem, Source, Table, list, nearest};
+use crate::reader::{At, Problem, Source, Table, list, nearest};
 
 mod building;
 pub mod codes;
@@ -27,6 +27,8 @@ pub type ProjectProblem = Problem;
 
 /// Largest project file in bytes.
 pub const PROJECT_BYTES_MAX: u64 = 1024 * 1024;
+/// How far the parts of a declared value may be from it, as a share: their rounding.
+const PARTS_TOLERANCE: f64 = 1e-3;
 /// Most declared values of one project.
 const DECLARED_MAX: usize = 100;
 /// Largest facility in euro.
@@ -213,7 +215,10 @@ fn read_declared(
     let value = table.number("value", "a number above 0, in the unit of the KPI", |n| 0.0 < n);
     let unit = table.text("unit", "the unit of the KPI, so that it is plain what the value means");
     let from = table.text("source", "the document that the value stands in");
+    let parts = table.table_optional("by_carrier");
     table.finish();
+    let by_carrier = parts
+        .map_or_else(|| Some(Vec::new()), |parts| read_parts(source, &parts, &table.at("by_carrier"), value));
     let (code, unit) = (code?, unit?);
     if let Some(scheme) = scheme {
         match scheme.kpis.iter().find(|k| k.code == code) {
@@ -221,6 +226,13 @@ fn read_declared(
                 let says =
                     format!("{code} is stated in {} by the scheme, not in {unit:?}", kpi.unit.symbol());
                 source.report_at(&table.at("unit"), says, "convert the value and write the scheme's unit");
+            }
+            Some(kpi)
+                if kpi.measure != KpiMeasure::FinalEnergySaved
+                    && by_carrier.as_ref().is_some_and(|p| !p.is_empty()) =>
+            {
+                let says = format!("{code} is no final energy, and only that is split by carrier");
+                source.report_at(&table.at("by_carrier"), says, "remove by_carrier");
             }
             Some(_) => {}
             None => {
@@ -230,7 +242,39 @@ fn read_declared(
             }
         }
     }
-    Some(DeclaredValue { kpi: code, value: value?, source: from? })
+    Some(DeclaredValue { kpi: code, value: value?, source: from?, by_carrier: by_carrier? })
+}
+
+/// The parts of a declared value by carrier: each a number in its unit, together the value to a thousandth.
+fn read_parts(
+    source: &Source<'_>,
+    table: &Table<'_, '_>,
+    at: &At,
+    whole: Option<f64>,
+) -> Option<Vec<(Carrier, f64)>> {
+    let mut parts = Vec::new();
+    let mut is_read = true;
+    for (key, value) in table.rest() {
+        let number =
+            value.as_float().or_else(|| value.as_integer().map(|n| n as f64)).filter(|n| n.is_finite());
+        if let (Some(carrier), Some(number)) = (Carrier::parse(&key), number) {
+            parts.push((carrier, number));
+        } else {
+            is_read = false;
+            let says = format!("{key:?} is no carrier with a number in the unit of the value");
+            source.report_at(&table.at(&key), says, "write for instance natural_gas = 45.0");
+        }
+    }
+    let sum = parts.iter().fold(0.0, |sum, (_, part)| sum + part);
+    if let Some(whole) = whole
+        && is_read
+        && PARTS_TOLERANCE * whole < (sum - whole).abs()
+    {
+        let says = format!("the parts add up to {sum}, and the value is {whole}");
+        source.report_at(at, says, "state every carrier of the document, with its decimals");
+        is_read = false;
+    }
+    is_read.then_some(parts)
 }
 
 fn check_declared_once(source: &Source<'_>, root: &Table<'_, '_>, declared: &[Option<DeclaredValue>]) {

@@ -430,3 +430,41 @@ fn a_part_names_its_whole() {
         assert!(problems.iter().any(|p| p.contains(says)), "{to}: {problems:?}");
     }
 }
+
+#[test]
+fn a_declared_final_energy_may_be_split_by_carrier_and_the_parts_are_the_whole() {
+    let with = |parts: &str| {
+        let text = EXAMPLE
+            .replace("piemonte-por-fesr-2014-20-4c1", "mattm-audit-energetiche")
+            .split("[[declared]]")
+            .next()
+            .unwrap()
+            .to_owned();
+        parse(&format!(
+            "{text}\n[[declared]]\nkpi = \"potenziale-risparmio\"\nvalue = 60.0\nunit = \"MWh\"\n\
+             source = \"diagnosi §7\"\n{parts}\n"
+        ))
+    };
+    let (project, _) = with("by_carrier = { natural_gas = 64.5, grid_electricity = -4.5 }").unwrap();
+    let parts = &project.declared[0].by_carrier;
+    assert_eq!(parts.len(), 2);
+    assert!(
+        parts.contains(&(Carrier::NaturalGas, 64.5)) && parts.contains(&(Carrier::GridElectricity, -4.5))
+    );
+    // To the decimals that a document prints, and no further.
+    assert!(with("by_carrier = { natural_gas = 60.05 }").is_ok());
+    assert!(with("").unwrap().0.declared[0].by_carrier.is_empty());
+    for (parts, says) in [
+        ("by_carrier = { natural_gas = 45.0 }", "the parts add up to 45, and the value is 60"),
+        ("by_carrier = {}", "the parts add up to 0"),
+        ("by_carrier = { methane = 60.0 }", "\"methane\" is no carrier with a number"),
+        ("by_carrier = { natural_gas = \"60\" }", "\"natural_gas\" is no carrier with a number"),
+        ("by_carrier = 60.0", "`declared[1].by_carrier`: expected a table"),
+    ] {
+        let refused = with(parts).unwrap_err();
+        assert!(refused.iter().any(|r| r.contains(says)), "{parts}: {refused:?}");
+    }
+    let other = changed("value = 110.0", "value = 110.0\nby_carrier = { natural_gas = 110.0 }");
+    let refused = parse(&other).unwrap_err();
+    assert!(refused[0].contains("is no final energy"), "{refused:?}");
+}

@@ -16,6 +16,7 @@ pub mod modbus;
 pub mod mqtt;
 pub mod receipt;
 pub mod signature;
+mod signed_pdf;
 pub mod weather;
 pub mod webhook;
 pub mod wire;

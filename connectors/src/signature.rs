@@ -13,6 +13,8 @@ use std::time::{Duration, Instant as Clock};
 use chrono::NaiveDateTime;
 use model::Instant;
 
+use crate::signed_pdf::{self, Difference};
+
 /// Largest signed file in bytes.
 pub const SIGNED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most signatures around one another, and most in one PDF.
@@ -95,6 +97,10 @@ pub enum SignatureError {
         "it does not begin with the very bytes of the frozen file; sign that file, without saving it anew"
     )]
     OtherContent,
+    #[error(
+        "what was added after the frozen bytes {says}; sign the frozen file as it is, without editing it"
+    )]
+    Edited { says: &'static str },
     #[error("a file for OpenSSL cannot be written")]
     Files(#[source] io::Error),
     #[error("what OpenSSL says of the certificate is not understood: {says}")]
@@ -134,14 +140,18 @@ impl Verifier {
         Ok(Unwrapped { content, signatures })
     }
 
-    /// Checks every signature that was put on `frozen`, a PDF, by adding to its end. The last one must cover the whole file.
+    /// Checks every signature that was put on `frozen`, a PDF, by adding to its end. The last one must cover the whole
+    /// file, and what is added must be signatures only: bytes that follow can paint over every page.
     ///
     /// # Errors
-    /// [`SignatureError::OtherContent`] when the file does not begin with the frozen bytes; the others as above.
+    /// [`SignatureError::OtherContent`] when the file does not begin with the frozen bytes, [`SignatureError::Edited`] when
+    /// more than signatures was added; the others as above.
     pub fn check_pdf(&self, bytes: &[u8], frozen: &[u8]) -> Result<Vec<Signature>, SignatureError> {
         check_size(bytes)?;
-        let added = bytes.strip_prefix(frozen).ok_or(SignatureError::OtherContent)?;
-        let ranges = byte_ranges(added);
+        if !bytes.starts_with(frozen) {
+            return Err(SignatureError::OtherContent);
+        }
+        let ranges = byte_ranges(bytes, frozen.len());
         let not_signed = |says| SignatureError::NotSigned { says };
         let last = ranges.last().ok_or_else(|| not_signed("no signature follows the frozen bytes"))?;
         if last.end() != Some(bytes.len()) {
@@ -156,19 +166,28 @@ impl Verifier {
                 .cut(bytes, frozen.len())
                 .ok_or_else(|| not_signed("a signature does not cover the frozen bytes"))?;
             let folder = tempfile::tempdir().map_err(SignatureError::Files)?;
-            let (_, found) = self.layer(folder.path(), "DER", &message, Some(&signed))?;
+            let (_, mut found) = self.layer(folder.path(), "DER", &message, Some((&signed, range.stated)))?;
+            found.iter_mut().for_each(|signature| signature.signed_at = signature.signed_at.or(range.stated));
             signatures.extend(found);
         }
+        signed_pdf::same_pages(frozen, bytes).map_err(|difference| SignatureError::Edited {
+            says: match difference {
+                Difference::Unreadable => "leaves a PDF that cannot be read",
+                Difference::Changed => "changes what the frozen pages show",
+                Difference::Added => "is more than signatures",
+            },
+        })?;
         Ok(signatures)
     }
 
-    /// One signed message: its content and who signed it.
+    /// One signed message: its content and who signed it. A message apart from its content comes with those bytes and the
+    /// time that they state.
     fn layer(
         &self,
         folder: &Path,
         form: &str,
         message: &[u8],
-        detached: Option<&[u8]>,
+        detached: Option<(&[u8], Option<Instant>)>,
     ) -> Result<(Vec<u8>, Vec<Signature>), SignatureError> {
         let put = |name: &str, bytes: &[u8]| -> Result<PathBuf, SignatureError> {
             let path = folder.join(name);
@@ -176,7 +195,7 @@ impl Verifier {
             Ok(path)
         };
         let message = put("message", message)?;
-        let content = detached.map(|bytes| put("content", bytes)).transpose()?;
+        let content = detached.map(|(bytes, _)| put("content", bytes)).transpose()?;
         let (out, signers) = (folder.join("out"), folder.join("signers.pem"));
         let mut verify = Command::new("openssl");
         verify.args(["cms", "-verify", "-binary", "-inform", form, "-in"]).arg(&message);
@@ -217,7 +236,8 @@ impl Verifier {
             return Err(SignatureError::WeakDigest { digest: weak.digest.clone() });
         }
         if let Some(trust) = &self.trust_file {
-            let at = all[0].signed_at.unwrap_or(self.now).millis() / 1000;
+            let stated = all[0].signed_at.or(detached.and_then(|(_, at)| at));
+            let at = stated.unwrap_or(self.now).millis() / 1000;
             verify.arg("-CAfile").arg(trust).args(["-purpose", "any", "-attime", &at.to_string()]);
             verify.arg("-out").arg(folder.join("again"));
             let trusted = run(verify)?.0.success();
@@ -300,6 +320,8 @@ struct ByteRange {
     first: usize,
     second_from: usize,
     second: usize,
+    /// When it signed, as the signature's dictionary states it.
+    stated: Option<Instant>,
 }
 
 impl ByteRange {
@@ -326,8 +348,9 @@ fn hex(digits: &[u8]) -> Option<Vec<u8>> {
     plain.chunks(2).map(|pair| Some(value(pair.first()?)? << 4 | value(pair.get(1)?)?)).collect()
 }
 
-/// Every `/ByteRange [0 a b c]` in the order of the file.
-fn byte_ranges(added: &[u8]) -> Vec<ByteRange> {
+/// Every `/ByteRange [0 a b c]` after the frozen bytes, in the order of the file.
+fn byte_ranges(bytes: &[u8], frozen: usize) -> Vec<ByteRange> {
+    let added = bytes.get(frozen..).unwrap_or_default();
     let mark = b"/ByteRange";
     let starts =
         added.windows(mark.len()).enumerate().filter(|(_, w)| w == mark).map(|(i, _)| i + mark.len());
@@ -340,7 +363,8 @@ fn byte_ranges(added: &[u8]) -> Vec<ByteRange> {
             let numbers: Option<Vec<usize>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
             match numbers?.as_slice() {
                 [0, first, second_from, second] => {
-                    Some(ByteRange { first: *first, second_from: *second_from, second: *second })
+                    let stated = signed_pdf::stated_time(bytes, frozen + at - mark.len());
+                    Some(ByteRange { first: *first, second_from: *second_from, second: *second, stated })
                 }
                 _ => None,
             }

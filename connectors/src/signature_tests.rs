@@ -69,14 +69,20 @@ impl Signer {
 
     /// A PDF with a signature added to its end, as signing tools do it.
     fn pdf(&self, frozen: &[u8]) -> Vec<u8> {
+        self.pdf_with(frozen, b"")
+    }
+
+    /// The same, with these objects before the signature's.
+    fn pdf_with(&self, frozen: &[u8], objects: &[u8]) -> Vec<u8> {
         let room = 8192;
         let range = |first: usize, from: usize, second: usize| {
             format!("/ByteRange [0 {first:08} {from:08} {second:08}]")
         };
         let head_length = range(0, 0, 0).len();
-        let head = b"\n9 0 obj\n<< /Type /Sig /SubFilter /adbe.pkcs7.detached ";
+        let own = b"\n9 0 obj\n<< /Type /Sig /SubFilter /adbe.pkcs7.detached /M (D:20240131120000+01'00') ";
+        let head = [b"\n", objects, own].concat();
         let first = frozen.len() + head.len() + head_length + b" /Contents ".len();
-        let tail = b" >>\nendobj\n%%EOF\n";
+        let tail = b" >>\nendobj\ntrailer\n<< /Root 1 0 R /Size 10 >>\n%%EOF\n";
         let from = first + room + 2;
         let head = [head.as_slice(), range(first, from, tail.len()).as_bytes(), b" /Contents "].concat();
         let signed = [frozen, &head, tail].concat();
@@ -99,7 +105,11 @@ fn machine_millis() -> u128 {
     at.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis()
 }
 
-const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n";
+const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n\
+    2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n\
+    3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Contents 4 0 R >>\nendobj\n\
+    4 0 obj\n<< /Length 11 >>\nstream\n(100 MWh) Tj\nendstream\nendobj\n\
+    trailer\n<< /Root 1 0 R /Size 5 >>\n%%EOF\n";
 
 #[test]
 fn a_p7m_is_unwrapped_in_every_form_with_who_signed_it() {
@@ -216,13 +226,61 @@ fn a_signed_pdf_must_begin_with_the_frozen_bytes_and_be_covered_to_its_end() {
     ));
 }
 
+#[test]
+fn what_is_added_to_a_signed_pdf_is_signatures_only() {
+    let signer = Signer::new("10");
+    let page = |more: &str| {
+        let contents = "/MediaBox [0 0 200 200] /Contents 4 0 R";
+        format!("3 0 obj\n<< /Type /Page /Parent 2 0 R {contents} {more} >>\nendobj\n")
+    };
+    let root = |more: &str| format!("1 0 obj\n<< /Type /Catalog /Pages 2 0 R {more} >>\nendobj\n");
+    let field = "7 0 obj\n<< /FT /Sig /T (f) /Subtype /Widget /Rect [9 9 99 99] /V 9 0 R >>\nendobj\n";
+    let note = "8 0 obj\n<< /Subtype /FreeText /Rect [0 0 200 200] /Contents (999 MWh) >>\nendobj\n";
+    let painted = "4 0 obj\n<< /Length 11 >>\nstream\n(999 MWh) Tj\nendstream\nendobj\n";
+    let form = "/AcroForm << /Fields [7 0 R] /SigFlags 3 >>";
+    let touched = field.replace("/T (f)", "/T (f) /AA << >>");
+    for (what, objects, says) in [
+        ("a seen signature", page("/Annots [7 0 R]") + &root(form) + field, None),
+        ("other words", painted.to_owned(), Some("changes what")),
+        ("a lost page", "2 0 obj\n<< /Type /Pages /Kids [] /Count 0 >>\nendobj\n".to_owned(), Some("")),
+        ("a note", page("/Annots [7 0 R 8 0 R]") + &root(form) + field + note, Some("is more than")),
+        ("a turned page", page("/Rotate 180"), Some("is more than")),
+        ("a script", root("/OpenAction << /S /JavaScript >>"), Some("is more than")),
+        ("a form of text", root("/AcroForm << /Fields [8 0 R] >>") + note, Some("is more than")),
+        ("a second text", root("/AcroForm << /Fields [] /XFA (x) >>"), Some("is more than")),
+        ("a field that acts", page("/Annots [7 0 R]") + &touched, Some("is more than")),
+    ] {
+        let taken = signer.verifier().check_pdf(&signer.pdf_with(PDF, objects.as_bytes()), PDF);
+        match (taken, says) {
+            (Ok(found), None) => assert_eq!(found.len(), 1, "{what}"),
+            (Err(SignatureError::Edited { says: said }), Some(says)) => {
+                assert!(said.contains(says), "{what}: {said}");
+            }
+            (other, _) => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
 proptest::proptest! {
+    #[test]
+    fn any_change_of_a_pdf_is_read_without_a_panic(
+        at in 0..PDF.len(),
+        bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..60),
+    ) {
+        let changed = [&PDF[..at], &bytes, &PDF[at..]].concat();
+        for (one, other) in [(PDF, changed.as_slice()), (&changed, PDF)] {
+            let found = signed_pdf::same_pages(one, other);
+            proptest::prop_assert_eq!(found, signed_pdf::same_pages(one, other));
+        }
+        proptest::prop_assert_eq!(signed_pdf::stated_time(&changed, at), None);
+    }
+
     #[test]
     fn any_bytes_are_cut_without_a_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
         drop(message_of(&bytes));
         drop(base64(&String::from_utf8_lossy(&bytes)));
         let marked = [b"/ByteRange [0 10 20 ", bytes.as_slice()].concat();
-        for range in byte_ranges(&marked) {
+        for range in byte_ranges(&marked, 0) {
             drop(range.cut(&marked, 0));
         }
     }

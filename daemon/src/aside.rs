@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use dashboards::watch::display_unit;
 use model::{Channel, Finding, Instant, MeterId, Reading, Severity, Value};
 use store::Conflict;
 
@@ -105,7 +104,7 @@ fn finding(conflict: &Conflict, count: u64) -> Finding {
 
 /// A value in the unit in which people read it, with every digit of a total.
 pub(crate) fn shown(channel: Channel, value: Value) -> String {
-    let unit = display_unit(channel.quantity);
+    let unit = channel.quantity.display_unit();
     let factor = unit.factor_to(channel.quantity).unwrap_or(1.0);
     match value {
         Value::Total(total) => format!("{:.3} {unit}", total as f64 / factor),

@@ -101,14 +101,7 @@ pub(crate) fn of_campaign(
         )));
     }
     let counted = to.min(today);
-    let mut years = Vec::new();
-    let mut beside = analytics::report::beside::Beside::default();
-    for year in first_year..=counted.pred_opt().unwrap_or(counted).year() {
-        let until = figures::until(year, counted);
-        let gathered = figures::with_beside(store, installation, project, year, until)?;
-        beside = gathered.beside;
-        years.push(gathered.year);
-    }
+    let (years, beside) = figures::of_campaign(store, installation, project, (*from, counted))?;
     let campaign = Campaign { from: *from, to, years, beside };
     Ok(campaign_report(&campaign, &dress.press()).map_err(anyhow::Error::from)?)
 }

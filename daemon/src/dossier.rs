@@ -4,12 +4,11 @@
 //! Must never: leave something out in silence, or write a file whose hash is not in the manifest.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use dashboards::RenderedFile;
 use model::{Instant, Project};
 use store::Store;
 
@@ -20,14 +19,17 @@ use crate::submissions::Submission;
 use crate::{duties, records, reports, submissions};
 
 mod kept;
+mod out;
+mod values;
+
+use out::{Listed, Out};
 
 /// The list of hashes, as `sha256sum -c` reads it.
 pub(crate) const MANIFEST: &str = "SHA256SUMS";
-/// What the index says that the bundle does not hold.
-const LEFT_OUT: &str = "\nNon compresi:\n\
-    - le singole letture dei contatori e le curve di carico importate: restano nell’archivio dell’installazione; i mesi \
-    che se ne ricavano sono nelle relazioni e nei file congelati\n\
-    - i recapiti registrati per il progetto: li vede chi può modificarlo\n";
+/// What the index says that the bundle does not hold, after the number of series of momentary values.
+const LEFT_OUT: &str = "\
+    - i valori scartati perché il loro istante ne aveva già un altro, e i messaggi non compresi: restano nell’archivio \
+    dell’installazione\n";
 /// Most files of one bundle.
 const FILES_MAX: usize = 50_000;
 
@@ -56,51 +58,76 @@ impl Bundle {
     }
 }
 
-/// Puts the bundle together and writes it below `out`, a folder that must be new or empty; how many files it has.
-pub(crate) fn write(
-    store: &Store,
-    installation: &Installation,
-    project: &Arc<Project>,
-    out: &Path,
+/// A bundle of which everything is at hand but the measured values, which are read while it is written.
+pub(crate) struct Ready {
+    store: Store,
+    installation: Arc<Installation>,
+    project: Arc<Project>,
     now: Instant,
-) -> Result<usize, Failure> {
-    if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        let says = format!(
-            "the folder {} is not empty; name a new one, so that nothing else is in the bundle",
-            out.display()
-        );
-        return Err(Failure::bad_input(says));
-    }
-    let pieces = gathered(store, installation, project, now)?;
-    let count = pieces.len();
-    for piece in pieces {
-        put(out, &piece.path, piece.bytes)?;
-    }
-    Ok(count)
+    pieces: Vec<Piece>,
 }
 
-/// The same bundle as one ZIP file, below a folder of the project's name; the same bytes for the same content and instant.
-pub(crate) fn zipped(
-    store: &Store,
-    installation: &Installation,
-    project: &Arc<Project>,
-    now: Instant,
-) -> anyhow::Result<RenderedFile> {
-    let stem = format!("fascicolo-{}", project.id);
-    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    // Entries without a time of their own: 1 January 1980.
-    let plain = zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
-    for piece in gathered(store, installation, project, now)? {
-        let bytes = u64::try_from(piece.bytes.len())?;
-        anyhow::ensure!(bytes < u64::from(u32::MAX), "{} is too large for a ZIP file", piece.path);
-        archive.start_file(format!("{stem}/{}", piece.path), plain)?;
-        archive.write_all(&piece.bytes)?;
+impl Ready {
+    /// Gathers what people put on record, papers and reports. What the bundle holds is what is there at `now`.
+    pub(crate) fn of(
+        store: &Store,
+        installation: &Arc<Installation>,
+        project: &Arc<Project>,
+        now: Instant,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            store: store.clone(),
+            installation: Arc::clone(installation),
+            project: Arc::clone(project),
+            now,
+            pieces: gathered(store, installation, project, now)?,
+        })
     }
-    let bytes = archive.finish()?.into_inner();
-    Ok(RenderedFile { name: format!("{stem}.zip"), mime: "application/zip", bytes })
+
+    /// The ZIP file's name.
+    pub(crate) fn name(&self) -> String {
+        format!("{}.zip", self.stem())
+    }
+
+    fn stem(&self) -> String {
+        format!("fascicolo-{}", self.project.id)
+    }
+
+    /// Writes it below `out`, a folder that must be new or empty; how many files it has.
+    pub(crate) fn write(self, out: &Path) -> Result<usize, Failure> {
+        if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+            let says = format!(
+                "the folder {} is not empty; name a new one, so that nothing else is in the bundle",
+                out.display()
+            );
+            return Err(Failure::bad_input(says));
+        }
+        Ok(self.write_to(Out::folder(out.to_owned()))?)
+    }
+
+    /// The same as one ZIP file, below a folder of the project's name, piece by piece as it is made; the same bytes for
+    /// the same content and instant. A file that breaks off has no end that a ZIP reader takes.
+    pub(crate) fn zip(self, writer: &mut (dyn Write + Send)) -> anyhow::Result<usize> {
+        let stem = self.stem();
+        self.write_to(Out::zip(writer, stem))
+    }
+
+    /// Everything, the index and then the manifest last: a bundle with a manifest is whole.
+    fn write_to(mut self, mut out: Out<'_>) -> anyhow::Result<usize> {
+        self.pieces.sort_by(|a, b| a.path.cmp(&b.path));
+        for piece in std::mem::take(&mut self.pieces) {
+            out.put(&piece.path, &piece.bytes, piece.says)?;
+        }
+        let momentary = values::add(&self.store, &self.installation, &self.project, &mut out, self.now)?;
+        let index = index(&self.project, out.listed(), self.now, momentary);
+        out.put("INDICE.txt", index.as_bytes(), "questo indice".to_owned())?;
+        let manifest = out.manifest();
+        out.put(MANIFEST, manifest.as_bytes(), "questi hash".to_owned())?;
+        out.finish()
+    }
 }
 
-/// Every file of the bundle in order of path, the manifest last: a bundle with a manifest is whole.
+/// What is not measured values, as files.
 fn gathered(
     store: &Store,
     installation: &Installation,
@@ -114,28 +141,7 @@ fn gathered(
     add_reports(store, installation, project, &mut bundle)?;
     kept::add(store, installation, project, &mut bundle, now)?;
     add_audit(store, &mut bundle)?;
-    let index = index(project, &bundle, now);
-    bundle.add("INDICE.txt".to_owned(), index.into_bytes(), "questo indice")?;
-    let mut pieces = bundle.pieces;
-    pieces.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut manifest = String::new();
-    for piece in &pieces {
-        // Two blanks: binary or text alike, as sha256sum writes and reads it.
-        writeln!(manifest, "{}  {}", reports::sha256(&piece.bytes), piece.path)?;
-    }
-    pieces.push(Piece {
-        path: MANIFEST.to_owned(),
-        bytes: manifest.into_bytes(),
-        says: "questi hash".to_owned(),
-    });
-    Ok(pieces)
-}
-
-fn put(out: &Path, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
-    let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
-    let file = RenderedFile { name: name.to_owned(), mime: "", bytes };
-    reports::write_all(&out.join(folder), &[file])?;
-    Ok(())
+    Ok(bundle.pieces)
 }
 
 fn add_project(
@@ -304,7 +310,7 @@ fn add_audit(store: &Store, bundle: &mut Bundle) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn index(project: &Project, bundle: &Bundle, now: Instant) -> String {
+fn index(project: &Project, listed: &[Listed], now: Instant, momentary: usize) -> String {
     let mut text = format!(
         "Fascicolo di progetto\n{}\nCUP {}\n{}\nRaccolto il {}\n\nVerifica: sha256sum -c {MANIFEST}\n\n",
         project.title,
@@ -312,11 +318,15 @@ fn index(project: &Project, bundle: &Bundle, now: Instant) -> String {
         project.beneficiary.name,
         when(now, project)
     );
-    let mut pieces: Vec<&Piece> = bundle.pieces.iter().collect();
-    pieces.sort_by(|a, b| a.path.cmp(&b.path));
-    for piece in pieces {
-        text.push_str(&format!("{}\n    {}, {} byte\n", piece.path, piece.says, piece.bytes.len()));
+    let mut files: Vec<&Listed> = listed.iter().collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    for file in files {
+        text.push_str(&format!("{}\n    {}, {} byte\n", file.path, file.says, file.bytes));
     }
+    text.push_str(&format!(
+        "\nNon compresi:\n- le grandezze momentanee (potenze, tensioni, correnti, portate, temperature) che i contatori danno \
+         insieme ai totalizzatori, {momentary} serie: nessun risparmio ne deriva, restano nell’archivio dell’installazione\n"
+    ));
     text.push_str(LEFT_OUT);
     text
 }

@@ -15,7 +15,7 @@ use analytics::report::beside::Beside;
 use analytics::result::{MonthReadings, ProjectYear};
 use analytics::savings::forms::forms;
 use analytics::series::DatedFinding;
-use analytics::signature::signatures;
+use analytics::signature::{joined, signatures, signatures_within};
 use anyhow::Context;
 use chrono::{Datelike, NaiveDate};
 use config::Catalog;
@@ -150,7 +150,7 @@ pub(crate) fn with_beside(
             courses,
             signatures,
             forms: Some(forms),
-            profiles: profiles(store, installation, project, (number, until))?,
+            profiles: profiles(store, installation, project, (first_of(number, until), until))?,
             comments: comments::of_report(store, project, number)?,
             former: match former.map(std::thread::ScopedJoinHandle::join) {
                 None => None,
@@ -159,20 +159,58 @@ pub(crate) fn with_beside(
             },
             stated: Vec::new(),
             papers: Vec::new(),
+            period: None,
         };
         stated::put_beside(store, &year, &mut beside)?;
         Ok(Figures { year, beside })
     })
 }
 
-/// The load profiles of the project's first meters that are no part of another: one pass over a year of readings each.
+fn first_of(year: i32, until: NaiveDate) -> NaiveDate {
+    NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or(until)
+}
+
+/// The years that a campaign touches, with the signatures and profiles of its whole time and what people said of its last
+/// year. The campaign begins on the first day and ends before the second.
+pub(crate) fn of_campaign(
+    store: &Store,
+    installation: &Installation,
+    project: &Arc<Project>,
+    (from, to): (NaiveDate, NaiveDate),
+) -> anyhow::Result<(Vec<ProjectYear>, Beside)> {
+    let last = to.pred_opt().unwrap_or(to).year();
+    let mut made = Vec::new();
+    for year in from.year()..=last {
+        let until = self::until(year, to);
+        made.push(with_input(store, installation, project, year, until, |input| {
+            let year = evaluate(input);
+            let signatures = signatures_within(input, &year, (from, to));
+            (year, signatures)
+        })?);
+    }
+    let signatures = joined(made.iter().map(|(year, signatures)| (year, signatures.clone())).collect());
+    let mut beside = Beside {
+        signatures,
+        profiles: profiles(store, installation, project, (from, to))?,
+        comments: comments::of_report(store, project, last)?,
+        period: Some((from, to)),
+        ..Beside::default()
+    };
+    let years: Vec<ProjectYear> = made.into_iter().map(|(year, _)| year).collect();
+    if let Some(year) = years.last() {
+        stated::put_beside(store, year, &mut beside)?;
+    }
+    Ok((years, beside))
+}
+
+/// The load profiles of the project's first meters that are no part of another: one pass over the readings of that time
+/// each.
 fn profiles(
     store: &Store,
     installation: &Installation,
     project: &Project,
-    (year, until): (i32, NaiveDate),
+    (first, until): (NaiveDate, NaiveDate),
 ) -> anyhow::Result<Vec<LoadProfile>> {
-    let first = NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or(until);
     let (from, to) = (day_start(first, project.zone), day_start(until, project.zone));
     let mut made = Vec::new();
     for (_, meter) in project.meters().filter(|(_, m)| m.role != MeterRole::Sub).take(PROFILES_MAX) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use analytics::exchange::{EnergyUnit, Line, line, text};
 use analytics::report::beside::{Beside, Paper, StatedValue};
-use analytics::report::edition::Edition;
+use analytics::report::edition::{Edition, Standing};
 use analytics::report::kpi_annex::AnnexFacts;
 use analytics::result::{KpiResult, ProjectYear, Verdict};
 use analytics::scheme::Scheme;
@@ -20,6 +20,8 @@ use crate::exit::Failure;
 use crate::figures;
 use crate::installation::Installation;
 use crate::records::{self, KpiValue};
+use crate::reports;
+use crate::submissions::{self, Submission};
 
 /// A KPI with what was measured and what a person stated.
 pub(crate) struct Row {
@@ -189,7 +191,42 @@ pub(crate) fn annex(
 ) -> Result<RenderedFile, Failure> {
     let of = year_of(store, installation, project, year, now)?;
     let rows = of_figures(store, of.kpis.clone(), project, year)?;
-    Ok(annex_of(installation, &of, &rows, energy, None)?)
+    let standing = standing(store, installation, &of, &rows, now)?;
+    Ok(page_of(installation, &of, (&rows, energy), (None, Some(standing)))?)
+}
+
+/// How the page stands to the newest one that was frozen: it is the same where the frozen one would come out again.
+fn standing(
+    store: &Store,
+    installation: &Installation,
+    year: &ProjectYear,
+    rows: &[Row],
+    now: Instant,
+) -> anyhow::Result<Standing> {
+    let (project, on) = (&year.project, now.day(year.project.zone));
+    let own = |s: &Submission| s.project == project.id.as_str() && s.year == Some(year.year);
+    let mut newest: Option<(i64, u32, bool)> = None;
+    for submission in submissions::all(store)?.into_iter().filter(own) {
+        let Some(frozen) = &submission.frozen else { continue };
+        let edition = submissions::edition(store, &submission, project.zone)?;
+        let page = annex_of(installation, year, rows, EnergyUnit::Scheme, edition)?;
+        let Some(file) = frozen.files.iter().find(|file| file.name == page.name) else { continue };
+        let is_same = file.sha256 == reports::sha256(&page.bytes).hex();
+        if newest.as_ref().is_none_or(|(at, ..)| *at <= frozen.at_ms) {
+            newest = Some((frozen.at_ms, submission.version, is_same));
+        }
+    }
+    Ok(match newest {
+        None => Standing::Draft { on },
+        Some((at_ms, version, is_same)) => {
+            let frozen_on = Instant::from_millis(at_ms).day(project.zone);
+            if is_same {
+                Standing::AsFrozen { version, frozen_on }
+            } else {
+                Standing::OtherThanFrozen { on, version, frozen_on }
+            }
+        }
+    })
 }
 
 /// The same page of rows that are at hand, which says what it replaces where it does.
@@ -200,6 +237,15 @@ pub(crate) fn annex_of(
     energy: EnergyUnit,
     edition: Option<Edition>,
 ) -> anyhow::Result<RenderedFile> {
+    page_of(installation, year, (rows, energy), (edition, None))
+}
+
+fn page_of(
+    installation: &Installation,
+    year: &ProjectYear,
+    (rows, energy): (&[Row], EnergyUnit),
+    (edition, standing): (Option<Edition>, Option<Standing>),
+) -> anyhow::Result<RenderedFile> {
     let lines = lines(rows, &year.scheme, &installation.catalog.texts("it"), energy);
     let facts = AnnexFacts {
         project: &year.project,
@@ -208,6 +254,7 @@ pub(crate) fn annex_of(
         complete: year.is_complete(),
         until: year.until,
         lines: &lines,
+        standing,
     };
     let dress = Dress::of(installation, "it").for_edition(edition);
     Ok(dashboards::render::annex_of_kpis(&facts, &dress.press())?)

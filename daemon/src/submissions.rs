@@ -400,7 +400,7 @@ pub(crate) fn correct(
 
 /// What the documents of a correction say of it; `None` of a first version. It replaces the newest version that the
 /// authority has, or the one before where it has none.
-fn edition(store: &Store, submission: &Submission, zone: Zone) -> anyhow::Result<Option<Edition>> {
+pub(crate) fn edition(store: &Store, submission: &Submission, zone: Zone) -> anyhow::Result<Option<Edition>> {
     let Some(why) = submission.why.clone() else { return Ok(None) };
     let mut earlier = all(store)?;
     earlier.retain(|s| s.is_version_of(submission) && s.version < submission.version);

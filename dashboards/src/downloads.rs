@@ -2,24 +2,32 @@
 //!
 //! Must never: open a path that a request names. The backend names the path, and only for files it lists.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use model::ProjectId;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 
+use crate::desk::WriteFile;
 use crate::pages::{Ask, Fault, Site, fault_page, off_loop};
 
 /// Bytes of a report in memory at a time, for each reader.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// Pieces of a file that is being made, of [`CHUNK_BYTES`] or a little more each, that wait for its reader.
+const PIECES_WAITING: usize = 4;
+/// How long a reader may take nothing before the file breaks off.
+const READER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// `GET /reports/{project}/{year}/{name}`: a report file, to be saved.
 pub(crate) async fn report(
@@ -78,6 +86,59 @@ async fn stream_file(path: &FilePath, name: &str) -> Result<Response, Fault> {
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
     headers.insert(header::CONTENT_DISPOSITION, disposition(name));
     Ok(response)
+}
+
+/// A body that is written on a thread of its own while the reader takes it: at most [`PIECES_WAITING`] pieces of it are in
+/// memory. One that breaks off ends the connection, so that no reader takes it for whole.
+pub(crate) fn body_of(write: WriteFile) -> Body {
+    let (send, receive) = mpsc::channel(PIECES_WAITING);
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || {
+        let mut pipe = Pipe { send, runtime, piece: BytesMut::with_capacity(CHUNK_BYTES) };
+        if let Err(error) = write(&mut pipe).and_then(|()| pipe.flush()) {
+            // A reader who went away hears nothing of it.
+            drop(pipe.hand_over(Err(error)));
+        }
+    });
+    Body::from_stream(stream::unfold(receive, |mut receive| async move {
+        receive.recv().await.map(|piece: io::Result<Bytes>| (piece, receive))
+    }))
+}
+
+/// Hands pieces to a reader who may be slow, and waits for him.
+struct Pipe {
+    send: mpsc::Sender<io::Result<Bytes>>,
+    runtime: Handle,
+    piece: BytesMut,
+}
+
+impl Pipe {
+    fn hand_over(&self, piece: io::Result<Bytes>) -> io::Result<()> {
+        let gone = |why: &str| io::Error::new(io::ErrorKind::BrokenPipe, why.to_owned());
+        match self.runtime.block_on(tokio::time::timeout(READER_TIMEOUT, self.send.send(piece))) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(gone("the reader went away")),
+            Err(_) => Err(gone("the reader takes nothing any more")),
+        }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.piece.extend_from_slice(bytes);
+        if CHUNK_BYTES <= self.piece.len() {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let piece = self.piece.split().freeze();
+        self.hand_over(Ok(piece))
+    }
 }
 
 /// Has a browser save what comes under this name.

@@ -18,10 +18,12 @@ use analytics::report::sheet::sheet;
 use analytics::report::structured::structured;
 use analytics::report::{AnnualOptions, annual};
 use analytics::result::ProjectYear;
+use analytics::scheme::KpiMeasure;
 use analytics::text::Texts;
 use calamine::{Data, Reader, Xlsx};
 use dashboards::structured::{SCHEMA_JSON, csv, json, xlsx};
 use dashboards::{Press, RenderedFile, Template, annual_report, campaign_report, indicator_sheet};
+use model::Carrier;
 use report_beside::beside;
 use report_fixture::{provisional, texts, year};
 
@@ -505,6 +507,49 @@ fn the_campaigns_report_counts_its_own_months_and_tells_expected_from_measured()
     assert!(!text.contains("fuori dall’intervallo"), "{text}");
     let short = said(&campaign(&campaign_of((2025, 1), (2025, 10)), &texts("it")).expect("a report"));
     assert_says(&short, &["! caution La durata di 9,0 mesi è fuori dall’intervallo di 12-15 mesi"]);
+}
+
+#[test]
+fn an_expected_saving_is_split_into_thermal_and_electric_with_totals_where_the_audit_splits_it() {
+    let declared = |parts: &[(Carrier, f64)]| {
+        let mut made = campaign_of((2024, 11), (2025, 12));
+        for year in &mut made.years {
+            let mut project = model::Project::clone(&year.project);
+            project.declared[0].by_carrier = parts.to_vec();
+            project.terms.tariffs = vec![model::Tariff {
+                carrier: Carrier::GridElectricity,
+                meter: None,
+                from: report_fixture::day(2025, 1, 1),
+                to: None,
+                microeuro_per_unit: 200_000,
+                source: "contratto".to_owned(),
+            }];
+            year.project = project.into();
+            year.kpis[0].definition.measure = KpiMeasure::FinalEnergySaved;
+        }
+        said(&campaign(&made, &texts("it")).expect("a report"))
+    };
+    let factor = |carrier| {
+        let set = &year().factors;
+        set.of(carrier).and_then(|f| f.primary_nonrenewable).expect("the fixture's set has it")
+    };
+    let (gas, power) = (factor(Carrier::NaturalGas) * 64.5, factor(Carrier::GridElectricity) * 5.5);
+    let two = |value: f64| format!("{value:.2}").replace('.', ",");
+    let text =
+        declared(&[(Carrier::NaturalGas, 64.5), (Carrier::GridElectricity, 5.5), (Carrier::Other, -10.0)]);
+    assert_says(
+        &text,
+        &[
+            &format!("| 64,50 | {} | n.d.", two(gas)),
+            &format!("Totale elettrico | 5,50 | {} | 1.100,00", two(power)),
+            // Of the other carrier no factor is known: the sums that hold it are not known either.
+            "Totale termico | 54,50 | n.d. | n.d.",
+            "Totale | 60,00 | n.d. | n.d.",
+        ],
+    );
+    assert!(!text.contains("non è dichiarato per vettore"), "{text}");
+    let text = declared(&[]);
+    assert_says(&text, &["! caution Il risparmio atteso non è dichiarato per vettore"]);
 }
 
 /// Pages as pictures and files for a person's eye, where a folder is named.

@@ -295,7 +295,9 @@ fn a_campaign(config: &str, data: &Path, folder: &Path) {
         "\n[[building]]\n",
         "\n[grant.dates]\nterm_from = 2025-03-01\nterm_to = 2026-04-30\n\n[[building]]\n",
     );
-    fs::write(&file, text).expect("written");
+    let declared = "[[declared]]\nkpi = \"potenziale-risparmio\"\nvalue = 42.5\nunit = \"MWh\"\n\
+                    source = \"diagnosi §7\"\nby_carrier = { natural_gas = 38.0, grid_electricity = 4.5 }\n";
+    fs::write(&file, text + declared).expect("written");
     let file = file.to_str().expect("a plain path");
     let (code, said) = consuntivo(&["import", "project", file, "--config", config]);
     assert_eq!(code, 0, "{said}");
@@ -310,7 +312,13 @@ fn a_campaign(config: &str, data: &Path, folder: &Path) {
         for file in pdfs(&out) {
             is_sound(&file);
             looks_right(&file);
-            held_against(&format!("palestra-uffici-campaign-{language}.txt"), &words(&file));
+            let text = words(&file);
+            let (profile, electric) = match language {
+                "it" => ("Profilo di carico dal 01/03/2025 al", "Totale elettrico"),
+                _ => ("Load profile from", "Electric total"),
+            };
+            assert!(text.contains(profile) && text.contains(electric), "{text}");
+            held_against(&format!("palestra-uffici-campaign-{language}.txt"), &text);
         }
     }
 }

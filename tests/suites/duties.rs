@@ -1,5 +1,5 @@
 //! Obligations, submissions, memo mails and the grants system's deliveries, with the real binary and peers written by
-//! others: aiosmtpd, icalendar, OpenSSL, sha256sum.
+//! others: aiosmtpd, icalendar, OpenSSL, pyHanko, sha256sum.
 //!
 //! Must never: reach a mail server beyond loopback.
 
@@ -21,6 +21,8 @@ mod alarms;
 mod delivered;
 #[path = "duties/dossier.rs"]
 mod dossier;
+#[path = "duties/signed.rs"]
+mod signed;
 #[path = "duties/typed_in.rs"]
 mod typed_in;
 

@@ -243,4 +243,7 @@ pub struct DeclaredValue {
     pub value: f64,
     /// The document it stands in: certificate, application form, diagnosis.
     pub source: String,
+    /// Its parts by carrier in the same unit, where the document tells them; they add up to the value. A part below zero
+    /// is a use that grows.
+    pub by_carrier: Vec<(Carrier, f64)>,
 }

@@ -140,6 +140,22 @@ impl Quantity {
         }
     }
 
+    /// The unit in which people read it: kWh of what is kept in Wh, Smc of gas at standard conditions.
+    #[must_use]
+    pub const fn display_unit(self) -> Unit {
+        match (self, self.unit()) {
+            (Self::GasStandardVolume, _) => Unit::StandardCubicMetre,
+            (_, Unit::WattHour) => Unit::KilowattHour,
+            (_, Unit::VarHour) => Unit::KilovarHour,
+            (_, Unit::Litre) => Unit::CubicMetre,
+            (_, Unit::Gram) => Unit::Kilogram,
+            (_, Unit::Watt) => Unit::Kilowatt,
+            (_, Unit::VoltAmpere) => Unit::KilovoltAmpere,
+            (_, Unit::Var) => Unit::Kilovar,
+            (_, unit) => unit,
+        }
+    }
+
     /// The unit in which values of this quantity are kept: the smallest one for totals.
     #[must_use]
     pub const fn unit(self) -> Unit {
@@ -552,6 +568,12 @@ impl Carrier {
         Self::ALL.into_iter().find(|c| c.code() == code)
     }
 
+    /// Whether it is electricity, from the grid or made on site; every other carrier is used for its heat or cold.
+    #[must_use]
+    pub const fn is_electric(self) -> bool {
+        matches!(self, Self::GridElectricity | Self::OnSitePv | Self::SmallWind | Self::SmallHydro)
+    }
+
     #[must_use]
     pub const fn base_unit(self) -> BaseUnit {
         match self {
@@ -611,6 +633,16 @@ mod tests {
         for u in Unit::ALL {
             assert_eq!(Unit::parse(u.symbol()), Some(u));
         }
+    }
+
+    #[test]
+    fn people_read_a_quantity_in_a_unit_of_its_own_kind() {
+        for q in Quantity::ALL {
+            let shown = q.display_unit();
+            assert!(shown.factor_to(q).is_some(), "{} in {}", q.code(), shown.symbol());
+        }
+        assert_eq!(Quantity::GasStandardVolume.display_unit(), Unit::StandardCubicMetre);
+        assert_eq!(Quantity::ActiveEnergyImport.display_unit(), Unit::KilowattHour);
     }
 
     #[test]

@@ -212,7 +212,12 @@ fn project() -> Project {
             meters: Vec::new(),
         }],
         grant: model::Grant::default(),
-        declared: vec![DeclaredValue { kpi: "4.c.2".to_owned(), value: 0.01, source: "APE".to_owned() }],
+        declared: vec![DeclaredValue {
+            kpi: "4.c.2".to_owned(),
+            value: 0.01,
+            source: "APE".to_owned(),
+            by_carrier: Vec::new(),
+        }],
         terms: model::Terms::default(),
     }
 }

@@ -193,7 +193,9 @@ fn bases(context: &Context<'_>, model: &BaselineModel) -> String {
 
 /// The energy signature: periods before and months after the works over the model's line.
 fn drawn(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, signature: &Signature) -> Chart {
-    let year = context.year.year.to_string();
+    let period = context.beside_period();
+    let word = |key: &str| if period.is_some() { format!("{key}_period") } else { key.to_owned() };
+    let year = period.clone().unwrap_or_else(|| context.year.year.to_string());
     let unit = meter_unit(&meter.meter);
     let values = [
         ("meter", &*meter.meter.name),
@@ -206,12 +208,12 @@ fn drawn(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, signat
     let mut groups =
         vec![NamedPoints { name: context.t("baseline.group_before"), points: signature.before.clone() }];
     if !signature.after.is_empty() {
-        let name = context.fill("baseline.group_after", &values);
+        let name = context.fill(&word("baseline.group_after"), &values);
         groups.push(NamedPoints { name, points: signature.after.clone() });
     }
     Chart {
         caption: context.fill("baseline.signature_caption", &values),
-        alternative: context.fill("baseline.signature_alternative", &values),
+        alternative: context.fill(&word("baseline.signature_alternative"), &values),
         kind: ChartKind::Scatter {
             x_label: context.t("baseline.signature_x"),
             y_label: context.fill("baseline.y_label", &values),

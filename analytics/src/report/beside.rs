@@ -27,6 +27,8 @@ pub struct Beside {
     pub stated: Vec<StatedValue>,
     /// Documents that people recorded for a KPI of the year.
     pub papers: Vec<Paper>,
+    /// First day and first day after the time of the signatures and profiles, where that is not the year.
+    pub period: Option<(NaiveDate, NaiveDate)>,
 }
 
 /// A KPI's value as a person states it in place of the measured one.

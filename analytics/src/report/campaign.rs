@@ -13,12 +13,14 @@ use model::{MeterRole, Severity};
 use super::annex;
 use super::beside::Beside;
 use super::context::{Context, meter_unit};
-use super::document::{Align, Block, Document, Section};
+use super::document::{Align, Block, Document, Section, Table};
 use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
 use super::monthly::{cell, lacking};
 use super::{baseline, buildings, events, findings, load, names};
+use crate::expected::{self, Amounts, Part};
+use crate::factors::Factors;
 use crate::result::{MeterMonth, MeterYear, ProjectYear};
-use crate::scheme::ReportKind;
+use crate::scheme::{KpiMeasure, ReportKind};
 use crate::text::Texts;
 
 /// Days of a month of the campaign's length: a twelfth of a mean Gregorian year.
@@ -34,7 +36,7 @@ pub struct Campaign {
     pub to: NaiveDate,
     /// The calendar years that it touches, ascending, none left out; not empty.
     pub years: Vec<ProjectYear>,
-    /// Signatures and profiles of the last of them.
+    /// Signatures and profiles of the whole campaign, comments of its last year.
     pub beside: Beside,
 }
 
@@ -75,7 +77,7 @@ pub fn campaign(campaign: &Campaign, texts: &Texts) -> Option<Document> {
         measured(&context, campaign),
         load::section(&context),
         baseline::section(&context),
-        potential(&context),
+        potential(&context, campaign),
         events::of_campaign(&context, &campaign.years, (campaign.from, campaign.to)),
         findings::section(&context),
         signature(&context),
@@ -181,7 +183,7 @@ fn measured(context: &Context<'_>, campaign: &Campaign) -> Section {
             let sum = context.format.number(sum, ENERGY_DECIMALS);
             if is_part(meter) { lacking(&sum) } else { sum }
         }));
-        blocks.push(Block::Table(super::document::Table {
+        blocks.push(Block::Table(Table {
             caption: context.t("campaign.months_caption"),
             columns,
             rows,
@@ -193,7 +195,7 @@ fn measured(context: &Context<'_>, campaign: &Campaign) -> Section {
 }
 
 /// What the audit declares of the measures it proposes; expected, never measured. A limit of the scheme is no forecast.
-fn potential(context: &Context<'_>) -> Section {
+fn potential(context: &Context<'_>, campaign: &Campaign) -> Section {
     let stated: Vec<_> =
         context.year.kpis.iter().filter(|k| k.target.is_some() && k.target_source.is_some()).collect();
     if stated.is_empty() {
@@ -212,9 +214,49 @@ fn potential(context: &Context<'_>) -> Section {
     let columns =
         [("kpi", Align::Left), ("unit", Align::Left), ("expected", Align::Right), ("source", Align::Left)];
     let table = context.table(context.t("campaign.potential_caption"), &columns, rows.collect());
-    let blocks =
-        vec![context.paragraph("campaign.potential"), table, context.paragraph("campaign.potential_note")];
+    let mut blocks = vec![context.paragraph("campaign.potential"), table];
+    blocks.extend(split(context, campaign));
+    blocks.push(context.paragraph("campaign.potential_note"));
     context.section("campaign_potential", blocks)
+}
+
+/// The declared final energy by carrier: what is thermal, what is electric, and both; or that it is not known.
+fn split(context: &Context<'_>, campaign: &Campaign) -> Vec<Block> {
+    let (project, last_day) = (&context.year.project, campaign.to.pred_opt().unwrap_or(campaign.to));
+    let factors = Factors { set: &context.year.factors, own: &project.terms.factors };
+    let number = |value: Option<f64>| context.format.number(value, KPI_DECIMALS);
+    let row = |name: String, of: Amounts| {
+        let mwh = |kwh: f64| kwh / 1000.0;
+        vec![name, number(Some(mwh(of.final_kwh))), number(of.primary_kwh.map(mwh)), number(of.cost_eur)]
+    };
+    let mut blocks = Vec::new();
+    for kpi in context.year.kpis.iter().filter(|k| k.definition.measure == KpiMeasure::FinalEnergySaved) {
+        let parts = expected::parts(project, factors, &kpi.definition, last_day);
+        let Some(total) = expected::sum(&parts) else { continue };
+        let mut rows = Vec::new();
+        for (is_electric, label) in [(false, "campaign.split_thermal"), (true, "campaign.split_electric")] {
+            let of: Vec<&Part> = parts.iter().filter(|p| p.carrier.is_electric() == is_electric).collect();
+            let Some(together) = expected::sum(of.iter().copied()) else { continue };
+            rows.extend(of.iter().map(|part| row(context.carrier(part.carrier), part.amounts)));
+            rows.push(row(context.t(label), together));
+        }
+        let caption = context.fill("campaign.split_caption", &[("kpi", &context.kpi_name(kpi))]);
+        let keys = ["carrier", "expected_final", "expected_primary", "expected_cost"];
+        let align = |i| if i == 0 { Align::Left } else { Align::Right };
+        let columns: Vec<_> = keys.into_iter().enumerate().map(|(i, key)| (key, align(i))).collect();
+        blocks.push(Block::Table(Table {
+            caption,
+            columns: context.columns(&columns),
+            rows,
+            total: Some(row(context.t("campaign.split_total"), total)),
+        }));
+    }
+    if blocks.is_empty() {
+        let text = context.t("campaign.not_split");
+        return vec![Block::Callout { severity: Severity::Caution, text }];
+    }
+    blocks.push(context.paragraph("campaign.split_note"));
+    blocks
 }
 
 fn signature(context: &Context<'_>) -> Section {

@@ -39,6 +39,14 @@ impl<'a> Context<'a> {
         Self { year, beside, words: Words::new(texts) }
     }
 
+    /// The time of the signatures and profiles in words, where that is not the year.
+    pub(super) fn beside_period(&self) -> Option<String> {
+        let (from, to) = self.beside.period?;
+        let last = to.pred_opt().unwrap_or(to);
+        let (from, last) = (self.format.date(from), self.format.date(last));
+        Some(self.fill("front.period_value", &[("from", &from), ("to", &last)]))
+    }
+
     pub(super) fn building_name(&self, meter: &MeterYear) -> String {
         let found = self.year.project.buildings.iter().find(|b| b.id == meter.building);
         found.map_or_else(|| meter.building.to_string(), |b| b.name.clone())

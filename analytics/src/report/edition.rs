@@ -18,6 +18,36 @@ pub struct Edition {
     pub why: String,
 }
 
+/// How a page that is made outside a submission stands to the one that was frozen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// None was frozen: a draft of that day.
+    Draft { on: NaiveDate },
+    /// It says what the frozen one says.
+    AsFrozen { version: u32, frozen_on: NaiveDate },
+    /// It was made on that day, and the frozen one, which counts, is another.
+    OtherThanFrozen { on: NaiveDate, version: u32, frozen_on: NaiveDate },
+}
+
+impl Standing {
+    /// Name and value of its line on the first page.
+    pub(super) fn line(self, words: &Words<'_>) -> (String, String) {
+        let date = |date: NaiveDate| words.format.date(date);
+        let value = match self {
+            Self::Draft { on } => words.fill("front.edition_draft", &[("on", &date(on))]),
+            Self::AsFrozen { version, frozen_on } => words.fill(
+                "front.edition_frozen",
+                &[("version", &*version.to_string()), ("frozen", &*date(frozen_on))],
+            ),
+            Self::OtherThanFrozen { on, version, frozen_on } => words.fill(
+                "front.edition_other",
+                &[("on", &*date(on)), ("version", &*version.to_string()), ("frozen", &*date(frozen_on))],
+            ),
+        };
+        (words.t("front.edition"), value)
+    }
+}
+
 impl Edition {
     /// Says it on the first page, before everything else.
     pub fn mark(&self, document: &mut Document, texts: &Texts) {

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use model::Project;
 
 use super::document::{Align, Block, Document};
+use super::edition::Standing;
 use super::format::{KPI_DECIMALS, unit_symbol};
 use super::stated::MARK;
 use super::words::Words;
@@ -26,6 +27,8 @@ pub struct AnnexFacts<'a> {
     pub until: NaiveDate,
     /// What is pasted, each with the key of the KPI's name.
     pub lines: &'a [(Line, String)],
+    /// Of a page that is made by itself; `None` of one that is being frozen.
+    pub standing: Option<Standing>,
 }
 
 /// The annex in the language of `texts`.
@@ -34,7 +37,8 @@ pub fn kpi_annex(facts: &AnnexFacts<'_>, texts: &Texts) -> Document {
     let words = Words::new(texts);
     let (project, year) = (facts.project, facts.year.to_string());
     let status = if facts.complete { "front.complete" } else { "front.provisional" };
-    let mut front = vec![
+    let mut front: Vec<_> = facts.standing.map(|standing| standing.line(&words)).into_iter().collect();
+    front.extend([
         (words.t("front.scheme"), facts.scheme.title.clone()),
         (words.t("front.authority"), facts.scheme.authority.clone()),
         (words.t("front.cup"), project.cup.clone()),
@@ -45,7 +49,7 @@ pub fn kpi_annex(facts: &AnnexFacts<'_>, texts: &Texts) -> Document {
         ),
         (words.t("kpi_annex.year"), year.clone()),
         (words.t("front.status"), words.t(status)),
-    ];
+    ]);
     front.retain(|(_, value)| !value.trim().is_empty());
     let named = [("year", &*year), ("representative", &*project.beneficiary.legal_representative)];
     let signer =

@@ -36,7 +36,7 @@ fn of_meter(context: &Context<'_>, meter: &MeterYear, profile: &LoadProfile) -> 
 
 fn chart(context: &Context<'_>, meter: &MeterYear, profile: &LoadProfile) -> Chart {
     let unit = per_hour(meter_unit(&meter.meter));
-    let year = context.year.year.to_string();
+    let year = context.beside_period().unwrap_or_else(|| context.year.year.to_string());
     let hours = context.format.number(Some(profile.hours.floor()), 0);
     let (day, hour, peak) = profile.peak().unwrap_or((0, 0, 0.0));
     let values = [

@@ -2,14 +2,17 @@
 //!
 //! Must never: send a mail; that is the daemon's.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use model::ProjectId;
 
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
-use crate::{ConfigArg, clock, dossier, figures, grants, memos, parse_project, reports};
+use crate::{ConfigArg, clock, dossier, figures, grants, memos, parse_project};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GrantsWhat {
@@ -118,14 +121,31 @@ pub(crate) fn dossier(args: &DossierArgs) -> Result<Exit, Failure> {
     let installation = Installation::load(&args.config.config)?;
     let store = installation.open_shared_store()?;
     let project = figures::project(&store, &installation.catalog, &args.project)?;
+    let ready = dossier::Ready::of(&store, &Arc::new(installation), &project, clock::now())?;
     if args.zip {
-        let file = dossier::zipped(&store, &installation, &project, clock::now())?;
-        for path in reports::write_all(&args.out, &[file])? {
-            println!("{}; unpack it and verify with: sha256sum -c {}", path.display(), dossier::MANIFEST);
-        }
+        let path = zip_of(ready, &args.out)?;
+        println!("{}; unpack it and verify with: sha256sum -c {}", path.display(), dossier::MANIFEST);
         return Ok(Exit::OK);
     }
-    let count = dossier::write(&store, &installation, &project, &args.out, clock::now())?;
+    let count = ready.write(&args.out)?;
     println!("{count} files in {}; verify with: sha256sum -c {}", args.out.display(), dossier::MANIFEST);
     Ok(Exit::OK)
+}
+
+/// Writes the ZIP file below `out`, aside until it is whole.
+fn zip_of(ready: dossier::Ready, out: &Path) -> anyhow::Result<PathBuf> {
+    let path = out.join(ready.name());
+    let aside = out.join(format!(".{}.part", ready.name()));
+    let cannot = || format!("cannot write {}; check free space and rights", path.display());
+    std::fs::create_dir_all(out).with_context(cannot)?;
+    let mut file = File::create(&aside).with_context(cannot)?;
+    let written = ready.zip(&mut file).and_then(|_| Ok(file.sync_all()?));
+    if written.is_err()
+        && let Err(error) = std::fs::remove_file(&aside)
+    {
+        tracing::warn!(path = %aside.display(), %error, "a part of a dossier could not be removed");
+    }
+    written.with_context(cannot)?;
+    std::fs::rename(&aside, &path).with_context(cannot)?;
+    Ok(path)
 }

@@ -1,6 +1,6 @@
 //! Whom to reach about a project: what its legal representative states, beside the project file's own addresses.
 //!
-//! Must never: keep what is no address, or hand contacts to who may not edit the project.
+//! Must never: keep what is no address, or hand contacts to who may neither edit the project nor take its dossier.
 
 use std::collections::BTreeMap;
 

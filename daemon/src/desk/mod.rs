@@ -9,6 +9,7 @@ mod history;
 mod memo;
 pub(crate) mod region;
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use analytics::report::beside::SectionKey;
@@ -17,7 +18,9 @@ use dashboards::desk::wire::{
     Change, CommentSaid, Contacts, DocumentSaid, DocumentView, DutyView, Guide, KpiSaid, KpiTable, MemoCase,
     MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, ProjectFile, SavedView,
 };
-use dashboards::desk::{Act, Desk, DraftSection, DutyKey, KeptFile, Refused, RefusedKind, Region, Upload};
+use dashboards::desk::{
+    Act, Desk, DraftSection, DutyKey, KeptFile, MadeFile, Refused, RefusedKind, Region, Upload,
+};
 use model::ProjectId;
 
 use crate::backend::DaemonBackend;
@@ -235,12 +238,21 @@ impl Desk for DaemonBackend {
         Ok(KeptFile { name: file.name, bytes: file.bytes })
     }
 
-    fn dossier(&self, project: &ProjectId) -> Result<KeptFile, Refused> {
+    fn dossier(&self, project: &ProjectId) -> Result<MadeFile, Refused> {
         self.must_know(project)?;
         let installation = self.0.installation();
         let of = figures::project(&self.0.store, &installation.catalog, project).map_err(refused)?;
-        let file = dossier::zipped(&self.0.store, &installation, &of, self.0.clock.now()).map_err(broken)?;
-        Ok(KeptFile { name: file.name, bytes: file.bytes })
+        let now = self.0.clock.now();
+        let ready = dossier::Ready::of(&self.0.store, &installation, &of, now).map_err(broken)?;
+        let (name, project) = (ready.name(), project.clone());
+        let write = move |writer: &mut (dyn Write + Send)| match ready.zip(writer) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::warn!(%project, "a dossier broke off: {error:#}");
+                Err(io::Error::other(error.to_string()))
+            }
+        };
+        Ok(MadeFile { name, write: Box::new(write) })
     }
 
     fn region(&self) -> Result<Arc<Region>, Refused> {

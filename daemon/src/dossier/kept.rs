@@ -10,14 +10,15 @@ use model::{BilledPeriod, DailyTemperature, Instant, Project, StationId};
 use serde_json::Value;
 use store::{Record, Store};
 
+use super::values::thousandths;
 use super::{Bundle, when};
+use crate::desk::contacts;
 use crate::installation::Installation;
 use crate::memos::{self, MemoState};
 use crate::{figures, grants, reports};
 
-/// Kinds that are about accounts, whose names may be those of projects; and contacts, which not everybody who may see
-/// the project may see.
-const NEVER: [&str; 6] = ["account", "session", "token", "link", "region_view", "contacts"];
+/// Kinds that are about accounts, whose names may be those of projects.
+const NEVER: [&str; 5] = ["account", "session", "token", "link", "region_view"];
 /// The kind of people's notes on alarms, whose ids are the alarms'.
 const ALARM_NOTE: &str = "alarm_note";
 /// Longest kind that becomes the name of a file as it is, in bytes.
@@ -34,6 +35,7 @@ pub(super) fn add(
     let own = Own::of(store, project)?;
     let named = add_records(store, &own, bundle)?;
     add_letters(store, &own, bundle)?;
+    add_contacts(store, project, bundle)?;
     let mut imports = add_bills(store, project, bundle)?;
     imports.extend(add_temperatures(store, installation, project, bundle, now)?);
     for (_, meter) in project.meters() {
@@ -181,12 +183,38 @@ fn in_words(kind: &str) -> &str {
         ALARM_NOTE => "note sugli allarmi",
         "submission" => "invii",
         "submission_send" => "consegne degli invii alla PEC",
+        "contacts" => "recapiti",
         "memo" => "promemoria",
         "memo_order" => "promemoria ordinati da una persona",
         "closed_project" => "consegna del gestionale finanziamenti",
         "closed_project_ignored" => "consegne successive del gestionale, senza effetto",
         other => other,
     }
+}
+
+/// Whom to reach, in a form to read: the beneficiary, the subjects of the project file, the contacts that were stated last.
+fn add_contacts(store: &Store, project: &Project, bundle: &mut Bundle) -> anyhow::Result<()> {
+    let of = &project.beneficiary;
+    let mut text = format!("beneficiario\t{}\t{}\n", of.name, of.tax_code);
+    if !of.legal_representative.trim().is_empty() {
+        writeln!(text, "legale rappresentante\t{}", of.legal_representative)?;
+    }
+    for subject in &project.grant.subjects {
+        let state = if subject.enabled { "attivo" } else { "disattivato" };
+        let (email, register) = (subject.email.as_deref(), subject.register.as_deref());
+        let cells = [&*subject.name, &*subject.tax_code, subject.role.code(), state];
+        let more = [email.unwrap_or("-"), register.unwrap_or("-")];
+        writeln!(text, "soggetto\t{}\t{}", cells.join("\t"), more.join("\t"))?;
+    }
+    let stated = contacts::of(store, &project.id)?;
+    for (what, value) in
+        [("persona", stated.person), ("posta", stated.email), ("pec", stated.pec), ("telefono", stated.phone)]
+    {
+        if !value.is_empty() {
+            writeln!(text, "recapito\t{what}\t{value}")?;
+        }
+    }
+    bundle.add("recapiti.txt".to_owned(), text.into_bytes(), "beneficiario, soggetti e recapiti")
 }
 
 /// The letters in a form to read: day, what for, state, to whom, when, what a person added.
@@ -235,16 +263,14 @@ fn add_bills(store: &Store, project: &Project, bundle: &mut Bundle) -> anyhow::R
 }
 
 fn bill_line(text: &mut String, bill: &BilledPeriod) -> std::fmt::Result {
-    // In whole thousandths, as it is kept.
-    let (sign, amount) = (if bill.amount < 0 { "-" } else { "" }, bill.amount.unsigned_abs());
     writeln!(
         text,
-        "{};{};{};{sign}{},{:03};{};{}",
+        "{};{};{};{};{};{}",
         cell(&bill.supply_point),
         bill.from,
         bill.to,
-        amount / 1000,
-        amount % 1000,
+        // In whole thousandths, as it is kept.
+        thousandths(bill.amount),
         bill.unit.display().symbol(),
         bill.quality.code()
     )

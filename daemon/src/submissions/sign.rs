@@ -58,6 +58,7 @@ const fn code_of(error: &SignatureError) -> &'static str {
         SignatureError::WeakDigest { .. } => "signature_weak",
         SignatureError::TooDeep => "signature_too_deep",
         SignatureError::OtherContent => "signature_other",
+        SignatureError::Edited { .. } => "signature_edited",
         SignatureError::NoOpenSsl(_) | SignatureError::TooSlow | SignatureError::Files(_) => "signature_tool",
     }
 }

@@ -375,6 +375,26 @@ impl Store {
         imports::import(self, totals, note, None)
     }
 
+    /// What later imports replaced of a series' totals, in order of time, then of import.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn totals_replaced(&self, series: &SeriesKey) -> Result<Vec<FiledTotal>, StoreError> {
+        self.read("read replaced totals", |conn| {
+            let Some(id) = series::find(conn, series)? else { return Ok(Vec::new()) };
+            let mut select = conn.prepare_cached(
+                "SELECT at_ms, total, received_ms FROM filed_total_replaced
+                 WHERE series = ?1 ORDER BY at_ms, import",
+            )?;
+            let mut rows = select.query([id])?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                all.push(total(row, 0, series.clone())?);
+            }
+            Ok(all)
+        })
+    }
+
     /// The totals of a series from files up to `until`, in order of time.
     pub fn totals(&self, series: &SeriesKey, until: Instant) -> Result<Vec<FiledTotal>, StoreError> {
         self.read("read totals", |conn| {

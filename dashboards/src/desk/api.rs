@@ -20,7 +20,7 @@ use super::wire::{
 };
 use super::{Act, Pending, Refused, Upload};
 use crate::access::Who;
-use crate::openapi::{Asked, Done, Given, Saved, change, give};
+use crate::openapi::{Asked, Done, Given, Made, Saved, change, give};
 use crate::pages::{Fault, Site};
 
 type Duty = (String, String, String);
@@ -535,8 +535,8 @@ pub(crate) async fn kept_file(
 }
 
 /// `GET /api/v1/desk/{project}/dossier`: *fascicolo di progetto* as a ZIP.
-pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Saved {
-    Saved(give(&site, move |site| Ok(site.backend.dossier(&project_id(&id)?)?)).await.0)
+pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Made {
+    Made(give(&site, move |site| Ok(site.backend.dossier(&project_id(&id)?)?)).await.0)
 }
 
 /// `GET /api/v1/desk/{project}/kpi-annex/{year}`: the KPI values as a PDF to be signed.

@@ -18,6 +18,8 @@ pub(crate) mod routes;
 pub(crate) mod upload;
 pub mod wire;
 
+use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use analytics::region::{Case, CaseDuty};
@@ -87,6 +89,22 @@ pub struct DutyKey {
 pub struct KeptFile {
     pub name: String,
     pub bytes: Vec<u8>,
+}
+
+/// What writes a file to its end; an error leaves it broken off.
+pub type WriteFile = Box<dyn FnOnce(&mut (dyn Write + Send)) -> io::Result<()> + Send>;
+
+/// A file that is made while it is handed out.
+pub struct MadeFile {
+    pub name: String,
+    /// Blocks; on a thread of its own.
+    pub write: WriteFile,
+}
+
+impl fmt::Debug for MadeFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MadeFile").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// A file that somebody sends in.
@@ -222,7 +240,7 @@ pub trait Desk: Send + Sync + 'static {
     /// The year's KPI values as they go to the region's system, as a page to be signed.
     fn kpi_annex(&self, project: &ProjectId, year: i32) -> Result<KeptFile, Refused>;
     /// *Fascicolo di progetto* as a ZIP.
-    fn dossier(&self, project: &ProjectId) -> Result<KeptFile, Refused>;
+    fn dossier(&self, project: &ProjectId) -> Result<MadeFile, Refused>;
     fn region(&self) -> Result<Arc<Region>, Refused>;
     fn views(&self, account: &str) -> Result<Vec<SavedView>, Refused>;
     /// A view without a query is taken away.

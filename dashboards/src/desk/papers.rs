@@ -15,9 +15,9 @@ use serde::Deserialize;
 use super::file::{Head, Notice, Told, finish, moment, project_id, seen};
 use super::upload::CheckedUpload;
 use super::wire::{DocumentSaid, DocumentView, KpiRow, KpiSaid, NoteSaid, NoteView};
-use super::{KeptFile, Refused};
+use super::{KeptFile, MadeFile, Refused};
 use crate::access::{Checked, Right};
-use crate::downloads::disposition;
+use crate::downloads::{self, disposition};
 use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
 
@@ -379,8 +379,8 @@ pub(crate) async fn file(
 /// `GET /desk/{project}/dossier`: *fascicolo di progetto* as a ZIP.
 pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask) -> Response {
     let made = off_loop(&site, move |site| Ok(site.backend.dossier(&project_id(&id)?)?));
-    match made.await.and_then(|made: Result<KeptFile, Fault>| made) {
-        Ok(kept) => to_be_saved(&kept.name, Body::from(kept.bytes)),
+    match made.await.and_then(|made: Result<MadeFile, Fault>| made) {
+        Ok(made) => to_be_saved(&made.name, downloads::body_of(made.write)),
         Err(fault) => fault_page(&site, &ask, &fault),
     }
 }

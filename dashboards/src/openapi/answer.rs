@@ -15,8 +15,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::desk::KeptFile;
 use crate::desk::papers::to_be_saved;
+use crate::desk::{KeptFile, MadeFile};
+use crate::downloads;
 use crate::pages::{Fault, Site, off_loop};
 
 /// Why something was not given or done.
@@ -79,6 +80,18 @@ impl IntoResponse for Saved {
     fn into_response(self) -> Response {
         match self.0 {
             Ok(kept) => to_be_saved(&kept.name, Body::from(kept.bytes)),
+            Err(fault) => fault_json(&fault),
+        }
+    }
+}
+
+/// A file that is made while it goes out, or a fault.
+pub(crate) struct Made(pub(crate) Result<MadeFile, Fault>);
+
+impl IntoResponse for Made {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Ok(made) => to_be_saved(&made.name, downloads::body_of(made.write)),
             Err(fault) => fault_json(&fault),
         }
     }

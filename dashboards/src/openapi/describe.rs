@@ -12,7 +12,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Asked, Done, Given, Saved};
+use super::answer::{Asked, Done, Given, Made, Saved};
 use crate::access::{Caller, Who};
 use crate::desk::upload::{Posted, PostedFile};
 use crate::grants::{Delivery, GrantsTaken};
@@ -176,6 +176,12 @@ impl Answers for Done {
 impl Answers for Saved {
     fn describe(sketch: &mut Sketch) {
         sketch.responds("200", "The file", Some(("application/octet-stream", json!({}))));
+    }
+}
+
+impl Answers for Made {
+    fn describe(sketch: &mut Sketch) {
+        <Saved as Answers>::describe(sketch);
     }
 }
 

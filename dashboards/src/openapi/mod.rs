@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::access::{Need, Route, get, read};
 use crate::pages::Site;
 
-pub(crate) use answer::{Asked, Done, Given, Saved, change, fault_json, give, refused_json};
+pub(crate) use answer::{Asked, Done, Given, Made, Saved, change, fault_json, give, refused_json};
 pub(crate) use describe::{DeliveryAnswer, Described, Operation};
 pub(crate) use document::ROOT;
 

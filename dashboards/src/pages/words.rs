@@ -151,7 +151,7 @@ impl Words {
 
     /// A meter's value with its unit as people read it (kWh, kW, m³).
     pub(crate) fn measured(&self, channel: Channel, value: f64) -> String {
-        let shown = display_unit(channel.quantity);
+        let shown = channel.quantity.display_unit();
         let factor = shown.factor_to(channel.quantity).unwrap_or(1.0);
         let decimals = match channel.quantity {
             Quantity::PowerFactor | Quantity::ActivePower | Quantity::ApparentPower => 3,
@@ -212,22 +212,6 @@ pub(crate) struct Due {
 /// Symbols as printed: `m³` for `m3`, `€` for `EUR`.
 pub(crate) fn printed(symbol: &str) -> String {
     symbol.replace("m3", "m³").replace("EUR", "€")
-}
-
-/// The unit in which people read a quantity: kWh of what is kept in Wh, Smc of gas at standard conditions.
-#[must_use]
-pub const fn display_unit(quantity: Quantity) -> Unit {
-    match (quantity, quantity.unit()) {
-        (Quantity::GasStandardVolume, _) => Unit::StandardCubicMetre,
-        (_, Unit::WattHour) => Unit::KilowattHour,
-        (_, Unit::VarHour) => Unit::KilovarHour,
-        (_, Unit::Litre) => Unit::CubicMetre,
-        (_, Unit::Gram) => Unit::Kilogram,
-        (_, Unit::Watt) => Unit::Kilowatt,
-        (_, Unit::VoltAmpere) => Unit::KilovoltAmpere,
-        (_, Unit::Var) => Unit::Kilovar,
-        (_, unit) => unit,
-    }
 }
 
 #[cfg(test)]

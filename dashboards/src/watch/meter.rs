@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::{ActRefused, MeterSaid, MeterView, PutAside};
 use crate::access::{Checked, Right};
-use crate::pages::words::{display_unit, printed};
+use crate::pages::words::printed;
 use crate::pages::{Ask, Fault, Frame, Site, Words, fault_page, off_loop, respond};
 
 /// Months of the loss budget.
@@ -346,7 +346,7 @@ fn decision(t: &Words, d: &Decision, unit: Unit, zone: Zone) -> DecisionRow {
 
 /// Both values with all digits that tell them apart: a total is kept in thousandths of what people read, or in that.
 fn aside_row(t: &Words, one: &PutAside, zone: Zone) -> AsideRow {
-    let unit = display_unit(one.channel.quantity);
+    let unit = one.channel.quantity.display_unit();
     let factor = unit.factor_to(one.channel.quantity).unwrap_or(1.0);
     let value = |value: Value| {
         let amount = match value {

@@ -30,7 +30,6 @@ use model::{
 
 use crate::backend::{BuildingLive, MeterHealth, MeterState};
 use crate::pages::Words;
-pub use crate::pages::words::display_unit;
 
 /// What the facility manager's pages ask of the daemon. Calls that may ask the disk say so.
 pub trait Watch: Send + Sync + 'static {

@@ -63,6 +63,7 @@ pub(crate) fn beside() -> Beside {
         instead,
     };
     Beside {
+        period: None,
         former: Some(Box::new(former())),
         courses: vec![KpiCourse { code: "4.c.2".to_owned(), points: points.collect() }],
         signatures: vec![Signature {

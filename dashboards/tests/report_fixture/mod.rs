@@ -368,6 +368,7 @@ fn project(meters: &[MeterYear]) -> Project {
             kpi: "4.c.2".to_owned(),
             value: 60.0,
             source: "relazione tecnica allegata alla domanda".to_owned(),
+            by_carrier: Vec::new(),
         }],
         terms: model::Terms::default(),
     }

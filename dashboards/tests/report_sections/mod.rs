@@ -282,6 +282,7 @@ fn the_annex_of_kpis_is_one_page_with_the_values_as_they_are_pasted() {
         (line("CO34", "t", "", "Valore non determinabile"), "kpi.test.co2".to_owned()),
     ];
     let facts = AnnexFacts {
+        standing: None,
         project: &year.project,
         scheme: &year.scheme,
         year: 2025,

@@ -12,7 +12,9 @@ use dashboards::desk::wire::{
     LetterView, MemoCase, MemoOrder, MemoOrderView, MemoPreview, NoteSaid, NoteView, OrderedLetter,
     ProjectFile, SavedView, SignedView, SignerView, SubjectView,
 };
-use dashboards::desk::{Act, Desk, DraftSection, DutyKey, KeptFile, Pending, Refused, Region, Upload};
+use dashboards::desk::{
+    Act, Desk, DraftSection, DutyKey, KeptFile, MadeFile, Pending, Refused, Region, Upload,
+};
 use model::ProjectId;
 
 use super::{Fake, HOSTILE, REPORT_BODY, REPORT_NAME, day};
@@ -377,8 +379,9 @@ impl Desk for Fake {
         Ok(KeptFile { name: format!("allegato-kpi-{year}.pdf"), bytes: b"%PDF".to_vec() })
     }
 
-    fn dossier(&self, project: &ProjectId) -> Result<KeptFile, Refused> {
-        Ok(KeptFile { name: format!("fascicolo-{project}.zip"), bytes: b"PK".to_vec() })
+    fn dossier(&self, project: &ProjectId) -> Result<MadeFile, Refused> {
+        let write = |writer: &mut (dyn std::io::Write + Send)| writer.write_all(b"PK");
+        Ok(MadeFile { name: format!("fascicolo-{project}.zip"), write: Box::new(write) })
     }
 
     fn region(&self) -> Result<Arc<Region>, Refused> {

@@ -363,6 +363,7 @@ fn project(name: &str, title: &str, building: &str) -> Project {
             kpi: "4.c.2".into(),
             value: 180.0,
             source: "Scheda tecnica, tabella 3".into(),
+            by_carrier: Vec::new(),
         }],
         terms: model::Terms::default(),
     }

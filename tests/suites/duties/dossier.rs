@@ -6,12 +6,48 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chrono::NaiveDate;
-use model::{BaseUnit, BillQuality, BilledPeriod, DailyTemperature, Digest, Instant, StationId};
+use model::{
+    BaseUnit, BillQuality, BilledPeriod, Channel, DailyTemperature, Digest, FiledInterval, FiledTotal,
+    Instant, MeterId, Origin, Quality, Quantity, Reading, SeriesKey, StationId, Value,
+};
 use store::{AccessChange, AccessEvent, ImportNote, KeptAccount, Store, Ticket};
 use tests::site::Site;
 
 use super::{PROJECT, frozen_without_figures, good, python, refused, stdout};
 
+/// What a stranger finds verified, each at least.
+const PARTS: [&str; 30] = [
+    "progetto/versione-001.toml: OK",
+    "INDICE.txt: OK",
+    "congelati/sistema-di-monitoraggio.pdf: OK",
+    "congelati/planimetria.pdf: OK",
+    "firmati/",
+    "ricevute/",
+    "documenti/",
+    "note.txt: OK",
+    "catalogo/schemes/it/piemonte-por-fesr-2014-20-4c1.toml: OK",
+    "registro-modifiche.txt: OK",
+    "registro-modifiche.csv: OK",
+    "registrazioni/project.json: OK",
+    "registrazioni/report_comment.json: OK",
+    "registrazioni/adjustment.json: OK",
+    "registrazioni/kpi_value.json: OK",
+    "registrazioni/obligation_done.json: OK",
+    "registrazioni/meter_act.json: OK",
+    "registrazioni/memo.json: OK",
+    "registrazioni/kind-to-come.json: OK",
+    "promemoria.txt: OK",
+    "bollette.csv: OK",
+    "temperature/esempio.csv: OK",
+    "recapiti.txt: OK",
+    "registrazioni/contacts.json: OK",
+    "letture/municipio-gas/gas_standard_volume-total-2021.csv: OK",
+    "letture/municipio-gas/gas_standard_volume-total-2022.csv: OK",
+    "curve/municipio-gas/gas_standard_volume-total-2022.csv: OK",
+    "curve-sostituite/municipio-gas/gas_standard_volume-total-2022.csv: OK",
+    "totali/municipio-gas/gas_standard_volume-total.csv: OK",
+    "totali-sostituiti/municipio-gas/gas_standard_volume-total.csv: OK",
+];
 /// What must stand in no file of the dossier.
 const SECRETS: [&str; 4] =
     ["$argon2id$parola", "biglietto-di-sessione", "vista-di-un-account", "nota-di-un-altro-progetto"];
@@ -41,30 +77,7 @@ pub(super) fn verified(site: &Site) {
     let verified = verify();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let listed = stdout(&verified);
-    for part in [
-        "progetto/versione-001.toml: OK",
-        "INDICE.txt: OK",
-        "congelati/sistema-di-monitoraggio.pdf: OK",
-        "congelati/planimetria.pdf: OK",
-        "firmati/",
-        "ricevute/",
-        "documenti/",
-        "note.txt: OK",
-        "catalogo/schemes/it/piemonte-por-fesr-2014-20-4c1.toml: OK",
-        "registro-modifiche.txt: OK",
-        "registro-modifiche.csv: OK",
-        "registrazioni/project.json: OK",
-        "registrazioni/report_comment.json: OK",
-        "registrazioni/adjustment.json: OK",
-        "registrazioni/kpi_value.json: OK",
-        "registrazioni/obligation_done.json: OK",
-        "registrazioni/meter_act.json: OK",
-        "registrazioni/memo.json: OK",
-        "registrazioni/kind-to-come.json: OK",
-        "promemoria.txt: OK",
-        "bollette.csv: OK",
-        "temperature/esempio.csv: OK",
-    ] {
+    for part in PARTS {
         assert!(listed.contains(part), "{part} is not in\n{listed}");
     }
     let text = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
@@ -73,6 +86,7 @@ pub(super) fn verified(site: &Site) {
     let duties = text("adempimenti.txt");
     assert!(duties.contains("\tin ritardo\t") && duties.contains("Relazione"), "in words: {duties}");
     what_is_on_record_is_in_it(&out, &index);
+    what_was_measured_is_in_it(&out, &index);
     again_it_has_the_same_bytes(site, &out);
     let count = files(&out).len();
     assert_eq!(listed.lines().count() + 1, count, "every file but the manifest is in the manifest");
@@ -161,6 +175,96 @@ fn everything_else_is_on_record(site: &Site) {
     put("session", PROJECT, &format!("{:?}", SECRETS[1]));
     an_account_is_called_like_the_project(&store, at);
     files_bring(&store, at);
+    meters_measured(&store, at);
+    put("contacts", PROJECT, r#"{"person":"Anna Bo","email":"a@x.example","pec":"","phone":"+39 011 5550"}"#);
+}
+
+/// Readings over the end of a year of the zone, a momentary value, a load curve and totals from files with what replaced
+/// them; and the readings of a meter that is none of the project's.
+fn meters_measured(store: &Store, at: Instant) {
+    let key = |meter: &str, quantity| SeriesKey {
+        meter: MeterId::new(meter).unwrap(),
+        channel: Channel::total(quantity),
+    };
+    let instant = |text: &str| Instant::from(text.parse::<chrono::DateTime<chrono::Utc>>().unwrap());
+    let reading = |series: &SeriesKey, observed: &str, value| Reading {
+        series: series.clone(),
+        observed_at: instant(observed),
+        received_at: instant(observed).plus_seconds(2),
+        value,
+        quality: Quality::Good,
+        origin: Origin::Modbus,
+    };
+    let gas = key("municipio-gas", Quantity::GasStandardVolume);
+    let total = Value::Total;
+    store
+        .append_blocking(vec![
+            // 2021 ended in Rome an hour before it did in UTC.
+            reading(&gas, "2021-12-31T22:59:59Z", total(7_000_001)),
+            reading(&gas, "2021-12-31T23:00:00Z", total(7_000_002)),
+            reading(&gas, "2022-06-01T00:00:00Z", total(7_500_000)),
+            reading(
+                &key("municipio-gas", Quantity::FlowTemperature),
+                "2022-06-01T00:00:00Z",
+                Value::Gauge(55.5),
+            ),
+            reading(&key("altrove-gas", Quantity::GasStandardVolume), "2022-06-01T00:00:00Z", total(1)),
+        ])
+        .unwrap();
+    let note = |name: &str, byte| ImportNote {
+        source_name: name.to_owned(),
+        source_sha256: Digest([byte; 32]),
+        author: "rosa".to_owned(),
+        at,
+    };
+    let interval = |amount| FiledInterval {
+        series: gas.clone(),
+        from: instant("2022-02-01T00:00:00Z"),
+        to: instant("2022-02-01T01:00:00Z"),
+        amount,
+        received_at: at,
+    };
+    store.put_intervals(&[interval(3_000)], &note("curva.csv", 11)).unwrap();
+    store.put_intervals(&[interval(3_250)], &note("curva-2.csv", 12)).unwrap();
+    let filed = |total| FiledTotal {
+        series: gas.clone(),
+        at: instant("2022-03-01T00:00:00Z"),
+        total,
+        received_at: at,
+    };
+    store.put_totals(&[filed(7_200_000)], &note("portale.csv", 13)).unwrap();
+    store.put_totals(&[filed(7_210_000)], &note("portale-2.csv", 14)).unwrap();
+}
+
+/// Every value that was measured, to its last digit, in the file of its year; nothing of another project's meter.
+fn what_was_measured_is_in_it(out: &Path, index: &str) {
+    let text = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    let of_gas =
+        |folder: &str, end: &str| text(&format!("{folder}/municipio-gas/gas_standard_volume-total{end}.csv"));
+    let lines = |text: String| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(
+        lines(of_gas("letture", "-2021")),
+        ["2021-12-31T22:59:59Z;2021-12-31T23:00:01Z;7000,001;Smc;good;modbus"]
+    );
+    assert_eq!(
+        lines(of_gas("letture", "-2022")),
+        [
+            "2021-12-31T23:00:00Z;2021-12-31T23:00:02Z;7000,002;Smc;good;modbus",
+            "2022-06-01T00:00:00Z;2022-06-01T00:00:02Z;7500,000;Smc;good;modbus",
+        ]
+    );
+    let curve = |amount: &str| format!("2022-02-01T00:00:00Z;2022-02-01T01:00:00Z;{amount};Smc;");
+    assert!(lines(of_gas("curve", "-2022"))[0].starts_with(&curve("3,250")));
+    assert!(lines(of_gas("curve-sostituite", "-2022"))[0].starts_with(&curve("3,000")));
+    assert!(lines(of_gas("totali", ""))[0].starts_with("2022-03-01T00:00:00Z;7210,000;Smc;"));
+    assert!(lines(of_gas("totali-sostituiti", ""))[0].starts_with("2022-03-01T00:00:00Z;7200,000;Smc;"));
+    assert!(!out.join("letture/altrove-gas").exists());
+    // What is left out is told, with how much it is.
+    assert!(index.contains("i contatori danno insieme ai totalizzatori, 1 serie"), "{index}");
+    assert!(index.contains("letture di municipio-gas") && index.contains("anno 2022: 2,"), "{index}");
+    let whom = text("recapiti.txt");
+    assert!(whom.starts_with("beneficiario\t") && whom.contains("recapito\tpersona\tAnna Bo\n"), "{whom}");
+    assert!(whom.contains("recapito\ttelefono\t+39 011 5550\n") && !whom.contains("recapito\tpec"), "{whom}");
 }
 
 fn an_account_is_called_like_the_project(store: &Store, at: Instant) {

@@ -83,10 +83,21 @@ fn the_page_of_values_is_frozen_signed_and_says_what_it_replaces() {
         run(&site, &["freeze", "--out", out.to_str().unwrap()]);
         out.join(ANNEX)
     };
+    let by_itself = |name: &str| {
+        let out = site.path().join(name);
+        let annex = ["kpi", "annex", "--year", "2022", "--project", PROJECT, "--out", out.to_str().unwrap()];
+        good(&site, &annex);
+        words(&out.join(ANNEX))
+    };
+    let day = super::today().format("%d/%m/%Y").to_string();
     run(&site, &["draft"]);
     lift_all(&site, &OF);
     state(&site, "100", &[]);
+    let draft = by_itself("bozza");
+    assert!(draft.contains(&format!("bozza del {day}, non congelata in un invio")), "{draft}");
     let first = frozen_in("prima");
+    let same = by_itself("uguale");
+    assert!(same.contains(&format!("1 dell’invio, congelata il {day}")), "{same}");
     assert!(shown(&site).contains(ANNEX), "{}", shown(&site));
     assert!(
         words(&first).contains("100,00 §") && !words(&first).contains("sostituisce la versione"),
@@ -98,9 +109,14 @@ fn the_page_of_values_is_frozen_signed_and_says_what_it_replaces() {
     assert!(shown(&site).contains("allegato-kpi-2022.pdf.p7m"), "{}", shown(&site));
     // The correction's page says so.
     state(&site, "90", &[]);
+    let other = by_itself("altra");
+    let counts = format!("copia di lavoro del {day}; fa fede la versione 1 dell’invio, congelata il {day}");
+    assert!(other.contains(&counts), "{other}");
     run(&site, &["correct", "--why", "valore rettificato"]);
     lift_all(&site, &OF);
     let second = words(&frozen_in("seconda"));
+    let same = by_itself("uguale-seconda");
+    assert!(same.contains("2 dell’invio, congelata il") && !same.contains("copia di lavoro"), "{same}");
     assert!(second.contains("2 – sostituisce la versione 1 del "), "{second}");
     assert!(second.contains("Motivo: valore rettificato") && second.contains("90,00 §"), "{second}");
 }

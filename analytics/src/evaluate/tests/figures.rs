@@ -86,7 +86,12 @@ fn the_operational_index_is_weighted_by_volume_and_less_is_better() {
     let used = 0.88 * planted_2025() * 9.5 * 1.05;
     let one = used / 1000.0;
     let declare = |case: &mut Case, value: f64| {
-        case.project.declared = vec![DeclaredValue { kpi: "ep".to_owned(), value, source: "APE".to_owned() }];
+        case.project.declared = vec![DeclaredValue {
+            kpi: "ep".to_owned(),
+            value,
+            source: "APE".to_owned(),
+            by_carrier: Vec::new(),
+        }];
     };
     declare(&mut case, one * 1.001);
     let year = case.year();
