@@ -2,7 +2,7 @@
 //!
 //! Must never: round in a way that makes the parts differ from the whole; every amount is whole cents.
 
-use model::Euro;
+use model::{Euro, Grant};
 
 /// How a call composes its facility, as its act says.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +89,15 @@ impl FacilityRule {
         Some(Composition { costs, grant, loan, own: minus(minus(costs, grant), loan) })
     }
 
+    /// What a grant's costs are composed of, and its instalments: the advance by the costs as first granted. `None` where
+    /// the costs are not stated or not admitted.
+    #[must_use]
+    pub fn of_grant(&self, grant: &Grant, days_early: i64) -> Option<(Composition, Instalments)> {
+        let composed = self.compose(grant.costs?)?;
+        let granted = grant.granted_costs.map_or(Some(composed), |costs| self.compose(costs))?;
+        Some((composed, self.instalments(&granted, &composed, days_early)))
+    }
+
     /// The instalments for what was granted first and what costs came to after tender, with works that ended so many
     /// days before the schedule (negative: after it).
     #[must_use]
@@ -132,6 +141,21 @@ mod tests {
 
     fn euros(composition: Option<Composition>) -> Option<(String, String, String)> {
         composition.map(|c| (c.grant.to_string(), c.loan.to_string(), c.own.to_string()))
+    }
+
+    /// The act's own example (call of Piemonte, par. 4.1): granted on two millions, tendered at one and a half.
+    #[test]
+    fn a_grant_that_the_tender_lowered_gives_the_instalments_of_the_act() {
+        let mut grant = Grant { costs: Some(Euro::from_euros(1_500_000)), ..Grant::default() };
+        let of = |grant: &Grant| {
+            let (_, parts) = rule().of_grant(grant, 0).unwrap();
+            [parts.advance, parts.second_grant, parts.last_grant].map(|euro| euro.to_string())
+        };
+        assert_eq!(of(&grant), ["135000.00", "232500.00", "232500.00"]);
+        grant.granted_costs = Some(Euro::from_euros(2_000_000));
+        assert_eq!(of(&grant), ["180000.00", "210000.00", "210000.00"]);
+        grant.costs = None;
+        assert_eq!(rule().of_grant(&grant, 0), None);
     }
 
     #[test]

@@ -73,7 +73,7 @@ fn the_monet_example_of_the_region_gives_its_due_day() {
 
 #[test]
 fn the_grant_its_subjects_and_statements() {
-    let more = "[grant]\ncosts_eur = 600000.50\ncig = [\"1234567CE7\", \"B123456789\"]\n\
+    let more = "[grant]\ncosts_eur = 600000.50\ngranted_costs_eur = 700000\ncig = [\"1234567CE7\", \"B123456789\"]\n\
                 dates = { grant_notice = 2019-05-01, planned_completion = 2021-12-31 }\n\
                 [[subject]]\nname = \"M. R.\"\ntax_code = \"RSSMRA80A01H501U\"\nrole = \"data_entry\"\n\
                 email = \"ufficio@esempio.example\"\n\
@@ -89,11 +89,13 @@ fn the_grant_its_subjects_and_statements() {
     assert!(told.severity == Severity::Caution && told.says.contains("PROV0000012345"), "{told:?}");
     let grant = &project.grant;
     assert_eq!(grant.costs, Some(Euro { cents: 60_000_050 }));
+    assert_eq!(grant.granted_costs, Some(Euro { cents: 70_000_000 }));
     assert_eq!(project.events()[&model::Event::GrantNotice], day(2019, 5, 1));
     assert_eq!((grant.subjects.len(), grant.statements.len()), (1, 2));
     assert!(grant.subjects[0].enabled && (grant.statements[0].value - 1.0).abs() < 1e-9);
     for (from, to, says) in [
         ("RSSMRA80A01H501U", "RSSMRA80A01H501V", "a person's tax code whose check character is right"),
+        ("\ncosts_eur = 600000.50", "", "costs as granted without the costs as they are now"),
         ("ufficio@esempio.example", "ufficio@esempio", "expected a mail address"),
         ("\"data_entry\"", "\"mayor\"", "\"data_entry\" or \"professional\""),
         ("yes = true", "value = 1", "not_oil_fired has no usable value; write `yes = true`"),

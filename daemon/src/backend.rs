@@ -179,7 +179,7 @@ impl Backend for DaemonBackend {
     }
 
     fn take_closed_projects(&self, form: GrantsForm, body: &[u8]) -> Result<GrantsTaken, GrantsRefused> {
-        let projects = grants::read(form, body).map_err(GrantsRefused::Unusable)?;
+        let projects = grants::read(form, body, self.0.clock.now()).map_err(GrantsRefused::Unusable)?;
         let taken = grants::take(&self.0.store, &projects, "grants-endpoint", self.0.clock.now());
         taken.map_err(|error| {
             tracing::error!("a delivery of the grants system could not be kept: {error:#}");

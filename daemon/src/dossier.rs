@@ -3,6 +3,7 @@
 //!
 //! Must never: leave something out in silence, or write a file whose hash is not in the manifest.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
@@ -194,7 +195,12 @@ fn scheme_files(installation: &Installation, project: &Project) -> Vec<(String, 
 }
 
 fn add_documents(store: &Store, project: &Project, bundle: &mut Bundle) -> anyhow::Result<()> {
+    let mut bundled = BTreeSet::new();
     for (document, record) in records::documents(store, &project.id)? {
+        // One file may be on record for several KPI.
+        if !bundled.insert((document.sha256.clone(), document.name.clone())) {
+            continue;
+        }
         let bytes = records::kept(store, &document.sha256)?;
         let short = document.sha256.get(..8).unwrap_or_default();
         let path = format!("documenti/{short}-{}", document.name);

@@ -3,15 +3,20 @@
 //!
 //! Must never: take a delivery in part, change a project once taken, or lose what was ignored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use analytics::scheme::Scheme;
+use analytics::scheme::calendar::{Entry, calendar_of};
+use analytics::scheme::deadline::Known;
 use anyhow::Context;
+use chrono::NaiveDate;
+use config::Catalog;
 use config::project::codes::{is_cup, is_provisional_cup, is_tax_code};
 use connectors::files::closed_projects::{ClosedProject, DELIVERY_BYTES_MAX, read_csv, read_json};
 use dashboards::grants::{GrantsForm, GrantsTaken};
-use model::{Finding, Instant, Severity};
+use model::{Event, Events, Finding, Instant, Severity, Zone};
 use store::{FirstChange, Store};
 
 use crate::exit::Failure;
@@ -20,6 +25,8 @@ use crate::records;
 
 /// The kind under which closed projects are kept.
 const CLOSED_RECORD: &str = "closed_project";
+/// Whose days the acts count.
+const ZONE: Zone = Zone::Europe__Rome;
 /// Later changes that had no effect.
 const IGNORED_RECORD: &str = "closed_project_ignored";
 /// Files of the folder looked at in one round.
@@ -28,15 +35,25 @@ const FILES_MAX: usize = 200;
 const DONE: &str = "done";
 const REFUSED: &str = "refused";
 
-/// Reads a delivery and judges every code in it.
-pub(crate) fn read(form: GrantsForm, bytes: &[u8]) -> Result<Vec<ClosedProject>, Vec<String>> {
+/// Reads a delivery and judges every code and day in it: the first version of a project stays, so one that cannot be is
+/// not taken.
+pub(crate) fn read(form: GrantsForm, bytes: &[u8], now: Instant) -> Result<Vec<ClosedProject>, Vec<String>> {
     let projects = match form {
         GrantsForm::Csv => read_csv(bytes)?,
         GrantsForm::Json => read_json(bytes)?,
     };
+    let today = now.day(ZONE);
     let mut problems = Vec::new();
     for project in &projects {
         let code = &project.code;
+        let is_plain = |c: char| c.is_alphanumeric() || "-_/. ".contains(c);
+        if !code.chars().next().is_some_and(char::is_alphanumeric) || !code.chars().all(is_plain) {
+            problems.push(format!("project {code:?}: a code has letters, digits, and - _ / . between them"));
+        }
+        if today < project.expenses_closed.0 {
+            let day = project.expenses_closed;
+            problems.push(format!("project {code:?}: it is not closed yet, {day} is still to come"));
+        }
         if !is_cup(&project.cup) {
             problems.push(format!("project {code:?}: {:?} is no CUP", project.cup));
         }
@@ -88,6 +105,24 @@ pub(crate) fn take(
         }
     }
     Ok(taken)
+}
+
+/// The one scheme that a call belongs to: by the numbers that its file lists, its id or its title.
+pub(crate) fn scheme_of<'c>(catalog: &'c Catalog, call: &str) -> Option<&'c Scheme> {
+    let call = call.trim();
+    let is_of = |scheme: &Scheme| {
+        let numbers = scheme.rules.calls.iter().map(String::as_str);
+        numbers.chain([scheme.id.as_str(), &*scheme.title]).any(|name| name.eq_ignore_ascii_case(call))
+    };
+    let mut found = catalog.schemes().map(|scheme| &**scheme).filter(|scheme| is_of(scheme));
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
+}
+
+/// What the scheme asks of a closed project, as far as what was delivered tells the days.
+pub(crate) fn calendar_of_closed(scheme: &Scheme, closed: &ClosedProject, today: NaiveDate) -> Vec<Entry> {
+    let events = Events::from([(Event::ExpensesClosed, closed.expenses_closed.0)]);
+    calendar_of(scheme, &Known { events: &events, report_years: None, today }, &[])
 }
 
 /// As letters to a closed project name it before its file is here; no id of a project file has a colon.
@@ -153,7 +188,24 @@ pub(crate) fn remarks(projects: &[ClosedProject]) -> Vec<Finding> {
         let about = format!("project:{}", delivered_id(&closed.cup));
         Finding::new("project.cup.provisional", Severity::Caution, about, says, rule).with("cup", &closed.cup)
     });
-    told.collect()
+    told.chain(shared(projects)).collect()
+}
+
+/// A CUP is one project's: two under one are an error of the list, or parts of one project.
+fn shared(projects: &[ClosedProject]) -> impl Iterator<Item = Finding> {
+    let mut by_cup: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for closed in projects {
+        by_cup.entry(&closed.cup).or_default().insert(&closed.code);
+    }
+    by_cup.into_iter().filter(|(_, codes)| 1 < codes.len()).map(|(cup, codes)| {
+        let codes = codes.into_iter().collect::<Vec<_>>().join(", ");
+        let says = format!("CUP {cup} was delivered for several projects: {codes}");
+        let rule = "a CUP identifies one project";
+        let about = format!("project:{}", delivered_id(cup));
+        Finding::new("project.cup.shared", Severity::Caution, about, says, rule)
+            .with("cup", cup)
+            .with("projects", codes)
+    })
 }
 
 /// [`remarks`] on those that no project file takes up yet.
@@ -182,7 +234,7 @@ pub(crate) fn import(
         Failure::bad_input(format!("{} ends neither in .csv nor in .json; rename it", path.display()))
     })?;
     let bytes = crate::commands::import::read_file(path)?;
-    let projects = read(form, &bytes).map_err(|problems| {
+    let projects = read(form, &bytes, at).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
         Failure::bad_input(format!("{} cannot be taken:\n{}", path.display(), lines.join("\n")))
     })?;
@@ -194,7 +246,7 @@ pub(crate) fn import(
 pub(crate) fn watch(
     store: &Store,
     folder: &Path,
-    seen: &mut std::collections::BTreeMap<PathBuf, u64>,
+    seen: &mut BTreeMap<PathBuf, u64>,
     at: Instant,
 ) -> anyhow::Result<Vec<(PathBuf, Vec<String>)>> {
     let entries = fs::read_dir(folder).with_context(|| {
@@ -216,7 +268,7 @@ pub(crate) fn watch(
             continue;
         }
         let Some(form) = form_of(&path) else { continue };
-        let problems = match read_delivery(&path, length).and_then(|bytes| read(form, &bytes)) {
+        let problems = match read_delivery(&path, length).and_then(|bytes| read(form, &bytes, at)) {
             Ok(projects) => {
                 take(store, &projects, "grants-folder", at)?;
                 Vec::new()
@@ -268,6 +320,8 @@ mod tests {
 
     use super::*;
 
+    /// 14 November 2025.
+    const NOW: Instant = Instant::from_seconds(1_763_078_400);
     const CSV: &str = "code;cup;title;beneficiary;tax_code;call;expenses_closed\n\
                        P-1;C11G06000000001;Municipio;Comune di Esempio;12345678903;II.2i.1;30/09/2024\n";
 
@@ -278,7 +332,7 @@ mod tests {
     }
 
     fn taken(store: &Store, csv: &str) -> GrantsTaken {
-        take(store, &read(GrantsForm::Csv, csv.as_bytes()).unwrap(), "t", Instant::from_seconds(9)).unwrap()
+        take(store, &read(GrantsForm::Csv, csv.as_bytes(), NOW).unwrap(), "t", NOW).unwrap()
     }
 
     #[test]
@@ -298,8 +352,22 @@ mod tests {
     #[test]
     fn wrong_codes_refuse_the_whole_delivery() {
         let two = format!("{CSV}P-2;X;Scuola;Comune;12345678901;II.2i.1;2024-09-30\n");
-        let problems = read(GrantsForm::Csv, two.as_bytes()).unwrap_err();
+        let problems = read(GrantsForm::Csv, two.as_bytes(), NOW).unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn a_first_version_that_cannot_be_is_refused_and_a_cup_of_two_projects_told() {
+        let refused = |csv: &str| read(GrantsForm::Csv, csv.as_bytes(), NOW).unwrap_err();
+        let later = refused(&CSV.replace("30/09/2024", "31/12/2031"));
+        assert!(later[0].contains("2031-12-31 is still to come"), "{later:?}");
+        assert!(refused(&CSV.replace("P-1", "=cmd()"))[0].contains("\"=cmd()\": a code has letters"));
+        let (_dir, store) = store();
+        let second = CSV.lines().nth(1).unwrap().replace("P-1", "P-2");
+        assert_eq!(taken(&store, &format!("{CSV}{second}\n")).new, ["P-1", "P-2"]);
+        let told = remarks_on_unregistered(&store).unwrap();
+        assert_eq!((told.len(), told[0].code), (1, "project.cup.shared"));
+        assert!(told[0].says.contains("P-1, P-2"), "{}", told[0].says);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! Must never: change a record without a name, or a measured value: a person's value stands beside it.
 
+use analytics::scheme::Scheme;
 use anyhow::Context;
 use connectors::day::Day;
 use connectors::files::document::{DocumentError, DocumentKind, kind_of};
@@ -135,7 +136,21 @@ pub(crate) struct Document {
     pub(crate) kpi: Option<String>,
 }
 
-/// Takes a document in: its kind verified by its content, its bytes kept once.
+/// Refuses a KPI that the project's scheme does not have.
+pub(crate) fn check_kpi(scheme: &Scheme, code: Option<&str>) -> Result<(), Failure> {
+    let codes = || scheme.kpis.iter().map(|kpi| kpi.code.as_str());
+    match code {
+        Some(code) if !codes().any(|known| known == code) => {
+            let known: Vec<&str> = codes().collect();
+            let says = format!("the scheme has no KPI {code:?}; it has {}", known.join(", "));
+            Err(Failure::bad_input(says).coded("no_kpi"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes a document in: its kind verified by its content, its bytes kept once. One file may explain several KPI and
+/// years: each is a record.
 pub(crate) fn add_document(
     store: &Store,
     mut document: Document,
@@ -149,7 +164,11 @@ pub(crate) fn add_document(
     document.mime = kind.mime().to_owned();
     document.bytes = bytes.len() as u64;
     document.sha256 = store.keep_document(bytes)?.hex();
-    let id = format!("{} {}", document.project, document.sha256);
+    let mut id = format!("{} {}", document.project, document.sha256);
+    if let Some(kpi) = &document.kpi {
+        let year = document.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
+        id = format!("{id} {year} {kpi}");
+    }
     put(store, (DOCUMENT_RECORD, &id), &document, author, at)?;
     Ok(document)
 }

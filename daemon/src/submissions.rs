@@ -505,7 +505,7 @@ fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<FileRef, Failure> {
 }
 
 /// Takes a blocking finding upon oneself.
-pub(crate) fn lift(store: &Store, key: &Key, lifted: Lifted, at: Instant) -> Result<(), Failure> {
+fn lift(store: &Store, key: &Key, lifted: Lifted, at: Instant) -> Result<(), Failure> {
     records::check_words("--reason", &lifted.reason)?;
     let before = current(store, key)?;
     before.must_be(&[Stage::Draft, Stage::Checked], "changed; begin a correction")?;
@@ -540,7 +540,10 @@ pub(crate) fn sent(
     before.frozen()?;
     let digital = obligation.signer.signs_digitally();
     let ready: &[Stage] = if digital { &[Stage::Signed] } else { &[Stage::Frozen, Stage::Signed] };
-    before.must_be(ready, "noted as sent; the act asks for what comes before")?;
+    before.must_be(
+        ready,
+        "noted as sent; it is to be frozen first, and signed where the act asks for a digital signature",
+    )?;
     records::check_words("--to", to)?;
     let by_mail = obligation.channel.starts_with("PEC") || is_message(receipt.0);
     if by_mail && !is_address(to) {
@@ -548,7 +551,11 @@ pub(crate) fn sent(
         return Err(Failure::bad_input(says).coded("address"));
     }
     check_receipt(receipt, to)?;
+    if obligation.channel.starts_with("PEC") {
+        check_certified(receipt)?;
+    }
     check_own(&before, receipt)?;
+    check_used(store, &before, receipt)?;
     check_day(&before, by_hand, zone, at)?;
     let mut after = before.clone();
     after.sending = Some(Sending {
@@ -604,6 +611,38 @@ fn check_own(submission: &Submission, (name, bytes): (&str, &[u8])) -> Result<()
                 submission.id()
             );
             Err(Failure::bad_input(says).coded("receipt_own"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses what cannot show a sending by certified mail: neither a receipt of it nor a page that was printed of one.
+fn check_certified((name, bytes): (&str, &[u8])) -> Result<(), Failure> {
+    let is_page = records::kind_of_document(name, bytes).is_ok();
+    if is_page || connectors::receipt::read(bytes).is_some() {
+        return Ok(());
+    }
+    let says = format!(
+        "{name} does not show a sending by certified mail: save the receipt of delivery as .eml, or bring a PDF or an \
+         image of it"
+    );
+    Err(Failure::bad_input(says).coded("receipt_kind"))
+}
+
+/// Refuses a receipt that shows another sending already: each version is sent anew.
+fn check_used(store: &Store, submission: &Submission, (name, bytes): (&str, &[u8])) -> Result<(), Failure> {
+    let sha256 = crate::reports::sha256(bytes).hex();
+    let used = |other: &Submission| {
+        other.id() != submission.id() && other.receipts.iter().any(|receipt| receipt.file.sha256 == sha256)
+    };
+    match all(store)?.into_iter().find(used) {
+        Some(other) => {
+            let says = format!(
+                "{name} is the receipt of submission {} already; bring the one of submission {}",
+                other.id(),
+                submission.id()
+            );
+            Err(Failure::bad_input(says).coded("receipt_used"))
         }
         None => Ok(()),
     }

@@ -189,8 +189,10 @@ pub struct Grant {
     pub report_years: Option<u32>,
     /// Days beyond those of [`crate::ProjectDates`].
     pub dates: Events,
-    /// Admissible costs of the project.
+    /// Admissible costs of the project; where they were set anew after the tender, those.
     pub costs: Option<Euro>,
+    /// Admissible costs as first granted, where the tender changed them: the advance is a share of what they gave.
+    pub granted_costs: Option<Euro>,
     /// Codes of the tenders (*codice identificativo gara*).
     pub cig: Vec<String>,
     /// What was done; each once, in order of the file. Figures do not depend on it.

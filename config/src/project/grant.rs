@@ -42,12 +42,19 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Grant> {
         grant.report_years =
             table.integer_optional("report_years", 1..=50).and_then(|n| u32::try_from(n).ok());
         let amount = "an amount in euro, above 0, with at most two decimals";
-        let costs = table.number_optional("costs_eur", amount, |euros| {
-            let cents = euros * 100.0;
-            0.0 < euros && euros <= COSTS_EUR_MAX && (cents - cents.round()).abs() < 1e-4
-        });
-        // Within the bound, cents are far below 2^53.
-        grant.costs = costs.map(|euros| Euro { cents: (euros * 100.0).round() as i64 });
+        let euros = |key: &str| {
+            let euros = table.number_optional(key, amount, |euros| {
+                let cents = euros * 100.0;
+                0.0 < euros && euros <= COSTS_EUR_MAX && (cents - cents.round()).abs() < 1e-4
+            });
+            // Within the bound, cents are far below 2^53.
+            euros.map(|euros| Euro { cents: (euros * 100.0).round() as i64 })
+        };
+        (grant.costs, grant.granted_costs) = (euros("costs_eur"), euros("granted_costs_eur"));
+        if grant.granted_costs.is_some() && grant.costs.is_none() {
+            let says = "costs as granted without the costs as they are now";
+            source.report_at(&table.at("granted_costs_eur"), says, "state costs_eur as well");
+        }
         grant.cig = table.texts("cig", "a list of tender codes (CIG)", CIG_MAX);
         let kinds = table.texts("interventions", "a list of kinds of intervention", Intervention::ALL.len());
         for kind in kinds {

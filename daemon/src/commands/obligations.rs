@@ -85,13 +85,16 @@ pub(crate) fn project(args: &ProjectArgs) -> Result<Exit, Failure> {
         let state = if subject.enabled { "enabled" } else { "disabled" };
         println!("subject\t{}\t{}\t{}\t{state}", subject.name, subject.tax_code, subject.role.code());
     }
-    for (name, amount) in [("costs", project.grant.costs), ("facility", project.facility)] {
+    let grant = &project.grant;
+    let amounts =
+        [("costs", grant.costs), ("costs as granted", grant.granted_costs), ("facility", project.facility)];
+    for (name, amount) in amounts {
         if let Some(amount) = amount {
             println!("{name}\t{amount} EUR");
         }
     }
-    if let (Some(rule), Some(costs)) = (&scheme.rules.facility, project.grant.costs) {
-        print_facility(rule, costs, &project);
+    if let Some(rule) = scheme.rules.facility.as_ref().filter(|_| project.grant.costs.is_some()) {
+        print_facility(rule, &project);
     }
     for kept in analytics::scheme::calendar::kept(scheme, &project) {
         let days = kept.days.map_or_else(
@@ -121,8 +124,11 @@ pub(crate) fn project(args: &ProjectArgs) -> Result<Exit, Failure> {
     Ok(Exit::OK)
 }
 
-fn print_facility(rule: &analytics::economics::FacilityRule, costs: model::Euro, project: &model::Project) {
-    let Some(composition) = rule.compose(costs) else {
+fn print_facility(rule: &analytics::economics::FacilityRule, project: &model::Project) {
+    let events = project.events();
+    let planned = events.get(&model::Event::PlannedCompletion);
+    let early = planned.map(|planned| (*planned - project.dates.completed).num_days());
+    let Some((composition, parts)) = rule.of_grant(&project.grant, early.unwrap_or(0)) else {
         println!("composition\tcosts below {} EUR are not admitted\t{}", rule.costs_min, rule.citation);
         return;
     };
@@ -130,10 +136,6 @@ fn print_facility(rule: &analytics::economics::FacilityRule, costs: model::Euro,
         "composition\tgrant {} EUR\tloan {} EUR\town share {} EUR\t{}",
         composition.grant, composition.loan, composition.own, rule.citation
     );
-    let events = project.events();
-    let planned = events.get(&model::Event::PlannedCompletion);
-    let early = planned.map(|planned| (*planned - project.dates.completed).num_days());
-    let parts = rule.instalments(&composition, &composition, early.unwrap_or(0));
     let last = if parts.last_loan_as_grant { "as grant" } else { "as loan" };
     println!(
         "instalments\tadvance {}\tfirst loan {}\tsecond grant {}\tlast grant {}\tlast loan {} {last}",

@@ -93,7 +93,11 @@ pub(crate) enum What {
 pub(crate) fn record(what: &What) -> Result<Exit, Failure> {
     match what {
         What::DocumentAdd { file, title, year, kpi, of } => {
-            let (store, _) = opened(of)?;
+            let (store, installation) = opened(of)?;
+            let project = figures::project(&store, &installation.catalog, &of.project)?;
+            if let Some(scheme) = installation.catalog.scheme(&project.scheme) {
+                records::check_kpi(scheme, kpi.as_deref())?;
+            }
             let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             let document = Document {
                 project: of.project.to_string(),

@@ -193,7 +193,7 @@ pub(crate) fn submission(what: &What) -> Result<Exit, Failure> {
                 author: of.author.clone(),
                 reason: reason.clone(),
             };
-            submissions::lift(&desk.store, &desk.key, lifted, desk.now)?;
+            desk.bench()?.lift(&desk.key, lifted)?;
         }
         What::Freeze { out, language, of } => freeze(out.as_deref(), language.as_deref(), of)?,
         What::Sign { file, reason, of } => sign(file, reason, of)?,

@@ -114,6 +114,7 @@ fn economics(scheme: Option<&Scheme>, project: &Project, newest: Option<&Project
     });
     Economics {
         costs_eur: project.grant.costs.map(model::Euro::as_f64),
+        granted_costs_eur: project.grant.granted_costs.map(model::Euro::as_f64),
         facility_eur: project.facility.map(model::Euro::as_f64),
         cig: project.grant.cig.clone(),
         composition: scheme.and_then(|s| s.rules.facility.as_ref()).and_then(|rule| compose(rule, project)),
@@ -122,12 +123,11 @@ fn economics(scheme: Option<&Scheme>, project: &Project, newest: Option<&Project
 }
 
 fn compose(rule: &FacilityRule, project: &Project) -> Option<CompositionView> {
-    let composed = rule.compose(project.grant.costs?)?;
     let events = project.events();
     // Without a day of the schedule nothing ended before it.
     let days_early = events.get(&Event::PlannedCompletion).zip(events.get(&Event::Completion));
     let days_early = days_early.map_or(0, |(planned, done)| (*planned - *done).num_days());
-    let instalments = rule.instalments(&composed, &composed, days_early);
+    let (composed, instalments) = rule.of_grant(&project.grant, days_early)?;
     let facility = composed.facility().as_f64();
     Some(CompositionView {
         grant_eur: composed.grant.as_f64(),

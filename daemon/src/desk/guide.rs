@@ -289,7 +289,7 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
                 author: author.to_owned(),
                 reason: reason.clone(),
             };
-            submissions::lift(store, &key, lifted, now)
+            bench.lift(&key, lifted)
         }
         Act::Attach(upload) => {
             let file = (upload.name.as_str(), upload.bytes.as_slice());

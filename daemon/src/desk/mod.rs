@@ -132,6 +132,12 @@ impl Desk for DaemonBackend {
         self.must_know(project)?;
         let now = self.0.clock.now();
         self.must_be_year(project, said.year)?;
+        let kpi = said.kpi.clone().filter(|kpi| !kpi.is_empty());
+        let installation = self.0.installation();
+        let of = figures::project(&self.0.store, &installation.catalog, project).map_err(refused)?;
+        if let Some(scheme) = installation.catalog.scheme(&of.scheme) {
+            records::check_kpi(scheme, kpi.as_deref()).map_err(refused)?;
+        }
         let document = Document {
             project: project.to_string(),
             name: upload.name.clone(),
@@ -140,7 +146,7 @@ impl Desk for DaemonBackend {
             bytes: 0,
             sha256: String::new(),
             year: said.year,
-            kpi: said.kpi.clone().filter(|kpi| !kpi.is_empty()),
+            kpi,
         };
         let kept = records::add_document(&self.0.store, document, &upload.bytes, author, now);
         let kept = kept.map_err(refused)?;

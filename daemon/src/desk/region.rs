@@ -92,15 +92,21 @@ fn without_figures(project: &Project, calendar: Option<&ProjectCalendar>, today:
 
 /// Closed projects that the grants system delivered and no project file takes up by its CUP.
 fn unregistered(runtime: &Runtime, cups: &BTreeSet<&str>) -> anyhow::Result<Vec<Pending>> {
-    let unknown = grants::unregistered(&runtime.store, cups)?.into_iter();
-    let pending = unknown.map(|closed| Pending {
-        project: None,
-        title: closed.title,
-        cup: closed.cup,
-        beneficiary: closed.beneficiary,
-        scheme: closed.call,
-        ended: closed.expenses_closed.0,
-        duty: None,
+    let installation = runtime.installation();
+    let today = runtime.clock.now().day(installation.settings.installation.zone);
+    let pending = grants::unregistered(&runtime.store, cups)?.into_iter().map(|closed| {
+        let scheme = grants::scheme_of(&installation.catalog, &closed.call);
+        let entries = scheme.map(|scheme| grants::calendar_of_closed(scheme, &closed, today));
+        let duty = shown(None, entries.as_deref().unwrap_or_default(), i32::MAX, &[i32::MAX]);
+        Pending {
+            project: None,
+            duty: duty.filter(|entry| entry.due.is_some()).map(|entry| case_duty(entry, today)),
+            title: closed.title,
+            cup: closed.cup,
+            beneficiary: closed.beneficiary,
+            scheme: closed.call,
+            ended: closed.expenses_closed.0,
+        }
     });
     Ok(pending.collect())
 }

@@ -5,11 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use analytics::scheme::Scheme;
-use analytics::scheme::calendar::calendar_of;
-use analytics::scheme::deadline::Known;
-use config::{Catalog, MailSettings};
-use model::{Event, Events, Finding, Instant, Severity};
+use config::MailSettings;
+use model::{Finding, Instant, Severity};
 use store::Store;
 
 use super::{About, Due, MemoState, by_id, memo_day, remind};
@@ -56,13 +53,11 @@ pub(super) fn round(
     let (texts, today) = (installation.catalog.texts(&own.language), now.day(own.zone));
     let (mut held, mut findings) = (Held::default(), Vec::new());
     for closed in &open {
-        let Some(scheme) = scheme_of(&installation.catalog, &closed.call) else {
+        let Some(scheme) = grants::scheme_of(&installation.catalog, &closed.call) else {
             held.calls.entry(closed.call.clone()).or_default().push(closed.code.clone());
             continue;
         };
-        let events = Events::from([(Event::ExpensesClosed, closed.expenses_closed.0)]);
-        let known = Known { events: &events, report_years: None, today };
-        for entry in &calendar_of(scheme, &known, &[]) {
+        for entry in &grants::calendar_of_closed(scheme, closed, today) {
             let reminded = scheme.obligation(&entry.obligation).is_some_and(|o| !o.memos.is_empty());
             if reminded && entry.due.is_none() {
                 let missing: Vec<&str> = entry.needs.iter().map(|need| need.key()).collect();
@@ -77,18 +72,6 @@ pub(super) fn round(
     }
     findings.extend(held.findings());
     Ok(findings)
-}
-
-/// The one scheme that a call belongs to: by the numbers that its file lists, its id or its title.
-fn scheme_of<'c>(catalog: &'c Catalog, call: &str) -> Option<&'c Scheme> {
-    let call = call.trim();
-    let is_of = |scheme: &Scheme| {
-        let numbers = scheme.rules.calls.iter().map(String::as_str);
-        numbers.chain([scheme.id.as_str(), &*scheme.title]).any(|name| name.eq_ignore_ascii_case(call))
-    };
-    let mut found = catalog.schemes().map(|scheme| &**scheme).filter(|scheme| is_of(scheme));
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
 }
 
 impl Held {

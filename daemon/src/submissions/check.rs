@@ -16,8 +16,8 @@ use model::{Finding, Instant, Project, Severity};
 use store::Store;
 
 use super::{
-    FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Stage, Submission, TypedIn, current, draft, edition, put,
-    to_mend,
+    FileRef, Frozen, FrozenKpi, FrozenMeter, Key, Lifted, Stage, Submission, TypedIn, current, draft,
+    edition, put, to_mend,
 };
 use crate::documents::{self, Dress};
 use crate::exit::Failure;
@@ -152,8 +152,9 @@ impl<'a> Bench<'a> {
         Ok(missed
             .map(|kpi| {
                 let code = &kpi.definition.code;
+                let year = submission.year.map_or_else(String::new, |year| format!(" --year {year}"));
                 let says = format!(
-                    "KPI {code} is {}; a document that explains it is advised (record document-add --kpi {code})",
+                    "KPI {code} is {}; a document that explains it is advised (record document-add --kpi {code}{year})",
                     kpi.verdict.code()
                 );
                 (says, Advised { code: code.clone(), text: kpi.definition.text.clone() })
@@ -170,6 +171,32 @@ impl<'a> Bench<'a> {
         after.stage = if checked.obstacles.is_empty() { Stage::Checked } else { Stage::Draft };
         put(self.store, &before, &after, author, self.now)?;
         Ok(checked)
+    }
+
+    /// A person takes a finding upon them; only one that stands in the way.
+    pub(crate) fn lift(&self, key: &Key, lifted: Lifted) -> Result<(), Failure> {
+        let before = current(self.store, key)?;
+        let was = |l: &Lifted| (&l.code, &l.subject) == (&lifted.code, &lifted.subject);
+        let checked = self.check(&before)?;
+        let stands = checked.obstacles.iter().any(|o| {
+            (o.finding.code, o.finding.subject.as_str()) == (lifted.code.as_str(), lifted.subject.as_str())
+        });
+        if !stands && !before.lifted.iter().any(was) {
+            let known: Vec<String> = checked
+                .obstacles
+                .iter()
+                .map(|o| format!("--code {} --subject {:?}", o.finding.code, o.finding.subject))
+                .collect();
+            let known = if known.is_empty() { "nothing does".to_owned() } else { known.join("; ") };
+            let says = format!(
+                "{} of {:?} does not stand in the way of submission {}; what does: {known}",
+                lifted.code,
+                lifted.subject,
+                before.id()
+            );
+            return Err(Failure::bad_input(says).coded("no_obstacle"));
+        }
+        super::lift(self.store, key, lifted, self.now)
     }
 
     /// Freezes: figures, files and digests as they are now.

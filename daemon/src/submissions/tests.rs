@@ -218,7 +218,8 @@ fn nothing_counts_as_sent_or_answered_without_what_shows_it() {
     assert_eq!(note("portale", ("r.pdf", b""), &portal), Err(Some("file_empty")));
     assert_eq!(note("a@b.example", ("r.eml", b"Subject: x\n\nciao"), &portal), Err(Some("receipt_mail")));
     assert_eq!(note("non un indirizzo", ("r.pdf", b"x"), &by_pec), Err(Some("address")));
-    assert_eq!(note("a@b.example", ("r.pdf", b"x"), &by_pec), Ok(()));
+    assert_eq!(note("a@b.example", ("r.txt", b"ricevuta"), &by_pec), Err(Some("receipt_kind")));
+    assert_eq!(note("a@b.example", ("r.pdf", b"%PDF-1.7\nx\n%%EOF\n"), &by_pec), Ok(()));
     let answer = |day: chrono::NaiveDate| {
         let of = Outcome { on: Day(day), says: "prot. 1".to_owned() };
         outcome(&store, &key(), Stage::Accepted, of, ROME, ("a", NOW)).map_err(|failure| failure.code)
@@ -254,6 +255,21 @@ fn the_day_of_a_sending_is_possible_and_that_of_its_receipt() {
     assert_eq!(note(today, ("ricevuta.pdf", own.as_slice())), Err(Some("receipt_own")));
     assert_eq!(note(today, ("r.eml", mail(today).as_bytes())), Ok(()));
     assert_eq!(current(&store, &key()).unwrap().sent_at().map(|at| at.day(ROME)), Some(today));
+}
+
+#[test]
+fn a_receipt_shows_one_sending() {
+    let (_dir, store) = opened();
+    let first = frozen(&store);
+    let portal = obligation(Signer::DataEntry);
+    let receipt: (&str, &[u8]) = ("r.pdf", b"protocollo 123");
+    assert_eq!(noted(&store, &by_hand("portale", receipt), &portal), Ok(()));
+    let before = correct(&store, &key(), "un dato era errato", "a", NOW).unwrap();
+    let mut second = before.clone();
+    (second.frozen, second.stage) = (first.frozen.clone(), Stage::Frozen);
+    put(&store, &before, &second, "a", NOW).unwrap();
+    assert_eq!(noted(&store, &by_hand("portale", receipt), &portal), Err(Some("receipt_used")));
+    assert_eq!(noted(&store, &by_hand("portale", ("r.pdf", b"protocollo 124")), &portal), Ok(()));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use model::{Instant, ProjectId};
 use serde::Deserialize;
 
-use super::wire::{Change, ClauseView, Contacts, FieldChange, ProjectFile};
+use super::wire::{Change, ClauseView, Contacts, Economics, FieldChange, ProjectFile};
 use super::{Refused, RefusedKind, changed};
 use crate::access::{Checked, Right, Who};
 use crate::pages::words::printed;
@@ -346,6 +346,19 @@ struct ClauseLine {
     citation: String,
 }
 
+/// What the project file states, label and value.
+fn stated(t: &Words, e: &Economics, euro: impl Fn(Option<f64>) -> String) -> Vec<(String, String)> {
+    let granted = e.granted_costs_eur.map(|costs| ("page.desk.money.granted_costs", euro(Some(costs))));
+    let cig = if e.cig.is_empty() { t.not_available() } else { e.cig.join(", ") };
+    let pairs = [
+        Some(("page.desk.money.costs", euro(e.costs_eur))),
+        granted,
+        Some(("page.desk.money.facility", euro(e.facility_eur))),
+        Some(("page.desk.money.cig", cig)),
+    ];
+    pairs.into_iter().flatten().map(|(key, value)| (t.get(key).to_owned(), value)).collect()
+}
+
 /// `GET /desk/{project}/economics`.
 pub(crate) async fn economics(State(site): State<Arc<Site>>, Path(id): Path<String>, ask: Ask) -> Response {
     respond(site, ask, move |site, ask| {
@@ -363,14 +376,7 @@ pub(crate) async fn economics(State(site): State<Arc<Site>>, Path(id): Path<Stri
             t,
             frame: Frame::new(site, ask, file.title.clone(), ""),
             head: Head::new(t, &file, "economics", None),
-            stated: vec![
-                pair("page.desk.money.costs", euro(e.costs_eur)),
-                pair("page.desk.money.facility", euro(e.facility_eur)),
-                pair(
-                    "page.desk.money.cig",
-                    if e.cig.is_empty() { t.not_available() } else { e.cig.join(", ") },
-                ),
-            ],
+            stated: stated(t, e, euro),
             composition: c.map_or_else(Vec::new, |c| {
                 amounts(&[
                     ("page.desk.money.grant", c.grant_eur),

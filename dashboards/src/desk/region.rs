@@ -432,6 +432,10 @@ fn state_class(duty: Option<&CaseDuty>) -> &'static str {
 fn pending_row(t: &Words, pending: &Pending) -> PendingRow {
     let (duty, registered) = (pending.duty.as_ref(), pending.project.is_some());
     let state = match duty {
+        Some(duty) if !registered && duty.state == DutyState::Late => {
+            let late = t.of("page.desk.state", duty.state.code());
+            format!("{}; {late}", t.get("page.region.pending.unregistered"))
+        }
         _ if !registered => t.get("page.region.pending.unregistered").to_owned(),
         Some(duty) => t.of("page.desk.state", duty.state.code()),
         None => String::new(),
@@ -445,7 +449,11 @@ fn pending_row(t: &Words, pending: &Pending) -> PendingRow {
         ended: t.date(pending.ended),
         due: duty.and_then(|d| d.due).map_or_else(|| t.not_available(), |day| t.date(day)),
         state,
-        state_class: if registered { state_class(duty) } else { "warn" },
+        state_class: match state_class(duty) {
+            "bad" => "bad",
+            _ if !registered => "warn",
+            other => other,
+        },
         duty: duty.map(|d| t.get(&d.text).to_owned()).unwrap_or_default(),
     }
 }

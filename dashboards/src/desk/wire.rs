@@ -109,6 +109,8 @@ pub struct KeptView {
 pub struct Economics {
     /// Admissible costs.
     pub costs_eur: Option<f64>,
+    /// Admissible costs as first granted, where the tender changed them.
+    pub granted_costs_eur: Option<f64>,
     /// Grant and repayable loan together, as the project file states it.
     pub facility_eur: Option<f64>,
     pub cig: Vec<String>,

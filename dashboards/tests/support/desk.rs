@@ -124,6 +124,7 @@ impl Desk for Fake {
             dates: Vec::new(),
             kept: Vec::new(),
             economics: Economics {
+                granted_costs_eur: None,
                 costs_eur: Some(1_500_000.0),
                 facility_eur: Some(1_400_000.0),
                 cig: Vec::new(),
