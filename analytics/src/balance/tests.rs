@@ -312,6 +312,25 @@ fn one_buildings_export_is_not_anothers_self_consumption() {
 }
 
 #[test]
+fn a_part_of_a_plants_meter_is_not_added_to_it() {
+    let all = |_: i64| true;
+    let building = building();
+    let inverter = |parent: &str| {
+        let mut facts = facts("inverter", Carrier::OnSitePv, Direction::Production, MeterRole::Sub);
+        facts.parent = Some(MeterId::new(parent).unwrap());
+        Planted::of_totals(facts, &totals(&|i| made(i) / 2, &all, 0), SlotLength::Quarter)
+    };
+    let (pv, supply) = (pv(&all), import(&all));
+    let produced = |parts: &[&Planted]| {
+        let meters: Vec<_> = parts.iter().map(|p| p.meter(&building)).collect();
+        of_project(&year(&meters, ROME), Vector::Electricity).unwrap().months[0].balance.produced.amount
+    };
+    assert_eq!(produced(&[&pv, &inverter(pv.facts.id.as_str()), &supply]), sum(&made));
+    // Behind the supply, which does not see what is made: it counts.
+    assert_eq!(produced(&[&inverter(supply.facts.id.as_str()), &supply]), sum(&|i| made(i) / 2));
+}
+
+#[test]
 fn parts_that_exceed_their_whole_are_found() {
     let all = |_: i64| true;
     let whole = import(&all);
