@@ -21,7 +21,7 @@ pub fn limits(scheme: &Scheme) -> Vec<(Vector, f64)> {
         Target::Declared | Target::AtMost(_) => None,
     };
     let kpis = scheme.kpis.iter().filter_map(|k| Some((of(k.measure)?, limit(k.target)?)));
-    let clauses = scheme.clauses.iter().filter_map(|c| match (c.fact.code, c.test) {
+    let clauses = scheme.rules.clauses.iter().filter_map(|c| match (c.fact.code, c.test) {
         ("self_consumed_percent", Test::AtLeast(least)) => Some((Vector::Electricity, least / 100.0)),
         ("heat_unused_percent", Test::AtMost(most)) => Some((Vector::Heat, 1.0 - most / 100.0)),
         _ => None,

@@ -8,7 +8,7 @@ use model::{
     Month, MonthValue, MonthlySeries, Severity,
 };
 
-use super::laws::{self, ReportedMonth};
+use super::laws::{self, LeftOut, ReportedMonth};
 use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, months};
 use crate::analysis::{project, rules, unseen};
 use crate::baseline::breaks::{self, Point};
@@ -408,6 +408,13 @@ impl Row {
         let known = facts.ceiling_per_hour.is_finite() && 0.0 < facts.ceiling_per_hour;
         let carried = if known { facts.ceiling_per_hour * hours } else { f64::INFINITY };
         self.shown.measured_high.unwrap_or(carried)
+    }
+
+    /// The month as what was not measured; where not even a baseline is known, as what the connection carries.
+    pub(super) fn left_out(&self, facts: &MeterFacts) -> LeftOut {
+        let carried = self.most(facts);
+        let (low, high) = self.avoided_bounds(facts).unwrap_or((-carried, carried));
+        LeftOut { month: self.shown.month, low, high }
     }
 
     /// The month as later laws need it; `None` where it cannot be compared.
