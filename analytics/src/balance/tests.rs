@@ -3,7 +3,7 @@
 //! Must never: hold a figure that was copied from the output of the code under test.
 
 use chrono::NaiveDate;
-use model::{BaseUnit, Instant, Severity};
+use model::{BaseUnit, Instant, MeterRole, Severity};
 use proptest::prelude::*;
 
 use super::*;
