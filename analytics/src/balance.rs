@@ -10,7 +10,7 @@
 //! a run of such slots the difference of the sums is a bound as well, since a gap's energy is known although its place
 //! is not; and so are the month's totals. The best of these bounds holds: each is true.
 
-use model::{BuildingId, Carrier, Direction, MeterFacts, MeterId, MeterRole, Month, Project, Quantity, Zone};
+use model::{BuildingId, Carrier, Direction, MeterFacts, MeterId, Month, Project, Quantity, Zone};
 
 use crate::result::{MeterMonth, MeterYear};
 
@@ -238,10 +238,11 @@ impl<'a> BalanceMeter<'a> {
         Vector::of(self.facts.carrier)
     }
 
-    /// Whether it counts in the balance: a part of another meter does not, unless it is what the plant makes or the
-    /// store moves, which no meter of the supply sees.
-    fn counts(&self) -> bool {
-        self.facts.role != MeterRole::Sub || self.facts.direction != Direction::Import
+    /// Whether it counts in the balance of these: a part of another meter does not, unless it is what the plant makes or
+    /// the store moves, which no meter of the supply sees.
+    fn counts(&self, among: &[BalanceMeter<'_>]) -> bool {
+        let find = |id: &MeterId| among.iter().map(|m| m.facts).find(|facts| facts.id == *id);
+        !self.facts.is_counted_by_another(find)
     }
 }
 
@@ -251,7 +252,7 @@ pub fn year(meters: &[BalanceMeter<'_>], zone: Zone) -> Vec<BalanceYear> {
     let mut all: Vec<BalanceYear> = Vec::new();
     for vector in Vector::ALL {
         let of: Vec<BalanceMeter<'_>> =
-            meters.iter().copied().filter(|m| m.vector() == Some(vector) && m.counts()).collect();
+            meters.iter().copied().filter(|m| m.vector() == Some(vector) && m.counts(meters)).collect();
         if of.iter().all(|m| m.facts.direction == Direction::Import) {
             continue;
         }
@@ -291,10 +292,8 @@ pub fn of_project(balances: &[BalanceYear], vector: Vector) -> Option<&BalanceYe
 /// The meters of a balance by id, for the chain of its figures.
 #[must_use]
 pub fn meters_of(project: &Project, vector: Vector) -> Vec<MeterId> {
-    let of = |m: &MeterFacts| {
-        Vector::of(m.carrier) == Some(vector)
-            && (m.role != MeterRole::Sub || m.direction != Direction::Import)
-    };
+    let find = |id: &MeterId| project.meters().map(|(_, m)| m).find(|m| m.id == *id);
+    let of = |m: &MeterFacts| Vector::of(m.carrier) == Some(vector) && !m.is_counted_by_another(find);
     project.meters().filter(|(_, m)| of(m)).map(|(_, m)| m.id.clone()).collect()
 }
 

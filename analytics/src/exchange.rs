@@ -2,6 +2,7 @@
 //!
 //! Must never: print a value that is not known, or more digits than the system's own field holds.
 
+use crate::kpi;
 use crate::scheme::{KpiDefinition, KpiUnit, Scheme};
 
 /// Decimals of a value (`MAX_SCALE_INDICATORI_MONIT`, NUMBER(13,2)).
@@ -69,24 +70,51 @@ impl Line {
     }
 }
 
-/// `value` with two decimals and a decimal comma, without groups; `None` beyond the field.
+/// `value` with two decimals and a decimal comma, without groups; `None` beyond the field. Halves are rounded away from
+/// zero, as people do, and by the digits that the value is written with: 1.005 is 1,01.
 #[must_use]
 pub fn pasted(value: f64) -> Option<String> {
+    hundredths(value).map(shown)
+}
+
+/// The same of a value that is held against a target: one that misses it is not rounded onto it.
+fn pasted_beside(definition: &KpiDefinition, value: f64, target: Option<f64>) -> Option<String> {
+    let rounded = hundredths(value)?;
+    let Some(target) = target else { return Some(shown(rounded)) };
+    let reaches = |value: f64| kpi::reaches(definition, value, target);
+    let is_flattered = !reaches(value) && reaches(rounded as f64 / 100.0);
+    let back = if rounded as f64 / 100.0 > value { -1 } else { 1 };
+    Some(shown(if is_flattered { rounded + back } else { rounded }))
+}
+
+/// Hundredths of `value`; `None` beyond the field.
+fn hundredths(value: f64) -> Option<i64> {
     if !value.is_finite() || VALUE_MAX < value.abs() {
         return None;
     }
-    let text = format!("{value:.DECIMALS$}");
-    // What rounds to zero has no sign.
-    let text = if text.bytes().any(|b| (b'1'..=b'9').contains(&b)) { text } else { "0.00".to_owned() };
-    Some(text.replace('.', ","))
+    // The shortest digits that are this number: those that a person typed.
+    let text = value.abs().to_string();
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+    let kept: String = decimals.chars().chain("00".chars()).take(DECIMALS).collect();
+    let digits: i64 = format!("{whole}{kept}").parse().ok()?;
+    let up = decimals.as_bytes().get(DECIMALS).is_some_and(|digit| b'5' <= *digit);
+    let amount = digits + i64::from(up);
+    Some(if value < 0.0 { -amount } else { amount })
 }
 
-/// One KPI of a scheme in the unit to paste: energies in `energy`, the others in their own.
+/// What rounds to zero has no sign.
+fn shown(hundredths: i64) -> String {
+    let (sign, amount) = (if hundredths < 0 { "-" } else { "" }, hundredths.abs());
+    format!("{sign}{},{:02}", amount / 100, amount % 100)
+}
+
+/// One KPI of a scheme in the unit to paste: energies in `energy`, the others in their own; with its value and target in
+/// the scheme's unit.
 #[must_use]
 pub fn line(
     scheme: &Scheme,
     definition: &KpiDefinition,
-    post: Option<f64>,
+    (post, target): (Option<f64>, Option<f64>),
     note: &str,
     energy: EnergyUnit,
 ) -> Line {
@@ -98,7 +126,9 @@ pub fn line(
     Line {
         code: scheme.exchange_code(&definition.code).to_owned(),
         unit: unit.symbol(),
-        post: post.and_then(|value| pasted(value * factor)).unwrap_or_default(),
+        post: post
+            .and_then(|value| pasted_beside(definition, value * factor, target.map(|t| t * factor)))
+            .unwrap_or_default(),
         note: note.split_whitespace().collect::<Vec<_>>().join(" "),
         stated: None,
     }
@@ -160,7 +190,7 @@ mod tests {
     #[test]
     fn energies_come_in_either_unit_and_others_in_their_own() {
         let of = |unit, value, energy| {
-            let line = line(&scheme(), &kpi(unit), Some(value), " due\nrighe ", energy);
+            let line = line(&scheme(), &kpi(unit), (Some(value), None), " due\nrighe ", energy);
             (line.post, line.unit, line.note)
         };
         let note = "due righe".to_owned();
@@ -189,19 +219,44 @@ mod tests {
             (EnergyUnit::Scheme, "0,11"),
         ] {
             let kpi = kpi(KpiUnit::GigawattHour);
-            let line = line(&scheme(), &kpi, Some(0.2), "", energy);
+            let line = line(&scheme(), &kpi, (Some(0.2), None), "", energy);
             let stated = line.as_stated(&kpi, Some(0.10875), " Rettifica\ndel gestore ").stated;
             let wanted = Stated { measured: wanted.into(), reason: "Rettifica del gestore".into() };
             assert_eq!(stated, Some(wanted), "{energy:?}");
         }
         let kpi = kpi(KpiUnit::Tonne);
-        let line = line(&scheme(), &kpi, Some(2.0), "", EnergyUnit::MegawattHour).as_stated(&kpi, None, "");
+        let line = line(&scheme(), &kpi, (Some(2.0), None), "", EnergyUnit::MegawattHour);
+        let line = line.as_stated(&kpi, None, "");
         assert_eq!(line.stated, Some(Stated { measured: String::new(), reason: String::new() }));
     }
 
     #[test]
+    fn halves_are_rounded_up_by_the_digits_that_were_typed() {
+        for (value, wanted) in
+            [(0.125, "0,13"), (1.005, "1,01"), (-1.005, "-1,01"), (2.675, "2,68"), (1.004_999, "1,00")]
+        {
+            assert_eq!(pasted(value).as_deref(), Some(wanted), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_missed_target_is_not_pasted_as_a_reached_one() {
+        let of = |definition: &KpiDefinition, value, target| {
+            line(&scheme(), definition, (Some(value), Some(target)), "", EnergyUnit::Scheme).post
+        };
+        let mut kpi = kpi(KpiUnit::Tonne);
+        assert_eq!(of(&kpi, 41.9999, 42.0), "41,99");
+        assert_eq!(of(&kpi, 42.0, 42.0), "42,00");
+        assert_eq!(of(&kpi, 41.996, 50.0), "42,00");
+        kpi.target = Target::AtMost(42.0);
+        assert_eq!(of(&kpi, 42.0001, 42.0), "42,01");
+        assert_eq!(of(&kpi, 41.9999, 42.0), "42,00");
+    }
+
+    #[test]
     fn what_is_not_known_stays_empty() {
-        let unknown = line(&scheme(), &kpi(KpiUnit::MegawattHour), None, "", EnergyUnit::MegawattHour);
+        let unknown =
+            line(&scheme(), &kpi(KpiUnit::MegawattHour), (None, Some(1.0)), "", EnergyUnit::MegawattHour);
         assert_eq!(text(&[unknown]), "risp-en-primaria\tMWh\t\t\n");
     }
 }

@@ -144,7 +144,7 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         best: pick(|a| a.best),
         low: pick(|a| a.low),
         high: pick(|a| a.high),
-        attainment_ratio: achieved.zip(target).filter(|(_, t)| *t != 0.0).map(|(a, t)| a / t),
+        attainment_ratio: achieved.zip(target).and_then(|(a, t)| attainment(definition, a, t)),
         verdict: match achieved.zip(target) {
             Some((achieved, target)) if reaches(definition, achieved, target) => Verdict::Reached,
             Some(_) => Verdict::Missed,
@@ -158,11 +158,24 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
 
 /// Whether a value is what was asked for. Of an index that should be low, what is declared is the most.
 pub(crate) fn reaches(definition: &KpiDefinition, value: f64, target: f64) -> bool {
+    if is_most(definition) { value <= target } else { target <= value }
+}
+
+/// Whether its target is the most that it may be.
+fn is_most(definition: &KpiDefinition) -> bool {
     match definition.target {
-        Target::AtMost(_) => value <= target,
-        Target::Declared if definition.measure.less_is_better() => value <= target,
-        Target::AtLeast(_) | Target::Declared => target <= value,
+        Target::AtMost(_) => true,
+        Target::Declared => definition.measure.less_is_better(),
+        Target::AtLeast(_) => false,
     }
+}
+
+/// How far a target is reached; 1 is 100 %, and less than 1 is always missed. Of an index that should be low it is the
+/// target over the value. `None` where neither says anything: a target of nothing, an index of nothing.
+pub(crate) fn attainment(definition: &KpiDefinition, value: f64, target: f64) -> Option<f64> {
+    let (part, whole) = if is_most(definition) { (target, value) } else { (value, target) };
+    let is_sensible = if is_most(definition) { 0.0 < whole && 0.0 < part } else { whole != 0.0 };
+    is_sensible.then(|| part / whole)
 }
 
 fn target(project: &Project, definition: &KpiDefinition) -> (Option<f64>, Option<String>) {

@@ -15,7 +15,7 @@ use crate::counter::Decision;
 use crate::degree_days::fill::Filling;
 use crate::evaluate::COVERAGE_MIN;
 use crate::factors::{FactorSet, FactorUse};
-use crate::kpi::reaches;
+use crate::kpi::{attainment, reaches};
 use crate::places::{Place, ZoneRules};
 use crate::scheme::{KpiDefinition, Scheme};
 
@@ -312,7 +312,7 @@ pub struct KpiResult {
     /// 90 % bounds.
     pub low: Option<f64>,
     pub high: Option<f64>,
-    /// achieved / target; 1 is 100 %.
+    /// How far the target is reached, 1 is 100 %: achieved / target, of an index that should be low target / achieved.
     pub attainment_ratio: Option<f64>,
     pub verdict: Verdict,
     /// Codes of the findings that withhold or weaken it.
@@ -328,7 +328,7 @@ impl KpiResult {
         let Some(target) = self.target else { return (Verdict::Undetermined, None) };
         let verdict =
             if reaches(&self.definition, value, target) { Verdict::Reached } else { Verdict::Missed };
-        (verdict, Some(value / target).filter(|_| target != 0.0))
+        (verdict, attainment(&self.definition, value, target))
     }
 
     /// The findings behind it, in their order; of those about a KPI only its own, and last that nobody declared a value,

@@ -213,7 +213,8 @@ pub struct Cumulated {
     pub adjusted_baseline: f64,
     pub measured: f64,
     pub avoided: f64,
-    /// With the bound of what was not measured that is worse, and the law's band over all months together.
+    /// With what was not measured at the bound that is worse, months that were left out included, and the law's band over
+    /// all measured months together.
     pub low: f64,
     pub high: f64,
 }
@@ -238,6 +239,11 @@ pub fn cumulated(laws: &Laws) -> Cumulated {
         sum.high += month.adjusted.energy + month.adjusted.weather_more - month.measured;
     }
     sum.avoided = sum.adjusted_baseline - sum.measured;
+    // The best estimate is of what was measured; between the bounds lies what all months saved.
+    for month in &laws.left_out {
+        sum.low += month.low;
+        sum.high += month.high;
+    }
     let band = laws.baseline.as_deref().filter(|_| !laws.weather.is_empty());
     let band = band.map_or(0.0, |law| half_width(&law.law.predict(&laws.weather)));
     sum.low -= band;

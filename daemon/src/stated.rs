@@ -153,7 +153,8 @@ fn papers(store: &Store, year: &ProjectYear) -> anyhow::Result<Vec<Paper>> {
 fn lines(rows: &[Row], scheme: &Scheme, texts: &Texts, energy: EnergyUnit) -> Vec<(Line, String)> {
     let of = |row: &Row| {
         let definition = &row.result.definition;
-        let line = line(scheme, definition, row.post(), &note_of(row, texts), energy);
+        let values = (row.post(), row.result.target);
+        let line = line(scheme, definition, values, &note_of(row, texts), energy);
         // A value of a person goes out with the measured one and the reason beside it.
         let line = match &row.stated {
             Some((value, _)) if value.value.is_some() => {
@@ -266,18 +267,35 @@ pub(crate) fn note_of(row: &Row, texts: &Texts) -> String {
     own.map_or_else(|| note_of_value(row, texts), str::to_owned)
 }
 
+/// The most, in percent of its target, that is said of a KPI that misses it.
+const MISSED_MOST_PERCENT: f64 = 99.9;
+/// Under half of the last decimal of the percentage nothing of the target was reached.
+const NOTHING_RATIO: f64 = 0.0005;
+/// Among the reasons of a KPI that no meter measures and nobody has stated.
+const TO_STATE: &str = "kpi.stated";
+
 /// Why a missed KPI was missed, as far as the figures say it; of a value that a person stated, that it is stated, for
 /// which reason, and how it stands to the target.
 fn note_of_value(row: &Row, texts: &Texts) -> String {
     let result = &row.result;
     let missed = |verdict: Verdict, ratio: Option<f64>| {
-        let ratio = ratio.filter(|_| verdict == Verdict::Missed)?;
-        let percent = format!("{:.1}", ratio * 100.0).replace('.', ",");
+        if verdict != Verdict::Missed {
+            return None;
+        }
+        // What is missed is never told as reached in full, and what was not saved as a negative share of the target.
+        let Some(ratio) = ratio.filter(|ratio| NOTHING_RATIO <= *ratio) else {
+            return Some(texts.get("kpi_note.missed_whole").to_owned());
+        };
+        let percent = format!("{:.1}", (ratio * 100.0).min(MISSED_MOST_PERCENT)).replace('.', ",");
         Some(texts.fill("kpi_note.missed", &[("percent", &*percent)]))
     };
     let stated = row.stated.as_ref().and_then(|(said, _)| Some((said.value?, said.reason.as_str())));
     let Some((value, reason)) = stated else {
         return match result.verdict {
+            Verdict::Undetermined if result.achieved.is_some() => texts.get("kpi_note.no_target").to_owned(),
+            Verdict::Undetermined if result.because.iter().any(|code| code == TO_STATE) => {
+                texts.get("kpi_note.to_state").to_owned()
+            }
             Verdict::Undetermined => texts.get("kpi_note.undetermined").to_owned(),
             verdict => missed(verdict, result.attainment_ratio).unwrap_or_default(),
         };

@@ -340,6 +340,11 @@ fn a_second_value_of_an_instant_is_told_and_kept_beside_the_first() {
     let aside = site.journal().conflicts_of(&MeterId::new("hall").unwrap(), 9).unwrap();
     assert_eq!(aside.len(), 1);
     assert_eq!((aside[0].kept, aside[0].later.value), (Value::Total(7_000), Value::Total(9_000)));
+    let answer = tests::http::get(daemon.address(), "/api/v1/meters/hall").unwrap();
+    let meter: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    let shown = &meter["aside"][0];
+    assert_eq!((&shown["kept"], &shown["refused"]), (&7_000.0.into(), &9_000.0.into()), "{meter}");
+    assert_eq!((&shown["unit"], &meter["aside"][1]), (&"Wh".into(), &serde_json::Value::Null));
     await_totals(&site, &daemon, "hall", &[numbered::expected(7)]);
     assert!(daemon.stop().success());
 }

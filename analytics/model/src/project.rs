@@ -178,6 +178,9 @@ pub struct Calibration {
     pub certificate: Option<String>,
 }
 
+/// Most meters above one another; a circle of parents ends here too.
+const PARENTS_MAX: usize = 16;
+
 /// What a meter stands for in a project. How it is read is the installation's matter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeterFacts {
@@ -205,6 +208,25 @@ pub struct MeterFacts {
 }
 
 impl MeterFacts {
+    /// Whether what it counts is counted by another meter of the same direction already. A part of a supply always is; a
+    /// plant or a store behind a supply is not, for no meter of the supply sees it, unless it is a part of another plant's
+    /// or store's meter. `find` gives the facts of a meter of the same project.
+    #[must_use]
+    pub fn is_counted_by_another<'a>(&self, find: impl Fn(&MeterId) -> Option<&'a Self>) -> bool {
+        if self.role != MeterRole::Sub {
+            return false;
+        }
+        let mut up = self.parent.as_ref();
+        for _ in 0..PARENTS_MAX {
+            let Some(parent) = up.and_then(&find) else { break };
+            if parent.direction == self.direction {
+                return true;
+            }
+            up = parent.parent.as_ref();
+        }
+        self.direction == Direction::Import
+    }
+
     /// The channel whose total is this meter's energy.
     #[must_use]
     pub fn total_channel(&self) -> Channel {

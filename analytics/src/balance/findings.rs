@@ -5,6 +5,7 @@
 use model::{Finding, Month, Project, Severity};
 
 use super::{BalanceYear, Grain, Vector};
+use crate::scheme::clauses::Test;
 use crate::scheme::{KpiMeasure, Scheme, Target};
 
 /// The least self-consumed share that a scheme asks for of each vector, as a share of one.
@@ -19,7 +20,16 @@ pub fn limits(scheme: &Scheme) -> Vec<(Vector, f64)> {
         Target::AtLeast(limit) => Some(limit / 100.0),
         Target::Declared | Target::AtMost(_) => None,
     };
-    scheme.kpis.iter().filter_map(|k| Some((of(k.measure)?, limit(k.target)?))).collect()
+    let kpis = scheme.kpis.iter().filter_map(|k| Some((of(k.measure)?, limit(k.target)?)));
+    let clauses = scheme.rules.clauses.iter().filter_map(|c| match (c.fact.code, c.test) {
+        ("self_consumed_percent", Test::AtLeast(least)) => Some((Vector::Electricity, least / 100.0)),
+        ("heat_unused_percent", Test::AtMost(most)) => Some((Vector::Heat, 1.0 - most / 100.0)),
+        _ => None,
+    });
+    let mut all: Vec<(Vector, f64)> = kpis.chain(clauses).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    all.dedup();
+    all
 }
 
 pub(super) fn of(project: &Project, balances: &[BalanceYear], limits: &[(Vector, f64)]) -> Vec<Finding> {

@@ -3,7 +3,7 @@
 //! Must never: hold a figure that was copied from the output of the code under test.
 
 use chrono::NaiveDate;
-use model::{BaseUnit, Instant, Severity};
+use model::{BaseUnit, Instant, MeterRole, Severity};
 use proptest::prelude::*;
 
 use super::*;
@@ -309,6 +309,25 @@ fn one_buildings_export_is_not_anothers_self_consumption() {
     // All of the second's production may have gone to the grid.
     let planted = (sum(&made) - sum(&fed_in)) as f64 / (2 * sum(&made)) as f64;
     assert!((b.share().unwrap().worse - planted).abs() < 1e-3);
+}
+
+#[test]
+fn a_part_of_a_plants_meter_is_not_added_to_it() {
+    let all = |_: i64| true;
+    let building = building();
+    let inverter = |parent: &str| {
+        let mut facts = facts("inverter", Carrier::OnSitePv, Direction::Production, MeterRole::Sub);
+        facts.parent = Some(MeterId::new(parent).unwrap());
+        Planted::of_totals(facts, &totals(&|i| made(i) / 2, &all, 0), SlotLength::Quarter)
+    };
+    let (pv, supply) = (pv(&all), import(&all));
+    let produced = |parts: &[&Planted]| {
+        let meters: Vec<_> = parts.iter().map(|p| p.meter(&building)).collect();
+        of_project(&year(&meters, ROME), Vector::Electricity).unwrap().months[0].balance.produced.amount
+    };
+    assert_eq!(produced(&[&pv, &inverter(pv.facts.id.as_str()), &supply]), sum(&made));
+    // Behind the supply, which does not see what is made: it counts.
+    assert_eq!(produced(&[&inverter(supply.facts.id.as_str()), &supply]), sum(&|i| made(i) / 2));
 }
 
 #[test]

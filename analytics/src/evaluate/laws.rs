@@ -45,6 +45,14 @@ pub struct ReportedMonth {
     pub adjusted: Adjusted,
 }
 
+/// A month after completion that cannot be compared, with the bounds of its avoided energy in display units.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LeftOut {
+    pub month: Month,
+    pub low: f64,
+    pub high: f64,
+}
+
 /// What a meter's use follows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Laws {
@@ -56,7 +64,9 @@ pub struct Laws {
     pub reporting: Option<Arc<Fitted>>,
     /// Measured months after completion, ascending.
     pub months: Vec<ReportedMonth>,
-    /// Their weather, row by row.
+    /// Months after completion that are over and were not measured: between which their avoided energy lies.
+    pub left_out: Vec<LeftOut>,
+    /// The weather of `months`, row by row.
     pub weather: Data,
     /// What people adjusted, past and to come.
     pub adjustments: Vec<Adjustment>,
@@ -117,13 +127,16 @@ fn meter(
     };
     let reference =
         baseline.as_ref().map_or(Reference::Zero, |b| Reference::Model(Box::new((**b).clone()), billed));
-    let mut months = Vec::new();
+    let (mut months, mut left_out) = (Vec::new(), Vec::new());
     let mut month = Month::of(input.project.dates.completed).next();
-    while month.end_day() <= input.until && months.len() < 12 * 40 {
+    while month.end_day() <= input.until && months.len() + left_out.len() < 12 * 40 {
         let mut row = Row::of(context, facts, month, known, &from_bills);
         row.compare(context, facts, &reference);
         row.bound_standstill(facts);
-        months.extend(row.reported());
+        match row.reported() {
+            Some(reported) => months.push(reported),
+            None => left_out.push(row.left_out(facts)),
+        }
         month = month.next();
     }
     let reporting = reporting(&months, temperatures, &wanted);
@@ -134,6 +147,7 @@ fn meter(
         baseline,
         reporting: reporting.map(Arc::new),
         months,
+        left_out,
         weather,
         adjustments: input.adjustments.iter().filter(|a| a.meter == facts.id).cloned().collect(),
         inputs: baseline_digest(&periods, temperatures, (wanted.from, wanted.to), RULES),

@@ -8,7 +8,7 @@ use model::{
     Month, MonthValue, MonthlySeries, Severity,
 };
 
-use super::laws::{self, ReportedMonth};
+use super::laws::{self, LeftOut, ReportedMonth};
 use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, months};
 use crate::analysis::{project, rules, unseen};
 use crate::baseline::breaks::{self, Point};
@@ -19,7 +19,7 @@ use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::normalise::{Adjusted, adjust};
 use crate::result::{Baseline, MeterMonth, MeterRecord, MeterTotals, MeterYear, MonthSource};
 use crate::series::DatedFinding;
-use crate::uncertainty::accuracy::most_relative_error;
+use crate::uncertainty::accuracy::relative_error;
 use crate::uncertainty::{Source, Uncertain};
 
 /// Of every band, two-sided.
@@ -89,6 +89,10 @@ pub(crate) struct Assessment {
     pub(crate) compared: bool,
     /// Whether it is a part of another meter.
     pub(crate) sub: bool,
+    /// Whether another meter of the same direction counts the same energy.
+    pub(crate) counted_by_another: bool,
+    /// The meter that it is a part of.
+    pub(crate) parent: Option<MeterId>,
     /// Whether any reporting month, or the whole meter, is withheld.
     pub(crate) withheld: bool,
     /// Whether what was measured, apart from any baseline, is withheld.
@@ -150,7 +154,7 @@ pub(super) fn assess(
     findings.extend(suspected_event(context, &reference, &compared, &subject));
     let record = record(context, facts, known);
     findings.extend(adjustments::findings(&record.adjustments, facts, context.input.year));
-    let assessment = sum_up(building, facts, &reference, &compared, &rows, &findings);
+    let assessment = sum_up(context, building, facts, &reference, &compared, &rows, &findings);
     let totals = totals(context, &rows, &assessment);
     findings.extend(significance(context, &reference, &compared, &totals, &subject));
     let year = MeterYear {
@@ -410,6 +414,13 @@ impl Row {
         self.shown.measured_high.unwrap_or(carried)
     }
 
+    /// The month as what was not measured; where not even a baseline is known, as what the connection carries.
+    pub(super) fn left_out(&self, facts: &MeterFacts) -> LeftOut {
+        let carried = self.most(facts);
+        let (low, high) = self.avoided_bounds(facts).unwrap_or((-carried, carried));
+        LeftOut { month: self.shown.month, low, high }
+    }
+
     /// The month as later laws need it; `None` where it cannot be compared.
     pub(super) fn reported(&self) -> Option<ReportedMonth> {
         let adjusted = self.adjusted.filter(|_| self.complete)?;
@@ -532,6 +543,7 @@ fn weather_findings(row: &Row, about: &str) -> Vec<Finding> {
 }
 
 fn sum_up(
+    context: &Context<'_>,
     building: &BuildingId,
     facts: &MeterFacts,
     reference: &Reference,
@@ -576,6 +588,9 @@ fn sum_up(
         direction: facts.direction,
         compared,
         sub: facts.role == MeterRole::Sub,
+        counted_by_another: facts
+            .is_counted_by_another(|id| context.input.project.meters().map(|(_, m)| m).find(|m| m.id == *id)),
+        parent: facts.parent.clone(),
         withheld,
         withheld_measure: rows.iter().any(|r| r.shown.reporting && !r.complete),
         avoided,
@@ -678,10 +693,7 @@ fn with_instruments(
     rows: &[Row],
     avoided: Uncertain,
 ) -> Uncertain {
-    let class = facts.accuracy_class.as_deref();
-    let Some(error) = class.and_then(|class| most_relative_error(facts.carrier, class)) else {
-        return avoided;
-    };
+    let Some(error) = relative_error(facts.carrier, facts.accuracy_class.as_deref()) else { return avoided };
     let own = Source::Instrument(facts.id.clone());
     let due = || rows.iter().filter(|r| r.adjusted.is_some());
     let compared = || due().filter(|r| r.shown.avoided.is_some());

@@ -5,6 +5,7 @@
 use model::{Carrier, Direction, Finding, Severity};
 
 use super::{Amount, Context, Outcome};
+use crate::evaluate::meter::Assessment;
 use crate::result::KpiPart;
 
 /// Whether what a carrier brings is made from renewable sources on site.
@@ -18,8 +19,10 @@ pub(super) fn produced(context: &Context<'_>) -> Outcome {
     outcome.chain.formula = "sum_of_produced";
     let mut sum = Amount { worse: 0.0, best: 0.0, low: 0.0, high: 0.0 };
     let mut withheld = false;
-    let plants =
-        || context.meters.iter().filter(|m| m.direction == Direction::Production && is_renewable(m.carrier));
+    let plants = || {
+        let made = |m: &&Assessment| m.direction == Direction::Production && is_renewable(m.carrier);
+        context.meters.iter().filter(made).filter(|m| !m.counted_by_another)
+    };
     for meter in plants() {
         outcome.because.extend(meter.because.iter().cloned());
         withheld |= meter.withheld;

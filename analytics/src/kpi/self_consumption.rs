@@ -43,6 +43,11 @@ pub(super) fn share(context: &Context<'_>, vector: Vector) -> Outcome {
     if meters.iter().any(|m| m.withheld) {
         return outcome;
     }
+    if is_contradicted(context.balances, vector) {
+        // The balance has its own finding.
+        outcome.because.insert("balance.export_exceeds".to_owned());
+        return outcome;
+    }
     let sum = &balance.reporting;
     if sum.produced.low <= 0 {
         let says = "nothing was produced in the reporting months";
@@ -60,6 +65,16 @@ pub(super) fn share(context: &Context<'_>, vector: Vector) -> Outcome {
         }
     }
     outcome
+}
+
+/// Whether a building exported more than it made in a reporting month: what is wrong in one month makes no share of the
+/// others.
+fn is_contradicted(balances: &[BalanceYear], vector: Vector) -> bool {
+    let of_buildings = balances.iter().filter(|b| b.building.is_some() && b.vector == vector);
+    of_buildings
+        .filter(|b| b.has_production && b.has_export)
+        .flat_map(|b| &b.months)
+        .any(|m| m.reporting && m.balance.self_consumed.amount < 0)
 }
 
 fn parts(balance: &BalanceYear) -> Vec<KpiPart> {

@@ -2,7 +2,7 @@
 //!
 //! Must never: print what was not measured as zero, or a share by another bound than the one that counts.
 
-use model::{Direction, MeterRole, Severity};
+use model::{Direction, MeterId, Severity};
 
 use super::context::Context;
 use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section, Table};
@@ -85,9 +85,10 @@ impl KnownMonth {
 
 impl Known {
     fn of(year: &ProjectYear, balance: &BalanceYear) -> Self {
+        let find = |id: &MeterId| year.meters.iter().map(|m| &m.meter).find(|m| m.id == *id);
         let counts = |m: &&MeterYear| {
             Vector::of(m.meter.carrier) == Some(balance.vector)
-                && (m.meter.role != MeterRole::Sub || m.meter.direction != Direction::Import)
+                && !m.meter.is_counted_by_another(find)
                 && balance.building.as_ref().is_none_or(|b| *b == m.building)
         };
         let meters: Vec<&MeterYear> = year.meters.iter().filter(counts).collect();

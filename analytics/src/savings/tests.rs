@@ -8,7 +8,7 @@ use model::{DailyTemperature, StationId};
 
 use super::*;
 use crate::baseline::fit::{Fit, Kind, Leverage, Member, Model, Quality, Scatter};
-use crate::evaluate::laws::ReportedMonth;
+use crate::evaluate::laws::{LeftOut, ReportedMonth};
 use crate::normalise::Adjusted;
 use crate::places::{ClimaticZone, HeatingSeason, MonthDay};
 
@@ -88,6 +88,7 @@ fn laws(baseline: Option<Fitted>, reporting: Option<Fitted>) -> Laws {
         baseline: baseline.map(Arc::new),
         reporting: reporting.map(Arc::new),
         months: Vec::new(),
+        left_out: Vec::new(),
         weather: Data::default(),
         adjustments: Vec::new(),
         inputs: model::Digest([0; 32]),
@@ -179,6 +180,16 @@ fn the_band_of_many_years_counts_the_laws_error_once() {
     let band = |of: &Cumulated| of.avoided - 6.0 * f64::from(of.months) - of.low;
     // 2020 has 366 days, a hundred of them 10 K colder than 15 °C.
     assert!((band(&one) - by_hand(366.0, 1000.0)).abs() < 1e-6);
+    // A month that nobody measured is no part of the value, and weighs on both bounds.
+    let mut holed = laws(Some(law(2.0, 3.0)), None);
+    holed.months = vec![month(2020, 1)];
+    holed.weather =
+        weather_of(&history, holed.months.iter().map(|m| (m.month.first_day(), m.month.end_day())));
+    let whole = cumulated(&holed);
+    holed.left_out = vec![LeftOut { month: model::Month::new(2020, 2).unwrap(), low: -700.0, high: 90.0 }];
+    let of = cumulated(&holed);
+    assert_eq!((of.months, of.avoided), (1, whole.avoided));
+    assert!((whole.low - of.low - 700.0).abs() < 1e-9 && (of.high - whole.high - 90.0).abs() < 1e-9);
     // More than independent years would have, less than three times one.
     assert!(3.0_f64.sqrt() * band(&one) < band(&three) && band(&three) < 3.0 * band(&one));
 }

@@ -238,6 +238,7 @@ pub fn gather(project: &Project, declared_saving: Option<&str>, year: Option<&Pr
             }
         }
     }
+    of_plants(&mut facts, project);
     of_money(&mut facts, project, declared_saving);
     of_time(&mut facts, project);
     let without = project.buildings.iter().filter(|b| b.ape_code.is_none()).count();
@@ -246,6 +247,22 @@ pub fn gather(project: &Project, declared_saving: Option<&str>, year: Option<&Pr
         of_year(&mut facts, year);
     }
     facts
+}
+
+/// Power and hours of the plants that make electricity, where every one of them states its hours: together they run as
+/// many hours as their energy is of their power.
+fn of_plants(facts: &mut Facts, project: &Project) {
+    let is_electric = |c: Carrier| matches!(c, Carrier::OnSitePv | Carrier::SmallWind | Carrier::SmallHydro);
+    let plants = || project.terms.plants.iter().filter(|p| is_electric(p.carrier));
+    let power_kw: f64 = plants().map(|p| p.nominal_kw).sum();
+    let energy_kwh: Option<f64> = plants().map(|p| Some(p.nominal_kw * p.running_hours?)).sum();
+    if power_kw <= 0.0 {
+        return;
+    }
+    put(facts, "renewable_power_kw", power_kw, in_file("plant.nominal_kw"));
+    if let Some(energy_kwh) = energy_kwh {
+        put(facts, "running_hours", energy_kwh / power_kw, in_file("plant.running_hours"));
+    }
 }
 
 /// A value that the project file states under this key.
@@ -328,7 +345,7 @@ fn of_year(facts: &mut Facts, year: &ProjectYear) {
         }
     }
     if let Some((value, best, _)) = kpi(KpiMeasure::SelfConsumedShare) {
-        let evidence = worst_month(year).map_or_else(
+        let evidence = worst_month(year, Vector::Electricity).map_or_else(
             || in_year(year),
             |(month, share)| {
                 let says = format!("figures of {}, worst month {month} with {share:.1} %", year.year);
@@ -364,8 +381,8 @@ fn counted(year: &ProjectYear) -> impl Iterator<Item = &MeterYear> {
 }
 
 /// The reporting month with the smallest share of the production used on site, in percent, by the bound that is worse.
-fn worst_month(year: &ProjectYear) -> Option<(model::Month, f64)> {
-    let balance = of_project(&year.balances, Vector::Electricity).filter(|b| b.has_export)?;
+fn worst_month(year: &ProjectYear, vector: Vector) -> Option<(model::Month, f64)> {
+    let balance = of_project(&year.balances, vector).filter(|b| b.has_export)?;
     let months = balance.months.iter().filter(|m| m.reporting);
     months
         .filter_map(|m| Some((m.month, 100.0 * m.balance.share()?.worse)))
@@ -380,7 +397,10 @@ fn heat_unused(year: &ProjectYear) -> Option<Known> {
     let kwh = |wh: i64| wh as f64 / 1000.0;
     let (made, given) = (kwh(balance.reporting.produced.amount), kwh(balance.reporting.exported.amount));
     let says = format!("{made:.0} kWh of heat made, {given:.0} kWh given away in {}", year.year);
-    let evidence = Evidence::new("heat", says).with("year", year.year);
+    let worst = worst_month(year, Vector::Heat);
+    let worst =
+        worst.map_or_else(|| "–".to_owned(), |(month, share)| format!("{month}: {:.1} %", 100.0 - share));
+    let evidence = Evidence::new("heat", says).with("year", year.year).with("worst", worst);
     Some(Known {
         value: 100.0 * (1.0 - share.worse),
         best: 100.0 * (1.0 - share.best),

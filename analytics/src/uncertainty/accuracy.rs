@@ -47,9 +47,35 @@ pub fn most_relative_error(carrier: Carrier, class: &str) -> Option<f64> {
     }
 }
 
+/// The error that a figure counts with: that of the class, and where none is stated, or one that is none of the
+/// carrier's, the widest that the law lets a meter be put in use with. Saying nothing of a meter never narrows a band.
+/// `None` for what is counted by mass or volume without a class.
+#[must_use]
+pub fn relative_error(carrier: Carrier, class: Option<&str>) -> Option<f64> {
+    let stated = class.and_then(|class| most_relative_error(carrier, class));
+    let widest =
+        || WIDEST.into_iter().filter_map(|class| most_relative_error(carrier, class)).reduce(f64::max);
+    stated.or_else(widest)
+}
+
+/// The widest class of electricity, gas and heat.
+const WIDEST: [&str; 3] = ["A", "1.5", "3"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_class_is_never_better_than_any() {
+        let of = |carrier, class| relative_error(carrier, class);
+        assert_eq!(of(Carrier::GridElectricity, Some("C")), Some(0.007));
+        for class in [None, Some(""), Some("Z9"), Some("3")] {
+            assert_eq!(of(Carrier::GridElectricity, class), Some(0.035), "{class:?}");
+        }
+        assert_eq!(of(Carrier::NaturalGas, None), Some(0.015));
+        assert_eq!(of(Carrier::DistrictHeating, Some("B")), Some(0.04));
+        assert_eq!(of(Carrier::Pellets, None), None);
+    }
 
     #[test]
     fn classes_are_read_as_they_are_written_on_meters() {

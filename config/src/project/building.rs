@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use analytics::places::{Place, plain_name};
+use analytics::uncertainty::accuracy::most_relative_error;
 use model::{
     BaseUnit, Building, BuildingId, Calibration, Carrier, Direction, Finding, GasBasis, GasCoefficient,
     GasConversion, MeterFacts, MeterId, MeterRole, Project, Severity, Use,
@@ -360,11 +361,27 @@ pub(super) fn place_remarks(catalog: &Catalog, project: &Project) -> Vec<Finding
     findings
 }
 
+/// An accuracy class that is none of the carrier's: it counts as if nothing were stated.
+fn class_remark(meter: &MeterFacts, subject: &str) -> Option<Finding> {
+    let class = meter.accuracy_class.as_deref()?;
+    if most_relative_error(meter.carrier, class).is_some() {
+        return None;
+    }
+    let says = format!(
+        "accuracy class {class:?} is none that is known for {}; the figures take the widest one",
+        meter.carrier
+    );
+    let rule = "classes: A, B, C (MID), 1, 2, 0.5S, 0.2S for electricity; 1.0, 1.5 for gas; 1, 2, 3 for heat";
+    let finding = Finding::new("project.class.unknown", Severity::Caution, subject.to_owned(), says, rule);
+    Some(finding.with("class", class))
+}
+
 /// What is not wrong and yet worth a look.
 pub(super) fn remarks(project: &Project) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (_, meter) in project.meters() {
         let subject = format!("project:{} meter:{}", project.id, meter.id);
+        findings.extend(class_remark(meter, &subject));
         let Some(point) = &meter.supply_point else { continue };
         if codes::is_pod(point) && !point[6..].bytes().all(|b| b.is_ascii_digit()) {
             let says = format!("POD {point} has letters after the E; most have digits only");

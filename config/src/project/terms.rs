@@ -147,7 +147,21 @@ fn read_stated(source: &Source<'_>, table: &Table<'_, '_>, scheme: Option<&Schem
 
 /// A tariff's own meter is a meter of the project, and of the tariff's carrier.
 pub(super) fn check(source: &Source<'_>, root: &Table<'_, '_>, project: &Project) {
-    for tariff in &project.terms.tariffs {
+    let end = |tariff: &Tariff| tariff.to.unwrap_or(NaiveDate::MAX);
+    let whose = |tariff: &Tariff| (tariff.carrier, tariff.meter.clone());
+    for (i, tariff) in project.terms.tariffs.iter().enumerate() {
+        let overlaps =
+            |t: &&Tariff| whose(t) == whose(tariff) && t.from < end(tariff) && tariff.from < end(t);
+        if let Some(other) = project.terms.tariffs.iter().take(i).find(overlaps) {
+            let says = format!(
+                "two tariffs of {} hold on {}: those from {} and from {}",
+                tariff.carrier,
+                tariff.from.max(other.from),
+                other.from,
+                tariff.from
+            );
+            source.report_at(&root.at("tariff"), says, "give the earlier one its last day, `to`");
+        }
         let Some(id) = &tariff.meter else { continue };
         let meter = project.meters().map(|(_, m)| m).find(|m| m.id == *id);
         if meter.is_none_or(|m| m.carrier != tariff.carrier) {

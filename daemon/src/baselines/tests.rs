@@ -48,6 +48,7 @@ fn laws(method: BaselineMethod, carrier: Carrier) -> Laws {
         baseline: fitted.map(std::sync::Arc::new),
         reporting: None,
         months: Vec::new(),
+        left_out: Vec::new(),
         weather: analytics::baseline::data::Data::default(),
         adjustments: Vec::new(),
         inputs: Digest([7; 32]),

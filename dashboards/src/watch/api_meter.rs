@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use analytics::counter::Decision;
 use axum::extract::{Path, State};
-use model::{Act, MeterAct, MeterFacts, MeterId, Unit};
+use model::{Act, MeterAct, MeterFacts, MeterId, Unit, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{MeterSaid, MeterView};
+use super::{MeterSaid, MeterView, PutAside};
 use crate::access::Who;
 use crate::api::{LossesView, ValueView};
 use crate::desk::upload::Posted;
@@ -41,6 +41,8 @@ pub(crate) struct MeterJson {
     register_unit: &'static str,
     /// Newest first: the last totals as they were read.
     readings: Vec<ReadingJson>,
+    /// Latest instant first: values put aside, since another one of the same instant and origin came before.
+    aside: Vec<AsideJson>,
     /// Breaks of the total.
     decisions: Vec<DecisionJson>,
     acts: Vec<ActJson>,
@@ -50,6 +52,37 @@ pub(crate) struct MeterJson {
 struct ReadingJson {
     at: String,
     total: i64,
+}
+
+/// A value that was put aside, and the one that stands in its place.
+#[derive(JsonSchema, Serialize)]
+struct AsideJson {
+    at: String,
+    channel: String,
+    /// Of both values: a total is in whole units of it.
+    unit: &'static str,
+    kept: f64,
+    refused: f64,
+    origin: &'static str,
+    received_at: String,
+}
+
+impl From<&PutAside> for AsideJson {
+    fn from(one: &PutAside) -> Self {
+        let amount = |value: Value| match value {
+            Value::Total(total) => total as f64,
+            Value::Gauge(gauge) => gauge,
+        };
+        Self {
+            at: one.at.to_string(),
+            channel: one.channel.to_string(),
+            unit: one.channel.quantity.unit().symbol(),
+            kept: amount(one.kept),
+            refused: amount(one.refused),
+            origin: one.origin.code(),
+            received_at: one.received_at.to_string(),
+        }
+    }
 }
 
 /// A break of a meter's total and how it is explained.
@@ -141,6 +174,7 @@ impl From<&MeterView> for MeterJson {
             losses: state.losses.iter().map(LossesView::from).collect(),
             register_unit: unit.symbol(),
             readings: view.readings.iter().map(reading).collect(),
+            aside: view.aside.iter().map(AsideJson::from).collect(),
             decisions: view.decisions.iter().map(DecisionJson::from).collect(),
             acts: view.acts.iter().map(ActJson::from).collect(),
         }

@@ -97,16 +97,27 @@ fn the_operational_index_is_weighted_by_volume_and_less_is_better() {
     let year = case.year();
     assert!(near(result(&year, "ep").achieved.unwrap(), one, one * 1e-6));
     assert_eq!(result(&year, "ep").verdict, Verdict::Reached);
+    assert!(near(result(&year, "ep").attainment_ratio.unwrap(), 1.001, 1e-6));
     declare(&mut case, one * 0.999);
     assert_eq!(result(&case.year(), "ep").verdict, Verdict::Missed);
-    // A second building, three times the volume and half the area, that uses nothing measured by gas: its index is 0.
+    assert!(near(result(&case.year(), "ep").attainment_ratio.unwrap(), 0.999, 1e-6), "missed is under 100 %");
+    // A second building without a meter would count with its volume alone.
     let mut second = case.project.buildings[0].clone();
     second.id = BuildingId::new("b2").unwrap();
     (second.gross_volume_m3, second.floor_area_m2) = (12_000.0, 500.0);
     second.meters = Vec::new();
     case.project.buildings.push(second);
-    let weighted = one * 4_000.0 / 16_000.0;
-    assert!(near(result(&case.year(), "ep").achieved.unwrap(), weighted, weighted * 1e-6));
+    let year = case.year();
+    assert_eq!(result(&year, "ep").achieved, None);
+    assert!(result(&year, "ep").because.contains(&"kpi.building_unmetered".to_owned()));
+    // A part of the first one's supply heats it, a quarter of all: three times the volume and half the area.
+    let mut part = facts("b2", Carrier::NaturalGas, Direction::Import, MeterRole::Sub);
+    part.parent = Some(case.project.buildings[0].meters[0].id.clone());
+    case.add(part, series(BaseUnit::Litre, |_| 0.0, |d| 0.22 * gas_litres(d)));
+    let part = case.project.buildings[0].meters.pop().unwrap();
+    case.project.buildings[1].meters.push(part);
+    let weighted = (0.75 * used / 1_000.0 * 4_000.0 + 0.25 * used / 500.0 * 12_000.0) / 16_000.0;
+    assert!(near(result(&case.year(), "ep").achieved.unwrap(), weighted, weighted * 1e-5));
     // What was not measured counts as used.
     let march = case.month_mut(0, 2025, 3);
     march.coverage_ratio = 0.95;
