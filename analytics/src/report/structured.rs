@@ -124,7 +124,8 @@ pub struct KpiRow {
     pub high: Option<f64>,
     /// What a person states in place of the measured value.
     pub stated: Option<f64>,
-    /// `achieved` over `expected`; 100 is all of it.
+    /// How far `expected` is reached, 100 is all of it: `achieved` over `expected`; of an index that should be low the other
+    /// way round.
     pub attainment_percent: Option<f64>,
     /// Of `achieved`, whatever a person states.
     pub verdict: Verdict,

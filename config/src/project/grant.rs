@@ -42,7 +42,7 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>) -> Option<Grant> {
         grant.report_years =
             table.integer_optional("report_years", 1..=50).and_then(|n| u32::try_from(n).ok());
         let amount = "an amount in euro, above 0, with at most two decimals";
-        let euros = |key: &str| {
+        let euros = |key: &'static str| {
             let euros = table.number_optional(key, amount, |euros| {
                 let cents = euros * 100.0;
                 0.0 < euros && euros <= COSTS_EUR_MAX && (cents - cents.round()).abs() < 1e-4
