@@ -322,6 +322,7 @@ fn building(id: &str, name: &str, uses: Vec<Use>, meters: Vec<MeterFacts>) -> Bu
         uses,
         gross_volume_m3: 8450.0,
         usage_profile: "lun-ven 7:30-18:00, chiuso in agosto".to_owned(),
+        opening: Vec::new(),
         ape_code: (id == "scuola-nord").then(|| "2019 102345 0012".to_owned()),
         meters,
     }

@@ -352,6 +352,7 @@ fn project(name: &str, title: &str, building: &str) -> Project {
             floor_area_m2: 2_400.0,
             gross_volume_m3: 9_100.0,
             usage_profile: "lun-ven 7:30-18:00".into(),
+            opening: Vec::new(),
             ape_code: None,
             meters: vec![
                 meter("elettrico", "Elettrico generale", Carrier::GridElectricity, MeterRole::Compared),
