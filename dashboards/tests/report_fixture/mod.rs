@@ -106,6 +106,7 @@ fn month(number: u32, measured: f64) -> MeterMonth {
         filled_days: 0,
         unadjusted_days: 0,
         adjustment: 0.0,
+        drivers: Vec::new(),
         adjusted_baseline: None,
         avoided: None,
     }
@@ -151,6 +152,7 @@ fn gas_model() -> BaselineModel {
         heating_base_c: Some(17.5),
         cooling_per_degree_day: 0.0,
         cooling_base_c: None,
+        drivers: Vec::new(),
         quality: FitQuality {
             n: 24,
             r2: 0.981,
@@ -246,6 +248,7 @@ fn power() -> MeterYear {
             heating_base_c: None,
             cooling_per_degree_day: 0.0,
             cooling_base_c: None,
+            drivers: Vec::new(),
             quality: FitQuality {
                 n: 24,
                 r2: 0.0,

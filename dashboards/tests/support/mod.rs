@@ -511,6 +511,7 @@ fn meter_year(building: &BuildingId, facts: &MeterFacts, year: i32) -> MeterYear
             heating_base_c: heats.then_some(16.0),
             cooling_per_degree_day: 0.0,
             cooling_base_c: None,
+            drivers: Vec::new(),
             quality: FitQuality {
                 n: 36,
                 r2: 0.957,
@@ -562,6 +563,7 @@ fn meter_month(month: Month, heats: bool) -> MeterMonth {
         filled_days: 0,
         unadjusted_days: 0,
         adjustment: 0.0,
+        drivers: Vec::new(),
         adjusted_baseline: known.then_some(baseline),
         avoided: measured.filter(|_| !weak).map(|m| baseline - m),
     }
