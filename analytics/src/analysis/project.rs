@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     pub from: NaiveDate,
     /// First day after the baseline.
     pub to: NaiveDate,
+    /// Whether a method chosen by the data may be that for less than a year.
+    pub short: bool,
     /// What the method of drivers follows beside the weather, and the calendar that states it.
     pub drivers: &'a [UseDriver],
     pub calendar: &'a [OpeningHours],
@@ -80,7 +82,11 @@ pub fn fit(
     if of_weather.is_none() {
         usable = driven::stated(usable, wanted.calendar, subject, &mut findings);
     }
-    let less = wanted.method == BaselineMethod::DegreeDays;
+    let less = match wanted.method {
+        BaselineMethod::DegreeDays => true,
+        BaselineMethod::Auto => wanted.short,
+        _ => false,
+    };
     if !sufficiency::enough(&usable, less, subject, &mut findings) {
         return (None, findings);
     }

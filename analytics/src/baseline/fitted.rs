@@ -11,6 +11,7 @@ use super::FitPeriod;
 use super::data::Data;
 use super::driving::DrivingTerm;
 use super::fit::{Fit, Prediction};
+use super::sufficiency::DAYS_MIN;
 use crate::degree_days::DailyMeans;
 use crate::result::{BaselineModel, BaselinePoint, FitQuality, ModelDriver};
 
@@ -38,6 +39,12 @@ impl Fitted {
     #[must_use]
     pub fn new(law: Fit, data: &Data, doubt: Option<WeatherDoubt>) -> Self {
         Self { model: shown(&law, data), law, doubt }
+    }
+
+    /// Whether it rests on less than a year (CalTRACK 2.0 §2.2.1.2).
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        f64::from(self.model.quality.baseline_days) < DAYS_MIN
     }
 
     /// The same laws with the building's calendar as its project file states it now.

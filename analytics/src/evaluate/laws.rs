@@ -159,6 +159,7 @@ pub(super) fn wanted<'a>(project: &'a Project, facts: &MeterFacts, subject: &'a 
         carrier: facts.carrier,
         from: dates.baseline_from,
         to: dates.baseline_to,
+        short: true,
         drivers: &terms.drivers,
         calendar: building.map_or(&[], |building| &building.opening),
     }
@@ -182,7 +183,8 @@ fn reporting(months: &[ReportedMonth], temperatures: &DailyMeans, wanted: &Wante
         })
         .collect();
     let (first, last) = (periods.first()?, periods.last()?);
-    let wanted = Wanted { from: first.from, to: last.to, ..*wanted };
+    // What is used now is told by a year: a ratio of fewer months would bend forecasts for nothing.
+    let wanted = Wanted { from: first.from, to: last.to, short: false, ..*wanted };
     project::fit(&periods, temperatures, &wanted).0
 }
 

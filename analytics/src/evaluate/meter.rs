@@ -97,6 +97,8 @@ pub(crate) struct Assessment {
     pub(crate) avoided: Uncertain,
     /// Measured energy over the reporting months.
     pub(crate) measured: Bounded,
+    /// Whether its baseline rests on less than a year.
+    pub(crate) short: bool,
     /// Codes of its findings that withhold or weaken a figure.
     pub(crate) because: Vec<String>,
 }
@@ -592,6 +594,7 @@ fn sum_up(
         withheld_measure: rows.iter().any(|r| r.shown.reporting && !r.complete),
         avoided,
         measured,
+        short: matches!(reference, Reference::Model(fitted, _) if fitted.is_short()),
         because,
     }
 }

@@ -57,7 +57,7 @@ fn laws(method: BaselineMethod, carrier: Carrier) -> Laws {
     let periods: Vec<FitPeriod> = Month::all_of(2023).iter().map(period).collect();
     let (from, to) = (day("2023-01-01"), day("2024-01-01"));
     let (calendar, drivers) = (&calendar(), &[UseDriver::OpeningDays]);
-    let wanted = Wanted { subject: "meter:gas", method, carrier, from, to, drivers, calendar };
+    let wanted = Wanted { subject: "meter:gas", method, carrier, from, to, short: false, drivers, calendar };
     let (fitted, _) = fit_project(&periods, &weather, &wanted);
     Laws {
         meter: MeterId::new("gas").unwrap(),
