@@ -14,8 +14,10 @@ use crate::degree_days::DailyMeans;
 use crate::normalise::Adjusted;
 use crate::result::MonthDriver;
 
-/// Effects under this share of the adjusted baseline are of no matter: a year's weekdays do not fall as another's.
-const EFFECT_MIN: f64 = 0.005;
+/// Effects under this share of the adjusted baseline are not told; under the second a year's weekdays and holidays, which
+/// fall otherwise than another's, are reason enough.
+const EFFECT_MIN: f64 = 0.001;
+const EFFECT_USUAL: f64 = 0.01;
 
 /// What the opening of a period makes of the adjusted baseline; none where a day of it is not stated.
 pub(super) fn of_month(driving: &Driving, from: NaiveDate, to: NaiveDate) -> Vec<MonthDriver> {
@@ -58,8 +60,9 @@ pub(super) fn raises(
          {symbol} to the adjusted baseline and raises the saving by as much"
     );
     let rule = "IPMVP: routine adjustments rest on evidence; who checks the report looks at the calendar";
+    let severity = if EFFECT_USUAL * whole.abs() < effect { Severity::Caution } else { Severity::Note };
     (EFFECT_MIN * whole.abs() < effect).then(|| {
-        Finding::new("calendar.raises", Severity::Caution, subject, says, rule)
+        Finding::new("calendar.raises", severity, subject, says, rule)
             .with("energy", energy)
             .with("unit", symbol)
     })
