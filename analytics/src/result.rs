@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use model::{Adjustment, BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, MeterId, Month, Project, Provenance, TemperatureSource, UseDriver};
+use model::{
+    Adjustment, BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, MeterId, Month, Project,
+    Provenance, TemperatureSource, UseDriver,
+};
 
 use crate::balance::BalanceYear;
 use crate::counter::Decision;

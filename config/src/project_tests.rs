@@ -478,7 +478,11 @@ fn a_wrong_calendar_is_refused_with_its_place() {
         ("\"09-10..06-10\"", "\"09-31..06-10\"", "opening[1].season`: expected a part of every year"),
         ("2019-03-04..2019-03-05", "2019-03-05..2019-03-04", "closed`: \"2019-03-05..2019-03-04\" is no day"),
         ("week = \"none\"", "week = \"none\"\nhours_per_day = 3", "is given for a week without an open day"),
-        ("06-11..09-09", "06-10..09-09", "opening[2].from`: 2019-06-10 is already stated by the entry on line"),
+        (
+            "06-11..09-09",
+            "06-10..09-09",
+            "opening[2].from`: 2019-06-10 is already stated by the entry on line",
+        ),
         ("to = 2026-08-31", "to = 2017-08-31", "opening[2].to`: is before `from`"),
         ("closed = [", "holidays = \"maybe\"\nclosed = [", "holidays`: expected \"closed\" or \"open\""),
     ] {

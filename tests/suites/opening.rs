@@ -79,11 +79,8 @@ struct School {
 impl School {
     fn run(&self, arguments: &[&str]) -> String {
         let output = self.site.run(arguments);
-        let text = format!(
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{arguments:?}: {text}");
         text
     }
@@ -103,7 +100,8 @@ impl School {
             for (from, to) in months(year) {
                 let used: f64 = share * days(from, to).map(smc).sum::<f64>();
                 let last = to.pred_opt().expect("a day");
-                writeln!(bills, "00990000000007,{from},{last},{used:.3},Smc,read").expect("a String takes it");
+                writeln!(bills, "00990000000007,{from},{last},{used:.3},Smc,read")
+                    .expect("a String takes it");
             }
         }
         school.import(&["bills"], "bills.csv", &bills);
@@ -117,8 +115,7 @@ impl School {
 
     fn explain(&self) -> Value {
         let figure = "kpi:risparmio-energia-primaria";
-        let text =
-            self.site.run(&["explain", figure, "--project", "casa-reale", "--year", "2024", "--json"]);
+        let text = self.site.run(&["explain", figure, "--project", "casa-reale", "--year", "2024", "--json"]);
         serde_json::from_slice(&text.stdout).expect("the chain is JSON")
     }
 }

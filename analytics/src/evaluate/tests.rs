@@ -59,10 +59,7 @@ fn calendar() -> Vec<OpeningHours> {
         season: None,
         week: [true, true, true, true, true, false, false],
         hours_per_day: 8.0,
-        closed: vec![
-            Stretch::EveryYear(of(8, 1), of(8, 31)),
-            Stretch::EveryYear(of(12, 23), of(1, 6)),
-        ],
+        closed: vec![Stretch::EveryYear(of(8, 1), of(8, 31)), Stretch::EveryYear(of(12, 23), of(1, 6))],
         open_on_holidays: false,
     }]
 }

@@ -155,7 +155,10 @@ fn avoided(meter: &MeterYear, worse: f64, evidence: Known<'_>) -> Vec<Node> {
 fn drivers(meter: &MeterYear, row: &MeterMonth) -> Vec<Node> {
     let unit = meter.meter.carrier.base_unit().display().symbol();
     let of = |d: &crate::result::MonthDriver| {
-        Node::new("explain.driver").with("kind", d.driver.code()).with("sum", d.sum).worth(Some(d.energy), unit)
+        Node::new("explain.driver")
+            .with("kind", d.driver.code())
+            .with("sum", d.sum)
+            .worth(Some(d.energy), unit)
     };
     row.drivers.iter().map(of).collect()
 }

@@ -81,9 +81,8 @@ fn opened(context: &Context<'_>, building: &Building, (from, to): (NaiveDate, Na
 /// The calendar of the year by month. A month with a day that nobody stated has no sum.
 fn opening(context: &Context<'_>, building: &Building) -> Block {
     let year = context.year.year;
-    let sum = |driver, month: Month| {
-        calendar::sum(&building.opening, driver, month.first_day(), month.end_day())
-    };
+    let sum =
+        |driver, month: Month| calendar::sum(&building.opening, driver, month.first_day(), month.end_day());
     let row = |month: Month| {
         vec![
             context.format.month(month.number),
@@ -93,8 +92,7 @@ fn opening(context: &Context<'_>, building: &Building) -> Block {
     };
     let rows = Month::all_of(year).into_iter().map(row).collect();
     let year = year.to_string();
-    let caption =
-        context.fill("buildings.opening_caption", &[("building", &building.name), ("year", &year)]);
+    let caption = context.fill("buildings.opening_caption", &[("building", &building.name), ("year", &year)]);
     let columns = [("month", Align::Left), ("open_days", Align::Right), ("open_hours", Align::Right)];
     context.table(caption, &columns, rows)
 }

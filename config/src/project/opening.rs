@@ -71,7 +71,8 @@ fn entry(source: &Source<'_>, table: &Table<'_, '_>) -> Option<OpeningHours> {
     let hours_per_day = match (week.contains(&true), hours) {
         (true, Some(hours)) => hours,
         (true, None) => {
-            let next = "add how many hours the building is open on such a day, for example hours_per_day = 8.5";
+            let next =
+                "add how many hours the building is open on such a day, for example hours_per_day = 8.5";
             source.report_at(&table.at("hours_per_day"), "is missing", next);
             return None;
         }

@@ -62,7 +62,11 @@ fn fit_by(
     t: &DailyMeans,
 ) -> (Option<Fitted>, Vec<Finding>) {
     let (from, to) = (day(YEAR.0), day(YEAR.1));
-    fit(periods, t, &Wanted { subject: "meter:x", method, carrier, from, to, short: false, drivers: &[], calendar: &[] })
+    fit(
+        periods,
+        t,
+        &Wanted { subject: "meter:x", method, carrier, from, to, short: false, drivers: &[], calendar: &[] },
+    )
 }
 
 fn fit_year(periods: &[FitPeriod], t: &DailyMeans) -> (Option<Fitted>, Vec<Finding>) {

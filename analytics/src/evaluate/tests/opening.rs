@@ -165,7 +165,8 @@ fn the_chain_of_a_figure_names_the_opening_of_each_month() {
         let Baseline::Fitted(model) = &only(&year).baseline else { panic!("no model") };
         let degree_days = row.heating_degree_days.unwrap();
         let days = f64::from(row.month.days());
-        let sum = model.base_per_day * days + model.heating_per_degree_day * degree_days + row.drivers[0].energy;
+        let sum =
+            model.base_per_day * days + model.heating_per_degree_day * degree_days + row.drivers[0].energy;
         assert!(near(sum, row.adjusted_baseline.unwrap(), 1e-6), "{row:?}");
     }
     let chain = explain(&year, "kpi:final", &Evidence::default()).unwrap();
