@@ -11,7 +11,7 @@ use super::FitPeriod;
 use super::data::Data;
 use super::driving::DrivingTerm;
 use super::fit::{Fit, Prediction};
-use super::sufficiency::DAYS_MIN;
+use super::sufficiency::{DAYS_MIN, PERIODS_MIN};
 use crate::degree_days::DailyMeans;
 use crate::result::{BaselineModel, BaselinePoint, FitQuality, ModelDriver};
 
@@ -41,10 +41,11 @@ impl Fitted {
         Self { model: shown(&law, data), law, doubt }
     }
 
-    /// Whether it rests on less than a year (CalTRACK 2.0 §2.2.1.2).
+    /// Whether it rests on less than a year, or on fewer periods than tell one (CalTRACK 2.0 §2.2.1.1 and §2.2.1.2).
     #[must_use]
     pub fn is_short(&self) -> bool {
-        f64::from(self.model.quality.baseline_days) < DAYS_MIN
+        let quality = &self.model.quality;
+        f64::from(quality.baseline_days) < DAYS_MIN || quality.n < PERIODS_MIN
     }
 
     /// The same laws with the building's calendar as its project file states it now.
