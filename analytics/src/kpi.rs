@@ -148,19 +148,29 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         low,
         high,
         attainment_ratio: achieved.zip(target).filter(|(_, t)| *t != 0.0).map(|(a, t)| a / t),
-        verdict: match achieved.zip(target) {
-            Some((achieved, target)) if reaches(definition, achieved, target) => {
-                // What so little data say must hold at both ends of the band.
-                let surely = |end: Option<f64>| end.is_some_and(|end| reaches(definition, end, target));
-                if short && !(surely(low) && surely(high)) { Verdict::Undetermined } else { Verdict::Reached }
-            }
-            Some(_) => Verdict::Missed,
-            None => Verdict::Undetermined,
-        },
+        verdict: verdict(definition, achieved.zip(target), short.then_some([low, high])),
         because: outcome.because.into_iter().collect(),
         chain: KpiChain { scale: factor.unwrap_or(1.0), ..outcome.chain },
     };
     (result, outcome.findings)
+}
+
+/// Whether what was achieved reaches the target; of a short baseline only where both ends of its band do.
+fn verdict(
+    definition: &KpiDefinition,
+    held: Option<(f64, f64)>,
+    of_short: Option<[Option<f64>; 2]>,
+) -> Verdict {
+    let Some((achieved, target)) = held else { return Verdict::Undetermined };
+    if !reaches(definition, achieved, target) {
+        return Verdict::Missed;
+    }
+    let surely = |end: Option<f64>| end.is_some_and(|end| reaches(definition, end, target));
+    if of_short.is_none_or(|band| band.into_iter().all(surely)) {
+        Verdict::Reached
+    } else {
+        Verdict::Undetermined
+    }
 }
 
 /// Why a KPI of a short baseline is judged by its band; also in [`KpiResult::because`].

@@ -206,7 +206,9 @@ fn less_than_a_year_is_to_do_only_where_a_person_or_the_asker_says_so() {
     };
     let (fitted, findings) = short(BaselineMethod::Auto, &all[..5]);
     assert_eq!(fitted.unwrap().model.method, "degree-days");
-    assert!(findings.iter().any(|f| f.code == "method.chosen") && codes(&findings).contains(&"baseline.short"));
+    assert!(
+        findings.iter().any(|f| f.code == "method.chosen") && codes(&findings).contains(&"baseline.short")
+    );
     // A method that was not made for it is none because it was asked for.
     for method in [BaselineMethod::Averaged, BaselineMethod::CaltrackMonthly, BaselineMethod::ChangePoint] {
         assert!(short(method, &all[..5]).0.is_none(), "{method:?}");
