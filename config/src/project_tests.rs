@@ -171,7 +171,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "id = \"municipio-gas\"",
         "id = \"municipio-elettrico\"",
-        "`building[1].meter[2].id`: meter \"municipio-elettrico\" is already defined on line 48",
+        "`building[1].meter[2].id`: meter \"municipio-elettrico\" is already defined on line 57",
     ),
     (
         "carrier = \"natural_gas\"",
