@@ -42,6 +42,11 @@ fn calendar() -> [OpeningHours; 2] {
     [before.clone(), OpeningHours { from: day("2024-01-01"), to: None, week, ..before }]
 }
 
+fn open_days(month: &Month) -> f64 {
+    let (from, to) = (month.first_day(), month.end_day());
+    analytics::calendar::sum(&calendar(), UseDriver::OpeningDays, from, to).unwrap()
+}
+
 fn laws(method: BaselineMethod, carrier: Carrier) -> Laws {
     let weather = weather();
     let period = |month: &Month| FitPeriod {
@@ -51,7 +56,7 @@ fn laws(method: BaselineMethod, carrier: Carrier) -> Laws {
             .means(month.first_day(), month.end_day())
             .map(|t| 20.0 + 4.0 * (15.0 - t).max(0.0) + 3.0 * (t - 20.0).max(0.0))
             .sum::<f64>()
-            + 2.0 * f64::from(month.number % 3),
+            + 3.0 * open_days(month),
         coverage_ratio: 1.0,
     };
     let periods: Vec<FitPeriod> = Month::all_of(2023).iter().map(period).collect();
