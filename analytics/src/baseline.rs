@@ -10,6 +10,7 @@ pub mod caltrack;
 pub mod change_point;
 pub mod data;
 pub mod drivers;
+pub mod driving;
 pub mod fit;
 pub mod fitted;
 pub mod linear;

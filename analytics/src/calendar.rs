@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate};
+use model::{OpeningHours, UseDriver};
 
 /// Names of the days from Monday on, as people shorten them, in Italian and English.
 const DAYS: [[&str; 2]; 7] = [
@@ -65,6 +66,26 @@ impl Opening {
     }
 }
 
+/// Hours that a building with these entries is open on a day, 0 where it is closed; `None` where no entry states the day.
+#[must_use]
+pub fn hours_on(entries: &[OpeningHours], date: NaiveDate) -> Option<f64> {
+    entries.iter().find(|entry| entry.states(date)).map(|entry| entry.hours(date, is_holiday(date)))
+}
+
+/// Sum of a driver over `[from, to)`; `None` where a day of it is not stated.
+#[must_use]
+pub fn sum(entries: &[OpeningHours], driver: UseDriver, from: NaiveDate, to: NaiveDate) -> Option<f64> {
+    let days = from.iter_days().take_while(|date| *date < to);
+    days.map(|date| hours_on(entries, date).map(|hours| driver.of_hours(hours))).sum()
+}
+
+/// Days of `[from, to)` that no entry states.
+#[must_use]
+pub fn unstated_days(entries: &[OpeningHours], from: NaiveDate, to: NaiveDate) -> u32 {
+    let days = from.iter_days().take_while(|date| *date < to);
+    days.map(|date| u32::from(hours_on(entries, date).is_none())).sum()
+}
+
 /// National holidays of Italy (law 260/1949 as amended) with Easter Monday; patron saints are left out.
 #[must_use]
 pub fn is_holiday(day: NaiveDate) -> bool {
@@ -122,6 +143,57 @@ mod tests {
         }
         assert_eq!(Opening::parse("sempre"), None);
         assert_eq!(Opening::parse(""), None);
+    }
+
+    #[test]
+    fn the_entries_of_a_calendar_state_days_hours_and_what_they_leave_open() {
+        use model::{Stretch, YearDay};
+        let of = |month, day| YearDay::new(month, day).unwrap();
+        let school = OpeningHours {
+            from: day("2022-09-01"),
+            to: Some(day("2025-09-01")),
+            season: Some(Stretch::EveryYear(of(9, 10), of(6, 10))),
+            week: [true, true, true, true, true, false, false],
+            hours_per_day: 8.5,
+            closed: vec![
+                Stretch::EveryYear(of(12, 23), of(1, 6)),
+                Stretch::Once(day("2025-03-03"), day("2025-03-05")),
+            ],
+            open_on_holidays: false,
+        };
+        let summer = OpeningHours {
+            season: Some(Stretch::EveryYear(of(6, 11), of(9, 9))),
+            week: [false; 7],
+            hours_per_day: 0.0,
+            closed: Vec::new(),
+            ..school.clone()
+        };
+        let both = [school.clone(), summer];
+        for (date, hours) in [
+            ("2022-08-31", None),
+            ("2022-09-01", Some(0.0)),
+            ("2022-09-12", Some(8.5)),
+            ("2022-09-17", Some(0.0)),
+            ("2022-12-23", Some(0.0)),
+            ("2023-01-06", Some(0.0)),
+            ("2023-01-09", Some(8.5)),
+            ("2025-03-03", Some(0.0)),
+            ("2025-03-05", Some(8.5)),
+            ("2025-04-21", Some(0.0)),
+            ("2025-04-25", Some(0.0)),
+            ("2025-08-31", Some(0.0)),
+            ("2025-09-01", None),
+        ] {
+            assert_eq!(hours_on(&both, day(date)), hours, "{date}");
+        }
+        // March 2025: 21 days from Monday to Friday, two of them closed.
+        let (from, to) = (day("2025-03-01"), day("2025-04-01"));
+        assert_eq!(sum(&both, UseDriver::OpeningDays, from, to), Some(19.0));
+        assert_eq!(sum(&both, UseDriver::OpeningHours, from, to), Some(19.0 * 8.5));
+        assert_eq!(sum(&both, UseDriver::OpeningDays, from, day("2025-10-01")), None);
+        assert_eq!(unstated_days(&both, from, day("2025-10-01")), 30);
+        assert_eq!(unstated_days(&[school], day("2025-06-01"), day("2025-07-01")), 20);
+        assert_eq!(unstated_days(&[], from, to), 31);
     }
 
     #[test]

@@ -111,6 +111,7 @@ mod digest;
 pub mod laws;
 pub(crate) mod meter;
 mod months;
+mod opening;
 mod weather;
 
 /// The station's days, filled from the neighbour where one is named.

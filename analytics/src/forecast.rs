@@ -346,8 +346,10 @@ fn outlook(kpi: &KpiResult, end: &YearEnd) -> Outlook {
     let Some(target) = kpi.target else { return Outlook::Unknown };
     let reaches = |value: f64| kpi::reaches(&kpi.definition, value, target);
     let (low, high) = (end.low(), end.high());
+    // The band is that of the months to come: of a short baseline's own band it knows nothing.
+    let is_short = kpi.because.iter().any(|code| code == kpi::SHORT_BASELINE);
     match (reaches(low), reaches(end.expected), reaches(high)) {
-        (true, _, true) => Outlook::Safe,
+        (true, _, true) if !is_short => Outlook::Safe,
         (_, true, _) => Outlook::OnTrack,
         (false, false, false) => Outlook::OutOfReach,
         (_, false, _) => Outlook::AtRisk,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Carrier, FactorKind, Finding, Project, Severity};
+use model::{Carrier, FactorKind, Finding, MeterId, Project, Severity};
 
 use crate::balance::{BalanceYear, Vector};
 use crate::evaluate::meter::Assessment;
@@ -124,6 +124,10 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
     if !context.whole_year {
         outcome.because.insert("year.incomplete".to_owned());
     }
+    let short = rests_on_less_than_a_year(context, &outcome);
+    if short {
+        outcome.withhold(short_baseline(definition, &about));
+    }
     let (target, target_source) = target(context.project, definition);
     if target.is_none() {
         let says = format!("no value was declared for {}", definition.code);
@@ -136,24 +140,59 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
     let value = outcome.amount.zip(factor).filter(|_| context.whole_year);
     let pick = |of: fn(Amount) -> f64| value.map(|(amount, factor)| of(amount) * factor);
     let achieved = pick(|a| a.worse);
+    let (low, high) = (pick(|a| a.low), pick(|a| a.high));
     let result = KpiResult {
         definition: definition.clone(),
         target,
         target_source,
         achieved,
         best: pick(|a| a.best),
-        low: pick(|a| a.low),
-        high: pick(|a| a.high),
+        low,
+        high,
         attainment_ratio: achieved.zip(target).and_then(|(a, t)| attainment(definition, a, t)),
-        verdict: match achieved.zip(target) {
-            Some((achieved, target)) if reaches(definition, achieved, target) => Verdict::Reached,
-            Some(_) => Verdict::Missed,
-            None => Verdict::Undetermined,
-        },
+        verdict: verdict(definition, achieved.zip(target), short.then_some([low, high])),
         because: outcome.because.into_iter().collect(),
         chain: KpiChain { scale: factor.unwrap_or(1.0), ..outcome.chain },
     };
     (result, outcome.findings)
+}
+
+/// Whether what was achieved reaches the target; of a short baseline only where both ends of its band do.
+fn verdict(
+    definition: &KpiDefinition,
+    held: Option<(f64, f64)>,
+    of_short: Option<[Option<f64>; 2]>,
+) -> Verdict {
+    let Some((achieved, target)) = held else { return Verdict::Undetermined };
+    if !reaches(definition, achieved, target) {
+        return Verdict::Missed;
+    }
+    let surely = |end: Option<f64>| end.is_some_and(|end| reaches(definition, end, target));
+    if of_short.is_none_or(|band| band.into_iter().all(surely)) {
+        Verdict::Reached
+    } else {
+        Verdict::Undetermined
+    }
+}
+
+/// Why a KPI of a short baseline is judged by its band; also in [`KpiResult::because`].
+pub(crate) const SHORT_BASELINE: &str = "kpi.short_baseline";
+
+/// Whether any saving that counts in it is held against a baseline of less than a year.
+fn rests_on_less_than_a_year(context: &Context<'_>, outcome: &Outcome) -> bool {
+    let is_short = |id: &MeterId| context.meters.iter().any(|m| m.meter == *id && m.short);
+    let counts = outcome.chain.parts.iter().filter(|p| p.quantity.ends_with("avoided") && p.factor != 0.0);
+    counts.filter_map(|p| p.meter.as_ref()).any(is_short)
+}
+
+fn short_baseline(definition: &KpiDefinition, about: &str) -> Finding {
+    let says = format!(
+        "{} rests on a baseline of less than a year: it counts as reached only where the whole of its band reaches the \
+         target; a year of baseline is wanted",
+        definition.code
+    );
+    let rule = "CalTRACK 2.0 §2.2.1.1 and §2.2.1.2: a baseline is a year; conservative direction for less";
+    Finding::new(SHORT_BASELINE, Severity::Caution, about, says, rule).with("kpi", &definition.code)
 }
 
 /// Whether a value is what was asked for. Of an index that should be low, what is declared is the most.

@@ -34,6 +34,8 @@ pub struct Adjusted {
     pub weather_more: f64,
     /// Part of `energy`: what people's adjustments add.
     pub adjustment: f64,
+    /// Part of `energy`: by how much the period's opening differs from the baseline's in the same months.
+    pub calendar_effect: f64,
 }
 
 impl Adjusted {
@@ -50,6 +52,7 @@ impl Adjusted {
             weather_less: 0.0,
             weather_more: 0.0,
             adjustment: 0.0,
+            calendar_effect: 0.0,
         }
     }
 
@@ -75,7 +78,16 @@ pub fn is_known(temperatures: &DailyMeans, from: NaiveDate, to: NaiveDate) -> bo
     COVERAGE_MIN <= temperatures.heating(DegreeDayDefinition::to_base(0.0), from, to).coverage_ratio()
 }
 
-/// The law under the weather of `[from, to)`; `None` when it follows the weather and too few days have a temperature.
+/// Whether a law can be held against a period: its weather is known where the law follows it, and its opening on every
+/// day where the law follows that.
+#[must_use]
+pub fn is_comparable(fitted: &Fitted, temperatures: &DailyMeans, from: NaiveDate, to: NaiveDate) -> bool {
+    let opening = fitted.law.driving.as_deref().is_none_or(|driving| driving.unstated_days(from, to) == 0);
+    opening && (!fitted.model.follows_weather() || is_known(temperatures, from, to))
+}
+
+/// The law under the weather of `[from, to)`; `None` when it follows the weather and too few days have a temperature, or
+/// the building's opening and a day of it is not stated.
 #[must_use]
 pub fn adjust(
     fitted: &Fitted,
@@ -83,7 +95,7 @@ pub fn adjust(
     from: NaiveDate,
     to: NaiveDate,
 ) -> Option<Adjusted> {
-    if fitted.model.follows_weather() && !is_known(temperatures, from, to) {
+    if !is_comparable(fitted, temperatures, from, to) {
         return None;
     }
     let data = weather_of(temperatures, [(from, to)]);
@@ -101,6 +113,7 @@ pub fn adjust(
         weather_less: (prediction.energy - least).max(0.0),
         weather_more: (most - prediction.energy).max(0.0),
         adjustment: 0.0,
+        calendar_effect: fitted.law.driving.as_deref().map_or(0.0, |driving| driving.effect(from, to)),
     })
 }
 
@@ -162,6 +175,11 @@ impl<'a> Weather<'a> {
                 least += weight * (slope * mild).min(slope * extreme);
                 most += weight * (slope * mild).max(slope * extreme);
             }
+        }
+        if let Some(driving) = law.driving.as_deref() {
+            let energy = driving.energy(&driving.sums(self.from, self.to));
+            least += energy;
+            most += energy;
         }
         (least, most)
     }

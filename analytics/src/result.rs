@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use model::{
     Adjustment, BuildingId, Finding, MeanDefinition, MeterAct, MeterFacts, MeterId, Month, Project,
-    Provenance, TemperatureSource,
+    Provenance, TemperatureSource, UseDriver,
 };
 
 use crate::balance::BalanceYear;
@@ -170,10 +170,22 @@ pub struct MeterMonth {
     pub unadjusted_days: u32,
     /// What people's adjustments add to the adjusted baseline; 0 without any.
     pub adjustment: f64,
+    /// What the month's opening makes of the adjusted baseline, by driver; none of a model of the weather alone.
+    pub drivers: Vec<MonthDriver>,
     /// The baseline model under this month's weather, with people's adjustments. `None` outside the reporting period or without model or weather.
     pub adjusted_baseline: Option<f64>,
     /// Adjusted baseline minus measured; `None` when either is missing or coverage is under the threshold.
     pub avoided: Option<f64>,
+}
+
+/// A driver of a model in one month.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MonthDriver {
+    pub driver: UseDriver,
+    /// Open days, or open hours.
+    pub sum: f64,
+    /// Part of the adjusted baseline, in the carrier's display unit.
+    pub energy: f64,
 }
 
 impl MeterMonth {
@@ -218,12 +230,31 @@ pub struct BaselineModel {
     pub cooling_per_degree_day: f64,
     /// Base temperature in °C; `None` without cooling.
     pub cooling_base_c: Option<f64>,
+    /// What it follows beside the weather.
+    pub drivers: Vec<ModelDriver>,
     pub quality: FitQuality,
     /// The periods it was fitted on.
     pub points: Vec<BaselinePoint>,
 }
 
+/// A driver of a model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ModelDriver {
+    pub driver: UseDriver,
+    /// Display units per open day, or per open hour.
+    pub coefficient: f64,
+    pub standard_error: f64,
+    /// Mean of a day of the baseline: 0 to 1 open day, or hours.
+    pub usual_per_day: f64,
+}
+
 impl BaselineModel {
+    /// Use of a day that neither heats nor cools, opened as the baseline's days were on average.
+    #[must_use]
+    pub fn usual_base_per_day(&self) -> f64 {
+        self.base_per_day + self.drivers.iter().map(|d| d.coefficient * d.usual_per_day).sum::<f64>()
+    }
+
     /// Whether the load responds to the weather at all.
     #[must_use]
     pub const fn follows_weather(&self) -> bool {

@@ -27,7 +27,7 @@ use crate::baseline::fitted::weather_of;
 use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::evaluate::COVERAGE_MIN;
 use crate::evaluate::laws::Laws;
-use crate::normalise::is_known;
+use crate::normalise::is_comparable;
 use crate::places::{Place, ZoneRules};
 use crate::result::BaselinePoint;
 
@@ -41,7 +41,8 @@ pub const REFERENCE_YEARS_MAX: usize = 15;
 /// Of every band, two-sided.
 const CONFIDENCE: f64 = 0.9;
 
-/// What a law gives over `[from, to)`; `None` with temperatures for less than 90 % of the days.
+/// What a law gives over `[from, to)`; `None` with temperatures for less than 90 % of the days, or without the
+/// opening of one, where the law follows it.
 #[must_use]
 pub fn expected(
     law: &Fitted,
@@ -49,8 +50,7 @@ pub fn expected(
     from: NaiveDate,
     to: NaiveDate,
 ) -> Option<Prediction> {
-    let enough = !law.model.follows_weather() || is_known(temperatures, from, to);
-    enough.then(|| law.predict(temperatures, [(from, to)]))
+    is_comparable(law, temperatures, from, to).then(|| law.predict(temperatures, [(from, to)]))
 }
 
 /// Half the 90 % band of what will be measured.
@@ -107,7 +107,7 @@ impl Reference {
         let mut years = Vec::with_capacity(self.years.len());
         for year in &self.years {
             let (from, to) = bounds(*year)?;
-            if law.model.follows_weather() && !is_known(history, from, to) {
+            if !is_comparable(law, history, from, to) {
                 return None;
             }
             years.push(weather_of(history, [(from, to)]));
@@ -196,7 +196,7 @@ pub fn normalised(laws: &Laws, reference: &Reference, history: &DailyMeans) -> O
 pub fn backcast(laws: &Laws, temperatures: &DailyMeans) -> Option<Modelled> {
     let (before, after) = (laws.baseline.as_deref()?, laws.reporting.as_deref()?);
     let spans = || before.model.points.iter().map(|p| (p.from, p.to));
-    if after.model.follows_weather() && !spans().all(|(from, to)| is_known(temperatures, from, to)) {
+    if !spans().all(|(from, to)| is_comparable(after, temperatures, from, to)) {
         return None;
     }
     let days = |p: &BaselinePoint| (p.to - p.from).num_days() as f64;

@@ -96,7 +96,7 @@ fn line(model: &BaselineModel, temperatures: impl Iterator<Item = f64> + Clone) 
         let cold = model.heating_base_c.map_or(0.0, |base| (base - t).max(0.0));
         let warm = model.cooling_base_c.map_or(0.0, |base| (t - base).max(0.0));
         let weather = model.heating_per_degree_day * cold + model.cooling_per_degree_day * warm;
-        (t, model.base_per_day + weather)
+        (t, model.usual_base_per_day() + weather)
     };
     let bends = [model.heating_base_c, model.cooling_base_c];
     let mut at: Vec<f64> = bends.into_iter().flatten().filter(|base| low < *base && *base < high).collect();
@@ -128,6 +128,7 @@ mod tests {
             heating_base_c: Some(15.0),
             cooling_per_degree_day: 3.0,
             cooling_base_c: Some(22.0),
+            drivers: Vec::new(),
             quality,
             points: Vec::new(),
         };

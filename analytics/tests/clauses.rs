@@ -133,6 +133,7 @@ fn project(meters: &[Planted], stated: &[(&str, f64)]) -> Project {
             floor_area_m2: 1000.0,
             gross_volume_m3: 4000.0,
             usage_profile: String::new(),
+            opening: Vec::new(),
             ape_code: None,
             meters: meters.iter().map(|m| m.facts.clone()).collect(),
         }],

@@ -20,6 +20,7 @@ use crate::reader::{At, Problem, Source, Table, list, nearest};
 mod building;
 pub mod codes;
 pub mod grant;
+mod opening;
 mod terms;
 
 /// What is wrong at one place of a project file, and what to do about it.
@@ -100,6 +101,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
         terms: terms?,
     };
     terms::check(source, root, &project);
+    opening::check(source, root, &project);
     check_facility(source, root, scheme, &project);
     let mut findings = check_factors(source, root, scheme, set, &project);
     findings.extend(remarks(scheme, set, &project));

@@ -173,7 +173,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "id = \"municipio-gas\"",
         "id = \"municipio-elettrico\"",
-        "`building[1].meter[2].id`: meter \"municipio-elettrico\" is already defined on line 48",
+        "`building[1].meter[2].id`: meter \"municipio-elettrico\" is already defined on line 57",
     ),
     (
         "carrier = \"natural_gas\"",
@@ -469,4 +469,78 @@ fn a_declared_final_energy_may_be_split_by_carrier_and_the_parts_are_the_whole()
     let other = changed("value = 110.0", "value = 110.0\nby_carrier = { natural_gas = 110.0 }");
     let refused = parse(&other).unwrap_err();
     assert!(refused[0].contains("is no final energy"), "{refused:?}");
+}
+
+/// A school's year of two entries, before the meters of the example's building.
+const SCHOOL: &str = "[[building.opening]]\nfrom = 2018-09-01\nseason = \"09-10..06-10\"\nweek = \"lun-ven\"\n\
+                      hours_per_day = 8.5\nclosed = [\"12-23..01-06\", \"2019-03-04..2019-03-05\", \"2019-04-18\"]\n\
+                      [[building.opening]]\nfrom = 2018-09-01\nto = 2026-08-31\nseason = \"06-11..09-09\"\n\
+                      week = \"none\"\n";
+const DRIVERS: &str = "[baseline]\nmethod = \"drivers\"\ndrivers = [\"opening_days\"]\n";
+
+/// The example with a calendar and with terms.
+fn opened(calendar: &str, terms: &str) -> String {
+    let meter = "[[building.meter]]";
+    format!("{}\n{terms}", changed(meter, &format!("{calendar}\n{meter}")))
+}
+
+#[test]
+fn an_opening_calendar_is_read_exactly() {
+    use model::{BaselineMethod, Stretch, UseDriver, YearDay};
+    let (project, _) = parse(&opened(SCHOOL, DRIVERS)).unwrap();
+    let [school, summer] = project.buildings[0].opening.as_slice() else { panic!("two entries") };
+    let of = |month, day| YearDay::new(month, day).unwrap();
+    assert_eq!((school.from, school.to), (day(2018, 9, 1), None));
+    assert_eq!(school.season, Some(Stretch::EveryYear(of(9, 10), of(6, 10))));
+    assert_eq!(school.week, [true, true, true, true, true, false, false]);
+    assert!((school.hours_per_day - 8.5).abs() < 1e-12 && !school.open_on_holidays);
+    let closed = [
+        Stretch::EveryYear(of(12, 23), of(1, 6)),
+        Stretch::Once(day(2019, 3, 4), day(2019, 3, 6)),
+        Stretch::Once(day(2019, 4, 18), day(2019, 4, 19)),
+    ];
+    assert_eq!(school.closed, closed);
+    assert_eq!((summer.to, summer.week, summer.hours_per_day), (Some(day(2026, 9, 1)), [false; 7], 0.0));
+    let terms = (project.terms.baseline, project.terms.drivers.as_slice());
+    assert_eq!(terms, (BaselineMethod::Drivers, &[UseDriver::OpeningDays][..]));
+    let (project, _) = parse(EXAMPLE).unwrap();
+    assert!(project.buildings[0].opening.is_empty() && project.terms.drivers.is_empty());
+}
+
+#[test]
+fn a_wrong_calendar_is_refused_with_its_place() {
+    for (from, to, says) in [
+        ("from = 2018-09-01\nseason", "season", "`building[1].opening[1].from`: is missing"),
+        ("\"lun-ven\"", "\"lun ven\"", "opening[1].week`: expected the open days such as \"lun-ven\""),
+        ("\"lun-ven\"", "\"sempre\"", "opening[1].week`: expected the open days"),
+        ("8.5", "25", "opening[1].hours_per_day`: expected hours of an open day"),
+        ("hours_per_day = 8.5\n", "", "opening[1].hours_per_day`: is missing; add how many hours"),
+        ("\"09-10..06-10\"", "\"09-31..06-10\"", "opening[1].season`: expected a part of every year"),
+        ("2019-03-04..2019-03-05", "2019-03-05..2019-03-04", "closed`: \"2019-03-05..2019-03-04\" is no day"),
+        ("week = \"none\"", "week = \"none\"\nhours_per_day = 3", "is given for a week without an open day"),
+        (
+            "06-11..09-09",
+            "06-10..09-09",
+            "opening[2].from`: 2019-06-10 is already stated by the entry on line",
+        ),
+        ("to = 2026-08-31", "to = 2017-08-31", "opening[2].to`: is before `from`"),
+        ("closed = [", "holidays = \"maybe\"\nclosed = [", "holidays`: expected \"closed\" or \"open\""),
+    ] {
+        assert!(SCHOOL.contains(from), "{from}");
+        let problems = parse(&opened(&SCHOOL.replacen(from, to, 1), DRIVERS)).expect_err(says).join("\n");
+        assert!(problems.contains(says), "{says}: {problems}");
+    }
+    for (terms, says) in [
+        ("[baseline]\nmethod = \"drivers\"\n", "`baseline.drivers`: is missing"),
+        ("[baseline]\ndrivers = [\"opening_days\"]\n", "are followed by the method of drivers only"),
+        (
+            "[baseline]\nmethod = \"drivers\"\ndrivers = [\"visitors\"]\n",
+            "\"visitors\" is no driver, or is named twice; write a list of opening_days, opening_hours",
+        ),
+    ] {
+        let problems = parse(&opened(SCHOOL, terms)).expect_err(says).join("\n");
+        assert!(problems.contains(says), "{says}: {problems}");
+    }
+    let problems = parse(&opened("", DRIVERS)).expect_err("no calendar").join("\n");
+    assert!(problems.contains("building \"municipio\" has no opening calendar"), "{problems}");
 }

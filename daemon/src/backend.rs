@@ -391,6 +391,7 @@ mod tests {
             filled_days: 0,
             unadjusted_days: 0,
             adjustment: 0.0,
+            drivers: Vec::new(),
             adjusted_baseline: None,
             avoided: None,
         }

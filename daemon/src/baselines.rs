@@ -2,16 +2,21 @@
 //!
 //! Must never: drop an accepted baseline that it cannot read; figures without it would be other figures.
 
+use std::sync::Arc;
+
 use analytics::analysis::Method;
+use analytics::analysis::driven::METHOD;
+use analytics::baseline::driving::{Driving, DrivingTerm};
 use analytics::baseline::fit::{
     Closure, Experience, Fit, Kind, Leverage, Member, Model, Quality, Regressor, Scatter,
 };
+use analytics::baseline::fitted::drivers;
 use analytics::baseline::{Fitted, WeatherDoubt};
 use analytics::evaluate::RULES;
 use analytics::evaluate::laws::{Frozen, Laws};
 use analytics::result::{BaselineModel, BaselinePoint, FitQuality};
 use anyhow::{Context, anyhow};
-use model::{Digest, Instant, MeterId, ProjectId};
+use model::{Digest, Instant, MeterId, ProjectId, UseDriver};
 use serde::{Deserialize, Serialize};
 use store::{RecordChange, Store};
 
@@ -70,6 +75,26 @@ struct Law {
     autocorrelation: Option<f64>,
     experience: Option<Met>,
     members: Vec<One>,
+    /// Absent of a law of the weather alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    driving: Option<Driven>,
+}
+
+/// What a law follows beside the weather. The calendar is not kept: it is the project file's, of then or of now.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Driven {
+    terms: Vec<Term>,
+    inverse: Vec<Vec<f64>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Term {
+    driver: String,
+    coefficient: f64,
+    error: f64,
+    usual: [f64; 12],
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -220,7 +245,37 @@ fn law(fit: &Fit) -> Law {
             likely: e.likely,
         }),
         members: fit.members.iter().map(one).collect(),
+        driving: fit.driving.as_deref().map(driven),
     }
+}
+
+fn driven(of: &Driving) -> Driven {
+    let term = |t: &DrivingTerm| Term {
+        driver: t.driver.code().to_owned(),
+        coefficient: t.coefficient,
+        error: t.standard_error,
+        usual: t.usual,
+    };
+    Driven { terms: of.terms.iter().map(term).collect(), inverse: of.inverse.clone() }
+}
+
+/// Without a calendar: no day is known until the building's is laid to it.
+fn driving(of: &Driven) -> anyhow::Result<Driving> {
+    let size = 3 + of.terms.len();
+    if of.inverse.len() != size || of.inverse.iter().any(|row| row.len() != size) {
+        return Err(anyhow!("the matrix of {} drivers is not of {size} columns", of.terms.len()));
+    }
+    let term = |t: &Term| -> anyhow::Result<DrivingTerm> {
+        let driver = UseDriver::parse(&t.driver);
+        Ok(DrivingTerm {
+            driver: driver.ok_or_else(|| anyhow!("there is no driver {:?}", t.driver))?,
+            coefficient: t.coefficient,
+            standard_error: t.error,
+            usual: t.usual,
+        })
+    };
+    let terms = of.terms.iter().map(term).collect::<anyhow::Result<_>>()?;
+    Ok(Driving { terms, inverse: of.inverse.clone(), calendar: Arc::from([]) })
 }
 
 fn coefficients(model: &Model) -> Coefficients {
@@ -287,6 +342,7 @@ fn shown(law: &Fit, baseline_days: u32, points: Vec<BaselinePoint>) -> BaselineM
         heating_base_c: model.heating_balance_c,
         cooling_per_degree_day: model.cooling_per_degree_day,
         cooling_base_c: model.cooling_balance_c,
+        drivers: drivers(law, points.iter().map(|p| (p.from, p.to))),
         quality: FitQuality {
             n: quality.n,
             r2: quality.r2,
@@ -300,7 +356,8 @@ fn shown(law: &Fit, baseline_days: u32, points: Vec<BaselinePoint>) -> BaselineM
 }
 
 fn fit(law: &Law) -> anyhow::Result<Fit> {
-    let method = Method::ALL.into_iter().map(Method::code).find(|code| *code == law.method);
+    let codes = Method::ALL.into_iter().map(Method::code).chain([METHOD]);
+    let method = codes.into_iter().find(|code| *code == law.method);
     let one = |m: &One| -> anyhow::Result<Member> {
         Ok(Member {
             weight: m.weight,
@@ -335,6 +392,7 @@ fn fit(law: &Law) -> anyhow::Result<Fit> {
         },
         freedom: law.freedom,
         findings: Vec::new(),
+        driving: law.driving.as_ref().map(|of| driving(of).map(Box::new)).transpose()?,
         experience: law.experience.as_ref().map(|e| Experience {
             heating_c: e.heating_c,
             heating: e.heating,

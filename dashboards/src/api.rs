@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use analytics::balance::{BalanceYear, Flow};
 use analytics::forecast::{Forecast, KpiForecast};
-use analytics::result::{Baseline, KpiResult, MeterMonth, MeterYear, MonthSource, ProjectYear};
+use analytics::result::{Baseline, KpiResult, MeterMonth, MeterYear, ModelDriver, MonthSource, ProjectYear};
 use axum::Json;
 use axum::extract::{Path, State};
 use model::{Channel, Finding, Instant, ProjectId};
@@ -343,6 +343,8 @@ enum BaselineView {
         heating_base_c: Option<f64>,
         cooling_per_degree_day: f64,
         cooling_base_c: Option<f64>,
+        /// What it follows beside the weather.
+        drivers: Vec<DriverView>,
         n: usize,
         r2: f64,
         cvrmse_ratio: f64,
@@ -352,6 +354,28 @@ enum BaselineView {
     Zero,
     NotCompared,
     Unknown,
+}
+
+/// A driver of a baseline: open days or hours of the building.
+#[derive(JsonSchema, Serialize)]
+struct DriverView {
+    driver: &'static str,
+    /// Energy per open day or open hour.
+    coefficient: f64,
+    standard_error: f64,
+    /// Mean of a day of the baseline.
+    usual_per_day: f64,
+}
+
+impl From<&ModelDriver> for DriverView {
+    fn from(of: &ModelDriver) -> Self {
+        Self {
+            driver: of.driver.code(),
+            coefficient: of.coefficient,
+            standard_error: of.standard_error,
+            usual_per_day: of.usual_per_day,
+        }
+    }
 }
 
 impl From<&Baseline> for BaselineView {
@@ -364,6 +388,7 @@ impl From<&Baseline> for BaselineView {
                 heating_base_c: model.heating_base_c,
                 cooling_per_degree_day: model.cooling_per_degree_day,
                 cooling_base_c: model.cooling_base_c,
+                drivers: model.drivers.iter().map(DriverView::from).collect(),
                 n: model.quality.n,
                 r2: model.quality.r2,
                 cvrmse_ratio: model.quality.cvrmse_ratio,

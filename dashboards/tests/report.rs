@@ -17,13 +17,14 @@ use analytics::report::document::{Block, Document};
 use analytics::report::sheet::sheet;
 use analytics::report::structured::structured;
 use analytics::report::{AnnualOptions, annual};
-use analytics::result::ProjectYear;
+use analytics::result::{Baseline, ModelDriver, ProjectYear};
 use analytics::scheme::KpiMeasure;
 use analytics::text::Texts;
 use calamine::{Data, Reader, Xlsx};
+use chrono::NaiveDate;
 use dashboards::structured::{SCHEMA_JSON, csv, json, xlsx};
 use dashboards::{Press, RenderedFile, Template, annual_report, campaign_report, indicator_sheet};
-use model::Carrier;
+use model::{Carrier, OpeningHours, Stretch, UseDriver, YearDay};
 use report_beside::beside;
 use report_fixture::{provisional, texts, year};
 
@@ -102,6 +103,44 @@ fn the_italian_report_states_the_figures() {
         ],
     );
     assert!(!text.contains("PROVVISORI"));
+}
+
+#[test]
+fn the_opening_calendar_of_a_building_and_a_model_that_follows_it_are_printed() {
+    let mut year = year();
+    let mut project = (*year.project).clone();
+    let school = project.buildings.iter_mut().find(|b| b.id.as_str() == "scuola-nord").expect("the school");
+    let of = |month, day| YearDay::new(month, day).expect("a day of every year");
+    school.opening = vec![OpeningHours {
+        from: NaiveDate::from_ymd_opt(2019, 1, 1).expect("a day"),
+        to: NaiveDate::from_ymd_opt(2025, 12, 1),
+        season: None,
+        week: [true, true, true, true, true, false, false],
+        hours_per_day: 10.5,
+        closed: vec![Stretch::EveryYear(of(8, 1), of(8, 31))],
+        open_on_holidays: false,
+    }];
+    year.project = std::sync::Arc::new(project);
+    for meter in &mut year.meters {
+        if let Baseline::Fitted(model) = &mut meter.baseline {
+            let (coefficient, standard_error, usual_per_day) = (1.25, 0.1, 0.63);
+            let driver = UseDriver::OpeningDays;
+            model.drivers = vec![ModelDriver { driver, coefficient, standard_error, usual_per_day }];
+        }
+    }
+    let text = said(&annual(&year, &beside(), &texts("it"), AnnualOptions::default()));
+    assert_says(
+        &text,
+        &[
+            // 232 and 234 days from Monday to Friday, without August and national holidays.
+            "Giorni e ore di apertura nel periodo di riferimento | 466 giorni, 4.893,0 ore\n",
+            "Giorni e ore di apertura nell’anno rendicontato | 211 giorni, 2.215,5 ore; per 31 giorni il calendario non dice nulla\n",
+            "Mese | Giorni di apertura | Ore di apertura\ngennaio | 21 | 220,5\nfebbraio | 20 | 210,0\n",
+            "agosto | 0 | 0,0\n",
+            "dicembre | n.d. | n.d.\n",
+            "5,00 Smc + 1,400 Smc per ogni grado giorno (base 17,5 °C) + 1,250 Smc per ogni giorno di apertura",
+        ],
+    );
 }
 
 #[test]

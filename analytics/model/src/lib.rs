@@ -11,6 +11,7 @@ pub mod gas;
 pub mod grant;
 pub mod ids;
 pub mod money;
+pub mod opening;
 pub mod project;
 pub mod provenance;
 pub mod quantity;
@@ -26,6 +27,7 @@ pub use gas::{GasBasis, GasCoefficient, GasConversion};
 pub use grant::{Event, Events, Grant, Intervention, Statement, Subject, SubjectRole};
 pub use ids::{BuildingId, FactorSetId, IdError, MeterId, ModelId, ProjectId, SchemeId, StationId};
 pub use money::Euro;
+pub use opening::{OpeningHours, Stretch, UseDriver, YearDay};
 pub use project::{
     Beneficiary, Building, Calibration, DeclaredValue, Direction, MeterFacts, MeterRole, Project,
     ProjectDates, Use,

@@ -8,6 +8,7 @@ use crate::gas::GasConversion;
 use crate::grant::{Event, Events, Grant};
 use crate::ids::{BuildingId, FactorSetId, MeterId, ProjectId, SchemeId, StationId};
 use crate::money::Euro;
+use crate::opening::OpeningHours;
 use crate::quantity::{Carrier, Channel, Quantity, Unit};
 use crate::terms::Terms;
 use crate::time::Zone;
@@ -101,6 +102,8 @@ pub struct Building {
     pub gross_volume_m3: f64,
     /// Opening hours as declared, for the report: `lun-ven 7:30-18:00`.
     pub usage_profile: String,
+    /// When it is open, by the day; empty where nobody stated it. No day is stated by two entries.
+    pub opening: Vec<OpeningHours>,
     /// Code of the energy certificate before the works, where there is one.
     pub ape_code: Option<String>,
     pub meters: Vec<MeterFacts>,

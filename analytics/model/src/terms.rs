@@ -5,6 +5,7 @@
 use chrono::NaiveDate;
 
 use crate::ids::MeterId;
+use crate::opening::UseDriver;
 use crate::quantity::Carrier;
 
 /// What a conversion factor converts into.
@@ -164,11 +165,19 @@ pub enum BaselineMethod {
     ChangePoint,
     /// The degree-day ratio with the base load split off; it does with less than a year.
     DegreeDays,
+    /// Degree days and what the building's calendar says, in one law.
+    Drivers,
 }
 
 impl BaselineMethod {
-    pub const ALL: [Self; 5] =
-        [Self::Auto, Self::Averaged, Self::CaltrackMonthly, Self::ChangePoint, Self::DegreeDays];
+    pub const ALL: [Self; 6] = [
+        Self::Auto,
+        Self::Averaged,
+        Self::CaltrackMonthly,
+        Self::ChangePoint,
+        Self::DegreeDays,
+        Self::Drivers,
+    ];
 
     /// As in project files and on the command line.
     #[must_use]
@@ -179,6 +188,7 @@ impl BaselineMethod {
             Self::CaltrackMonthly => "caltrack-monthly",
             Self::ChangePoint => "change-point",
             Self::DegreeDays => "degree-days",
+            Self::Drivers => "drivers",
         }
     }
 
@@ -197,4 +207,6 @@ pub struct Terms {
     pub stated: Vec<StatedValue>,
     pub reference: ReferenceYear,
     pub baseline: BaselineMethod,
+    /// Of the method of drivers: what it follows beside the weather.
+    pub drivers: Vec<UseDriver>,
 }

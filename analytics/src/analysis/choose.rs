@@ -292,7 +292,7 @@ fn run_any(asked: &Asked<'_>, method: Method, data: &Data, findings: &mut Vec<Fi
 }
 
 /// Says which coefficients of a law have a sign that no building has. A straight line may have either.
-fn signed(asked: &Asked<'_>, fit: Option<Fit>, findings: &mut Vec<Finding>) -> Option<Fit> {
+pub(super) fn signed(asked: &Asked<'_>, fit: Option<Fit>, findings: &mut Vec<Finding>) -> Option<Fit> {
     let model = fit.as_ref()?.model;
     let coefficients = [
         ("base_per_day", model.base_per_day),

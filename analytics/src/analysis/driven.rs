@@ -7,15 +7,20 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use model::{Finding, Severity};
+use model::{Finding, OpeningHours, Severity, UseDriver};
 
 use super::{Answer, Other, Question, beyond, choose, compare, doubt, rules, screen};
 use crate::baseline::FitPeriod;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::data::{Data, Row};
 use crate::baseline::drivers::{self, Driver, DriversFit, Observed, Sign};
-use crate::baseline::fit::{Experience, Prediction};
+use crate::baseline::fit::{Experience, Fit, Prediction};
 use crate::baseline::wls::{self, Inflation};
+use crate::calendar;
+
+mod law;
+
+pub(super) use law::law;
 
 /// Stable name of the method, as on the command line.
 pub const METHOD: &str = "drivers";
@@ -32,6 +37,13 @@ pub struct DailyDriver {
 }
 
 impl DailyDriver {
+    /// What a building's calendar states of the days of some rows.
+    fn of_calendar(entries: &[OpeningHours], driver: UseDriver, rows: &[Row]) -> Self {
+        let days = rows.iter().flat_map(|row| row.from.iter_days().take_while(|date| *date < row.to));
+        let on = |date| calendar::hours_on(entries, date).map(|hours| (date, driver.of_hours(hours)));
+        Self { name: driver.code().to_owned(), sign: Sign::Adds, days: days.filter_map(on).collect() }
+    }
+
     /// Its sum over a period; `None` where a day has no value.
     fn sum(&self, from: NaiveDate, to: NaiveDate) -> Option<f64> {
         let mut sum = 0.0;
@@ -71,7 +83,7 @@ pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
     let data = Data::of(&baseline.periods, question.temperatures);
     findings.extend(choose::short(&format!("{} baseline", question.subject), &data));
     rules::short(question.subject, question.baseline, &data, &mut findings);
-    let driven = best(question, given, &data, daily, &mut findings);
+    let driven = best((question.subject, question.terms), given, &data, daily, &mut findings);
     let compared = driven.as_ref().filter(|_| !reporting.periods.is_empty()).map(|driven| {
         let rows = Data::of(&reporting.periods, question.temperatures);
         findings.extend(extrapolated(question.subject, given, &data, &rows));
@@ -105,16 +117,44 @@ fn drop_unknown(
 ) {
     let before = periods.len();
     periods.retain(|p| given.iter().all(|d| d.sum(p.from, p.to).is_some()));
-    let dropped = before - periods.len();
-    if 0 < dropped {
-        let says =
-            format!("{dropped} {what} periods were left out: a driver has no value on one of their days");
-        let rule = "CalTRACK 2.0 §3.5: what is missing is not compared";
-        let about = format!("{} {what}", question.subject);
-        findings.push(
-            Finding::new("driver.missing", Severity::Caution, about, says, rule).with("periods", dropped),
-        );
+    findings.extend(dropped(question.subject, what, before - periods.len()));
+}
+
+fn dropped(subject: &str, what: &'static str, periods: usize) -> Option<Finding> {
+    let says = format!("{periods} {what} periods were left out: a driver has no value on one of their days");
+    let rule = "CalTRACK 2.0 §3.5: what is missing is not compared";
+    let about = format!("{subject} {what}");
+    (0 < periods).then(|| {
+        Finding::new("driver.missing", Severity::Caution, about, says, rule).with("periods", periods)
+    })
+}
+
+/// The baseline periods of which a building's calendar states every day.
+pub(super) fn stated(
+    mut periods: Vec<FitPeriod>,
+    entries: &[OpeningHours],
+    subject: &str,
+    findings: &mut Vec<Finding>,
+) -> Vec<FitPeriod> {
+    let before = periods.len();
+    periods.retain(|p| calendar::unstated_days(entries, p.from, p.to) == 0);
+    findings.extend(dropped(subject, "baseline", before - periods.len()));
+    periods
+}
+
+/// Openings of a reporting period beyond what the baseline of a law met.
+pub(crate) fn beyond_baseline(subject: &str, law: &Fit, baseline: &Data, reporting: &Data) -> Vec<Finding> {
+    let Some(driving) = law.driving.as_deref() else { return Vec::new() };
+    let rows: Vec<Row> = baseline.rows().iter().chain(reporting.rows()).copied().collect();
+    let given: Vec<DailyDriver> = driving
+        .terms
+        .iter()
+        .map(|term| DailyDriver::of_calendar(&driving.calendar, term.driver, &rows))
+        .collect();
+    if baseline.is_empty() || reporting.is_empty() {
+        return Vec::new();
     }
+    extrapolated(subject, &given, baseline, reporting)
 }
 
 /// Drivers whose mean of the reporting period lies beyond every baseline period's by more than their whole range.
@@ -143,18 +183,18 @@ fn extrapolated(subject: &str, given: &[DailyDriver], baseline: &Data, reporting
 
 /// The balance points that follow the baseline best, each counted as a parameter (Bayesian information criterion).
 fn best(
-    question: &Question<'_>,
+    (subject, terms): (&str, Terms),
     given: &[DailyDriver],
     data: &Data,
     daily: bool,
     findings: &mut Vec<Finding>,
 ) -> Option<Driven> {
     let heating = || HEATING_C.map(|c| Some(f64::from(c))).chain([None]);
-    let cooling: Vec<Option<f64>> = match question.terms {
+    let cooling: Vec<Option<f64>> = match terms {
         Terms::Heating => vec![None],
         Terms::HeatingAndCooling => COOLING_C.map(|c| Some(f64::from(c))).chain([None]).collect(),
     };
-    let subject = format!("{} baseline", question.subject);
+    let subject = format!("{subject} baseline");
     let mut best: Option<(f64, Driven, Vec<Finding>)> = None;
     let mut nothing: Vec<Finding> = Vec::new();
     for heating_c in heating() {
@@ -171,7 +211,7 @@ fn best(
             let sse = fit.variance_per_day * fit.freedom;
             let criterion = n * (sse / n).max(f64::MIN_POSITIVE).ln() + parameters * n.ln();
             if best.as_ref().is_none_or(|(least, ..)| criterion < *least) {
-                let cools = question.terms == Terms::HeatingAndCooling;
+                let cools = terms == Terms::HeatingAndCooling;
                 best = Some((criterion, driven.finish(fit, data, (daily, cools)), said));
             }
         }

@@ -4,10 +4,10 @@
 //! without a temperature.
 
 use chrono::NaiveDate;
-use model::{BaselineMethod, Carrier, Finding};
+use model::{BaselineMethod, Carrier, Finding, OpeningHours, UseDriver};
 
 use super::choose::{self, Asked};
-use super::{Method, Window, rules};
+use super::{Method, Window, driven, rules};
 use crate::baseline::breaks;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::data::{Data, Grid};
@@ -26,6 +26,11 @@ pub struct Wanted<'a> {
     pub from: NaiveDate,
     /// First day after the baseline.
     pub to: NaiveDate,
+    /// Whether a method chosen by the data may be that for less than a year.
+    pub short: bool,
+    /// What the method of drivers follows beside the weather, and the calendar that states it.
+    pub drivers: &'a [UseDriver],
+    pub calendar: &'a [OpeningHours],
 }
 
 /// Whether a carrier can cool at all: a fuel has no cooling candidates (CalTRACK 2.0 §3.3).
@@ -51,13 +56,15 @@ pub const fn terms(carrier: Carrier) -> Terms {
     }
 }
 
-const fn method(of: BaselineMethod) -> Method {
+/// `None` of the method that follows more than the weather.
+const fn method(of: BaselineMethod) -> Option<Method> {
     match of {
-        BaselineMethod::Auto => Method::Auto,
-        BaselineMethod::Averaged => Method::Averaged,
-        BaselineMethod::CaltrackMonthly => Method::CaltrackMonthly,
-        BaselineMethod::ChangePoint => Method::ChangePoint,
-        BaselineMethod::DegreeDays => Method::DegreeDays,
+        BaselineMethod::Auto => Some(Method::Auto),
+        BaselineMethod::Averaged => Some(Method::Averaged),
+        BaselineMethod::CaltrackMonthly => Some(Method::CaltrackMonthly),
+        BaselineMethod::ChangePoint => Some(Method::ChangePoint),
+        BaselineMethod::DegreeDays => Some(Method::DegreeDays),
+        BaselineMethod::Drivers => None,
     }
 }
 
@@ -70,21 +77,33 @@ pub fn fit(
 ) -> (Option<Fitted>, Vec<Finding>) {
     let mut findings = Vec::new();
     let (subject, bounds) = (wanted.subject, (wanted.from, wanted.to));
-    let usable = sufficiency::screen(periods, temperatures, bounds, subject, &mut findings);
-    let less = wanted.method == BaselineMethod::DegreeDays;
+    let mut usable = sufficiency::screen(periods, temperatures, bounds, subject, &mut findings);
+    let of_weather = method(wanted.method);
+    if of_weather.is_none() {
+        usable = driven::stated(usable, wanted.calendar, subject, &mut findings);
+    }
+    let less = match wanted.method {
+        BaselineMethod::DegreeDays => true,
+        BaselineMethod::Auto => wanted.short,
+        _ => false,
+    };
     if !sufficiency::enough(&usable, less, subject, &mut findings) {
         return (None, findings);
     }
     let asked = Asked {
         subject,
-        method: method(wanted.method),
+        method: of_weather.unwrap_or(Method::Auto),
         // The step of CalTRACK's own library.
         grid: Grid::FAHRENHEIT_1,
         terms: terms(wanted.carrier),
     };
     let data = Data::of(&usable, temperatures);
-    let chosen = choose::chosen(&asked, &data, (false, false), &mut findings);
-    let Some(law) = choose::run(&asked, chosen, &data, &mut findings) else {
+    let chosen = of_weather.map(|_| choose::chosen(&asked, &data, (false, false), &mut findings));
+    let run = |data: &Data, findings: &mut Vec<Finding>| match chosen {
+        Some(method) => choose::run(&asked, method, data, findings),
+        None => driven::law(&asked, wanted.drivers, wanted.calendar, data, findings),
+    };
+    let Some(law) = run(&data, &mut findings) else {
         findings.push(choose::impossible(&format!("{subject} baseline")));
         return (None, findings);
     };
@@ -95,7 +114,7 @@ pub fn fit(
     rules::judge_fit(&basis, &mut findings);
     let found = breaks::find(&breaks::points(&law.predict_each(&data), &data), law.freedom);
     findings.extend(found.map(|found| breaks::finding(&found, subject, "baseline")));
-    let doubt = doubt(&asked, (chosen, &law), &usable, temperatures);
+    let doubt = doubt(run, &law, &usable, temperatures);
     let fitted = Fitted::new(law, &data, doubt);
     sufficiency::judge(&fitted.model, subject, &mut findings);
     findings.extend(sufficiency::prorated(&usable, temperatures, &fitted.model, subject));
@@ -104,8 +123,8 @@ pub fn fit(
 
 /// The laws of the same method when the days without a temperature of their own were as cold or as warm as may be.
 fn doubt(
-    asked: &Asked<'_>,
-    (method, best): (Method, &Fit),
+    run: impl Fn(&Data, &mut Vec<Finding>) -> Option<Fit>,
+    best: &Fit,
     usable: &[FitPeriod],
     temperatures: &DailyMeans,
 ) -> Option<WeatherDoubt> {
@@ -118,7 +137,7 @@ fn doubt(
     }
     let spans = || usable.iter().map(|p| (p.from, p.to));
     let under = |means: &DailyMeans| {
-        let other = choose::run(asked, method, &Data::of(usable, means), &mut Vec::new());
+        let other = run(&Data::of(usable, means), &mut Vec::new());
         other.unwrap_or_else(|| best.clone())
     };
     let coldest = under(&temperatures.coldest(spans()));

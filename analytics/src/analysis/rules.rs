@@ -89,7 +89,7 @@ fn percent(ratio: f64) -> String {
 pub(super) fn judge_fit(basis: &Basis<'_>, findings: &mut Vec<Finding>) {
     let &Basis { subject, fit, data, .. } = basis;
     let model = &fit.model;
-    if model.kind == Kind::Flat {
+    if model.kind == Kind::Flat && fit.driving.is_none() {
         let says = "the load does not respond to the weather; the baseline is its mean per day".to_owned();
         let values = [("cvrmse_percent", percent(fit.quality.cvrmse_ratio))];
         push(

@@ -109,6 +109,7 @@ impl Planted {
                 filled_days: 0,
                 unadjusted_days: 0,
                 adjustment: 0.0,
+                drivers: Vec::new(),
                 adjusted_baseline: None,
                 avoided: None,
             }

@@ -180,6 +180,7 @@ impl Average {
             model,
             freedom: self.laws.iter().map(|law| law.weight * law.freedom).sum(),
             findings: self.findings(data, subject),
+            driving: None,
             experience: Some(Experience::of(
                 data,
                 terms == Terms::HeatingAndCooling,

@@ -202,6 +202,7 @@ fn finish(data: &Data, model: Model, options: Options) -> Fit {
         model,
         quality,
         findings: Vec::new(),
+        driving: None,
         experience: Some(Experience::of(
             data,
             options.terms == Terms::HeatingAndCooling,

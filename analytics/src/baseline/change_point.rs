@@ -563,6 +563,7 @@ fn fit_of(data: &Data, o: &Optimum) -> Option<Fit> {
         model,
         quality: Quality::of(data, &model, parameters),
         findings: Vec::new(),
+        driving: None,
         experience: Some(Experience::of(data, true, data.energy() / data.days())),
     })
 }

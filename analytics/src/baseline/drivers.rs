@@ -186,6 +186,12 @@ impl DriversFit {
         self.terms.iter().filter(|t| INFLATION_MAX < t.inflation).map(tell).collect()
     }
 
+    /// (X'WX)⁻¹ of base and terms, weights in days.
+    #[must_use]
+    pub fn inverse(&self) -> Vec<Vec<f64>> {
+        self.solution.with_base()
+    }
+
     /// The energy of `days` days with these sums of all the drivers given to [`fit`], in display units.
     #[must_use]
     pub fn predict(&self, days: f64, sums: &[f64]) -> Prediction {

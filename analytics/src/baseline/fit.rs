@@ -14,6 +14,7 @@ use model::Finding;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::data::{Data, Row};
+use super::driving::Driving;
 
 mod columns;
 
@@ -368,6 +369,8 @@ pub struct Fit {
     pub findings: Vec<Finding>,
     /// `None` where the method does not judge the weather beyond its baseline's.
     pub experience: Option<Experience>,
+    /// What it follows beside the weather; then it has one member. `None` of a law of the weather alone.
+    pub driving: Option<Box<Driving>>,
 }
 
 /// Energy under given weather, with what is known of its error.
@@ -435,19 +438,25 @@ impl Fit {
             freedom: self.freedom,
         };
         let mut squares = 0.0;
+        let driven = self.driving.as_deref().map(|driving| (driving, driving.sums_of(parts)));
         for (number, member) in self.members.iter().enumerate() {
             let (w, m) = (member.weight, &member.model);
             let own = member.over(columns.under(number), first, parts);
             let heat = m.heating_per_degree_day * own.heating;
             let cool = m.cooling_per_degree_day * own.cooling;
-            let energy = m.base_per_day * own.open_days + heat + cool;
+            let mut energy = m.base_per_day * own.open_days + heat + cool;
+            let weather = [own.open_days, own.heating, own.cooling];
+            let mut leverage = member.leverage.of(weather);
+            if let Some((driving, sums)) = &driven {
+                energy += driving.energy(sums);
+                leverage = driving.leverage(weather, sums);
+            }
             let variance = member.variance_per_day * member.inflation;
             sum.energy += w * energy;
             sum.heating += w * heat;
             sum.cooling += w * cool;
             squares += w * energy * energy;
-            sum.model_variance +=
-                w * variance * member.leverage.of([own.open_days, own.heating, own.cooling]);
+            sum.model_variance += w * variance * leverage;
             sum.model_variance += w * member.closed_variance(own.closed_days);
             sum.noise_variance += w * variance * own.noisy_days;
         }

@@ -2,13 +2,18 @@
 //!
 //! Must never: show other coefficients than those that predict, or hide that days of the baseline have no temperature.
 
-use chrono::NaiveDate;
+use std::sync::Arc;
+
+use chrono::{Datelike, NaiveDate};
+use model::OpeningHours;
 
 use super::FitPeriod;
 use super::data::Data;
+use super::driving::DrivingTerm;
 use super::fit::{Fit, Prediction};
+use super::sufficiency::{DAYS_MIN, PERIODS_MIN};
 use crate::degree_days::DailyMeans;
-use crate::result::{BaselineModel, BaselinePoint, FitQuality};
+use crate::result::{BaselineModel, BaselinePoint, FitQuality, ModelDriver};
 
 /// A fitted baseline.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +41,26 @@ impl Fitted {
         Self { model: shown(&law, data), law, doubt }
     }
 
+    /// Whether it rests on less than a year, or on fewer periods than tell one (CalTRACK 2.0 §2.2.1.1 and §2.2.1.2).
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        let quality = &self.model.quality;
+        f64::from(quality.baseline_days) < DAYS_MIN || quality.n < PERIODS_MIN
+    }
+
+    /// The same laws with the building's calendar as its project file states it now.
+    #[must_use]
+    pub fn with_calendar(mut self, entries: &[OpeningHours]) -> Self {
+        let calendar: Arc<[OpeningHours]> = Arc::from(entries);
+        let doubt = self.doubt.iter_mut().flat_map(|doubt| [&mut doubt.coldest, &mut doubt.warmest]);
+        for law in [&mut self.law].into_iter().chain(doubt) {
+            if let Some(driving) = law.driving.as_deref_mut() {
+                driving.calendar = Arc::clone(&calendar);
+            }
+        }
+        self
+    }
+
     /// The energy of some periods together under their weather: the law's error is counted once over all of them.
     #[must_use]
     pub fn predict(
@@ -58,6 +83,24 @@ pub fn weather_of(
     Data::of(&periods, temperatures)
 }
 
+/// The drivers of a law as they are shown, with their mean day over some periods.
+#[must_use]
+pub fn drivers(law: &Fit, spans: impl Iterator<Item = (NaiveDate, NaiveDate)>) -> Vec<ModelDriver> {
+    let Some(driving) = law.driving.as_deref() else { return Vec::new() };
+    let months: Vec<usize> = spans
+        .flat_map(|(from, to)| from.iter_days().take_while(move |date| *date < to))
+        .map(|date| date.month0() as usize)
+        .collect();
+    let shown = |term: &DrivingTerm| ModelDriver {
+        driver: term.driver,
+        coefficient: term.coefficient,
+        standard_error: term.standard_error,
+        usual_per_day: months.iter().map(|month| term.usual[*month]).sum::<f64>()
+            / (months.len() as f64).max(1.0),
+    };
+    driving.terms.iter().map(shown).collect()
+}
+
 fn shown(law: &Fit, data: &Data) -> BaselineModel {
     let (model, quality) = (&law.model, &law.quality);
     let point = |row: &super::data::Row| {
@@ -78,6 +121,7 @@ fn shown(law: &Fit, data: &Data) -> BaselineModel {
         heating_base_c: model.heating_balance_c,
         cooling_per_degree_day: model.cooling_per_degree_day,
         cooling_base_c: model.cooling_balance_c,
+        drivers: drivers(law, data.rows().iter().map(|row| (row.from, row.to))),
         quality: FitQuality {
             n: quality.n,
             r2: quality.r2,

@@ -122,6 +122,19 @@ fn inverse(lower: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, NoSolution> {
 }
 
 impl Solution {
+    /// The inverse of the sums of squares and products of base and columns, not around their means: the base is first.
+    #[must_use]
+    pub fn with_base(&self) -> Vec<Vec<f64>> {
+        let of_means: Vec<f64> =
+            self.inverse.iter().map(|row| row.iter().zip(&self.means).map(|(v, m)| v * m).sum()).collect();
+        let mean: f64 = of_means.iter().zip(&self.means).map(|(v, m)| v * m).sum();
+        let base = std::iter::once(1.0 / self.weight + mean).chain(of_means.iter().map(|v| -v)).collect();
+        let column = |(own, of_mean): (&Vec<f64>, &f64)| {
+            std::iter::once(-of_mean).chain(own.iter().copied()).collect::<Vec<f64>>()
+        };
+        std::iter::once(base).chain(self.inverse.iter().zip(&of_means).map(column)).collect()
+    }
+
     /// g'(X'WX)⁻¹g for a sum with weight `total` and column sums `sums`.
     #[must_use]
     pub fn leverage(&self, total: f64, sums: &[f64]) -> f64 {
@@ -155,6 +168,13 @@ mod tests {
         // Variance of the mean of four points is a quarter, and at a corner three quarters.
         assert!((s.leverage(1.0, &[0.5, 0.5]) - 0.25).abs() < 1e-12);
         assert!((s.leverage(1.0, &[1.0, 1.0]) - 0.75).abs() < 1e-12);
+        // The same in one matrix, base first.
+        let all = s.with_base();
+        for g in [[1.0, 0.5, 0.5], [1.0, 1.0, 1.0], [4.0, 1.0, 3.0]] {
+            let row = |of: &Vec<f64>| of.iter().zip(&g).map(|(v, x)| v * x).sum::<f64>();
+            let whole: f64 = all.iter().zip(&g).map(|(of, x)| x * row(of)).sum();
+            assert!((whole - s.leverage(g[0], &g[1..])).abs() < 1e-12, "{all:?}");
+        }
     }
 
     #[test]

@@ -110,6 +110,7 @@ pub fn fit(data: &Data, base_c: f64) -> Option<(Fit, Split)> {
         model,
         quality: Quality::of(data, &model, 2.0),
         findings: Vec::new(),
+        driving: None,
         experience: Some(Experience::of(data, true, data.energy() / data.days())),
     };
     Some((fit, split))

@@ -77,8 +77,7 @@ fn dropped(subject: &str, p: &FitPeriod, why: &str, rule: &'static str) -> Findi
         .with("coverage_percent", format!("{:.1}", p.coverage_ratio * 100.0))
 }
 
-/// Whether the usable periods carry a baseline. A person may say that less than a year is to do, with a method that is
-/// made for it.
+/// Whether the usable periods carry a baseline. Less than a year is to do with a method that is made for it.
 pub(crate) fn enough(
     usable: &[FitPeriod],
     less_is_accepted: bool,

@@ -5,7 +5,7 @@
 use chrono::NaiveDate;
 use model::{
     Act, BilledPeriod, Building, DailyTemperature, Digest, Instant, MeterAct, MeterFacts, MonthValue,
-    Project, Provenance, Terms,
+    OpeningHours, Project, Provenance, Stretch, Terms,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -145,6 +145,17 @@ fn fit(c: &mut Canon, law: &Fit) {
         });
         member.leverage.0.iter().flatten().for_each(|x| c.real(*x));
     }
+    // Only where there is one.
+    if let Some(driving) = law.driving.as_deref() {
+        c.text("driving");
+        c.count(driving.terms.len());
+        for term in &driving.terms {
+            c.text(term.driver.code());
+            c.real(term.coefficient);
+            term.usual.iter().for_each(|x| c.real(*x));
+        }
+        driving.inverse.iter().flatten().for_each(|x| c.real(*x));
+    }
 }
 
 fn days(c: &mut Canon, temperatures: &[&DailyTemperature]) {
@@ -238,6 +249,8 @@ fn terms(c: &mut Canon, terms: &Terms) {
         c.real(s.value);
         c.text(&s.source);
     }
+    // Only where there are.
+    terms.drivers.iter().for_each(|driver| c.text(driver.code()));
 }
 
 fn slots(c: &mut Canon, series: &SlotSeries) {
@@ -264,9 +277,42 @@ fn building(c: &mut Canon, b: &Building) {
         c.text(&u.category);
         c.real(u.floor_area_m2);
     }
+    // Only where it is: digests of projects without a calendar stay what they were.
+    if !b.opening.is_empty() {
+        opening(c, &b.opening);
+    }
     c.count(b.meters.len());
     for m in &b.meters {
         facts(c, m);
+    }
+}
+
+fn opening(c: &mut Canon, entries: &[OpeningHours]) {
+    c.text("opening");
+    c.count(entries.len());
+    for entry in entries {
+        c.day(entry.from);
+        c.maybe(entry.to, Canon::day);
+        c.maybe(entry.season, stretch);
+        entry.week.iter().for_each(|open| c.whole(i64::from(*open)));
+        c.real(entry.hours_per_day);
+        c.count(entry.closed.len());
+        entry.closed.iter().for_each(|closed| stretch(c, *closed));
+        c.whole(i64::from(entry.open_on_holidays));
+    }
+}
+
+fn stretch(c: &mut Canon, of: Stretch) {
+    match of {
+        Stretch::Once(from, to) => {
+            c.day(from);
+            c.day(to);
+        }
+        Stretch::EveryYear(from, to) => {
+            for n in [from.month, from.day, to.month, to.day] {
+                c.whole(i64::from(n));
+            }
+        }
     }
 }
 

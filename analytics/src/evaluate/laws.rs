@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use model::{
-    Adjustment, Carrier, Digest, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole, Month, Project,
-    Severity,
+    Adjustment, Carrier, Digest, Direction, Finding, Instant, MeterFacts, MeterId, MeterRole, Month,
+    OpeningHours, Project, Severity,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -18,6 +18,7 @@ use crate::baseline::data::Data;
 use crate::baseline::fitted::weather_of;
 use crate::baseline::{FitPeriod, Fitted};
 use crate::bills;
+use crate::calendar;
 use crate::degree_days::DailyMeans;
 use crate::normalise::Adjusted;
 
@@ -31,6 +32,13 @@ pub struct Frozen {
     pub rules: String,
     pub author: String,
     pub accepted_at: Instant,
+}
+
+impl Frozen {
+    /// The law that stands: what it was when it was accepted, under the building's calendar as it is now.
+    pub(super) fn standing(&self, calendar: &[OpeningHours]) -> Fitted {
+        self.fitted.clone().with_calendar(calendar)
+    }
 }
 
 /// A month after completion, as it was measured and as the baseline would have been.
@@ -122,7 +130,7 @@ fn meter(
     let baseline = if facts.role == MeterRole::New {
         None
     } else {
-        let frozen = input.frozen.iter().find(|f| f.meter == facts.id).map(|f| f.fitted.clone());
+        let frozen = input.frozen.iter().find(|f| f.meter == facts.id).map(|f| f.standing(wanted.calendar));
         Some(Arc::new(frozen.or_else(|| project::fit(&periods, temperatures, &wanted).0)?))
     };
     let reference =
@@ -140,6 +148,7 @@ fn meter(
         month = month.next();
     }
     let reporting = reporting(&months, temperatures, &wanted);
+    let opening = baseline.as_deref().and_then(|b| opening_of(b, wanted.calendar));
     let weather = weather_of(temperatures, months.iter().map(|m| (m.month.first_day(), m.month.end_day())));
     Some(Laws {
         meter: facts.id.clone(),
@@ -150,15 +159,29 @@ fn meter(
         left_out,
         weather,
         adjustments: input.adjustments.iter().filter(|a| a.meter == facts.id).cloned().collect(),
-        inputs: baseline_digest(&periods, temperatures, (wanted.from, wanted.to), RULES),
+        inputs: baseline_digest(&periods, temperatures, opening, (wanted.from, wanted.to), RULES),
     })
 }
 
 /// What is asked of a meter's baseline periods. Subjects of the findings begin with `subject`.
-pub(super) fn wanted<'a>(project: &Project, facts: &MeterFacts, subject: &'a str) -> Wanted<'a> {
-    let dates = &project.dates;
-    let (from, to) = (dates.baseline_from, dates.baseline_to);
-    Wanted { subject, method: project.terms.baseline, carrier: facts.carrier, from, to }
+pub(super) fn wanted<'a>(project: &'a Project, facts: &MeterFacts, subject: &'a str) -> Wanted<'a> {
+    let (dates, terms) = (&project.dates, &project.terms);
+    let building = project.meters().find(|(_, m)| m.id == facts.id).map(|(building, _)| building);
+    Wanted {
+        subject,
+        method: terms.baseline,
+        carrier: facts.carrier,
+        from: dates.baseline_from,
+        to: dates.baseline_to,
+        short: true,
+        drivers: &terms.drivers,
+        calendar: building.map_or(&[], |building| &building.opening),
+    }
+}
+
+/// The calendar, where a law follows it.
+pub(super) fn opening_of<'a>(law: &Fitted, calendar: &'a [OpeningHours]) -> Option<&'a [OpeningHours]> {
+    law.law.driving.is_some().then_some(calendar)
 }
 
 /// The model of what is used now; at the best value, since it is a forecast of what will be measured.
@@ -174,15 +197,17 @@ fn reporting(months: &[ReportedMonth], temperatures: &DailyMeans, wanted: &Wante
         })
         .collect();
     let (first, last) = (periods.first()?, periods.last()?);
-    let wanted = Wanted { from: first.from, to: last.to, ..*wanted };
+    // What is used now is told by a year: a ratio of fewer months would bend forecasts for nothing.
+    let wanted = Wanted { from: first.from, to: last.to, short: false, ..*wanted };
     project::fit(&periods, temperatures, &wanted).0
 }
 
-/// The digest of what a baseline is fitted on: the computing rules, each usable period with its energy, and the
-/// temperatures of the baseline.
+/// The digest of what a baseline is fitted on: the computing rules, each usable period with its energy, the
+/// temperatures of the baseline, and its opening by the day where the law follows it.
 pub(super) fn baseline_digest(
     periods: &[FitPeriod],
     temperatures: &DailyMeans,
+    opening: Option<&[OpeningHours]>,
     (from, to): (NaiveDate, NaiveDate),
     rules: &str,
 ) -> Digest {
@@ -200,6 +225,14 @@ pub(super) fn baseline_digest(
     for (date, mean_c) in temperatures.dated().filter(|(date, _)| from <= *date && *date < to) {
         hash.update(date.to_string().as_bytes());
         hash.update((mean_c + 0.0).to_bits().to_be_bytes());
+    }
+    if let Some(entries) = opening {
+        hash.update(b"opening");
+        for date in from.iter_days().take_while(|date| *date < to) {
+            // A day that is not stated is none of a closed building.
+            let hours = calendar::hours_on(entries, date).unwrap_or(-1.0);
+            hash.update((hours + 0.0).to_bits().to_be_bytes());
+        }
     }
     Digest(hash.finalize().into())
 }

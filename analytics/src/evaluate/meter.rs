@@ -9,7 +9,7 @@ use model::{
 };
 
 use super::laws::{self, LeftOut, ReportedMonth};
-use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, months};
+use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, months, opening};
 use crate::analysis::{project, rules, unseen};
 use crate::baseline::breaks::{self, Point};
 use crate::baseline::data::Data;
@@ -101,6 +101,8 @@ pub(crate) struct Assessment {
     pub(crate) avoided: Uncertain,
     /// Measured energy over the reporting months.
     pub(crate) measured: Bounded,
+    /// Whether its baseline rests on less than a year.
+    pub(crate) short: bool,
     /// Codes of its findings that withhold or weaken a figure.
     pub(crate) because: Vec<String>,
 }
@@ -151,6 +153,12 @@ pub(super) fn assess(
     report_withheld(context, facts, &rows, &subject, &mut findings);
     let compared = Compared::of(context, &rows);
     findings.extend(unseen_weather(context, &reference, &compared, &subject));
+    if let Reference::Model(fitted, _) = &reference {
+        let of_year = format!("{subject} {}", context.input.year);
+        let adjusted = rows.iter().filter(|r| r.shown.avoided.is_some()).filter_map(|r| r.adjusted);
+        findings.extend(opening::raises(adjusted, unit, &of_year));
+        findings.extend(opening::beyond(fitted, context.temperatures, &compared.weather, &of_year));
+    }
     findings.extend(suspected_event(context, &reference, &compared, &subject));
     let record = record(context, facts, known);
     findings.extend(adjustments::findings(&record.adjustments, facts, context.input.year));
@@ -237,12 +245,14 @@ fn reference(
         (Direction::Import, MeterRole::Compared) => {
             let (periods, billed) = fit_periods(facts, evidence);
             let bounds = context.baseline_bounds();
-            if let Some(frozen) = context.input.frozen.iter().find(|f| f.meter == facts.id) {
-                let now = laws::baseline_digest(&periods, context.temperatures, bounds, &frozen.rules);
-                findings.extend(laws::changed(frozen, now, subject));
-                return Reference::Model(Box::new(frozen.fitted.clone()), billed);
-            }
             let wanted = laws::wanted(&context.input.project, facts, subject);
+            if let Some(frozen) = context.input.frozen.iter().find(|f| f.meter == facts.id) {
+                let opening = laws::opening_of(&frozen.fitted, wanted.calendar);
+                let (weather, rules) = (context.temperatures, &frozen.rules);
+                let now = laws::baseline_digest(&periods, weather, opening, bounds, rules);
+                findings.extend(laws::changed(frozen, now, subject));
+                return Reference::Model(Box::new(frozen.standing(wanted.calendar)), billed);
+            }
             let (fitted, said) = project::fit(&periods, context.temperatures, &wanted);
             findings.extend(said);
             fitted.map_or(Reference::Unknown, |fitted| Reference::Model(Box::new(fitted), billed))
@@ -311,6 +321,8 @@ pub(super) struct Row {
     still_ratio: f64,
     /// Energy that the month may have used meanwhile, in display units: [`Self::bound_standstill`].
     hidden: f64,
+    /// Days whose opening nobody stated, where the baseline follows it.
+    unstated_days: u32,
 }
 
 impl Row {
@@ -343,6 +355,7 @@ impl Row {
             filled_days: weather.filled_days,
             unadjusted_days: weather.unadjusted_days,
             adjustment: 0.0,
+            drivers: Vec::new(),
             adjusted_baseline: None,
             avoided: None,
         };
@@ -352,7 +365,7 @@ impl Row {
         let still = known.still.iter().find(|(m, _)| *m == month).map_or(0, |(_, millis)| *millis);
         let length = (end.millis() - begin.millis()) as f64;
         let still_ratio = if source == MonthSource::Meter { still as f64 / length } else { 0.0 };
-        Self { shown, adjusted: None, complete, contradicted, still_ratio, hidden: 0.0 }
+        Self { shown, adjusted: None, complete, contradicted, still_ratio, hidden: 0.0, unstated_days: 0 }
     }
 
     /// A total that stands still means that nothing was used, or that a device repeats its last total. Until a person
@@ -379,6 +392,10 @@ impl Row {
                     adjusted.filter(|_| model.heating_base_c.is_some()).map(|a| a.degree_days);
                 self.shown.cooling_degree_days =
                     adjusted.filter(|_| model.cooling_base_c.is_some()).map(|a| a.cooling_degree_days);
+                if let Some(driving) = fitted.law.driving.as_deref() {
+                    self.unstated_days = driving.unstated_days(from, to);
+                    self.shown.drivers = opening::of_month(driving, from, to);
+                }
                 adjusted
             }
             Reference::Zero => Some(Adjusted::constant(0.0, days)),
@@ -505,6 +522,7 @@ fn report_withheld(
         }
         if depends {
             findings.extend(weather_findings(row, &about));
+            findings.extend(opening::missing(row.unstated_days, month, &about));
         }
     }
 }
@@ -595,6 +613,7 @@ fn sum_up(
         withheld_measure: rows.iter().any(|r| r.shown.reporting && !r.complete),
         avoided,
         measured,
+        short: matches!(reference, Reference::Model(fitted, _) if fitted.is_short()),
         because,
     }
 }

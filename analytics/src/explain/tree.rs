@@ -142,12 +142,25 @@ fn avoided(meter: &MeterYear, worse: f64, evidence: Known<'_>) -> Vec<Node> {
                 .with("measured", used)
                 .with("degree_days", show(row.heating_degree_days))
                 .worth(Some(baseline - used), unit)
+                .beside(drivers(meter, row))
                 .beside(adjustments(meter, row))
                 .beside([month(meter, row, evidence.0, evidence.1)]),
         );
     }
     nodes.push(Node::new("explain.term.bounds").worth(Some(worse - sum), unit));
     nodes
+}
+
+/// What the month's opening makes of its adjusted baseline.
+fn drivers(meter: &MeterYear, row: &MeterMonth) -> Vec<Node> {
+    let unit = meter.meter.carrier.base_unit().display().symbol();
+    let of = |d: &crate::result::MonthDriver| {
+        Node::new("explain.driver")
+            .with("kind", d.driver.code())
+            .with("sum", d.sum)
+            .worth(Some(d.energy), unit)
+    };
+    row.drivers.iter().map(of).collect()
 }
 
 /// What people added to the month's adjusted baseline, each with its part.
@@ -222,6 +235,13 @@ fn fitted(model: &BaselineModel) -> Node {
             .with("cooling_degree_days", p.cooling_degree_days_per_day)
             .worth(Some(p.energy_per_day), "")
     };
+    let driver = |d: &crate::result::ModelDriver| {
+        Node::new("explain.law.driver")
+            .with("kind", d.driver.code())
+            .with("error", d.standard_error)
+            .with("usual", d.usual_per_day)
+            .worth(Some(d.coefficient), "")
+    };
     Node::new(if model.cooling_base_c.is_some() { "explain.law.cooling" } else { "explain.law" })
         .with("method", model.method)
         .with("cooling_slope", model.cooling_per_degree_day)
@@ -231,6 +251,7 @@ fn fitted(model: &BaselineModel) -> Node {
         .with("balance", show(model.heating_base_c))
         .with("n", model.quality.n)
         .with("cvrmse", model.quality.cvrmse_ratio)
+        .beside(model.drivers.iter().map(driver))
         .beside(model.points.iter().map(point))
 }
 

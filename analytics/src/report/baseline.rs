@@ -7,7 +7,7 @@ use model::Severity;
 use super::context::{Context, concerns, meter_unit};
 use super::document::{Block, Chart, ChartKind, NamedLine, NamedPoints, Section};
 use super::format::capitalised;
-use crate::result::{Baseline, BaselineModel, BaselinePoint, MeterYear};
+use crate::result::{Baseline, BaselineModel, BaselinePoint, MeterYear, ModelDriver};
 use crate::signature::Signature;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
@@ -118,7 +118,7 @@ fn equation(context: &Context<'_>, model: &BaselineModel, unit: &str) -> String 
         (Some(_), Some(_)) => "baseline.equation_both",
     };
     let (slope, cooling) = (model.heating_per_degree_day, model.cooling_per_degree_day);
-    context.fill(
+    let weather = context.fill(
         key,
         &[
             ("constant", &constant),
@@ -127,7 +127,12 @@ fn equation(context: &Context<'_>, model: &BaselineModel, unit: &str) -> String 
             ("cooling", &context.format.quantity(Some(cooling), 3, unit)),
             ("cooling_base", &context.format.trimmed(model.cooling_base_c, 1)),
         ],
-    )
+    );
+    let term = |d: &ModelDriver| {
+        let amount = context.format.quantity(Some(d.coefficient), 3, unit);
+        context.fill(&format!("baseline.equation_{}", d.driver.code()), &[("amount", &amount)])
+    };
+    std::iter::once(weather).chain(model.drivers.iter().map(term)).collect::<Vec<_>>().join(" + ")
 }
 
 /// Use against the degree days of heating, or of cooling for a law that has no other; of a law with both, the cooling
@@ -151,7 +156,7 @@ fn scatter(context: &Context<'_>, meter: &MeterYear, model: &BaselineModel, unit
         .collect();
     let x_max = before.iter().chain(&after).map(|p| p.0).fold(0.0, f64::max);
     let slope = if heats { model.heating_per_degree_day } else { model.cooling_per_degree_day };
-    let at = |x: f64| (x, model.base_per_day + slope * x);
+    let at = |x: f64| (x, model.usual_base_per_day() + slope * x);
     let base = context.format.trimmed(model.heating_base_c.or(model.cooling_base_c), 1);
     let x_label = if heats { "baseline.x_label" } else { "baseline.x_label_cooling" };
     let counts = [

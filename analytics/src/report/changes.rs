@@ -185,6 +185,11 @@ fn same_model(a: &Baseline, b: &Baseline) -> bool {
                 && a.heating_base_c == b.heating_base_c
                 && a.cooling_base_c == b.cooling_base_c
                 && a.method == b.method
+                && a.drivers.len() == b.drivers.len()
+                && a.drivers
+                    .iter()
+                    .zip(&b.drivers)
+                    .all(|(a, b)| a.driver == b.driver && near(a.coefficient, b.coefficient))
         }
         (Baseline::Zero, Baseline::Zero)
         | (Baseline::NotCompared, Baseline::NotCompared)

@@ -150,6 +150,8 @@ fn measured_line(context: &Context<'_>, kpi: &KpiResult) -> String {
     match (kpi.verdict, kpi.achieved, kpi.target) {
         (Verdict::Reached, Some(_), Some(_)) => context.fill("summary.kpi_reached", &values),
         (Verdict::Missed, Some(_), Some(_)) => context.fill("summary.kpi_missed", &values),
+        // Of a baseline of less than a year the whole band is held against the target.
+        (Verdict::Undetermined, Some(_), Some(_)) => context.fill("summary.kpi_short", &values),
         (_, Some(_), None) => context.fill("summary.kpi_no_target", &values),
         _ => {
             let subjects = context.kpi_subjects(kpi).join("; ");

@@ -69,6 +69,7 @@ fn law(base: f64, slope: f64) -> Fitted {
         quality,
         freedom: 10.0,
         findings: Vec::new(),
+        driving: None,
         experience: None,
     };
     Fitted::new(fit, &Data::default(), None)

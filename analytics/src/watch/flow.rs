@@ -73,7 +73,7 @@ pub fn law_line(laws: &[&Fitted], low_c: f64, high_c: f64) -> Vec<(f64, f64)> {
         let of = |law: &&Fitted| {
             let model = &law.model;
             let cold = model.heating_base_c.map_or(0.0, |base| (base - outdoor_c).max(0.0));
-            model.base_per_day + model.heating_per_degree_day * cold
+            model.usual_base_per_day() + model.heating_per_degree_day * cold
         };
         laws.iter().map(of).sum()
     };

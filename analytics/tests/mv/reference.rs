@@ -27,7 +27,16 @@ trait OfAProject {
 impl OfAProject for Meter {
     fn fit(&self, method: BaselineMethod, carrier: Carrier) -> (Fitted, Vec<&'static str>) {
         let (from, to) = (self.baseline[0].from, self.baseline[self.baseline.len() - 1].to);
-        let wanted = Wanted { subject: "meter:x", method, carrier, from, to };
+        let wanted = Wanted {
+            subject: "meter:x",
+            method,
+            carrier,
+            from,
+            to,
+            short: false,
+            drivers: &[],
+            calendar: &[],
+        };
         let (fitted, findings) = project::fit(&self.baseline, &self.temperatures, &wanted);
         (fitted.unwrap(), findings.iter().map(|f| f.code).collect())
     }

@@ -11,7 +11,7 @@ use model::{
     GasConversion, MeterFacts, MeterId, MeterRole, Project, Severity, Use,
 };
 
-use super::codes;
+use super::{codes, opening};
 use crate::catalog::Catalog;
 use crate::reader::{At, Source, Table};
 
@@ -75,6 +75,7 @@ fn read_building(
     let area = table.number("floor_area_m2", "an area in m2, above 0", positive);
     let volume = table.number("gross_volume_m3", "a gross conditioned volume in m3, above 0", positive);
     let profile = table.text("usage_profile", "the opening hours as declared");
+    let opening = opening::read(source, table);
     let ape_code = table.text_optional("ape_code", "the code of the ex-ante energy certificate");
     let uses: Vec<_> = table.tables("uses", USES_MAX).iter().map(read_use).collect();
     check_uses(source, table, &uses, area);
@@ -96,6 +97,7 @@ fn read_building(
         floor_area_m2: area?,
         gross_volume_m3: volume?,
         usage_profile: profile?,
+        opening: opening?,
         ape_code,
         meters: read.as_ref()?.iter().map(|m| m.meter.clone()).collect(),
     };

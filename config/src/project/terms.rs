@@ -9,6 +9,7 @@ use model::{
     Tariff, Terms,
 };
 
+use super::opening;
 use crate::reader::{Source, Table, list};
 
 /// Most of each kind in one project.
@@ -39,8 +40,9 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>, scheme: Option<&Sc
     let baseline = root.table_optional("baseline").map(|table| {
         let codes: Vec<&str> = BaselineMethod::ALL.iter().map(|m| m.code()).collect();
         let method = table.parsed_or("method", &list(&codes), BaselineMethod::Auto, BaselineMethod::parse);
+        let drivers = opening::drivers(source, &table, method);
         table.finish();
-        method
+        method.zip(drivers)
     });
     let factors: Vec<OwnFactor> = factors.into_iter().collect::<Option<_>>()?;
     for (i, factor) in factors.iter().enumerate() {
@@ -50,13 +52,15 @@ pub(super) fn read(source: &Source<'_>, root: &Table<'_, '_>, scheme: Option<&Sc
             source.report_at(&root.at("factor"), says, "keep one of them");
         }
     }
+    let (baseline, drivers) = baseline.unwrap_or(Some((BaselineMethod::Auto, Vec::new())))?;
     Some(Terms {
         factors,
         tariffs: tariffs.into_iter().collect::<Option<_>>()?,
         plants: plants.into_iter().collect::<Option<_>>()?,
         stated: stated.into_iter().collect::<Option<_>>()?,
         reference: reference.unwrap_or(Some(ReferenceYear::Typical))?,
-        baseline: baseline.unwrap_or(Some(BaselineMethod::Auto))?,
+        baseline,
+        drivers,
     })
 }
 

@@ -144,6 +144,7 @@ fn fit(meter: &Meter, law: Law) -> Fit {
         },
         freedom: meter.n as f64 - parameters,
         findings: Vec::new(),
+        driving: None,
         experience: None,
     }
 }

@@ -6,7 +6,7 @@ use analytics::analysis::project::{Wanted, fit as fit_project};
 use analytics::baseline::FitPeriod;
 use analytics::degree_days::DailyMeans;
 use chrono::{Days, NaiveDate};
-use model::{BaselineMethod, Carrier, DailyTemperature, Month, StationId};
+use model::{BaselineMethod, Carrier, DailyTemperature, Month, OpeningHours, StationId};
 use store::StoreOptions;
 
 use super::*;
@@ -27,6 +27,26 @@ fn weather() -> DailyMeans {
     DailyMeans::of(&list, &station)
 }
 
+/// Open from Monday to Friday, in 2024 from Monday to Thursday.
+fn calendar() -> [OpeningHours; 2] {
+    let before = OpeningHours {
+        from: day("2023-01-01"),
+        to: Some(day("2024-01-01")),
+        season: None,
+        week: [true, true, true, true, true, false, false],
+        hours_per_day: 8.0,
+        closed: Vec::new(),
+        open_on_holidays: false,
+    };
+    let week = [true, true, true, true, false, false, false];
+    [before.clone(), OpeningHours { from: day("2024-01-01"), to: None, week, ..before }]
+}
+
+fn open_days(month: &Month) -> f64 {
+    let (from, to) = (month.first_day(), month.end_day());
+    analytics::calendar::sum(&calendar(), UseDriver::OpeningDays, from, to).unwrap()
+}
+
 fn laws(method: BaselineMethod, carrier: Carrier) -> Laws {
     let weather = weather();
     let period = |month: &Month| FitPeriod {
@@ -35,12 +55,14 @@ fn laws(method: BaselineMethod, carrier: Carrier) -> Laws {
         energy: weather
             .means(month.first_day(), month.end_day())
             .map(|t| 20.0 + 4.0 * (15.0 - t).max(0.0) + 3.0 * (t - 20.0).max(0.0))
-            .sum(),
+            .sum::<f64>()
+            + 3.0 * open_days(month),
         coverage_ratio: 1.0,
     };
     let periods: Vec<FitPeriod> = Month::all_of(2023).iter().map(period).collect();
     let (from, to) = (day("2023-01-01"), day("2024-01-01"));
-    let wanted = Wanted { subject: "meter:gas", method, carrier, from, to };
+    let (calendar, drivers) = (&calendar(), &[UseDriver::OpeningDays]);
+    let wanted = Wanted { subject: "meter:gas", method, carrier, from, to, short: false, drivers, calendar };
     let (fitted, _) = fit_project(&periods, &weather, &wanted);
     Laws {
         meter: MeterId::new("gas").unwrap(),
@@ -63,6 +85,7 @@ fn what_is_accepted_predicts_the_same_when_it_is_read_back() {
         (BaselineMethod::CaltrackMonthly, Carrier::GridElectricity),
         (BaselineMethod::ChangePoint, Carrier::GridElectricity),
         (BaselineMethod::DegreeDays, Carrier::NaturalGas),
+        (BaselineMethod::Drivers, Carrier::GridElectricity),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
@@ -87,7 +110,9 @@ fn what_is_accepted_predicts_the_same_when_it_is_read_back() {
         assert_eq!((model.method, model.points.len()), (kept.method, kept.points.len()));
         assert_eq!(read[0].fitted.law.members.len(), wanted.law.members.len());
         let (from, to) = (day("2024-01-01"), day("2024-07-01"));
+        assert_eq!(model.drivers.len(), usize::from(method == BaselineMethod::Drivers));
         let of = |fitted: &Fitted| {
+            let fitted = fitted.clone().with_calendar(&calendar());
             let doubt = fitted.doubt.as_ref().unwrap();
             let weather = analytics::baseline::fitted::weather_of(&weather(), [(from, to)]);
             let laws = [&fitted.law, &doubt.coldest, &doubt.warmest];

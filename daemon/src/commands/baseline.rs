@@ -81,6 +81,13 @@ fn now(zone: model::Zone) -> (i32, NaiveDate) {
     (today.year(), today)
 }
 
+/// Each driver with its coefficient.
+fn drivers(model: &analytics::result::BaselineModel) -> String {
+    let one = |d: &analytics::result::ModelDriver| format!("{} {:.4}", d.driver.code(), d.coefficient);
+    let all: Vec<String> = model.drivers.iter().map(one).collect();
+    if all.is_empty() { "-".to_owned() } else { all.join(", ") }
+}
+
 fn show(of: &Of) -> Result<Exit, Failure> {
     let installation = Installation::load(&of.config.config)?;
     let store = installation.open_shared_store()?;
@@ -94,9 +101,20 @@ fn show(of: &Of) -> Result<Exit, Failure> {
     })?;
     let mut rows: Vec<Vec<String>> = Vec::new();
     rows.push(
-        ["meter", "method", "base a day", "heating", "base °C", "cooling", "base °C", "accepted", "inputs"]
-            .map(String::from)
-            .to_vec(),
+        [
+            "meter",
+            "method",
+            "base a day",
+            "heating",
+            "base °C",
+            "cooling",
+            "base °C",
+            "drivers",
+            "accepted",
+            "inputs",
+        ]
+        .map(String::from)
+        .to_vec(),
     );
     let base = |of: Option<f64>| of.map_or_else(|| "-".to_owned(), |b| format!("{b:.1}"));
     let slope = |of: Option<f64>, slope: f64| of.map_or_else(|| "-".to_owned(), |_| format!("{slope:.4}"));
@@ -110,6 +128,7 @@ fn show(of: &Of) -> Result<Exit, Failure> {
                 base(model.heating_base_c),
                 slope(model.cooling_base_c, model.cooling_per_degree_day),
                 base(model.cooling_base_c),
+                drivers(model),
                 at.map_or_else(|| "now".to_owned(), |at| at.to_string()),
                 inputs.chars().take(12).collect(),
             ]

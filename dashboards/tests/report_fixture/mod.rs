@@ -106,6 +106,7 @@ fn month(number: u32, measured: f64) -> MeterMonth {
         filled_days: 0,
         unadjusted_days: 0,
         adjustment: 0.0,
+        drivers: Vec::new(),
         adjusted_baseline: None,
         avoided: None,
     }
@@ -151,6 +152,7 @@ fn gas_model() -> BaselineModel {
         heating_base_c: Some(17.5),
         cooling_per_degree_day: 0.0,
         cooling_base_c: None,
+        drivers: Vec::new(),
         quality: FitQuality {
             n: 24,
             r2: 0.981,
@@ -246,6 +248,7 @@ fn power() -> MeterYear {
             heating_base_c: None,
             cooling_per_degree_day: 0.0,
             cooling_base_c: None,
+            drivers: Vec::new(),
             quality: FitQuality {
                 n: 24,
                 r2: 0.0,
@@ -322,6 +325,7 @@ fn building(id: &str, name: &str, uses: Vec<Use>, meters: Vec<MeterFacts>) -> Bu
         uses,
         gross_volume_m3: 8450.0,
         usage_profile: "lun-ven 7:30-18:00, chiuso in agosto".to_owned(),
+        opening: Vec::new(),
         ape_code: (id == "scuola-nord").then(|| "2019 102345 0012".to_owned()),
         meters,
     }

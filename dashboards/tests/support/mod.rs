@@ -352,6 +352,7 @@ fn project(name: &str, title: &str, building: &str) -> Project {
             floor_area_m2: 2_400.0,
             gross_volume_m3: 9_100.0,
             usage_profile: "lun-ven 7:30-18:00".into(),
+            opening: Vec::new(),
             ape_code: None,
             meters: vec![
                 meter("elettrico", "Elettrico generale", Carrier::GridElectricity, MeterRole::Compared),
@@ -511,6 +512,7 @@ fn meter_year(building: &BuildingId, facts: &MeterFacts, year: i32) -> MeterYear
             heating_base_c: heats.then_some(16.0),
             cooling_per_degree_day: 0.0,
             cooling_base_c: None,
+            drivers: Vec::new(),
             quality: FitQuality {
                 n: 36,
                 r2: 0.957,
@@ -562,6 +564,7 @@ fn meter_month(month: Month, heats: bool) -> MeterMonth {
         filled_days: 0,
         unadjusted_days: 0,
         adjustment: 0.0,
+        drivers: Vec::new(),
         adjusted_baseline: known.then_some(baseline),
         avoided: measured.filter(|_| !weak).map(|m| baseline - m),
     }

@@ -62,7 +62,11 @@ fn fit_by(
     t: &DailyMeans,
 ) -> (Option<Fitted>, Vec<Finding>) {
     let (from, to) = (day(YEAR.0), day(YEAR.1));
-    fit(periods, t, &Wanted { subject: "meter:x", method, carrier, from, to })
+    fit(
+        periods,
+        t,
+        &Wanted { subject: "meter:x", method, carrier, from, to, short: false, drivers: &[], calendar: &[] },
+    )
 }
 
 fn fit_year(periods: &[FitPeriod], t: &DailyMeans) -> (Option<Fitted>, Vec<Finding>) {
@@ -186,7 +190,7 @@ fn the_order_of_the_periods_is_of_no_matter() {
 }
 
 #[test]
-fn less_than_a_year_is_to_do_only_where_a_person_says_so() {
+fn less_than_a_year_is_to_do_only_where_a_person_or_the_asker_says_so() {
     let t = weather(day(YEAR.0), 366, 13.0);
     let all = months(|d| 10.0 + 4.0 * (15.5 - mean_on(&t, d)).max(0.0));
     assert!(fit_year(&all[..5], &t).0.is_none());
@@ -195,6 +199,21 @@ fn less_than_a_year_is_to_do_only_where_a_person_says_so() {
     let short = findings.iter().find(|f| f.code == "baseline.short").unwrap();
     assert_eq!(short.severity, Severity::Caution);
     assert!(fit_by(BaselineMethod::DegreeDays, Carrier::NaturalGas, &all[..2], &t).0.is_none());
+    let short = |method, periods: &[FitPeriod]| {
+        let (subject, carrier, from, to) = ("meter:x", Carrier::NaturalGas, day(YEAR.0), day(YEAR.1));
+        let wanted = Wanted { subject, method, carrier, from, to, short: true, drivers: &[], calendar: &[] };
+        fit(periods, &t, &wanted)
+    };
+    let (fitted, findings) = short(BaselineMethod::Auto, &all[..5]);
+    assert_eq!(fitted.unwrap().model.method, "degree-days");
+    assert!(
+        findings.iter().any(|f| f.code == "method.chosen") && codes(&findings).contains(&"baseline.short")
+    );
+    // A method that was not made for it is none because it was asked for.
+    for method in [BaselineMethod::Averaged, BaselineMethod::CaltrackMonthly, BaselineMethod::ChangePoint] {
+        assert!(short(method, &all[..5]).0.is_none(), "{method:?}");
+    }
+    assert_eq!(short(BaselineMethod::Auto, &all), fit_year(&all, &t), "a year is as it was");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::series::{Accumulator, SeriesSettings};
 type Planted = (fn(f64) -> Case, fn(NaiveDate) -> f64);
 const GAS: Planted = (Case::gas, gas_litres);
 const POWER: Planted = (Case::power, power_wh);
+const SCHOOL: Planted = (Case::school, school_litres);
 
 /// Totals of the planted meter in 2025, every six hours, from the last instant of 2024 on.
 fn totals((_, law): Planted, share: f64) -> Vec<(Instant, i64)> {
@@ -90,7 +91,7 @@ proptest! {
     /// Any set of single readings, and any stretches of silence, removed.
     #[test]
     fn removing_readings_never_helps(
-        planted in prop_oneof![Just(GAS), Just(POWER)],
+        planted in prop_oneof![Just(GAS), Just(POWER), Just(SCHOOL)],
         share in prop_oneof![Just(0.5), Just(0.88), Just(1.0), Just(1.1)],
         target in 0.0_f64..0.03,
         holes in prop::collection::vec((0_usize..1461, 1_usize..60), 0..8),
@@ -103,7 +104,7 @@ proptest! {
     /// Everything before or after some reading removed: the end of a year that was never read.
     #[test]
     fn cutting_an_end_off_never_helps(
-        planted in prop_oneof![Just(GAS), Just(POWER)],
+        planted in prop_oneof![Just(GAS), Just(POWER), Just(SCHOOL)],
         share in prop_oneof![Just(0.5), Just(0.88), Just(1.1)],
         target in 0.0_f64..0.03,
         from in prop_oneof![0_usize..20, 0_usize..1461],

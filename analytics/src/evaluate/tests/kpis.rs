@@ -157,13 +157,15 @@ fn the_digest_follows_every_input() {
     let digest = |case: &Case| case.year().provenance.inputs;
     let first = digest(&case);
     assert_eq!(first, digest(&case));
-    let changes: [fn(&mut Case); 6] = [
+    let changes: [fn(&mut Case); 8] = [
         |c| c.month_mut(0, 2025, 5).amount += 1,
         |c| c.temperatures[40].mean_c += 0.001,
         |c| c.project.dates.completed = c.project.dates.completed.pred_opt().unwrap(),
         |c| c.project.declared[0].value += 1e-9,
         |c| c.project.buildings[0].meters[0].ceiling_per_hour += 1.0,
         |c| c.until = c.until.succ_opt().unwrap(),
+        |c| c.project.buildings[0].opening = calendar(),
+        |c| c.project.terms.drivers = vec![model::UseDriver::OpeningDays],
     ];
     for change in changes {
         let mut other = Case::gas(0.88);
