@@ -31,8 +31,8 @@ const REPEATED: (usize, f64) = (3, 115.0);
 const REPEATED_DAYS: (usize, f64) = (8, 15.0);
 /// The expectation differs by so much meanwhile.
 const REPEATED_EXPECTED: f64 = 1.25;
-/// A small rest may repeat itself in whole units: below this share of the mean use that is expected it is none of these.
-const REST: f64 = 0.05;
+/// A small number of whole units repeats itself by chance: below so many of the least steps between values of the file.
+const STEPS: f64 = 20.0;
 /// Values are the same up to rounding of the file.
 const SAME: f64 = 1e-9;
 
@@ -75,8 +75,8 @@ fn is_same_load(points: &[Point], share: f64) -> bool {
 
 /// Takes values that repeat themselves out of the points and doubts their saving.
 pub(super) fn drop_frozen(about: &str, points: Vec<Point>, baseline: &Data, doubt: &mut Doubt) -> Vec<Point> {
-    let (days, expected) = points.iter().fold((0.0, 0.0), |(d, e), p| (d + p.row.days, e + p.expected));
-    let least = REST * expected / days;
+    let step =
+        least_step(points.iter().map(|p| p.row.energy).chain(baseline.rows().iter().map(|r| r.energy)));
     let before = baseline.rows().chunk_by(|a, b| is_same(a.energy, b.energy));
     let usual = before.map(<[_]>::len).max().unwrap_or(0);
     let (mut frozen, mut kept) = (Vec::new(), Vec::with_capacity(points.len()));
@@ -87,8 +87,8 @@ pub(super) fn drop_frozen(about: &str, points: Vec<Point>, baseline: &Data, doub
         let per_day = || run.iter().map(|p| p.expected / p.row.days);
         let (low, high) = (per_day().fold(f64::INFINITY, f64::min), per_day().fold(0.0, f64::max));
         let moves = REPEATED_EXPECTED * low <= high;
-        let no_rest = run.iter().all(|p| least < p.row.energy_per_day());
-        if long && moves && no_rest { frozen.extend_from_slice(run) } else { kept.extend_from_slice(run) }
+        let no_chance = run.iter().all(|p| STEPS * step < p.row.energy.abs());
+        if long && moves && no_chance { frozen.extend_from_slice(run) } else { kept.extend_from_slice(run) }
     }
     if !frozen.is_empty() {
         let what = "repeat one and the same value, which no meter measures";
@@ -105,4 +105,13 @@ fn is_same(a: f64, b: f64) -> bool {
 /// Days from the beginning of the first of some points to the end of the last.
 fn span_days(run: &[Point]) -> f64 {
     run.first().zip(run.last()).map_or(0.0, |(first, last)| (last.row.to - first.row.from).num_days() as f64)
+}
+
+/// The least distance between two different values: at most what the file counts in.
+fn least_step(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    let steps = sorted.windows(2).filter(|pair| !is_same(pair[1], pair[0])).map(|pair| pair[1] - pair[0]);
+    let least = steps.filter(|step| 0.0 < *step).fold(f64::INFINITY, f64::min);
+    if least.is_finite() { least } else { 0.0 }
 }

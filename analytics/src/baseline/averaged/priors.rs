@@ -44,9 +44,9 @@ pub(super) const CLOSED_OTHERWISE: f64 = 0.5 * GROSS;
 
 /// How much of its scatter a month shares with the next: habits and machines last longer than a month. A dozen bills
 /// hardly tell, even with the exact likelihood of every correlation, and tell less of it than there is; so the bills are
-/// begun with three pairs that share half. More pairs and less of it make the same band where months are independent,
+/// begun with three pairs that share a little over half. More pairs and less of it make the same band where months are independent,
 /// and a narrower one where they follow each other.
-pub(super) const FOLLOWS: f64 = 0.5;
+pub(super) const FOLLOWS: f64 = 0.55;
 pub(super) const FOLLOWS_BILLS: f64 = 3.0;
 
 /// Logarithms of the prior of shapes and balance points.
