@@ -271,7 +271,7 @@ impl<'a> Look<'a> {
     /// about: an estimate that the next bill makes good, two months in one bill. Each alone would not stand out, for the
     /// other bends the law. Appended to `all`; the likeliest.
     fn shifted(
-        &mut self,
+        &self,
         none: &Weighed,
         alone: &[Alone],
         assumed: f64,
