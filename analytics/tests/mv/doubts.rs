@@ -115,8 +115,8 @@ fn a_heating_meter_that_is_hardly_needed_any_more_is_no_doubt() {
     let after: [(&str, &dyn Fn(f64) -> f64); 5] = [
         ("cooking stays", &|_| 2.6),
         ("hot water stays", &|_| 4.0),
-        ("the boiler helps on the coldest days", &|t| 3.0 * (4.0 - t).max(0.0)),
-        ("a passive house", &|t| 1.5 * (10.0 - t).max(0.0)),
+        ("the boiler helps on the coldest days", &|t| 7.0 * (4.0 - t).max(0.0)),
+        ("a passive house", &|t| 2.5 * (10.0 - t).max(0.0)),
         ("a quarter", &|t| 2.0 * (15.0 - t).max(0.0)),
     ];
     for by_day in [false, true] {
