@@ -106,6 +106,7 @@ impl World {
                 floor_area_m2: 1000.0,
                 gross_volume_m3: 4000.0,
                 usage_profile: String::new(),
+                opening: Vec::new(),
                 ape_code: None,
                 meters: self.meters.iter().map(|(facts, _)| facts.clone()).collect(),
             }],
