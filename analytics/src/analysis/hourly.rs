@@ -15,6 +15,7 @@ use crate::baseline::fit::{Prediction, student};
 use crate::baseline::towt::{self, HOURS_MIN, Hour, Towt};
 
 mod days;
+mod doubted;
 
 /// Stable name of the method, as on the command line.
 pub const METHOD: &str = "towt";
@@ -55,17 +56,18 @@ pub struct Hourly {
 pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: Window) -> Answer {
     let within =
         |window: Window| hours.iter().filter(move |h| window.from <= h.at.date() && h.at.date() < window.to);
-    let before: Vec<Hour> = within(baseline).map(CivilHour::hour).collect();
+    let of_baseline: Vec<&CivilHour> = within(baseline).collect();
+    let before: Vec<Hour> = of_baseline.iter().map(|h| h.hour()).collect();
     let mut findings = Vec::new();
     screen::tell_order(subject, [baseline, reporting], &mut findings);
+    screen::tell_year(subject, reporting, &mut findings);
     let Some(model) = towt::fit(&before) else {
         findings.push(too_few(subject, before.len()));
         return answer(None, None, findings);
     };
-    let after: Vec<Hour> = within(reporting).map(CivilHour::hour).collect();
-    let known = |h: &&Hour| model.hour(h.of_week, h.outdoor_c).is_some();
-    let compared: Vec<&Hour> = after.iter().filter(known).collect();
-    let left_out = after.len() - compared.len();
+    let known = |h: &CivilHour| model.hour(h.of_week(), h.outdoor_c).is_some();
+    let compared: Vec<&CivilHour> = within(reporting).filter(|h| known(h)).collect();
+    let left_out = within(reporting).count() - compared.len();
     if 0 < left_out {
         let says =
             format!("{left_out} hours of the week were never seen in the baseline; they are not compared");
@@ -74,7 +76,7 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
             Finding::new("hours.never_seen", Severity::Caution, subject, says, rule).with("hours", left_out),
         );
     }
-    let asked: Vec<(usize, f64)> = compared.iter().map(|h| (h.of_week, h.outdoor_c)).collect();
+    let asked: Vec<(usize, f64)> = compared.iter().map(|h| (h.of_week(), h.outdoor_c)).collect();
     let expected = model.expect(&asked);
     let measured: f64 = compared.iter().map(|h| h.energy).sum();
     let missing_days = missing_hours(within(reporting), reporting) as f64 / 24.0;
@@ -82,17 +84,13 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
     let given_back: f64 = compared.iter().map(|h| (-h.energy).max(0.0)).sum();
     // A day without a value may have used anything; see `doubt`.
     let most = 2.0 * daily_maximum(hours);
-    let zeros = Zeros::of(&model, &before, &compared);
-    findings.extend(zeros.finding(subject));
+    let mut doubted = doubted::Doubted::of(subject, &model, &of_baseline, &compared);
+    findings.append(&mut doubted.findings);
     let days_before = days::Days::of(within(baseline), |_| true, &model);
-    let mut is_doubted = zeros.doubted.iter();
-    let sound = |h: &CivilHour| {
-        let known = model.hour(h.of_week(), h.outdoor_c).is_some();
-        known && !is_doubted.next().copied().unwrap_or(false)
-    };
+    let sound = |h: &CivilHour| known(h) && !doubted.contains(h);
     let days_after = days::Days::of(within(reporting), sound, &model);
     let doubt = days::judge((subject, baseline), &days_before, &days_after, &mut findings);
-    let lost = given_back + most * missing_days + zeros.energy + doubt;
+    let lost = given_back + most * missing_days + doubted.energy + doubt;
     // The model's own error on a sum as long as its baseline is that of the hours once more.
     let model_too = (1.0 + asked.len() as f64 / before.len() as f64).sqrt();
     let freedom = before.len() as f64;
@@ -159,55 +157,6 @@ fn compare(prediction: &Prediction, measured: f64, lost: f64, missing_days: f64)
         confidence: CONFIDENCE,
     }
     .bounded()
-}
-
-/// Hours at zero that the baseline does not explain, and what they would have used.
-struct Zeros {
-    /// Of each hour that is compared.
-    doubted: Vec<bool>,
-    energy: f64,
-}
-
-/// Shortest run of zeros that is looked at, in hours: a night is none.
-const ZERO_RUN_MIN: usize = 24;
-/// A zero is of no matter below this share of the mean use of an hour.
-const ZERO_SHARE: f64 = 0.1;
-
-impl Zeros {
-    /// Runs at zero longer than any that the baseline had, and zeros in hours of the week that it never had at zero.
-    fn of(model: &Towt, before: &[Hour], compared: &[&Hour]) -> Self {
-        let of_baseline = before.chunk_by(|a, b| a.energy == b.energy).filter(|run| run[0].energy == 0.0);
-        let longest = of_baseline.map(<[Hour]>::len).max().unwrap_or(0);
-        let mean = before.iter().map(|h| h.energy).sum::<f64>() / before.len() as f64;
-        let idle: BTreeSet<usize> = before.iter().filter(|h| h.energy == 0.0).map(|h| h.of_week).collect();
-        let expected = |h: &Hour| model.hour(h.of_week, h.outdoor_c).unwrap_or(0.0).max(0.0);
-        let mut zeros = Self { doubted: Vec::with_capacity(compared.len()), energy: 0.0 };
-        for run in compared.chunk_by(|a, b| a.energy == b.energy) {
-            let long = longest.max(ZERO_RUN_MIN - 1) < run.len();
-            for h in run {
-                let never = !idle.contains(&h.of_week) && ZERO_SHARE * mean < expected(h);
-                let doubted = h.energy == 0.0 && (long || never);
-                zeros.energy += if doubted { expected(h) } else { 0.0 };
-                zeros.doubted.push(doubted);
-            }
-        }
-        zeros
-    }
-}
-
-impl Zeros {
-    fn finding(&self, subject: &str) -> Option<Finding> {
-        let hours = self.doubted.iter().filter(|doubted| **doubted).count();
-        let says = format!(
-            "{hours} hours used nothing, in runs longer than the baseline ever had, or where it was never at zero; the \
-             lower bound counts no saving in them; confirm or correct them"
-        );
-        let rule = "conservative direction: what is missing or garbled never becomes a saving";
-        let about = format!("{subject} reporting");
-        (0 < hours).then(|| {
-            Finding::new("reporting.zero_hours", Severity::Caution, about, says, rule).with("hours", hours)
-        })
-    }
 }
 
 /// Hours of the window without a value. One that a clock put back gives twice counts once: it hides no other. The one that
