@@ -279,6 +279,41 @@ mod tests {
         assert!(told(&analyse("meter:x", &all, baseline, reporting), "energy.extreme"));
     }
 
+    /// Hours garbled here and there are seen by the hour, whatever their days sum to.
+    #[test]
+    fn scattered_hours_are_doubted_one_by_one() {
+        let (baseline, reporting) = windows();
+        let with = |share: f64, one_in: f64, times: f64| {
+            let mut all = hours(share);
+            for (i, h) in all.iter_mut().enumerate().skip(8_760) {
+                let hit = noise(i as u64 * 7 + 3) < 2.0 / one_in - 1.0;
+                h.energy *= if hit { times } else { 1.0 };
+            }
+            analyse("meter:x", &all, baseline, reporting)
+        };
+        for share in [1.0, 0.7] {
+            let plain = with(share, 9.0, 1.0);
+            assert!(!told(&plain, "reporting.doubtful_hours"), "{:?}", plain.findings);
+            let before = plain.reporting.unwrap();
+            let cases = [
+                ("energy.negative", 90.0, -1.0),
+                ("reporting.zero_hours", 9.0, 0.0),
+                ("reporting.doubtful_hours", 9.0, 0.1),
+                ("reporting.doubtful_hours", 90.0, 0.1),
+                ("reporting.doubtful_hours", 9.0, 0.5),
+                ("reporting.doubtful_hours", 4.0, 0.5),
+            ];
+            for (code, one_in, times) in cases {
+                let answer = with(share, one_in, times);
+                assert!(told(&answer, code), "{share} 1 in {one_in} x {times}: {:?}", answer.findings);
+                let off =
+                    (answer.reporting.unwrap().avoided_low - before.avoided_low) / before.adjusted_baseline;
+                // What is doubted saves nothing, so that a meter that saves loses by it.
+                assert!((-0.12..0.01).contains(&off), "{share} 1 in {one_in} x {times}: {off}");
+            }
+        }
+    }
+
     #[test]
     fn a_baseline_of_three_months_is_told_and_not_sure_of_other_weather() {
         let (baseline, reporting) = windows();

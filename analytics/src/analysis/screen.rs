@@ -261,7 +261,10 @@ pub(super) fn tell_year(subject: &str, window: Window, findings: &mut Vec<Findin
                 window.from, window.to
             )
         } else {
-            format!("the reporting period from {} to {} has {days} days: no whole years", window.from, window.to)
+            format!(
+                "the reporting period from {} to {} has {days} days: no whole years",
+                window.from, window.to
+            )
         };
         let rule = "IPMVP, Option C: the reporting period is a full cycle, or is said to be none";
         let severity = if short { Severity::Caution } else { Severity::Note };

@@ -120,7 +120,12 @@ pub(super) fn kinds(asked: &Question<'_>, fit: &Fit, [before, after]: [&Data; 2]
     let week = Week::of(before, &expected);
     if week.kinds == 1 {
         let (before, expected_before) = (before.clone(), expected);
-        return vec![Kind { before, expected_before, expected: fit.predict_each(after), after: after.clone() }];
+        return vec![Kind {
+            before,
+            expected_before,
+            expected: fit.predict_each(after),
+            after: after.clone(),
+        }];
     }
     let of_kind = |data: &Data, kind: usize| {
         let rows = data.rows();
@@ -174,7 +179,8 @@ impl Week {
             return Self { of: [0; 7], kinds: 1, keeps_holidays: false };
         }
         let level_of = |weekday: usize| levels.iter().find(|(w, _)| *w == weekday).map_or(0.0, |(_, l)| *l);
-        let apart = |(date, _): &&(NaiveDate, f64)| calendar::is_holiday(*date) && week.of[day(*date)] != week.of[6];
+        let apart =
+            |(date, _): &&(NaiveDate, f64)| calendar::is_holiday(*date) && week.of[day(*date)] != week.of[6];
         let as_sunday = |(date, share): &&(NaiveDate, f64)| {
             (share - level_of(6)).abs() < (share - level_of(day(*date))).abs()
         };

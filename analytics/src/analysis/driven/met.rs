@@ -77,7 +77,8 @@ fn months(data: &Data) -> Vec<Vec<usize>> {
 /// The mean of some rows' values, by their days.
 fn mean(rows: &[Row], values: &[f64], own: &[usize]) -> f64 {
     let of = |i: &usize| Some((rows.get(*i)?.days, *values.get(*i)?));
-    let (days, sum) = own.iter().filter_map(of).fold((0.0, 0.0), |(d, s), (days, v)| (d + days, s + days * v));
+    let (days, sum) =
+        own.iter().filter_map(of).fold((0.0, 0.0), |(d, s), (days, v)| (d + days, s + days * v));
     sum / days
 }
 

@@ -45,7 +45,8 @@ impl Doubted {
         doubted.findings.extend(told(&about, "reporting.zero_hours", &zeros, says));
         let low = doubted.low(model, before, compared);
         doubted.take(model, low.iter().copied());
-        let says = "used far less than the hours around them, more often or deeper than the baseline ever did";
+        let says =
+            "used far less than the hours around them, more often or deeper than the baseline ever did";
         doubted.findings.extend(told(&about, "reporting.doubtful_hours", &low, says));
         doubted
     }
