@@ -6,8 +6,8 @@
 //! Each value is taken as a share of what the model expects of it, and that share over the median of the neighbours'
 //! shares: of the same day and of the same hour, or of the days around and the same weekday of other weeks. A measure moves
 //! neighbours alike, whatever weather or hours it works in. The same number of the baseline's own values tells what is
-//! usual: where more reporting values lie below one of some limits than that allows, all below it are doubted; one that is
-//! under half of the least that the baseline had is doubted alone.
+//! usual: where more reporting values lie below one of some limits than that allows, as many of the lowest are doubted as are
+//! too many; one that is under half of the least that the baseline had is doubted alone.
 
 /// A value by its place in time and as a share of its expectation; NaN where nothing much is expected.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,7 +32,7 @@ const NEIGHBOURS_MIN: usize = 4;
 /// A median of neighbours below this share of the expectation is a building that is closed.
 const CLOSED: f64 = 0.05;
 /// As many times the baseline's count are usual, and so many of its standard deviations more.
-const TIMES: f64 = 2.0;
+const TIMES: f64 = 1.25;
 const DEVIATIONS: f64 = 4.0;
 
 /// Which of `after` are doubted, in order. Both in order of time.
@@ -46,16 +46,30 @@ pub(super) fn far_below(before: &[Share], after: &[Share], steps: &[i64]) -> Vec
     if known < BEFORE_MIN {
         return vec![false; after.len()];
     }
-    let below = |all: &[f64], limit: f64| all.iter().filter(|u| **u < limit).count() as f64;
     let times = now.iter().filter(|u| !u.is_nan()).count() as f64 / known as f64;
-    let is_unusual = |limit: f64| {
-        // One more than were seen: none seen is not never.
-        let expected = (below(&usual, limit) + 1.0) * times;
-        TIMES * expected + DEVIATIONS * expected.sqrt() < below(&now, limit)
-    };
-    let together = LIMITS.into_iter().find(|limit| is_unusual(*limit)).unwrap_or(f64::NEG_INFINITY);
+    let together = (0..unusual(&usual, &now, times)).zip(lowest(&now)).last();
+    let together = together.map_or(f64::NEG_INFINITY, |(_, u)| u);
     let least = usual.iter().copied().fold(f64::INFINITY, f64::min);
-    now.iter().map(|u| *u < together || *u < ALONE * least.min(1.0)).collect()
+    now.iter().map(|u| *u <= together || *u < ALONE * least.min(1.0)).collect()
+}
+
+/// How many of the lowest are more than the baseline's so many times over explains, at the limit that tells most.
+fn unusual(usual: &[f64], now: &[f64], times: f64) -> usize {
+    let below = |all: &[f64], limit: f64| all.iter().filter(|u| **u < limit).count() as f64;
+    let more = |limit: f64| {
+        // One more than were seen: none seen is not never.
+        let expected = (below(usual, limit) + 1.0) * times;
+        let found = below(now, limit);
+        let is_more = TIMES * expected + DEVIATIONS * expected.sqrt() < found;
+        if is_more { found - below(usual, limit) * times } else { 0.0 }
+    };
+    LIMITS.into_iter().map(more).fold(0.0, f64::max).ceil() as usize
+}
+
+fn lowest(all: &[f64]) -> Vec<f64> {
+    let mut known: Vec<f64> = all.iter().copied().filter(|u| !u.is_nan()).collect();
+    known.sort_unstable_by(f64::total_cmp);
+    known
 }
 
 /// Shares by their place.
@@ -138,7 +152,7 @@ mod tests {
             let after = year(seed, halved);
             let planted = after.iter().filter(|share| halved(share.at) < 1.0).count();
             let found = count(&after);
-            assert!(planted <= found && found <= planted + 12, "{seed}: {found} of {planted}");
+            assert!(planted <= found + 2 && found <= planted + 12, "{seed}: {found} of {planted}");
             assert_eq!(count(&year(seed, |at| if at == 100 { 0.1 } else { 1.0 })), 1, "{seed}");
         }
     }
