@@ -60,8 +60,10 @@ fn unusual(usual: &[f64], now: &[f64], times: f64) -> usize {
         // One more than were seen: none seen is not never.
         let expected = (below(usual, limit) + 1.0) * times;
         let found = below(now, limit);
-        let is_more = TIMES * expected + DEVIATIONS * expected.sqrt() < found;
-        if is_more { found - below(usual, limit) * times } else { 0.0 }
+        let explained = below(usual, limit) * times;
+        // What the baseline explains is known to two standard deviations; the less of it counts.
+        let sure = (explained - 2.0 * explained.sqrt()).max(0.0);
+        if TIMES * expected + DEVIATIONS * expected.sqrt() < found { found - sure } else { 0.0 }
     };
     LIMITS.into_iter().map(more).fold(0.0, f64::max).ceil() as usize
 }
