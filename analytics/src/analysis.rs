@@ -21,7 +21,9 @@ pub mod driven;
 pub mod hourly;
 pub mod project;
 pub(crate) mod rules;
+mod scattered;
 mod screen;
+mod single;
 
 /// Fewest days of a model: a year less 37 days, CalTRACK 2.0 §2.2.1.2.
 pub const DAYS_MIN: f64 = crate::baseline::DAYS_MIN;
@@ -205,10 +207,14 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
     let by_month = question.periods.len() != asked.periods.len();
     screen::tell_inclusive(asked, &mut findings);
     screen::tell_order(question.subject, [question.baseline, question.reporting], &mut findings);
+    screen::tell_year(question.subject, question.reporting, &mut findings);
     let baseline = screen::baseline(question, daily, &mut findings);
     let data = Data::of(&baseline.periods, question.temperatures);
     let (fit, method) = choose::fit(question, &data, (daily, by_month), &mut findings);
-    let reporting = screen::reporting(question, &mut findings);
+    let mut reporting = screen::reporting(question, &mut findings);
+    if by_month {
+        single::retell(asked, &mut reporting, &mut findings);
+    }
     let reporting_data = Data::of(&reporting.periods, question.temperatures);
     let compared = fit.as_ref().and_then(|fit| {
         if reporting_data.is_empty() {
@@ -216,7 +222,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         }
         let prediction = fit.predict(&reporting_data);
         let alone = fit.predict_each(&reporting_data);
-        let doubt = doubt::values(question.subject, &alone, &data, &reporting_data);
+        let doubt = single::doubt(asked, (daily, by_month), fit, [&data, &reporting_data]);
         let lost = doubt::missing(question, &reporting, Some(fit)) + doubt.energy;
         findings.extend(doubt.findings);
         let compared = compare(&prediction, &reporting, lost, question.confidence);
@@ -231,18 +237,22 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         Some(compared)
     });
     if let Some(fit) = &fit {
-        findings.extend(fit.findings.iter().cloned());
-        let found = breaks::find(&breaks::points(&fit.predict_each(&data), &data), fit.freedom);
-        findings.extend(found.map(|found| breaks::finding(&found, question.subject, "baseline")));
-        let basis =
-            rules::Basis { subject: question.subject, window: question.baseline, fit, data: &data, daily };
-        rules::judge_fit(&basis, &mut findings);
+        tell_model(question, fit, &data, daily, &mut findings);
     }
     let normalised =
         fit.as_ref().and_then(|fit| normalise(question, fit, &reporting_data, daily, &mut findings));
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
     Answer { fit, other: None, method, reporting: compared, normalised, findings }
+}
+
+/// What is to be said of the baseline and its model.
+fn tell_model(question: &Question<'_>, fit: &Fit, data: &Data, daily: bool, findings: &mut Vec<Finding>) {
+    findings.extend(fit.findings.iter().cloned());
+    let found = breaks::find(&breaks::points(&fit.predict_each(data), data), fit.freedom);
+    findings.extend(found.map(|found| breaks::finding(&found, question.subject, "baseline")));
+    let basis = rules::Basis { subject: question.subject, window: question.baseline, fit, data, daily };
+    rules::judge_fit(&basis, findings);
 }
 
 /// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.

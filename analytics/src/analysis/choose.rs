@@ -109,7 +109,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn of(question: &Question<'a>) -> Self {
+    pub(super) fn of(question: &Question<'a>) -> Self {
         let Question { subject, method, grid, terms, .. } = *question;
         Self { subject, method, grid, terms }
     }
@@ -254,7 +254,7 @@ fn parameters(fit: &Fit) -> f64 {
     }
 }
 
-fn options(asked: &Asked<'_>, interval: caltrack::Interval) -> caltrack::Options {
+pub(super) fn options(asked: &Asked<'_>, interval: caltrack::Interval) -> caltrack::Options {
     caltrack::Options { grid: asked.grid, interval, terms: asked.terms }
 }
 

@@ -48,6 +48,8 @@ pub(super) struct Doubt {
     /// What the lower bound does without, in display units.
     pub(super) energy: f64,
     pub(super) findings: Vec<Finding>,
+    /// Which periods are told, by the finding's code and their first day.
+    pub(super) told: Vec<(&'static str, NaiveDate)>,
 }
 
 /// What the spans that are not compared may take from the saving: the most that they may have used, less what the baseline
@@ -147,6 +149,7 @@ impl Doubt {
 
     fn tell(&mut self, points: &[Point], code: &'static str, about: &str, what: &str, then: &str) {
         let (Some(first), n) = (points.first(), points.len()) else { return };
+        self.told.extend(points.iter().map(|p| (code, p.row.from)));
         let says = format!("{n} reporting periods, the first from {}, {what}{then}", first.row.from);
         let finding = Finding::new(code, Severity::Caution, about, says, RULE);
         self.findings.push(finding.with("periods", n).with("from", first.row.from));

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use model::{Finding, OpeningHours, Severity, UseDriver};
 
-use super::{Answer, Other, Question, beyond, choose, compare, doubt, rules, screen};
+use super::doubt::Doubt;
+use super::{Answer, Other, Question, beyond, choose, compare, doubt, rules, screen, single};
 use crate::baseline::FitPeriod;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::data::{Data, Row};
@@ -21,6 +22,8 @@ use crate::calendar;
 mod law;
 
 pub(super) use law::law;
+
+mod met;
 
 /// Stable name of the method, as on the command line.
 pub const METHOD: &str = "drivers";
@@ -73,6 +76,7 @@ pub struct Driven {
 pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
     let mut findings = Vec::new();
     screen::tell_order(question.subject, [question.baseline, question.reporting], &mut findings);
+    screen::tell_year(question.subject, question.reporting, &mut findings);
     let daily = screen::is_daily(question.periods);
     let mut baseline = screen::baseline(question, daily, &mut findings);
     let mut reporting = screen::reporting(question, &mut findings);
@@ -87,10 +91,14 @@ pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
     let compared = driven.as_ref().filter(|_| !reporting.periods.is_empty()).map(|driven| {
         let rows = Data::of(&reporting.periods, question.temperatures);
         findings.extend(extrapolated(question.subject, given, &data, &rows));
-        let doubt = doubt::values(question.subject, &driven.predict_each(&rows, given), &data, &rows);
+        let beyond_met = met::beyond(question.subject, driven, given, [&data, &rows]);
+        findings.extend(beyond_met.findings);
+        let doubt = driven.doubt(question.subject, daily, [(&data, given), (&rows, &beyond_met.met)]);
         findings.extend(doubt.findings);
-        let prediction = driven.predict(&rows, given);
-        let compared = compare(&prediction, &reporting, lost + doubt.energy, question.confidence);
+        let mut prediction = driven.predict(&rows, given);
+        prediction.model_variance += beyond_met.variance;
+        let lost = lost + doubt.energy + beyond_met.energy;
+        let compared = compare(&prediction, &reporting, lost, question.confidence);
         findings.extend(beyond(
             ("fit.unseen_weather", question.subject, "reporting period"),
             Some(driven.experience),
@@ -289,6 +297,21 @@ fn observed(
 }
 
 impl Driven {
+    /// What is doubted of the reporting rows, whose drivers are those that the baseline met: days against each other too.
+    fn doubt(
+        &self,
+        subject: &str,
+        daily: bool,
+        [(before, given), (after, met)]: [(&Data, &[DailyDriver]); 2],
+    ) -> Doubt {
+        let (expected_before, expected) = (self.predict_each(before, given), self.predict_each(after, met));
+        if !daily {
+            return doubt::values(subject, &expected, before, after);
+        }
+        let all = single::Kind { before: before.clone(), expected_before, after: after.clone(), expected };
+        single::judge(subject, &[all]).doubt
+    }
+
     /// Heating and cooling degree days per day of a row, in K; 0 without the term.
     fn degree_days_per_day(&self, data: &Data, row: &Row) -> (f64, f64) {
         (

@@ -15,6 +15,7 @@ use crate::baseline::fit::{Prediction, student};
 use crate::baseline::towt::{self, HOURS_MIN, Hour, Towt};
 
 mod days;
+mod doubted;
 
 /// Stable name of the method, as on the command line.
 pub const METHOD: &str = "towt";
@@ -55,17 +56,18 @@ pub struct Hourly {
 pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: Window) -> Answer {
     let within =
         |window: Window| hours.iter().filter(move |h| window.from <= h.at.date() && h.at.date() < window.to);
-    let before: Vec<Hour> = within(baseline).map(CivilHour::hour).collect();
+    let of_baseline: Vec<&CivilHour> = within(baseline).collect();
+    let before: Vec<Hour> = of_baseline.iter().map(|h| h.hour()).collect();
     let mut findings = Vec::new();
     screen::tell_order(subject, [baseline, reporting], &mut findings);
+    screen::tell_year(subject, reporting, &mut findings);
     let Some(model) = towt::fit(&before) else {
         findings.push(too_few(subject, before.len()));
         return answer(None, None, findings);
     };
-    let after: Vec<Hour> = within(reporting).map(CivilHour::hour).collect();
-    let known = |h: &&Hour| model.hour(h.of_week, h.outdoor_c).is_some();
-    let compared: Vec<&Hour> = after.iter().filter(known).collect();
-    let left_out = after.len() - compared.len();
+    let known = |h: &CivilHour| model.hour(h.of_week(), h.outdoor_c).is_some();
+    let compared: Vec<&CivilHour> = within(reporting).filter(|h| known(h)).collect();
+    let left_out = within(reporting).count() - compared.len();
     if 0 < left_out {
         let says =
             format!("{left_out} hours of the week were never seen in the baseline; they are not compared");
@@ -74,7 +76,7 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
             Finding::new("hours.never_seen", Severity::Caution, subject, says, rule).with("hours", left_out),
         );
     }
-    let asked: Vec<(usize, f64)> = compared.iter().map(|h| (h.of_week, h.outdoor_c)).collect();
+    let asked: Vec<(usize, f64)> = compared.iter().map(|h| (h.of_week(), h.outdoor_c)).collect();
     let expected = model.expect(&asked);
     let measured: f64 = compared.iter().map(|h| h.energy).sum();
     let missing_days = missing_hours(within(reporting), reporting) as f64 / 24.0;
@@ -82,17 +84,13 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
     let given_back: f64 = compared.iter().map(|h| (-h.energy).max(0.0)).sum();
     // A day without a value may have used anything; see `doubt`.
     let most = 2.0 * daily_maximum(hours);
-    let zeros = Zeros::of(&model, &before, &compared);
-    findings.extend(zeros.finding(subject));
+    let mut doubted = doubted::Doubted::of(subject, &model, &of_baseline, &compared);
+    findings.append(&mut doubted.findings);
     let days_before = days::Days::of(within(baseline), |_| true, &model);
-    let mut is_doubted = zeros.doubted.iter();
-    let sound = |h: &CivilHour| {
-        let known = model.hour(h.of_week(), h.outdoor_c).is_some();
-        known && !is_doubted.next().copied().unwrap_or(false)
-    };
+    let sound = |h: &CivilHour| known(h) && !doubted.contains(h);
     let days_after = days::Days::of(within(reporting), sound, &model);
     let doubt = days::judge((subject, baseline), &days_before, &days_after, &mut findings);
-    let lost = given_back + most * missing_days + zeros.energy + doubt;
+    let lost = given_back + most * missing_days + doubted.energy + doubt;
     // The model's own error on a sum as long as its baseline is that of the hours once more.
     let model_too = (1.0 + asked.len() as f64 / before.len() as f64).sqrt();
     let freedom = before.len() as f64;
@@ -161,55 +159,6 @@ fn compare(prediction: &Prediction, measured: f64, lost: f64, missing_days: f64)
     .bounded()
 }
 
-/// Hours at zero that the baseline does not explain, and what they would have used.
-struct Zeros {
-    /// Of each hour that is compared.
-    doubted: Vec<bool>,
-    energy: f64,
-}
-
-/// Shortest run of zeros that is looked at, in hours: a night is none.
-const ZERO_RUN_MIN: usize = 24;
-/// A zero is of no matter below this share of the mean use of an hour.
-const ZERO_SHARE: f64 = 0.1;
-
-impl Zeros {
-    /// Runs at zero longer than any that the baseline had, and zeros in hours of the week that it never had at zero.
-    fn of(model: &Towt, before: &[Hour], compared: &[&Hour]) -> Self {
-        let of_baseline = before.chunk_by(|a, b| a.energy == b.energy).filter(|run| run[0].energy == 0.0);
-        let longest = of_baseline.map(<[Hour]>::len).max().unwrap_or(0);
-        let mean = before.iter().map(|h| h.energy).sum::<f64>() / before.len() as f64;
-        let idle: BTreeSet<usize> = before.iter().filter(|h| h.energy == 0.0).map(|h| h.of_week).collect();
-        let expected = |h: &Hour| model.hour(h.of_week, h.outdoor_c).unwrap_or(0.0).max(0.0);
-        let mut zeros = Self { doubted: Vec::with_capacity(compared.len()), energy: 0.0 };
-        for run in compared.chunk_by(|a, b| a.energy == b.energy) {
-            let long = longest.max(ZERO_RUN_MIN - 1) < run.len();
-            for h in run {
-                let never = !idle.contains(&h.of_week) && ZERO_SHARE * mean < expected(h);
-                let doubted = h.energy == 0.0 && (long || never);
-                zeros.energy += if doubted { expected(h) } else { 0.0 };
-                zeros.doubted.push(doubted);
-            }
-        }
-        zeros
-    }
-}
-
-impl Zeros {
-    fn finding(&self, subject: &str) -> Option<Finding> {
-        let hours = self.doubted.iter().filter(|doubted| **doubted).count();
-        let says = format!(
-            "{hours} hours used nothing, in runs longer than the baseline ever had, or where it was never at zero; the \
-             lower bound counts no saving in them; confirm or correct them"
-        );
-        let rule = "conservative direction: what is missing or garbled never becomes a saving";
-        let about = format!("{subject} reporting");
-        (0 < hours).then(|| {
-            Finding::new("reporting.zero_hours", Severity::Caution, about, says, rule).with("hours", hours)
-        })
-    }
-}
-
 /// Hours of the window without a value. One that a clock put back gives twice counts once: it hides no other. The one that
 /// summer time leaves out is none (02:00 of the last Sunday in March, Directive 2000/84/EC, as Italian clocks show it).
 fn missing_hours<'h>(hours: impl Iterator<Item = &'h CivilHour>, window: Window) -> usize {
@@ -245,6 +194,10 @@ mod tests {
 
     /// Two years of an office by the hour, scattering as a building of people does; the second at `share`.
     fn hours(share: f64) -> Vec<CivilHour> {
+        scattering(share, 6.0)
+    }
+
+    fn scattering(share: f64, by: f64) -> Vec<CivilHour> {
         let begin = day("2023-01-01").and_hms_opt(0, 0, 0).unwrap();
         (0..17_520_u64)
             .map(|i| {
@@ -252,7 +205,7 @@ mod tests {
                 let season = (i as f64 / 8_760.0 * std::f64::consts::TAU).cos();
                 let outdoor_c = 13.0 - 11.0 * season + 3.0 * noise(i / 24);
                 let open = at.weekday().num_days_from_monday() < 5 && (8..18).contains(&at.hour());
-                let law = if open { 30.0 } else { 10.0 } + (12.0 - outdoor_c).max(0.0) + 6.0 * noise(i * 31);
+                let law = if open { 30.0 } else { 10.0 } + (12.0 - outdoor_c).max(0.0) + by * noise(i * 31);
                 let energy = law * if at.year() == 2023 { 1.0 } else { share };
                 CivilHour { at, outdoor_c, energy }
             })
@@ -328,6 +281,42 @@ mod tests {
         let mut all = hours(1.0);
         all[5_000].energy *= 1_000.0;
         assert!(told(&analyse("meter:x", &all, baseline, reporting), "energy.extreme"));
+    }
+
+    /// Hours garbled here and there are seen by the hour, whatever their days sum to.
+    #[test]
+    fn scattered_hours_are_doubted_one_by_one() {
+        let (baseline, reporting) = windows();
+        let with = |share: f64, one_in: f64, times: f64| {
+            // Half of a night hour that scatters by more than half of itself is no other than its neighbours.
+            let mut all = scattering(share, if times == 0.5 { 3.0 } else { 6.0 });
+            for (i, h) in all.iter_mut().enumerate().skip(8_760) {
+                let hit = noise(i as u64 * 7 + 3) < 2.0 / one_in - 1.0;
+                h.energy *= if hit { times } else { 1.0 };
+            }
+            analyse("meter:x", &all, baseline, reporting)
+        };
+        for share in [1.0, 0.7] {
+            let whole = with(share, 9.0, 1.0);
+            assert!(!told(&whole, "reporting.doubtful_hours"), "{:?}", whole.findings);
+            let before = whole.reporting.unwrap();
+            let cases = [
+                ("energy.negative", 90.0, -1.0),
+                ("reporting.zero_hours", 9.0, 0.0),
+                ("reporting.doubtful_hours", 9.0, 0.1),
+                ("reporting.doubtful_hours", 90.0, 0.1),
+                ("reporting.doubtful_hours", 9.0, 0.5),
+                ("reporting.doubtful_hours", 4.0, 0.5),
+            ];
+            for (code, one_in, times) in cases {
+                let answer = with(share, one_in, times);
+                assert!(told(&answer, code), "{share} 1 in {one_in} x {times}: {:?}", answer.findings);
+                let off =
+                    (answer.reporting.unwrap().avoided_low - before.avoided_low) / before.adjusted_baseline;
+                // What is doubted saves nothing, so that a meter that saves loses by it.
+                assert!((-0.15..0.015).contains(&off), "{share} 1 in {one_in} x {times}: {off}");
+            }
+        }
     }
 
     #[test]

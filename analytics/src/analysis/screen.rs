@@ -18,6 +18,10 @@ const READ_DAYS_MIN: f64 = 25.0;
 /// Periods beyond the upper quartile by this many times the quartiles' distance are extreme: §2.3.6 (from the median).
 const EXTREME_QUARTILES: f64 = 3.0;
 
+/// A year, and by how many days bills of twelve months may be off it.
+const YEAR_DAYS: f64 = 365.0;
+const YEAR_SLACK_DAYS: f64 = 15.0;
+
 /// Periods that count.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Screened {
@@ -153,7 +157,8 @@ pub(super) fn reporting(question: &Question<'_>, findings: &mut Vec<Finding>) ->
     screened
 }
 
-fn given_back(periods: &[FitPeriod]) -> f64 {
+/// What the negative ones give back, as a positive amount.
+pub(super) fn given_back(periods: &[FitPeriod]) -> f64 {
     periods.iter().map(|p| (-p.energy).max(0.0)).sum()
 }
 
@@ -240,6 +245,37 @@ pub(super) fn tell_order(subject: &str, [baseline, reporting]: [Window; 2], find
             .with("reporting", reporting.from)
             .with("baseline", baseline.from),
     );
+}
+
+/// A reporting period that is no year: what the rest of the year used is in no figure.
+pub(super) fn tell_year(subject: &str, window: Window, findings: &mut Vec<Finding>) {
+    let days = window.days();
+    let years = (days / YEAR_DAYS).round();
+    if YEAR_SLACK_DAYS < (days - years.max(1.0) * YEAR_DAYS).abs() {
+        let short = days < YEAR_DAYS;
+        let missing = if short { YEAR_DAYS - days } else { 0.0 };
+        let says = if short {
+            format!(
+                "the reporting period from {} to {} has {days} days: {missing:.0} of a year lack, and what they used is \
+                 in no figure",
+                window.from, window.to
+            )
+        } else {
+            format!(
+                "the reporting period from {} to {} has {days} days: no whole years",
+                window.from, window.to
+            )
+        };
+        let rule = "IPMVP, Option C: the reporting period is a full cycle, or is said to be none";
+        let severity = if short { Severity::Caution } else { Severity::Note };
+        findings.push(
+            Finding::new("window.not_a_year", severity, format!("{subject} reporting"), says, rule)
+                .with("from", window.from)
+                .with("to", window.to)
+                .with("days", days)
+                .with("missing", format!("{missing:.0}")),
+        );
+    }
 }
 
 fn drop_by_length(question: &Question<'_>, p: &FitPeriod, daily: bool, findings: &mut Vec<Finding>) -> bool {

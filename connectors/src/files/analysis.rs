@@ -91,6 +91,17 @@ impl Places {
     }
 }
 
+/// No meter, driver or sensor of a building has a larger value in any unit: beyond, sums would lose their last digits.
+const VALUE_MAX: f64 = 1e15;
+
+/// A day as people or programs write it: `2024-01-31` or `31/01/2024`.
+///
+/// # Errors
+/// Says what is wrong with the text.
+pub fn day(text: &str) -> Result<NaiveDate, String> {
+    cells::date(text)
+}
+
 /// A number as people or programs write it; `None` for a cell that says there is none.
 pub(super) fn value(cell: &str, separator: u8) -> Result<Option<f64>, String> {
     if matches!(cell, "" | "NA" | "NaN" | "nan" | "null" | "-") {
@@ -100,9 +111,11 @@ pub(super) fn value(cell: &str, separator: u8) -> Result<Option<f64>, String> {
         let plain = separator == b',' && cell.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
         cell.parse::<f64>().ok().filter(|v| plain && v.is_finite())
     };
-    match cells::number(cell, separator) {
-        Ok(value) => Ok(Some(value)),
-        Err(why) => by_program().map(Some).ok_or(why),
+    let value = cells::number(cell, separator).or_else(|why| by_program().ok_or(why))?;
+    if value.abs() <= VALUE_MAX {
+        Ok(Some(value))
+    } else {
+        Err(format!("is beyond {VALUE_MAX:e}, which no building reaches; correct it or leave the cell empty"))
     }
 }
 
@@ -248,6 +261,15 @@ mod tests {
         let days = read_meter("date;value\n01/01/2024;1,5\n02/01/2024;-2\n".as_bytes()).unwrap();
         let values: Vec<_> = days.meters[""].iter().map(|p| ((p.to - p.from).num_days(), p.value)).collect();
         assert_eq!(values, [(1, Some(1.5)), (1, Some(-2.0))]);
+    }
+
+    #[test]
+    fn a_value_that_no_building_reaches_is_refused() {
+        let file = read_meter(b"date,value\n2024-01-01,1e15\n2024-01-02,1e308\n2024-01-03,-1e16\n").unwrap();
+        let said = said(&file);
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].starts_with("line 3") && said[0].contains("beyond 1e15"), "{said:?}");
+        assert_eq!(file.meters[""].len(), 1);
     }
 
     #[test]

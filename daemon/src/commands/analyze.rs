@@ -173,10 +173,13 @@ fn parse_opening(text: &str) -> Result<Opening, String> {
 
 fn parse_window(text: &str) -> Result<Window, String> {
     let form = || {
-        format!("{text:?} is no window; write it like 2023-01-01..2024-01-01, the end is the first day after")
+        format!(
+            "{text:?} is no window; write it like 2023-01-01..2024-01-01 or 01/01/2023..01/01/2024, the end is the \
+             first day after"
+        )
     };
     let (from, to) = text.split_once("..").ok_or_else(form)?;
-    let day = |text: &str| text.trim().parse::<NaiveDate>().map_err(|_| form());
+    let day = |text: &str| connectors::files::analysis::day(text.trim()).map_err(|_| form());
     let window = Window { from: day(from)?, to: day(to)? };
     let plausible =
         analytics::analysis::is_plausible(window.from) && analytics::analysis::is_plausible(window.to);

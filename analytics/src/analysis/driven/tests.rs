@@ -149,3 +149,69 @@ fn a_garbled_value_saves_nothing_for_sure() {
         assert!(answer.reporting.unwrap().avoided_low <= plain.avoided_low, "{times}");
     }
 }
+
+/// Production beside the opening: a driver of any sign, without a season.
+fn production() -> DailyDriver {
+    let of = |i: u64| {
+        let wave = (i as f64 / 20.0).sin();
+        (day("2023-01-01") + Days::new(i), 50.0 + 30.0 * wave + 5.0 * noise(i + 77))
+    };
+    DailyDriver { name: "made".to_owned(), sign: Sign::Any, days: (0..731).map(of).collect() }
+}
+
+fn plant(after: f64) -> Vec<MeterPeriod> {
+    let made = production();
+    let mut periods = meter(1.0);
+    for p in &mut periods {
+        let own = 0.6 * made.days.get(&p.from).copied().unwrap_or(0.0);
+        p.value = p.value.map(|v| (v + own) * if p.from.year() == 2023 { 1.0 } else { after });
+    }
+    periods
+}
+
+/// However a driver is stated too high, the lower bound rises by no more than what two standard errors of the baseline's own
+/// months bear out, and not without a word by more than a tenth of that driver's use.
+#[test]
+fn a_driver_that_is_stated_too_high_makes_no_saving_for_sure() {
+    let (weather, periods) = (weather(), plant(0.85));
+    let with = |harm: &dyn Fn(NaiveDate, u64) -> f64| {
+        let mut made = production();
+        let reporting = made.days.iter_mut().filter(|(d, _)| 2024 == d.year());
+        reporting.zip(0..).for_each(|((d, value), i)| *value *= harm(*d, i));
+        analyse(&asked(&periods, &weather), &[open_days(), made])
+    };
+    let told = |answer: &Answer| answer.findings.iter().any(|f| f.code == "driver.unseen");
+    let plain = with(&|_, _| 1.0);
+    assert!(!told(&plain), "{:?}", plain.findings);
+    let (sound, whole) = (plain.reporting.unwrap(), plain.reporting.unwrap().adjusted_baseline);
+    let of_driver = 0.6 * 50.0 * 366.0;
+    let harms: [(&str, &dyn Fn(NaiveDate, u64) -> f64); 6] = [
+        ("a digit more on thirty days", &|_, i| if i % 12 == 0 { 10.0 } else { 1.0 }),
+        ("doubled", &|_, _| 2.0),
+        ("half as much again for half a year", &|d, _| if 6 < d.month() { 1.5 } else { 1.0 }),
+        ("five times", &|_, _| 5.0),
+        ("one day of a thousand times", &|_, i| if i == 100 { 1_000.0 } else { 1.0 }),
+        ("doubled on every second day", &|_, i| if i % 2 == 0 { 2.0 } else { 1.0 }),
+    ];
+    for (name, harm) in harms {
+        let answer = with(harm);
+        let r = answer.reporting.unwrap();
+        assert!(told(&answer), "{name}: {:?}", answer.findings);
+        assert!(r.avoided_low <= sound.avoided_low + 0.02 * whole, "{name}: {r:?} {sound:?}");
+        assert!(
+            sound.avoided < r.avoided && sound.avoided_high - sound.avoided < r.avoided_high - r.avoided,
+            "{name}"
+        );
+    }
+    for seed in 0..25_u64 {
+        let times = 1.0 + 3.0 * f64::midpoint(1.0, noise(seed * 3));
+        let one_in = 1.0 + 9.0 * f64::midpoint(1.0, noise(seed * 5 + 1));
+        let answer = with(&|_, i| if noise(seed * 1_013 + i * 7) < 2.0 / one_in - 1.0 { times } else { 1.0 });
+        let rise = answer.reporting.unwrap().avoided_low - sound.avoided_low;
+        let most = if told(&answer) { 0.25 } else { 0.1 };
+        assert!(rise <= most * of_driver, "{seed}: x {times} 1 in {one_in} {rise} {:?}", answer.findings);
+    }
+    // One that is stated too low takes away what it takes.
+    let halved = with(&|_, _| 0.5).reporting.unwrap();
+    assert!(halved.avoided_low < sound.avoided_low);
+}

@@ -83,9 +83,6 @@ pub(super) fn judge(
     findings.extend(choose::short(&format!("{subject} baseline"), &before.data));
     rules::short(subject, window, &before.data, findings);
     screen::tell_values(subject, &before.periods, true, findings);
-    if after.periods.iter().any(|day| day.energy < 0.0) {
-        screen::negative(subject, "reporting", &after.periods, findings);
-    }
     let met = before.experience();
     let degree_days = |data: &Data, row: &Row| {
         (
