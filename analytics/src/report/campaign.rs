@@ -221,7 +221,8 @@ fn signature(context: &Context<'_>) -> Section {
     let obligations = &context.year.scheme.rules.obligations;
     let mut blocks = vec![context.paragraph("campaign.signer")];
     if let Some(obligation) = obligations.iter().find(|o| o.report == Some(ReportKind::Campaign)) {
-        let values = [("channel", &*obligation.channel), ("citation", &*obligation.citation)];
+        let values =
+            [("channel", context.texts.channel(&obligation.channel)), ("citation", &*obligation.citation)];
         blocks.push(Block::Paragraph(context.fill("closing.channel", &values)));
     }
     blocks.push(context.paragraph("campaign.place"));
