@@ -28,6 +28,7 @@ mod context;
 mod emissions;
 mod events;
 mod findings;
+mod gaps;
 mod load;
 mod monitoring;
 mod monthly;
