@@ -502,6 +502,29 @@ fn the_campaigns_report_counts_its_own_months_and_tells_expected_from_measured()
     assert_says(&short, &["! caution La durata di 9,0 mesi è fuori dall’intervallo di 12-15 mesi"]);
 }
 
+#[test]
+fn a_campaign_knows_no_works_and_its_expected_saving_is_held_against_its_use() {
+    let report = |declared: f64| {
+        let mut of = campaign_of((2024, 11), (2025, 11));
+        for year in &mut of.years {
+            let kpi = year.kpis.first_mut().expect("a KPI");
+            kpi.definition.measure = analytics::scheme::KpiMeasure::FinalEnergySaved;
+            kpi.target = Some(declared);
+            kpi.target_source = Some("diagnosi".to_owned());
+            // Meters that measured nothing leave nothing to hold against.
+            year.meters.retain(|m| m.months.iter().any(|x| x.reporting && x.measured.is_some()));
+        }
+        said(&campaign(&of, &texts("it")).expect("a report"))
+    };
+    let beyond = "dichiara un risparmio atteso di 100000";
+    let text = report(100_000.0);
+    assert!(text.replace('.', "").contains(beyond), "{text}");
+    assert_says(&text, &["La campagna non finanzia lavori", "campaign.potential.beyond_use"]);
+    assert!(!text.contains("precedente ai lavori, va dal"), "{text}");
+    let text = report(0.01);
+    assert!(!text.contains("campaign.potential.beyond_use"), "{text}");
+}
+
 /// Pages as pictures and files for a person's eye, where a folder is named.
 fn keep(name: &str, bytes: &[u8]) {
     if let Some(folder) = std::env::var_os("CONSUNTIVO_KEEP_REPORT") {
