@@ -242,9 +242,16 @@ fn course(context: &Context<'_>, kpi: &KpiResult) -> Option<Chart> {
     ];
     // The sum of what is known so far is no result where the KPI has none: it may pass the target on paper alone.
     let is_known = kpi.achieved.is_some();
+    // A total that stood still counts as nothing used in the line, and as use in the lower one, until a person looks.
+    let stood_still = context.year.findings.iter().any(|f| f.code == "series.flat");
     let said = |key: &str| {
-        let text = context.fill(&format!("savings.{key}"), &values);
-        if is_known { text } else { format!("{text} {}", context.t(&format!("savings.{key}_withheld"))) }
+        let mut text = context.fill(&format!("savings.{key}"), &values);
+        for (is_so, why) in [(!is_known, "withheld"), (stood_still, "standstill")] {
+            if is_so {
+                text = format!("{text} {}", context.t(&format!("savings.{key}_{why}")));
+            }
+        }
+        text
     };
     let best_name = if is_known { "savings.course_best" } else { "savings.course_known" };
     Some(Chart {
