@@ -147,7 +147,8 @@ fn papers(store: &Store, year: &ProjectYear) -> anyhow::Result<Vec<Paper>> {
     Ok(papers)
 }
 
-/// Every KPI of a year as it goes to the region's system, with the key of its name. The system is Italian.
+/// Every KPI of a year as it goes to the region's system, with the key of its name. The system is Italian, a page of
+/// it may be in another language.
 fn lines(rows: &[Row], scheme: &Scheme, texts: &Texts, energy: EnergyUnit) -> Vec<(Line, String)> {
     let of = |row: &Row| {
         let definition = &row.result.definition;
@@ -179,17 +180,18 @@ pub(crate) fn exchanged(
     Ok(text(&lines.into_iter().map(|(line, _)| line).collect::<Vec<_>>()))
 }
 
-/// The same as a page to be signed.
+/// The same as a page to be signed, in a language of the catalogue. What the program itself notes is in it too; a
+/// person's note stays as it was written.
 pub(crate) fn annex(
     store: &Store,
     installation: &Installation,
     (project, year): (&ProjectId, i32),
-    energy: EnergyUnit,
+    (energy, language): (EnergyUnit, &str),
     now: Instant,
 ) -> Result<RenderedFile, Failure> {
     let of = year_of(store, installation, project, year, now)?;
     let rows = of_figures(store, of.kpis.clone(), project, year)?;
-    Ok(annex_of(installation, &of, &rows, energy, None)?)
+    Ok(annex_in(installation, &of, &rows, (energy, language), None)?)
 }
 
 /// The same page of rows that are at hand, which says what it replaces where it does.
@@ -200,7 +202,17 @@ pub(crate) fn annex_of(
     energy: EnergyUnit,
     edition: Option<Edition>,
 ) -> anyhow::Result<RenderedFile> {
-    let lines = lines(rows, &year.scheme, &installation.catalog.texts("it"), energy);
+    annex_in(installation, year, rows, (energy, "it"), edition)
+}
+
+fn annex_in(
+    installation: &Installation,
+    year: &ProjectYear,
+    rows: &[Row],
+    (energy, language): (EnergyUnit, &str),
+    edition: Option<Edition>,
+) -> anyhow::Result<RenderedFile> {
+    let lines = lines(rows, &year.scheme, &installation.catalog.texts(language), energy);
     let facts = AnnexFacts {
         project: &year.project,
         scheme: &year.scheme,
@@ -209,7 +221,7 @@ pub(crate) fn annex_of(
         until: year.until,
         lines: &lines,
     };
-    let dress = Dress::of(installation, "it").for_edition(edition);
+    let dress = Dress::of(installation, language).for_edition(edition);
     Ok(dashboards::render::annex_of_kpis(&facts, &dress.press())?)
 }
 

@@ -158,6 +158,7 @@ fn measured_line(context: &Context<'_>, kpi: &KpiResult) -> String {
         (Verdict::Reached, Some(_), Some(_)) => context.fill("summary.kpi_reached", &values),
         (Verdict::Missed, Some(_), Some(_)) => context.fill("summary.kpi_missed", &values),
         (_, Some(_), None) => context.fill("summary.kpi_no_target", &values),
+        _ if context.is_to_be_stated(kpi) => context.fill("summary.kpi_to_state", &values),
         _ => {
             let subjects = context.kpi_subjects(kpi).join("; ");
             let only_for_the_year = context.kpi_codes(kpi).all(|code| code == YEAR_INCOMPLETE);
