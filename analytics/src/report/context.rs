@@ -61,7 +61,8 @@ impl<'a> Context<'a> {
 
     /// Whether no meter can measure it and nobody has stated its value yet: it is to be declared, not measured.
     pub(super) fn is_to_be_stated(&self, kpi: &KpiResult) -> bool {
-        kpi.definition.measure == KpiMeasure::Stated && kpi.achieved.is_none() && self.stated(kpi).is_none()
+        let is_unstated = kpi.because.iter().any(|code| code == UNSTATED) && self.stated(kpi).is_none();
+        is_unstated && kpi.definition.measure == KpiMeasure::Stated && kpi.achieved.is_none()
     }
 
     /// A KPI's verdict in words.

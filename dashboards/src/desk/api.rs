@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use analytics::region::{Case, Group, distribution, groups, select};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -544,7 +544,7 @@ pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String
 pub(crate) async fn kpi_annex(
     State(site): State<Arc<Site>>,
     Path((id, year)): Path<(String, String)>,
-    Query(given): Query<AnnexIn>,
+    Asked(given): Asked<AnnexIn>,
 ) -> Saved {
     let made = give(&site, move |site| {
         let number = year.parse().map_err(|_| Fault::NoYear { project: id.clone(), year: year.clone() })?;

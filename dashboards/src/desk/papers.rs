@@ -386,8 +386,9 @@ pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String
 }
 
 /// In which language the annex is asked for.
-#[derive(serde::Deserialize)]
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 pub(crate) struct AnnexIn {
+    /// `it` or `en`; Italian where it is not stated.
     language: Option<String>,
 }
 
