@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_month_that_nothing_is_known_of_is_missing_as_a_whole() {
-        let (meter, months) = (MeterId::new("a").unwrap(), series(&[(2025, 4, 1.0), (2025, 5, 0.5), (2025, 7, 1.0)]));
+        let (meter, months) =
+            (MeterId::new("a").unwrap(), series(&[(2025, 4, 1.0), (2025, 5, 0.5), (2025, 7, 1.0)]));
         let known = Known { meter: &meter, months: &months, days: None };
         let found = gaps(&known, at(day(2025, 4, 1)), day(2025, 8, 1), ZONE);
         assert_eq!(rows(&found), [(5, 0.5, 15.5), (6, 0.0, 30.0)]);
@@ -164,7 +165,8 @@ mod tests {
     #[test]
     fn only_the_part_of_a_month_that_was_to_be_measured_counts() {
         // Half of September is over, and that half was measured; in April the meter began on the 16th.
-        let (meter, months) = (MeterId::new("a").unwrap(), series(&[(2025, 4, 0.5), (2025, 5, 1.0), (2025, 6, 0.25)]));
+        let (meter, months) =
+            (MeterId::new("a").unwrap(), series(&[(2025, 4, 0.5), (2025, 5, 1.0), (2025, 6, 0.25)]));
         let known = Known { meter: &meter, months: &months, days: None };
         let found = gaps(&known, at(day(2025, 4, 16)), day(2025, 6, 16), ZONE);
         assert_eq!(rows(&found), [(6, 0.5, 7.5)]);

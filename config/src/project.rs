@@ -210,10 +210,7 @@ fn read_dates(source: &Source<'_>, table: &Table<'_, '_>, works: Works) -> Optio
     };
     order(("baseline_from", baseline_from), ("baseline_to", baseline_last));
     // The last day of the baseline lies before the first day of the works.
-    order(
-        ("the day after baseline_to", day_after(baseline_last)),
-        ("works_from", works_from),
-    );
+    order(("the day after baseline_to", day_after(baseline_last)), ("works_from", works_from));
     order(("works_from", works_from), ("completed", completed));
     order(("works_from", works_from), ("expenses_closed", expenses_closed));
     order(("works_from", works_from), ("final_payment", final_payment));

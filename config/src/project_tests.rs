@@ -87,7 +87,8 @@ fn a_campaign_funds_no_works_and_needs_no_days_of_them() {
     // What is stated holds, and is checked as ever.
     let (project, _) = parse(before).unwrap();
     assert_eq!(project.dates, parse(EXAMPLE).unwrap().0.dates);
-    let wrong = format!("{}\n", without(&["works_from"]).replace("completed = ", "completed = 2018-01-01 # "));
+    let wrong =
+        format!("{}\n", without(&["works_from"]).replace("completed = ", "completed = 2018-01-01 # "));
     assert!(parse(&wrong).unwrap_err()[0].contains("is before the day after baseline_to"), "{wrong}");
     // Another scheme funds works: both days are asked for.
     let refused = parse(&neither.replace("mattm-audit-energetiche", "mase-cse-2025")).unwrap_err();

@@ -95,7 +95,9 @@ pub enum SignatureError {
         "it does not begin with the very bytes of the frozen file; sign that file, without saving it anew"
     )]
     OtherContent,
-    #[error("it holds the frozen file, and {bytes} bytes follow it; sign the frozen file alone, as it was downloaded")]
+    #[error(
+        "it holds the frozen file, and {bytes} bytes follow it; sign the frozen file alone, as it was downloaded"
+    )]
     MoreContent { bytes: usize },
     #[error("a file for OpenSSL cannot be written")]
     Files(#[source] io::Error),

@@ -14,8 +14,8 @@ use anyhow::Context;
 use chrono::{Days, NaiveDate};
 use model::time::day_start;
 use model::{
-    BaseUnit, Channel, Direction, Instant, MeterFacts, MeterRole, Month, Phase, Project, Quality, Quantity, SeriesKey,
-    Value,
+    BaseUnit, Channel, Direction, Instant, MeterFacts, MeterRole, Month, Phase, Project, Quality, Quantity,
+    SeriesKey, Value,
 };
 use store::{Store, Tallies, Tally};
 

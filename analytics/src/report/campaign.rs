@@ -265,9 +265,7 @@ fn used_kwh(campaign: &Campaign, last: &ProjectYear) -> Option<f64> {
 /// The declared saving, with what makes it hard to believe.
 fn believed(mut section: Section, context: &Context<'_>) -> Section {
     let found = context.year.findings.iter().filter(|f| f.code == "campaign.potential.beyond_use");
-    section.blocks.extend(
-        found.map(|f| Block::Callout { severity: f.severity, text: context.sentence(f) }),
-    );
+    section.blocks.extend(found.map(|f| Block::Callout { severity: f.severity, text: context.sentence(f) }));
     section
 }
 

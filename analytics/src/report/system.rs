@@ -10,8 +10,8 @@ use chrono::NaiveDate;
 use model::{BuildingId, MeterFacts, MeterId, Project};
 
 use super::document::{Align, Block, Chart, ChartKind, Document, FlowArrow, FlowBox, FlowColumn, Section};
-use super::{gaps, names};
 use super::words::Words;
+use super::{gaps, names};
 use crate::commissioning::{Check, Delivered, Outcome, difference_ratio, outcome, received_ratio};
 use crate::gaps::MeterGaps;
 use crate::scheme::Scheme;

@@ -148,7 +148,11 @@ fn wrapped(
 }
 
 /// Of what a signed message wraps, and is none of the frozen files: whether it is one of them with something after it.
-pub(super) fn other_content(store: &Store, files: &[FileRef], content: &[u8]) -> Result<SignatureError, Failure> {
+pub(super) fn other_content(
+    store: &Store,
+    files: &[FileRef],
+    content: &[u8],
+) -> Result<SignatureError, Failure> {
     for file in files {
         let frozen = records::kept(store, &file.sha256)?;
         if let Some(rest) = content.strip_prefix(frozen.as_slice()).filter(|_| !frozen.is_empty()) {

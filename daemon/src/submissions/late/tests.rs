@@ -134,7 +134,10 @@ fn a_kpi_that_changed_is_told_with_its_difference() {
     then.kpis[0].achieved = Some(0.794);
     now.kpis[0].achieved = Some(0.806);
     let told = said(&frozen(&then, 1), &now);
-    assert!(told[0].1.contains("frozen as 0.794 ") && told[0].1.contains("be 0.806 now (difference +0.012)"), "{told:?}");
+    assert!(
+        told[0].1.contains("frozen as 0.794 ") && told[0].1.contains("be 0.806 now (difference +0.012)"),
+        "{told:?}"
+    );
     // Known then, withheld now.
     now.kpis[0].achieved = None;
     assert!(said(&frozen(&then, 1), &now)[0].1.contains("would be - now"));
