@@ -47,7 +47,11 @@ pub fn campaign(campaign: &Campaign, texts: &Texts) -> Option<Document> {
     let mut last = campaign.years.last()?.clone();
     // A campaign has no reporting year and no KPI to be reached: what is said of them does not concern it.
     last.findings.retain(|f| f.code != "year.incomplete" && !f.code.starts_with("kpi."));
-    last.findings.splice(0..0, beyond_use(campaign, &last));
+    if let Some(found) = beyond_use(campaign, &last) {
+        // Findings are printed worst first.
+        let at = last.findings.partition_point(|f| found.severity <= f.severity);
+        last.findings.insert(at, found);
+    }
     let context = Context::new(&last, &campaign.beside, texts);
     let format = &context.format;
     let last_day = campaign.to.pred_opt().unwrap_or(campaign.to);

@@ -69,7 +69,7 @@ fn summary(words: &Words<'_>, facts: &SystemFacts, of: &MeterGaps) -> Vec<String
         name(facts, of),
         words.format.date(since.day(facts.project.zone)),
         if count == 0 { words.t("system.gaps.no_gaps") } else { count.to_string() },
-        words.format.number((count != 0).then_some(of.missing_days).or(Some(0.0)), 1),
+        words.format.number(Some(of.missing_days), 1),
         longest.unwrap_or_else(dash),
     ]
 }
