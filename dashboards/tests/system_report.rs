@@ -157,7 +157,7 @@ fn it_lists_what_was_not_measured_so_far() {
         "Lacune di misura fino alla data della relazione",
         "Caldaia scuola Nord | 01/02/2025 | nessuno | 0,0 | –",
         "Fornitura elettrica scuola Nord | 01/02/2025 | 5 | 23,0 | 9 giorni, dal 23/03/2025 al 31/03/2025",
-        "Sottocentrale palestra | ancora nessuna misura | – | – | –",
+        &format!("{} | ancora nessuna misura | – | – | –", facts().points[2].meter.name),
         "Fornitura elettrica scuola Nord | febbraio 2025 | 50,0 % | 14,0",
         "Fornitura elettrica scuola Nord | marzo 2025 | 71,0 % | 9,0",
         "Fornitura elettrica scuola Nord: altri mesi con lacune, più vecchi: 3.",
