@@ -23,6 +23,7 @@ pub mod explain;
 pub mod factors;
 pub mod filed;
 pub mod forecast;
+pub mod gaps;
 pub mod gas;
 pub mod kpi;
 pub mod load;

@@ -47,6 +47,12 @@ impl ProjectYear {
     pub fn is_complete(&self) -> bool {
         NaiveDate::from_ymd_opt(self.year + 1, 1, 1).is_some_and(|end| end <= self.until)
     }
+
+    /// First day of the year's first whole month after completion; `None` where there is none.
+    #[must_use]
+    pub fn first_reporting_day(&self) -> Option<NaiveDate> {
+        Month::all_of(self.year).iter().map(|m| m.first_day()).find(|day| self.project.dates.completed < *day)
+    }
 }
 
 /// The temperatures behind a year's figures: how many days, made how, filled from where.

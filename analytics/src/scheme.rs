@@ -451,6 +451,18 @@ pub struct KpiDefinition {
 }
 
 impl Scheme {
+    /// Whether one of its obligations asks for this document.
+    #[must_use]
+    pub fn asks_for(&self, kind: ReportKind) -> bool {
+        self.rules.obligations.iter().any(|o| o.report == Some(kind))
+    }
+
+    /// Whether it funds a measurement campaign and no works.
+    #[must_use]
+    pub fn is_campaign(&self) -> bool {
+        self.asks_for(ReportKind::Campaign) && !self.asks_for(ReportKind::Annual)
+    }
+
     /// The reporting years of a project with their due days; empty when the scheme asks for no yearly report
     /// or the day to count from is not known. Where neither act nor project states a number of years,
     /// `horizon_years` are listed.

@@ -39,6 +39,13 @@ impl Texts {
         self.map.get(key).map(String::as_str)
     }
 
+    /// A way of sending as a scheme names it, in Italian, in this language where the catalogue has it: `channel.` and the
+    /// scheme's own words.
+    #[must_use]
+    pub fn channel<'a>(&'a self, channel: &'a str) -> &'a str {
+        self.find(&format!("channel.{channel}")).unwrap_or(channel)
+    }
+
     /// The text of `key` with every `{name}` replaced by its value. A placeholder without a value stays
     /// as it is, so that the gap is seen. Values are never searched for placeholders.
     #[must_use]

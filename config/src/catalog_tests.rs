@@ -135,6 +135,22 @@ fn both_languages_have_every_text_with_the_same_placeholders() {
 }
 
 #[test]
+fn every_way_of_sending_is_told_in_both_languages() {
+    let catalog = catalog();
+    for language in ["it", "en"] {
+        let texts = catalog.texts(language);
+        for obligation in catalog.schemes().flat_map(|scheme| scheme.rules.obligations.clone()) {
+            let key = format!("channel.{}", obligation.channel);
+            assert!(texts.find(&key).is_some(), "{language}: {key}");
+        }
+    }
+    let mail = "PEC del legale rappresentante all'indirizzo indicato dal bando";
+    assert_eq!(catalog.texts("it").channel(mail), mail);
+    assert!(catalog.texts("en").channel(mail).starts_with("Certified mail (PEC)"));
+    assert_eq!(catalog.texts("en").channel("di un bando proprio"), "di un bando proprio");
+}
+
+#[test]
 fn every_kpi_has_its_name_and_every_kpi_name_is_used() {
     let catalog = catalog();
     let texts = catalog.texts("it");

@@ -9,7 +9,7 @@ use analytics::factors::{FactorSet, Factors};
 use analytics::scheme::{CountsFrom, KpiMeasure, Scheme};
 use chrono::{Days, NaiveDate};
 use model::{
-    Beneficiary, Carrier, DeclaredValue, Euro, FactorKind, FactorSetId, Finding, MeterRole, Project,
+    Beneficiary, Carrier, DeclaredValue, Euro, Event, FactorKind, FactorSetId, Finding, MeterRole, Project,
     ProjectDates, ProjectId, SchemeId, Severity, StationId,
 };
 
@@ -73,12 +73,17 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
     let head = root.table("project").map(|table| read_head(source, &table, catalog));
     let beneficiary = root.table("beneficiary").and_then(|table| read_beneficiary(&table));
     let scheme = head.as_ref().and_then(|h| h.scheme);
-    let dates = root.table("dates").and_then(|table| read_dates(source, &table));
     let buildings = building::read_all(source, root, catalog);
     let declared: Vec<_> =
         root.tables("declared", DECLARED_MAX).iter().map(|t| read_declared(source, t, scheme)).collect();
     check_declared_once(source, root, &declared);
     let grant = grant::read(source, root);
+    let campaign_last = grant.as_ref().and_then(|grant| grant.dates.get(&Event::TermTo).copied());
+    let works = match scheme {
+        Some(scheme) if scheme.is_campaign() => Works::None { campaign_last },
+        _ => Works::Stated,
+    };
+    let dates = root.table("dates").and_then(|table| read_dates(source, &table, works));
     let terms = terms::read(source, root, scheme);
     root.finish();
     let head = head?;
@@ -172,11 +177,29 @@ fn read_beneficiary(table: &Table<'_, '_>) -> Option<Beneficiary> {
     Some(Beneficiary { name: name?, tax_code: code?, legal_representative: representative? })
 }
 
-fn read_dates(source: &Source<'_>, table: &Table<'_, '_>) -> Option<ProjectDates> {
+/// Whether the scheme funds works.
+#[derive(Debug, Clone, Copy)]
+enum Works {
+    /// Their days are stated.
+    Stated,
+    /// A measurement campaign. What is not stated of works begins with its end, or with that of the baseline where that
+    /// is later: there is nothing before it that a comparison could count.
+    None { campaign_last: Option<NaiveDate> },
+}
+
+fn read_dates(source: &Source<'_>, table: &Table<'_, '_>, works: Works) -> Option<ProjectDates> {
     let baseline_from = table.date("baseline_from");
     let baseline_last = table.date("baseline_to");
-    let works_from = table.date("works_from");
-    let completed = table.date("completed");
+    let day_after = |day: Option<NaiveDate>| day.and_then(|d| d.checked_add_days(Days::new(1)));
+    let (works_from, completed) = match works {
+        Works::Stated => (table.date("works_from"), table.date("completed")),
+        Works::None { campaign_last } => {
+            let (from, completed) = (table.date_optional("works_from"), table.date_optional("completed"));
+            let end = day_after(baseline_last).max(campaign_last);
+            let from = from.or_else(|| completed.or(end));
+            (from, completed.or_else(|| end.max(from)))
+        }
+    };
     let expenses_closed = table.date_optional("expenses_closed");
     let final_payment = table.date_optional("final_payment");
     table.finish();
@@ -191,10 +214,7 @@ fn read_dates(source: &Source<'_>, table: &Table<'_, '_>) -> Option<ProjectDates
     };
     order(("baseline_from", baseline_from), ("baseline_to", baseline_last));
     // The last day of the baseline lies before the first day of the works.
-    order(
-        ("the day after baseline_to", baseline_last.and_then(|d| d.checked_add_days(Days::new(1)))),
-        ("works_from", works_from),
-    );
+    order(("the day after baseline_to", day_after(baseline_last)), ("works_from", works_from));
     order(("works_from", works_from), ("completed", completed));
     order(("works_from", works_from), ("expenses_closed", expenses_closed));
     order(("works_from", works_from), ("final_payment", final_payment));

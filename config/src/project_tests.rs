@@ -72,6 +72,30 @@ fn the_monet_example_of_the_region_gives_its_due_day() {
 }
 
 #[test]
+fn a_campaign_funds_no_works_and_needs_no_days_of_them() {
+    let text = changed("piemonte-por-fesr-2014-20-4c1", "mattm-audit-energetiche");
+    let (before, _) = text.split_once("[[declared]]").unwrap();
+    let without = |keys: &[&str]| -> String {
+        let kept = before.lines().filter(|line| !keys.iter().any(|key| line.starts_with(key)));
+        kept.flat_map(|line| [line, "\n"]).collect()
+    };
+    let neither = without(&["works_from", "completed"]);
+    let (project, _) = parse(&neither).unwrap();
+    assert_eq!((project.dates.works_from, project.dates.completed), (day(2020, 1, 1), day(2020, 1, 1)));
+    let (project, _) = parse(&format!("{neither}\n[grant.dates]\nterm_to = 2020-04-30\n")).unwrap();
+    assert_eq!((project.dates.works_from, project.dates.completed), (day(2020, 4, 30), day(2020, 4, 30)));
+    // What is stated holds, and is checked as ever.
+    let (project, _) = parse(before).unwrap();
+    assert_eq!(project.dates, parse(EXAMPLE).unwrap().0.dates);
+    let wrong =
+        format!("{}\n", without(&["works_from"]).replace("completed = ", "completed = 2018-01-01 # "));
+    assert!(parse(&wrong).unwrap_err()[0].contains("is before the day after baseline_to"), "{wrong}");
+    // Another scheme funds works: both days are asked for.
+    let refused = parse(&neither.replace("mattm-audit-energetiche", "mase-cse-2025")).unwrap_err();
+    assert!(refused.iter().any(|r| r.contains("completed")), "{refused:?}");
+}
+
+#[test]
 fn the_grant_its_subjects_and_statements() {
     let more = "[grant]\ncosts_eur = 600000.50\ngranted_costs_eur = 700000\ncig = [\"1234567CE7\", \"B123456789\"]\n\
                 dates = { grant_notice = 2019-05-01, planned_completion = 2021-12-31 }\n\

@@ -101,6 +101,10 @@ pub enum SignatureError {
         "what was added after the frozen bytes {says}; sign the frozen file as it is, without editing it"
     )]
     Edited { says: &'static str },
+    #[error(
+        "it holds the frozen file, and {bytes} bytes follow it; sign the frozen file alone, as it was downloaded"
+    )]
+    MoreContent { bytes: usize },
     #[error("a file for OpenSSL cannot be written")]
     Files(#[source] io::Error),
     #[error("what OpenSSL says of the certificate is not understood: {says}")]

@@ -5,19 +5,22 @@
 
 use std::sync::Arc;
 
+use analytics::bills;
 use analytics::commissioning::{DayByBoth, Delivered};
+use analytics::gaps::{self, MeterGaps};
 use analytics::report::system::{Keeping, Point, Protection, ReadBy, SystemFacts};
+use analytics::series::DayValue;
 use anyhow::Context;
 use chrono::{Days, NaiveDate};
 use model::time::day_start;
 use model::{
-    BaseUnit, Channel, Direction, Instant, MeterFacts, Month, Phase, Project, Quality, Quantity, SeriesKey,
-    Value,
+    BaseUnit, Channel, Direction, Instant, MeterFacts, MeterRole, Month, Phase, Project, Quality, Quantity,
+    SeriesKey, Value,
 };
 use store::{Store, Tallies, Tally};
 
 use crate::installation::Installation;
-use crate::{acts, made};
+use crate::{acts, figures, made};
 
 /// How many days before the report are searched for one on which energy and power are both known.
 const DAYS_SEARCHED: u64 = 10;
@@ -58,10 +61,12 @@ pub(crate) fn facts(
         links: used.len(),
     };
     let tallies = store.tallies(Month { year: 1970, number: 1 })?;
-    let (mut delivered, mut readings) = (Vec::new(), 0);
+    let (mut delivered, mut gaps, mut readings) = (Vec::new(), Vec::new(), 0);
     for point in &points {
-        let (of, count) = of_meter(store, installation, project, &point.meter, until, &tallies)?;
+        let (of, days, count) = of_meter(store, installation, project, &point.meter, until, &tallies)?;
         readings += count;
+        let read = point.read.is_some().then_some(&*days);
+        gaps.push(gaps_of(store, installation, project, (&point.meter, of.first_at, read), until)?);
         if point.read.is_some() {
             delivered.push(of);
         }
@@ -77,7 +82,39 @@ pub(crate) fn facts(
         protection,
         keeping: Keeping { readings, bytes: store.stats().bytes_on_disk },
         delivered,
+        gaps,
     })
+}
+
+/// What a meter did not measure since its first reading, or since the works were completed. Of one that is read, bills
+/// fill no gap: they are no measurement of the system.
+fn gaps_of(
+    store: &Store,
+    installation: &Installation,
+    project: &Project,
+    (meter, first_at, days): (&MeterFacts, Option<Instant>, Option<&[DayValue]>),
+    until: NaiveDate,
+) -> anyhow::Result<MeterGaps> {
+    let readings = crate::hub::readings(store, installation)?;
+    let known = figures::meter_input(store, &*readings, installation, project, meter, until)?;
+    let mut months = known.months;
+    if days.is_none() && meter.role != MeterRole::Sub {
+        let unit = meter.carrier.base_unit();
+        let settled = bills::settle(&known.bills, unit, "");
+        let billed = bills::months(&settled.periods, unit, project.zone, meter.ceiling_per_milli());
+        for month in billed.months {
+            match months.months.binary_search_by_key(&month.month, |m| m.month) {
+                Ok(i) if months.months[i].coverage_ratio < month.coverage_ratio => months.months[i] = month,
+                Ok(_) => {}
+                Err(i) => months.months.insert(i, month),
+            }
+        }
+    }
+    let completed = day_start(project.dates.completed + Days::new(1), project.zone);
+    let end = day_start(until, project.zone);
+    let since = first_at.into_iter().chain(Some(completed).filter(|at| *at < end)).min();
+    let of = gaps::Known { meter: &meter.id, months: &months, days };
+    Ok(gaps::gaps(&of, since, until, project.zone))
 }
 
 fn read_by(store: &Store, installation: &Installation, of: &MeterFacts) -> Option<ReadBy> {
@@ -108,7 +145,7 @@ fn read_by(store: &Store, installation: &Installation, of: &MeterFacts) -> Optio
     })
 }
 
-/// What a meter delivered, and how many readings of its total are kept.
+/// What a meter delivered, its days, and how many readings of its total are kept.
 fn of_meter(
     store: &Store,
     installation: &Installation,
@@ -116,7 +153,7 @@ fn of_meter(
     meter: &MeterFacts,
     until: NaiveDate,
     tallies: &Tallies,
-) -> anyhow::Result<(Delivered, u64)> {
+) -> anyhow::Result<(Delivered, Vec<DayValue>, u64)> {
     let end = day_start(until, project.zone);
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
     let acts = acts::dated(&acts::of_series(store, &key)?);
@@ -127,6 +164,7 @@ fn of_meter(
         let of = tallies.iter().filter(|((m, month, w), _)| *m == meter.id && *w == what && *month <= last);
         of.map(|(_, count)| count).sum()
     };
+    let days = series.days();
     let undecided = series.decisions().iter().filter(|d| d.is_open() && d.at < end).count();
     let delivered = Delivered {
         meter: meter.id.clone(),
@@ -137,9 +175,9 @@ fn of_meter(
         received: counted(Tally::Received),
         refused: counted(Tally::Refused) + counted(Tally::Quarantined),
         undecided: undecided as u64,
-        day: day_by_both(store, project, meter, &series.days(), until)?,
+        day: day_by_both(store, project, meter, &days, until)?,
     };
-    Ok((delivered, series.readings()))
+    Ok((delivered, days, series.readings()))
 }
 
 /// When the last reading before `end` was observed. The series goes on to the one that closes its last interval, however
@@ -177,7 +215,7 @@ fn day_by_both(
     store: &Store,
     project: &Project,
     meter: &MeterFacts,
-    days: &[analytics::series::DayValue],
+    days: &[DayValue],
     until: NaiveDate,
 ) -> anyhow::Result<Option<DayByBoth>> {
     let Some(channel) = power_of(meter) else { return Ok(None) };

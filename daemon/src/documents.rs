@@ -22,12 +22,11 @@ const CAMPAIGN_YEARS_MAX: i32 = 4;
 /// The documents of a year that a scheme asks for: a campaign's report for a scheme that funds campaigns, else the
 /// annual report, and the sheet of indicators where the scheme names one.
 pub(crate) fn wanted(scheme: &Scheme) -> Vec<ReportKind> {
-    let asks = |kind| scheme.rules.obligations.iter().any(|o| o.report == Some(kind));
-    if asks(ReportKind::Campaign) && !asks(ReportKind::Annual) {
+    if scheme.is_campaign() {
         return vec![ReportKind::Campaign];
     }
     let mut kinds = vec![ReportKind::Annual];
-    kinds.extend(asks(ReportKind::Indicators).then_some(ReportKind::Indicators));
+    kinds.extend(scheme.asks_for(ReportKind::Indicators).then_some(ReportKind::Indicators));
     kinds
 }
 

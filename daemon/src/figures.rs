@@ -369,7 +369,8 @@ fn bills_until(bills: Vec<BilledPeriod>, until: NaiveDate) -> Vec<BilledPeriod> 
     kept
 }
 
-fn meter_input(
+/// What is known of a meter before a day.
+pub(crate) fn meter_input(
     store: &Store,
     readings: &dyn Readings,
     installation: &Installation,

@@ -355,7 +355,7 @@ pub(crate) fn wording(texts: &Texts, due: &Due<'_>) -> (String, String) {
         ("cup", about.cup()),
         ("beneficiary", about.beneficiary()),
         ("scheme", &*due.scheme.title),
-        ("channel", &*due.entry.channel),
+        ("channel", texts.channel(&due.entry.channel)),
         ("citation", &*due.entry.citation),
     ];
     let (subject, body) = match due.entry.state {

@@ -149,7 +149,8 @@ fn papers(store: &Store, year: &ProjectYear) -> anyhow::Result<Vec<Paper>> {
     Ok(papers)
 }
 
-/// Every KPI of a year as it goes to the region's system, with the key of its name. The system is Italian.
+/// Every KPI of a year as it goes to the region's system, with the key of its name. The system is Italian, a page of
+/// it may be in another language.
 fn lines(rows: &[Row], scheme: &Scheme, texts: &Texts, energy: EnergyUnit) -> Vec<(Line, String)> {
     let of = |row: &Row| {
         let definition = &row.result.definition;
@@ -182,18 +183,19 @@ pub(crate) fn exchanged(
     Ok(text(&lines.into_iter().map(|(line, _)| line).collect::<Vec<_>>()))
 }
 
-/// The same as a page to be signed.
+/// The same as a page to be signed, in a language of the catalogue. What the program itself notes is in it too; a
+/// person's note stays as it was written.
 pub(crate) fn annex(
     store: &Store,
     installation: &Installation,
     (project, year): (&ProjectId, i32),
-    energy: EnergyUnit,
+    (energy, language): (EnergyUnit, &str),
     now: Instant,
 ) -> Result<RenderedFile, Failure> {
     let of = year_of(store, installation, project, year, now)?;
     let rows = of_figures(store, of.kpis.clone(), project, year)?;
     let standing = standing(store, installation, &of, &rows, now)?;
-    Ok(page_of(installation, &of, (&rows, energy), (None, Some(standing)))?)
+    Ok(page_of(installation, &of, (&rows, energy, language), (None, Some(standing)))?)
 }
 
 /// How the page stands to the newest one that was frozen: it is the same where the frozen one would come out again.
@@ -238,16 +240,16 @@ pub(crate) fn annex_of(
     energy: EnergyUnit,
     edition: Option<Edition>,
 ) -> anyhow::Result<RenderedFile> {
-    page_of(installation, year, (rows, energy), (edition, None))
+    page_of(installation, year, (rows, energy, "it"), (edition, None))
 }
 
 fn page_of(
     installation: &Installation,
     year: &ProjectYear,
-    (rows, energy): (&[Row], EnergyUnit),
+    (rows, energy, language): (&[Row], EnergyUnit, &str),
     (edition, standing): (Option<Edition>, Option<Standing>),
 ) -> anyhow::Result<RenderedFile> {
-    let lines = lines(rows, &year.scheme, &installation.catalog.texts("it"), energy);
+    let lines = lines(rows, &year.scheme, &installation.catalog.texts(language), energy);
     let facts = AnnexFacts {
         project: &year.project,
         scheme: &year.scheme,
@@ -257,7 +259,7 @@ fn page_of(
         lines: &lines,
         standing,
     };
-    let dress = Dress::of(installation, "it").for_edition(edition);
+    let dress = Dress::of(installation, language).for_edition(edition);
     Ok(dashboards::render::annex_of_kpis(&facts, &dress.press())?)
 }
 

@@ -81,6 +81,9 @@ mod tests {
         fs::write(&file, "= Title\n#eval(\"1\")\n").unwrap();
         let refused = chain(&load(Some(folder.path())).unwrap_err());
         assert!(refused.contains("template.typ") && refused.contains("line 2"), "{refused}");
+        fs::write(&file, "= Title\n\n#read(\"/etc/hostname\")\n").unwrap();
+        let refused = chain(&load(Some(folder.path())).unwrap_err());
+        assert!(refused.contains("line 3"), "{refused}");
         let bundled = include_str!("../../dashboards/typeset/src/template.typ");
         fs::write(&file, bundled.replace("luma(20)", "luma(0)")).unwrap();
         fs::write(folder.path().join("notes.txt"), "not a picture").unwrap();

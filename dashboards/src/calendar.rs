@@ -82,7 +82,7 @@ fn description(calendar: &ProjectCalendar, entry: &Entry, texts: &Texts) -> Stri
         "CUP {}\n{}\n{}\n{}\n{}",
         calendar.project.cup,
         calendar.scheme_title,
-        entry.channel,
+        texts.channel(&entry.channel),
         texts.get(&signer),
         entry.citation
     )
@@ -234,7 +234,7 @@ pub fn entry_views(calendars: &[ProjectCalendar], texts: &Texts) -> Vec<EntryVie
         sent: entry.sent.map(|day| day.to_string()),
         needs: entry.needs.iter().map(|need| need.key()).collect(),
         signer: entry.signer.code(),
-        channel: entry.channel.clone(),
+        channel: texts.channel(&entry.channel).to_owned(),
         citation: entry.citation.clone(),
     };
     calendars.iter().flat_map(|c| c.entries.iter().map(move |e| of(c, e))).collect()

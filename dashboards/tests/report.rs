@@ -591,6 +591,28 @@ fn an_expected_saving_is_split_into_thermal_and_electric_with_totals_where_the_a
     assert_says(&text, &["! caution Il risparmio atteso non è dichiarato per vettore"]);
 }
 
+fn a_campaign_knows_no_works_and_its_expected_saving_is_held_against_its_use() {
+    let report = |declared: f64| {
+        let mut of = campaign_of((2024, 11), (2025, 11));
+        for year in &mut of.years {
+            let kpi = year.kpis.first_mut().expect("a KPI");
+            kpi.definition.measure = analytics::scheme::KpiMeasure::FinalEnergySaved;
+            kpi.target = Some(declared);
+            kpi.target_source = Some("diagnosi".to_owned());
+            // Meters that measured nothing leave nothing to hold against.
+            year.meters.retain(|m| m.months.iter().any(|x| x.reporting && x.measured.is_some()));
+        }
+        said(&campaign(&of, &texts("it")).expect("a report"))
+    };
+    let text = report(100_000.0);
+    let told = text.lines().find(|l| l.starts_with("! caution") && l.contains("100000.00 MWh"));
+    assert!(told.is_some(), "{text}");
+    assert_says(&text, &["La campagna non finanzia lavori", "campaign.potential.beyond_use"]);
+    assert!(!text.contains("precedente ai lavori, va dal"), "{text}");
+    let text = report(0.01);
+    assert!(!text.contains("campaign.potential.beyond_use"), "{text}");
+}
+
 /// Pages as pictures and files for a person's eye, where a folder is named.
 fn keep(name: &str, bytes: &[u8]) {
     if let Some(folder) = std::env::var_os("CONSUNTIVO_KEEP_REPORT") {

@@ -7,10 +7,11 @@ mod report_fixture;
 use std::process::Command;
 
 use analytics::commissioning::{DayByBoth, Delivered};
+use analytics::gaps::{Gap, MeterGaps, Silence};
 use analytics::report::document::{Block, Document};
 use analytics::report::system::{Keeping, Point, Protection, ReadBy, SystemFacts, system};
 use dashboards::{Press, Template, system_report};
-use model::Instant;
+use model::{Instant, Month};
 use report_fixture::{day, provisional, texts, year};
 
 fn facts() -> SystemFacts {
@@ -51,7 +52,28 @@ fn facts() -> SystemFacts {
         undecided: 0,
         day: Some(DayByBoth { day: day(2025, 3, 31), by_total_kwh: 120.0, by_power_kwh: 40.0 }),
     };
+    let gaps = |i: usize, months: &[(u32, f64, f64)], since| MeterGaps {
+        meter: points[i].meter.id.clone(),
+        since,
+        months: months
+            .iter()
+            .map(|(number, coverage_ratio, missing_days)| Gap {
+                month: Month { year: 2025, number: *number },
+                coverage_ratio: *coverage_ratio,
+                missing_days: *missing_days,
+            })
+            .collect(),
+        older: if i == 1 { 3 } else { 0 },
+        missing_days: months.iter().map(|(_, _, days)| days).sum(),
+        longest: (i == 1).then(|| Silence { from: day(2025, 3, 23), last: day(2025, 3, 31) }),
+    };
+    let since = Instant::parse_rfc3339("2025-02-01T08:00:00Z").ok();
     SystemFacts {
+        gaps: vec![
+            gaps(0, &[], since),
+            gaps(1, &[(2, 0.5, 14.0), (3, 0.7097, 9.0)], since),
+            gaps(2, &[], None),
+        ],
         delivered: vec![delivered(0, 9_990), delivered(1, 8_000)],
         project: year.project,
         scheme: year.scheme,
@@ -126,6 +148,25 @@ fn it_says_what_is_configured_and_how_the_checks_came_out() {
         assert!(text.contains(line), "the report does not say {line:?}:\n{text}");
     }
     assert!(!text.contains("rispondono soltanto alla macchina"));
+}
+
+#[test]
+fn it_lists_what_was_not_measured_so_far() {
+    let text = said(&system(&facts(), &texts("it")));
+    for line in [
+        "Lacune di misura fino alla data della relazione",
+        "Caldaia scuola Nord | 01/02/2025 | nessuno | 0,0 | –",
+        "Fornitura elettrica scuola Nord | 01/02/2025 | 5 | 23,0 | 9 giorni, dal 23/03/2025 al 31/03/2025",
+        &format!("{} | ancora nessuna misura | – | – | –", facts().points[2].meter.name),
+        "Fornitura elettrica scuola Nord | febbraio 2025 | 50,0 % | 14,0",
+        "Fornitura elettrica scuola Nord | marzo 2025 | 71,0 % | 9,0",
+        "Fornitura elettrica scuola Nord: altri mesi con lacune, più vecchi: 3.",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in:\n{text}");
+    }
+    let mut whole = facts();
+    whole.gaps.truncate(1);
+    assert!(said(&system(&whole, &texts("it"))).contains("Nessun mese con lacune"));
 }
 
 #[test]

@@ -363,7 +363,7 @@ fn a_stated_value_is_printed_with_its_reason(config: &str, folder: &Path) {
     assert!(text.contains("4.c.1: 2,00 n., dichiarato da A. Rossi il "), "{text}");
     assert!(!text.contains("4.c.1: valore non disponibile"), "{text}");
     // What nobody stated is still asked for.
-    assert!(text.contains("CO918: valore non disponibile"), "{text}");
+    assert!(text.contains("CO918: valore da dichiarare"), "{text}");
 }
 
 fn another_template(data: &Path, folder: &Path) {

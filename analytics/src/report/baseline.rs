@@ -11,12 +11,21 @@ use crate::result::{Baseline, BaselineModel, BaselinePoint, MeterYear, ModelDriv
 use crate::signature::Signature;
 
 pub(super) fn section(context: &Context<'_>) -> Section {
+    section_with(context, "baseline.intro")
+}
+
+/// Of a campaign, which knows no works and no reporting year.
+pub(super) fn of_campaign(context: &Context<'_>) -> Section {
+    section_with(context, "campaign.baseline_intro")
+}
+
+fn section_with(context: &Context<'_>, intro: &str) -> Section {
     let meters = &context.year.meters;
     let mut blocks = Vec::new();
     if meters.iter().any(|m| !matches!(m.baseline, Baseline::NotCompared)) {
         let dates = &context.year.project.dates;
         blocks.push(Block::Paragraph(context.fill(
-            "baseline.intro",
+            intro,
             &[
                 ("from", &context.format.date(dates.baseline_from)),
                 ("to", &context.format.date(dates.baseline_to)),

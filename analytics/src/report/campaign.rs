@@ -8,7 +8,7 @@
 //! proposed measures may bring.
 
 use chrono::NaiveDate;
-use model::{MeterRole, Severity};
+use model::{Direction, FactorKind, Finding, MeterRole, Severity};
 
 use super::annex;
 use super::beside::Beside;
@@ -48,6 +48,11 @@ pub fn campaign(campaign: &Campaign, texts: &Texts) -> Option<Document> {
     let mut last = campaign.years.last()?.clone();
     // A campaign has no reporting year and no KPI to be reached: what is said of them does not concern it.
     last.findings.retain(|f| f.code != "year.incomplete" && !f.code.starts_with("kpi."));
+    if let Some(found) = beyond_use(campaign, &last) {
+        // Findings are printed worst first.
+        let at = last.findings.partition_point(|f| found.severity <= f.severity);
+        last.findings.insert(at, found);
+    }
     let context = Context::new(&last, &campaign.beside, texts);
     let format = &context.format;
     let last_day = campaign.to.pred_opt().unwrap_or(campaign.to);
@@ -76,8 +81,8 @@ pub fn campaign(campaign: &Campaign, texts: &Texts) -> Option<Document> {
         points(&context, campaign),
         measured(&context, campaign),
         load::section(&context),
-        baseline::section(&context),
-        potential(&context, campaign),
+        baseline::of_campaign(&context),
+        believed(potential(&context, campaign), &context),
         events::of_campaign(&context, &campaign.years, (campaign.from, campaign.to)),
         findings::section(&context),
         signature(&context),
@@ -259,11 +264,62 @@ fn split(context: &Context<'_>, campaign: &Campaign) -> Vec<Block> {
     blocks
 }
 
+/// Of a declared saving of final energy that is more than the whole campaign used: nobody can save what nobody uses.
+fn beyond_use(campaign: &Campaign, last: &ProjectYear) -> Option<Finding> {
+    let kpi = last.kpis.iter().find(|k| k.definition.measure == KpiMeasure::FinalEnergySaved)?;
+    let unit_kwh = kpi.definition.unit.kwh()?;
+    let declared = kpi.target.filter(|_| kpi.target_source.is_some())?;
+    let used = used_kwh(campaign, last)? / unit_kwh;
+    if declared <= used {
+        return None;
+    }
+    let (code, unit) = (&kpi.definition.code, kpi.definition.unit.symbol());
+    let (declared, used) = (format!("{declared:.2}"), format!("{used:.2}"));
+    let says = format!("{code} declares {declared} {unit}, and the whole campaign used about {used} {unit}");
+    let subject = format!("project:{}", last.project.id);
+    let rule = "bando art. 11.4: a saving to be expected is a part of the use";
+    let finding = Finding::new("campaign.potential.beyond_use", Severity::Caution, subject, says, rule);
+    Some(finding.with("kpi", code).with("declared", declared).with("used", used).with("unit", unit))
+}
+
+/// Final energy that the campaign's meters took, in kWh; time that a meter did not measure counts at its mean. `None`
+/// where one of them measured nothing, or a heating value is missing.
+fn used_kwh(campaign: &Campaign, last: &ProjectYear) -> Option<f64> {
+    let factors = Factors { set: &last.factors, own: &last.project.terms.factors };
+    let of = |m: &&MeterYear| m.meter.role != MeterRole::Sub && m.meter.direction == Direction::Import;
+    let mut sum = None;
+    for meter in last.meters.iter().filter(of) {
+        let (mut days, mut covered, mut measured) = (0.0, 0.0, 0.0);
+        for row in months(campaign, meter) {
+            let of_month = f64::from(row.month.days());
+            days += of_month;
+            if let Some(value) = row.measured {
+                covered += of_month * row.coverage_ratio;
+                measured += value;
+            }
+        }
+        if covered <= 0.0 {
+            return None;
+        }
+        let heating = factors.find(meter.meter.carrier, FactorKind::HeatingValue)?.value;
+        *sum.get_or_insert(0.0) += measured / covered * days * heating;
+    }
+    sum
+}
+
+/// The declared saving, with what makes it hard to believe.
+fn believed(mut section: Section, context: &Context<'_>) -> Section {
+    let found = context.year.findings.iter().filter(|f| f.code == "campaign.potential.beyond_use");
+    section.blocks.extend(found.map(|f| Block::Callout { severity: f.severity, text: context.sentence(f) }));
+    section
+}
+
 fn signature(context: &Context<'_>) -> Section {
     let obligations = &context.year.scheme.rules.obligations;
     let mut blocks = vec![context.paragraph("campaign.signer")];
     if let Some(obligation) = obligations.iter().find(|o| o.report == Some(ReportKind::Campaign)) {
-        let values = [("channel", &*obligation.channel), ("citation", &*obligation.citation)];
+        let values =
+            [("channel", context.texts.channel(&obligation.channel)), ("citation", &*obligation.citation)];
         blocks.push(Block::Paragraph(context.fill("closing.channel", &values)));
     }
     blocks.push(context.paragraph("campaign.place"));

@@ -17,7 +17,7 @@ pub(super) fn section(context: &Context<'_>) -> Section {
     let mut blocks =
         vec![context.paragraph("closing.attachments"), Block::Paragraph(context.fill(key, &values))];
     if let Some(yearly) = &context.year.scheme.yearly {
-        let channel = [("channel", &*yearly.channel), ("citation", &*yearly.citation)];
+        let channel = [("channel", context.texts.channel(&yearly.channel)), ("citation", &*yearly.citation)];
         blocks.push(Block::Paragraph(context.fill("closing.channel", &channel)));
     }
     blocks.push(context.paragraph("closing.place"));

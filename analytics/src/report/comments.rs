@@ -10,7 +10,7 @@ use super::context::{Context, meter_unit};
 use super::document::Block;
 use super::format::{ENERGY_DECIMALS, KPI_DECIMALS};
 use super::monthly::is_estimated;
-use crate::result::{Baseline, MeterMonth, MeterYear};
+use crate::result::{Baseline, MeterMonth, MeterYear, Verdict};
 
 /// What follows the section's own blocks.
 pub(super) fn of(context: &Context<'_>, key: SectionKey) -> Vec<Block> {
@@ -170,6 +170,9 @@ fn weather(context: &Context<'_>) -> Vec<String> {
     said.into_iter().map(sentence).collect()
 }
 
+/// A month that used more than its baseline by less than this is not worth a word.
+const WORTH_SAYING_RATIO: f64 = 0.01;
+
 /// Where the saving comes from, where there is none, and how far a missed target is.
 fn savings(context: &Context<'_>) -> Vec<String> {
     let mut said = Vec::new();
@@ -194,7 +197,9 @@ fn savings(context: &Context<'_>) -> Vec<String> {
         let worse: Vec<String> = meter
             .months
             .iter()
-            .filter(|m| m.avoided.is_some_and(|a| a < 0.0))
+            .filter(|m| {
+                m.avoided.zip(m.adjusted_baseline).is_some_and(|(a, b)| a < -WORTH_SAYING_RATIO * b.abs())
+            })
             .map(|m| context.format.month(m.month.number))
             .collect();
         if 0.0 <= t.avoided && !worse.is_empty() {
@@ -202,12 +207,12 @@ fn savings(context: &Context<'_>) -> Vec<String> {
         }
     }
     for kpi in &context.year.kpis {
-        if let (Some(achieved), Some(target)) = (kpi.achieved, kpi.target)
-            && achieved < target
-        {
+        if let (Verdict::Missed, Some(achieved), Some(target)) = (kpi.verdict, kpi.achieved, kpi.target) {
             let unit = super::format::unit_symbol(kpi.definition.unit.symbol());
-            let gap = context.format.quantity(Some(target - achieved), KPI_DECIMALS, &unit);
-            said.push(context.fill("comment.savings_gap", &[("kpi", &context.kpi_name(kpi)), ("gap", &gap)]));
+            let gap = context.format.quantity(Some((target - achieved).abs()), KPI_DECIMALS, &unit);
+            // Of an index that should be low what is missed lies above the target.
+            let key = if achieved < target { "comment.savings_gap" } else { "comment.savings_over" };
+            said.push(context.fill(key, &[("kpi", &context.kpi_name(kpi)), ("gap", &gap)]));
         }
     }
     said

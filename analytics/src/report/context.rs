@@ -10,6 +10,7 @@ use super::beside::{Beside, StatedValue};
 use super::format::{KPI_DECIMALS, unit_symbol};
 use super::words::Words;
 use crate::result::{KpiResult, MeterYear, ProjectYear};
+use crate::scheme::KpiMeasure;
 use crate::text::Texts;
 
 /// Most reasons printed for one withheld figure; the findings section has them all.
@@ -64,6 +65,20 @@ impl<'a> Context<'a> {
     pub(super) fn stated(&self, kpi: &KpiResult) -> Option<&'a StatedValue> {
         let beside: &'a Beside = self.beside;
         beside.stated.iter().find(|stated| stated.code == kpi.definition.code)
+    }
+
+    /// Whether no meter can measure it and nobody has stated its value yet: it is to be declared, not measured.
+    pub(super) fn is_to_be_stated(&self, kpi: &KpiResult) -> bool {
+        let is_unstated = kpi.because.iter().any(|code| code == UNSTATED) && self.stated(kpi).is_none();
+        is_unstated && kpi.definition.measure == KpiMeasure::Stated && kpi.achieved.is_none()
+    }
+
+    /// A KPI's verdict in words.
+    pub(super) fn kpi_verdict(&self, kpi: &KpiResult) -> String {
+        if self.is_to_be_stated(kpi) {
+            return self.t("verdict.to_state");
+        }
+        self.t(&format!("verdict.{}", kpi.verdict.code()))
     }
 
     /// The findings behind a KPI; where it is withheld, those that withhold it.

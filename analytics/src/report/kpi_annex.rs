@@ -51,7 +51,11 @@ pub fn kpi_annex(facts: &AnnexFacts<'_>, texts: &Texts) -> Document {
         (words.t("front.status"), words.t(status)),
     ]);
     front.retain(|(_, value)| !value.trim().is_empty());
-    let named = [("year", &*year), ("representative", &*project.beneficiary.legal_representative)];
+    let named = [
+        ("year", &*year),
+        ("authority", &*facts.scheme.authority),
+        ("representative", &*project.beneficiary.legal_representative),
+    ];
     let signer =
         if project.beneficiary.legal_representative.trim().is_empty() { "signer" } else { "signer_named" };
     let mut blocks = vec![

@@ -28,6 +28,7 @@ mod context;
 mod emissions;
 mod events;
 mod findings;
+mod gaps;
 mod load;
 mod monitoring;
 mod monthly;
@@ -130,12 +131,20 @@ fn front(context: &Context<'_>) -> Vec<(String, String)> {
     let project = &year.project;
     let buildings: Vec<&str> = project.buildings.iter().map(|b| b.name.as_str()).collect();
     let last_day = year.until.checked_sub_days(Days::new(1)).unwrap_or(year.until);
-    let from = NaiveDate::from_ymd_opt(year.year, 1, 1).unwrap_or(year.until);
+    let january = NaiveDate::from_ymd_opt(year.year, 1, 1).unwrap_or(year.until);
+    // In the year of completion only the months after it are reported on.
+    let from = year.first_reporting_day().unwrap_or(january);
     let period = context.fill(
         "front.period_value",
         &[("from", &context.format.date(from)), ("to", &context.format.date(last_day))],
     );
-    let status = if year.is_complete() { "front.complete" } else { "front.provisional" };
+    let status = if !year.is_complete() {
+        "front.provisional"
+    } else if january < from {
+        "front.partial"
+    } else {
+        "front.complete"
+    };
     let beneficiary = format!("{} ({})", project.beneficiary.name, project.beneficiary.tax_code);
     let mut facts = vec![
         ("front.scheme", year.scheme.title.clone()),

@@ -66,7 +66,7 @@ fn group(
         [only] => blocks.push(Block::Chart(chart(context, &name, unit, &[only], layers(context, only)))),
         several => {
             for part in several.chunks(METERS_PER_TABLE) {
-                blocks.push(Block::Chart(chart(context, &name, unit, part, by_meter(part))));
+                blocks.push(Block::Chart(chart(context, &name, unit, part, by_meter(context, part))));
             }
         }
     }
@@ -95,11 +95,20 @@ pub(super) fn layers(context: &Context<'_>, meter: &MeterYear) -> Vec<NamedValue
     layers
 }
 
-/// Several meters on each other: a part of a month would make the whole column look like a low month.
-fn by_meter(meters: &[&MeterYear]) -> Vec<NamedValues> {
-    let known = |month: &MeterMonth| month.measured.filter(|_| !month.is_part());
+/// Several meters on each other, and above them what was measured of months that were not measured enough: a part of a
+/// month would make the whole column look like a low month.
+fn by_meter(context: &Context<'_>, meters: &[&MeterYear]) -> Vec<NamedValues> {
+    let known = |month: &MeterMonth| month.measured.map(|v| if month.is_part() { 0.0 } else { v });
     let values = |m: &MeterYear| m.months.iter().map(known).collect();
-    meters.iter().map(|m| NamedValues { name: m.meter.name.clone(), values: values(m) }).collect()
+    let mut layers: Vec<NamedValues> =
+        meters.iter().map(|m| NamedValues { name: m.meter.name.clone(), values: values(m) }).collect();
+    let months = meters.iter().map(|m| m.months.len()).max().unwrap_or_default();
+    let parts = |i: usize| meters.iter().filter_map(move |m| m.months.get(i).filter(|month| month.is_part()));
+    if (0..months).any(|i| parts(i).next().is_some()) {
+        let sum = |i: usize| Some(parts(i).filter_map(|month| month.measured).sum());
+        layers.push(NamedValues { name: context.t("monthly.part"), values: (0..months).map(sum).collect() });
+    }
+    layers
 }
 
 fn chart(

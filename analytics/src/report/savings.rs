@@ -164,7 +164,7 @@ fn kpis(context: &Context<'_>) -> Block {
                 format.number(kpi.best, KPI_DECIMALS),
                 format.range(kpi.low, kpi.high, KPI_DECIMALS),
                 format.percent(kpi.attainment_ratio),
-                context.t(&format!("verdict.{}", kpi.verdict.code())),
+                context.kpi_verdict(kpi),
             ];
             if any_stated {
                 row.insert(POST_COLUMN, stated::counting(context, kpi));
@@ -193,11 +193,16 @@ fn kpis(context: &Context<'_>) -> Block {
 pub(super) fn remarks(context: &Context<'_>) -> Vec<Block> {
     let mut groups: Vec<(&'static str, Vec<String>, Vec<&str>)> = Vec::new();
     for kpi in &context.year.kpis {
-        let (is_stated, reasons) = (context.stated(kpi).is_some(), context.kpi_reasons(kpi));
+        let (is_stated, mut reasons) = (context.stated(kpi).is_some(), context.kpi_reasons(kpi));
         if reasons.is_empty() || (is_stated && kpi.definition.measure == KpiMeasure::Stated) {
             continue;
         }
+        if context.is_to_be_stated(kpi) {
+            // The sentence says it itself, and no data would mend it.
+            reasons.clear();
+        }
         let key = match (kpi.achieved, is_stated) {
+            _ if context.is_to_be_stated(kpi) => "savings.to_state",
             (None, false) => "savings.withheld",
             (None, true) => "savings.withheld_measured",
             (Some(_), _) => "savings.weakened",
@@ -242,9 +247,16 @@ fn course(context: &Context<'_>, kpi: &KpiResult) -> Option<Chart> {
     ];
     // The sum of what is known so far is no result where the KPI has none: it may pass the target on paper alone.
     let is_known = kpi.achieved.is_some();
+    // A total that stood still counts as nothing used in the line, and as use in the lower one, until a person looks.
+    let stood_still = context.year.findings.iter().any(|f| f.code == "series.flat");
     let said = |key: &str| {
-        let text = context.fill(&format!("savings.{key}"), &values);
-        if is_known { text } else { format!("{text} {}", context.t(&format!("savings.{key}_withheld"))) }
+        let mut text = context.fill(&format!("savings.{key}"), &values);
+        for (is_so, why) in [(!is_known, "withheld"), (stood_still, "standstill")] {
+            if is_so {
+                text = format!("{text} {}", context.t(&format!("savings.{key}_{why}")));
+            }
+        }
+        text
     };
     let best_name = if is_known { "savings.course_best" } else { "savings.course_known" };
     Some(Chart {

@@ -139,7 +139,8 @@ fn signature(context: &Context<'_>) -> Section {
     let of_kind =
         context.year.scheme.rules.obligations.iter().find(|o| o.report == Some(ReportKind::Indicators));
     if let Some(obligation) = of_kind {
-        let values = [("channel", &*obligation.channel), ("citation", &*obligation.citation)];
+        let values =
+            [("channel", context.texts.channel(&obligation.channel)), ("citation", &*obligation.citation)];
         blocks.push(Block::Paragraph(context.fill("closing.channel", &values)));
     }
     blocks.push(context.paragraph("sheet.place"));

@@ -2,7 +2,7 @@
 //!
 //! Must never: say "reached" of a KPI whose verdict is anything else, or be longer than ten lines.
 
-use model::{Finding, MeterRole, Severity};
+use model::{Finding, MeterRole, Month, Severity};
 
 use super::context::{Context, YEAR_INCOMPLETE, concerns, meter_unit};
 use super::document::{Block, Section};
@@ -66,7 +66,14 @@ fn meter_lines(context: &Context<'_>) -> Vec<String> {
         m.totals.adjusted_baseline * kwh
     };
     compared.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
-    compared.into_iter().take(METER_LINES_MAX).map(|m| meter_line(context, m)).collect()
+    let rest = compared.len().saturating_sub(METER_LINES_MAX);
+    let mut lines: Vec<String> =
+        compared.into_iter().take(METER_LINES_MAX).map(|m| meter_line(context, m)).collect();
+    if let Some(last) = lines.last_mut().filter(|_| 0 < rest) {
+        let others = context.fill("summary.meter_rest", &[("count", &rest.to_string())]);
+        *last = format!("{last} {others}");
+    }
+    lines
 }
 
 fn meter_line(context: &Context<'_>, meter: &MeterYear) -> String {
@@ -153,18 +160,30 @@ fn measured_line(context: &Context<'_>, kpi: &KpiResult) -> String {
         // Of a baseline of less than a year the whole band is held against the target.
         (Verdict::Undetermined, Some(_), Some(_)) => context.fill("summary.kpi_short", &values),
         (_, Some(_), None) => context.fill("summary.kpi_no_target", &values),
+        _ if context.is_to_be_stated(kpi) => context.fill("summary.kpi_to_state", &values),
         _ => {
             let subjects = context.kpi_subjects(kpi).join("; ");
             let only_for_the_year = context.kpi_codes(kpi).all(|code| code == YEAR_INCOMPLETE);
             let reason = if subjects.is_empty() {
                 context.t("summary.no_reason")
             } else if only_for_the_year {
-                context.t("summary.reason_incomplete")
+                reason_incomplete(context)
             } else {
                 context.fill("summary.reason", &[("subjects", &subjects)])
             };
             context.fill("summary.kpi_undetermined", &[("name", &name), ("reason", &reason)])
         }
+    }
+}
+
+/// Why a year is not judged: it goes on, or its works ended within it.
+fn reason_incomplete(context: &Context<'_>) -> String {
+    let months = |from: chrono::NaiveDate| {
+        Month::all_of(context.year.year).iter().filter(|m| from <= m.first_day()).count()
+    };
+    match context.year.first_reporting_day().filter(|_| context.year.is_complete()) {
+        Some(from) => context.fill("summary.reason_partial", &[("months", &months(from).to_string())]),
+        None => context.t("summary.reason_incomplete"),
     }
 }
 

@@ -10,9 +10,10 @@ use chrono::NaiveDate;
 use model::{BuildingId, MeterFacts, MeterId, Project};
 
 use super::document::{Align, Block, Chart, ChartKind, Document, FlowArrow, FlowBox, FlowColumn, Section};
-use super::names;
 use super::words::Words;
+use super::{gaps, names};
 use crate::commissioning::{Check, Delivered, Outcome, difference_ratio, outcome, received_ratio};
+use crate::gaps::MeterGaps;
 use crate::scheme::Scheme;
 use crate::text::Texts;
 
@@ -36,6 +37,8 @@ pub struct SystemFacts {
     pub keeping: Keeping,
     /// What the meters that are read delivered.
     pub delivered: Vec<Delivered>,
+    /// What each meter did not measure, in the order of `points`.
+    pub gaps: Vec<MeterGaps>,
 }
 
 /// A measuring point.
@@ -115,6 +118,7 @@ pub fn system(facts: &SystemFacts, texts: &Texts) -> Document {
             keeping(&words, facts),
             protection(&words, facts),
             checks(&words, facts),
+            gaps::section(&words, facts),
             signature(&words),
         ],
     }

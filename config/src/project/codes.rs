@@ -69,7 +69,7 @@ pub fn is_cig(text: &str) -> bool {
 }
 
 /// Code of an energy certificate: of Piemonte (SIPEE, SICEE) year, certifier and number of the certifier, or a
-/// region's own of at most 36 printable characters (APEx2015, version 12).
+/// region's own of at most 36 printable characters (APEx2015, version 12), with a number in it.
 #[must_use]
 pub fn is_ape_code(text: &str) -> bool {
     let piemonte = || {
@@ -82,6 +82,8 @@ pub fn is_ape_code(text: &str) -> bool {
             && text.len() <= 36
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_/. ".contains(&b))
             && text.trim() == text
+            // Every region numbers its certificates.
+            && text.bytes().any(|b| b.is_ascii_digit())
     };
     piemonte() || regional()
 }
@@ -215,7 +217,7 @@ mod tests {
         for good in ["2019 123456 0001", "2019_1_1", "ITA-ER-2015/000123"] {
             assert!(is_ape_code(good), "{good}");
         }
-        for bad in ["", " 2019 1 1", &"x".repeat(37), "2019;1;1", "àpe"] {
+        for bad in ["", " 2019 1 1", &"x".repeat(37), "2019;1;1", "àpe", "boh", "in corso"] {
             assert!(!is_ape_code(bad), "{bad}");
         }
     }

@@ -178,7 +178,9 @@ pub(super) fn remarks(scheme: &Scheme, project: &Project) -> Vec<Finding> {
         let Some(code) = building.ape_code.as_deref().filter(|code| !codes::is_ape_code(code)) else {
             continue;
         };
-        let says = format!("APE code {code:?} is neither a number of SIPEE nor one of at most 36 characters");
+        let says = format!(
+            "APE code {code:?} is neither a number of SIPEE nor one of at most 36 characters with a number in it"
+        );
         let rule = "form of the certificate's code";
         let about = format!("{subject} building:{}", building.id);
         let finding = Finding::new("project.ape_code.unusual", Severity::Caution, about, says, rule);

@@ -223,6 +223,9 @@ pub(crate) enum KpiWhat {
         /// The unit of energies
         #[arg(long, value_enum, default_value = "scheme")]
         energy: Energy,
+        /// The language of the page
+        #[arg(long, value_parser = ["it", "en"], default_value = "it")]
+        language: String,
         /// The folder to write into
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -273,10 +276,11 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
             let of_year = (&of.project, *year);
             print!("{}", stated::exchanged(&store, &installation, of_year, energy.unit(), clock::now())?);
         }
-        KpiWhat::Annex { year, energy, out, of } => {
+        KpiWhat::Annex { year, energy, language, out, of } => {
             let (store, installation) = opened(of)?;
             let of_year = (&of.project, *year);
-            let file = stated::annex(&store, &installation, of_year, energy.unit(), clock::now())?;
+            let way = (energy.unit(), &**language);
+            let file = stated::annex(&store, &installation, of_year, way, clock::now())?;
             println!("{}", out.join(&file.name).display());
             reports::write_all(out, &[file])?;
         }

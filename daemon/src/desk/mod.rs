@@ -235,11 +235,11 @@ impl Desk for DaemonBackend {
         done.map_err(refused)
     }
 
-    fn kpi_annex(&self, project: &ProjectId, year: i32) -> Result<KeptFile, Refused> {
+    fn kpi_annex(&self, project: &ProjectId, year: i32, language: &str) -> Result<KeptFile, Refused> {
         self.must_know(project)?;
         let (installation, now) = (self.0.installation(), self.0.clock.now());
         let energy = analytics::exchange::EnergyUnit::Scheme;
-        let file = stated::annex(&self.0.store, &installation, (project, year), energy, now);
+        let file = stated::annex(&self.0.store, &installation, (project, year), (energy, language), now);
         let file = file.map_err(refused)?;
         Ok(KeptFile { name: file.name, bytes: file.bytes })
     }

@@ -14,6 +14,9 @@ use crate::stated::{self, Row};
 /// Differences below half of the last digit that is reported are none: of a KPI, of a month's energy.
 const TOLERANCE: f64 = 0.005;
 const MONTH_TOLERANCE: f64 = 0.05;
+/// Decimals that are reported of a KPI, and the most that are told of a difference.
+const DECIMALS: usize = 2;
+const DECIMALS_MAX: usize = 6;
 /// Every code that is said here.
 pub(crate) const CODES: [&str; 3] =
     ["submission.figures_changed", "submission.months_changed", "submission.note_changed"];
@@ -167,6 +170,18 @@ fn difference(submission: &Submission, then: &FrozenKpi, year: &ProjectYear) -> 
         .then(|| changed(submission, (&then.code, &then.unit), then.achieved, now.achieved))
 }
 
+/// Decimals with which two values are told so that the difference told is that of what is told: those of reports, more
+/// where their rounding would say otherwise.
+fn decimals(then: f64, now: f64) -> usize {
+    let told = |value: f64, decimals: usize| format!("{value:.decimals$}").parse::<f64>().unwrap_or(value);
+    let agrees = |decimals: &usize| {
+        let step = 10_f64.powi(-i32::try_from(*decimals).unwrap_or_default());
+        let of_told = told(now, *decimals) - told(then, *decimals);
+        (of_told - told(now - then, *decimals)).abs() < step / 2.0
+    };
+    (DECIMALS..=DECIMALS_MAX).find(agrees).unwrap_or(DECIMALS_MAX)
+}
+
 /// A value, by its name and unit, that is not what was frozen.
 fn changed(
     submission: &Submission,
@@ -174,9 +189,13 @@ fn changed(
     then: Option<f64>,
     now: Option<f64>,
 ) -> Finding {
-    let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
+    let decimals = match (then, now) {
+        (Some(a), Some(b)) => decimals(a, b),
+        _ => DECIMALS,
+    };
+    let shown = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.decimals$}"));
     let change = match (then, now) {
-        (Some(a), Some(b)) => format!("{:+.2}", b - a),
+        (Some(a), Some(b)) => format!("{:+.decimals$}", b - a),
         _ => "-".to_owned(),
     };
     let (old, new) = (shown(then), shown(now));

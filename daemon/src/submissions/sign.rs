@@ -59,6 +59,7 @@ const fn code_of(error: &SignatureError) -> &'static str {
         SignatureError::TooDeep => "signature_too_deep",
         SignatureError::OtherContent => "signature_other",
         SignatureError::Edited { .. } => "signature_edited",
+        SignatureError::MoreContent { .. } => "signature_more",
         SignatureError::NoOpenSsl(_) | SignatureError::TooSlow | SignatureError::Files(_) => "signature_tool",
     }
 }
@@ -137,11 +138,29 @@ fn wrapped(
                 return Ok(Ok((file.clone(), signatures)));
             }
             // What a signed message wraps is signed by it: then it is another file, not an unsigned one.
-            Err(_) if !signatures.is_empty() => last = SignatureError::OtherContent,
+            Err(_) if !signatures.is_empty() => {}
             Err(error) => last = error,
         }
     }
+    if !signatures.is_empty() {
+        last = other_content(store, files, &content)?;
+    }
     Ok(Err(last))
+}
+
+/// Of what a signed message wraps, and is none of the frozen files: whether it is one of them with something after it.
+pub(super) fn other_content(
+    store: &Store,
+    files: &[FileRef],
+    content: &[u8],
+) -> Result<SignatureError, Failure> {
+    for file in files {
+        let frozen = records::kept(store, &file.sha256)?;
+        if let Some(rest) = content.strip_prefix(frozen.as_slice()).filter(|_| !frozen.is_empty()) {
+            return Ok(SignatureError::MoreContent { bytes: rest.len() });
+        }
+    }
+    Ok(SignatureError::OtherContent)
 }
 
 fn signer(signature: &Signature) -> Signer {

@@ -330,6 +330,16 @@ fn only_documents_and_signed_files_are_attached_and_a_draft_lets_go_of_them() {
 }
 
 #[test]
+fn a_frozen_file_with_a_tail_is_told_from_another_file() {
+    let (_dir, store) = opened();
+    let files = frozen(&store).frozen.unwrap().files;
+    let of = |content: &[u8]| sign::other_content(&store, &files, content).unwrap().to_string();
+    let longer = of(b"%PDF-1.7\n%%EOF\n");
+    assert!(longer.contains("1 bytes follow it"), "{longer}");
+    assert!(of(b"%PDF-1.7\nother").contains("does not begin with"));
+}
+
+#[test]
 fn a_factor_that_no_set_has_can_be_typed_in() {
     assert!(check::act_for("factor.missing").contains("[[factor]]"));
     let catalog = config::Catalog::embedded().unwrap();

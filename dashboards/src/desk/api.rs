@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{history_seen, project_id, seen};
 use super::guide::duty_key;
+use super::papers::{AnnexIn, annex_language};
 use super::query::{TableAsk, TableWords};
 use super::upload::{Posted, PostedFile};
 use super::wire::{
@@ -543,10 +544,11 @@ pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String
 pub(crate) async fn kpi_annex(
     State(site): State<Arc<Site>>,
     Path((id, year)): Path<(String, String)>,
+    Asked(given): Asked<AnnexIn>,
 ) -> Saved {
     let made = give(&site, move |site| {
         let number = year.parse().map_err(|_| Fault::NoYear { project: id.clone(), year: year.clone() })?;
-        Ok(site.backend.kpi_annex(&project_id(&id)?, number)?)
+        Ok(site.backend.kpi_annex(&project_id(&id)?, number, annex_language(&given))?)
     });
     Saved(made.await.0)
 }

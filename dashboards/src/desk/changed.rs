@@ -70,7 +70,7 @@ mod tests {
         let map = [
             ("page.desk.field.signed", "file firmati"),
             ("page.desk.field.signed_at_ms", "firmato il"),
-            ("page.desk.stage.frozen", "generato"),
+            ("page.desk.stage.frozen", "congelato (non più modificabile)"),
             ("page.desk.way.other", "altra via"),
             ("page.desk.yes", "sì"),
         ];
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(field(&t, "signed.1.signed_at_ms"), "file firmati n. 1, firmato il");
         assert_eq!(field(&t, "building.2.uses.1.category"), "building n. 2, uses n. 1, category");
         for (name, given, wanted) in [
-            ("stage", "frozen", "generato"),
+            ("stage", "frozen", "congelato (non più modificabile)"),
             ("stage", "unheard", "unheard"),
             ("sending.way", "other", "altra via"),
             ("signed.1.signed_at_ms", "1795403305000", "23/11/2026 04:08:25"),

@@ -162,7 +162,7 @@ fn duty_line(t: &Words, id: &ProjectId, d: &DutyView, may: bool) -> DutyLine {
         href: address(id.as_str(), &d.obligation, d.year),
         act: t.get(act).to_owned(),
         primary: may && matches!(d.state, "late" | "due"),
-        channel: d.channel.clone(),
+        channel: t.channel_of_sending(&d.channel).to_owned(),
         citation: d.citation.clone(),
         needs: d.needs.iter().map(|need| t.of("need", need)).collect::<Vec<_>>().join(", "),
     }
@@ -345,7 +345,7 @@ fn render(
         step: step.code(),
         is_next: step == next,
         address: at,
-        channel: g.duty.channel.clone(),
+        channel: t.channel_of_sending(&g.duty.channel).to_owned(),
         citation: g.duty.citation.clone(),
         signer: t.of("page.desk.signer", g.signer),
         begin_lead: of_report(t, "page.desk.guide.begin.lead", g.report),

@@ -237,8 +237,9 @@ pub trait Desk: Send + Sync + 'static {
         said: &CommentSaid,
         author: &str,
     ) -> Result<(), Refused>;
-    /// The year's KPI values as they go to the region's system, as a page to be signed.
-    fn kpi_annex(&self, project: &ProjectId, year: i32) -> Result<KeptFile, Refused>;
+    /// The year's KPI values as they go to the region's system, as a page to be signed, in a language of the
+    /// site.
+    fn kpi_annex(&self, project: &ProjectId, year: i32, language: &str) -> Result<KeptFile, Refused>;
     /// *Fascicolo di progetto* as a ZIP.
     fn dossier(&self, project: &ProjectId) -> Result<MadeFile, Refused>;
     fn region(&self) -> Result<Arc<Region>, Refused>;

@@ -385,13 +385,28 @@ pub(crate) async fn dossier(State(site): State<Arc<Site>>, Path(id): Path<String
     }
 }
 
-/// `GET /desk/{project}/kpi-annex/{year}`: the KPI values as a page to be signed.
+/// In which language the annex is asked for.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+pub(crate) struct AnnexIn {
+    /// `it` or `en`; Italian where it is not stated.
+    language: Option<String>,
+}
+
+/// English only where it is asked for: the authority's system is Italian.
+pub(crate) fn annex_language(given: &AnnexIn) -> &'static str {
+    if given.language.as_deref() == Some("en") { "en" } else { "it" }
+}
+
+/// `GET /desk/{project}/kpi-annex/{year}[?language=it|en]`: the KPI values as a page to be signed.
 pub(crate) async fn kpi_annex(
     State(site): State<Arc<Site>>,
     Path((id, year)): Path<(String, i32)>,
+    Query(given): Query<AnnexIn>,
     ask: Ask,
 ) -> Response {
-    let made = off_loop(&site, move |site| Ok(site.backend.kpi_annex(&project_id(&id)?, year)?));
+    let made = off_loop(&site, move |site| {
+        Ok(site.backend.kpi_annex(&project_id(&id)?, year, annex_language(&given))?)
+    });
     match made.await.and_then(|made: Result<KeptFile, Fault>| made) {
         Ok(kept) => to_be_saved(&kept.name, Body::from(kept.bytes)),
         Err(fault) => fault_page(&site, &ask, &fault),

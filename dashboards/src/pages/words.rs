@@ -35,6 +35,11 @@ impl Words {
         self.texts.get(key)
     }
 
+    /// A way of sending as a scheme names it.
+    pub(crate) fn channel_of_sending<'a>(&'a self, channel: &'a str) -> &'a str {
+        self.texts.channel(channel)
+    }
+
     /// The text whose key ends in a code known only at run time.
     pub(crate) fn of(&self, area: &str, code: &str) -> String {
         self.texts.get(&format!("{area}.{code}")).to_owned()

@@ -123,6 +123,14 @@ async fn every_file_is_handed_out_to_be_saved() {
         assert_eq!(answer.header("content-type"), "application/octet-stream");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
     }
+    for path in ["/desk/scuola-gobetti/kpi-annex/2025", "/api/v1/desk/scuola-gobetti/kpi-annex/2025"] {
+        for (asked, name) in
+            [("", "allegato-kpi"), ("?language=it", "allegato-kpi"), ("?language=en", "kpi-annex")]
+        {
+            let answer = server.get(&format!("{path}{asked}"), REPRESENTATIVE).await;
+            assert!(answer.header("content-disposition").contains(name), "{path}{asked}");
+        }
+    }
     let none = server.get("/api/v1/desk/scuola-gobetti/kpi-annex/last", REPRESENTATIVE).await;
     assert_eq!((none.status, none.body.contains("no_year")), (404, true), "{}", none.body);
     let none = server.get("/desk/scuola-gobetti/files/cdcd", REPRESENTATIVE).await;

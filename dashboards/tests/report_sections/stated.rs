@@ -36,7 +36,16 @@ fn the_sheet_prints_what_a_person_states_with_its_reason_and_the_measured_value_
     unmeasured.definition.measure = KpiMeasure::Stated;
     unmeasured.because = vec!["kpi.stated".to_owned()];
     let before = sheet_of(&year, &Beside::default());
-    assert_says(&before, &["CO34: valore non disponibile. Motivo: nessuno lo ha dichiarato."]);
+    assert_says(
+        &before,
+        &[
+            "CO34 | Emissioni di CO₂ evitate | t | 4,50 | da dichiarare |",
+            "CO34: valore da dichiarare; nessun contatore può misurarlo.",
+        ],
+    );
+    assert!(!before.contains("CO34: valore non disponibile"), "{before}");
+    let savings = section(&year, &Beside::default(), SAVINGS).expect("the section");
+    assert!(savings.lines().any(|l| l.starts_with("CO34 –") && l.ends_with("| da dichiarare")), "{savings}");
     assert!(!before.contains('§') && !before.contains("Valore misurato"), "{before}");
     assert!(!before.contains("Documenti registrati"), "{before}");
     let paper = Paper {

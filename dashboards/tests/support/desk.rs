@@ -376,8 +376,9 @@ impl Desk for Fake {
         Ok(())
     }
 
-    fn kpi_annex(&self, _: &ProjectId, year: i32) -> Result<KeptFile, Refused> {
-        Ok(KeptFile { name: format!("allegato-kpi-{year}.pdf"), bytes: b"%PDF".to_vec() })
+    fn kpi_annex(&self, _: &ProjectId, year: i32, language: &str) -> Result<KeptFile, Refused> {
+        let name = if language == "en" { "kpi-annex" } else { "allegato-kpi" };
+        Ok(KeptFile { name: format!("{name}-{year}.pdf"), bytes: b"%PDF".to_vec() })
     }
 
     fn dossier(&self, project: &ProjectId) -> Result<MadeFile, Refused> {

@@ -86,16 +86,18 @@ pub fn pdf(job: &PdfJob, template: &Template) -> Result<Vec<u8>, TypesetError> {
         .map_err(|e| TypesetError::Export(e.message().to_string()))?;
     let world = JobWorld::new(job, template);
     let laid_out = typst::compile::<PagedDocument>(&world).output;
-    let result = laid_out.map_err(|errors| TypesetError::Layout(world::list(&errors))).and_then(|document| {
-        let options = PdfOptions {
-            ident: Smart::Custom(job.ident.clone()),
-            creator: Smart::Custom(Some("consuntivo".to_owned())),
-            timestamp: Some(timestamp),
-            standards,
-            ..PdfOptions::default()
-        };
-        typst_pdf::pdf(&document, &options).map_err(|errors| TypesetError::Export(world::list(&errors)))
-    });
+    let result =
+        laid_out.map_err(|errors| TypesetError::Layout(world::list(&world, &errors))).and_then(|document| {
+            let options = PdfOptions {
+                ident: Smart::Custom(job.ident.clone()),
+                creator: Smart::Custom(Some("consuntivo".to_owned())),
+                timestamp: Some(timestamp),
+                standards,
+                ..PdfOptions::default()
+            };
+            typst_pdf::pdf(&document, &options)
+                .map_err(|errors| TypesetError::Export(world::list(&world, &errors)))
+        });
     // The layout cache outlives the job and would keep every report's text in memory.
     typst::comemo::evict(0);
     result

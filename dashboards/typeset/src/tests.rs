@@ -108,6 +108,8 @@ fn a_template_that_breaks_runs_texts_or_reaches_out_is_refused_with_its_line() {
         ("#import \"@preview/cetz:0.3.4\"", "line 1: a template may not use `import`"),
         ("#include \"x.typ\"", "line 1: a template may not use `include`"),
         ("#read(\"/etc/passwd\")", "could not be set with it"),
+        ("= Title\n\n#read(\"/etc/passwd\")", "line 3: "),
+        ("#let f(x) = {\n  panic(x)\n}\n#f(\"no\")", "line 2: "),
         ("#panic(\"no\")", "could not be set with it"),
         // No title: no PDF/UA.
         ("Nothing", "could not be set with it"),

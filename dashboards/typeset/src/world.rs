@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 
 use typst::diag::{FileError, FileResult, SourceDiagnostic};
 use typst::foundations::{Bytes, Datetime, Duration};
-use typst::syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot};
+use typst::syntax::{DiagSpan, FileId, RootedPath, Source, VirtualPath, VirtualRoot};
 use typst::text::{Font, FontBook};
 use typst::utils::LazyHash;
-use typst::{Library, LibraryExt, World};
+use typst::{Library, LibraryExt, World, WorldExt};
 
 use crate::{PdfJob, Template};
 
@@ -72,6 +72,14 @@ impl JobWorld {
         }
         files.extend(template.pictures.iter().cloned());
         Self { shared: shared(), template: template.source.clone(), files }
+    }
+
+    /// The line of the template, from 1, that an error is about, or from which it was come to.
+    fn line_of(&self, error: &SourceDiagnostic) -> Option<usize> {
+        let trace = error.trace.iter().map(|point| DiagSpan::from(point.span));
+        let at = std::iter::once(error.span).chain(trace).find(|at| at.id() == Some(self.shared.main))?;
+        let before = self.template.text().get(..self.range(at)?.start)?;
+        Some(1 + before.matches('\n').count())
     }
 }
 
@@ -145,17 +153,18 @@ impl World for JobWorld {
     }
 }
 
-/// Diagnostics in one line.
-pub(crate) fn list(errors: &[SourceDiagnostic]) -> String {
+/// Diagnostics in one line, each with its line of the template where it has one.
+pub(crate) fn list(world: &JobWorld, errors: &[SourceDiagnostic]) -> String {
     let mut texts: Vec<String> = errors
         .iter()
         .take(5)
         .map(|e| {
             let hints: Vec<&str> = e.hints.iter().map(|h| h.v.as_str()).collect();
+            let at = world.line_of(e).map_or_else(String::new, |line| format!("line {line}: "));
             if hints.is_empty() {
-                e.message.to_string()
+                format!("{at}{}", e.message)
             } else {
-                format!("{} ({})", e.message, hints.join("; "))
+                format!("{at}{} ({})", e.message, hints.join("; "))
             }
         })
         .collect();

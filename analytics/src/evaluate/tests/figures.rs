@@ -191,7 +191,7 @@ fn plants_areas_and_stated_values_are_those_of_their_documents() {
 }
 
 /// The input of a case's year.
-fn with_laws<R>(case: &Case, f: impl FnOnce(&YearInput<'_>) -> R) -> R {
+pub(super) fn with_laws<R>(case: &Case, f: impl FnOnce(&YearInput<'_>) -> R) -> R {
     f(&YearInput {
         project: Arc::new(case.project.clone()),
         scheme: Arc::new(case.scheme.clone()),

@@ -129,6 +129,15 @@ fn a_kpi_that_changed_is_told_with_its_difference() {
     assert_eq!(found[0].0, "submission.figures_changed");
     assert!(found[0].1.starts_with(&format!("{code} was frozen as 12.00 ")), "{found:?}");
     assert!(found[0].1.contains("would be 10.50 now (difference -1.50)"), "{found:?}");
+    // Two decimals would say a difference that is not that of the values: 0.79, 0.81, +0.01.
+    let mut then = then;
+    then.kpis[0].achieved = Some(0.794);
+    now.kpis[0].achieved = Some(0.806);
+    let told = said(&frozen(&then, 1), &now);
+    assert!(
+        told[0].1.contains("frozen as 0.794 ") && told[0].1.contains("be 0.806 now (difference +0.012)"),
+        "{told:?}"
+    );
     // Known then, withheld now.
     now.kpis[0].achieved = None;
     assert!(said(&frozen(&then, 1), &now)[0].1.contains("would be - now"));
