@@ -108,9 +108,11 @@ mod acts;
 mod adjustments;
 mod course;
 mod digest;
+mod doubts;
 pub mod laws;
 pub(crate) mod meter;
 mod months;
+mod stuck;
 mod weather;
 
 /// The station's days, filled from the neighbour where one is named.

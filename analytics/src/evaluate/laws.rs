@@ -12,7 +12,7 @@ use model::{
 use sha2::{Digest as _, Sha256};
 
 use super::meter::{Context, Evidence, Reference, Row, fit_periods};
-use super::{COVERAGE_MIN, MeterInput, RULES, YearInput};
+use super::{COVERAGE_MIN, MeterInput, RULES, YearInput, doubts};
 use crate::analysis::project::{self, Wanted};
 use crate::baseline::data::Data;
 use crate::baseline::fitted::weather_of;
@@ -42,6 +42,8 @@ pub struct ReportedMonth {
     pub most: f64,
     /// Of `most`, what the month may have used while its total stood still and nobody has said why.
     pub hidden: f64,
+    /// Of `most`, what it may have used besides because its value is doubted.
+    pub doubted: f64,
     pub adjusted: Adjusted,
 }
 
@@ -69,10 +71,21 @@ impl Laws {
     /// until a person says why is expected of the months to come as well. 0 to 1.
     #[must_use]
     pub fn hidden_share(&self) -> f64 {
+        self.share(|month| month.hidden)
+    }
+
+    /// The same with what the months may have used because their values are doubted: what a model of these months may be
+    /// too low by. 0 to 1.
+    #[must_use]
+    pub fn unproved_share(&self) -> f64 {
+        self.share(|month| month.hidden + month.doubted)
+    }
+
+    fn share(&self, of: impl Fn(&ReportedMonth) -> f64) -> f64 {
         let last = self.months.len().saturating_sub(12);
         let (mut hidden, mut baseline) = (0.0, 0.0);
         for month in self.months.get(last..).unwrap_or_default() {
-            hidden += month.hidden;
+            hidden += of(month);
             baseline += month.adjusted.energy.max(0.0);
         }
         if 0.0 < baseline { (hidden / baseline).min(1.0) } else { 0.0 }
@@ -120,11 +133,14 @@ fn meter(
     let mut months = Vec::new();
     let mut month = Month::of(input.project.dates.completed).next();
     while month.end_day() <= input.until && months.len() < 12 * 40 {
-        let mut row = Row::of(context, facts, month, known, &from_bills);
-        row.compare(context, facts, &reference);
-        row.bound_standstill(facts);
-        months.extend(row.reported());
-        month = month.next();
+        let (year, mut rows) = (month.year, Vec::new());
+        while month.year == year {
+            rows.push(Row::of(context, facts, month, known, &from_bills));
+            month = month.next();
+        }
+        // Year by year, as the figures do; of the last one what is over.
+        doubts::weigh(context, facts, &evidence, &reference, &mut rows);
+        months.extend(rows.iter().filter_map(Row::reported));
     }
     let reporting = reporting(&months, temperatures, &wanted);
     let weather = weather_of(temperatures, months.iter().map(|m| (m.month.first_day(), m.month.end_day())));
