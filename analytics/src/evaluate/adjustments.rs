@@ -27,9 +27,10 @@ pub(super) fn of_year(input: &YearInput<'_>, facts: &MeterFacts) -> Vec<Adjustme
         let completed = input.project.dates.completed;
         let reported = |m: &&Month| completed < m.first_day() && m.end_day() <= input.until;
         let shares = |m: &Month| a.from < m.end_day() && m.first_day() < a.to;
-        months.iter().filter(reported).any(|m| {
-            a.within(m.first_day(), m.end_day()) != 0.0 || (a.is_confirmation() && shares(m))
-        })
+        months
+            .iter()
+            .filter(reported)
+            .any(|m| a.within(m.first_day(), m.end_day()) != 0.0 || (a.is_confirmation() && shares(m)))
     };
     let mut of: Vec<Adjustment> =
         input.adjustments.iter().filter(|a| a.meter == facts.id).filter(touches).cloned().collect();

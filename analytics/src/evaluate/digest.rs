@@ -320,7 +320,8 @@ fn meter(c: &mut Canon, m: &MeterInput) {
         c.text(&month.to_string());
         c.whole(*millis);
     }
-    let weighty = |d: &&Decision| d.is_standing() || (d.explanation == Explanation::Standstill && d.by_person);
+    let weighty =
+        |d: &&Decision| d.is_standing() || (d.explanation == Explanation::Standstill && d.by_person);
     for d in m.decisions.iter().filter(weighty) {
         c.text(if d.by_person { "stood" } else { "stands" });
         c.whole(d.from.millis());

@@ -108,8 +108,7 @@ impl Judge<'_> {
         let other_unit = doubt.findings.iter().find(|f| f.code == OTHER_UNIT);
         let is_doubted = |p: &&Judged| other_unit.is_some() || doubt.spans.contains(&(p.from, p.to));
         let sound = judged.iter().filter(|p| !is_doubted(p));
-        let (measured, expected) =
-            sound.fold((0.0, 0.0), |(m, e), p| (m + p.measured, e + p.expected));
+        let (measured, expected) = sound.fold((0.0, 0.0), |(m, e), p| (m + p.measured, e + p.expected));
         // Where the others use more than the baseline would, so may these.
         let share = if 0.0 < expected { (measured / expected).max(1.0) } else { 1.0 };
         let doubted: Vec<Judged> = judged.iter().filter(is_doubted).copied().collect();
@@ -127,8 +126,7 @@ impl Judge<'_> {
 
     /// The months' values in the periods in which they were told: measured months, and bills as they are.
     fn periods(&self, rows: &[Row]) -> Vec<FitPeriod> {
-        let period =
-            |from, to, energy| FitPeriod { from, to, energy, coverage_ratio: 1.0 };
+        let period = |from, to, energy| FitPeriod { from, to, energy, coverage_ratio: 1.0 };
         let month = |row: &Row| {
             let (from, to) = (row.shown.month.first_day(), row.shown.month.end_day());
             period(from, to, row.shown.measured.unwrap_or(0.0))

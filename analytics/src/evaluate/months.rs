@@ -74,8 +74,7 @@ fn together(own: &MonthValue, billed: &MonthValue, room: Room) -> Chosen {
 /// nearest to the meter counts.
 fn disputed(own: &MonthValue, billed: &MonthValue) -> Chosen {
     let said = own.amount.max(billed.low).min(billed.high.unwrap_or(i64::MAX));
-    let value =
-        MonthValue { low: own.low.min(said), high: own.high.map(|high| high.max(said)), ..*own };
+    let value = MonthValue { low: own.low.min(said), high: own.high.map(|high| high.max(said)), ..*own };
     Chosen { source: MonthSource::Meter, value: Some(value), contradicted: false, disputed: true }
 }
 
@@ -121,12 +120,11 @@ pub(super) fn contradictions(
             "the bills say {on_bills} {symbol} where the meter says {measured} {symbol}, {why} until one of the two is corrected"
         );
         let rule = "conservative direction: of two that contradict each other neither mends the other";
-        let finding =
-            Finding::new(code, Severity::Caution, format!("{subject} {month}"), says, rule)
-                .with("month", month)
-                .with("billed", on_bills)
-                .with("measured", measured)
-                .with("unit", symbol);
+        let finding = Finding::new(code, Severity::Caution, format!("{subject} {month}"), says, rule)
+            .with("month", month)
+            .with("billed", on_bills)
+            .with("measured", measured)
+            .with("unit", symbol);
         DatedFinding { month, finding }
     };
     own.months

@@ -37,9 +37,8 @@ pub(super) fn withhold(
     let uses: Vec<f64> = rows.iter().filter_map(per_day).collect();
     let mean = uses.iter().sum::<f64>() / uses.len().max(1) as f64;
     // A new meter's baseline is nothing, which tells nothing of what it uses.
-    let matters = |row: &Row| {
-        facts.role == MeterRole::New || per_day(row).is_some_and(|of| USE_MIN * mean < of)
-    };
+    let matters =
+        |row: &Row| facts.role == MeterRole::New || per_day(row).is_some_and(|of| USE_MIN * mean < of);
     let mut findings = Vec::new();
     for row in rows.iter_mut().filter(|r| r.complete && r.adjusted.is_some()) {
         let (month, ratio) = (row.shown.month, ratio(since, row.shown.month, zone));

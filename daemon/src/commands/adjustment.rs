@@ -130,8 +130,7 @@ fn add(
         )));
     }
     let (author, reason) = (by.author.as_str(), by.reason.as_str());
-    let said =
-        Said { project: &of.project, meter, from, to, energy: energy.unwrap_or(0.0), author, reason };
+    let said = Said { project: &of.project, meter, from, to, energy: energy.unwrap_or(0.0), author, reason };
     let Some(energy) = energy else {
         let number = adjustments::confirm(&store, &said, clock::now())?;
         println!(
