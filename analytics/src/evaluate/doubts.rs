@@ -169,7 +169,8 @@ impl Judge<'_> {
             let energy: f64 = touching().map(may_have).sum();
             row.doubted = (energy - row.hidden).max(0.0);
             row.shown.measured_high = row.shown.measured_high.map(|high| high + row.doubted);
-            findings.push(self.tell(row, None));
+            // A standstill is told as such, and its confirmation lifts this too.
+            findings.extend((row.still_ratio <= stuck::RATIO_MAX).then(|| self.tell(row, None)));
         }
         findings
     }

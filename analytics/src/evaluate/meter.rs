@@ -297,7 +297,7 @@ pub(super) struct Row {
     /// Whether meter and bills leave no room for a truth, which is a finding of its own.
     contradicted: bool,
     /// Share of the month in which the total stood still for longer than a building is closed.
-    still_ratio: f64,
+    pub(super) still_ratio: f64,
     /// Energy that the month may have used meanwhile, in display units: [`Self::bound_standstill`].
     pub(super) hidden: f64,
     /// Whether the total stood still and has not moved again, which withholds the month and is a finding of its own.

@@ -5,7 +5,8 @@
 //! A total that stood still and then went on showed that its register works: its zero stays a value, which saves nothing
 //! until a person confirms it. One that never moved again showed nothing. Where that takes more of a month than may go
 //! unmeasured, and the month's expected use is far from none, the month is withheld like one without readings, until
-//! the total moves again or a person says that nothing was used.
+//! the total moves again or a person says that nothing was used. One that has stood since before the reporting period is what
+//! works leave of a boiler that they put out of use: it saves nothing until a person confirms it, and withholds nothing.
 
 use model::{Direction, Explanation, Finding, MeterFacts, MeterRole, Month, Severity, Zone};
 
@@ -33,6 +34,9 @@ pub(super) fn withhold(
         return Vec::new();
     };
     let zone = context.input.project.zone;
+    if since.from.month(zone) <= Month::of(context.input.project.dates.completed) {
+        return Vec::new();
+    }
     let per_day = |row: &Row| row.adjusted.map(|a| a.energy / a.days);
     let uses: Vec<f64> = rows.iter().filter_map(per_day).collect();
     let mean = uses.iter().sum::<f64>() / uses.len().max(1) as f64;

@@ -263,6 +263,17 @@ fn a_total_that_never_moves_again_counts_no_better_than_a_meter_that_is_not_read
     assert_eq!((months("series.stuck", &year), months("series.flat", &year)), (0, 3));
     let bounded = result(&year, "final").achieved.unwrap();
     assert!(bounded < achieved(&Case::gas(0.88)).unwrap());
+    assert_eq!(months("reporting.month_doubtful", &year), 0, "one reason is enough");
+    // What stands since the works ended is a boiler out of use: it withholds nothing, and saves nothing.
+    let since = Instant::parse_rfc3339("2024-11-29T10:00:00Z").unwrap();
+    let mut unused = stands_still(None);
+    garble(&mut unused, &(1..=12).collect::<Vec<u32>>(), 0.0);
+    unused.meters[0].still =
+        Month::all_of(2025).iter().map(|m| (*m, i64::from(m.days()) * 86_400_000)).collect();
+    unused.meters[0].decisions = vec![Decision { from: since, ..standing(5_000, 5_000, false) }];
+    let year = unused.year();
+    assert_eq!((months("series.stuck", &year), months("series.flat", &year)), (0, 12));
+    assert!(result(&year, "final").achieved.unwrap() < 0.05, "{:?}", result(&year, "final"));
     // By a person's word the zero is one, and no doubt is left of the months that it fills.
     let confirmed = stands_still(Some(standing(5_000, 5_000, true)));
     let year = confirmed.year();
