@@ -23,9 +23,9 @@ pub(super) struct Chosen {
 
 /// The best of what both say.
 ///
-/// A month that the meter measured without a gap is the meter's; where a read bill of it says another thing, its bounds
-/// reach over both until a person corrects one of the two, so that readings are never worth less than none. A read bill that covers a month in which the meter
-/// has a gap is the better evidence for what is missing: the truth is within the bounds of both, so the month takes
+/// A month that the meter measured without a gap is the meter's; where a read bill of it says another thing, its
+/// bounds reach over both until a person corrects one of the two. A read bill that covers a month in which the meter has
+/// a gap is the better evidence for what is missing: the truth is within the bounds of both, so the month takes
 /// the tighter of each bound, and the billed amount within them. Where the two leave no room for a truth, one of
 /// them is wrong and nobody knows which: the month stays the meter's with what it covers, at the lower of the lower
 /// bounds and without an upper one, and is withheld until a person corrects one of the two.
