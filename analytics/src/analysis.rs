@@ -16,7 +16,7 @@ use crate::baseline::fit::{Experience, Fit, Prediction, student};
 use crate::degree_days::DailyMeans;
 
 mod choose;
-mod doubt;
+pub(crate) mod doubt;
 pub mod driven;
 pub mod hourly;
 pub mod project;

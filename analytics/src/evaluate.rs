@@ -108,10 +108,12 @@ mod acts;
 mod adjustments;
 mod course;
 mod digest;
+mod doubts;
 pub mod laws;
 pub(crate) mod meter;
 mod months;
 mod opening;
+mod stuck;
 mod weather;
 
 /// The station's days, filled from the neighbour where one is named.

@@ -169,7 +169,7 @@ impl Modelled {
     /// The reporting law was fitted on what the totals say: where they stood still and nobody has said why, the lower
     /// bound holds what that time may have used.
     fn with_hidden(mut self, laws: &Laws, baseline: f64) -> Self {
-        self.low -= laws.hidden_share() * baseline.max(0.0);
+        self.low -= laws.unproved_share() * baseline.max(0.0);
         self
     }
 }

@@ -38,6 +38,7 @@ pub(crate) struct Said<'a> {
     pub(crate) meter: &'a MeterId,
     pub(crate) from: NaiveDate,
     pub(crate) to: NaiveDate,
+    /// Zero confirms what was measured: [`confirm`].
     pub(crate) energy: f64,
     pub(crate) author: &'a str,
     pub(crate) reason: &'a str,
@@ -57,14 +58,23 @@ pub(crate) fn of_project(store: &Store, project: &ProjectId) -> anyhow::Result<V
 
 /// Puts an adjustment on record; its number.
 pub(crate) fn add(store: &Store, said: &Said<'_>, at: Instant) -> Result<u32, Failure> {
-    records::check_words("--reason", said.reason)?;
-    if said.to <= said.from {
-        return Err(Failure::bad_input("--to is the first day after the adjustment and lies after --from"));
-    }
     if !said.energy.is_finite() || said.energy == 0.0 {
         return Err(Failure::bad_input(
             "--energy is no amount; write it in the meter's unit, above zero where the building would have used more",
         ));
+    }
+    put(store, said, at)
+}
+
+/// Puts on record that what was measured on these days is right as it is: an adjustment of nothing; its number.
+pub(crate) fn confirm(store: &Store, said: &Said<'_>, at: Instant) -> Result<u32, Failure> {
+    put(store, &Said { energy: 0.0, ..said.clone() }, at)
+}
+
+fn put(store: &Store, said: &Said<'_>, at: Instant) -> Result<u32, Failure> {
+    records::check_words("--reason", said.reason)?;
+    if said.to <= said.from {
+        return Err(Failure::bad_input("--to is the first day after the adjustment and lies after --from"));
     }
     let known = written(store, said.project)?;
     if ADJUSTMENTS_MAX <= known.len() {
@@ -174,6 +184,11 @@ mod tests {
         ] {
             assert!(add(&store, &wrong, at).is_err(), "{wrong:?}");
         }
+        // What was measured is confirmed in words of its own, never by an amount left at nothing.
+        assert_eq!(confirm(&store, &said, at).unwrap(), 4);
+        assert!(confirm(&store, &Said { reason: "", ..said.clone() }, at).is_err());
+        let of = of_project(&store, &project).unwrap();
+        assert!(of.iter().any(|a| a.number == 4 && a.is_confirmation()));
         store.verify_audit().unwrap();
     }
 }

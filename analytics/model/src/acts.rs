@@ -138,7 +138,7 @@ pub struct Adjustment {
     /// First day after it.
     pub to: NaiveDate,
     /// Over the whole of it, in the meter's display unit (kWh, Smc, kg); above zero it raises the adjusted baseline, and
-    /// the saving with it.
+    /// the saving with it. Zero confirms what was measured: [`Self::is_confirmation`].
     pub energy: f64,
     pub author: String,
     pub reason: String,
@@ -153,6 +153,18 @@ impl Adjustment {
         let days = (self.to - self.from).num_days();
         let shared = (self.to.min(to) - self.from.max(from)).num_days().max(0);
         if 0 < days { self.energy * shared as f64 / days as f64 } else { 0.0 }
+    }
+
+    /// Whether it adds nothing, and so states that what was measured on its days is right as it is.
+    #[must_use]
+    pub fn is_confirmation(&self) -> bool {
+        self.energy == 0.0
+    }
+
+    /// Whether it states so of every day of `[from, to)`.
+    #[must_use]
+    pub fn confirms(&self, from: NaiveDate, to: NaiveDate) -> bool {
+        self.is_confirmation() && self.from <= from && to <= self.to
     }
 }
 
@@ -177,5 +189,9 @@ mod tests {
         assert_eq!(of.within(day("2025-01-01"), first), -100.0);
         assert_eq!(of.within(first, second), -100.0);
         assert_eq!(of.within(second, day("2025-04-01")), 0.0);
+        assert!(!of.confirms(day("2025-01-22"), first));
+        let word = Adjustment { energy: 0.0, ..of };
+        assert!(word.confirms(day("2025-01-22"), first) && !word.confirms(day("2025-01-21"), first));
+        assert!(!word.confirms(first, second), "it ends before the month does");
     }
 }

@@ -44,10 +44,12 @@ const RULE: &str = "conservative direction: what is missing or garbled never bec
 
 /// What is doubted.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Doubt {
+pub(crate) struct Doubt {
     /// What the lower bound does without, in display units.
     pub(super) energy: f64,
-    pub(super) findings: Vec<Finding>,
+    /// The periods whose saving it does without, one by one; all of them are doubted where they are in another unit.
+    pub(crate) spans: Vec<(NaiveDate, NaiveDate)>,
+    pub(crate) findings: Vec<Finding>,
     /// Which periods are told, by the finding's code and their first day.
     pub(super) told: Vec<(&'static str, NaiveDate)>,
 }
@@ -90,7 +92,7 @@ struct Point {
 }
 
 /// Values of the reporting periods, each predicted `alone`, that are hardly those of the meter.
-pub(super) fn values(subject: &str, alone: &[Prediction], baseline: &Data, reporting: &Data) -> Doubt {
+pub(crate) fn values(subject: &str, alone: &[Prediction], baseline: &Data, reporting: &Data) -> Doubt {
     let point = |(row, of): (&Row, &Prediction)| Point {
         row: *row,
         expected: of.energy.max(0.0),
@@ -138,6 +140,7 @@ impl Doubt {
     /// Doubts the saving of these periods. What one gives back, the bound does without already.
     fn take(&mut self, points: &[Point], code: &'static str, about: &str, what: &str) {
         self.energy += points.iter().map(|p| (p.expected - p.row.energy.max(0.0)).max(0.0)).sum::<f64>();
+        self.spans.extend(points.iter().map(|p| (p.row.from, p.row.to)));
         self.tell(
             points,
             code,

@@ -67,6 +67,12 @@ impl Decision {
     pub fn is_open(&self) -> bool {
         !self.by_person && self.confidence != Confidence::Certain
     }
+
+    /// Whether it is a standstill after which the total has not moved again.
+    #[must_use]
+    pub fn is_standing(&self) -> bool {
+        self.explanation == Explanation::Standstill && self.after == self.before
+    }
 }
 
 /// How an episode ended.

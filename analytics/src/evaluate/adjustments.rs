@@ -2,6 +2,7 @@
 //!
 //! Must never: let an adjustment that raises a saving pass for a measured one.
 
+use chrono::NaiveDate;
 use model::{Adjustment, Finding, MeterFacts, Month, Severity};
 
 use super::YearInput;
@@ -11,17 +12,25 @@ const RULE: &str = "IPMVP: non-routine adjustments are evidenced, dated, quantif
 
 /// What people's adjustments add to a meter's adjusted baseline in a month.
 pub(super) fn of_month(input: &YearInput<'_>, facts: &MeterFacts, month: Month) -> f64 {
-    let of = input.adjustments.iter().filter(|a| a.meter == facts.id);
-    of.map(|a| a.within(month.first_day(), month.end_day())).sum()
+    within(input, facts, month.first_day(), month.end_day())
 }
 
-/// The adjustments of a meter that touch the reporting months, by number.
+/// The same over the days of `[from, to)`.
+pub(super) fn within(input: &YearInput<'_>, facts: &MeterFacts, from: NaiveDate, to: NaiveDate) -> f64 {
+    input.adjustments.iter().filter(|a| a.meter == facts.id).map(|a| a.within(from, to)).sum()
+}
+
+/// The adjustments of a meter that touch the reporting months, by number; those that only confirm what was measured too.
 pub(super) fn of_year(input: &YearInput<'_>, facts: &MeterFacts) -> Vec<Adjustment> {
     let months = Month::all_of(input.year);
     let touches = |a: &&Adjustment| {
         let completed = input.project.dates.completed;
         let reported = |m: &&Month| completed < m.first_day() && m.end_day() <= input.until;
-        months.iter().filter(reported).any(|m| a.within(m.first_day(), m.end_day()) != 0.0)
+        let shares = |m: &Month| a.from < m.end_day() && m.first_day() < a.to;
+        months
+            .iter()
+            .filter(reported)
+            .any(|m| a.within(m.first_day(), m.end_day()) != 0.0 || (a.is_confirmation() && shares(m)))
     };
     let mut of: Vec<Adjustment> =
         input.adjustments.iter().filter(|a| a.meter == facts.id).filter(touches).cloned().collect();
@@ -29,7 +38,8 @@ pub(super) fn of_year(input: &YearInput<'_>, facts: &MeterFacts) -> Vec<Adjustme
     of
 }
 
-/// One finding for each; one that raises the saving is a matter for a second look.
+/// One finding for each that changes a figure; one that raises the saving is a matter for a second look. What was
+/// confirmed is told with the doubt that it lifts.
 pub(super) fn findings(of: &[Adjustment], facts: &MeterFacts, year: i32) -> Vec<Finding> {
     let unit = facts.carrier.base_unit().display().symbol();
     let tell = |a: &Adjustment| {
@@ -55,5 +65,5 @@ pub(super) fn findings(of: &[Adjustment], facts: &MeterFacts, year: i32) -> Vec<
             .with("reason", &a.reason)
             .with("year", year)
     };
-    of.iter().map(tell).collect()
+    of.iter().filter(|a| !a.is_confirmation()).map(tell).collect()
 }

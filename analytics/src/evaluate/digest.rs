@@ -4,14 +4,15 @@
 
 use chrono::NaiveDate;
 use model::{
-    Act, BilledPeriod, Building, DailyTemperature, Digest, Instant, MeterAct, MeterFacts, MonthValue,
-    OpeningHours, Project, Provenance, Stretch, Terms,
+    Act, BilledPeriod, Building, DailyTemperature, Digest, Explanation, Instant, MeterAct, MeterFacts,
+    MonthValue, OpeningHours, Project, Provenance, Stretch, Terms,
 };
 use sha2::{Digest as _, Sha256};
 
 use super::{MeterInput, RULES, YearInput};
 use crate::balance::SlotSeries;
 use crate::baseline::fit::Fit;
+use crate::counter::Decision;
 use crate::places::{Place, ZoneRules};
 
 /// Fields one after the other; texts and lists with their length before them, so that no two inputs run together.
@@ -364,6 +365,13 @@ fn meter(c: &mut Canon, m: &MeterInput) {
     for (month, millis) in &m.still {
         c.text(&month.to_string());
         c.whole(*millis);
+    }
+    let weighty =
+        |d: &&Decision| d.is_standing() || (d.explanation == Explanation::Standstill && d.by_person);
+    for d in m.decisions.iter().filter(weighty) {
+        c.text(if d.by_person { "stood" } else { "stands" });
+        c.whole(d.from.millis());
+        c.whole(d.to.millis());
     }
     let mut acts: Vec<_> = m.acts.iter().collect();
     acts.sort_by_key(|a| (a.dated, a.recorded_at));

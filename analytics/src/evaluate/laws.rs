@@ -12,7 +12,7 @@ use model::{
 use sha2::{Digest as _, Sha256};
 
 use super::meter::{Context, Evidence, Reference, Row, fit_periods};
-use super::{COVERAGE_MIN, MeterInput, RULES, YearInput};
+use super::{COVERAGE_MIN, MeterInput, RULES, YearInput, doubts};
 use crate::analysis::project::{self, Wanted};
 use crate::baseline::data::Data;
 use crate::baseline::fitted::weather_of;
@@ -50,6 +50,8 @@ pub struct ReportedMonth {
     pub most: f64,
     /// Of `most`, what the month may have used while its total stood still and nobody has said why.
     pub hidden: f64,
+    /// Of `most`, what it may have used besides because its value is doubted.
+    pub doubted: f64,
     pub adjusted: Adjusted,
 }
 
@@ -87,10 +89,21 @@ impl Laws {
     /// until a person says why is expected of the months to come as well. 0 to 1.
     #[must_use]
     pub fn hidden_share(&self) -> f64 {
+        self.share(|month| month.hidden)
+    }
+
+    /// The same with what the months may have used because their values are doubted: what a model of these months may be
+    /// too low by. 0 to 1.
+    #[must_use]
+    pub fn unproved_share(&self) -> f64 {
+        self.share(|month| month.hidden + month.doubted)
+    }
+
+    fn share(&self, of: impl Fn(&ReportedMonth) -> f64) -> f64 {
         let last = self.months.len().saturating_sub(12);
         let (mut hidden, mut baseline) = (0.0, 0.0);
         for month in self.months.get(last..).unwrap_or_default() {
-            hidden += month.hidden;
+            hidden += of(month);
             baseline += month.adjusted.energy.max(0.0);
         }
         if 0.0 < baseline { (hidden / baseline).min(1.0) } else { 0.0 }
@@ -138,14 +151,19 @@ fn meter(
     let (mut months, mut left_out) = (Vec::new(), Vec::new());
     let mut month = Month::of(input.project.dates.completed).next();
     while month.end_day() <= input.until && months.len() + left_out.len() < 12 * 40 {
-        let mut row = Row::of(context, facts, month, known, &from_bills);
-        row.compare(context, facts, &reference);
-        row.bound_standstill(facts);
-        match row.reported() {
-            Some(reported) => months.push(reported),
-            None => left_out.push(row.left_out(facts)),
+        let (year, mut rows) = (month.year, Vec::new());
+        while month.year == year {
+            rows.push(Row::of(context, facts, month, known, &from_bills));
+            month = month.next();
         }
-        month = month.next();
+        // Year by year, as the figures do; of the last one what is over.
+        doubts::weigh(context, facts, &evidence, &reference, &mut rows);
+        for row in &rows {
+            match row.reported() {
+                Some(reported) => months.push(reported),
+                None => left_out.extend(Some(row.left_out(facts)).filter(|m| m.month.end_day() <= input.until)),
+            }
+        }
     }
     let reporting = reporting(&months, temperatures, &wanted);
     let opening = baseline.as_deref().and_then(|b| opening_of(b, wanted.calendar));

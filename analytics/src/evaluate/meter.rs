@@ -9,7 +9,7 @@ use model::{
 };
 
 use super::laws::{self, LeftOut, ReportedMonth};
-use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, months, opening};
+use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, doubts, months, opening};
 use crate::analysis::{project, rules, unseen};
 use crate::baseline::breaks::{self, Point};
 use crate::baseline::data::Data;
@@ -30,8 +30,8 @@ const CONTRADICTIONS: [&str; 2] = ["bills.contradict", "filed.contradict"];
 /// What all meters of a year share.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
-    input: &'a YearInput<'a>,
-    temperatures: &'a DailyMeans,
+    pub(super) input: &'a YearInput<'a>,
+    pub(super) temperatures: &'a DailyMeans,
 }
 
 impl<'a> Context<'a> {
@@ -146,10 +146,7 @@ pub(super) fn assess(
         .into_iter()
         .map(|month| Row::of(context, facts, month, known, &from_bills))
         .collect();
-    for row in &mut rows {
-        row.compare(context, facts, &reference);
-        row.bound_standstill(facts);
-    }
+    findings.extend(doubts::weigh(context, facts, &evidence, &reference, &mut rows));
     report_withheld(context, facts, &rows, &subject, &mut findings);
     let compared = Compared::of(context, &rows);
     findings.extend(unseen_weather(context, &reference, &compared, &subject));
@@ -311,18 +308,22 @@ pub(super) fn fit_periods(facts: &MeterFacts, evidence: &Evidence<'_>) -> (Vec<F
 
 /// A month of the year as it is shown, and what its comparison rests on.
 pub(super) struct Row {
-    shown: MeterMonth,
-    adjusted: Option<Adjusted>,
+    pub(super) shown: MeterMonth,
+    pub(super) adjusted: Option<Adjusted>,
     /// Whether the month could be compared or counted.
-    complete: bool,
+    pub(super) complete: bool,
     /// Whether meter and bills leave no room for a truth, which is a finding of its own.
     contradicted: bool,
     /// Share of the month in which the total stood still for longer than a building is closed.
-    still_ratio: f64,
+    pub(super) still_ratio: f64,
     /// Energy that the month may have used meanwhile, in display units: [`Self::bound_standstill`].
-    hidden: f64,
+    pub(super) hidden: f64,
     /// Days whose opening nobody stated, where the baseline follows it.
     unstated_days: u32,
+    /// Whether the total stood still and has not moved again, which withholds the month and is a finding of its own.
+    pub(super) stuck: bool,
+    /// Energy beside `hidden` that the month may have used because its value is doubted, in display units.
+    pub(super) doubted: f64,
 }
 
 impl Row {
@@ -336,7 +337,7 @@ impl Row {
         let (from, to) = (month.first_day(), month.end_day());
         let definition = DegreeDayDefinition::to_base(0.0);
         let weather = context.temperatures.heating(definition, from, to);
-        let months::Chosen { source, value, contradicted } =
+        let months::Chosen { source, value, contradicted, .. } =
             months::choose(known.months.get(month), billed.get(month));
         let unit = facts.carrier.base_unit();
         let show = |amount: i64| unit.to_display(amount);
@@ -365,7 +366,17 @@ impl Row {
         let still = known.still.iter().find(|(m, _)| *m == month).map_or(0, |(_, millis)| *millis);
         let length = (end.millis() - begin.millis()) as f64;
         let still_ratio = if source == MonthSource::Meter { still as f64 / length } else { 0.0 };
-        Self { shown, adjusted: None, complete, contradicted, still_ratio, hidden: 0.0, unstated_days: 0 }
+        Self {
+            shown,
+            adjusted: None,
+            complete,
+            contradicted,
+            still_ratio,
+            hidden: 0.0,
+            unstated_days: 0,
+            stuck: false,
+            doubted: 0.0,
+        }
     }
 
     /// A total that stands still means that nothing was used, or that a device repeats its last total. Until a person
@@ -447,6 +458,7 @@ impl Row {
             measured,
             most: self.shown.measured_high.unwrap_or(f64::INFINITY),
             hidden: self.hidden,
+            doubted: self.doubted,
             adjusted,
         })
     }
@@ -470,7 +482,7 @@ fn fill(shown: &mut MeterMonth) {
 /// device that repeats its last total looks the same, so a person must look.
 fn flat(facts: &MeterFacts, row: &Row, about: &str) -> Option<Finding> {
     let expected = row.adjusted.as_ref()?.energy;
-    let still = 0.0 < row.still_ratio && 0.0 < expected;
+    let still = 0.0 < row.still_ratio && 0.0 < expected && !row.stuck;
     if !still || facts.direction != Direction::Import || facts.role == MeterRole::Sub {
         return None;
     }
@@ -508,7 +520,7 @@ fn report_withheld(
         let month = row.shown.month;
         let about = format!("{subject} {month}");
         findings.extend(flat(facts, row, &about));
-        if !row.complete && (row.shown.coverage_ratio < COVERAGE_MIN || !row.contradicted) {
+        if !row.complete && (row.shown.coverage_ratio < COVERAGE_MIN || !(row.contradicted || row.stuck)) {
             let percent = format!("{:.1}", row.shown.coverage_ratio * 100.0);
             let says =
                 format!("{percent} % of the month was measured, 90 % is wanted; the month is withheld");
@@ -640,7 +652,9 @@ impl Compared {
         };
         let due: Vec<FitPeriod> = rows.iter().filter(|r| r.adjusted.is_some()).map(period).collect();
         let periods: Vec<FitPeriod> = compared().map(period).collect();
-        let certain = |row: &Row| row.adjusted.is_some_and(|a| !a.is_doubtful()) && row.still_ratio == 0.0;
+        let certain = |row: &Row| {
+            row.adjusted.is_some_and(|a| !a.is_doubtful()) && row.still_ratio == 0.0 && row.doubted == 0.0
+        };
         Self {
             due: Data::of(&due, context.temperatures),
             weather: Data::of(&periods, context.temperatures),

@@ -17,19 +17,26 @@ pub(super) struct Chosen {
     pub(super) value: Option<MonthValue>,
     /// The bills say another thing than the meter, and both cannot be true.
     pub(super) contradicted: bool,
+    /// So they do of a month that the meter measured without a gap: the bounds reach over both.
+    pub(super) disputed: bool,
 }
 
 /// The best of what both say.
 ///
-/// A month that the meter measured without a gap is the meter's. A read bill that covers a month in which the meter
-/// has a gap is the better evidence for what is missing: the truth is within the bounds of both, so the month takes
+/// A month that the meter measured without a gap is the meter's; where a read bill of it says another thing, its
+/// bounds reach over both until a person corrects one of the two. A read bill that covers a month in which the meter has
+/// a gap is the better evidence for what is missing: the truth is within the bounds of both, so the month takes
 /// the tighter of each bound, and the billed amount within them. Where the two leave no room for a truth, one of
 /// them is wrong and nobody knows which: the month stays the meter's with what it covers, at the lower of the lower
 /// bounds and without an upper one, and is withheld until a person corrects one of the two.
 /// An estimated bill, or one that covers a part of the month, never mends a gap; it stands in where it covers more.
 pub(super) fn choose(own: Option<&MonthValue>, billed: Option<&MonthValue>) -> Chosen {
-    let plain =
-        |source, value: Option<&MonthValue>| Chosen { source, value: value.copied(), contradicted: false };
+    let plain = |source, value: Option<&MonthValue>| Chosen {
+        source,
+        value: value.copied(),
+        contradicted: false,
+        disputed: false,
+    };
     match (own, billed) {
         (None, None) => plain(MonthSource::Missing, None),
         (Some(own), None) => plain(MonthSource::Meter, Some(own)),
@@ -37,11 +44,15 @@ pub(super) fn choose(own: Option<&MonthValue>, billed: Option<&MonthValue>) -> C
         (Some(own), Some(billed)) => {
             let sharp = 1.0 <= own.coverage_ratio && own.high == Some(own.low);
             let stands_in = own.coverage_ratio < COVERAGE_MIN && own.coverage_ratio < billed.coverage_ratio;
-            if sharp || (billed.coverage_ratio < 1.0 && !stands_in) {
+            if billed.coverage_ratio < 1.0 && !stands_in {
                 return plain(MonthSource::Meter, Some(own));
             }
-            agree::room(own, billed)
-                .map_or_else(|| contradicted(own, billed), |room| together(own, billed, room))
+            match agree::room(own, billed) {
+                Some(_) if sharp => plain(MonthSource::Meter, Some(own)),
+                None if sharp => disputed(own, billed),
+                Some(room) => together(own, billed, room),
+                None => contradicted(own, billed),
+            }
         }
     }
 }
@@ -56,14 +67,22 @@ fn together(own: &MonthValue, billed: &MonthValue, room: Room) -> Chosen {
         // A month whose bill crosses its boundary is itself split by days.
         value.estimated_ratio = of_amount.min(billed.estimated_ratio.max(1.0 - own.coverage_ratio));
     }
-    Chosen { source, value: Some(value), contradicted: false }
+    Chosen { source, value: Some(value), contradicted: false, disputed: false }
+}
+
+/// Two whole statements of which one is false: the truth may be either. Of a bill that crosses the month's ends what is
+/// nearest to the meter counts.
+fn disputed(own: &MonthValue, billed: &MonthValue) -> Chosen {
+    let said = own.amount.max(billed.low).min(billed.high.unwrap_or(i64::MAX));
+    let value = MonthValue { low: own.low.min(said), high: own.high.map(|high| high.max(said)), ..*own };
+    Chosen { source: MonthSource::Meter, value: Some(value), contradicted: false, disputed: true }
 }
 
 /// Of two statements of which one is false nothing bounds the month from above: whoever reads it elsewhere, from a
 /// file of its months, withholds it too.
 fn contradicted(own: &MonthValue, billed: &MonthValue) -> Chosen {
     let value = MonthValue { low: own.low.min(billed.low), high: None, ..*own };
-    Chosen { source: MonthSource::Meter, value: Some(value), contradicted: true }
+    Chosen { source: MonthSource::Meter, value: Some(value), contradicted: true, disputed: false }
 }
 
 /// Every month that meter and bills tell together, for the baseline.
@@ -88,27 +107,32 @@ pub(super) fn contradictions(
     subject: &str,
 ) -> Vec<DatedFinding> {
     let unit = own.unit;
-    let tell = |month: Month, own: &MonthValue, billed: &MonthValue| {
+    let tell = |month: Month, own: &MonthValue, billed: &MonthValue, disputed: bool| {
         let show = |amount: i64| format!("{:.3}", unit.to_display(amount));
         let (measured, on_bills) = (show(own.amount), show(billed.amount));
         let symbol = unit.display().symbol();
+        let (code, why) = if disputed {
+            ("bills.dispute", "without a gap; the worse of the two counts in the bound")
+        } else {
+            ("bills.contradict", "and its gaps cannot hold the difference; the month stays the meter's")
+        };
         let says = format!(
-            "the bills say {on_bills} {symbol} where the meter says {measured} {symbol}, and its gaps cannot hold the difference; the month stays the meter's until one of the two is corrected"
+            "the bills say {on_bills} {symbol} where the meter says {measured} {symbol}, {why} until one of the two is corrected"
         );
         let rule = "conservative direction: of two that contradict each other neither mends the other";
-        let finding =
-            Finding::new("bills.contradict", Severity::Caution, format!("{subject} {month}"), says, rule)
-                .with("month", month)
-                .with("billed", on_bills)
-                .with("measured", measured)
-                .with("unit", symbol);
+        let finding = Finding::new(code, Severity::Caution, format!("{subject} {month}"), says, rule)
+            .with("month", month)
+            .with("billed", on_bills)
+            .with("measured", measured)
+            .with("unit", symbol);
         DatedFinding { month, finding }
     };
     own.months
         .iter()
         .filter_map(|m| {
             let bill = billed.get(m.month)?;
-            choose(Some(m), Some(bill)).contradicted.then(|| tell(m.month, m, bill))
+            let Chosen { contradicted, disputed, .. } = choose(Some(m), Some(bill));
+            (contradicted || disputed).then(|| tell(m.month, m, bill, disputed))
         })
         .collect()
 }
@@ -137,8 +161,14 @@ mod tests {
         let nearly = value(10_000, 10_000, Some(2_000_000), 0.95);
         let own = |amount: i64, high: i64, coverage| value(amount, amount, Some(high), coverage);
         let cases = [
-            // Measured without a gap: the meter's, whatever the bill says.
+            // Measured without a gap: the meter's; what the bill says else is a bound.
             (own(990_000, 990_000, 1.0), bill, (Meter, 990_000, 990_000, Some(990_000), false)),
+            (own(100_000, 100_000, 1.0), bill, (Meter, 100_000, 100_000, Some(1_000_000), false)),
+            (own(3_000_000, 3_000_000, 1.0), bill, (Meter, 3_000_000, 1_000_000, Some(3_000_000), false)),
+            // One that crosses the month's ends says no more of it than the most.
+            (own(990_000, 990_000, 1.0), crossing, (Meter, 990_000, 990_000, Some(990_000), false)),
+            (own(3_000_000, 3_000_000, 1.0), crossing, (Meter, 3_000_000, 1_900_000, Some(3_000_000), false)),
+            (own(990_000, 990_000, 1.0), half, (Meter, 990_000, 990_000, Some(990_000), false)),
             // A day is missing: the bill says what was used in it.
             (own(960_000, 2_500_000, 0.97), bill, (Meter, 1_000_000, 1_000_000, Some(1_000_000), false)),
             (own(960_000, 2_500_000, 0.97), crossing, (Meter, 1_000_000, 960_000, Some(1_900_000), false)),

@@ -5,6 +5,7 @@
 mod adjustments;
 mod conservative;
 mod counters;
+mod doubts;
 mod figures;
 mod gas;
 mod kpis;

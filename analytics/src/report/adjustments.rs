@@ -19,7 +19,9 @@ pub(super) fn blocks(context: &Context<'_>) -> Vec<Block> {
         context.paragraph("savings.adjustments_intro"),
         table(context, &of),
     ];
-    blocks.extend(of.iter().filter(|m| 0 < m.totals.compared_months).map(|m| effect(context, m)));
+    let changes = |m: &&&MeterYear| m.record.adjustments.iter().any(|a| !a.is_confirmation());
+    let compared = |m: &&&MeterYear| 0 < m.totals.compared_months;
+    blocks.extend(of.iter().filter(changes).filter(compared).map(|m| effect(context, m)));
     blocks
 }
 

@@ -142,7 +142,7 @@ fn adjusted(context: &Context<'_>, meter: &MeterYear, of: &Adjustment) -> Event 
     let row = vec![
         context.format.date(of.from),
         meter.meter.name.clone(),
-        context.fill("events.adjustment", &values),
+        context.fill(if of.is_confirmation() { "events.confirmation" } else { "events.adjustment" }, &values),
         context.fill("events.by_person", &[("author", &of.author), ("reason", &of.reason)]),
     ];
     Event { at: day_start(of.from, context.year.project.zone), first: of.from, last, row }

@@ -165,6 +165,7 @@ fn the_band_of_many_years_counts_the_laws_error_once() {
         measured: 50.0,
         most: 55.0,
         hidden: 0.0,
+        doubted: 0.0,
         adjusted: Adjusted { weather_less: 1.0, weather_more: 2.0, ..Adjusted::constant(100.0, 30.0) },
     };
     let history = history(2020..2023);
@@ -217,6 +218,7 @@ fn years_like_the_baselines_are_no_unseen_weather_however_many_they_are() {
         measured: 50.0,
         most: 55.0,
         hidden: 0.0,
+        doubted: 0.0,
         adjusted: Adjusted::constant(100.0, 30.0),
     };
     let band = |law: Fitted, history: &DailyMeans, months: &[(i32, u32)]| {
@@ -261,6 +263,7 @@ fn a_standstill_lowers_the_bound_of_every_form() {
         measured: 0.0,
         most: hidden,
         hidden,
+        doubted: 0.0,
         adjusted: Adjusted::constant(100.0, 30.0),
     };
     let of = |still: u32| {

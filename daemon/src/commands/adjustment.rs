@@ -33,6 +33,22 @@ pub(crate) enum What {
         #[command(flatten)]
         by: By,
     },
+    /// State that what was measured or billed on these days is right, however little it is: whole months that a
+    /// finding doubts save again what they show
+    Confirm {
+        #[command(flatten)]
+        of: Of,
+        #[arg(long)]
+        meter: MeterId,
+        /// First day
+        #[arg(long)]
+        from: NaiveDate,
+        /// First day after the last
+        #[arg(long)]
+        to: NaiveDate,
+        #[command(flatten)]
+        by: By,
+    },
     /// The adjustments in force
     List {
         #[command(flatten)]
@@ -69,7 +85,8 @@ pub(crate) struct By {
 
 pub(crate) fn adjustment(what: &What) -> Result<Exit, Failure> {
     match what {
-        What::Add { of, meter, from, to, energy, by } => add(of, meter, (*from, *to), *energy, by),
+        What::Add { of, meter, from, to, energy, by } => add(of, meter, (*from, *to), Some(*energy), by),
+        What::Confirm { of, meter, from, to, by } => add(of, meter, (*from, *to), None, by),
         What::List { of } => list(of),
         What::Withdraw { of, number, by } => {
             let installation = Installation::load(&of.config.config)?;
@@ -82,11 +99,12 @@ pub(crate) fn adjustment(what: &What) -> Result<Exit, Failure> {
     }
 }
 
+/// Without an amount, what was measured is confirmed.
 fn add(
     of: &Of,
     meter: &MeterId,
     (from, to): (NaiveDate, NaiveDate),
-    energy: f64,
+    energy: Option<f64>,
     by: &By,
 ) -> Result<Exit, Failure> {
     let installation = Installation::load(&of.config.config)?;
@@ -111,7 +129,15 @@ fn add(
             project.dates.completed
         )));
     }
-    let said = Said { project: &of.project, meter, from, to, energy, author: &by.author, reason: &by.reason };
+    let (author, reason) = (by.author.as_str(), by.reason.as_str());
+    let said = Said { project: &of.project, meter, from, to, energy: energy.unwrap_or(0.0), author, reason };
+    let Some(energy) = energy else {
+        let number = adjustments::confirm(&store, &said, clock::now())?;
+        println!(
+            "adjustment {number}: what {meter} counted from {from} to before {to} is confirmed as it is; the report says so"
+        );
+        return Ok(Exit::OK);
+    };
     let number = adjustments::add(&store, &said, clock::now())?;
     let unit = facts.carrier.base_unit().display().symbol();
     let way = if 0.0 < energy { "raises" } else { "lowers" };

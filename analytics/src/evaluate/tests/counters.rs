@@ -23,8 +23,21 @@ fn a_standstill_earns_nothing_until_somebody_confirms_it() {
     let mut still = Case::gas(0.88);
     let may = still.month_mut(0, 2025, 5);
     (may.amount, may.low, may.high) = (0, 0, Some(0));
+    // Who confirms the standstill confirms the month.
+    let word = Adjustment {
+        number: 1,
+        meter: MeterId::new("gas").unwrap(),
+        from: day("2025-05-01"),
+        to: day("2025-06-01"),
+        energy: 0.0,
+        author: "the caretaker".to_owned(),
+        reason: "closed".to_owned(),
+        recorded_at: Instant::from_seconds(1_760_000_000),
+    };
+    still.adjustments = vec![word];
     let confirmed = achieved(&still);
     assert!(plain < confirmed, "a month of nothing is a saving when it is true");
+    still.adjustments.clear();
     still.meters[0].still = vec![(MAY, 31 * DAY)];
     let year = still.year();
     let open = result(&year, "final").achieved.unwrap();
