@@ -591,6 +591,7 @@ fn an_expected_saving_is_split_into_thermal_and_electric_with_totals_where_the_a
     assert_says(&text, &["! caution Il risparmio atteso non è dichiarato per vettore"]);
 }
 
+#[test]
 fn a_campaign_knows_no_works_and_its_expected_saving_is_held_against_its_use() {
     let report = |declared: f64| {
         let mut of = campaign_of((2024, 11), (2025, 11));
