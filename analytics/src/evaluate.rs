@@ -108,6 +108,7 @@ mod acts;
 mod adjustments;
 mod course;
 mod digest;
+mod joint;
 pub mod laws;
 pub(crate) mod meter;
 mod months;

@@ -67,6 +67,7 @@ fn series(
             high: Some(amount),
             coverage_ratio: 1.0,
             estimated_ratio: 0.0,
+            joint: None,
         }
     };
     let mut months: Vec<MonthValue> =
