@@ -6,7 +6,7 @@
 use chrono::NaiveDate;
 use model::time::day_start;
 use model::{
-    BaseUnit, Confidence, DatedAct, Explanation, Finding, GasCoefficient, Instant, Interval, Joint, MeterFacts,
+    BaseUnit, Confidence, DatedAct, Explanation, Finding, GasCoefficient, Instant, Interval, MeterFacts,
     Month, MonthValue, MonthlySeries, Severity, Step, Unit, Zone,
 };
 

@@ -10,6 +10,7 @@ mod gas;
 mod kpis;
 mod months;
 mod properties;
+mod sums;
 mod weather;
 
 use chrono::{Days, NaiveDate};
