@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use model::{
-    BaseUnit, BillQuality, BilledPeriod, Edge, Finding, Joint, Month, MonthValue, MonthlySeries, Severity, Zone,
+    BaseUnit, BillQuality, BilledPeriod, Edge, Finding, Joint, Month, MonthValue, MonthlySeries, Severity,
+    Zone,
 };
 
 use crate::series::DatedFinding;

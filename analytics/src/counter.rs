@@ -113,8 +113,8 @@ pub struct Counted {
     /// A span before this interval in which a total was repeated, and which a new range shows to be no measured zero:
     /// nobody knows what was used in it.
     pub unmeasured: Option<(Instant, Instant)>,
-    /// The energy may have been used at any time since this instant, after which the total began to be repeated. That is
-    /// when the lower one before it was last read: were it the first time that it was shown, a lost reading would move it.
+    /// The energy may have been used at any time since this instant, after which the total began to be repeated. Where
+    /// readings are missing before that, it is when the lower total was last read: a lost reading takes no doubt away.
     pub since: Option<Instant>,
 }
 
@@ -227,7 +227,7 @@ pub struct Counter {
     base_read: i64,
     /// When the accepted total was last seen to move.
     still_since: i64,
-    /// When a lower one was last read: since then the register may stand as it does.
+    /// Since when the register may stand as it does: [`Limits::stands_after`].
     still_after: i64,
     /// The least rise accepted, and how many there were.
     least_rise: i64,
@@ -433,7 +433,7 @@ impl Counter {
             if self.still_after < day_from && self.stood_over(base, amount) {
                 return None;
             }
-            (self.still_since, self.still_after) = (at, base.at);
+            (self.still_since, self.still_after) = (at, self.limits.stands_after(base.at, at));
             self.least_rise = self.least_rise.min(amount);
             self.rises = self.rises.saturating_add(1);
         }
@@ -561,7 +561,7 @@ impl Counter {
             }
             self.least_rise = self.least_rise.min(amount);
             self.rises = self.rises.saturating_add(1);
-            (self.still_since, self.still_after) = (now.at, base.at);
+            (self.still_since, self.still_after) = (now.at, self.limits.stands_after(base.at, now.at));
         }
         if self.scale != Scale::ONE {
             self.bound_by_face(&mut interval, now, read);

@@ -195,7 +195,8 @@ fn undecided(
     let says = format!(
         "what was not measured decides: the value lies between {worse} and {better} {symbol}, and {target} {symbol} is          wanted; most of the doubt is of {meter}: readings or read bills of its months would tell"
     );
-    let rule = "conservative direction: reached by the worse bound, missed only where the better one misses too";
+    let rule =
+        "conservative direction: reached by the worse bound, missed only where the better one misses too";
     let about = format!("kpi:{} {}", definition.code, context.year);
     Finding::new("kpi.within_bounds", Severity::Caution, about, says, rule)
         .with("kpi", &definition.code)
@@ -294,13 +295,8 @@ fn weighted_savings(
         ));
         return outcome;
     }
-    let amount = Amount {
-        worse: sum.least(),
-        best: sum.best,
-        low: sum.low(),
-        high: sum.high(),
-        better: sum.most(),
-    };
+    let amount =
+        Amount { worse: sum.least(), best: sum.best, low: sum.low(), high: sum.high(), better: sum.most() };
     outcome.amount = (!withheld).then_some(amount);
     outcome
 }

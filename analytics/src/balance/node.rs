@@ -116,7 +116,8 @@ impl Node<'_> {
     /// better, as that. What crosses the end of a month within it is no doubt of the span.
     fn reporting(&self, months: &[BalanceMonth], hours: &[Option<SlotSeries>], zone: Zone) -> Balance {
         let sum = total(months);
-        let counted: Vec<usize> = (0..months.len()).filter(|i| months.get(*i).is_some_and(|m| m.reporting)).collect();
+        let counted: Vec<usize> =
+            (0..months.len()).filter(|i| months.get(*i).is_some_and(|m| m.reporting)).collect();
         let ends = counted.first().zip(counted.last());
         let Some((first, last)) = ends.and_then(|(a, b)| months.get(*a).zip(months.get(*b))) else {
             return sum;

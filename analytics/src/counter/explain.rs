@@ -79,7 +79,7 @@ impl Counter {
         let turn = self.leave(base, run.first, now, read);
         self.least_rise = self.least_rise.min(run.first.total - base.total);
         self.rises = self.rises.saturating_add(1).saturating_add(run.rises);
-        (self.still_since, self.still_after) = (now.at, base.at);
+        (self.still_since, self.still_after) = (now.at, self.limits.stands_after(base.at, now.at));
         Counted { turn, ..plain(interval) }
     }
 

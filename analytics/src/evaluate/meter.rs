@@ -8,8 +8,8 @@ use model::{
     Month, MonthValue, MonthlySeries, Severity,
 };
 
-use super::laws::{self, ReportedMonth};
 use super::joint::{self, Gain, Link};
+use super::laws::{self, ReportedMonth};
 use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, months};
 use crate::analysis::{project, rules, unseen};
 use crate::baseline::breaks::{self, Point};
@@ -562,15 +562,11 @@ impl Together {
     fn of(rows: &[Row], unit: model::BaseUnit) -> Self {
         let whole = |row: &&Row| row.shown.reporting && row.complete;
         let of = |counts: &dyn Fn(&Row) -> bool| {
-            let links: Vec<Option<Link>> =
-                rows.iter().map(|row| row.link.filter(|_| counts(row))).collect();
+            let links: Vec<Option<Link>> = rows.iter().map(|row| row.link.filter(|_| counts(row))).collect();
             let Gain { low, high } = joint::gain(&links);
             Bounded { best: 0.0, low: unit.to_display(low), high: unit.to_display(high) }
         };
-        Self {
-            measured: of(&|row| whole(&row)),
-            compared: of(&|row| whole(&row) && row.adjusted.is_some()),
-        }
+        Self { measured: of(&|row| whole(&row)), compared: of(&|row| whole(&row) && row.adjusted.is_some()) }
     }
 }
 
@@ -752,12 +748,7 @@ fn with_instruments(
     }
 }
 
-fn totals(
-    context: &Context<'_>,
-    rows: &[Row],
-    known: &Together,
-    assessment: &Assessment,
-) -> MeterTotals {
+fn totals(context: &Context<'_>, rows: &[Row], known: &Together, assessment: &Assessment) -> MeterTotals {
     let mut totals = MeterTotals { reporting_months: context.reporting_months(), ..MeterTotals::default() };
     let (mut days, mut covered) = (0.0, 0.0);
     for row in rows {

@@ -102,9 +102,13 @@ pub(super) fn avoided(context: &Context<'_>) -> Outcome {
             meter: Some(meter.meter.clone()),
             building: None,
             quantity: "cost_avoided",
-            worse: best - (meter.avoided.best - meter.avoided.least()).max(0.0) * most - misplaced(year.totals.joint_high),
+            worse: best
+                - (meter.avoided.best - meter.avoided.least()).max(0.0) * most
+                - misplaced(year.totals.joint_high),
             best,
-            high: best + (meter.avoided.most() - meter.avoided.best).max(0.0) * most + misplaced(year.totals.joint_low),
+            high: best
+                + (meter.avoided.most() - meter.avoided.best).max(0.0) * most
+                + misplaced(year.totals.joint_low),
             half_width,
             unit: "EUR",
             factor: 1.0,

@@ -399,7 +399,8 @@ fn grid_use(year: &ProjectYear) -> Option<(f64, f64)> {
     meters().next()?;
     let low = meters().flat_map(|m| &m.months).map(|m| m.measured_low).sum::<Option<f64>>()?;
     // Of a year that is reported as a whole the sum is known better than its months.
-    let low = low + meters().filter(|m| m.totals.reporting_months == 12).map(|m| m.totals.joint_low).sum::<f64>();
+    let low =
+        low + meters().filter(|m| m.totals.reporting_months == 12).map(|m| m.totals.joint_low).sum::<f64>();
     let best = meters().flat_map(|m| &m.months).map(|m| m.measured).sum::<Option<f64>>()?;
     Some((low, best))
 }

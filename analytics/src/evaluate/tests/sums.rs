@@ -27,7 +27,8 @@ fn totals(law: &dyn Fn(NaiveDate) -> f64) -> Vec<(Instant, i64)> {
 }
 
 fn sun_wh(d: NaiveDate) -> f64 {
-    20_000.0 + 15_000.0 * ((f64::from(chrono::Datelike::ordinal(&d)) - 81.0) / 365.0 * std::f64::consts::TAU).sin()
+    20_000.0
+        + 15_000.0 * ((f64::from(chrono::Datelike::ordinal(&d)) - 81.0) / 365.0 * std::f64::consts::TAU).sin()
 }
 
 /// A building that buys, makes and feeds in, with the totals of its three meters that `keep` keeps.
@@ -37,7 +38,12 @@ fn building(keep: &dyn Fn(usize, Instant) -> bool) -> ProjectYear {
     let fed = facts("fed", Carrier::GridElectricity, Direction::Export, MeterRole::New);
     case.add(made, MonthlySeries::empty(BaseUnit::WattHour));
     case.add(fed, MonthlySeries::empty(BaseUnit::WattHour));
-    case.scheme.kpis.push(kpi("made", KpiMeasure::RenewableProduced, KpiUnit::KilowattHour, Target::AtLeast(1.0)));
+    case.scheme.kpis.push(kpi(
+        "made",
+        KpiMeasure::RenewableProduced,
+        KpiUnit::KilowattHour,
+        Target::AtLeast(1.0),
+    ));
     let laws: [&dyn Fn(NaiveDate) -> f64; 3] = [&|d| 0.8 * power_wh(d), &sun_wh, &|d| 0.35 * sun_wh(d)];
     let facts = case.project.buildings[0].meters.clone();
     for (index, (law, facts)) in laws.into_iter().zip(&facts).enumerate() {
@@ -70,7 +76,8 @@ fn no_better(whole: &ProjectYear, less: &ProjectYear) -> Result<(), TestCaseErro
 #[test]
 fn the_year_of_a_register_that_stands_still_at_night_is_as_sharp_as_its_totals() {
     let year = building(&|_, _| true);
-    let sharp = |months: &[crate::result::MeterMonth]| months.iter().all(|m| m.measured_low == m.measured_high);
+    let sharp =
+        |months: &[crate::result::MeterMonth]| months.iter().all(|m| m.measured_low == m.measured_high);
     assert!(!sharp(&only(&year).months), "each month's end is in doubt");
     // What stands still over the year's two ends is the first rise of two days.
     let ends = (sun_wh(day("2025-01-01")) + sun_wh(day("2026-01-01"))) / 2.0 / 1_000.0;
@@ -87,7 +94,10 @@ fn the_year_of_a_register_that_stands_still_at_night_is_as_sharp_as_its_totals()
 fn a_lost_reading_of_a_night_never_helps() {
     let whole = building(&|_, _| true);
     let evening = |at: Instant| (at.millis() / 3_600_000 + 1) % 24 == 18;
-    let last = |at: Instant| evening(at) && at.plus_seconds(86_400).day(ROME) == Month::of(at.plus_seconds(86_400).day(ROME)).first_day();
+    let last = |at: Instant| {
+        evening(at)
+            && at.plus_seconds(86_400).day(ROME) == Month::of(at.plus_seconds(86_400).day(ROME)).first_day()
+    };
     let one = day_start(day("2025-01-31"), ROME).plus_seconds(18 * 3_600);
     for meter in [0, 1, 2, 3] {
         let lost: [&dyn Fn(Instant) -> bool; 3] = [&|at| at == one, &last, &evening];
@@ -128,7 +138,8 @@ fn billed(spans: &[(NaiveDate, NaiveDate)]) -> Case {
         supply_point: "pdr".to_owned(),
         from,
         to,
-        amount: from.iter_days().take_while(|d| *d < to).map(|d| 0.5 * gas_litres(d)).sum::<f64>().round() as i64,
+        amount: from.iter_days().take_while(|d| *d < to).map(|d| 0.5 * gas_litres(d)).sum::<f64>().round()
+            as i64,
         unit: BaseUnit::Litre,
         quality: BillQuality::Read,
     };
@@ -156,7 +167,10 @@ fn bills_of_two_months_give_the_year_as_those_of_one_do() {
                 a.zip(b).map_or(a == b, |(a, b)| near(a, b, 1e-6 * (1.0 + a.abs())))
             };
             assert!(same(a.achieved, b.achieved) && same(a.better, b.better), "{a:?} {b:?}");
-            assert_eq!((a.verdict, &a.because), (b.verdict, &b.because));
+            assert_eq!(a.verdict, b.verdict);
+            // Months split by days may look like an event; nothing else is said of them.
+            let said: Vec<_> = b.because.iter().filter(|code| *code != "event.suspected").collect();
+            assert!(said.is_empty() && a.because.is_empty(), "{a:?} {b:?}");
         }
         let january = &only(other).months[0];
         assert_eq!(january.measured_low, Some(0.0), "a month of a longer bill stays in doubt");
@@ -182,7 +196,8 @@ fn bills_over_the_years_ends_leave_those_two_in_doubt_and_are_named() {
     assert_eq!(told, ["meter:gas 2025-01", "meter:gas 2025-12"]);
     assert!(k.because.contains(&"bills.straddle".to_owned()));
     // Read on 31 December: the doubt is gone.
-    let mut read: Vec<_> = all.iter().copied().filter(|(f, t)| !(*f < day("2025-01-01") && day("2025-01-01") < *t)).collect();
+    let mut read: Vec<_> =
+        all.iter().copied().filter(|(f, t)| !(*f < day("2025-01-01") && day("2025-01-01") < *t)).collect();
     read.retain(|(f, t)| !(*f < day("2026-01-01") && day("2026-01-01") < *t));
     read.extend([(day("2025-01-01"), day("2025-01-15")), (day("2025-12-15"), day("2026-01-01"))]);
     let year = billed(&read).year();
