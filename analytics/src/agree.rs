@@ -50,6 +50,7 @@ impl Room {
             amount: said.amount.clamp(self.low, self.high).max(own.low),
             low: self.low,
             high: (self.high != i64::MAX).then_some(self.high),
+            joint: None,
             ..*said
         }
     }

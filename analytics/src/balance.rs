@@ -68,6 +68,15 @@ impl Flow {
     /// Nobody knows.
     pub const UNKNOWN: Self = Self { amount: 0, low: 0, high: None };
 
+    /// The same amount within the bounds of both.
+    fn within(self, other: Self) -> Self {
+        let high = match (self.high, other.high) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, None) | (None, one) => one,
+        };
+        Self { amount: self.amount, low: self.low.max(other.low), high }
+    }
+
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -150,6 +159,19 @@ impl Balance {
         }
     }
 
+    /// The same amounts within the bounds of both.
+    fn within(self, other: &Self) -> Self {
+        Self {
+            imported: self.imported.within(other.imported),
+            exported: self.exported.within(other.exported),
+            produced: self.produced.within(other.produced),
+            stored: self.stored.within(other.stored),
+            self_consumed: self.self_consumed.within(other.self_consumed),
+            consumed: self.consumed.within(other.consumed),
+            ..self
+        }
+    }
+
     /// The self-consumed share of what was produced; `None` when nothing is sure to have been produced or exported,
     /// or when more was exported and stored than produced.
     ///
@@ -224,6 +246,9 @@ pub struct BalanceMeter<'a> {
     pub building: &'a BuildingId,
     pub facts: &'a MeterFacts,
     pub months: &'a [MeterMonth],
+    /// How much better the reporting months are known together than one by one, of the least and of the most, in display
+    /// units: [`crate::result::MeterTotals::joint_low`].
+    pub joint: (f64, f64),
     pub slots: Option<&'a SlotSeries>,
 }
 
@@ -231,7 +256,8 @@ impl<'a> BalanceMeter<'a> {
     /// Of a year's figures, with the slots of that meter.
     #[must_use]
     pub fn of(year: &'a MeterYear, slots: Option<&'a SlotSeries>) -> Self {
-        Self { building: &year.building, facts: &year.meter, months: &year.months, slots }
+        let joint = (year.totals.joint_low, year.totals.joint_high);
+        Self { building: &year.building, facts: &year.meter, months: &year.months, joint, slots }
     }
 
     fn vector(&self) -> Option<Vector> {

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use model::{BaseUnit, BillQuality, BilledPeriod, Finding, Month, MonthValue, MonthlySeries, Severity, Zone};
+use model::{
+    BaseUnit, BillQuality, BilledPeriod, Edge, Finding, Joint, Month, MonthValue, MonthlySeries, Severity,
+    Zone,
+};
 
 use crate::series::DatedFinding;
 use crate::series::split::Splitter;
@@ -105,6 +108,11 @@ struct MonthSum {
     high: i64,
     covered_days: i64,
     estimated: i64,
+    /// Of a bill that crosses its beginning or its end.
+    begins: Edge,
+    ends: Edge,
+    /// What settled bills say of it.
+    settled: i64,
 }
 
 /// Civil months of settled bills. A period that crosses a month's boundary is split by days and marked estimated;
@@ -117,7 +125,7 @@ pub fn months(periods: &[UsePeriod], unit: BaseUnit, zone: Zone, ceiling_per_mil
         let mut splitter = Splitter::new(period.amount, length);
         let mut month = Month::of(period.from);
         let crosses = month.end_day() < period.to;
-        let mut begin = period.from;
+        let (mut begin, mut given) = (period.from, 0);
         while begin < period.to {
             let end = month.end_day().min(period.to);
             let part = splitter.part_until((end - period.from).num_days());
@@ -128,7 +136,15 @@ pub fn months(periods: &[UsePeriod], unit: BaseUnit, zone: Zone, ceiling_per_mil
                 sum.low += if crosses { period.amount.min(0) } else { part };
                 sum.high += if crosses { period.amount.max(0) } else { part };
                 sum.covered_days += (end - begin).num_days();
+                sum.settled += part;
+                if period.from < begin {
+                    sum.begins = edge(period.amount, period.amount - given);
+                }
+                if end < period.to {
+                    sum.ends = edge(period.amount, given + part);
+                }
             }
+            given += part;
             if crosses || !period.settled {
                 sum.estimated += part;
             }
@@ -140,15 +156,29 @@ pub fn months(periods: &[UsePeriod], unit: BaseUnit, zone: Zone, ceiling_per_mil
     MonthlySeries { unit, months: sums.into_iter().map(value).collect() }
 }
 
+/// Of a bill of so much energy of which a part lies on one side of a month's end by its days, as far as anybody knows:
+/// all or nothing of it may lie there.
+fn edge(amount: i64, part: i64) -> Edge {
+    Edge { less: part - amount.min(0), more: amount.max(0) - part }
+}
+
 fn month_value(month: Month, sum: MonthSum, zone: Zone, ceiling_per_milli: f64) -> MonthValue {
     let (from, to) = month.bounds(zone);
     let days = i64::from(month.days());
     let missing_millis = (to.millis() - from.millis()) / days * (days - sum.covered_days).max(0);
+    let unmeasured = unmeasured_at_most(ceiling_per_milli, missing_millis);
     MonthValue {
         month,
         amount: sum.amount,
         low: sum.low,
-        high: unmeasured_at_most(ceiling_per_milli, missing_millis).map(|u| sum.high.saturating_add(u)),
+        high: unmeasured.map(|u| sum.high.saturating_add(u)),
+        joint: Some(Joint {
+            low: sum.settled,
+            high: unmeasured.map(|u| sum.settled.saturating_add(u)),
+            step: 0,
+            begins: sum.begins,
+            ends: sum.ends,
+        }),
         coverage_ratio: (sum.covered_days as f64 / days as f64).clamp(0.0, 1.0),
         estimated_ratio: if sum.amount == 0 {
             0.0

@@ -113,7 +113,8 @@ pub struct Counted {
     /// A span before this interval in which a total was repeated, and which a new range shows to be no measured zero:
     /// nobody knows what was used in it.
     pub unmeasured: Option<(Instant, Instant)>,
-    /// The energy may have been used at any time since this instant, when the total began to be repeated.
+    /// The energy may have been used at any time since this instant, after which the total began to be repeated. Where
+    /// readings are missing before that, it is when the lower total was last read: a lost reading takes no doubt away.
     pub since: Option<Instant>,
 }
 
@@ -226,6 +227,8 @@ pub struct Counter {
     base_read: i64,
     /// When the accepted total was last seen to move.
     still_since: i64,
+    /// Since when the register may stand as it does: [`Limits::stands_after`].
+    still_after: i64,
     /// The least rise accepted, and how many there were.
     least_rise: i64,
     rises: u32,
@@ -264,6 +267,7 @@ impl Counter {
             base: None,
             base_read: 0,
             still_since: i64::MIN,
+            still_after: i64::MIN,
             least_rise: i64::MAX,
             rises: 0,
             origin: Mark { at: 0, total: 0 },
@@ -289,6 +293,7 @@ impl Counter {
             base,
             base_read,
             still_since,
+            still_after,
             least_rise,
             rises,
             origin,
@@ -304,7 +309,8 @@ impl Counter {
         } = self;
         spare.keep(out);
         (*base, *base_read).keep(out);
-        (*still_since, *least_rise).keep(out);
+        (*still_since, *still_after).keep(out);
+        least_rise.keep(out);
         (*rises, *origin).keep(out);
         (*seen, *plain).keep(out);
         doubt.keep(out);
@@ -319,7 +325,8 @@ impl Counter {
     pub(crate) fn resume(settings: CounterSettings, bytes: &mut &[u8]) -> Option<Self> {
         let spare = f64::take(bytes)?;
         let (base, base_read) = Kept::take(bytes)?;
-        let (still_since, least_rise) = Kept::take(bytes)?;
+        let (still_since, still_after) = Kept::take(bytes)?;
+        let least_rise = Kept::take(bytes)?;
         let (rises, origin) = Kept::take(bytes)?;
         let (seen, plain) = Kept::take(bytes)?;
         let doubt = Doubt::take(bytes)?;
@@ -335,6 +342,7 @@ impl Counter {
             base,
             base_read,
             still_since,
+            still_after,
             least_rise,
             rises,
             origin,
@@ -422,10 +430,10 @@ impl Counter {
             if STANDSTILL_MILLIS_MIN < at - self.still_since {
                 return None;
             }
-            if self.still_since < day_from && self.stood_over(base, amount) {
+            if self.still_after < day_from && self.stood_over(base, amount) {
                 return None;
             }
-            self.still_since = at;
+            (self.still_since, self.still_after) = (at, self.limits.stands_after(base.at, at));
             self.least_rise = self.least_rise.min(amount);
             self.rises = self.rises.saturating_add(1);
         }
@@ -543,7 +551,7 @@ impl Counter {
         let mut interval = sharp(base.at, now.at, amount, step);
         let mut since = None;
         if 0 < amount {
-            since = self.stood_over(base, amount).then_some(Instant::from_millis(self.still_since));
+            since = self.stood_over(base, amount).then_some(Instant::from_millis(self.still_after));
             // More than the time since the last reading carries: a coarse step, used since the register last moved.
             if spare < 0.0 && self.left.is_empty() {
                 interval.accrued_from = Instant::from_millis(self.still_since.min(base.at));
@@ -553,7 +561,7 @@ impl Counter {
             }
             self.least_rise = self.least_rise.min(amount);
             self.rises = self.rises.saturating_add(1);
-            self.still_since = now.at;
+            (self.still_since, self.still_after) = (now.at, self.limits.stands_after(base.at, now.at));
         }
         if self.scale != Scale::ONE {
             self.bound_by_face(&mut interval, now, read);
@@ -663,7 +671,7 @@ impl Counter {
     fn ground(&mut self, now: Mark, read: i64) {
         self.base = Some(now);
         self.base_read = read;
-        self.still_since = now.at;
+        (self.still_since, self.still_after) = (now.at, now.at);
         self.origin = now;
         self.doubt = Doubt::None;
         self.fallen = None;
@@ -680,7 +688,7 @@ impl Counter {
         left.push(Left { mark: base, above: first.total < base.total, decided_at: self.log.last_at() });
         self.ground(now, read);
         self.origin = first;
-        self.still_since = first.at;
+        (self.still_since, self.still_after) = (first.at, first.at);
         self.left = left;
         self.forget_ranges(now);
         Turn::Left

@@ -109,6 +109,7 @@ mod adjustments;
 mod course;
 mod digest;
 mod doubts;
+mod joint;
 pub mod laws;
 pub(crate) mod meter;
 mod months;

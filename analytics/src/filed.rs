@@ -76,6 +76,7 @@ fn month_value(month: Month, sum: MonthSum, settings: &SeriesSettings, until: In
         high: unmeasured_at_most(settings.ceiling_per_milli, missing).map(|u| sum.high.saturating_add(u)),
         coverage_ratio: (sum.covered_millis as f64 / length as f64).clamp(0.0, 1.0),
         estimated_ratio: estimated.clamp(0.0, 1.0),
+        joint: None,
     }
 }
 

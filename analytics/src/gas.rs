@@ -3,7 +3,7 @@
 //! Must never: be used for a meter with a corrector, whose own register counts standard volume already.
 
 pub use model::GasCoefficient as Coefficient;
-use model::{GasBasis, GasConversion, MonthlySeries};
+use model::{Edge, GasBasis, GasConversion, Joint, MonthlySeries};
 
 /// Altitudes that Italian municipalities have, in metres, with room on both sides.
 pub const ALTITUDE_M: (i32, i32) = (-50, 3_000);
@@ -88,6 +88,14 @@ pub fn standard_months(mut series: MonthlySeries, coefficient: Coefficient) -> M
         month.amount = standard;
         month.low = standard.saturating_sub(wider(amount.saturating_sub(low)));
         month.high = high.map(|high| standard.saturating_add(wider(high.saturating_sub(amount))));
+        let edge = |of: Edge| Edge { less: wider(of.less), more: wider(of.more) };
+        month.joint = month.joint.map(|joint| Joint {
+            low: standard.saturating_sub(wider(amount.saturating_sub(joint.low))),
+            high: joint.high.map(|high| standard.saturating_add(wider(high.saturating_sub(amount)))),
+            step: wider(joint.step),
+            begins: edge(joint.begins),
+            ends: edge(joint.ends),
+        });
     }
     series
 }
@@ -131,6 +139,7 @@ mod tests {
             high: above.map(|above| amount + above),
             coverage_ratio: 1.0,
             estimated_ratio: 0.0,
+            joint: None,
         };
         MonthlySeries { unit: BaseUnit::Litre, months: months.iter().enumerate().map(value).collect() }
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Carrier, FactorKind, Finding, MeterId, Project, Severity};
+use model::{Carrier, Direction, FactorKind, Finding, MeterId, Project, Severity};
 
 use crate::balance::{BalanceYear, Vector};
 use crate::evaluate::meter::Assessment;
@@ -49,6 +49,14 @@ struct Amount {
     best: f64,
     low: f64,
     high: f64,
+    /// The other bound of the unmeasured energy, without the model's band.
+    better: f64,
+}
+
+impl Amount {
+    const fn exact(value: f64) -> Self {
+        Self { worse: value, best: value, low: value, high: value, better: value }
+    }
 }
 
 /// An amount, or the findings that withhold it; and the codes that weaken it.
@@ -139,8 +147,15 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
     }
     let value = outcome.amount.zip(factor).filter(|_| context.whole_year);
     let pick = |of: fn(Amount) -> f64| value.map(|(amount, factor)| of(amount) * factor);
-    let achieved = pick(|a| a.worse);
+    let (achieved, better) = (pick(|a| a.worse), pick(|a| a.better));
     let (low, high) = (pick(|a| a.low), pick(|a| a.high));
+    let bounds = achieved.zip(better);
+    let verdict = verdict(definition, bounds, target, short.then_some([low, high]));
+    if let (Verdict::Undetermined, Some(bounds), Some(target)) = (verdict, bounds, target)
+        && !reaches(definition, bounds.0, target)
+    {
+        outcome.withhold(undecided(context, definition, &outcome.chain, bounds, target));
+    }
     let result = KpiResult {
         definition: definition.clone(),
         target,
@@ -149,26 +164,29 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         best: pick(|a| a.best),
         low,
         high,
+        better,
         attainment_ratio: achieved.zip(target).and_then(|(a, t)| attainment(definition, a, t)),
-        verdict: verdict(definition, achieved.zip(target), short.then_some([low, high])),
+        verdict,
         because: outcome.because.into_iter().collect(),
         chain: KpiChain { scale: factor.unwrap_or(1.0), ..outcome.chain },
     };
     (result, outcome.findings)
 }
 
-/// Whether what was achieved reaches the target; of a short baseline only where both ends of its band do.
+/// Reached where the bound that is worse for the beneficiary reaches the target, missed where not even the better one
+/// does: between the two, what was not measured decides, and nobody knows it. Of a short baseline it is reached only where
+/// both ends of its band are too.
 fn verdict(
     definition: &KpiDefinition,
-    held: Option<(f64, f64)>,
+    bounds: Option<(f64, f64)>,
+    target: Option<f64>,
     of_short: Option<[Option<f64>; 2]>,
 ) -> Verdict {
-    let Some((achieved, target)) = held else { return Verdict::Undetermined };
-    if !reaches(definition, achieved, target) {
-        return Verdict::Missed;
-    }
+    let Some(((worse, better), target)) = bounds.zip(target) else { return Verdict::Undetermined };
     let surely = |end: Option<f64>| end.is_some_and(|end| reaches(definition, end, target));
-    if of_short.is_none_or(|band| band.into_iter().all(surely)) {
+    if !reaches(definition, better, target) {
+        Verdict::Missed
+    } else if reaches(definition, worse, target) && of_short.is_none_or(|band| band.into_iter().all(surely)) {
         Verdict::Reached
     } else {
         Verdict::Undetermined
@@ -193,6 +211,39 @@ fn short_baseline(definition: &KpiDefinition, about: &str) -> Finding {
     );
     let rule = "CalTRACK 2.0 §2.2.1.1 and §2.2.1.2: a baseline is a year; conservative direction for less";
     Finding::new(SHORT_BASELINE, Severity::Caution, about, says, rule).with("kpi", &definition.code)
+}
+
+/// Says that what was not measured decides, and of which meter most of it is.
+fn undecided(
+    context: &Context<'_>,
+    definition: &KpiDefinition,
+    chain: &KpiChain,
+    (worse, better): (f64, f64),
+    target: f64,
+) -> Finding {
+    let width = |part: &KpiPart| ((part.high - part.worse) * part.factor).abs();
+    let widest = chain.parts.iter().max_by(|a, b| width(a).total_cmp(&width(b)));
+    let named = widest.and_then(|part| part.meter.as_ref());
+    // A share has no terms of one meter.
+    let own = context.meters.iter().filter(|m| m.direction != Direction::Import);
+    let doubt = |m: &Assessment| m.measured.high - m.measured.low;
+    let meter = named.or_else(|| own.max_by(|a, b| doubt(a).total_cmp(&doubt(b))).map(|m| &m.meter));
+    let meter = meter.map_or_else(|| "-".to_owned(), ToString::to_string);
+    let show = |value: f64| format!("{value:.3}");
+    let (symbol, worse, better) = (definition.unit.symbol(), show(worse), show(better));
+    let says = format!(
+        "what was not measured decides: the value lies between {worse} and {better} {symbol}, and {target} {symbol} is          wanted; most of the doubt is of {meter}: readings or read bills of its months would tell"
+    );
+    let rule =
+        "conservative direction: reached by the worse bound, missed only where the better one misses too";
+    let about = format!("kpi:{} {}", definition.code, context.year);
+    Finding::new("kpi.within_bounds", Severity::Caution, about, says, rule)
+        .with("kpi", &definition.code)
+        .with("worse", worse)
+        .with("better", better)
+        .with("unit", symbol)
+        .with("target", show(target))
+        .with("meter", meter)
 }
 
 /// Whether a value is what was asked for. Of an index that should be low, what is declared is the most.
@@ -296,7 +347,8 @@ fn weighted_savings(
         ));
         return outcome;
     }
-    let amount = Amount { worse: sum.least(), best: sum.best, low: sum.low(), high: sum.high() };
+    let amount =
+        Amount { worse: sum.least(), best: sum.best, low: sum.low(), high: sum.high(), better: sum.most() };
     outcome.amount = (!withheld).then_some(amount);
     outcome
 }

@@ -312,12 +312,18 @@ pub struct MeterTotals {
     pub avoided_low: f64,
     pub avoided_high: f64,
     pub coverage_ratio: f64,
+    /// How much better the reporting months are known together than one by one, because energy whose month is in doubt
+    /// is of the year all the same: the least that was used is by so much more than the sum of the months' lower bounds,
+    /// and the most by so much less than that of the upper ones. Not negative.
+    pub joint_low: f64,
+    pub joint_high: f64,
 }
 
 /// Whether a KPI is reached. Never `Reached` on missing data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Reached,
+    /// Whatever was used where nothing was measured.
     Missed,
     /// Data do not allow a statement; the findings say why.
     Undetermined,
@@ -349,6 +355,8 @@ pub struct KpiResult {
     /// 90 % bounds.
     pub low: Option<f64>,
     pub high: Option<f64>,
+    /// The other bound of what was not measured, better for the beneficiary, without the model's band.
+    pub better: Option<f64>,
     /// How far the target is reached, 1 is 100 %: achieved / target, of an index that should be low target / achieved.
     pub attainment_ratio: Option<f64>,
     pub verdict: Verdict,

@@ -29,14 +29,14 @@ use hours::Hours;
 pub use hours::{HourValue, pack as pack_hours, unpack as unpack_hours};
 pub(crate) use notes::CODES;
 use notes::Notes;
-use slack::Slacks;
+use slack::{Doubts, Slacks};
 
 /// Shortest interval that counts as a gap, in milliseconds: 15 minutes.
 pub const GAP_MILLIS_MIN: i64 = 15 * 60 * 1000;
 
 /// Number of the form of [`Accumulator::checkpoint`] and [`pack_hours`]: another one whenever a field comes, goes or changes
 /// its meaning.
-pub const CHECKPOINT_FORM: u32 = 4;
+pub const CHECKPOINT_FORM: u32 = 5;
 
 /// Instants outside 2010-01-01 to 2200-01-01 are no readings of a building: a clock was never set.
 const INSTANT_MIN: i64 = 1_262_304_000_000;
@@ -166,12 +166,12 @@ struct MonthPart {
 #[derive(Debug, Clone)]
 struct Undo {
     days: Vec<DayValue>,
-    slacks: Slacks,
+    doubts: Doubts,
     notes: Notes,
     hours: Option<Hours>,
 }
 
-kept!(Undo { days, slacks, notes, hours });
+kept!(Undo { days, doubts, notes, hours });
 
 /// Makes days and months of totals as they come. A push costs a few nanoseconds and allocates once a day.
 #[derive(Debug, Clone)]
@@ -181,7 +181,7 @@ pub struct Accumulator {
     /// Ascending, without duplicates; days without covered time are absent.
     days: Vec<DayValue>,
     cursor: Cursor,
-    slacks: Slacks,
+    doubts: Doubts,
     /// What a coarse register hides of each month.
     steps: Slacks,
     divisor: Divisor,
@@ -214,7 +214,7 @@ impl Accumulator {
             days: Vec::new(),
             // An empty span: the first interval takes the slow way and sets it.
             cursor: Cursor { index: 0, from: i64::MAX, to: i64::MIN },
-            slacks: Slacks::default(),
+            doubts: Doubts::default(),
             steps: Slacks::default(),
             divisor: Divisor::default(),
             notes: Notes::default(),
@@ -252,7 +252,7 @@ impl Accumulator {
             counter,
             days,
             cursor,
-            slacks,
+            doubts,
             steps,
             divisor,
             notes,
@@ -268,7 +268,7 @@ impl Accumulator {
         counter.keep(&mut out);
         days.keep(&mut out);
         cursor.keep(&mut out);
-        slacks.keep(&mut out);
+        doubts.keep(&mut out);
         steps.keep(&mut out);
         divisor.keep(&mut out);
         notes.keep(&mut out);
@@ -288,7 +288,7 @@ impl Accumulator {
         let rest = &mut bytes;
         let counter = Counter::resume(counter_settings(&settings), rest)?;
         let (days, cursor): (Vec<DayValue>, Cursor) = Kept::take(rest)?;
-        let slacks = Kept::take(rest)?;
+        let doubts = Kept::take(rest)?;
         let (steps, divisor) = Kept::take(rest)?;
         let notes = Kept::take(rest)?;
         let hours = Kept::take(rest)?;
@@ -303,7 +303,7 @@ impl Accumulator {
             counter,
             days,
             cursor,
-            slacks,
+            doubts,
             steps,
             divisor,
             notes,
@@ -418,9 +418,9 @@ impl Accumulator {
         if let Some((since, amount)) = counted.doubtful_before {
             let (zone, to) = (self.settings.zone, counted.interval.to);
             let (first, last) = (since.month(zone), to.plus_millis(-1).month(zone));
-            self.slacks.add(first, amount, 0);
+            self.doubts.add(first, amount, 0);
             if first < last {
-                self.slacks.add(last, amount, 0);
+                self.doubts.add(last, amount, 0);
             }
         }
         match counted.interval.step {
@@ -441,7 +441,7 @@ impl Accumulator {
     fn remember(&self) -> Undo {
         Undo {
             days: self.days.clone(),
-            slacks: self.slacks.clone(),
+            doubts: self.doubts.clone(),
             notes: self.notes.clone(),
             hours: self.hours.clone(),
         }
@@ -452,7 +452,7 @@ impl Accumulator {
         let keep = self.undo.len().saturating_sub(ranges);
         let Some(undo) = self.undo.drain(keep..).next() else { return };
         self.days = undo.days;
-        self.slacks = undo.slacks;
+        self.doubts = undo.doubts;
         self.notes = undo.notes;
         // Hours that were asked for meanwhile are not those of the range that was left.
         self.hours = undo.hours.or_else(|| self.hours.take().map(|_| Hours::default()));
@@ -473,7 +473,7 @@ impl Accumulator {
         let mut day = interval.accrued_from.day(zone);
         let (mut begin, mut month) = (accrued_from, MonthPart::default());
         let days = self.days.len();
-        let mut crosses = false;
+        let (mut crosses, mut given) = (false, 0);
         loop {
             let (day_from, day_to) = (day_start(day, zone).millis(), next_start(day, zone));
             let end = day_to.min(to);
@@ -483,17 +483,23 @@ impl Accumulator {
             self.add(day, covered, part, estimated);
             month.amount += part;
             month.millis += between;
+            given += part;
             self.cursor.from = day_from;
             self.cursor.to = day_to.min(self.acts.quiet_until());
             let Some(next) = day.succ_opt().filter(|_| end < to) else { break };
             if Month::of(next) != Month::of(day) {
                 crosses = true;
                 self.end_month(Month::of(day), std::mem::take(&mut month), &interval, gap, true);
+                self.cross_end(Month::of(day), given, &interval);
             }
             day = next;
             begin = end;
         }
         self.end_month(Month::of(day), month, &interval, gap, crosses);
+        if crosses {
+            let (less, more) = (interval.amount - interval.low, interval.high - interval.amount);
+            self.doubts.add_whole(Month::of(day), less, more);
+        }
         if days < self.days.len() {
             self.learn_step(day);
         }
@@ -511,9 +517,9 @@ impl Accumulator {
             self.notes.gap(month, part.millis, part.amount);
         }
         if crosses {
-            self.slacks.add(month, part.amount, interval.high - part.amount);
+            self.doubts.add_placed(month, part.amount, interval.high - part.amount);
         } else if interval.low != interval.high {
-            self.slacks.add(month, interval.amount - interval.low, interval.high - interval.amount);
+            self.doubts.add(month, interval.amount - interval.low, interval.high - interval.amount);
         }
     }
 
@@ -566,7 +572,7 @@ impl Accumulator {
         let amount: i64 = days.iter().fold(0, |sum, d| sum.saturating_add(d.amount));
         let covered: i64 = days.iter().map(|d| d.covered_millis).sum();
         let estimated: i64 = days.iter().fold(0, |sum, d| sum.saturating_add(d.estimated));
-        let (mut less, mut more) = self.slacks.of(month);
+        let (mut less, mut more) = self.doubts.of(month);
         // A register of coarse steps, or in a coarser unit, hides up to a step.
         let unit = self.counter.coarser().filter(|(since, _)| *since < to).map_or(0, |(_, step)| step);
         let step = unit.max(self.steps.of(month).0);
@@ -575,12 +581,13 @@ impl Accumulator {
         let (low, high) = (amount.saturating_sub(less).max(0), amount.saturating_add(more));
         let length = to.millis() - from.millis();
         let missing = (until.millis().min(to.millis()) - from.millis() - covered).max(0);
+        let unmeasured = unmeasured_at_most(self.settings.ceiling_per_milli, missing);
         MonthValue {
             month,
             amount,
             low,
-            high: unmeasured_at_most(self.settings.ceiling_per_milli, missing)
-                .map(|u| high.saturating_add(u)),
+            high: unmeasured.map(|u| high.saturating_add(u)),
+            joint: Some(self.joint(month, amount, unmeasured, step)),
             coverage_ratio: (covered as f64 / length as f64).clamp(0.0, 1.0),
             estimated_ratio: if 0 < amount {
                 (estimated as f64 / amount as f64).clamp(0.0, 1.0)

@@ -125,7 +125,15 @@ fn months(random: &mut Random, temperatures: &[DailyTemperature]) -> MonthlySeri
     let value = |(month, sum): (Month, f64)| {
         let amount = (sum * 1000.0).round() as i64;
         let high = Some(amount);
-        MonthValue { month, amount, low: amount, high, coverage_ratio: 1.0, estimated_ratio: 0.0 }
+        MonthValue {
+            month,
+            amount,
+            low: amount,
+            high,
+            coverage_ratio: 1.0,
+            estimated_ratio: 0.0,
+            joint: None,
+        }
     };
     MonthlySeries { unit: BaseUnit::Litre, months: sums.into_iter().map(value).collect() }
 }

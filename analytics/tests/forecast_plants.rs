@@ -50,7 +50,15 @@ fn meter(id: &str, carrier: Carrier, direction: Direction) -> MeterFacts {
 
 fn measured(month: Month, units: f64) -> MonthValue {
     let amount = (units * 1000.0).round() as i64;
-    MonthValue { month, amount, low: amount, high: Some(amount), coverage_ratio: 1.0, estimated_ratio: 0.0 }
+    MonthValue {
+        month,
+        amount,
+        low: amount,
+        high: Some(amount),
+        coverage_ratio: 1.0,
+        estimated_ratio: 0.0,
+        joint: None,
+    }
 }
 
 /// A month of which between two bounds something was not measured.

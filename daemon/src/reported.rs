@@ -209,6 +209,7 @@ pub(crate) fn of_meter(store: &Store, meter: &MeterFacts, until: NaiveDate) -> a
             high: of.high,
             coverage_ratio: of.coverage_ratio,
             estimated_ratio: of.estimated_ratio,
+            joint: None,
         });
     }
     months.retain(|m| m.month.end_day() <= until);

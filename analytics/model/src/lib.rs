@@ -38,6 +38,6 @@ pub use reading::{
     BillQuality, BilledPeriod, DailyTemperature, MeanDefinition, Origin, Quality, Reading, SeriesKey,
     TemperatureSource, Value,
 };
-pub use series::{Interval, MonthValue, MonthlySeries, Step};
+pub use series::{Edge, Interval, Joint, MonthValue, MonthlySeries, Step};
 pub use terms::{BaselineMethod, FactorKind, OwnFactor, Plant, ReferenceYear, StatedValue, Tariff, Terms};
 pub use time::{Instant, Month, Zone};

@@ -81,6 +81,47 @@ pub struct MonthValue {
     pub coverage_ratio: f64,
     /// Share of `amount` whose place in time is estimated (gap intervals, estimated bills), 0 to 1.
     pub estimated_ratio: f64,
+    /// What its series knows of it beside its neighbours; `None` where the month is known alone.
+    pub joint: Option<Joint>,
+}
+
+/// Energy that may lie on either side of a month's end, as it falls on a span of months that ends or begins there. In the
+/// smallest unit, not negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Edge {
+    /// By how much the span may have less than its months show.
+    pub less: i64,
+    /// By how much it may have more.
+    pub more: i64,
+}
+
+/// A month as a part of a longer span of the same series. Energy whose month is in doubt is not in doubt over a span that
+/// holds all the months in which it may lie. In the smallest unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joint {
+    /// What the month adds to a span around it, at least and at most; `high` is `None` when nothing bounds it.
+    pub low: i64,
+    pub high: Option<i64>,
+    /// What a register of coarse steps hides of any span, on both sides: a step at its ends, however long it is.
+    pub step: i64,
+    /// Of a span that begins with this month, and of one that ends with it.
+    pub begins: Edge,
+    pub ends: Edge,
+}
+
+impl Joint {
+    /// Between which bounds the energy of consecutive months of one series lies; `None` of no months. The upper bound is
+    /// `None` when nothing bounds one of them.
+    #[must_use]
+    pub fn span(months: &[Self]) -> Option<(i64, Option<i64>)> {
+        let (first, last) = (months.first()?, months.last()?);
+        let step = months.iter().map(|m| m.step).max().unwrap_or(0);
+        let less = first.begins.less.saturating_add(last.ends.less).saturating_add(step);
+        let more = first.begins.more.saturating_add(last.ends.more).saturating_add(step);
+        let low = months.iter().fold(0_i64, |sum, m| sum.saturating_add(m.low));
+        let high = months.iter().try_fold(0_i64, |sum, m| Some(sum.saturating_add(m.high?)));
+        Some((low.saturating_sub(less), high.map(|high| high.saturating_add(more))))
+    }
 }
 
 /// Civil months of one series, ascending, without duplicates; months without any data are absent.

@@ -47,7 +47,7 @@ pub(super) fn year(
     BalanceYear {
         building,
         vector,
-        reporting: total(&months),
+        reporting: node.reporting(&months, &hours, zone),
         months,
         has_production: node.has(Direction::Production),
         has_export: node.has(Direction::Export),
@@ -67,7 +67,7 @@ pub(super) fn sum(vector: Vector, buildings: &[BalanceYear]) -> Option<BalanceYe
     // A building that produces and whose export nobody measures leaves the project's export unknown.
     sum.has_export &= buildings.iter().all(|b| b.has_export || !b.has_production);
     sum.vector = vector;
-    sum.reporting = total(&sum.months);
+    sum.reporting = buildings.iter().fold(Balance::NOTHING, |sum, b| sum.plus(b.reporting));
     Some(sum)
 }
 
@@ -108,16 +108,49 @@ impl Node<'_> {
     }
 
     fn by_month(&self, index: usize) -> Balance {
+        let coverage = self.meters.iter().filter_map(|m| m.months.get(index)).map(|m| m.coverage_ratio);
+        self.by_totals(|direction| self.flow(direction, index), coverage.fold(1.0, f64::min))
+    }
+
+    /// The reporting months together: as the sum of what each of them says, and where the span as a whole is known
+    /// better, as that. What crosses the end of a month within it is no doubt of the span.
+    fn reporting(&self, months: &[BalanceMonth], hours: &[Option<SlotSeries>], zone: Zone) -> Balance {
+        let sum = total(months);
+        let counted: Vec<usize> =
+            (0..months.len()).filter(|i| months.get(*i).is_some_and(|m| m.reporting)).collect();
+        let ends = counted.first().zip(counted.last());
+        let Some((first, last)) = ends.and_then(|(a, b)| months.get(*a).zip(months.get(*b))) else {
+            return sum;
+        };
+        let totals = self.by_totals(|direction| self.flow_of_span(direction, &counted), sum.measured_ratio);
+        let bounds = (first.month.bounds(zone).0, last.month.bounds(zone).1);
+        let slots = self.slots(bounds, hours);
+        let whole = slots.map_or(totals, |(slots, length)| self.by_slots(&slots, length, &totals));
+        sum.within(&whole)
+    }
+
+    /// The totals of every meter of a direction over the reporting months.
+    fn flow_of_span(&self, direction: Direction, counted: &[usize]) -> Flow {
+        let of = |value: f64| (value * 1000.0).round() as i64;
+        let months = counted.iter().map(|index| self.flow(direction, *index));
+        let sum = months.fold(Flow::NONE, Flow::plus);
+        let own = self.meters.iter().filter(|m| m.facts.direction == direction);
+        own.fold(sum, |sum, meter| Flow {
+            amount: sum.amount,
+            low: sum.low.saturating_add(of(meter.joint.0)),
+            high: sum.high.map(|high| high.saturating_sub(of(meter.joint.1))),
+        })
+    }
+
+    fn by_totals(&self, flow: impl Fn(Direction) -> Flow, measured_ratio: f64) -> Balance {
         let [imported, produced, charged, discharged] =
-            [Direction::Import, Direction::Production, Direction::Charge, Direction::Discharge]
-                .map(|direction| self.flow(direction, index));
-        let mut exported = self.flow(Direction::Export, index);
+            [Direction::Import, Direction::Production, Direction::Charge, Direction::Discharge].map(&flow);
+        let mut exported = flow(Direction::Export);
         if !self.has(Direction::Export) && self.has(Direction::Production) {
             exported = Flow::UNKNOWN;
         }
         let stored = minus(charged, discharged);
         exported.high = capped(exported.high, produced.high, discharged.high);
-        let coverage = self.meters.iter().filter_map(|m| m.months.get(index)).map(|m| m.coverage_ratio);
         let low = at_least(
             produced.low.saturating_add(discharged.low),
             exported.high.zip(charged.high).map(|(e, c)| e.saturating_add(c)),
@@ -130,7 +163,7 @@ impl Node<'_> {
             stored,
             self_low: low,
             self_high: most,
-            measured_ratio: coverage.fold(1.0, f64::min),
+            measured_ratio,
             grain: Grain::Month,
         })
     }

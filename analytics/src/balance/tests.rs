@@ -118,7 +118,8 @@ impl Planted {
     }
 
     fn meter<'a>(&'a self, building: &'a BuildingId) -> BalanceMeter<'a> {
-        BalanceMeter { building, facts: &self.facts, months: &self.months, slots: self.slots.as_ref() }
+        let (joint, slots) = ((0.0, 0.0), self.slots.as_ref());
+        BalanceMeter { building, facts: &self.facts, months: &self.months, joint, slots }
     }
 }
 

@@ -79,7 +79,7 @@ impl Counter {
         let turn = self.leave(base, run.first, now, read);
         self.least_rise = self.least_rise.min(run.first.total - base.total);
         self.rises = self.rises.saturating_add(1).saturating_add(run.rises);
-        self.still_since = now.at;
+        (self.still_since, self.still_after) = (now.at, self.limits.stands_after(base.at, now.at));
         Counted { turn, ..plain(interval) }
     }
 
@@ -137,7 +137,7 @@ impl Counter {
         let amounts = [interval.amount, interval.low, high];
         self.conclude(between.explanation, between.confidence, now, read, amounts, alternatives);
         let turn = self.leave(base, run.first, now, read);
-        self.still_since = run.flat_until;
+        (self.still_since, self.still_after) = (run.flat_until, run.flat_until);
         let rest = self.limits.most_in(run.first.at - base.at - SPARE_MILLIS_MAX, self.step());
         let fall = base.total - run.first.total;
         let falls = [fall, fall.saturating_add(rest)];

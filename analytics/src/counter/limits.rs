@@ -22,6 +22,14 @@ impl Limits {
         0.0 < self.millis_per_unit
     }
 
+    /// Since when a register that rose between two readings may stand as the later one shows it: since that one, or
+    /// since the one before where a reading is missing between them. Three periods are a gap.
+    #[inline]
+    pub(super) fn stands_after(&self, before: i64, at: i64) -> i64 {
+        let lost = (self.gap_after_millis / 2).max(SPARE_MILLIS_MAX);
+        if lost < at - before { before } else { at }
+    }
+
     pub(super) fn wraps(&self) -> bool {
         self.modulus != i64::MAX
     }

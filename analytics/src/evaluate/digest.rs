@@ -413,4 +413,11 @@ fn month(c: &mut Canon, v: &MonthValue) {
     c.maybe(v.high, Canon::whole);
     c.real(v.coverage_ratio);
     c.real(v.estimated_ratio);
+    c.maybe(v.joint, |c, joint| {
+        c.maybe(joint.high, Canon::whole);
+        let edges = [joint.begins.less, joint.begins.more, joint.ends.less, joint.ends.more];
+        for n in [joint.low, joint.step].into_iter().chain(edges) {
+            c.whole(n);
+        }
+    });
 }

@@ -161,7 +161,9 @@ fn meter(
         for row in &rows {
             match row.reported() {
                 Some(reported) => months.push(reported),
-                None => left_out.extend(Some(row.left_out(facts)).filter(|m| m.month.end_day() <= input.until)),
+                None => {
+                    left_out.extend(Some(row.left_out(facts)).filter(|m| m.month.end_day() <= input.until))
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use model::{
     Month, MonthValue, MonthlySeries, Severity,
 };
 
+use super::joint::{self, Gain, Link};
 use super::laws::{self, LeftOut, ReportedMonth};
 use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, doubts, months, opening};
 use crate::analysis::{project, rules, unseen};
@@ -148,6 +149,7 @@ pub(super) fn assess(
         .collect();
     findings.extend(doubts::weigh(context, facts, &evidence, &reference, &mut rows));
     report_withheld(context, facts, &rows, &subject, &mut findings);
+    findings.extend(straddling(context, facts, &settled, &rows, &subject));
     let compared = Compared::of(context, &rows);
     findings.extend(unseen_weather(context, &reference, &compared, &subject));
     if let Reference::Model(fitted, _) = &reference {
@@ -159,8 +161,9 @@ pub(super) fn assess(
     findings.extend(suspected_event(context, &reference, &compared, &subject));
     let record = record(context, facts, known);
     findings.extend(adjustments::findings(&record.adjustments, facts, context.input.year));
-    let assessment = sum_up(context, building, facts, &reference, &compared, &rows, &findings);
-    let totals = totals(context, &rows, &assessment);
+    let known = Together::of(&rows, unit);
+    let assessment = sum_up(context, building, (facts, &reference), &compared, (&rows, &known), &findings);
+    let totals = totals(context, &rows, &known, &assessment);
     findings.extend(significance(context, &reference, &compared, &totals, &subject));
     let year = MeterYear {
         building: building.clone(),
@@ -324,6 +327,8 @@ pub(super) struct Row {
     pub(super) stuck: bool,
     /// Energy beside `hidden` that the month may have used because its value is doubted, in display units.
     pub(super) doubted: f64,
+    /// The month beside its neighbours; `None` where it is known alone, or its sources say different things.
+    link: Option<Link>,
 }
 
 impl Row {
@@ -337,7 +342,7 @@ impl Row {
         let (from, to) = (month.first_day(), month.end_day());
         let definition = DegreeDayDefinition::to_base(0.0);
         let weather = context.temperatures.heating(definition, from, to);
-        let months::Chosen { source, value, contradicted, .. } =
+        let months::Chosen { source, value, contradicted, disputed } =
             months::choose(known.months.get(month), billed.get(month));
         let unit = facts.carrier.base_unit();
         let show = |amount: i64| unit.to_display(amount);
@@ -362,6 +367,10 @@ impl Row {
         };
         fill(&mut shown);
         let complete = shown.is_whole() && !contradicted;
+        let series = if source == MonthSource::Bills { billed } else { &known.months };
+        let link = value
+            .filter(|_| !contradicted && !disputed)
+            .and_then(|v| Link::of(source, &v, series.get(month)));
         let (begin, end) = month.bounds(context.input.project.zone);
         let still = known.still.iter().find(|(m, _)| *m == month).map_or(0, |(_, millis)| *millis);
         let length = (end.millis() - begin.millis()) as f64;
@@ -376,6 +385,7 @@ impl Row {
             unstated_days: 0,
             stuck: false,
             doubted: 0.0,
+            link,
         }
     }
 
@@ -539,6 +549,23 @@ fn report_withheld(
     }
 }
 
+/// Bills over the ends of a year that is reported as a whole.
+fn straddling(
+    context: &Context<'_>,
+    facts: &MeterFacts,
+    settled: &SettledBills,
+    rows: &[Row],
+    subject: &str,
+) -> Vec<Finding> {
+    if context.reporting_months() < 12 {
+        return Vec::new();
+    }
+    let source = |row: Option<&Row>| row.map(|r| r.shown.source);
+    let unit = facts.carrier.base_unit().display();
+    let ends = (source(rows.first()), source(rows.last()));
+    joint::straddling(&settled.periods, ends, context.input.year, (subject, unit))
+}
+
 /// Days of a reporting month without a temperature, and those taken plainly from another station.
 fn weather_findings(row: &Row, about: &str) -> Vec<Finding> {
     let month = row.shown.month;
@@ -572,13 +599,31 @@ fn weather_findings(row: &Row, about: &str) -> Vec<Finding> {
     .collect()
 }
 
+/// How much better the reporting months are known together than one by one, in display units: those that are measured,
+/// and those of them that are compared too.
+struct Together {
+    measured: Bounded,
+    compared: Bounded,
+}
+
+impl Together {
+    fn of(rows: &[Row], unit: model::BaseUnit) -> Self {
+        let whole = |row: &&Row| row.shown.reporting && row.complete;
+        let of = |counts: &dyn Fn(&Row) -> bool| {
+            let links: Vec<Option<Link>> = rows.iter().map(|row| row.link.filter(|_| counts(row))).collect();
+            let Gain { low, high } = joint::gain(&links);
+            Bounded { best: 0.0, low: unit.to_display(low), high: unit.to_display(high) }
+        };
+        Self { measured: of(&|row| whole(&row)), compared: of(&|row| whole(&row) && row.adjusted.is_some()) }
+    }
+}
+
 fn sum_up(
     context: &Context<'_>,
     building: &BuildingId,
-    facts: &MeterFacts,
-    reference: &Reference,
+    (facts, reference): (&MeterFacts, &Reference),
     months: &Compared,
-    rows: &[Row],
+    (rows, known): (&[Row], &Together),
     findings: &[Finding],
 ) -> Assessment {
     let compared = !matches!(reference, Reference::None);
@@ -597,6 +642,11 @@ fn sum_up(
         avoided.low += bounds.0;
         avoided.high += bounds.1;
     }
+    // The most that was used is what was saved at least.
+    avoided.low += known.compared.high;
+    avoided.high -= known.compared.low;
+    measured.low = (measured.low + known.measured.low).min(measured.best);
+    measured.high = (measured.high - known.measured.high).max(measured.best);
     let mut because: Vec<String> =
         findings.iter().filter(|f| Severity::Note < f.severity).map(|f| f.code.to_owned()).collect();
     because.sort();
@@ -610,7 +660,7 @@ fn sum_up(
         let half_width = fitted.law.predict(&months.due).half_width(CONFIDENCE);
         uncertain = uncertain.through(Source::Model(facts.id.clone()), half_width);
     }
-    let avoided = with_instruments(facts, reference, rows, uncertain);
+    let avoided = with_instruments(facts, reference, (rows, known.compared.high), uncertain);
     Assessment {
         meter: facts.id.clone(),
         building: building.clone(),
@@ -723,7 +773,7 @@ fn suspected_event(
 fn with_instruments(
     facts: &MeterFacts,
     reference: &Reference,
-    rows: &[Row],
+    (rows, less): (&[Row], f64),
     avoided: Uncertain,
 ) -> Uncertain {
     let Some(error) = relative_error(facts.carrier, facts.accuracy_class.as_deref()) else { return avoided };
@@ -739,18 +789,18 @@ fn with_instruments(
         }
         Reference::Model(..) => {
             let expected: f64 = due().filter_map(|r| r.adjusted).map(|a| a.energy).sum();
-            let most: f64 = due().map(|r| r.most(facts)).sum();
+            let most: f64 = due().map(|r| r.most(facts)).sum::<f64>() - less;
             avoided.through(Source::Bills(facts.id.clone()), expected * error).through(own, most * error)
         }
         Reference::Zero => {
-            let most: f64 = due().map(|r| r.most(facts)).sum();
+            let most: f64 = due().map(|r| r.most(facts)).sum::<f64>() - less;
             avoided.through(own, most * error)
         }
         Reference::None | Reference::Unknown => avoided,
     }
 }
 
-fn totals(context: &Context<'_>, rows: &[Row], assessment: &Assessment) -> MeterTotals {
+fn totals(context: &Context<'_>, rows: &[Row], known: &Together, assessment: &Assessment) -> MeterTotals {
     let mut totals = MeterTotals { reporting_months: context.reporting_months(), ..MeterTotals::default() };
     let (mut days, mut covered) = (0.0, 0.0);
     for row in rows {
@@ -770,6 +820,7 @@ fn totals(context: &Context<'_>, rows: &[Row], assessment: &Assessment) -> Meter
     }
     totals.avoided_low = assessment.avoided.low();
     totals.avoided_high = assessment.avoided.high();
+    (totals.joint_low, totals.joint_high) = (known.measured.low, known.measured.high);
     totals.coverage_ratio = if 0.0 < days { covered / days } else { 0.0 };
     totals
 }

@@ -81,7 +81,7 @@ fn disputed(own: &MonthValue, billed: &MonthValue) -> Chosen {
 /// Of two statements of which one is false nothing bounds the month from above: whoever reads it elsewhere, from a
 /// file of its months, withholds it too.
 fn contradicted(own: &MonthValue, billed: &MonthValue) -> Chosen {
-    let value = MonthValue { low: own.low.min(billed.low), high: None, ..*own };
+    let value = MonthValue { low: own.low.min(billed.low), high: None, joint: None, ..*own };
     Chosen { source: MonthSource::Meter, value: Some(value), contradicted: true, disputed: false }
 }
 
@@ -143,7 +143,7 @@ mod tests {
 
     fn value(amount: i64, low: i64, high: Option<i64>, coverage_ratio: f64) -> MonthValue {
         let month = Month { year: 2025, number: 3 };
-        MonthValue { month, amount, low, high, coverage_ratio, estimated_ratio: 0.0 }
+        MonthValue { month, amount, low, high, coverage_ratio, estimated_ratio: 0.0, joint: None }
     }
 
     fn row(own: MonthValue, billed: MonthValue) -> (MonthSource, i64, i64, Option<i64>, bool) {

@@ -13,6 +13,7 @@ mod months;
 mod opening;
 mod properties;
 mod short;
+mod sums;
 mod weather;
 
 use chrono::{Days, NaiveDate};
@@ -96,6 +97,7 @@ fn series(
             high: Some(amount),
             coverage_ratio: 1.0,
             estimated_ratio: 0.0,
+            joint: None,
         }
     };
     let mut months: Vec<MonthValue> =

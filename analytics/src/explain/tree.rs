@@ -123,7 +123,15 @@ fn part(year: &ProjectYear, part: &KpiPart, evidence: Known<'_>) -> Node {
         "measured" | "produced" => node = node.sum_of(part.factor, measured(found, part, evidence)),
         _ => {}
     }
-    node.beside([law(found)])
+    node.beside(joint(found)).beside([law(found)])
+}
+
+/// How much better the reporting months are known together than by the bounds that each of them shows.
+fn joint(meter: &MeterYear) -> Option<Node> {
+    let unit = meter.meter.carrier.base_unit().display().symbol();
+    let (low, high) = (meter.totals.joint_low, meter.totals.joint_high);
+    (0.0 < low || 0.0 < high)
+        .then(|| Node::new("explain.joint").with("low", low).with("high", high).worth(None, unit))
 }
 
 /// The avoided energy of each month at the best value, and what the unmeasured energy and the weather's doubt take.
@@ -213,6 +221,7 @@ fn meter(meter: &MeterYear, evidence: Known<'_>) -> Node {
         .with("name", &meter.meter.name)
         .worth(Some(meter.totals.measured), unit)
         .sum_of(1.0, months)
+        .beside(joint(meter))
         .beside([law(meter)])
 }
 

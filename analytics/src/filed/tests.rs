@@ -217,6 +217,7 @@ fn the_meter_itself_goes_before_a_file_where_it_measured_enough() {
         high: Some(amount),
         coverage_ratio,
         estimated_ratio: 0.0,
+        joint: None,
     };
     let of = |months| MonthlySeries { unit: BaseUnit::WattHour, months };
     let own = of(vec![value(1, 0.95, 1), value(2, 0.5, 1), value(4, 0.5, 1)]);
@@ -236,6 +237,7 @@ fn a_file_never_takes_away_what_the_meter_proved() {
         high,
         coverage_ratio,
         estimated_ratio: 0.0,
+        joint: None,
     };
     // 27.7 % measured: at least 1133 kWh, and at most what the connection carries besides.
     let own = value(1_133_000, 1_133_000, Some(18_301_000), 0.277);

@@ -113,26 +113,32 @@ pub(crate) fn price_ahead(project: &Project, meter: &MeterFacts, month: Month) -
 }
 
 /// Euro that the avoided energy would have cost. Month by month at its own tariff; what was not measured, and the
-/// model's band, at the highest price of the year.
+/// model's band, at the highest price of the year. Energy of the year whose month is in doubt may have had any month's
+/// price: it counts with the distance of the highest from the lowest.
 pub(super) fn avoided(context: &Context<'_>) -> Outcome {
     let plain = |_: &crate::evaluate::meter::Assessment| Ok((1.0, Vec::new()));
     let mut outcome = super::weighted_savings(context, "avoided_x_tariff", plain);
-    let mut sum = Amount { worse: 0.0, best: 0.0, low: 0.0, high: 0.0 };
+    let mut sum = Amount::exact(0.0);
     let (mut variance, mut parts, mut missing) = (0.0, Vec::new(), Vec::new());
     for meter in context.meters.iter().filter(|m| m.compared) {
         let Some(year) = context.years.iter().find(|y| y.meter.id == meter.meter) else { continue };
-        let Some((best, most)) = priced(context, year) else {
+        let Some(Priced { best, most, spread }) = priced(context, year) else {
             missing.push(no_tariff(context, year));
             continue;
         };
         let half_width = meter.avoided.half_width() * most;
+        let misplaced = |energy: f64| energy * spread;
         let part = KpiPart {
             meter: Some(meter.meter.clone()),
             building: None,
             quantity: "cost_avoided",
-            worse: best - (meter.avoided.best - meter.avoided.least()).max(0.0) * most,
+            worse: best
+                - (meter.avoided.best - meter.avoided.least()).max(0.0) * most
+                - misplaced(year.totals.joint_high),
             best,
-            high: best + (meter.avoided.most() - meter.avoided.best).max(0.0) * most,
+            high: best
+                + (meter.avoided.most() - meter.avoided.best).max(0.0) * most
+                + misplaced(year.totals.joint_low),
             half_width,
             unit: "EUR",
             factor: 1.0,
@@ -143,6 +149,7 @@ pub(super) fn avoided(context: &Context<'_>) -> Outcome {
         variance += half_width * half_width;
         parts.push(part);
     }
+    sum.better = sum.high;
     sum.low = sum.worse - variance.sqrt();
     sum.high += variance.sqrt();
     outcome.chain.parts = parts;
@@ -153,15 +160,24 @@ pub(super) fn avoided(context: &Context<'_>) -> Outcome {
     outcome
 }
 
-/// The best value in euro and the highest price of the reporting months; `None` where one of them has no tariff.
-fn priced(context: &Context<'_>, year: &MeterYear) -> Option<(f64, f64)> {
-    let (mut best, mut most) = (0.0, 0.0_f64);
+/// What the avoided energy of the reporting months would have cost.
+struct Priced {
+    /// The best value in euro.
+    best: f64,
+    /// The highest price of the months, and how far it is from the lowest; euro per unit.
+    most: f64,
+    spread: f64,
+}
+
+/// `None` where one of the reporting months has no tariff.
+fn priced(context: &Context<'_>, year: &MeterYear) -> Option<Priced> {
+    let (mut best, mut most, mut least) = (0.0, 0.0_f64, f64::INFINITY);
     for row in year.months.iter().filter(|m| m.reporting) {
         let price = mean_price(context.project, &year.meter, row.month)?;
         best += row.avoided.unwrap_or(0.0) * price;
-        most = most.max(price);
+        (most, least) = (most.max(price), least.min(price));
     }
-    Some((best, most))
+    Some(Priced { best, most, spread: (most - least).max(0.0) })
 }
 
 fn no_tariff(context: &Context<'_>, year: &MeterYear) -> Finding {

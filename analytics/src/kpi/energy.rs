@@ -58,6 +58,7 @@ pub(super) fn primary_per_euro(context: &Context<'_>) -> Outcome {
         best: a.best / euro,
         low: a.low / euro,
         high: a.high / euro,
+        better: a.better / euro,
     });
     outcome
 }

@@ -20,7 +20,7 @@ const KINDS: [FactorKind; 2] = [FactorKind::HeatingValue, FactorKind::PrimaryNon
 pub(super) fn operational(context: &Context<'_>) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.chain.formula = "volume_weighted_primary_per_area";
-    let mut sum = Amount { worse: 0.0, best: 0.0, low: 0.0, high: 0.0 };
+    let mut sum = Amount::exact(0.0);
     let (mut withheld, mut volume) = (false, 0.0);
     for building in &context.project.buildings {
         volume += building.gross_volume_m3;
@@ -53,7 +53,8 @@ pub(super) fn operational(context: &Context<'_>) -> Outcome {
     outcome.chain.divisor = Some(Divisor { what: "gross_volume", value: volume, unit: "m3" });
     let of = |value: f64| value / volume;
     // The best end of the band is the lower one.
-    let amount = Amount { worse: of(sum.worse), best: of(sum.best), low: of(sum.low), high: of(sum.worse) };
+    let (worse, best, low) = (of(sum.worse), of(sum.best), of(sum.low));
+    let amount = Amount { worse, best, low, high: worse, better: low };
     outcome.amount = Some(amount).filter(|_| !withheld && 0.0 < volume);
     outcome
 }

@@ -17,7 +17,7 @@ pub(crate) const fn is_renewable(carrier: Carrier) -> bool {
 pub(super) fn produced(context: &Context<'_>) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.chain.formula = "sum_of_produced";
-    let mut sum = Amount { worse: 0.0, best: 0.0, low: 0.0, high: 0.0 };
+    let mut sum = Amount::exact(0.0);
     let mut withheld = false;
     let plants = || {
         let made = |m: &&Assessment| m.direction == Direction::Production && is_renewable(m.carrier);
@@ -41,7 +41,7 @@ pub(super) fn produced(context: &Context<'_>) -> Outcome {
             factor: 1.0,
         });
     }
-    sum.low = sum.worse;
+    (sum.low, sum.better) = (sum.worse, sum.high);
     if plants().next().is_none() {
         let about = format!("project:{} {}", context.project.id, context.year);
         let says = "no meter measures what is produced on site";
@@ -84,7 +84,7 @@ pub(super) fn capacity(context: &Context<'_>) -> Outcome {
         return outcome;
     }
     let sum: f64 = counted.iter().map(|p| p.nominal_kw).sum();
-    outcome.amount = Some(Amount { worse: sum, best: sum, low: sum, high: sum });
+    outcome.amount = Some(Amount::exact(sum));
     outcome
 }
 

@@ -56,8 +56,8 @@ pub(super) fn share(context: &Context<'_>, vector: Vector) -> Outcome {
     }
     match sum.share() {
         Some(share) => {
-            outcome.amount =
-                Some(Amount { worse: share.worse, best: share.best, low: share.worse, high: share.high });
+            let (worse, high) = (share.worse, share.high);
+            outcome.amount = Some(Amount { worse, best: share.best, low: worse, high, better: high });
         }
         // The balance has its own finding.
         None => {

@@ -14,7 +14,7 @@ pub(super) fn floor_area(context: &Context<'_>) -> Outcome {
         outcome.chain.parts.push(exact(building.name.clone(), "floor_area", building.floor_area_m2, "m2"));
     }
     let sum: f64 = context.project.buildings.iter().map(|b| b.floor_area_m2).sum();
-    outcome.amount = Some(Amount { worse: sum, best: sum, low: sum, high: sum });
+    outcome.amount = Some(Amount::exact(sum));
     outcome
 }
 
@@ -30,7 +30,7 @@ pub(super) fn stated(context: &Context<'_>, definition: &KpiDefinition) -> Outco
     let unit = definition.unit.symbol();
     outcome.chain.parts.push(exact(stated.source.clone(), "stated", stated.value, unit));
     let value = stated.value;
-    outcome.amount = Some(Amount { worse: value, best: value, low: value, high: value });
+    outcome.amount = Some(Amount::exact(value));
     outcome
 }
 

@@ -13,8 +13,26 @@ pub(super) fn months(context: &Context<'_>) -> Section {
     if !context.year.meters.is_empty() {
         blocks.push(context.paragraph("annex.months_intro"));
     }
-    blocks.extend(context.year.meters.iter().map(|meter| meter_table(context, meter)));
+    for meter in &context.year.meters {
+        blocks.push(meter_table(context, meter));
+        blocks.extend(together(context, meter));
+    }
     context.annex("annex_months", blocks)
+}
+
+/// The bounds of all reporting months together, where they are tighter than the sum of the months' own.
+fn together(context: &Context<'_>, meter: &MeterYear) -> Option<Block> {
+    let totals = &meter.totals;
+    if totals.joint_low <= 0.0 && totals.joint_high <= 0.0 {
+        return None;
+    }
+    let months = || meter.months.iter().filter(|m| m.reporting);
+    let low: f64 = months().filter_map(|m| m.measured_low).sum();
+    let high: Option<f64> = months().map(|m| m.measured_high).sum();
+    let (low, high) = (low + totals.joint_low, high.map(|high| high - totals.joint_high));
+    let range = context.format.range(Some(low), high, ENERGY_DECIMALS);
+    let values = [("meter", &*meter.meter.name), ("range", &*range), ("unit", meter_unit(&meter.meter))];
+    Some(Block::Paragraph(context.fill("annex.months_together", &values)))
 }
 
 /// One column of a meter's table.

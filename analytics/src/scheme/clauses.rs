@@ -81,7 +81,8 @@ pub fn fact_of(code: &str) -> Option<&'static FactDef> {
 pub struct Known {
     /// What counts: of a measured figure the bound that is worse for the beneficiary.
     pub value: f64,
-    /// The best estimate; the same for what is not measured.
+    /// What it may be at best: of a figure the bound of what was not measured that is better for the beneficiary. The
+    /// same for what is not measured at all.
     pub best: f64,
     /// Where this value comes from: a person may state what could have been measured.
     pub origin: Origin,
@@ -329,7 +330,7 @@ fn in_year(year: &ProjectYear) -> Evidence {
 fn of_year(facts: &mut Facts, year: &ProjectYear) {
     let kpi = |measure: KpiMeasure| {
         let found = year.kpis.iter().find(|k| k.definition.measure == measure)?;
-        Some((found.achieved?, found.best?, found))
+        Some((found.achieved?, found.better?, found))
     };
     if let Some((value, best, _)) = kpi(KpiMeasure::PrimaryEnergySavedPerEuro) {
         let evidence = in_year(year);
@@ -403,7 +404,7 @@ fn heat_unused(year: &ProjectYear) -> Option<Known> {
     let evidence = Evidence::new("heat", says).with("year", year.year).with("worst", worst);
     Some(Known {
         value: 100.0 * (1.0 - share.worse),
-        best: 100.0 * (1.0 - share.best),
+        best: 100.0 * (1.0 - share.high),
         origin: Origin::Measured,
         evidence: evidence.with("made", format!("{made:.0}")).with("given", format!("{given:.0}")),
     })
@@ -417,6 +418,9 @@ fn grid_use(year: &ProjectYear) -> Option<(f64, f64)> {
     };
     meters().next()?;
     let low = meters().flat_map(|m| &m.months).map(|m| m.measured_low).sum::<Option<f64>>()?;
+    // Of a year that is reported as a whole the sum is known better than its months.
+    let low =
+        low + meters().filter(|m| m.totals.reporting_months == 12).map(|m| m.totals.joint_low).sum::<f64>();
     let best = meters().flat_map(|m| &m.months).map(|m| m.measured).sum::<Option<f64>>()?;
     Some((low, best))
 }

@@ -4,7 +4,7 @@
 
 use chrono::NaiveDate;
 use model::time::day_start;
-use model::{Instant, Month};
+use model::{Instant, Interval, Joint, Month};
 
 use super::{Accumulator, next_start, unmeasured_at_most};
 use crate::checkpoint::kept;
@@ -49,11 +49,32 @@ impl Accumulator {
         let zone = self.settings.zone;
         let (mut month, own) = (since.month(zone), interval.accrued_from.month(zone));
         if month < own && own == interval.to.plus_millis(-1).month(zone) {
-            self.slacks.add(own, interval.amount, 0);
+            self.doubts.add_placed(own, interval.amount, 0);
         }
         while month < own {
-            self.slacks.add(month, 0, interval.high);
+            self.doubts.add_placed(month, 0, interval.high);
+            self.doubts.seam(month, (0, interval.high), (interval.amount, 0));
             month = month.next();
+        }
+    }
+
+    /// At a month's end within an interval of whose energy so much was booked until there: all or nothing of it may lie
+    /// on either side.
+    pub(super) fn cross_end(&mut self, month: Month, until: i64, interval: &Interval) {
+        let ends = (until, interval.high - until);
+        self.doubts.seam(month, ends, (interval.amount - until, until));
+    }
+
+    /// What a month adds to a span around it.
+    pub(super) fn joint(&self, month: Month, amount: i64, unmeasured: Option<i64>, step: i64) -> Joint {
+        let (less, more) = self.doubts.of_spans(month);
+        let [begins, ends] = self.doubts.edges(month);
+        Joint {
+            low: amount.saturating_sub(less),
+            high: unmeasured.map(|u| amount.saturating_add(more).saturating_add(u)),
+            step,
+            begins,
+            ends,
         }
     }
 
@@ -95,7 +116,7 @@ impl Accumulator {
         }
         let (mut month, last) = (since.month(zone), until.month(zone));
         while month <= last {
-            self.slacks.add(month, most.min(booked), 0);
+            self.doubts.add(month, most.min(booked), 0);
             month = month.next();
         }
     }
@@ -137,9 +158,9 @@ impl Accumulator {
         let zone = self.settings.zone;
         // A span that ends with a month lies in that month.
         let (first, last) = (from.month(zone), to.plus_millis(-1).month(zone));
-        self.slacks.add(first, by, by);
+        self.doubts.add(first, by, by);
         if first < last {
-            self.slacks.add(last, by, by);
+            self.doubts.add(last, by, by);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Must never: lose a bound that was once given.
 
-use model::Month;
+use model::{Edge, Month};
 
 use crate::checkpoint::{Kept, kept};
 
@@ -46,8 +46,61 @@ impl Slacks {
         self.add(month, by - less, by - more);
     }
 
+    /// (less, more)
     pub(super) fn of(&self, month: Month) -> (i64, i64) {
         let found = self.0.binary_search_by_key(&month, |s| s.month).ok().map(|i| &self.0[i]);
         found.map_or((0, 0), |s| (s.less, s.more))
+    }
+}
+
+/// What is in doubt of each month by itself, and what of that stays in doubt of a span that holds it with its neighbours.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Doubts {
+    months: Slacks,
+    /// Of any span that holds the month.
+    spans: Slacks,
+    /// Of a span that begins, or ends, with the month.
+    begins: Slacks,
+    ends: Slacks,
+}
+
+kept!(Doubts { months, spans, begins, ends });
+
+impl Doubts {
+    /// Energy that nobody knows, in whatever span the month lies.
+    pub(super) fn add(&mut self, month: Month, less: i64, more: i64) {
+        self.months.add(month, less, more);
+        self.spans.add(month, less, more);
+    }
+
+    /// Energy of which only the month is in doubt: it is in the [`Self::seam`]s too.
+    pub(super) fn add_placed(&mut self, month: Month, less: i64, more: i64) {
+        self.months.add(month, less, more);
+    }
+
+    /// What is known of an amount over all months in which it may lie, told with the last of them.
+    pub(super) fn add_whole(&mut self, month: Month, less: i64, more: i64) {
+        self.spans.add(month, less, more);
+    }
+
+    /// Energy that may lie on either side of a month's end: by how much spans that end there may have less or more, and
+    /// spans that begin there.
+    pub(super) fn seam(&mut self, month: Month, ends: (i64, i64), begins: (i64, i64)) {
+        self.ends.add(month, ends.0, ends.1);
+        self.begins.add(month.next(), begins.0, begins.1);
+    }
+
+    /// (less, more) of the month by itself.
+    pub(super) fn of(&self, month: Month) -> (i64, i64) {
+        self.months.of(month)
+    }
+
+    pub(super) fn of_spans(&self, month: Month) -> (i64, i64) {
+        self.spans.of(month)
+    }
+
+    pub(super) fn edges(&self, month: Month) -> [Edge; 2] {
+        let edge = |(less, more)| Edge { less, more };
+        [edge(self.begins.of(month)), edge(self.ends.of(month))]
     }
 }

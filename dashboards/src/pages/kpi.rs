@@ -129,6 +129,7 @@ mod tests {
             best: None,
             low: None,
             high: None,
+            better: None,
             attainment_ratio: None,
             verdict: Verdict::Undetermined,
             because: because.iter().map(|code| (*code).to_owned()).collect(),

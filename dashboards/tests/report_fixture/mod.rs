@@ -213,6 +213,8 @@ fn gas() -> MeterYear {
             avoided_low: 1402.1,
             avoided_high: 1890.7,
             coverage_ratio: 0.911,
+            joint_low: 0.0,
+            joint_high: 0.0,
         },
     }
 }
@@ -270,6 +272,8 @@ fn power() -> MeterYear {
             avoided_low: 2010.0,
             avoided_high: 4602.0,
             coverage_ratio: 0.9991,
+            joint_low: 0.0,
+            joint_high: 0.0,
         },
     }
 }
@@ -405,6 +409,7 @@ fn kpis() -> Vec<KpiResult> {
             best: Some(22.835),
             low: Some(17.83),
             high: Some(27.74),
+            better: Some(27.74),
             attainment_ratio: Some(0.29717),
             verdict: Verdict::Missed,
             because: vec!["series.coverage.low".to_owned()],
@@ -418,6 +423,7 @@ fn kpis() -> Vec<KpiResult> {
             best: None,
             low: None,
             high: None,
+            better: None,
             attainment_ratio: None,
             verdict: Verdict::Undetermined,
             because: vec!["baseline.short".to_owned()],
@@ -437,6 +443,7 @@ fn kpis() -> Vec<KpiResult> {
             best: Some(86.5),
             low: Some(86.1),
             high: Some(87.0),
+            better: Some(87.0),
             attainment_ratio: Some(1.08125),
             verdict: Verdict::Reached,
             because: Vec::new(),
