@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    const ZONE: Zone = chrono_tz::Europe::Rome;
+    const ZONE: Zone = Zone::Europe__Rome;
 
     fn day(year: i32, month: u32, day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(year, month, day).unwrap()
@@ -139,6 +139,7 @@ mod tests {
             high: Some(1),
             coverage_ratio: *coverage_ratio,
             estimated_ratio: 0.0,
+            joint: None,
         };
         MonthlySeries { unit: BaseUnit::WattHour, months: months.iter().map(of).collect() }
     }

@@ -51,7 +51,8 @@ impl Range {
     }
 
     fn is_far(self, value: f64) -> bool {
-        self.high + RANGE * self.high.abs() < value || value < self.low - RANGE * self.low.abs()
+        let slack = RANGE * self.high.abs().max(self.low.abs());
+        self.high + slack < value || value < self.low - slack
     }
 }
 
