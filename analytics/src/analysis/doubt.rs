@@ -6,7 +6,8 @@
 //! A day without a value may have used anything; for the bound it is taken to have used twice the highest use per day
 //! that is known of the meter. A zero is a value where the baseline was at zero in the same season, and else a doubt. A
 //! value is also doubted where it is far below the line that the reporting periods follow, each against its own
-//! expectation: measures change that line, a garbled bill leaves it. What is doubted saves nothing for the bound.
+//! expectation: measures change that line, a garbled bill leaves it. What all values share and no measure makes is `alike`:
+//! another unit, one value again and again. What is doubted saves nothing for the bound.
 
 use chrono::{Datelike, NaiveDate};
 use model::{Finding, Severity};
@@ -18,6 +19,7 @@ use crate::baseline::data::{Data, Row};
 use crate::baseline::fit::{Fit, Prediction};
 use crate::baseline::linear::{self, NoSolution};
 
+mod alike;
 mod deep;
 
 /// Times the highest use per day that is known.
@@ -34,8 +36,6 @@ const LINE_MIN: usize = 6;
 const ROUNDS: usize = 30;
 /// A zero is of no matter below this share of the mean use that is expected.
 const ZERO_SHARE: f64 = 0.1;
-/// All values together this much smaller or larger than expected are in another unit.
-const UNIT: f64 = 20.0;
 /// A day that uses so many times what most of its weekdays used in that season of the baseline, or less, is no doubt; a
 /// bill of the same weeks alike.
 const AS_LOW: f64 = 1.5;
@@ -99,10 +99,11 @@ pub(super) fn values(subject: &str, alone: &[Prediction], baseline: &Data, repor
     let points: Vec<Point> = reporting.rows().iter().zip(alone).map(point).collect();
     let about = format!("{subject} reporting");
     let mut doubt = Doubt::default();
-    let other_unit = unit(&about, &points, &mut doubt);
+    let other_unit = alike::unit(&about, &points, &mut doubt);
     let (days, expected) = points.iter().fold((0.0, 0.0), |(d, e), p| (d + p.row.days, e + p.expected));
     let mut open: Vec<Point> = Vec::with_capacity(points.len());
     let (mut zeros, mut refunds): (Vec<Point>, Vec<Point>) = (Vec::new(), Vec::new());
+    let points = if other_unit { points } else { alike::drop_frozen(&about, points, baseline, &mut doubt) };
     for p in points {
         let matters = ZERO_SHARE * expected / days < p.expected / p.row.days;
         if p.row.energy <= 0.0 && matters && !is_closed_season(&p.row, baseline) {
@@ -158,24 +159,6 @@ impl Doubt {
 /// What was measured in all of them and what was expected.
 fn sums(points: &[Point]) -> (f64, f64) {
     points.iter().fold((0.0, 0.0), |(m, e), p| (m + p.row.energy, e + p.expected))
-}
-
-/// Whether all values together are in another unit than the baseline's; then none of them saves anything for sure.
-fn unit(about: &str, points: &[Point], doubt: &mut Doubt) -> bool {
-    let (measured, expected) = sums(points);
-    if measured <= 0.0 || expected <= 0.0 || (1.0 / UNIT..=UNIT).contains(&(measured / expected)) {
-        return false;
-    }
-    let times = if measured < expected { expected / measured } else { measured / expected };
-    let direction = if measured < expected { "less" } else { "more" };
-    let says = format!(
-        "the reporting periods used {times:.0} times {direction} than the baseline's law expects: are both in the same \
-         unit? The lower bound counts no saving"
-    );
-    doubt.energy += (expected - measured).max(0.0);
-    let finding = Finding::new("reporting.unit", Severity::Caution, about, says, RULE);
-    doubt.findings.push(finding.with("times", format!("{times:.0}")).with("direction", direction));
-    true
 }
 
 /// Whether the baseline was at zero in the same season; for what is given back, whether it gave back too.

@@ -75,3 +75,82 @@ fn garbled_months_save_nothing_for_sure_however_many_they_are() {
         }
     }
 }
+
+/// A heating meter without a base load: nothing but its winters, which are garbled all alike.
+#[test]
+fn winters_that_are_garbled_all_alike_save_nothing_for_sure() {
+    let heated = |t: f64| 8.0 * (15.0 - t).max(0.0);
+    let faults: [(&str, &dyn Fn(f64) -> f64); 6] = [
+        ("reporting.unit", &|v| v / 10.0),
+        ("reporting.unit", &|v| v / 10.69),
+        ("reporting.unit", &|v| v / 1000.0),
+        ("reporting.frozen", &|_| 400.0),
+        ("reporting.frozen", &|v| if 0.0 < v { 900.0 } else { 0.0 }),
+        ("reporting.frozen", &|v| if 0.0 < v { 333.3 } else { 0.0 }),
+    ];
+    for by_day in [false, true] {
+        for (code, changed) in faults {
+            for seed in 0..10 {
+                let mut case = heating_meter(by_day, seed, heated, heated);
+                let plain = case.answer().reporting.unwrap();
+                let whole = |d: NaiveDate| 2024 <= d.year();
+                // Of days a thirtieth.
+                let of = |v: f64| if by_day { changed(30.0 * v) / 30.0 } else { changed(v) };
+                let hit = case.periods.iter_mut().filter(|p| whole(p.from));
+                hit.for_each(|p| p.value = p.value.map(of));
+                let answer = case.answer();
+                let r = answer.reporting.unwrap();
+                let what = format!("days {by_day} {code} {seed} {r:?} {plain:?} {:?}", codes(&answer));
+                assert!(has(&answer, code), "{what}");
+                assert!(r.avoided_low <= plain.avoided_low + 0.05 * plain.adjusted_baseline, "{what}");
+            }
+        }
+    }
+}
+
+/// What is left of a heating meter after a measure, however little, is neither in another unit nor frozen.
+#[test]
+fn a_heating_meter_that_is_hardly_needed_any_more_is_no_doubt() {
+    let heated = |t: f64| 8.0 * (15.0 - t).max(0.0);
+    let after: [(&str, &dyn Fn(f64) -> f64); 5] = [
+        ("cooking stays", &|_| 1.5),
+        ("hot water stays", &|_| 4.0),
+        ("the boiler helps on the coldest days", &|t| 3.0 * (4.0 - t).max(0.0)),
+        ("a passive house", &|t| 1.5 * (10.0 - t).max(0.0)),
+        ("a quarter", &|t| 2.0 * (15.0 - t).max(0.0)),
+    ];
+    for by_day in [false, true] {
+        for (name, law) in after {
+            for seed in 0..20 {
+                let mut case = heating_meter(by_day, seed, heated, law);
+                // Whole cubic metres, as bills have them.
+                case.periods.iter_mut().for_each(|p| p.value = p.value.map(|v| (v / 10.69).round() * 10.69));
+                let answer = case.answer();
+                let told = has(&answer, "reporting.unit") || has(&answer, "reporting.frozen");
+                assert!(!told, "days {by_day} {name} {seed}: {:?}", answer.findings);
+            }
+        }
+    }
+}
+
+/// A meter for heat alone, with its own law in each year, noisy by the day and by the period.
+fn heating_meter(by_day: bool, seed: u64, before: impl Fn(f64) -> f64, after: impl Fn(f64) -> f64) -> Case {
+    let law = |d: NaiveDate, t: f64| {
+        let scatter = 1.0 + 0.2 * noise(seed * 991 + u64::from(d.num_days_from_ce().unsigned_abs()));
+        scatter * if d.year() < 2024 { before(t) } else { after(t) }
+    };
+    let mut case = Case::planted(law, 12.0, Method::Auto);
+    case.terms = Terms::Heating;
+    if by_day {
+        let mean_of = weather(12.0);
+        let mean = |d: NaiveDate| mean_of.means(d, d + Days::new(1)).next().unwrap();
+        let of_day =
+            |d: NaiveDate| MeterPeriod { from: d, to: d + Days::new(1), value: Some(law(d, mean(d))) };
+        case.periods = day("2023-01-01").iter_days().take(731).map(of_day).collect();
+    } else {
+        for (i, p) in case.periods.iter_mut().enumerate().skip(12) {
+            p.value = p.value.map(|v| v * (1.0 + 0.1 * noise(seed * 77 + i as u64)));
+        }
+    }
+    case
+}

@@ -13,6 +13,10 @@ pub(crate) enum Fault {
     /// One bill is multiplied.
     Times(f64),
     Missing(usize),
+    /// The energy of two months stands in the first one; the second is at zero, or has no bill.
+    Merged {
+        zero: bool,
+    },
 }
 
 /// What a family of buildings is like.
@@ -27,6 +31,8 @@ pub(crate) struct Set {
     pub(crate) month: f64,
     pub(crate) month_correlation: f64,
     pub(crate) fault: Fault,
+    /// Day of the year on which the building closes every year, from 0, and for how many days; 8 to 10 % of the use is left.
+    pub(crate) closed: Option<(usize, usize)>,
     /// One period a day instead of one a month.
     pub(crate) by_day: bool,
 }
@@ -38,6 +44,7 @@ const PLAIN: Set = Set {
     month: 0.02,
     month_correlation: 0.0,
     fault: Fault::None,
+    closed: None,
     by_day: false,
 };
 
@@ -48,6 +55,10 @@ const fn noisy(name: &'static str, month: f64, month_correlation: f64) -> Set {
 
 const fn faulty(name: &'static str, fault: Fault) -> Set {
     Set { name, fault, ..PLAIN }
+}
+
+const fn closed(name: &'static str, from: usize, days: usize) -> Set {
+    Set { name, closed: Some((from, days)), ..PLAIN }
 }
 
 const fn lasting(name: &'static str, daily: f64, correlation: f64, by_day: bool) -> Set {
@@ -66,22 +77,30 @@ const fn with_months(name: &'static str, month: f64) -> Set {
     Set { name, daily, daily_correlation, month, by_day: true, ..PLAIN }
 }
 
-pub(crate) const SETS: [Set; 21] = [
+pub(crate) const SETS: [Set; 29] = [
     PLAIN,
     noisy("month noise 5 %", 0.05, 0.0),
     noisy("month noise 10 %", 0.1, 0.0),
     noisy("month noise 20 %", 0.2, 0.0),
     noisy("month noise 5 %, follows by 0.3", 0.05, 0.3),
+    noisy("month noise 5 %, follows by 0.5", 0.05, 0.5),
     noisy("month noise 5 %, follows by 0.6", 0.05, 0.6),
+    noisy("month noise 5 %, follows by 0.7", 0.05, 0.7),
     lasting("day noise 15 %, follows by 0.95", 0.15, 0.95, false),
     faulty("one bill x 2.5", Fault::Times(2.5)),
     faulty("one bill x 0", Fault::Times(0.0)),
     faulty("one bill x 0.1", Fault::Times(0.1)),
+    faulty("one bill x 0.4", Fault::Times(0.4)),
     faulty("one bill x 0.5", Fault::Times(0.5)),
     faulty("one bill x 1.33", Fault::Times(1.33)),
     faulty("one bill x 10", Fault::Times(10.0)),
     faulty("one bill x 100", Fault::Times(100.0)),
     faulty("one bill x -0.3", Fault::Times(-0.3)),
+    faulty("two months in one bill, the next at zero", Fault::Merged { zero: true }),
+    faulty("two months in one bill, the next missing", Fault::Merged { zero: false }),
+    closed("closed in August", 212, 31),
+    closed("closed in July and August", 181, 62),
+    closed("closed from June to September", 151, 122),
     faulty("1 bill missing", Fault::Missing(1)),
     faulty("2 bills missing", Fault::Missing(2)),
     faulty("3 bills missing", Fault::Missing(3)),
@@ -129,8 +148,8 @@ pub(crate) fn trial(set: &Set, number: u64) -> World {
         knee_k: 0.0,
         base_share: clean,
         has_season: false,
-        has_closure: false,
-        has_gross_error: matches!(set.fault, Fault::Times(_)),
+        has_closure: set.closed.is_some(),
+        has_gross_error: matches!(set.fault, Fault::Times(_) | Fault::Merged { .. }),
         mean_c: climate.0,
         cooling_share: (0.0, 0.0),
         first_day: 0,
@@ -176,11 +195,16 @@ fn load(random: &mut Random, set: &Set, shape: Shape, temperatures: &[f64]) -> (
     let keep = random.within(set.daily_correlation.0, set.daily_correlation.1);
     let (mut of_day, mut of_month) = (random.normal(), random.normal());
     let (mut out, mut day, mut whole) = (Vec::with_capacity(DAYS), 0, 0.0);
+    let left = set.closed.map(|_| [0; 2].map(|_| random.within(0.08, 0.1)));
     for length in MONTHS.iter().chain(&MONTHS) {
         for t in &temperatures[day..day + length] {
             let clean = base + heating * (heating_c - t).max(0.0) + cooling * (t - cooling_c).max(0.0);
             whole += clean;
-            out.push(clean * (1.0 + set.month * of_month) + daily * of_day);
+            let used = clean * (1.0 + set.month * of_month) + daily * of_day;
+            let of_year = out.len() % 365;
+            let closed = set.closed.is_some_and(|(from, days)| (from..from + days).contains(&of_year));
+            let left = left.filter(|_| closed).map_or(1.0, |left| left[out.len() / 365]);
+            out.push(left * used);
             of_day = keep * of_day + (1.0 - keep * keep).sqrt() * random.normal();
         }
         let keep = set.month_correlation;
@@ -201,6 +225,14 @@ fn spoil(random: &mut Random, fault: Fault, bills: &mut Vec<Bill>) {
             for _ in 0..count {
                 let index = random.below(bills.len() as u64) as usize;
                 bills.remove(index);
+            }
+        }
+        Fault::Merged { zero } => {
+            let index = random.below(bills.len() as u64 - 1) as usize;
+            bills[index].energy += bills[index + 1].energy;
+            bills[index + 1].energy = 0.0;
+            if !zero {
+                bills.remove(index + 1);
             }
         }
     }

@@ -7,7 +7,7 @@
 
 use super::alone::Alone;
 use super::closed::{self, Window};
-use super::priors::{COARSE_PRIORS, GROSS, GROSS_SIZE, Priors, SCATTER};
+use super::priors::{COARSE_PRIORS, GROSS, GROSS_SIZE, Priors, scatter};
 use super::search::{Bill, Search, View};
 use super::{COARSE_POINTS, POINTS, WITH_DAYS, weigh};
 use crate::baseline::data::Row;
@@ -28,6 +28,11 @@ const DOMINANT: f64 = 0.45;
 const MONTHS: usize = 9;
 /// What others may expect of a bill, in mean bills: beyond, they do not know.
 const EXPECTED_MAX: f64 = 5.0;
+/// A bill that has what the next one lacks: by how much each is off at the least, in mean bills; by how many times more the
+/// one than the other; and how many such pairs are weighed.
+const SHIFT_MIN: f64 = 0.25;
+const SHIFT_TIMES: f64 = 2.5;
+const SHIFTED: usize = 2;
 /// Most bills of a baseline that may be wrong at once.
 const GROSS_MAX: usize = 2;
 
@@ -37,11 +42,14 @@ pub(super) struct Hypothesis {
     pub(super) gross: [Option<usize>; GROSS_MAX],
     /// When the building is closed each year.
     pub(super) closed: Option<Window>,
+    /// Whether the two gross bills are one mistake: what the one has too much, the other lacks.
+    pub(super) shifted: bool,
     pub(super) log_odds: f64,
 }
 
 impl Hypothesis {
-    pub(super) const NONE: Self = Self { gross: [None; GROSS_MAX], closed: None, log_odds: 0.0 };
+    pub(super) const NONE: Self =
+        Self { gross: [None; GROSS_MAX], closed: None, shifted: false, log_odds: 0.0 };
 
     /// Whether the bill is no part of the law.
     pub(super) fn holds(&self, bill: usize) -> bool {
@@ -50,6 +58,14 @@ impl Hypothesis {
 
     pub(super) fn is_gross(&self, bill: usize) -> bool {
         self.gross.contains(&Some(bill))
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let sorted = |mut gross: [Option<usize>; GROSS_MAX]| {
+            gross.sort_unstable();
+            gross
+        };
+        self.closed == other.closed && sorted(self.gross) == sorted(other.gross)
     }
 
     fn and(mut self, bill: usize) -> Option<Self> {
@@ -71,7 +87,8 @@ impl Hypothesis {
     }
 
     pub(super) fn log_prior(&self) -> f64 {
-        let gross = self.gross.iter().flatten().count() as f64 * (GROSS / (1.0 - GROSS)).ln();
+        let mistakes = if self.shifted { 1 } else { self.gross.iter().flatten().count() };
+        let gross = mistakes as f64 * (GROSS / (1.0 - GROSS)).ln();
         gross + self.closed.map_or(0.0, |window| window.log_prior())
     }
 }
@@ -213,16 +230,89 @@ impl<'a> Look<'a> {
     }
 
     fn search(&mut self) -> (Vec<Hypothesis>, Weighed) {
-        let assumed = (SCATTER * self.mean_energy).powi(2);
+        let assumed = scatter(self.mean_energy, self.mean_days);
         let none = self.glance(Hypothesis::NONE, assumed);
-        let mut alone = self.alone(&none, assumed);
+        let alone = self.alone(&none, assumed);
         let mut all = vec![none.hypothesis];
-        let mut parent = self.closures(&none, &alone, assumed, &mut all);
-        for round in 0..GROSS_MAX {
-            if round != 0 || parent.hypothesis.closed.is_some() {
-                alone = self.alone(&parent, assumed);
+        let closed = self.closures(&none, &alone, assumed, &mut all);
+        let shifted = self.shifted(&none, &alone, assumed, &mut all);
+        let mut likeliest = self.wrong(none, Some(alone), (assumed, none.evidence), &mut all);
+        let mut offer = |other: Weighed| {
+            if likeliest.hypothesis.log_odds < other.hypothesis.log_odds {
+                likeliest = other;
             }
-            let found = self.gross_bills(&parent, &alone, (assumed, none.evidence));
+        };
+        shifted.into_iter().for_each(&mut offer);
+        if closed.hypothesis.closed.is_some() {
+            offer(self.wrong(closed, None, (assumed, none.evidence), &mut all));
+        }
+        self.once_each(&mut all);
+        let most = all.iter().map(|h| h.log_odds).fold(0.0, f64::max);
+        all.retain(|h| most + SUSPICION <= h.log_odds);
+        (all, likeliest)
+    }
+
+    /// Leaves out what two ways have come to, and an August that is taken for a mistake where it may be a closure.
+    fn once_each(&self, all: &mut Vec<Hypothesis>) {
+        let windows: Vec<Window> = all.iter().filter_map(|h| h.closed).filter(Window::is_of_august).collect();
+        let of_august = |h: &Hypothesis| {
+            let own = |w: &Window| (0..self.bills.len()).filter(|i| w.holds(*i)).all(|i| h.is_gross(i));
+            h.closed.is_none() && windows.iter().any(own)
+        };
+        all.retain(|h| !of_august(h));
+        for i in (1..all.len()).rev() {
+            if all[..i].iter().any(|other| other.is_same(&all[i])) {
+                all.remove(i);
+            }
+        }
+    }
+
+    /// Two bills, one after the other, of which the first has too much and the second lacks as much, or the other way
+    /// about: an estimate that the next bill makes good, two months in one bill. Each alone would not stand out, for the
+    /// other bends the law. Appended to `all`; the likeliest.
+    fn shifted(
+        &mut self,
+        none: &Weighed,
+        alone: &[Alone],
+        assumed: f64,
+        all: &mut Vec<Hypothesis>,
+    ) -> Option<Weighed> {
+        let off = |i: usize| Some(self.bills.get(i)?.energy - alone.get(i)?.expected);
+        let least = SHIFT_MIN * self.mean_energy;
+        let pair = |i: usize| {
+            let follows = self.rows.get(i)?.to == self.rows.get(i + 1)?.from;
+            let (a, b) = (off(i)?, off(i + 1)?);
+            let (smaller, larger) = (a.abs().min(b.abs()), a.abs().max(b.abs()));
+            let made_good = a * b < 0.0 && least <= smaller && larger <= SHIFT_TIMES * smaller;
+            (follows && made_good).then_some((smaller, i))
+        };
+        let mut pairs: Vec<(f64, usize)> = (0..self.bills.len()).filter_map(pair).collect();
+        pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut likeliest: Option<Weighed> = None;
+        for (_, i) in pairs.into_iter().take(SHIFTED) {
+            let hypothesis = Hypothesis { gross: [Some(i), Some(i + 1)], shifted: true, ..Hypothesis::NONE };
+            let mut next = self.glance(hypothesis, assumed);
+            next.hypothesis.log_odds = next.evidence - none.evidence;
+            all.push(next.hypothesis);
+            if likeliest.is_none_or(|best| best.hypothesis.log_odds < next.hypothesis.log_odds) {
+                likeliest = Some(next);
+            }
+        }
+        likeliest
+    }
+
+    /// Bills that may be wrong besides what `parent` says, one more in each round, appended to `all`; the likeliest of all.
+    /// `alone` is what the others say of each bill, where that is known already.
+    fn wrong(
+        &mut self,
+        mut parent: Weighed,
+        mut alone: Option<Vec<Alone>>,
+        (assumed, none): (f64, f64),
+        all: &mut Vec<Hypothesis>,
+    ) -> Weighed {
+        for _ in 0..GROSS_MAX {
+            let own = alone.take().unwrap_or_else(|| self.alone(&parent, assumed));
+            let found = self.gross_bills(&parent, &own, (assumed, none));
             let Some(likeliest) = found.first().copied() else { break };
             let least = (likeliest.hypothesis.log_odds + SUSPICION).max(SUSPICION);
             all.extend(found.iter().take(3).map(|f| f.hypothesis).filter(|h| least <= h.log_odds));
@@ -231,9 +321,7 @@ impl<'a> Look<'a> {
             }
             parent = likeliest;
         }
-        let most = all.iter().map(|h| h.log_odds).fold(0.0, f64::max);
-        all.retain(|h| most + SUSPICION <= h.log_odds);
-        (all, parent)
+        parent
     }
 
     /// Closures of every summer that bills may be of, appended to `all`; the likeliest of them and of none.

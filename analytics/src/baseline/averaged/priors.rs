@@ -17,8 +17,15 @@ const BALANCE_K: f64 = 4.0;
 /// Scatter of monthly bills around any law of the weather, as a share of the mean bill. Reading days, holidays and
 /// habits leave two percent at the least; it counts little more than a bill does, so that a building with ten percent
 /// keeps its own.
-pub(super) const SCATTER: f64 = 0.02;
+const SCATTER: f64 = 0.02;
 pub(super) const SCATTER_BILLS: f64 = 1.5;
+const MONTH_DAYS: f64 = 365.25 / 12.0;
+
+/// Variance of a mean bill before bills are seen: one of several months scatters by less than a month does, as a share of
+/// what it is.
+pub(super) fn scatter(mean_energy: f64, mean_days: f64) -> f64 {
+    (SCATTER * mean_energy).powi(2) / (mean_days / MONTH_DAYS).max(1.0)
+}
 
 /// Use of a term per kelvin as a multiple of the mean use: beyond, one bill is rather wrong than such a term there. Heating
 /// alone, without any base load, in the south comes to three.
@@ -36,9 +43,11 @@ pub(super) const CLOSED_IN_AUGUST: f64 = 2.0 * GROSS;
 pub(super) const CLOSED_OTHERWISE: f64 = 0.5 * GROSS;
 
 /// How much of its scatter a month shares with the next: habits and machines last longer than a month. A dozen bills
-/// hardly tell, even with the exact likelihood of every correlation: so this counts as much as eight pairs of months do.
-pub(super) const FOLLOWS: f64 = 0.25;
-pub(super) const FOLLOWS_BILLS: f64 = 8.0;
+/// hardly tell, even with the exact likelihood of every correlation, and tell less of it than there is; so the bills are
+/// begun with three pairs that share half. More pairs and less of it make the same band where months are independent,
+/// and a narrower one where they follow each other.
+pub(super) const FOLLOWS: f64 = 0.5;
+pub(super) const FOLLOWS_BILLS: f64 = 3.0;
 
 /// Logarithms of the prior of shapes and balance points.
 #[derive(Debug)]

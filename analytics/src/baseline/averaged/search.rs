@@ -10,7 +10,7 @@
 use statrs::function::gamma::ln_gamma;
 
 use super::law::Law;
-use super::priors::{Priors, SCATTER, SCATTER_BILLS, STEEPEST};
+use super::priors::{Priors, SCATTER_BILLS, STEEPEST, scatter};
 use super::{COARSE, COARSE_POINTS, DEGREE_DAYS_MIN, OFFSET, POINTS};
 
 /// Laws less likely than the best by more than this (in log) are left out: each below 1 %, their sum without effect.
@@ -191,7 +191,7 @@ impl<'a, const N: usize> Search<'a, N> {
         };
         let heating = std::array::from_fn(|p| reduce(&s.heating[p], priors.heating[p]));
         let cooling: [Reduced; N] = std::array::from_fn(|p| reduce(&s.cooling[p], priors.cooling[p]));
-        let least = SCATTER_BILLS * (SCATTER * view.mean_energy).powi(2);
+        let least = SCATTER_BILLS * scatter(view.mean_energy, view.mean_energy / view.level);
         Self {
             view,
             dd,

@@ -1,0 +1,108 @@
+//! What the values of a reporting period have in common that no measure makes: they are in another unit than the
+//! baseline's, or the same value stands there again and again.
+//!
+//! Must never: doubt heating that is gone, the little that is left of it, or values that the baseline repeats as well.
+//!
+//! A measure that saves nine tenths changes the shape of a year: insulation ends the season earlier, another heat source
+//! leaves hot water and cooking. Values that keep the baseline's shape at about a tenth of it are rather a tenth: a
+//! decimal point, cubic metres for kilowatt-hours. Where there is no shape to keep, only a tenth itself says so. What is
+//! left of a meter is never taken for another unit by its level alone, up to twenty times.
+
+use model::{Finding, Severity};
+
+use super::{Doubt, Point, RULE, deep, sums};
+use crate::baseline::data::Data;
+
+/// All values together this much smaller or larger than expected are in another unit.
+const UNIT: f64 = 20.0;
+/// Below this share of the expectation values that keep its shape are in another unit.
+const SHAPED: f64 = 0.12;
+/// Tenths, and cubic metres of gas for kilowatt-hours (9.6 to 10.7 kWh): shares of what is expected, shape or not.
+const TENTHS: std::ops::RangeInclusive<f64> = 0.09..=0.11;
+/// What the shape may miss of the squares of the values, and how much the expectation must differ over the year to be one:
+/// its standard deviation over its mean.
+const MISSED: f64 = 0.12;
+const UNEVEN: f64 = 0.3;
+/// Fewest periods that have a shape.
+const SHAPE_MIN: usize = 6;
+/// The same value so many times, over so many days in a row, is no measurement: of bills or months, and of days. What
+/// lacks between does not end a run.
+const REPEATED: (usize, f64) = (3, 115.0);
+const REPEATED_DAYS: (usize, f64) = (8, 15.0);
+/// The expectation differs by so much meanwhile.
+const REPEATED_EXPECTED: f64 = 1.25;
+/// A small rest may repeat itself in whole units: below this share of the mean use that is expected it is none of these.
+const REST: f64 = 0.05;
+/// Values are the same up to rounding of the file.
+const SAME: f64 = 1e-9;
+
+/// Whether all values together are in another unit than the baseline's; then none of them saves anything for sure.
+pub(super) fn unit(about: &str, points: &[Point], doubt: &mut Doubt) -> bool {
+    let (measured, expected) = sums(points);
+    if measured <= 0.0 || expected <= 0.0 {
+        return false;
+    }
+    let share = measured / expected;
+    if (1.0 / UNIT..=UNIT).contains(&share) && !(share < SHAPED && is_same_load(points, share)) {
+        return false;
+    }
+    let times = if measured < expected { expected / measured } else { measured / expected };
+    let direction = if measured < expected { "less" } else { "more" };
+    let says = format!(
+        "the reporting periods used {times:.0} times {direction} than the baseline's law expects: are both in the same \
+         unit? The lower bound counts no saving"
+    );
+    doubt.energy += (expected - measured).max(0.0);
+    let finding = Finding::new("reporting.unit", Severity::Caution, about, says, RULE);
+    doubt.findings.push(finding.with("times", format!("{times:.0}")).with("direction", direction));
+    true
+}
+
+/// Whether the values are the expectation times `share`, all year; of an expectation without a shape, whether the share is
+/// a unit's.
+fn is_same_load(points: &[Point], share: f64) -> bool {
+    if points.len() < SHAPE_MIN {
+        return false;
+    }
+    let sum = |of: &dyn Fn(&Point) -> f64| points.iter().map(of).sum::<f64>();
+    let days = sum(&|p| p.row.days);
+    let mean = sum(&|p| p.expected) / days;
+    let spread = sum(&|p| (p.expected - mean * p.row.days).powi(2) / p.row.days) / days;
+    let missed = sum(&|p| (p.row.energy - share * p.expected).powi(2) / p.row.days);
+    let whole = sum(&|p| p.row.energy.powi(2) / p.row.days);
+    missed <= MISSED * whole && (UNEVEN * mean <= spread.sqrt() || TENTHS.contains(&share))
+}
+
+/// Takes values that repeat themselves out of the points and doubts their saving.
+pub(super) fn drop_frozen(about: &str, points: Vec<Point>, baseline: &Data, doubt: &mut Doubt) -> Vec<Point> {
+    let (days, expected) = points.iter().fold((0.0, 0.0), |(d, e), p| (d + p.row.days, e + p.expected));
+    let least = REST * expected / days;
+    let before = baseline.rows().chunk_by(|a, b| is_same(a.energy, b.energy));
+    let usual = before.map(<[_]>::len).max().unwrap_or(0);
+    let (mut frozen, mut kept) = (Vec::new(), Vec::with_capacity(points.len()));
+    for run in points.chunk_by(|a, b| is_same(a.row.energy, b.row.energy)) {
+        let by_day = run.iter().any(|p| p.row.days < deep::BLOCK_DAYS);
+        let (least_values, least_days) = if by_day { REPEATED_DAYS } else { REPEATED };
+        let long = usual < run.len() && least_values <= run.len() && least_days <= span_days(run);
+        let per_day = || run.iter().map(|p| p.expected / p.row.days);
+        let (low, high) = (per_day().fold(f64::INFINITY, f64::min), per_day().fold(0.0, f64::max));
+        let moves = REPEATED_EXPECTED * low <= high;
+        let no_rest = run.iter().all(|p| least < p.row.energy_per_day());
+        if long && moves && no_rest { frozen.extend_from_slice(run) } else { kept.extend_from_slice(run) }
+    }
+    if !frozen.is_empty() {
+        let what = "repeat one and the same value, which no meter measures";
+        doubt.take(&frozen, "reporting.frozen", about, what);
+    }
+    kept
+}
+
+/// Whether two values are the same and say anything: zero has its own doubts.
+fn is_same(a: f64, b: f64) -> bool {
+    a != 0.0 && (a - b).abs() <= SAME * a.abs()
+}
+
+/// Days from the beginning of the first of some points to the end of the last.
+fn span_days(run: &[Point]) -> f64 {
+    run.first().zip(run.last()).map_or(0.0, |(first, last)| (last.row.to - first.row.from).num_days() as f64)
+}
