@@ -109,6 +109,28 @@ fn real_measures_are_hardly_ever_doubted() {
     assert!(100 * doubted.len() <= 3 * all, "{} of {all}: {doubted:?}", doubted.len());
 }
 
+/// A winter bill that repeats the value of a milder one.
+#[test]
+fn a_bill_with_another_bill_s_value_is_told() {
+    for months in [1, 2] {
+        for seed in 0..10 {
+            let mut case = billed(months, 0.03, seed, heated, |_, t| 0.8 * heated(t));
+            let plain = case.answer().reporting.unwrap();
+            let of = |case: &Case, month: u32| {
+                let own = |p: &&MeterPeriod| p.from.year() == 2024 && p.from.month() == month;
+                case.periods.iter().find(own).unwrap().value
+            };
+            let copied = of(&case, 3);
+            let own = case.periods.iter_mut().find(|p| p.from == day("2024-01-01")).unwrap();
+            own.value = copied;
+            let answer = case.answer();
+            let told = has(&answer, "reporting.frozen") || has(&answer, "reporting.doubtful");
+            assert!(told, "{months} {seed} {:?}", codes(&answer));
+            assert!(rise(&plain, &answer.reporting.unwrap()) < 0.01, "{months} {seed}");
+        }
+    }
+}
+
 /// Baseline bills that are too high together lift the lower bound no more than without them.
 #[test]
 fn high_baseline_bills_do_not_lift_the_bound() {

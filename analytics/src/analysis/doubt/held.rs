@@ -20,7 +20,7 @@ const FAR: f64 = 0.68;
 const LOW: f64 = 0.75;
 /// Standard deviations that a bound is lowered by, and that a bill is off it.
 const BOUND_DEVIATIONS: f64 = 2.0;
-const OFF_DEVIATIONS: f64 = 2.5;
+pub(super) const OFF_DEVIATIONS: f64 = 2.5;
 /// Of less than this share of the expectation of all bills nothing is said.
 const MATTERS: f64 = 0.008;
 /// The scatter of a bill as a share of it, at least and at most.
