@@ -181,7 +181,7 @@ impl Doubt {
         let is_doubted = |p: &Point| {
             self.told.iter().any(|(code, from)| *code != "reporting.extreme" && *from == p.row.from)
         };
-        let (doubted, sound): (Vec<Point>, Vec<Point>) = all.iter().partition(|p| is_doubted(p));
+        let (doubted, sound): (Vec<Point>, Vec<Point>) = all.iter().copied().partition(|p| is_doubted(p));
         if doubted.is_empty() {
             return;
         }
