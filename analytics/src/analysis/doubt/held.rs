@@ -37,9 +37,6 @@ const MIX: f64 = 0.25;
 /// expectation they say nothing.
 const RUN_LOW: f64 = 0.8;
 const SAYS_MIN: f64 = 0.1;
-/// Fewer bills before say nothing; then a bill below this share of its expectation is low.
-const BEFORE_MIN: usize = 3;
-const LOW_ALONE: f64 = 0.6;
 /// The half of the year in which the sun takes its share, in days of the year.
 const SUN: std::ops::RangeInclusive<f64> = 80.0..=275.0;
 /// Fewest bills.
@@ -224,9 +221,6 @@ impl Held {
     /// Whether a bill is lower than those before the given one say.
     fn is_lower(&self, k: usize, before: usize) -> bool {
         let bill = &self.bills[k];
-        if before < BEFORE_MIN {
-            return ZERO_SHARE * self.mean < bill.expected && bill.used < LOW_ALONE * bill.expected;
-        }
         let earlier: Vec<usize> = (0..before).collect();
         let says = self.least(bill, &earlier).min(bill.expected);
         SAYS_MIN * bill.expected < says && bill.used < RUN_LOW * says
