@@ -31,8 +31,6 @@ const SEASON_DAYS: u32 = 15;
 const FAR_BELOW: f64 = 0.6;
 const FAR_ABOVE: f64 = 2.0;
 const SCATTERS: f64 = 4.0;
-/// Deviations by which a doubted period may have used more than the others lead to expect: one in twenty does.
-const SCATTERED: f64 = 1.645;
 /// Fewest periods that make a line.
 const LINE_MIN: usize = 6;
 /// Rounds of reweighting.
@@ -176,7 +174,7 @@ impl Doubt {
         );
     }
 
-    /// A doubted period may have used more than was expected: as much as the others did, and what such periods scatter.
+    /// A doubted period may have used more than was expected: by as much as the others did.
     fn exceed(&mut self, all: &[Point]) {
         let is_doubted = |p: &Point| {
             self.told.iter().any(|(code, from)| *code != "reporting.extreme" && *from == p.row.from)
@@ -188,8 +186,7 @@ impl Doubt {
         let (measured, of_sound) = sums(&sound);
         let share = if 0.0 < of_sound { (measured / of_sound).clamp(1.0, MOST) } else { 1.0 };
         let (_, expected) = sums(&doubted);
-        let noise = doubted.iter().map(|p| p.noise.powi(2)).sum::<f64>().sqrt();
-        self.energy += (share - 1.0) * expected + if noise.is_finite() { SCATTERED * noise } else { 0.0 };
+        self.energy += (share - 1.0) * expected;
     }
 
     fn tell(&mut self, points: &[Point], code: &'static str, about: &str, what: &str, then: &str) {

@@ -24,7 +24,7 @@ pub(super) const OFF_DEVIATIONS: f64 = 2.5;
 /// Of less than this share of the expectation of all bills nothing is said.
 const MATTERS: f64 = 0.008;
 /// The scatter of a bill as a share of it, at least and at most.
-const SCATTER: (f64, f64) = (0.02, 0.3);
+const SCATTER: (f64, f64) = (0.05, 0.3);
 /// Needs are the same up to this factor and this share of the mean expected use.
 const SAME: f64 = 1.03;
 const SAME_OF_MEAN: f64 = 0.03;
