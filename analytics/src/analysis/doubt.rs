@@ -40,6 +40,8 @@ const ZERO_SHARE: f64 = 0.1;
 /// A day that uses so many times what most of its weekdays used in that season of the baseline, or less, is no doubt; a
 /// bill of the same weeks alike.
 const AS_LOW: f64 = 1.5;
+/// Of a bill that the others speak against.
+const AS_LOW_BILL: f64 = 1.1;
 
 const RULE: &str = "conservative direction: what is missing or garbled never becomes a saving";
 
@@ -150,7 +152,9 @@ fn leave_the_others(
     let (measured, expected) = sums(&kept);
     let share = if 0.0 < expected { (measured / expected).clamp(0.0, 1.0) } else { 1.0 };
     let closed = |p: &Point| p.row.energy < FAR_BELOW * p.expected && is_as_low(&p.row, baseline, share);
-    let left = |p: &Point| far.contains(&p.row.from) && !is_as_low(&p.row, baseline, share);
+    // The same weeks of a milder year are no excuse: only a bill about as low is.
+    let as_low = |p: &Point| is_as_low(&p.row, baseline, share * AS_LOW / AS_LOW_BILL);
+    let left = |p: &Point| far.contains(&p.row.from) && !as_low(p);
     below.extend(kept.extract_if(.., |p| left(p)));
     // A closed month bends the line; without the lower ones of many days it would be too sure.
     kept.retain(|p| p.row.days < deep::BLOCK_DAYS || !closed(p));
