@@ -19,6 +19,7 @@ mod choose;
 pub(crate) mod doubt;
 pub mod driven;
 pub mod hourly;
+mod inflated;
 pub mod project;
 pub(crate) mod rules;
 mod scattered;
@@ -225,7 +226,11 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         let doubt = single::doubt(asked, (daily, by_month), fit, [&data, &reporting_data]);
         let lost = doubt::missing(question, &reporting, Some(fit)) + doubt.energy;
         findings.extend(doubt.findings);
-        let compared = compare(&prediction, &reporting, lost, question.confidence);
+        let mut compared = compare(&prediction, &reporting, lost, question.confidence);
+        if !daily && !by_month {
+            let own = inflated::Case { question, fit, baseline: &data, reporting: &reporting_data, lost };
+            compared = inflated::without(&own, compared, &reporting, &mut findings);
+        }
         findings.extend(unseen(question.subject, fit, &reporting_data));
         let points = breaks::points(&alone, &reporting_data);
         let found = breaks::find(&points, fit.freedom);

@@ -5,7 +5,7 @@
 //!
 //! A day without a value may have used anything; for the bound it is taken to have used twice the highest use per day
 //! that is known of the meter. A zero is a value where the baseline was at zero in the same season, and else a doubt. A
-//! value is also doubted where it is far below the line that the reporting periods follow, each against its own
+//! bill is also doubted where it is far below what the others say of it ([`held`]), a day where it is far below the line that the reporting periods follow, each against its own
 //! expectation: measures change that line, a garbled bill leaves it. What all values share and no measure makes is `alike`:
 //! another unit, one value again and again. What is doubted saves nothing for the bound.
 
@@ -21,6 +21,7 @@ use crate::baseline::linear::{self, NoSolution};
 
 mod alike;
 mod deep;
+mod held;
 
 /// Times the highest use per day that is known.
 const MOST: f64 = 2.0;
@@ -39,6 +40,8 @@ const ZERO_SHARE: f64 = 0.1;
 /// A day that uses so many times what most of its weekdays used in that season of the baseline, or less, is no doubt; a
 /// bill of the same weeks alike.
 const AS_LOW: f64 = 1.5;
+/// Of a bill that the others speak against.
+const AS_LOW_BILL: f64 = 1.1;
 
 const RULE: &str = "conservative direction: what is missing or garbled never becomes a saving";
 
@@ -89,6 +92,8 @@ struct Point {
     expected: f64,
     /// Of it for heating and for cooling.
     parts: [f64; 2],
+    /// Standard deviation of such periods around the law.
+    noise: f64,
 }
 
 /// Values of the reporting periods, each predicted `alone`, that are hardly those of the meter.
@@ -97,6 +102,7 @@ pub(crate) fn values(subject: &str, alone: &[Prediction], baseline: &Data, repor
         row: *row,
         expected: of.energy.max(0.0),
         parts: [of.heating, of.cooling],
+        noise: of.noise_variance.max(0.0).sqrt(),
     };
     let points: Vec<Point> = reporting.rows().iter().zip(alone).map(point).collect();
     let about = format!("{subject} reporting");
@@ -105,13 +111,16 @@ pub(crate) fn values(subject: &str, alone: &[Prediction], baseline: &Data, repor
     let (days, expected) = points.iter().fold((0.0, 0.0), |(d, e), p| (d + p.row.days, e + p.expected));
     let mut open: Vec<Point> = Vec::with_capacity(points.len());
     let (mut zeros, mut refunds): (Vec<Point>, Vec<Point>) = (Vec::new(), Vec::new());
+    let all = points.clone();
     let points = if other_unit { points } else { alike::drop_frozen(&about, points, baseline, &mut doubt) };
-    for p in points {
-        let matters = ZERO_SHARE * expected / days < p.expected / p.row.days;
-        if p.row.energy <= 0.0 && matters && !is_closed_season(&p.row, baseline) {
-            if p.row.energy < 0.0 { refunds.push(p) } else { zeros.push(p) }
+    let bills = held::are_bills(&points);
+    for p in &points {
+        // Of bills each counts; what a day of little need does not use is no matter.
+        let least = if bills { 0.0 } else { ZERO_SHARE * expected / days };
+        if p.row.energy <= 0.0 && least < p.expected / p.row.days && !is_closed_season(&p.row, baseline) {
+            if p.row.energy < 0.0 { refunds.push(*p) } else { zeros.push(*p) }
         } else {
-            open.push(p);
+            open.push(*p);
         }
     }
     if !zeros.is_empty() {
@@ -119,21 +128,43 @@ pub(crate) fn values(subject: &str, alone: &[Prediction], baseline: &Data, repor
     }
     let mut below = refunds;
     if !other_unit {
-        let (dropped, mut kept) = deep::part(open, baseline);
-        let (measured, expected) = sums(&kept);
-        let share = if 0.0 < expected { (measured / expected).clamp(0.0, 1.0) } else { 1.0 };
-        let closed = |p: &Point| p.row.energy < FAR_BELOW * p.expected && is_as_low(&p.row, baseline, share);
-        // A closed month bends the line; without the lower ones of many days it would be too sure.
-        kept.retain(|p| p.row.days < deep::BLOCK_DAYS || !closed(p));
-        below.extend(dropped);
-        far_from_the_line(&about, &kept, closed, &mut below, &mut doubt);
+        leave_the_others(&about, (open, bills), baseline, &mut below, &mut doubt);
     }
     if !below.is_empty() {
         below.sort_by_key(|p| p.row.from);
         let what = "used far less than the other periods lead to expect";
         doubt.take(&below, "reporting.doubtful", &about, what);
     }
+    doubt.exceed(&all);
     doubt
+}
+
+/// Months and bills that leave what the others say, into those below; and those far above into the findings.
+fn leave_the_others(
+    about: &str,
+    (open, bills): (Vec<Point>, bool),
+    baseline: &Data,
+    below: &mut Vec<Point>,
+    doubt: &mut Doubt,
+) {
+    let far = held::far_below(&open);
+    let far: Vec<NaiveDate> = open.iter().zip(far).filter(|(_, far)| *far).map(|(p, _)| p.row.from).collect();
+    let (dropped, mut kept) = deep::part(open, baseline);
+    below.extend(dropped);
+    let (measured, expected) = sums(&kept);
+    let share = if 0.0 < expected { (measured / expected).clamp(0.0, 1.0) } else { 1.0 };
+    let closed = |p: &Point| p.row.energy < FAR_BELOW * p.expected && is_as_low(&p.row, baseline, share);
+    // The same weeks of a milder year are no excuse: only a bill about as low is.
+    let as_low = |p: &Point| is_as_low(&p.row, baseline, share * AS_LOW / AS_LOW_BILL);
+    let left = |p: &Point| far.contains(&p.row.from) && !as_low(p);
+    below.extend(kept.extract_if(.., |p| left(p)));
+    // A closed month bends the line; without the lower ones of many days it would be too sure.
+    kept.retain(|p| p.row.days < deep::BLOCK_DAYS || !closed(p));
+    let known = below.len();
+    far_from_the_line(about, &kept, closed, below, doubt);
+    if bills {
+        below.truncate(known);
+    }
 }
 
 impl Doubt {
@@ -148,6 +179,21 @@ impl Doubt {
             what,
             "; the lower bound counts no saving in them; confirm or correct them",
         );
+    }
+
+    /// A doubted period may have used more than was expected: by as much as the others did.
+    fn exceed(&mut self, all: &[Point]) {
+        let is_doubted = |p: &Point| {
+            self.told.iter().any(|(code, from)| *code != "reporting.extreme" && *from == p.row.from)
+        };
+        let (doubted, sound): (Vec<Point>, Vec<Point>) = all.iter().copied().partition(|p| is_doubted(p));
+        if doubted.is_empty() {
+            return;
+        }
+        let (measured, of_sound) = sums(&sound);
+        let share = if 0.0 < of_sound { (measured / of_sound).clamp(1.0, MOST) } else { 1.0 };
+        let (_, expected) = sums(&doubted);
+        self.energy += (share - 1.0) * expected;
     }
 
     fn tell(&mut self, points: &[Point], code: &'static str, about: &str, what: &str, then: &str) {

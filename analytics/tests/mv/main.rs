@@ -3,6 +3,7 @@
 //! Must never: take a reference value from our own output.
 
 mod analysis;
+mod bills;
 mod caltrack;
 mod change_point;
 mod degree_days;

@@ -8,9 +8,10 @@
 //! decimal point, cubic metres for kilowatt-hours. Where there is no shape to keep, only a tenth itself says so. What is
 //! left of a meter is never taken for another unit by its level alone, up to twenty times.
 
+use chrono::NaiveDate;
 use model::{Finding, Severity};
 
-use super::{Doubt, Point, RULE, deep, sums};
+use super::{Doubt, Point, RULE, deep, held, sums};
 use crate::baseline::data::Data;
 
 /// All values together this much smaller or larger than expected are in another unit.
@@ -33,6 +34,11 @@ const REPEATED_DAYS: (usize, f64) = (8, 15.0);
 const REPEATED_EXPECTED: f64 = 1.25;
 /// A small number of whole units repeats itself by chance: below so many of the least steps between values of the file.
 const STEPS: f64 = 20.0;
+/// A bill with another's very value, of so much more expectation and so far under its neighbours' shares, is that one again:
+/// presumed, or copied. Values of less say nothing, for they meet by chance.
+const COPIED_EXPECTED: f64 = 1.25;
+const COPIED_SHARE: f64 = 0.85;
+const COPIED_MIN: f64 = 500.0;
 /// Values are the same up to rounding of the file.
 const SAME: f64 = 1e-9;
 
@@ -90,11 +96,35 @@ pub(super) fn drop_frozen(about: &str, points: Vec<Point>, baseline: &Data, doub
         let no_chance = run.iter().all(|p| STEPS * step < p.row.energy.abs());
         if long && moves && no_chance { frozen.extend_from_slice(run) } else { kept.extend_from_slice(run) }
     }
+    let copies = copied(&kept, usual);
+    frozen.extend(kept.extract_if(.., |p| copies.contains(&p.row.from)));
     if !frozen.is_empty() {
+        frozen.sort_by_key(|p| p.row.from);
         let what = "repeat one and the same value, which no meter measures";
         doubt.take(&frozen, "reporting.frozen", about, what);
     }
     kept
+}
+
+/// The first days of bills that have the value of another which less was expected of.
+fn copied(points: &[Point], usual: usize) -> Vec<NaiveDate> {
+    let share = |p: &Point| p.row.energy / p.expected;
+    let mut found = Vec::new();
+    for (i, p) in points.iter().enumerate() {
+        let copies = |q: &&Point| {
+            is_same(p.row.energy, q.row.energy)
+                && COPIED_EXPECTED * q.expected < p.expected
+                && held::OFF_DEVIATIONS * p.noise < p.expected - q.expected
+        };
+        let mut neighbours = points[i.saturating_sub(1)..points.len().min(i + 2)]
+            .iter()
+            .filter(|q| !is_same(p.row.energy, q.row.energy) && 0.0 < q.expected);
+        let alone = neighbours.all(|q| share(p) < COPIED_SHARE * share(q));
+        if usual < 2 && COPIED_MIN < p.row.energy && alone && points.iter().any(|q| copies(&q)) {
+            found.push(p.row.from);
+        }
+    }
+    if held::are_bills(points) { found } else { Vec::new() }
 }
 
 /// Whether two values are the same and say anything: zero has its own doubts.
