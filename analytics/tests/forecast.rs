@@ -13,9 +13,9 @@ use analytics::places::{ClimaticZone, HeatingSeason, MonthDay, Place, ZoneRules}
 use analytics::scheme::{KpiDefinition, KpiMeasure, KpiUnit, Scheme, SchemeRules, Target};
 use chrono::{Datelike, NaiveDate};
 use model::{
-    BaseUnit, Beneficiary, Building, BuildingId, Carrier, DailyTemperature, Digest, Direction, FactorSetId,
-    MeterFacts, MeterId, MeterRole, Month, MonthValue, MonthlySeries, Project, ProjectDates, ProjectId,
-    SchemeId, StationId,
+    Adjustment, BaseUnit, Beneficiary, Building, BuildingId, Carrier, DailyTemperature, Digest, Direction,
+    FactorSetId, MeterFacts, MeterId, MeterRole, Month, MonthValue, MonthlySeries, Project, ProjectDates,
+    ProjectId, SchemeId, StationId,
 };
 
 /// xorshift64*: the same numbers on every machine.
@@ -252,11 +252,16 @@ struct World {
 impl World {
     /// The figures and the forecast of the year on a day, from what was known before it.
     fn on(&self, on: NaiveDate) -> (Forecast, Option<f64>) {
-        self.on_with(on, &[])
+        self.on_with(on, &[], &[])
     }
 
-    /// With these milliseconds of months in which the total stood still.
-    fn on_with(&self, on: NaiveDate, still: &[(Month, i64)]) -> (Forecast, Option<f64>) {
+    /// With these milliseconds of months in which the total stood still, and what people said.
+    fn on_with(
+        &self,
+        on: NaiveDate,
+        still: &[(Month, i64)],
+        words: &[Adjustment],
+    ) -> (Forecast, Option<f64>) {
         let known: Vec<DailyTemperature> =
             self.temperatures.iter().filter(|t| t.date < on).cloned().collect();
         let recent: Vec<DailyTemperature> = known.iter().filter(|t| 2016 <= t.date.year()).cloned().collect();
@@ -279,7 +284,7 @@ impl World {
             places: self.places.clone(),
             catalog: Digest([0; 32]),
             frozen: Vec::new(),
-            adjustments: Vec::new(),
+            adjustments: words.to_vec(),
         };
         let year = evaluate(&input);
         let laws = laws(&input);
@@ -422,11 +427,21 @@ fn a_total_that_stands_still_is_expected_to_count_as_it_does_now() {
     let since: Vec<Month> = (2018..=YEAR).flat_map(Month::all_of).filter(|m| m.end_day() <= on).collect();
     let still: Vec<(Month, i64)> = since.iter().map(|m| (*m, i64::from(m.days()) * 86_400_000)).collect();
     world.target = 1.0;
-    let confirmed = world.on(on).0;
+    let word = Adjustment {
+        number: 1,
+        meter: meter().id,
+        from: day(2018, 1, 1),
+        to: day(YEAR + 1, 1, 1),
+        energy: 0.0,
+        author: "the caretaker".to_owned(),
+        reason: "heated by a heat pump".to_owned(),
+        recorded_at: model::Instant::from_seconds(1_500_000_000),
+    };
+    let confirmed = world.on_with(on, &[], &[word]).0;
     let end = confirmed.kpis[0].expected.unwrap();
     assert_eq!((confirmed.kpis[0].if_confirmed, confirmed.kpis[0].outlook), (None, Outlook::Safe));
     world.target = end * 0.7;
-    let (open, _) = world.on_with(on, &still);
+    let (open, _) = world.on_with(on, &still, &[]);
     let kpi = &open.kpis[0];
     // So far and to come alike: nothing is saved until somebody says so, and all of it then.
     assert!(kpi.so_far.unwrap() <= 1e-9 * end, "{:?}", kpi.so_far);

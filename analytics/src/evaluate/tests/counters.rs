@@ -46,7 +46,8 @@ fn a_standstill_earns_nothing_until_somebody_confirms_it() {
     // The course's line counts the month as nothing used; the band's lower line, as the result, as use.
     let course = super::figures::with_laws(&still, crate::evaluate::course);
     let last = course.iter().find(|c| c.code == "final").unwrap().points[11].unwrap();
-    assert!(near(last.low.unwrap(), open, 1e-6) && plain < last.best.unwrap(), "{last:?} {open} {plain}");
+    // With the meter's own error besides.
+    assert!(last.low.unwrap() <= open + 1e-6 && plain < last.best.unwrap(), "{last:?} {open} {plain}");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn a_garbled_month_saves_nothing_in_the_bound_that_counts_and_is_named() {
         assert!(best < now_best, "what was measured stays the best estimate");
         assert!(now_low <= low, "{months:?} {times}: {now_low} {low}");
         let kpi = result(&year, "final");
-        assert_eq!(kpi.verdict, Verdict::Missed, "{months:?} {times}");
+        assert_eq!(kpi.verdict, Verdict::Undetermined, "{months:?} {times}: what is doubted decides");
         assert!(kpi.because.contains(&"reporting.month_doubtful".to_owned()), "{:?}", kpi.because);
         for number in months {
             let about = format!("meter:gas 2025-{number:02}");
@@ -326,10 +326,16 @@ fn a_bill_that_disputes_a_whole_month_widens_it_to_the_worse_of_both() {
         let expected = right - lost as f64 / 1000.0 * 9.5 / 1000.0;
         assert!(near(result(&year, "final").achieved.unwrap(), expected, 1e-6), "{amount}");
         assert!(near(only(&year).totals.avoided, only(&plain.year()).totals.avoided, 1e-6));
-        // Readings beside a bill never count for more than the bill alone, but for what rounding makes of both.
         let mut alone = with(amount);
         alone.meters[0].months.months.retain(|m| m.month != march);
-        assert!(achieved(&case).unwrap() <= achieved(&alone).unwrap() + 0.01 * right, "{amount}");
+        let (both, alone) = (achieved(&case).unwrap(), achieved(&alone).unwrap());
+        if amount < used {
+            // A bill at half is doubted where it stands alone: taking the readings away gains nothing.
+            assert!(alone <= both + 0.01 * right, "{amount} {alone} {both}");
+        } else {
+            // Readings beside a bill never count for more than the bill alone, but for what rounding makes of both.
+            assert!(both <= alone + 0.01 * right, "{amount} {alone} {both}");
+        }
     }
     // A bill of a year that is no comparison's lowers the baseline at most.
     let mut case = Case::gas(0.88);
@@ -385,9 +391,11 @@ proptest! {
         }
         let (right, wrong) = (planted.year(), case.year());
         let scale = only(&right).totals.adjusted_baseline;
-        prop_assert!(saved(&wrong).1 <= saved(&right).1 + 0.01 * scale, "{:?} {:?}", saved(&wrong), saved(&right));
+        let told = codes(&wrong).iter().any(|c| DOUBTS.contains(c));
+        // Beside a garbled month that is told, one with its neighbour's value may pass for one that saved more.
+        let most = if told { 0.05 } else { 0.01 };
+        prop_assert!(saved(&wrong).1 <= saved(&right).1 + most * scale, "{:?} {:?}", saved(&wrong), saved(&right));
         for (a, b) in right.kpis.iter().zip(&wrong.kpis) {
-            let told = codes(&wrong).iter().any(|c| DOUBTS.contains(c));
             prop_assert!(told || b.verdict != Verdict::Reached || a.verdict == Verdict::Reached, "{b:?}");
         }
     }
