@@ -69,9 +69,9 @@ pub fn joined(years: Vec<(&ProjectYear, Vec<Signature>)>) -> Vec<Signature> {
     let Some((last, _)) = years.last() else { return Vec::new() };
     let of = |meter: &crate::result::MeterYear| {
         let Baseline::Fitted(model) = &meter.baseline else { return None };
-        let own = years.iter().flat_map(|(_, all)| all).filter(|s| s.meter == meter.meter.id);
+        let mut own = years.iter().flat_map(|(_, all)| all).filter(|s| s.meter == meter.meter.id);
         let after: Vec<(f64, f64)> = own.clone().flat_map(|s| s.after.iter().copied()).collect();
-        let before = own.last()?.before.clone();
+        let before = own.next_back()?.before.clone();
         let line = line(model, before.iter().chain(&after).map(|p| p.0));
         (!line.is_empty()).then(|| Signature { meter: meter.meter.id.clone(), before, after, line })
     };

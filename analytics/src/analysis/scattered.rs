@@ -47,8 +47,8 @@ pub(super) fn far_below(before: &[Share], after: &[Share], steps: &[i64]) -> Vec
         return vec![false; after.len()];
     }
     let times = now.iter().filter(|u| !u.is_nan()).count() as f64 / known as f64;
-    let together = (0..unusual(&usual, &now, times)).zip(lowest(&now)).last();
-    let together = together.map_or(f64::NEG_INFINITY, |(_, u)| u);
+    let lowest = lowest(&now).into_iter().take(unusual(&usual, &now, times));
+    let together = lowest.fold(f64::NEG_INFINITY, |_, highest| highest);
     let least = usual.iter().copied().fold(f64::INFINITY, f64::min);
     now.iter().map(|u| *u <= together || *u < ALONE * least.min(1.0)).collect()
 }

@@ -81,7 +81,8 @@ fn real_measures_are_hardly_ever_doubted() {
     let heat = |t: f64, balance_c: f64| 5.0 * (balance_c - t).max(0.0);
     let sun = |d: NaiveDate| 0.5 - 0.5 * (f64::from(d.ordinal()) / 365.0 * std::f64::consts::TAU).cos();
     let begun = |d: NaiveDate| day("2024-05-10") <= d;
-    let measures: [(&str, &dyn Fn(NaiveDate, f64) -> f64); 9] = [
+    type Measure<'a> = &'a dyn Fn(NaiveDate, f64) -> f64;
+    let measures: [(&str, Measure<'_>); 9] = [
         ("none", &|_, t| heated(t)),
         ("envelope", &|_, t| 20.0 + 0.3 * heat(t, 15.0)),
         ("all of it", &|_, t| 0.4 * heated(t)),

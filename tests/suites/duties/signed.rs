@@ -83,11 +83,17 @@ fn not_taken(site: &Site, file: &Path) -> String {
     refused(site, 6, &[&["submission", "sign", file.to_str().unwrap()][..], &OF].concat())
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the signing tool and the program share the clock of this machine"
+)]
+fn now() -> chrono::DateTime<chrono::Utc> {
+    std::time::SystemTime::now().into()
+}
+
 /// The day so many days from now, as a time in UTC begins with it.
 fn day(days: i64) -> String {
-    (chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()) + chrono::Duration::days(days))
-        .format("%Y-%m-%d")
-        .to_string()
+    (now() + chrono::Duration::days(days)).format("%Y-%m-%d").to_string()
 }
 
 #[test]
@@ -125,7 +131,7 @@ fn files_of_a_signing_tool_are_taken_back_with_who_signed_when_and_with_what() {
         .skip(1)
         .map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap())
         .collect();
-    let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).timestamp_millis();
+    let now = now().timestamp_millis();
     let days: Vec<i64> = ends.iter().map(|at| (at - now + 43_200_000).div_euclid(86_400_000)).collect();
     assert_eq!(days, [10, 10, 10, 10, -20, 10, 10, 10], "{shown}");
 }

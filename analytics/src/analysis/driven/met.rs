@@ -6,8 +6,8 @@
 //! month's mean within that of its months, and the mean of all within two standard errors of its own mean. What the model
 //! makes of the rest is in the best estimate alone, and the band is as wide as if it were as likely as not.
 
-use chrono::{Datelike, NaiveDate};
-use model::{Finding, Severity};
+use chrono::NaiveDate;
+use model::{Finding, Month, Severity};
 
 use super::{DailyDriver, Driven};
 use crate::baseline::data::{Data, Row};
@@ -63,9 +63,9 @@ fn per_day(driver: &DailyDriver, row: &Row) -> f64 {
 
 /// Numbers of the rows of each civil month, longer periods alone.
 fn months(data: &Data) -> Vec<Vec<usize>> {
-    let mut months: Vec<(Option<(i32, u32)>, Vec<usize>)> = Vec::new();
+    let mut months: Vec<(Option<Month>, Vec<usize>)> = Vec::new();
     for (i, row) in data.rows().iter().enumerate() {
-        let month = (row.days < MONTH_DAYS_MIN).then(|| (row.from.year(), row.from.month()));
+        let month = (row.days < MONTH_DAYS_MIN).then(|| Month::of(row.from));
         match months.last_mut() {
             Some((own, rows)) if month.is_some() && *own == month => rows.push(i),
             _ => months.push((month, vec![i])),

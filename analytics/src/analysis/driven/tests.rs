@@ -185,7 +185,8 @@ fn a_driver_that_is_stated_too_high_makes_no_saving_for_sure() {
     assert!(!told(&plain), "{:?}", plain.findings);
     let (sound, whole) = (plain.reporting.unwrap(), plain.reporting.unwrap().adjusted_baseline);
     let of_driver = 0.6 * 50.0 * 366.0;
-    let harms: [(&str, &dyn Fn(NaiveDate, u64) -> f64); 6] = [
+    type Harm<'a> = &'a dyn Fn(NaiveDate, u64) -> f64;
+    let harms: [(&str, Harm<'_>); 6] = [
         ("a digit more on thirty days", &|_, i| if i % 12 == 0 { 10.0 } else { 1.0 }),
         ("doubled", &|_, _| 2.0),
         ("half as much again for half a year", &|d, _| if 6 < d.month() { 1.5 } else { 1.0 }),
