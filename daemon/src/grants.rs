@@ -392,7 +392,7 @@ mod tests {
         let (_dir, store) = store();
         let folder = tempfile::tempdir().unwrap();
         let mut seen = BTreeMap::new();
-        let mut round = |n: i64| watch(&store, folder.path(), &mut seen, Instant::from_seconds(n)).unwrap();
+        let mut round = |n: i64| watch(&store, folder.path(), &mut seen, NOW.plus_seconds(n)).unwrap();
         fs::write(folder.path().join("a.csv"), &CSV[..40]).unwrap();
         assert_eq!(round(1), []);
         // It has grown since: another round.
@@ -405,8 +405,11 @@ mod tests {
         assert_eq!(all(&store).unwrap().len(), 1);
         let refused = round(4);
         assert_eq!(refused.len(), 1);
-        assert!(folder.path().join("done/3000-a.csv").is_file() && folder.path().join("note.txt").is_file());
-        let why = fs::read_to_string(folder.path().join("refused/4000-b.json.txt")).unwrap();
+        assert!(
+            folder.path().join("done/1763078403000-a.csv").is_file()
+                && folder.path().join("note.txt").is_file()
+        );
+        let why = fs::read_to_string(folder.path().join("refused/1763078404000-b.json.txt")).unwrap();
         assert!(why.contains("missing field"), "{why}");
     }
 }

@@ -573,7 +573,8 @@ fn an_expected_saving_is_split_into_thermal_and_electric_with_totals_where_the_a
         set.of(carrier).and_then(|f| f.primary_nonrenewable).expect("the fixture's set has it")
     };
     let (gas, power) = (factor(Carrier::NaturalGas) * 64.5, factor(Carrier::GridElectricity) * 5.5);
-    let two = |value: f64| format!("{value:.2}").replace('.', ",");
+    // Halves up, as people round.
+    let two = |value: f64| format!("{:.2}", value + 1e-9).replace('.', ",");
     let text =
         declared(&[(Carrier::NaturalGas, 64.5), (Carrier::GridElectricity, 5.5), (Carrier::Other, -10.0)]);
     assert_says(

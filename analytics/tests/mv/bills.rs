@@ -62,6 +62,19 @@ fn the_largest_bill_saves_nothing_for_sure_when_it_is_garbled() {
     }
 }
 
+/// Two winter bills that hold nearly all of a year are no mistake, though the one is high and the other low beside the law
+/// that they make: nothing else tells of winter.
+#[test]
+fn the_two_bills_of_winter_are_not_taken_for_one_mistake() {
+    let law = |t: f64| 20.0 + 80.0 * (12.0 - t).max(0.0);
+    for seed in 0..120 {
+        let mut case = billed(2, 0.15, seed, law, |_, t| law(t));
+        case.terms = Terms::HeatingAndCooling;
+        let r = case.answer().reporting.unwrap();
+        assert!(0.5 * r.measured < r.adjusted_baseline, "{seed} {r:?}");
+    }
+}
+
 /// Two bills in a row are left out together.
 #[test]
 fn two_months_in_a_row_save_nothing_for_sure() {

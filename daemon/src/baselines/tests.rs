@@ -15,14 +15,17 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
+/// Of a day so many after the first of 2023.
+fn mean_c(i: u64) -> f64 {
+    let season = (i as f64 - 15.0) / 365.25 * std::f64::consts::TAU;
+    13.0 - 11.0 * season.cos() + 2.0 * (i as f64 * 0.9).sin()
+}
+
 /// Two years of weather, every fortieth day missing.
 fn weather() -> DailyMeans {
     let station = StationId::new("s").unwrap();
-    let of = |i: u64| {
-        let season = (i as f64 - 15.0) / 365.25 * std::f64::consts::TAU;
-        let mean_c = 13.0 - 11.0 * season.cos() + 2.0 * (i as f64 * 0.9).sin();
-        DailyTemperature::as_given(station.clone(), day("2023-01-01") + Days::new(i), mean_c)
-    };
+    let of =
+        |i: u64| DailyTemperature::as_given(station.clone(), day("2023-01-01") + Days::new(i), mean_c(i));
     let list: Vec<DailyTemperature> = (0..730).filter(|i| i % 40 != 7).map(of).collect();
     DailyMeans::of(&list, &station)
 }
@@ -52,11 +55,12 @@ fn laws(method: BaselineMethod, carrier: Carrier) -> Laws {
     let period = |month: &Month| FitPeriod {
         from: month.first_day(),
         to: month.end_day(),
-        energy: weather
-            .means(month.first_day(), month.end_day())
+        energy: (0..730)
+            .filter(|i| Month::of(day("2023-01-01") + Days::new(*i)) == *month)
+            .map(mean_c)
             .map(|t| 20.0 + 4.0 * (15.0 - t).max(0.0) + 3.0 * (t - 20.0).max(0.0))
             .sum::<f64>()
-            + 3.0 * open_days(month),
+            + 30.0 * open_days(month),
         coverage_ratio: 1.0,
     };
     let periods: Vec<FitPeriod> = Month::all_of(2023).iter().map(period).collect();
