@@ -227,6 +227,8 @@ mod tests {
             istat_code: String::new(),
             ape_code: None,
             usage_profile: None,
+            open_days: None,
+            open_hours: None,
             month: Month::new(2025, 6).unwrap(),
             carrier: model::Carrier::GridElectricity,
             meter: model::MeterId::new("m").unwrap(),

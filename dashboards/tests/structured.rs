@@ -48,8 +48,8 @@ indicators; its files are read for good, by the columns that they had.
 
 What is known of the whole year alone is spread over no month. The values declared ex ante are such: they stand beside what
 was achieved in the list of indicators of XLSX, XML and JSON, and not in the two CSV forms, whose rows are measurements that
-get added up. A month has no days or hours of use either: a project declares its opening in words, and the column
-`profilo_utilizzo` gives them as they are. The total primary energy is empty where the set of factors confirms only one of
+get added up. Days and hours of use are those of the building's opening calendar, and empty where it states none or not every
+day of the month; `profilo_utilizzo` gives the declared words as they are. The total primary energy is empty where the set of factors confirms only one of
 the carrier's two factors, self-consumption where production, export and storage of the month are not all known or several
 production meters share one building, whose parts nobody measures. The reference year is that of the annual report's section
 on the weather.
@@ -230,6 +230,7 @@ fn a_row_says_what_is_known_and_no_more() {
     assert_eq!((one("gas-1", 4).adjustment, &one("gas-1", 4).note), (Some(0.0), &None));
     assert_eq!(one("pump-1", 4).adjustment, None, "without a baseline there is nothing to adjust");
     assert_eq!(march.usage_profile.as_deref(), Some("lun-ven 7:30-18:00, chiuso in agosto"));
+    assert_eq!((march.open_days, march.open_hours), (None, None), "words are no calendar");
 
     let [first, co2, share] = file.kpis.as_slice() else { panic!("{:?}", file.kpis) };
     assert_eq!(
@@ -238,6 +239,35 @@ fn a_row_says_what_is_known_and_no_more() {
     );
     assert_eq!((co2.achieved, co2.stated, co2.attainment_percent), (None, Some(4.123_457), None));
     assert_eq!((share.rule.code(), share.verdict.code()), ("at_least", "reached"));
+}
+
+/// January 2025 has 23 days from Monday to Friday, of which New Year's Day and Epiphany are holidays.
+#[test]
+fn days_and_hours_of_use_are_those_of_the_opening_calendar() {
+    let mut year = year();
+    let mut project = model::Project::clone(&year.project);
+    for building in &mut project.buildings {
+        building.opening = vec![model::OpeningHours {
+            from: chrono::NaiveDate::from_ymd_opt(2025, 1, 1).unwrap(),
+            to: chrono::NaiveDate::from_ymd_opt(2025, 12, 15),
+            season: None,
+            week: [true, true, true, true, true, false, false],
+            hours_per_day: 8.5,
+            closed: Vec::new(),
+            open_on_holidays: false,
+        }];
+    }
+    year.project = project.into();
+    let file = structured(&year, &Beside::default());
+    let of = |month: u32| {
+        let row = file.rows.iter().find(|row| row.month.number == month).unwrap();
+        (row.open_days, row.open_hours)
+    };
+    assert_eq!(of(1), (Some(21.0), Some(178.5)));
+    assert_eq!(of(12), (None, None), "half of December is not stated");
+    for (form, write) in FORMS {
+        assert_eq!(read(&write(&file)).expect("it is read").rows, file.rows, "{form:?}");
+    }
 }
 
 /// Nobody knows which of two plants of one building fed it, or what was used where a month is not measured.

@@ -170,7 +170,7 @@ test("the beneficiary sends the annual report, from the list of obligations to t
   writeFileSync(other, Buffer.concat([readFileSync(pdf), Buffer.from("\n% saved anew\n")]));
   await page.setInputFiles("#signed", signed(other));
   await primary(page).click();
-  assert.match(await page.innerText(".alert.bad"), /non è quello generato qui/);
+  assert.match(await page.innerText(".alert.bad"), /altri byte in coda/);
   // No authority stands behind a certificate of this journey: that is taken with a reason only, and said.
   await page.setInputFiles("#signed", signed(pdf));
   await primary(page).click();

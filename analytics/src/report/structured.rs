@@ -7,12 +7,13 @@ use std::borrow::Cow;
 use chrono::NaiveDate;
 use model::{
     BuildingId, Carrier, Direction, FactorSetId, Finding, MeterId, MeterRole, Month, ProjectId,
-    ReferenceYear, SchemeId,
+    ReferenceYear, SchemeId, UseDriver,
 };
 
 use super::balance;
 use super::beside::Beside;
 use super::context::{concerns, meter_unit, parse_month};
+use crate::calendar;
 use crate::factors::CarrierFactors;
 use crate::result::{Baseline, KpiResult, MeterMonth, MeterYear, MonthSource, ProjectYear, Verdict};
 use crate::scheme::Target;
@@ -140,6 +141,9 @@ pub struct MonthRow {
     pub ape_code: Option<String>,
     /// Opening hours in the words of the project file; nothing is computed of them.
     pub usage_profile: Option<String>,
+    /// Of the month, by the opening calendar of the project file; `None` where a day of it is not stated.
+    pub open_days: Option<f64>,
+    pub open_hours: Option<f64>,
     pub month: Month,
     pub carrier: Carrier,
     pub meter: MeterId,
@@ -276,6 +280,10 @@ fn reference_degree_days(beside: &Beside, row: &MonthRow) -> Option<f64> {
 fn row(year: &ProjectYear, meter: &MeterYear, month: &MeterMonth) -> MonthRow {
     let facts = &meter.meter;
     let building = year.project.buildings.iter().find(|b| b.id == meter.building);
+    let opening = |of: UseDriver| {
+        let (from, to) = (month.month.first_day(), month.month.end_day());
+        calendar::sum(&building?.opening, of, from, to)
+    };
     let factors = year.factors.of(facts.carrier);
     let base = match &meter.baseline {
         Baseline::Fitted(model) => model.heating_base_c,
@@ -287,6 +295,8 @@ fn row(year: &ProjectYear, meter: &MeterYear, month: &MeterMonth) -> MonthRow {
         istat_code: building.map(|b| b.istat_code.clone()).unwrap_or_default(),
         ape_code: building.and_then(|b| b.ape_code.clone()),
         usage_profile: building.map(|b| b.usage_profile.clone()).filter(|profile| !profile.is_empty()),
+        open_days: opening(UseDriver::OpeningDays),
+        open_hours: opening(UseDriver::OpeningHours),
         month: month.month,
         carrier: facts.carrier,
         meter: facts.id.clone(),

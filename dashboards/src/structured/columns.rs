@@ -105,6 +105,8 @@ pub(super) const COLUMNS: &[Column] = defined! {
     1 "codice_istat" "istat_code" Text |_, r| text(&r.istat_code);
     1 "codice_ape" "ape_code" Text |_, r| optional(r.ape_code.as_deref());
     2 "profilo_utilizzo" "usage_profile" Text |_, r| optional(r.usage_profile.as_deref());
+    2 "giorni_utilizzo" "open_days" Number |_, r| number(r.open_days);
+    2 "ore_utilizzo" "open_hours" Number |_, r| number(r.open_hours);
     1 "anno" "year" Integer |_, r| Cell::Integer(i64::from(r.month.year));
     1 "mese" "month" Integer |_, r| Cell::Integer(i64::from(r.month.number));
     1 "vettore" "carrier" Text |_, r| text(r.carrier.code());

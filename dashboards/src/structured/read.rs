@@ -269,6 +269,8 @@ fn row(cells: &Cells) -> Result<MonthRow, String> {
         istat_code: optional(cells, "istat_code").unwrap_or_default(),
         ape_code: optional(cells, "ape_code"),
         usage_profile: optional(cells, "usage_profile"),
+        open_days: number(cells, "open_days")?,
+        open_hours: number(cells, "open_hours")?,
         month,
         carrier: coded(cells, "carrier", Carrier::parse)?,
         meter: id(cells, "meter", MeterId::new)?,
