@@ -29,11 +29,11 @@ const MONTHS: usize = 9;
 /// What others may expect of a bill, in mean bills: beyond, they do not know.
 const EXPECTED_MAX: f64 = 5.0;
 /// A bill that has what the next one lacks: by how much each is off at the least, in mean bills; by how many times more the
-/// one than the other; how far both together may be from what the others expect of them, as a share of what they say; and
-/// how many such pairs are weighed.
+/// one than the other; what share of all use both hold at the most, since of two that hold more nothing else tells; and how
+/// many such pairs are weighed.
 const SHIFT_MIN: f64 = 0.25;
 const SHIFT_TIMES: f64 = 2.5;
-const SHIFT_SUM: f64 = 0.4;
+const SHIFT_SHARE: f64 = 0.5;
 const SHIFTED: usize = 2;
 /// Most bills of a baseline that may be wrong at once.
 const GROSS_MAX: usize = 2;
@@ -281,12 +281,14 @@ impl<'a> Look<'a> {
     ) -> Option<Weighed> {
         let off = |i: usize| Some(self.bills.get(i)?.energy - alone.get(i)?.expected);
         let least = SHIFT_MIN * self.mean_energy;
+        let most = SHIFT_SHARE * self.bills.iter().map(|bill| bill.energy).sum::<f64>();
         let pair = |i: usize| {
             let follows = self.rows.get(i)?.to == self.rows.get(i + 1)?.from;
             let (a, b) = (off(i)?, off(i + 1)?);
             let (smaller, larger) = (a.abs().min(b.abs()), a.abs().max(b.abs()));
             let made_good = a * b < 0.0 && least <= smaller && larger <= SHIFT_TIMES * smaller;
-            (follows && made_good).then_some((smaller, i))
+            let known = self.bills.get(i)?.energy + self.bills.get(i + 1)?.energy <= most;
+            (follows && made_good && known).then_some((smaller, i))
         };
         let mut pairs: Vec<(f64, usize)> = (0..self.bills.len()).filter_map(pair).collect();
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -294,9 +296,6 @@ impl<'a> Look<'a> {
         for (_, i) in pairs.into_iter().take(SHIFTED) {
             let hypothesis = Hypothesis { gross: [Some(i), Some(i + 1)], shifted: true, ..Hypothesis::NONE };
             let mut next = self.glance(hypothesis, assumed);
-            if !self.is_made_good(i, &self.alone(&next, assumed)) {
-                continue;
-            }
             next.hypothesis.log_odds = next.evidence - none.evidence;
             all.push(next.hypothesis);
             if likeliest.is_none_or(|best| best.hypothesis.log_odds < next.hypothesis.log_odds) {
@@ -304,15 +303,6 @@ impl<'a> Look<'a> {
             }
         }
         likeliest
-    }
-
-    /// Whether a bill and the next one are right together: two bills of winter that the others know nothing of are no
-    /// mistake, though the one is more and the other less than the law that they make.
-    fn is_made_good(&self, bill: usize, without: &[Alone]) -> bool {
-        let pair = bill..bill + 2;
-        let said: f64 = self.bills.get(pair.clone()).unwrap_or_default().iter().map(|b| b.energy).sum();
-        let expected: f64 = without.get(pair).unwrap_or_default().iter().map(|own| own.expected).sum();
-        (expected - said).abs() <= SHIFT_SUM * said.abs()
     }
 
     /// Bills that may be wrong besides what `parent` says, one more in each round, appended to `all`; the likeliest of all.
