@@ -255,9 +255,9 @@ fn the_xlsx_has_typed_cells_and_a_legend() {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).expect("a workbook");
     assert_eq!(book.sheet_names(), ["Misure mensili", "Progetto", "Indicatori", "Legenda"]);
     let months = book.worksheet_range("Misure mensili").expect("the sheet");
-    assert_eq!(months.get_size(), (73, 37));
+    assert_eq!(months.get_size(), (73, 39));
     let column =
-        |name: &str| (0..37).find(|c| months[(0, *c)] == Data::String(name.to_owned())).expect("a column");
+        |name: &str| (0..39).find(|c| months[(0, *c)] == Data::String(name.to_owned())).expect("a column");
     assert_eq!(months[(1, column("quantita_misurata"))], Data::Float(465.725));
     assert_eq!(months[(11, column("quantita_misurata"))], Data::Empty);
     assert_eq!(months[(11, column("mese"))], Data::Float(11.0));
