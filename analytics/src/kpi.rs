@@ -122,12 +122,7 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         .find(|(unit, _)| *unit == definition.unit)
         .map(|(_, factor)| *factor);
     if factor.is_none() {
-        let says = format!("{} cannot be stated in {}", definition.measure.code(), definition.unit.symbol());
-        let rule = "a KPI is stated in the unit of its scheme";
-        outcome.withhold(
-            Finding::new("kpi.unit", Severity::Blocks, about.clone(), says, rule)
-                .with("unit", definition.unit.symbol()),
-        );
+        outcome.withhold(other_unit(definition, about.clone()));
     }
     if !context.whole_year {
         outcome.because.insert("year.incomplete".to_owned());
@@ -138,12 +133,7 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
     }
     let (target, target_source) = target(context.project, definition);
     if target.is_none() {
-        let says = format!("no value was declared for {}", definition.code);
-        let rule = "a KPI is held against the value declared ex ante";
-        outcome.withhold(
-            Finding::new("kpi.target_missing", Severity::Caution, about, says, rule)
-                .with("kpi", &definition.code),
-        );
+        outcome.withhold(undeclared(definition, about));
     }
     let value = outcome.amount.zip(factor).filter(|_| context.whole_year);
     let pick = |of: fn(Amount) -> f64| value.map(|(amount, factor)| of(amount) * factor);
@@ -171,6 +161,19 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         chain: KpiChain { scale: factor.unwrap_or(1.0), ..outcome.chain },
     };
     (result, outcome.findings)
+}
+
+fn other_unit(definition: &KpiDefinition, about: String) -> Finding {
+    let says = format!("{} cannot be stated in {}", definition.measure.code(), definition.unit.symbol());
+    let rule = "a KPI is stated in the unit of its scheme";
+    Finding::new("kpi.unit", Severity::Blocks, about, says, rule).with("unit", definition.unit.symbol())
+}
+
+fn undeclared(definition: &KpiDefinition, about: String) -> Finding {
+    let says = format!("no value was declared for {}", definition.code);
+    let rule = "a KPI is held against the value declared ex ante";
+    let finding = Finding::new("kpi.target_missing", Severity::Caution, about, says, rule);
+    finding.with("kpi", &definition.code)
 }
 
 /// Reached where the bound that is worse for the beneficiary reaches the target, missed where not even the better one

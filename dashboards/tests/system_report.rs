@@ -52,17 +52,15 @@ fn facts() -> SystemFacts {
         undecided: 0,
         day: Some(DayByBoth { day: day(2025, 3, 31), by_total_kwh: 120.0, by_power_kwh: 40.0 }),
     };
+    let gap = |(number, coverage_ratio, missing_days): &(u32, f64, f64)| Gap {
+        month: Month { year: 2025, number: *number },
+        coverage_ratio: *coverage_ratio,
+        missing_days: *missing_days,
+    };
     let gaps = |i: usize, months: &[(u32, f64, f64)], since| MeterGaps {
         meter: points[i].meter.id.clone(),
         since,
-        months: months
-            .iter()
-            .map(|(number, coverage_ratio, missing_days)| Gap {
-                month: Month { year: 2025, number: *number },
-                coverage_ratio: *coverage_ratio,
-                missing_days: *missing_days,
-            })
-            .collect(),
+        months: months.iter().map(gap).collect(),
         older: if i == 1 { 3 } else { 0 },
         missing_days: months.iter().map(|(_, _, days)| days).sum(),
         longest: (i == 1).then(|| Silence { from: day(2025, 3, 23), last: day(2025, 3, 31) }),

@@ -94,10 +94,7 @@ pub(crate) fn record(what: &What) -> Result<Exit, Failure> {
     match what {
         What::DocumentAdd { file, title, year, kpi, of } => {
             let (store, installation) = opened(of)?;
-            let project = figures::project(&store, &installation.catalog, &of.project)?;
-            if let Some(scheme) = installation.catalog.scheme(&project.scheme) {
-                records::check_kpi(scheme, kpi.as_deref())?;
-            }
+            check_kpi(&store, &installation, of, kpi.as_deref())?;
             let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             let document = Document {
                 project: of.project.to_string(),
@@ -160,6 +157,20 @@ pub(crate) fn record(what: &What) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::OK)
+}
+
+/// Refuses a KPI that the project's scheme does not have.
+fn check_kpi(
+    store: &store::Store,
+    installation: &Installation,
+    of: &Of,
+    kpi: Option<&str>,
+) -> Result<(), Failure> {
+    let project = figures::project(store, &installation.catalog, &of.project)?;
+    match installation.catalog.scheme(&project.scheme) {
+        Some(scheme) => records::check_kpi(scheme, kpi),
+        None => Ok(()),
+    }
 }
 
 fn opened(of: &Of) -> Result<(store::Store, Installation), Failure> {
