@@ -180,8 +180,8 @@ test("the beneficiary sends the annual report, from the list of obligations to t
   await primary(page).click();
   assert.match(await here(page), /Invio/);
   await sound(page, "guide-send");
-  const receipt = join(folder, "ricevuta.txt");
-  writeFileSync(receipt, "Ricevuta di prova\n");
+  const receipt = join(folder, "ricevuta.pdf");
+  writeFileSync(receipt, "%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n");
   await page.fill("#to", "protocollo@regione.example");
   await page.setInputFiles("#receipt", receipt);
   await primary(page).click();
