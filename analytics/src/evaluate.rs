@@ -108,7 +108,7 @@ mod acts;
 mod adjustments;
 mod course;
 mod digest;
-mod doubts;
+pub(crate) mod doubts;
 mod joint;
 pub mod laws;
 pub(crate) mod meter;

@@ -20,6 +20,7 @@ mod index;
 mod renewable;
 mod self_consumption;
 mod stated;
+mod vouched;
 
 pub(crate) use cost::{Ahead, mean_price, price_ahead};
 pub use cost::{CostMonth, of_month as cost_of_month};
@@ -140,11 +141,15 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
     let (achieved, better) = (pick(|a| a.worse), pick(|a| a.better));
     let (low, high) = (pick(|a| a.low), pick(|a| a.high));
     let bounds = achieved.zip(better);
-    let verdict = verdict(definition, bounds, target, short.then_some([low, high]));
-    if let (Verdict::Undetermined, Some(bounds), Some(target)) = (verdict, bounds, target)
-        && !reaches(definition, bounds.0, target)
-    {
-        outcome.withhold(undecided(context, definition, &outcome.chain, bounds, target));
+    let mut verdict = verdict(definition, bounds, target, short.then_some([low, high]));
+    if let (Some(bounds), Some(target)) = (bounds, target) {
+        let counted = (bounds.0, factor.unwrap_or(1.0), target);
+        if let Some(finding) = vouched::only_with_doubt(context, definition, &outcome, counted) {
+            verdict = Verdict::Undetermined;
+            outcome.withhold(finding);
+        } else if verdict == Verdict::Undetermined && !reaches(definition, bounds.0, target) {
+            outcome.withhold(undecided(context, definition, &outcome.chain, bounds, target));
+        }
     }
     let result = KpiResult {
         definition: definition.clone(),
@@ -235,7 +240,7 @@ fn undecided(
     let show = |value: f64| format!("{value:.3}");
     let (symbol, worse, better) = (definition.unit.symbol(), show(worse), show(better));
     let says = format!(
-        "what was not measured decides: the value lies between {worse} and {better} {symbol}, and {target} {symbol} is          wanted; most of the doubt is of {meter}: readings or read bills of its months would tell"
+        "what was not measured decides: the value lies between {worse} and {better} {symbol}, and {target} {symbol} is wanted; most of the doubt is of {meter}: readings or read bills of its months would tell"
     );
     let rule =
         "conservative direction: reached by the worse bound, missed only where the better one misses too";

@@ -27,6 +27,8 @@ pub mod gaps;
 pub mod gas;
 pub mod kpi;
 pub mod load;
+#[cfg(test)]
+mod noise;
 pub mod normalise;
 pub mod places;
 pub mod region;

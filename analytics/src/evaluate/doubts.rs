@@ -217,8 +217,8 @@ impl Judge<'_> {
     }
 }
 
-/// A month of which nobody has said that its doubted value is right.
-const UNCONFIRMED: &str = "reporting.month_doubtful";
+/// A month of which nobody has said that its doubted value is right; also among what weakens a meter's figures.
+pub(crate) const UNCONFIRMED: &str = "reporting.month_doubtful";
 
 fn point(p: &crate::result::BaselinePoint) -> FitPeriod {
     let days = (p.to - p.from).num_days() as f64;

@@ -37,6 +37,8 @@ const MIX: f64 = 0.25;
 /// expectation they say nothing.
 const RUN_LOW: f64 = 0.8;
 const SAYS_MIN: f64 = 0.1;
+/// Of a saving that lasts, a later bill shows at least this share.
+const LASTS: f64 = 0.4;
 /// The half of the year in which the sun takes its share, in days of the year.
 const SUN: std::ops::RangeInclusive<f64> = 80.0..=275.0;
 /// Fewest bills.
@@ -144,7 +146,7 @@ impl Held {
                 least = least.max(q.used - BOUND_DEVIATIONS * q.deviation());
                 least = rest().filter_map(|b| self.chord_up(b, q, bill)).fold(least, f64::max);
             }
-            if (0..2).all(|n| bill.need[n] <= q.need[n]) {
+            if self.needs_no_more(bill, q, 1.0) {
                 least = rest().filter_map(|b| self.chord_down(q, b, bill)).fold(least, f64::max);
             }
         }
@@ -207,6 +209,9 @@ impl Held {
         if bill.used < FAR * self.least(bill, &later) {
             return false;
         }
+        if later.iter().any(|k| self.lacks(bill, &self.bills[*k])) {
+            return false;
+        }
         let tells = |k: &usize| RUN_MIN * bill.whole_need() < self.bills[*k].whole_need();
         if 1 < out.len() && !later.iter().any(tells) {
             return 0 < out.start;
@@ -216,6 +221,14 @@ impl Held {
             from -= 1;
         }
         0 < from && (from..out.start).chain(later).any(|k| self.is_lower(k, from))
+    }
+
+    /// Whether a bill of as much need saves far less a day than another does: no measure saves less where more is asked.
+    fn lacks(&self, bill: &Bill, of: &Bill) -> bool {
+        let saved = |b: &Bill| b.expected - b.used;
+        self.needs_no_more(bill, of, 1.0)
+            && saved(of) + BOUND_DEVIATIONS * of.deviation() < LASTS * saved(bill)
+            && ZERO_SHARE * self.mean < of.expected
     }
 
     /// Whether a bill is lower than those before the given one say.

@@ -5,14 +5,7 @@
 use model::{BaselineMethod, BillQuality, BilledPeriod};
 
 use super::*;
-
-/// Deterministic noise of mean 0 in -1..1.
-fn noise(seed: u64) -> f64 {
-    let mut x = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-}
+use crate::noise::noise;
 
 /// The only meter's series under one law before and another after.
 fn planted(
