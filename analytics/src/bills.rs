@@ -34,12 +34,18 @@ pub struct SettledBills {
     pub findings: Vec<DatedFinding>,
 }
 
+/// Days more than its own that a bill's readings may lie apart.
+const SLACK_DAYS: i64 = 1;
+const DAY_MILLIS: i64 = 86_400_000;
+
 const BILL_RULE: &str = "CalTRACK 2.0 §2.2.3.1: estimated reads are joined with the next actual read";
 
-/// Orders bills, drops what cannot be used (wrong unit, empty period, days already billed) with a finding, and joins
-/// estimated bills with the read bill that follows without a hole. Read bills go before estimated ones.
+/// Orders bills, drops what cannot be used (wrong unit, empty period, days already billed, more energy than
+/// `ceiling_per_milli` carries in its days) with a finding, and joins estimated bills with the read bill that follows
+/// without a hole. Read bills go before estimated ones. The ceiling is in the smallest unit per millisecond; 0 or less
+/// says that none is known.
 #[must_use]
-pub fn settle(bills: &[BilledPeriod], unit: BaseUnit, subject: &str) -> SettledBills {
+pub fn settle(bills: &[BilledPeriod], unit: BaseUnit, ceiling_per_milli: f64, subject: &str) -> SettledBills {
     let mut out = SettledBills::default();
     let mut usable: Vec<&BilledPeriod> = Vec::with_capacity(bills.len());
     for bill in bills {
@@ -50,6 +56,9 @@ pub fn settle(bills: &[BilledPeriod], unit: BaseUnit, subject: &str) -> SettledB
                 subject,
                 "its unit or its dates do not fit the meter",
             ));
+        } else if is_beyond(bill, ceiling_per_milli) {
+            let why = "its energy is more than the connection carries in its days";
+            out.findings.push(refused("bills.beyond_connection", bill, subject, why));
         } else {
             usable.push(bill);
         }
@@ -66,6 +75,12 @@ pub fn settle(bills: &[BilledPeriod], unit: BaseUnit, subject: &str) -> SettledB
     }
     out.periods = join_estimates(taken.into_values());
     out
+}
+
+/// Whether the connection cannot have carried it, in either direction.
+fn is_beyond(bill: &BilledPeriod, ceiling_per_milli: f64) -> bool {
+    let millis = ((bill.to - bill.from).num_days() + SLACK_DAYS).saturating_mul(DAY_MILLIS);
+    unmeasured_at_most(ceiling_per_milli, millis).is_some_and(|most| most < bill.amount.saturating_abs())
 }
 
 fn refused(code: &'static str, bill: &BilledPeriod, subject: &str, why: &str) -> DatedFinding {
@@ -216,7 +231,7 @@ mod tests {
             bill("2025-02-01", "2025-03-01", -20, Read),
             bill("2025-04-01", "2025-05-01", 50, Estimated),
         ];
-        let settled = settle(&bills, BaseUnit::WattHour, "meter:a");
+        let settled = settle(&bills, BaseUnit::WattHour, 0.0, "meter:a");
         let rows: Vec<_> =
             settled.periods.iter().map(|p| (p.from.to_string(), p.amount, p.settled)).collect();
         let row = |d: &str, a, s| (d.to_owned(), a, s);
@@ -239,24 +254,44 @@ mod tests {
             bill("2025-02-15", "2025-03-15", 9, Read),
             bill("2025-03-01", "2025-03-01", 9, Read),
         ];
-        let settled = settle(&bills, BaseUnit::WattHour, "meter:a");
+        let settled = settle(&bills, BaseUnit::WattHour, 0.0, "meter:a");
         assert_eq!(settled.periods.len(), 1);
         assert_eq!(settled.periods[0].amount, 150);
         let codes: Vec<_> = settled.findings.iter().map(|f| f.finding.code).collect();
         assert_eq!(codes, ["bills.unusable", "bills.overlap", "bills.overlap"]);
-        assert!(settle(&bills, BaseUnit::Litre, "meter:a").periods.is_empty());
+        assert!(settle(&bills, BaseUnit::Litre, 0.0, "meter:a").periods.is_empty());
+    }
+
+    #[test]
+    fn a_bill_beyond_what_the_connection_carries_is_left_out_and_named() {
+        use BillQuality::Read;
+        // 1 kW: 24 kWh a day, and a day more for when its readings were made.
+        let ceiling_per_milli = 1000.0 / 3_600_000.0;
+        let of = |amount| [bill("2025-03-01", "2025-04-01", amount, Read)];
+        for amount in [768_000, -768_000] {
+            let settled = settle(&of(amount), BaseUnit::WattHour, ceiling_per_milli, "meter:a");
+            assert_eq!((settled.periods.len(), settled.findings.len()), (1, 0), "{amount}");
+        }
+        for amount in [768_001, 9_000_000_000_000, -768_001] {
+            let settled = settle(&of(amount), BaseUnit::WattHour, ceiling_per_milli, "meter:a");
+            assert!(settled.periods.is_empty(), "{amount}");
+            let found: Vec<_> =
+                settled.findings.iter().map(|f| (f.finding.code, f.finding.severity)).collect();
+            assert_eq!(found, [("bills.beyond_connection", Severity::Caution)]);
+        }
     }
 
     #[test]
     fn splitting_a_month_in_two_sums_to_the_month() {
         let whole =
-            settle(&[bill("2025-03-01", "2025-04-01", 101, BillQuality::Read)], BaseUnit::WattHour, "m");
+            settle(&[bill("2025-03-01", "2025-04-01", 101, BillQuality::Read)], BaseUnit::WattHour, 0.0, "m");
         let halves = settle(
             &[
                 bill("2025-03-01", "2025-03-18", 55, BillQuality::Read),
                 bill("2025-03-18", "2025-04-01", 46, BillQuality::Read),
             ],
             BaseUnit::WattHour,
+            0.0,
             "m",
         );
         let of = |s: &SettledBills| months(&s.periods, BaseUnit::WattHour, ROME, 0.1);
@@ -266,7 +301,7 @@ mod tests {
     #[test]
     fn a_bill_over_a_boundary_is_split_by_days_and_bounds_both_months() {
         let settled =
-            settle(&[bill("2025-01-17", "2025-02-15", 290, BillQuality::Read)], BaseUnit::WattHour, "m");
+            settle(&[bill("2025-01-17", "2025-02-15", 290, BillQuality::Read)], BaseUnit::WattHour, 0.0, "m");
         let series = months(&settled.periods, BaseUnit::WattHour, ROME, 0.0);
         let amounts: Vec<_> =
             series.months.iter().map(|m| (m.amount, m.low, m.high, m.estimated_ratio)).collect();

@@ -25,6 +25,7 @@ mod vouched;
 pub(crate) use cost::{Ahead, mean_price, price_ahead};
 pub use cost::{CostMonth, of_month as cost_of_month};
 pub(crate) use renewable::is_renewable;
+pub(crate) use vouched::DOUBTFUL_METER;
 
 /// What every KPI of a project and year is computed from.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@ use model::MeterId;
 
 use crate::degree_days::DailyMeans;
 use crate::evaluate::{COVERAGE_MIN, YearInput, temperatures};
-use crate::result::{Baseline, BaselineModel, ProjectYear};
+use crate::result::{Baseline, BaselineModel, MeterMonth, ProjectYear};
 
 /// The signature of a meter with a model that answers to the weather. Points are (°C, display units per day).
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Signature {
     pub meter: MeterId,
     /// The periods of the baseline.
     pub before: Vec<(f64, f64)>,
-    /// The months of the year that are compared.
+    /// The months of the year that are compared; of a campaign the measured ones.
     pub after: Vec<(f64, f64)>,
     /// The model, by rising temperature.
     pub line: Vec<(f64, f64)>,
@@ -27,15 +27,31 @@ pub struct Signature {
 /// The signatures of a year, in the order of its meters.
 #[must_use]
 pub fn signatures(input: &YearInput<'_>, year: &ProjectYear) -> Vec<Signature> {
-    signatures_within(input, year, (NaiveDate::MIN, NaiveDate::MAX))
+    of_months(input, year, |_, month| month.avoided.is_some())
 }
 
-/// The same with the months only that lie between two days as a whole; the second is the first day after.
+/// The same of a campaign between two days, the second of which is the first day after: every measured month that lies in
+/// it as a whole, compared or not, but for those that the baseline has.
 #[must_use]
 pub fn signatures_within(
     input: &YearInput<'_>,
     year: &ProjectYear,
     (first, end): (NaiveDate, NaiveDate),
+) -> Vec<Signature> {
+    of_months(input, year, |model, month| {
+        let (from, to) = (month.month.first_day(), month.month.end_day());
+        let own = model.points.iter().any(|p| p.from < to && from < p.to);
+        first <= from
+            && to <= end
+            && !own
+            && (month.avoided.is_some() || COVERAGE_MIN <= month.coverage_ratio)
+    })
+}
+
+fn of_months(
+    input: &YearInput<'_>,
+    year: &ProjectYear,
+    counts: impl Fn(&BaselineModel, &MeterMonth) -> bool,
 ) -> Vec<Signature> {
     let means = temperatures(input);
     let of = |meter: &crate::result::MeterYear| {
@@ -48,10 +64,7 @@ pub fn signatures_within(
             .iter()
             .filter_map(|p| Some((mean(&means, p.from, p.to)?, p.energy_per_day)))
             .collect();
-        let counts = |m: &&crate::result::MeterMonth| {
-            m.avoided.is_some() && first <= m.month.first_day() && m.month.end_day() <= end
-        };
-        let after = meter.months.iter().filter(counts).filter_map(|m| {
+        let after = meter.months.iter().filter(|m| counts(model, m)).filter_map(|m| {
             let (from, to) = (m.month.first_day(), m.month.end_day());
             Some((mean(&means, from, to)?, m.measured? / f64::from(m.month.days())))
         });

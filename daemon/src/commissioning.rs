@@ -100,7 +100,7 @@ fn gaps_of(
     let mut months = known.months;
     if days.is_none() && meter.role != MeterRole::Sub {
         let unit = meter.carrier.base_unit();
-        let settled = bills::settle(&known.bills, unit, "");
+        let settled = bills::settle(&known.bills, unit, meter.ceiling_per_milli(), "");
         let billed = bills::months(&settled.periods, unit, project.zone, meter.ceiling_per_milli());
         for month in billed.months {
             match months.months.binary_search_by_key(&month.month, |m| m.month) {

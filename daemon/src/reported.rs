@@ -4,6 +4,7 @@
 //! Must never: make a month surer than its file says it is, or change one without a reason.
 
 use analytics::report::structured::MonthRow;
+use analytics::result::MonthSource;
 use anyhow::Context;
 use chrono::NaiveDate;
 use model::{Instant, MeterFacts, Month, MonthValue, MonthlySeries};
@@ -130,6 +131,10 @@ fn check(row: &MonthRow) -> Result<(), Wrong> {
         }
     }
     let Some(shown) = row.measured else { return Ok(()) };
+    if row.source == MonthSource::Missing {
+        let reason = "nothing was measured, says the row, and gives an amount; say where it is from, or leave it empty";
+        return Err(Wrong::new("provenienza", "missing".to_owned(), reason));
+    }
     if let Some(low) = row.measured_low.filter(|low| smallest(shown) < smallest(*low)) {
         return Err(Wrong::new(
             "quantita_minima",

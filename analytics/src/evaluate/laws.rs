@@ -135,7 +135,7 @@ fn meter(
     known: &MeterInput,
 ) -> Option<Laws> {
     let unit = facts.carrier.base_unit();
-    let settled = bills::settle(&known.bills, unit, "");
+    let settled = bills::settle(&known.bills, unit, facts.ceiling_per_milli(), "");
     let from_bills = bills::months(&settled.periods, unit, input.project.zone, facts.ceiling_per_milli());
     let evidence = Evidence { known, settled: &settled, from_bills: &from_bills };
     let (periods, billed) = fit_periods(facts, &evidence);

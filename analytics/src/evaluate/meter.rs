@@ -132,7 +132,7 @@ pub(super) fn assess(
     let empty = MeterInput::empty(facts.id.clone(), unit);
     let known = known.unwrap_or(&empty);
     let zone = context.input.project.zone;
-    let settled = bills::settle(&known.bills, unit, &subject);
+    let settled = bills::settle(&known.bills, unit, facts.ceiling_per_milli(), &subject);
     let from_bills = if facts.role == MeterRole::Sub {
         // The bills are of the whole supply point, the meter is of a part of it.
         MonthlySeries::empty(unit)

@@ -327,7 +327,7 @@ proptest! {
         let (periods, findings) = total_periods(&totals, &of);
         // A slip between its neighbours is seen by nobody.
         if findings.is_empty() { return Ok(()); }
-        let settled = crate::bills::settle(&periods, settings.unit, "m");
+        let settled = crate::bills::settle(&periods, settings.unit, 0.0, "m");
         let months = crate::bills::months(
             &settled.periods, settings.unit, Zone::Europe__Rome, settings.ceiling_per_milli,
         );

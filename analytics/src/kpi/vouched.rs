@@ -13,6 +13,9 @@ use crate::evaluate::doubts::UNCONFIRMED;
 use crate::result::KpiPart;
 use crate::scheme::KpiDefinition;
 
+/// Why a KPI is not reached that its bound reaches; also in [`crate::result::KpiResult::because`].
+pub(crate) const DOUBTFUL_METER: &str = "kpi.doubtful_meter";
+
 /// The finding that the KPI is reached only with a meter in doubt, where that is so; `worse` is its bound that counts, in
 /// its unit, and `factor` what a measure's own unit counts for in it.
 pub(super) fn only_with_doubt(
@@ -46,6 +49,6 @@ pub(super) fn only_with_doubt(
     );
     let rule = "conservative direction: what is missing or garbled never makes a KPI reached";
     let about = format!("kpi:{} {}", definition.code, context.year);
-    let finding = Finding::new("kpi.doubtful_meter", Severity::Caution, about, says, rule);
+    let finding = Finding::new(DOUBTFUL_METER, Severity::Caution, about, says, rule);
     Some(finding.with("kpi", &definition.code).with("meter", first))
 }

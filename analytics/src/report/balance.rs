@@ -20,7 +20,11 @@ pub(super) fn section(context: &Context<'_>) -> Section {
         let name = context.t(&format!("balance.vector.{}", whole.vector.code()));
         blocks.push(Block::Heading(name.clone()));
         blocks.extend(unmeasured(context, whole));
-        blocks.push(Block::Chart(chart(context, &name, whole, &known)));
+        let drawable = |month: &KnownMonth| month.imported || month.exported || month.self_consumed();
+        // Columns that are all unknown draw nothing; the table says so.
+        if known.reporting(whole).any(drawable) {
+            blocks.push(Block::Chart(chart(context, &name, whole, &known)));
+        }
         blocks.push(Block::Table(table(context, &name, whole, &known)));
         blocks.extend(worst(context, whole, &known));
         let parts: Vec<&BalanceYear> = context

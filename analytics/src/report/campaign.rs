@@ -195,7 +195,7 @@ fn measured(context: &Context<'_>, campaign: &Campaign) -> Section {
             total: Some(total),
         }));
     }
-    blocks.push(context.paragraph("monthly.marks"));
+    blocks.push(context.paragraph("campaign.marks"));
     context.section("campaign_measured", blocks)
 }
 

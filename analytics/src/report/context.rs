@@ -97,17 +97,17 @@ impl<'a> Context<'a> {
         self.kpi_findings(kpi).into_iter().map(|finding| finding.code)
     }
 
-    /// Whom the findings behind a KPI are about: the meters' names, each once; other subjects as they are.
-    pub(super) fn kpi_subjects(&self, kpi: &KpiResult) -> Vec<String> {
-        let mut subjects: Vec<String> = Vec::new();
+    /// The meters that withhold or weaken a KPI: what a reader can look at.
+    pub(super) fn kpi_meters(&self, kpi: &KpiResult) -> Vec<String> {
+        let mut meters: Vec<String> = Vec::new();
         for finding in self.kpi_findings(kpi) {
             let word = finding.subject.split_whitespace().next().unwrap_or_default();
             let subject = self.subject_word(word);
-            if !subjects.contains(&subject) {
-                subjects.push(subject);
+            if word.starts_with("meter:") && !meters.contains(&subject) {
+                meters.push(subject);
             }
         }
-        subjects
+        meters
     }
 
     /// Why a KPI is withheld or weak, as sentences; the sentence of the code alone, or the code, where the year has no

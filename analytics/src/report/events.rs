@@ -12,7 +12,7 @@ use super::document::{Align, Block, Section};
 use super::format::ENERGY_DECIMALS;
 use super::record;
 use crate::counter::Decision;
-use crate::result::{MeterMonth, MeterYear, ProjectYear};
+use crate::result::{Baseline, MeterMonth, MeterYear, ProjectYear};
 
 /// Most events printed here; the annex has them with their totals.
 const PRINTED_MAX: usize = 30;
@@ -126,7 +126,11 @@ fn silence_row(context: &Context<'_>, meter: &MeterYear, months: &[MeterMonth]) 
         months.first().map_or_else(|| when.clone(), |month| format!("{when} {}", month.month.year)),
         meter.meter.name.clone(),
         context.fill("events.silence", &[("percent", &percent)]),
-        context.t("events.silence_settled"),
+        context.t(if matches!(meter.baseline, Baseline::NotCompared) {
+            "events.silence_unknown"
+        } else {
+            "events.silence_settled"
+        }),
     ]
 }
 

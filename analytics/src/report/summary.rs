@@ -7,6 +7,7 @@ use model::{Finding, MeterRole, Month, Severity};
 use super::context::{Context, YEAR_INCOMPLETE, concerns, meter_unit};
 use super::document::{Block, Section};
 use super::format::ENERGY_DECIMALS;
+use crate::kpi;
 use crate::result::{Baseline, KpiResult, MeterYear, Verdict};
 
 /// Lines in all, and how many of them KPI and meters may take.
@@ -154,15 +155,31 @@ fn measured_line(context: &Context<'_>, kpi: &KpiResult) -> String {
     let attainment = context.format.percent(kpi.attainment_ratio);
     let values =
         [("name", &*name), ("achieved", &*achieved), ("target", &*target), ("attainment", &*attainment)];
+    let because = |code: &str| kpi.because.iter().any(|c| c == code);
     match (kpi.verdict, kpi.achieved, kpi.target) {
-        (Verdict::Reached, Some(_), Some(_)) => context.fill("summary.kpi_reached", &values),
+        // The verdict is of the value that counts; a band that goes below the target is said with it.
+        (Verdict::Reached, Some(_), Some(target)) => {
+            let ends = [kpi.low, kpi.high];
+            let surely = ends.into_iter().flatten().all(|end| kpi::reaches(&kpi.definition, end, target));
+            context.fill(if surely { "summary.kpi_reached" } else { "summary.kpi_reached_wide" }, &values)
+        }
         (Verdict::Missed, Some(_), Some(_)) => context.fill("summary.kpi_missed", &values),
+        (Verdict::Undetermined, Some(_), Some(_)) if because(kpi::DOUBTFUL_METER) => {
+            context.fill("summary.kpi_doubtful", &values)
+        }
         // Of a baseline of less than a year the whole band is held against the target.
-        (Verdict::Undetermined, Some(_), Some(_)) => context.fill("summary.kpi_short", &values),
+        (Verdict::Undetermined, Some(_), Some(_)) if because(kpi::SHORT_BASELINE) => {
+            context.fill("summary.kpi_short", &values)
+        }
+        (Verdict::Undetermined, Some(_), Some(_)) => {
+            let better = context.kpi_value(kpi, kpi.better);
+            let values: Vec<_> = values.into_iter().chain([("better", &*better)]).collect();
+            context.fill("summary.kpi_between", &values)
+        }
         (_, Some(_), None) => context.fill("summary.kpi_no_target", &values),
         _ if context.is_to_be_stated(kpi) => context.fill("summary.kpi_to_state", &values),
         _ => {
-            let subjects = context.kpi_subjects(kpi).join("; ");
+            let subjects = context.kpi_meters(kpi).join("; ");
             let only_for_the_year = context.kpi_codes(kpi).all(|code| code == YEAR_INCOMPLETE);
             let reason = if subjects.is_empty() {
                 context.t("summary.no_reason")

@@ -6,7 +6,7 @@ use analytics::report::document::NamedValues;
 
 use super::ChartStyle;
 use super::scale::Scale;
-use super::svg::{Anchor, Drawing, FILLS, Fill, GRID, INK, TEXT_SIZE, WIDTH, cut, legend_places, text_width};
+use super::svg::{Anchor, Drawing, FILLS, Fill, GRID, INK, TEXT_SIZE, WIDTH, axis_width, cut, legend_places};
 
 const HEIGHT: f64 = 270.0;
 const TOP: f64 = 24.0;
@@ -50,7 +50,7 @@ pub(super) fn draw(
     let scale = if style.counts { Scale::of_counts(values) } else { Scale::over(values) };
     let ticks: Vec<String> =
         scale.ticks.iter().map(|t| style.numbers.number(*t, scale.decimals).unwrap_or_default()).collect();
-    let widest = ticks.iter().map(|t| text_width(t, TEXT_SIZE)).fold(20.0, f64::max);
+    let widest = axis_width(&ticks, unit);
     let plot = Plot { left: widest + 14.0, right: WIDTH - RIGHT, top: TOP, bottom: HEIGHT - BOTTOM, scale };
     axes(&mut drawing, &plot, unit, &ticks, labels);
     for (i, stack) in stacks.iter().enumerate() {

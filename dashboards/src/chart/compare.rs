@@ -4,7 +4,7 @@
 
 use super::ChartStyle;
 use super::scale::Scale;
-use super::svg::{Anchor, Drawing, Fill, GRID, INK, TEXT_SIZE, WIDTH, cut, legend_places, text_width};
+use super::svg::{Anchor, Drawing, Fill, GRID, INK, TEXT_SIZE, WIDTH, axis_width, cut, legend_places};
 
 const HEIGHT: f64 = 270.0;
 const TOP: f64 = 24.0;
@@ -51,7 +51,7 @@ pub fn compare(chart: &CompareChart, style: &ChartStyle) -> String {
     let scale = Scale::over(all.copied().flatten());
     let ticks: Vec<String> =
         scale.ticks.iter().map(|t| style.numbers.number(*t, scale.decimals).unwrap_or_default()).collect();
-    let widest = ticks.iter().map(|t| text_width(t, TEXT_SIZE)).fold(20.0, f64::max);
+    let widest = axis_width(&ticks, &chart.unit);
     let left = widest + 14.0;
     let slot = (WIDTH - RIGHT - left) / chart.labels.len().max(1) as f64;
     let plot = Plot { left, bottom: HEIGHT - BOTTOM, slot, scale };

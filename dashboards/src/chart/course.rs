@@ -6,7 +6,7 @@ use analytics::report::document::NamedValues;
 
 use super::ChartStyle;
 use super::scale::Scale;
-use super::svg::{Anchor, Drawing, GRID, INK, TEXT_SIZE, WIDTH, cut, legend_places, text_width};
+use super::svg::{Anchor, Drawing, GRID, INK, TEXT_SIZE, WIDTH, axis_width, cut, legend_places};
 
 const HEIGHT: f64 = 290.0;
 const TOP: f64 = 24.0;
@@ -30,7 +30,7 @@ pub(super) fn draw(style: &ChartStyle, course: &Course<'_>) -> Drawing {
     let scale = Scale::over(values.chain(course.target.map(|t| t.1)));
     let ticks: Vec<String> =
         scale.ticks.iter().map(|t| style.numbers.number(*t, scale.decimals).unwrap_or_default()).collect();
-    let widest = ticks.iter().map(|t| text_width(t, TEXT_SIZE)).fold(20.0, f64::max);
+    let widest = axis_width(&ticks, course.unit);
     let (left, right, bottom) = (widest + 14.0, WIDTH - RIGHT, HEIGHT - BOTTOM);
     let slot = (right - left) / course.labels.len().max(1) as f64;
     let y = |value: f64| bottom - (bottom - TOP) * scale.share(value);

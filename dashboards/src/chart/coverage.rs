@@ -47,9 +47,11 @@ pub(super) fn draw(style: &ChartStyle, labels: &[String], rows: &[NamedValues]) 
     drawing
 }
 
-/// Whole percents, downwards: 99.9 % is not 100 %.
+/// Whole percents, as the tables round them; but 99.9 % is not 100 %.
 fn percent(share: f64) -> String {
-    let text = format!("{:.0}", (share.clamp(0.0, 1.0) * 100.0 + 1e-9).floor());
+    let rounded = (share.clamp(0.0, 1.0) * 100.0).round();
+    let lacks = share + 1e-9 < 1.0;
+    let text = format!("{:.0}", if lacks { rounded.min(99.0) } else { rounded });
     // Something measured is not nothing.
     if text == "0" && share > 0.0 { "<1".to_owned() } else { text }
 }

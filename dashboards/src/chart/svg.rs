@@ -323,6 +323,13 @@ pub(super) fn text_width(text: &str, size: f64) -> f64 {
     text.chars().count() as f64 * size * CHARACTER_WIDTH
 }
 
+/// The room that the ticks of the value axis and the unit over them take: a unit has letters wider than most.
+pub(super) fn axis_width(ticks: &[String], unit: &str) -> f64 {
+    const CAPITALS: f64 = 1.4;
+    let widest = ticks.iter().map(|t| text_width(t, TEXT_SIZE)).fold(20.0, f64::max);
+    widest.max(CAPITALS * text_width(unit, TEXT_SIZE))
+}
+
 /// The text cut to a width, with an ellipsis where it was cut.
 pub(super) fn cut(text: &str, size: f64, width: f64) -> String {
     if text_width(text, size) <= width {

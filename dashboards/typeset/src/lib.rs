@@ -5,6 +5,7 @@
 //! part of the program, or an installation's own that was checked; everything else arrives as data. Same job and
 //! template, same bytes.
 
+mod legible;
 mod template;
 mod world;
 

@@ -59,6 +59,22 @@ fn a_document_is_archival_tagged_and_the_same_every_time() {
 }
 
 #[test]
+fn a_character_that_no_font_has_keeps_nothing_from_being_set() {
+    let with = |text: &str| PdfJob { data: DATA.replace("non grassetto", text), ..job() };
+    let set = |text: &str| pdf(&with(text), &Template::bundled()).expect("the document is set");
+    assert_eq!(set("ok 👍 漢字"), set("ok [U+1F44D] [U+6F22][U+5B57]"));
+    // What the fonts have stays as it is.
+    assert_ne!(set("½ ✓ ὅρος Ж"), set("[U+00BD] [U+2713] ὅρος Ж"));
+    let drawn = PdfJob {
+        charts: vec![
+            r##"<svg xmlns="http://www.w3.org/2000/svg" width="90" height="20"><text y="15">👍</text></svg>"##.to_owned(),
+        ],
+        ..job()
+    };
+    pdf(&drawn, &Template::bundled()).expect("the document is set");
+}
+
+#[test]
 fn data_of_another_form_are_refused_and_the_next_job_is_not_harmed() {
     let broken = PdfJob { data: "{".to_owned(), ..job() };
     assert!(matches!(pdf(&broken, &Template::bundled()), Err(TypesetError::Layout(_))));

@@ -11,6 +11,7 @@ use typst::text::{Font, FontBook};
 use typst::utils::LazyHash;
 use typst::{Library, LibraryExt, World, WorldExt};
 
+use crate::legible::legible;
 use crate::{PdfJob, Template};
 
 const TEMPLATE: &str = include_str!("template.typ");
@@ -42,6 +43,17 @@ pub(crate) fn shared() -> &'static Shared {
     })
 }
 
+impl Shared {
+    /// Whether any of the fonts has the character.
+    fn shows(&self, c: char) -> bool {
+        self.fonts.iter().any(|font| font.info().coverage.contains(u32::from(c)))
+    }
+
+    fn legible(&self, text: &str) -> Bytes {
+        Bytes::from_string(legible(text, |c| self.shows(c)).into_owned())
+    }
+}
+
 /// The id of a virtual file. Ids are kept for the life of the process, so names come from
 /// a fixed, small set: constants, numbers, and the checked names of a template's few pictures.
 pub(crate) fn file_id(name: &str) -> FileId {
@@ -62,16 +74,17 @@ pub(crate) struct JobWorld {
 
 impl JobWorld {
     pub(crate) fn new(job: &PdfJob, template: &Template) -> Self {
-        let mut files = vec![(file_id("data.json"), Bytes::from_string(job.data.clone()))];
+        let shared = shared();
+        let mut files = vec![(file_id("data.json"), shared.legible(&job.data))];
         for (i, svg) in job.charts.iter().enumerate() {
-            files.push((file_id(&format!("chart-{i}.svg")), Bytes::from_string(svg.clone())));
+            files.push((file_id(&format!("chart-{i}.svg")), shared.legible(svg)));
         }
         files.push((file_id("attachments.json"), Bytes::from_string(attachment_list(job))));
         for (i, attachment) in job.attachments.iter().enumerate() {
             files.push((file_id(&format!("attachment-{i}")), Bytes::new(attachment.bytes.clone())));
         }
         files.extend(template.pictures.iter().cloned());
-        Self { shared: shared(), template: template.source.clone(), files }
+        Self { shared, template: template.source.clone(), files }
     }
 
     /// The line of the template, from 1, that an error is about, or from which it was come to.

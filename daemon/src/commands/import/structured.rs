@@ -11,7 +11,7 @@ use analytics::report::structured::MonthRow;
 use analytics::result::MonthSource;
 use connectors::files::{ImportReport, OnLine, Refused};
 use dashboards::structured::{ReadFile, read};
-use model::{BillQuality, BilledPeriod, Direction, MeterFacts, MeterId, MeterRole, Month, Project};
+use model::{BillQuality, BilledPeriod, Building, Direction, MeterFacts, MeterId, MeterRole, Month, Project};
 use store::{ImportCount, Store};
 
 use super::{BillsFile, Strictness, judge, note, print_count, print_findings, read_file, refuse_standing};
@@ -36,14 +36,16 @@ pub(super) fn import(args: &ImportArgs, replace: Option<&str>) -> Result<Exit, F
     })?;
     let (projects, findings) = figures::projects(&store, &installation.catalog)?;
     print_findings(&findings);
-    let (mut bills, mut months) = rows(&file, &projects);
+    let at = clock::now();
+    let mut projects = projects;
+    projects.retain(|project| project.cup == file.cup);
+    let (mut bills, mut months) = rows(&file, &projects, at);
     let of = BillsFile { file: &args.file, author: &args.author, strictness: Strictness::of(args), replace };
     refuse_standing(&store, &mut bills, replace.is_some())?;
     refuse_reported(&store, &mut months, replace.is_some())?;
     months.refused.append(&mut bills.refused);
     months.refused.sort_by_key(|r| r.line);
     judge(of.file, &months, of.strictness)?;
-    let at = clock::now();
     let read = months.accepted.len() + bills.accepted.len();
     let mut count = put_months(&store, &of, &months, at)?;
     let rows: Vec<BilledPeriod> = bills.accepted.into_iter().map(|on| on.value).collect();
@@ -72,12 +74,14 @@ enum Taken {
 fn rows(
     file: &ReadFile,
     projects: &[Arc<Project>],
+    at: model::Instant,
 ) -> (ImportReport<OnLine<BilledPeriod>>, ImportReport<OnLine<Placed>>) {
     let (mut bills, mut months) = (empty(0), empty(file.rows.len()));
     let standing = standing(file);
     for (&line, row) in file.lines.iter().zip(&file.rows) {
         let twice = standing.get(&place(row)).is_some_and(|lines| 1 < lines.len());
-        let said = if twice { Err(said_twice(row, &standing)) } else { taken(row, projects) };
+        let said =
+            if twice { Err(said_twice(row, &standing)) } else { taken(row, (projects, &file.cup), at) };
         match said {
             Ok(Taken::Nothing) => {}
             Ok(Taken::Bill(value)) => bills.accepted.push(OnLine { line, value }),
@@ -119,17 +123,44 @@ fn said_twice(row: &MonthRow, standing: &BTreeMap<Place<'_>, Vec<u64>>) -> Wrong
     Wrong::new("mese", row.month.number.to_string(), &reason)
 }
 
-/// One row, in its place in a project.
-fn taken(row: &MonthRow, projects: &[Arc<Project>]) -> Result<Taken, Wrong> {
+/// One row, in its place in a project of the file's CUP.
+fn taken(
+    row: &MonthRow,
+    (projects, cup): (&[Arc<Project>], &str),
+    at: model::Instant,
+) -> Result<Taken, Wrong> {
     let Some(month) = Reported::of(row)? else { return Ok(Taken::Nothing) };
     let point = row.supply_point.as_deref().unwrap_or(row.meter.as_str());
-    let facts = known(projects, row, point).ok_or_else(|| {
-        let reason = "no imported project has this meter and supply point; import its project first";
-        Wrong::new("contatore", row.meter.to_string(), reason)
+    let (project, building, facts) = known(projects, row, point).ok_or_else(|| {
+        let reason = format!(
+            "no imported project of CUP {cup} has this meter and supply point; import its project first, or the file of \
+             the right project"
+        );
+        Wrong::new("contatore", row.meter.to_string(), &reason)
     })?;
+    if building.id != row.building {
+        let reason = format!("the project's meter stands in building {}", building.id);
+        return Err(Wrong::new("codice_edificio", row.building.to_string(), &reason));
+    }
+    if at < row.month.bounds(project.zone).1 {
+        return Err(Wrong::new(
+            "mese",
+            row.month.number.to_string(),
+            "this month has not ended: nobody has measured it",
+        ));
+    }
     if facts.carrier != row.carrier || facts.direction != row.direction {
         let reason = "the project's meter has another carrier or direction";
         return Err(Wrong::new("vettore", row.carrier.code().to_owned(), reason));
+    }
+    let unit = facts.carrier.base_unit().display().symbol();
+    let carried = carried(facts, row.month);
+    if let Some((amount, most)) = row.measured.zip(carried).filter(|(amount, most)| most < amount) {
+        let reason = format!(
+            "the meter's connection carries at most {most:.0} {unit} in this month; correct the amount, or the meter's \
+             ceiling_per_hour in the project file"
+        );
+        return Err(Wrong::new("quantita_misurata", amount.to_string(), &reason));
     }
     Ok(match bill(row, facts, point) {
         Some(value) => Taken::Bill(value),
@@ -137,15 +168,30 @@ fn taken(row: &MonthRow, projects: &[Arc<Project>]) -> Result<Taken, Wrong> {
     })
 }
 
+/// The most that the connection carries in a month, in display units; `None` where no ceiling is known.
+fn carried(facts: &MeterFacts, month: Month) -> Option<f64> {
+    // An hour more: of the months with a change to winter time.
+    let hours = f64::from(month.days()) * 24.0 + 1.0;
+    (facts.ceiling_per_hour.is_finite() && 0.0 < facts.ceiling_per_hour)
+        .then(|| facts.ceiling_per_hour * hours)
+}
+
 fn empty<T>(rows: usize) -> ImportReport<T> {
     let (accepted, refused, findings) = (Vec::new(), Vec::new(), Vec::new());
     ImportReport { rows, read: rows, accepted, repeated: 0, refused, findings }
 }
 
-fn known<'a>(projects: &'a [Arc<Project>], row: &MonthRow, point: &str) -> Option<&'a MeterFacts> {
-    projects.iter().flat_map(|project| project.meters()).map(|(_, facts)| facts).find(|facts| {
-        facts.id == row.meter && facts.supply_point.as_deref().unwrap_or(facts.id.as_str()) == point
-    })
+fn known<'a>(
+    projects: &'a [Arc<Project>],
+    row: &MonthRow,
+    point: &str,
+) -> Option<(&'a Project, &'a Building, &'a MeterFacts)> {
+    projects
+        .iter()
+        .flat_map(|project| project.meters().map(|(building, facts)| (project.as_ref(), building, facts)))
+        .find(|(_, _, facts)| {
+            facts.id == row.meter && facts.supply_point.as_deref().unwrap_or(facts.id.as_str()) == point
+        })
 }
 
 /// A month that was billed by itself, read at both ends.
