@@ -408,6 +408,15 @@ fn closed_projects_come_by_endpoint_folder_and_hand_and_the_first_version_wins()
     assert!(said.contains("\"same\":[\"P-1\"]"), "{said}");
     let (_, said) = post(address, "segreto-lungo", "text/csv", &csv.replace("Municipio", "Scuola"));
     assert!(said.contains("\"ignored\":[\"P-1\"]"), "{said}");
+    let more = r#"[{"code":"P-1","cup":"C11G06000000001","title":"Municipio","beneficiary":"Comune di Esempio",
+        "tax_code":"12345678903","call":"II.2i.1","expenses_closed":"2024-09-30","budget":{"eur":7}}]"#;
+    let (status, said) = post(address, "segreto-lungo", "application/json", more);
+    assert!(status == 200 && said.contains("\"same\":[\"P-1\"]"), "{said}");
+    assert!(said.contains("\"code\":\"grants.key_unknown\",\"key\":\"budget\",\"times\":1"), "{said}");
+    assert!(said.contains("non ha avuto effetto") && said.contains("it had no effect"), "{said}");
+    let (status, said) =
+        post(address, "segreto-lungo", "application/json", &more.replace("\"title\"", "\"titel\""));
+    assert!(status == 422 && said.contains("record 1") && said.contains("`title`: is missing"), "{said}");
 
     waits_to_be_registered(&site, address);
     wait::until("the folder's delivery", SOON, || {
