@@ -83,8 +83,11 @@ fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
         told("receipts", submissions::send::watch(&runtime.store, folder, now).map(|_| Vec::new()));
     }
     told("frozen years", late(runtime));
+    let sent = submissions::newest(&runtime.store);
+    told("receipts compared", sent.map(|sent| submissions::receipts::cautions(&sent)));
     let of = |code: &str| {
         code.starts_with("memo.")
+            || code.starts_with("receipt.")
             || submissions::late::CODES.contains(&code)
             || matches!(code, "office.failed" | "project.cup.provisional")
     };
