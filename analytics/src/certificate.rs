@@ -31,8 +31,9 @@ pub fn is_ape_code(text: &str) -> bool {
 /// The civil year in which a certificate was made, where its code tells: the first part of Piemonte's (SIPEE, SICEE).
 #[must_use]
 pub fn ape_year(code: &str) -> Option<i32> {
-    let in_digits =
-        |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let in_digits = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+    };
     let parts: Vec<&str> = code.split([' ', '_']).collect();
     let [year, who, number] = parts.as_slice() else { return None };
     let is_code = year.len() == 4 && in_digits(year, 4) && in_digits(who, 6) && in_digits(number, 4);
@@ -108,7 +109,9 @@ mod tests {
     #[test]
     fn the_year_is_told_by_codes_of_piemonte_alone() {
         assert_eq!((ape_year("2019 123456 0001"), ape_year("2021_1_1")), (Some(2019), Some(2021)));
-        for silent in ["ITA-ER-2015/000123", "2019 1234567 1", "19 1 1", "2019 1", "2019 1 1 1", "2019 1 12345", ""] {
+        for silent in
+            ["ITA-ER-2015/000123", "2019 1234567 1", "19 1 1", "2019 1", "2019 1 1 1", "2019 1 12345", ""]
+        {
             assert_eq!(ape_year(silent), None, "{silent}");
         }
     }

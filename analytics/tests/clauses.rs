@@ -309,7 +309,9 @@ fn only_the_code_of_a_certificate_from_before_the_works_counts() {
     for none in ["in corso", "boh", "", "2024 123456 0001", "2025_1_1"] {
         let judged = of(Some(none));
         assert_eq!((judged.verdict, judged.value), (ClauseVerdict::NotMet, Some(1.0)), "{none}");
-        assert!(judged.evidence.contains("2023-02-01") && judged.evidence.contains(&format!("Scuola ({none})")));
+        assert!(
+            judged.evidence.contains("2023-02-01") && judged.evidence.contains(&format!("Scuola ({none})"))
+        );
     }
     // Of that very year: before the works or after them, its code does not tell.
     assert_eq!(of(Some("2023 123456 0001")).verdict, ClauseVerdict::Unknown);

@@ -55,7 +55,8 @@ impl Receipt {
         if let Ok(at) = DateTime::parse_from_str(&self.when, "%d/%m/%Y %H:%M:%S %z") {
             return Some(Instant::from_millis(at.timestamp_millis()));
         }
-        let at = NaiveDateTime::parse_from_str(&self.when, LOCAL).ok()?.and_local_timezone(zone).earliest()?;
+        let at =
+            NaiveDateTime::parse_from_str(&self.when, LOCAL).ok()?.and_local_timezone(zone).earliest()?;
         Some(Instant::from_millis(at.timestamp_millis()))
     }
 

@@ -84,7 +84,8 @@ pub(crate) fn read(form: GrantsForm, bytes: &[u8], now: Instant) -> Result<Deliv
 pub(crate) fn unknown(keys: &[UnknownKey]) -> Vec<Finding> {
     let told = keys.iter().map(|UnknownKey { path, times }| {
         let says = format!(
-            "the grants system's delivery has a key or column {path:?} ({times} times) that means nothing here; it had no effect"
+            "the grants system's delivery has a key or column {path:?} ({times} times) that means nothing here; it had \
+             no effect"
         );
         let rule = "an exchange survives a new field, and what had no effect is named";
         let about = format!("grants:{path}");
@@ -472,15 +473,23 @@ mod tests {
         let looked = look(2);
         assert_eq!((looked.refused.len(), looked.notes.len()), (0, 1));
         let note = &looked.notes[0];
-        assert_eq!((note.code, note.severity, &*note.subject), ("grants.key_unknown", Severity::Note, "grants:budget"));
+        assert_eq!(
+            (note.code, note.severity, &*note.subject),
+            ("grants.key_unknown", Severity::Note, "grants:budget")
+        );
         let beside = fs::read_to_string(folder.path().join("done/1763078402000-a.csv.txt")).unwrap();
-        assert!(beside.starts_with("grants.key_unknown: ") && beside.contains("\"budget\" (1 times)"), "{beside}");
+        assert!(
+            beside.starts_with("grants.key_unknown: ") && beside.contains("\"budget\" (1 times)"),
+            "{beside}"
+        );
         // What is kept of it is the project alone: the same without the field is the same project.
         assert_eq!(taken(&store, CSV).same, ["P-1"]);
         let key = UnknownKey { path: "subjects[].phone".to_owned(), times: 2 };
         let catalog = Catalog::embedded().unwrap();
         let told = notes(&catalog, &[key]).remove(0);
-        assert!(told.says["it"].contains("subjects[].phone") && told.says["it"].contains("non ha avuto effetto"));
+        assert!(
+            told.says["it"].contains("subjects[].phone") && told.says["it"].contains("non ha avuto effetto")
+        );
         assert!(told.says["en"].contains("subjects[].phone") && told.says["en"].contains("no effect"));
     }
 }

@@ -74,9 +74,10 @@ fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
     let sending = &installation.settings.sending;
     if let Some(folder) = &sending.grants.folder {
         let looked = grants::watch(&runtime.store, folder, seen, now);
-        told("grants", looked.map(|looked| {
-            looked.refused.iter().map(refused_delivery).chain(looked.notes).collect()
-        }));
+        told(
+            "grants",
+            looked.map(|looked| looked.refused.iter().map(refused_delivery).chain(looked.notes).collect()),
+        );
     }
     told("closed projects", grants::remarks_on_unregistered(&runtime.store));
     if let Some(folder) = sending.pec.as_ref().and_then(|pec| pec.receipts_dir.as_ref()) {

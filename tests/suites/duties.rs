@@ -627,7 +627,8 @@ fn nothing_is_sent_without_a_receipt(site: &Site, out: &Path, no: &dyn Fn(i32, &
 /// A receipt as a provider of certified mail writes it today, about a message.
 fn pec_receipt(kind: &str, message_id: &str) -> String {
     // Of this minute: a receipt is not older than what was frozen.
-    let said = Command::new("date").args(["+%d/%m/%Y %H:%M:%S %z"]).env("TZ", "Europe/Rome").output().unwrap();
+    let said =
+        Command::new("date").args(["+%d/%m/%Y %H:%M:%S %z"]).env("TZ", "Europe/Rome").output().unwrap();
     let now = stdout(&said);
     let mut parts = now.split_whitespace();
     let mut part = || parts.next().unwrap().to_owned();

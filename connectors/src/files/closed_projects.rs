@@ -198,7 +198,8 @@ impl<'e> Keys<'e> {
     fn text(&mut self, key: &str) -> Option<String> {
         match self.find(key) {
             None => {
-                let strange: Vec<String> = self.strange.iter().map(|key| format!("{:?}", shown(key))).collect();
+                let strange: Vec<String> =
+                    self.strange.iter().map(|key| format!("{:?}", shown(key))).collect();
                 let perhaps = match strange.len() {
                     0 => String::new(),
                     _ => format!("; not known are {}", strange.join(", ")),
@@ -391,8 +392,7 @@ fn places(headers: &csv::StringRecord) -> Result<[usize; COLUMNS.len()], Vec<Str
             (None, _) => problems.push(format!("line 1: the column {column} is missing")),
         }
     }
-    let strange: Vec<String> =
-        strange_columns(headers).map(|column| format!("{column:?}")).collect();
+    let strange: Vec<String> = strange_columns(headers).map(|column| format!("{column:?}")).collect();
     match problems.first_mut() {
         None => return Ok(places),
         // One of them may be the missing one, misspelt.
@@ -476,7 +476,8 @@ mod tests {
     #[test]
     fn a_field_more_has_no_effect_and_is_named() {
         let plain = read_csv(CSV.as_bytes()).unwrap().projects;
-        let wide: String = CSV.lines().zip(["Budget;", "1;2"]).map(|(l, more)| format!("{l};{more}\n")).collect();
+        let wide: String =
+            CSV.lines().zip(["Budget;", "1;2"]).map(|(l, more)| format!("{l};{more}\n")).collect();
         let csv = read_csv(wide.as_bytes()).unwrap();
         assert_eq!(csv.projects, plain);
         let named = |of: &Delivered| {
@@ -491,7 +492,10 @@ mod tests {
         // However many there are, what is said of them stays short.
         let many: String = (0..200).map(|n| format!(",\"k{n}\":1")).collect();
         let of_many = read_json(format!("[{}]", json(&many)).as_bytes()).unwrap().unknown;
-        assert_eq!((of_many.len(), of_many.iter().map(|key| key.times).sum::<usize>()), (UNKNOWN_MAX + 1, 200));
+        assert_eq!(
+            (of_many.len(), of_many.iter().map(|key| key.times).sum::<usize>()),
+            (UNKNOWN_MAX + 1, 200)
+        );
     }
 
     #[test]

@@ -51,7 +51,9 @@ impl Uncompared {
 
     const fn says(self) -> &'static str {
         match self {
-            Self::Page => "is a page: whom it went to, when and which letter cannot be compared with what was sent",
+            Self::Page => {
+                "is a page: whom it went to, when and which letter cannot be compared with what was sent"
+            }
             Self::Recipient => "names no recipient: whom it went to cannot be compared",
             Self::Address => {
                 "was compared with the recipient that was stated only: the scheme's file names no address"
@@ -185,7 +187,11 @@ pub(super) fn check_certified((name, bytes): (&str, &[u8])) -> Result<(), Failur
 }
 
 /// Refuses a receipt that shows another sending already: each version is sent anew.
-pub(super) fn check_used(store: &Store, submission: &Submission, (name, bytes): (&str, &[u8])) -> Result<(), Failure> {
+pub(super) fn check_used(
+    store: &Store,
+    submission: &Submission,
+    (name, bytes): (&str, &[u8]),
+) -> Result<(), Failure> {
     let sha256 = crate::reports::sha256(bytes).hex();
     let used = |other: &Submission| {
         other.id() != submission.id() && other.receipts.iter().any(|receipt| receipt.file.sha256 == sha256)

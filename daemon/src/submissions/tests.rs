@@ -274,7 +274,8 @@ fn a_receipt_noted_by_hand_is_about_what_was_sent() {
     let (_dir, store) = opened();
     frozen(&store);
     let channel = "PEC del legale rappresentante".to_owned();
-    let known = Obligation { channel, address: Some("ente@pec.example".to_owned()), ..obligation(Signer::DataEntry) };
+    let known =
+        Obligation { channel, address: Some("ente@pec.example".to_owned()), ..obligation(Signer::DataEntry) };
     let to = "<destinatari>ente@pec.example</destinatari>";
     let note = |address: &str, data: &str| {
         let text = certified("accettazione", data);
@@ -284,7 +285,11 @@ fn a_receipt_noted_by_hand_is_about_what_was_sent() {
     let other = "<destinatari>altro@pec.example</destinatari>";
     assert_eq!(note(ente, &data_of("m@x", other, 60)), Err(Some("receipt_other")));
     assert_eq!(note("altro@pec.example", &data_of("m@x", other, 60)), Err(Some("receipt_address")));
-    assert_eq!(note(ente, &data_of("m@x", to, -3600)), Err(Some("receipt_before")), "an hour before the freezing");
+    assert_eq!(
+        note(ente, &data_of("m@x", to, -3600)),
+        Err(Some("receipt_before")),
+        "an hour before the freezing"
+    );
     assert_eq!(note(ente, &data_of("m@x", to, -60)), Ok(()), "two clocks");
     let sent = newest(&store).unwrap();
     assert_eq!((sent[0].stage, receipts::cautions(&sent)), (Stage::Sent, Vec::new()), "all was compared");
@@ -320,7 +325,10 @@ fn what_of_a_receipt_cannot_be_compared_is_told_until_it_is_accepted() {
     for tag in config::catalog::LANGUAGES {
         let texts = config::Catalog::embedded().unwrap().texts(tag);
         for code in ["receipt.page", "receipt.recipient", "receipt.address", "receipt.time"] {
-            assert!(texts.find(&format!("finding.{code}")).is_some_and(|text| text.contains("{file}")), "{code}");
+            assert!(
+                texts.find(&format!("finding.{code}")).is_some_and(|text| text.contains("{file}")),
+                "{code}"
+            );
         }
         for code in ["receipt_letter", "receipt_address", "receipt_before"] {
             assert!(texts.find(&format!("page.desk.refused.{code}")).is_some(), "{code}");
