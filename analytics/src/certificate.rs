@@ -1,4 +1,4 @@
-//! What two energy performance certificates, before and after the works, declare as saved.
+//! What two energy performance certificates, before and after the works, declare as saved; and what their codes tell.
 //!
 //! Must never: mix what a certificate declares, which is standard use, with what was measured.
 
@@ -11,6 +11,33 @@ pub struct Certified {
     pub area_m2: f64,
     pub primary_nonrenewable_kwh_m2: Option<f64>,
     pub co2_kg_m2: Option<f64>,
+}
+
+/// Code of an energy certificate: of Piemonte (SIPEE, SICEE) year, certifier and number of the certifier, or a
+/// region's own of at most 36 printable characters (APEx2015, version 12), with a number in it.
+#[must_use]
+pub fn is_ape_code(text: &str) -> bool {
+    let regional = || {
+        !text.is_empty()
+            && text.len() <= 36
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_/. ".contains(&b))
+            && text.trim() == text
+            // Every region numbers its certificates.
+            && text.bytes().any(|b| b.is_ascii_digit())
+    };
+    ape_year(text).is_some() || regional()
+}
+
+/// The civil year in which a certificate was made, where its code tells: the first part of Piemonte's (SIPEE, SICEE).
+#[must_use]
+pub fn ape_year(code: &str) -> Option<i32> {
+    let in_digits = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+    };
+    let parts: Vec<&str> = code.split([' ', '_']).collect();
+    let [year, who, number] = parts.as_slice() else { return None };
+    let is_code = year.len() == 4 && in_digits(year, 4) && in_digits(who, 6) && in_digits(number, 4);
+    is_code.then(|| year.parse().ok()).flatten()
 }
 
 /// Two statements of one figure differ when they are further apart than this share: certificates round.
@@ -67,6 +94,26 @@ mod tests {
             declared_saving(KpiMeasure::PrimaryEnergySaved, KpiUnit::KilowattHour, &after, &before),
             None
         );
+    }
+
+    #[test]
+    fn certificate_codes_have_a_form() {
+        for good in ["2019 123456 0001", "2019_1_1", "ITA-ER-2015/000123"] {
+            assert!(is_ape_code(good), "{good}");
+        }
+        for bad in ["", " 2019 1 1", &"x".repeat(37), "2019;1;1", "àpe", "boh", "in corso"] {
+            assert!(!is_ape_code(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_year_is_told_by_codes_of_piemonte_alone() {
+        assert_eq!((ape_year("2019 123456 0001"), ape_year("2021_1_1")), (Some(2019), Some(2021)));
+        for silent in
+            ["ITA-ER-2015/000123", "2019 1234567 1", "19 1 1", "2019 1", "2019 1 1 1", "2019 1 12345", ""]
+        {
+            assert_eq!(ape_year(silent), None, "{silent}");
+        }
     }
 
     #[test]

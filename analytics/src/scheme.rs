@@ -62,6 +62,8 @@ pub struct Obligation {
     pub signer: Signer,
     /// By which way it is sent, Italian.
     pub channel: String,
+    /// The mail address to which it is sent, where it is known.
+    pub address: Option<String>,
     pub citation: String,
     /// Days (month, day) of the due year on which the beneficiary is reminded.
     pub memos: Vec<(u32, u32)>,
@@ -295,6 +297,12 @@ impl KpiMeasure {
     #[must_use]
     pub const fn less_is_better(self) -> bool {
         matches!(self, Self::OperationalPrimaryIndex)
+    }
+
+    /// Whether nothing is a value of it that can be declared. An area of 0 is none that was left out.
+    #[must_use]
+    pub const fn may_be_zero(self) -> bool {
+        !matches!(self, Self::FloorArea)
     }
 
     /// The units in which it can be stated, with what its own unit (kWh, kWh per euro, kg, tep, EUR, kW, kWh/m2, m2, a

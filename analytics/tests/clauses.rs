@@ -291,3 +291,28 @@ fn the_self_consumed_share_names_its_worst_month_and_is_held_against_its_limit_b
     let [pv, _, grid] = plant();
     assert_eq!(of(80.0, &[pv, grid]).verdict, ClauseVerdict::Unknown);
 }
+
+#[test]
+fn only_the_code_of_a_certificate_from_before_the_works_counts() {
+    // The works began on 1 February 2023.
+    let of = |code: Option<&str>| {
+        let mut project = project(&[], &[]);
+        project.buildings[0].name = "Scuola".to_owned();
+        project.buildings[0].ape_code = code.map(str::to_owned);
+        let clauses = scheme("buildings_without_ape", Test::AtMost(0.0)).rules.clauses;
+        judge(&clauses, &gather(&project, None, None)).remove(0)
+    };
+    for before in ["2019 123456 0001", "2022_1_1", "ITA-ER-2015/000123"] {
+        assert_eq!(of(Some(before)).verdict, ClauseVerdict::Met, "{before}");
+    }
+    assert_eq!(of(None).verdict, ClauseVerdict::NotMet);
+    for none in ["in corso", "boh", "", "2024 123456 0001", "2025_1_1"] {
+        let judged = of(Some(none));
+        assert_eq!((judged.verdict, judged.value), (ClauseVerdict::NotMet, Some(1.0)), "{none}");
+        assert!(
+            judged.evidence.contains("2023-02-01") && judged.evidence.contains(&format!("Scuola ({none})"))
+        );
+    }
+    // Of that very year: before the works or after them, its code does not tell.
+    assert_eq!(of(Some("2023 123456 0001")).verdict, ClauseVerdict::Unknown);
+}

@@ -234,7 +234,9 @@ fn read_declared(
     scheme: Option<&Scheme>,
 ) -> Option<DeclaredValue> {
     let code = table.text("kpi", "a KPI code of the scheme");
-    let value = table.number("value", "a number above 0, in the unit of the KPI", |n| 0.0 < n);
+    // Zero is a value, as of a share of which there was nothing before; what minus zero means is the same.
+    let value = table.number("value", "a number from 0 on, in the unit of the KPI", |n| 0.0 <= n);
+    let value = value.map(f64::abs);
     let unit = table.text("unit", "the unit of the KPI, so that it is plain what the value means");
     let from = table.text("source", "the document that the value stands in");
     let parts = table.table_optional("by_carrier");
@@ -255,6 +257,10 @@ fn read_declared(
             {
                 let says = format!("{code} is no final energy, and only that is split by carrier");
                 source.report_at(&table.at("by_carrier"), says, "remove by_carrier");
+            }
+            Some(kpi) if value == Some(0.0) && !kpi.measure.may_be_zero() => {
+                let says = format!("{code} cannot be 0: no building is without floor area");
+                source.report_at(&table.at("value"), says, "state the area of the document, above 0");
             }
             Some(_) => {}
             None => {
@@ -288,9 +294,11 @@ fn read_parts(
         }
     }
     let sum = parts.iter().fold(0.0, |sum, (_, part)| sum + part);
+    // Parts of nothing, where one use grows by what another saves, round as they are large.
+    let largest = parts.iter().fold(0.0, |most: f64, (_, part)| most.max(part.abs()));
     if let Some(whole) = whole
         && is_read
-        && PARTS_TOLERANCE * whole < (sum - whole).abs()
+        && PARTS_TOLERANCE * (if whole == 0.0 { largest } else { whole }) < (sum - whole).abs()
     {
         let says = format!("the parts add up to {sum}, and the value is {whole}");
         source.report_at(at, says, "state every carrier of the document, with its decimals");

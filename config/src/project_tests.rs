@@ -244,7 +244,9 @@ const WRONG: &[(&str, &str, &str)] = &[
         "unit = \"GWh\"",
         "`declared[1].unit`: risparmio-energia-primaria is stated in MWh by the scheme, not in \"GWh\"",
     ),
-    ("value = 21.0", "value = -21.0", "`declared[2].value`: expected a number above 0"),
+    ("value = 21.0", "value = -21.0", "`declared[2].value`: expected a number from 0 on"),
+    ("value = 21.0", "value = nan", "`declared[2].value`: expected a number from 0 on"),
+    ("value = 21.0", "value = inf", "`declared[2].value`: expected a number from 0 on"),
     (
         "[beneficiary]",
         "[beneficiari]",
@@ -455,6 +457,30 @@ fn a_part_names_its_whole() {
         let problems = parse(&with(&part.replacen(from, to, 1))).unwrap_err();
         assert!(problems.iter().any(|p| p.contains(says)), "{to}: {problems:?}");
     }
+}
+
+#[test]
+fn zero_is_a_declared_value_where_it_can_be() {
+    for zero in ["0", "0.0", "-0.0"] {
+        let value = parse(&changed("value = 21.0", &format!("value = {zero}"))).unwrap().0.declared[1].value;
+        assert!(value == 0.0 && value.is_sign_positive(), "{zero}");
+    }
+    let head = EXAMPLE.split("[[declared]]").next().unwrap();
+    let text = |scheme: &str, kpi: &str, unit: &str, more: &str| {
+        let head = head.replace("piemonte-por-fesr-2014-20-4c1", scheme);
+        parse(&format!(
+            "{head}\n[[declared]]\nkpi = \"{kpi}\"\nvalue = 0\nunit = \"{unit}\"\nsource = \"diagnosi\"\n{more}\n"
+        ))
+    };
+    // Parts of nothing: what one use saves another one takes, as it is rounded.
+    let parts = |parts: &str| text("mattm-audit-energetiche", "potenziale-risparmio", "MWh", parts);
+    let of_nothing = "by_carrier = { natural_gas = 0.3, district_heating = -0.1, grid_electricity = -0.2 }";
+    assert_eq!(parts(of_nothing).unwrap().0.declared[0].by_carrier.len(), 3);
+    let refused = parts("by_carrier = { natural_gas = 0.3, grid_electricity = -0.2 }").unwrap_err();
+    assert!(refused.iter().any(|r| r.contains("and the value is 0")), "{refused:?}");
+    // No building is without an area.
+    let refused = text("pr-fesr-2021-27-indicatori-comuni", "RCO19", "m2", "").unwrap_err();
+    assert!(refused.iter().any(|r| r.contains("`declared[1].value`: RCO19 cannot be 0")), "{refused:?}");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! Must never: take a message without certification data for a receipt, or judge the provider's signature.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use model::{Instant, Zone};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
@@ -28,6 +29,8 @@ pub struct Receipt {
     pub when: String,
     /// To whom it was delivered, on a receipt of delivery.
     pub delivered_to: Option<String>,
+    /// To whom the message was addressed (`destinatari`), as it stands.
+    pub recipients: Vec<String>,
 }
 
 impl Receipt {
@@ -42,6 +45,35 @@ impl Receipt {
     pub fn day(&self) -> Option<NaiveDate> {
         let day = self.when.split_whitespace().next()?;
         NaiveDate::parse_from_str(day, "%d/%m/%Y").ok()
+    }
+
+    /// The instant that it bears; a time without its offset is one of `zone`, the earlier of the two where that hour came
+    /// twice. `None` where it bears no day and time that can be read.
+    #[must_use]
+    pub fn instant(&self, zone: Zone) -> Option<Instant> {
+        const LOCAL: &str = "%d/%m/%Y %H:%M:%S";
+        if let Ok(at) = DateTime::parse_from_str(&self.when, "%d/%m/%Y %H:%M:%S %z") {
+            return Some(Instant::from_millis(at.timestamp_millis()));
+        }
+        let at =
+            NaiveDateTime::parse_from_str(&self.when, LOCAL).ok()?.and_local_timezone(zone).earliest()?;
+        Some(Instant::from_millis(at.timestamp_millis()))
+    }
+
+    /// Whether it names who got the message, or was to get it.
+    #[must_use]
+    pub fn names_recipient(&self) -> bool {
+        self.delivered_to.is_some() || !self.recipients.is_empty()
+    }
+
+    /// Whether the message is of this address, as far as it names one: who got it counts before who was to get it.
+    #[must_use]
+    pub fn is_to(&self, address: &str) -> bool {
+        let is = |named: &str| named.trim().eq_ignore_ascii_case(address.trim());
+        match &self.delivered_to {
+            Some(to) => is(to),
+            None => self.recipients.iter().any(|to| is(to)),
+        }
     }
 }
 
@@ -136,7 +168,8 @@ fn add(receipt: &mut Receipt, inside: &str, value: &str) {
     match inside {
         "identificativo" => receipt.number.push_str(value),
         "msgid" => receipt.message_id.push_str(value),
-        "consegna" => receipt.delivered_to = Some(value.to_owned()),
+        "consegna" if !value.is_empty() => receipt.delivered_to = Some(value.to_owned()),
+        "destinatari" if !value.is_empty() => receipt.recipients.push(value.to_owned()),
         "giorno" => receipt.when.push_str(value),
         "ora" => {
             receipt.when.push(' ');
@@ -151,7 +184,8 @@ mod tests {
     use super::*;
 
     const XML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<postacert tipo=\"avvenuta-consegna\" errore=\"nessuno\">\n\
-        <intestazione><mittente>a@pec.example</mittente></intestazione><dati><gestore-emittente>P</gestore-emittente>\n\
+        <intestazione><mittente>a@pec.example</mittente><destinatari tipo=\"certificato\">b@pec.example</destinatari>\n\
+        <destinatari tipo=\"esterno\">c@example</destinatari></intestazione><dati><gestore-emittente>P</gestore-emittente>\n\
         <data zona=\"+0200\"><giorno>31/03/2026</giorno><ora>10:11:12</ora></data>\n\
         <identificativo>opec1.2026@pec.example</identificativo><msgid>&lt;consuntivo-1@example&gt;</msgid>\n\
         <consegna>b@pec.example</consegna></dati></postacert>\n";
@@ -178,6 +212,30 @@ mod tests {
             assert_eq!(receipt.when, "31/03/2026 10:11:12 +0200");
             assert_eq!(receipt.day(), NaiveDate::from_ymd_opt(2026, 3, 31));
             assert_eq!(receipt.delivered_to.as_deref(), Some("b@pec.example"));
+            assert_eq!(receipt.recipients, ["b@pec.example", "c@example"]);
+        }
+    }
+
+    #[test]
+    fn who_got_it_counts_before_who_was_to_get_it() {
+        let mut receipt = read(message("7bit", XML).as_bytes()).unwrap();
+        assert!(receipt.is_to(" B@PEC.example") && !receipt.is_to("c@example"));
+        receipt.delivered_to = None;
+        assert!(receipt.is_to("c@example") && !receipt.is_to("d@example"));
+        receipt.recipients.clear();
+        assert!(!receipt.names_recipient() && !receipt.is_to("c@example"));
+    }
+
+    #[test]
+    fn the_instant_of_a_receipt_is_by_its_offset_or_the_zone() {
+        let zone = chrono_tz::Europe::Rome;
+        let of = |when: &str| Receipt { when: when.to_owned(), ..Receipt::default() }.instant(zone);
+        let at = Some(Instant::from_seconds(1_774_944_672));
+        assert_eq!(of("31/03/2026 10:11:12 +0200"), at);
+        assert_eq!(of("31/03/2026 08:11:12 +0000"), at);
+        assert_eq!(of("31/03/2026 10:11:12"), at, "local time");
+        for nothing in ["31/03/2026 +0200", "31/03/2026", "presto 10:11:12", ""] {
+            assert_eq!(of(nothing), None, "{nothing}");
         }
     }
 

@@ -179,12 +179,15 @@ impl Backend for DaemonBackend {
     }
 
     fn take_closed_projects(&self, form: GrantsForm, body: &[u8]) -> Result<GrantsTaken, GrantsRefused> {
-        let projects = grants::read(form, body, self.0.clock.now()).map_err(GrantsRefused::Unusable)?;
-        let taken = grants::take(&self.0.store, &projects, "grants-endpoint", self.0.clock.now());
-        taken.map_err(|error| {
+        let delivered = grants::read(form, body, self.0.clock.now()).map_err(GrantsRefused::Unusable)?;
+        let taken = grants::take(&self.0.store, &delivered.projects, "grants-endpoint", self.0.clock.now());
+        let taken = taken.map_err(|error| {
             tracing::error!("a delivery of the grants system could not be kept: {error:#}");
             GrantsRefused::Busy
-        })
+        })?;
+        grants::unknown(&delivered.unknown).into_iter().for_each(|finding| self.0.report(finding));
+        let notes = grants::notes(&self.0.installation().catalog, &delivered.unknown);
+        Ok(GrantsTaken { notes, ..taken })
     }
 }
 

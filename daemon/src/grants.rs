@@ -1,7 +1,7 @@
 //! Closed projects from the grants system: by a watched folder, by the endpoint, by hand. One way; the first version
 //! of a project wins, and later changes are put on record without effect.
 //!
-//! Must never: take a delivery in part, change a project once taken, or lose what was ignored.
+//! Must never: take a delivery in part, change a project once taken, or lose what was ignored or hide it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,9 +13,12 @@ use analytics::scheme::deadline::Known;
 use anyhow::Context;
 use chrono::NaiveDate;
 use config::Catalog;
+use config::catalog::LANGUAGES;
 use config::project::codes::{is_cup, is_provisional_cup, is_tax_code};
-use connectors::files::closed_projects::{ClosedProject, DELIVERY_BYTES_MAX, read_csv, read_json};
-use dashboards::grants::{GrantsForm, GrantsTaken};
+use connectors::files::closed_projects::{
+    ClosedProject, DELIVERY_BYTES_MAX, Delivered, UnknownKey, read_csv, read_json,
+};
+use dashboards::grants::{GrantsForm, GrantsNote, GrantsTaken};
 use model::{Event, Events, Finding, Instant, Severity, Zone};
 use store::{FirstChange, Store};
 
@@ -37,14 +40,14 @@ const REFUSED: &str = "refused";
 
 /// Reads a delivery and judges every code and day in it: the first version of a project stays, so one that cannot be is
 /// not taken.
-pub(crate) fn read(form: GrantsForm, bytes: &[u8], now: Instant) -> Result<Vec<ClosedProject>, Vec<String>> {
-    let projects = match form {
+pub(crate) fn read(form: GrantsForm, bytes: &[u8], now: Instant) -> Result<Delivered, Vec<String>> {
+    let delivered = match form {
         GrantsForm::Csv => read_csv(bytes)?,
         GrantsForm::Json => read_json(bytes)?,
     };
     let today = now.day(ZONE);
     let mut problems = Vec::new();
-    for project in &projects {
+    for project in &delivered.projects {
         let code = &project.code;
         let is_plain = |c: char| c.is_alphanumeric() || "-_/. ".contains(c);
         if !code.chars().next().is_some_and(char::is_alphanumeric) || !code.chars().all(is_plain) {
@@ -74,7 +77,36 @@ pub(crate) fn read(form: GrantsForm, bytes: &[u8], now: Instant) -> Result<Vec<C
             }
         }
     }
-    if problems.is_empty() { Ok(projects) } else { Err(problems) }
+    if problems.is_empty() { Ok(delivered) } else { Err(problems) }
+}
+
+/// What had no effect because nobody here knows the key or column: one finding each.
+pub(crate) fn unknown(keys: &[UnknownKey]) -> Vec<Finding> {
+    let told = keys.iter().map(|UnknownKey { path, times }| {
+        let says = format!(
+            "the grants system's delivery has a key or column {path:?} ({times} times) that means nothing here; it had \
+             no effect"
+        );
+        let rule = "an exchange survives a new field, and what had no effect is named";
+        let about = format!("grants:{path}");
+        let finding = Finding::new("grants.key_unknown", Severity::Note, about, says, rule);
+        finding.with("key", path).with("count", times)
+    });
+    told.collect()
+}
+
+/// The same as the sender is told, in every language.
+pub(crate) fn notes(catalog: &Catalog, keys: &[UnknownKey]) -> Vec<GrantsNote> {
+    let note = |(finding, key): (Finding, &UnknownKey)| {
+        let says = LANGUAGES.map(|tag| (tag.to_owned(), catalog.texts(tag).finding(&finding)));
+        GrantsNote {
+            code: finding.code.to_owned(),
+            key: key.path.clone(),
+            times: key.times,
+            says: says.into_iter().collect(),
+        }
+    };
+    unknown(keys).into_iter().zip(keys).map(note).collect()
 }
 
 /// Takes a delivery.
@@ -234,21 +266,32 @@ pub(crate) fn import(
         Failure::bad_input(format!("{} ends neither in .csv nor in .json; rename it", path.display()))
     })?;
     let bytes = crate::commands::import::read_file(path)?;
-    let projects = read(form, &bytes, at).map_err(|problems| {
+    let delivered = read(form, &bytes, at).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(|p| format!("  {p}")).collect();
         Failure::bad_input(format!("{} cannot be taken:\n{}", path.display(), lines.join("\n")))
     })?;
-    Ok((take(store, &projects, author, at)?, remarks(&projects)))
+    let mut findings = remarks(&delivered.projects);
+    findings.extend(unknown(&delivered.unknown));
+    Ok((take(store, &delivered.projects, author, at)?, findings))
 }
 
-/// A round through the folder: each delivery is taken whole and moved to `done`, or moved to `refused` with the reasons
-/// beside it. Files that still grow (another size than in `seen`) wait for the next round.
+/// What a round through the folder came to.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Looked {
+    /// Each with the reasons.
+    pub(crate) refused: Vec<(PathBuf, Vec<String>)>,
+    /// What had no effect in deliveries that were taken.
+    pub(crate) notes: Vec<Finding>,
+}
+
+/// A round through the folder: each delivery is taken whole and moved to `done`, or moved to `refused`; beside it stands
+/// what had no effect, or the reasons. Files that still grow (another size than in `seen`) wait for the next round.
 pub(crate) fn watch(
     store: &Store,
     folder: &Path,
     seen: &mut BTreeMap<PathBuf, u64>,
     at: Instant,
-) -> anyhow::Result<Vec<(PathBuf, Vec<String>)>> {
+) -> anyhow::Result<Looked> {
     let entries = fs::read_dir(folder).with_context(|| {
         format!("cannot read the folder {}; create it or correct [grants]", folder.display())
     })?;
@@ -261,27 +304,31 @@ pub(crate) fn watch(
         .collect();
     paths.sort();
     seen.retain(|path, _| paths.contains(path));
-    let mut refused = Vec::new();
+    let mut looked = Looked::default();
     for path in paths {
         let length = fs::metadata(&path).map_or(0, |m| m.len());
         if seen.insert(path.clone(), length) != Some(length) {
             continue;
         }
         let Some(form) = form_of(&path) else { continue };
-        let problems = match read_delivery(&path, length).and_then(|bytes| read(form, &bytes, at)) {
-            Ok(projects) => {
-                take(store, &projects, "grants-folder", at)?;
-                Vec::new()
+        let read = read_delivery(&path, length).and_then(|bytes| read(form, &bytes, at));
+        let (to, lines) = match &read {
+            Ok(delivered) => {
+                take(store, &delivered.projects, "grants-folder", at)?;
+                let notes = unknown(&delivered.unknown);
+                let lines = notes.iter().map(|note| format!("{}: {}", note.code, note.says)).collect();
+                looked.notes.extend(notes);
+                (DONE, lines)
             }
-            Err(problems) => problems,
+            Err(problems) => (REFUSED, problems.clone()),
         };
-        set_aside(folder, &path, &problems, at)?;
+        set_aside(folder, &path, (to, &lines), at)?;
         seen.remove(&path);
-        if !problems.is_empty() {
-            refused.push((path, problems));
+        if let Err(problems) = read {
+            looked.refused.push((path, problems));
         }
     }
-    Ok(refused)
+    Ok(looked)
 }
 
 fn is_hidden(path: &Path) -> bool {
@@ -295,17 +342,17 @@ fn read_delivery(path: &Path, length: u64) -> Result<Vec<u8>, Vec<String>> {
     fs::read(path).map_err(|error| vec![format!("it cannot be read: {error}")])
 }
 
-/// Moves a delivery away, with its reasons where it was refused. A name that is taken gets the time before it.
-fn set_aside(folder: &Path, path: &Path, problems: &[String], at: Instant) -> anyhow::Result<()> {
-    let to = folder.join(if problems.is_empty() { DONE } else { REFUSED });
+/// Moves a delivery away, with what is said of it beside it. A name that is taken gets the time before it.
+fn set_aside(folder: &Path, path: &Path, (to, lines): (&str, &[String]), at: Instant) -> anyhow::Result<()> {
+    let to = folder.join(to);
     fs::create_dir_all(&to).with_context(|| format!("cannot create {}", to.display()))?;
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let target = to.join(format!("{}-{name}", at.millis()));
     fs::rename(path, &target).with_context(|| {
         format!("cannot move {} to {}; its folder must be writable", path.display(), to.display())
     })?;
-    if !problems.is_empty() {
-        let text = problems.join("\n") + "\n";
+    if !lines.is_empty() {
+        let text = lines.join("\n") + "\n";
         let beside = to.join(format!("{}-{name}.txt", at.millis()));
         fs::write(&beside, text).with_context(|| format!("cannot write {}", beside.display()))?;
     }
@@ -332,7 +379,7 @@ mod tests {
     }
 
     fn taken(store: &Store, csv: &str) -> GrantsTaken {
-        take(store, &read(GrantsForm::Csv, csv.as_bytes(), NOW).unwrap(), "t", NOW).unwrap()
+        take(store, &read(GrantsForm::Csv, csv.as_bytes(), NOW).unwrap().projects, "t", NOW).unwrap()
     }
 
     #[test]
@@ -392,7 +439,8 @@ mod tests {
         let (_dir, store) = store();
         let folder = tempfile::tempdir().unwrap();
         let mut seen = BTreeMap::new();
-        let mut round = |n: i64| watch(&store, folder.path(), &mut seen, NOW.plus_seconds(n)).unwrap();
+        let mut look = |n: i64| watch(&store, folder.path(), &mut seen, NOW.plus_seconds(n)).unwrap();
+        let mut round = |n: i64| look(n).refused;
         fs::write(folder.path().join("a.csv"), &CSV[..40]).unwrap();
         assert_eq!(round(1), []);
         // It has grown since: another round.
@@ -410,6 +458,38 @@ mod tests {
                 && folder.path().join("note.txt").is_file()
         );
         let why = fs::read_to_string(folder.path().join("refused/1763078404000-b.json.txt")).unwrap();
-        assert!(why.contains("missing field"), "{why}");
+        assert!(why.contains("record 1: `cup`: is missing"), "{why}");
+    }
+
+    #[test]
+    fn a_new_field_of_the_other_system_stops_nothing_and_is_told() {
+        let (_dir, store) = store();
+        let folder = tempfile::tempdir().unwrap();
+        let wide = CSV.replace("expenses_closed", "expenses_closed;budget").replace("2024\n", "2024;7\n");
+        fs::write(folder.path().join("a.csv"), wide).unwrap();
+        let mut seen = BTreeMap::new();
+        let mut look = |n: i64| watch(&store, folder.path(), &mut seen, NOW.plus_seconds(n)).unwrap();
+        assert_eq!(look(1), Looked::default());
+        let looked = look(2);
+        assert_eq!((looked.refused.len(), looked.notes.len()), (0, 1));
+        let note = &looked.notes[0];
+        assert_eq!(
+            (note.code, note.severity, &*note.subject),
+            ("grants.key_unknown", Severity::Note, "grants:budget")
+        );
+        let beside = fs::read_to_string(folder.path().join("done/1763078402000-a.csv.txt")).unwrap();
+        assert!(
+            beside.starts_with("grants.key_unknown: ") && beside.contains("\"budget\" (1 times)"),
+            "{beside}"
+        );
+        // What is kept of it is the project alone: the same without the field is the same project.
+        assert_eq!(taken(&store, CSV).same, ["P-1"]);
+        let key = UnknownKey { path: "subjects[].phone".to_owned(), times: 2 };
+        let catalog = Catalog::embedded().unwrap();
+        let told = notes(&catalog, &[key]).remove(0);
+        assert!(
+            told.says["it"].contains("subjects[].phone") && told.says["it"].contains("non ha avuto effetto")
+        );
+        assert!(told.says["en"].contains("subjects[].phone") && told.says["en"].contains("no effect"));
     }
 }

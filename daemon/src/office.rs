@@ -74,15 +74,21 @@ fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
     let sending = &installation.settings.sending;
     if let Some(folder) = &sending.grants.folder {
         let looked = grants::watch(&runtime.store, folder, seen, now);
-        told("grants", looked.map(|refused| refused.iter().map(refused_delivery).collect()));
+        told(
+            "grants",
+            looked.map(|looked| looked.refused.iter().map(refused_delivery).chain(looked.notes).collect()),
+        );
     }
     told("closed projects", grants::remarks_on_unregistered(&runtime.store));
     if let Some(folder) = sending.pec.as_ref().and_then(|pec| pec.receipts_dir.as_ref()) {
         told("receipts", submissions::send::watch(&runtime.store, folder, now).map(|_| Vec::new()));
     }
     told("frozen years", late(runtime));
+    let sent = submissions::newest(&runtime.store);
+    told("receipts compared", sent.map(|sent| submissions::receipts::cautions(&sent)));
     let of = |code: &str| {
         code.starts_with("memo.")
+            || code.starts_with("receipt.")
             || submissions::late::CODES.contains(&code)
             || matches!(code, "office.failed" | "project.cup.provisional")
     };

@@ -14,11 +14,15 @@ use model::{Instant, ProjectId, Zone};
 use serde::{Deserialize, Serialize};
 use store::{FirstChange, Store};
 
+use self::receipts::{
+    Uncompared, check_certified, check_own, check_receipt, check_used, is_address, is_message, receipt_of,
+};
 use crate::exit::{Exit, Failure};
 use crate::records;
 
 pub(crate) mod check;
 pub(crate) mod late;
+pub(crate) mod receipts;
 pub(crate) mod send;
 pub(crate) mod sign;
 
@@ -181,6 +185,9 @@ pub(crate) struct Receipt {
     pub(crate) kind: Option<String>,
     pub(crate) number: Option<String>,
     pub(crate) when: Option<String>,
+    /// What of it could not be compared with what was sent; empty for what was taken before that was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) uncompared: Vec<Uncompared>,
 }
 
 /// What the authority answered.
@@ -526,7 +533,8 @@ pub(crate) struct ByHand<'a> {
     pub(crate) receipt: (&'a str, &'a [u8]),
 }
 
-/// Notes that a person sent it, with the receipt that shows it.
+/// Notes that a person sent it, with the receipt that shows it; where the installation's own mail did, the receipt must be
+/// of that letter, and it counts as sent once it was delivered.
 pub(crate) fn sent(
     store: &Store,
     key: &Key,
@@ -534,9 +542,14 @@ pub(crate) fn sent(
     obligation: &Obligation,
     zone: Zone,
     (author, at): (&str, Instant),
-) -> Result<(), Failure> {
+) -> Result<Submission, Failure> {
     let (to, receipt) = (by_hand.to, by_hand.receipt);
     let before = current(store, key)?;
+    if receipts::is_of_own_letter(&before, receipt)? {
+        check_receipt(receipt, before.sending.as_ref().map_or(to, |sending| sending.to.as_str()))?;
+        let taken = send::take_receipt(store, receipt, (author, at))?;
+        return Ok(taken.unwrap_or(before));
+    }
     before.frozen()?;
     let digital = obligation.signer.signs_digitally();
     let ready: &[Stage] = if digital { &[Stage::Signed] } else { &[Stage::Frozen, Stage::Signed] };
@@ -557,6 +570,7 @@ pub(crate) fn sent(
     check_own(&before, receipt)?;
     check_used(store, &before, receipt)?;
     check_day(&before, by_hand, zone, at)?;
+    let uncompared = receipts::compare(store, &before, by_hand, obligation, zone)?;
     let mut after = before.clone();
     after.sending = Some(Sending {
         way: "other".to_owned(),
@@ -565,9 +579,10 @@ pub(crate) fn sent(
         // A day stands for its first instant.
         at_ms: model::time::day_start(by_hand.on, zone).millis(),
     });
-    after.receipts.push(receipt_of(store, receipt)?);
+    after.receipts.push(receipt_of(store, receipt, uncompared)?);
     after.stage = Stage::Sent;
-    put(store, &before, &after, author, at)
+    put(store, &before, &after, author, at)?;
+    Ok(after)
 }
 
 /// Refuses a day on which it cannot have been sent: one to come, one before there was anything to send, or another one
@@ -596,118 +611,6 @@ fn check_day(submission: &Submission, by_hand: &ByHand<'_>, zone: Zone, now: Ins
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// Refuses a file of the submission itself: what was to be sent does not show that it was.
-fn check_own(submission: &Submission, (name, bytes): (&str, &[u8])) -> Result<(), Failure> {
-    let sha256 = crate::reports::sha256(bytes).hex();
-    let frozen = submission.frozen.iter().flat_map(|frozen| &frozen.files);
-    let own = frozen.chain(submission.signed.iter().map(|signed| &signed.file));
-    match own.into_iter().find(|file| file.sha256 == sha256) {
-        Some(file) => {
-            let says = format!(
-                "{name} is no receipt: it is {:?}, a file of submission {} itself; bring what shows that it was sent",
-                file.name,
-                submission.id()
-            );
-            Err(Failure::bad_input(says).coded("receipt_own"))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Refuses what cannot show a sending by certified mail: neither a receipt of it nor a page that was printed of one.
-fn check_certified((name, bytes): (&str, &[u8])) -> Result<(), Failure> {
-    let is_page = records::kind_of_document(name, bytes).is_ok();
-    if is_page || connectors::receipt::read(bytes).is_some() {
-        return Ok(());
-    }
-    let says = format!(
-        "{name} does not show a sending by certified mail: save the receipt of delivery as .eml, or bring a PDF or an \
-         image of it"
-    );
-    Err(Failure::bad_input(says).coded("receipt_kind"))
-}
-
-/// Refuses a receipt that shows another sending already: each version is sent anew.
-fn check_used(store: &Store, submission: &Submission, (name, bytes): (&str, &[u8])) -> Result<(), Failure> {
-    let sha256 = crate::reports::sha256(bytes).hex();
-    let used = |other: &Submission| {
-        other.id() != submission.id() && other.receipts.iter().any(|receipt| receipt.file.sha256 == sha256)
-    };
-    match all(store)?.into_iter().find(used) {
-        Some(other) => {
-            let says = format!(
-                "{name} is the receipt of submission {} already; bring the one of submission {}",
-                other.id(),
-                submission.id()
-            );
-            Err(Failure::bad_input(says).coded("receipt_used"))
-        }
-        None => Ok(()),
-    }
-}
-
-fn is_message(name: &str) -> bool {
-    name.to_ascii_lowercase().ends_with(".eml")
-}
-
-/// Whether text may be a mail address: one `@` between a name and a domain.
-fn is_address(text: &str) -> bool {
-    let parts = text.trim().split_once('@');
-    parts.is_some_and(|(name, domain)| {
-        let plain = |part: &str| !part.is_empty() && !part.contains(['@', ' ', ',', ';', '<', '>']);
-        plain(name)
-            && plain(domain)
-            && domain.contains('.')
-            && !domain.starts_with('.')
-            && !domain.ends_with('.')
-    })
-}
-
-/// Refuses a receipt that shows nothing: an empty file, mail that is no receipt of certified mail, one that tells of a
-/// fault or of another recipient.
-fn check_receipt((name, bytes): (&str, &[u8]), to: &str) -> Result<(), Failure> {
-    records::check_name(name)?;
-    let refused =
-        |says: String, code| Failure::bad_input(format!("{name} is no receipt: {says}")).coded(code);
-    if bytes.is_empty() {
-        return Err(refused("it is empty".to_owned(), "file_empty"));
-    }
-    let Some(said) = connectors::receipt::read(bytes) else {
-        if is_message(name) {
-            let says = "it is mail without certification data (daticert.xml); save the receipt of delivery as .eml, \
-                        or bring a PDF that shows the sending";
-            return Err(refused(says.to_owned(), "receipt_mail"));
-        }
-        return Ok(());
-    };
-    let kinds = ["accettazione", "avvenuta-consegna"];
-    if !kinds.contains(&said.kind.as_str()) || said.fault != "nessuno" {
-        let says = format!(
-            "it says {} (fault: {}), not that it was accepted or delivered; send it again and bring that receipt",
-            said.kind, said.fault
-        );
-        return Err(refused(says, "receipt_failed"));
-    }
-    match said.delivered_to {
-        Some(other) if !other.eq_ignore_ascii_case(to.trim()) => {
-            let says = format!("it was delivered to {other}, not to {to}; state the address of the receipt");
-            Err(refused(says, "receipt_other"))
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-fn receipt_of(store: &Store, (name, bytes): (&str, &[u8])) -> Result<Receipt, Failure> {
-    records::check_name(name)?;
-    let said = connectors::receipt::read(bytes);
-    Ok(Receipt {
-        file: keep(store, name, bytes)?,
-        kind: said.as_ref().map(|r| r.kind.clone()),
-        number: said.as_ref().map(|r| r.number.clone()),
-        when: said.map(|r| r.when),
-    })
 }
 
 /// Notes what the authority answered to the newest version that was sent, and gives that version; nobody answers what

@@ -2,6 +2,7 @@
 //!
 //! Must never: take a body without the token, or say more than whether it was taken.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -34,6 +35,21 @@ pub struct GrantsTaken {
     pub same: Vec<String>,
     /// Already there with other data: the first version stays, the change is on record.
     pub ignored: Vec<String>,
+    /// What in the delivery had no effect; empty where everything is known here.
+    pub notes: Vec<GrantsNote>,
+}
+
+/// A key or column of a delivery that means nothing here.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
+pub struct GrantsNote {
+    /// `grants.key_unknown`.
+    pub code: String,
+    /// Its path from the project on, such as `subjects[].phone`, or the column's name.
+    pub key: String,
+    /// How many times it stands in the delivery.
+    pub times: usize,
+    /// In plain words, by language.
+    pub says: BTreeMap<String, String>,
 }
 
 /// Why nothing of a delivery was taken.

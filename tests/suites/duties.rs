@@ -408,6 +408,15 @@ fn closed_projects_come_by_endpoint_folder_and_hand_and_the_first_version_wins()
     assert!(said.contains("\"same\":[\"P-1\"]"), "{said}");
     let (_, said) = post(address, "segreto-lungo", "text/csv", &csv.replace("Municipio", "Scuola"));
     assert!(said.contains("\"ignored\":[\"P-1\"]"), "{said}");
+    let more = r#"[{"code":"P-1","cup":"C11G06000000001","title":"Municipio","beneficiary":"Comune di Esempio",
+        "tax_code":"12345678903","call":"II.2i.1","expenses_closed":"2024-09-30","budget":{"eur":7}}]"#;
+    let (status, said) = post(address, "segreto-lungo", "application/json", more);
+    assert!(status == 200 && said.contains("\"same\":[\"P-1\"]"), "{said}");
+    assert!(said.contains("\"code\":\"grants.key_unknown\",\"key\":\"budget\",\"times\":1"), "{said}");
+    assert!(said.contains("non ha avuto effetto") && said.contains("it had no effect"), "{said}");
+    let (status, said) =
+        post(address, "segreto-lungo", "application/json", &more.replace("\"title\"", "\"titel\""));
+    assert!(status == 422 && said.contains("record 1") && said.contains("`title`: is missing"), "{said}");
 
     waits_to_be_registered(&site, address);
     wait::until("the folder's delivery", SOON, || {
@@ -605,7 +614,10 @@ fn nothing_is_sent_without_a_receipt(site: &Site, out: &Path, no: &dyn Fn(i32, &
     let good = pec_receipt("avvenuta-consegna", "<m@x>");
     assert!(on(&yesterday(), &good, to).contains("cannot have been sent on"), "it was frozen today");
     let old = good.replace(&today().format("%d/%m/%Y").to_string(), "20/03/2023");
-    assert!(refused(&old, to).contains("prova.eml is of 20/03/2023 10:00:00 +0100"));
+    assert!(refused(&old, to).contains("prova.eml is of 20/03/2023"));
+    // The same day as it stands, and ten hours before.
+    let stale = good.replace("zona=\"+0", "zona=\"+1");
+    assert!(refused(&stale, to).contains("it is the receipt of something else"));
     let frozen = out.join("sistema-di-monitoraggio.pdf");
     let day = today().to_string();
     let own = no(6, &["sent", frozen.to_str().unwrap(), "--to", to, "--on", &day]);
@@ -614,7 +626,13 @@ fn nothing_is_sent_without_a_receipt(site: &Site, out: &Path, no: &dyn Fn(i32, &
 
 /// A receipt as a provider of certified mail writes it today, about a message.
 fn pec_receipt(kind: &str, message_id: &str) -> String {
-    let day = today().format("%d/%m/%Y");
+    // Of this minute: a receipt is not older than what was frozen.
+    let said =
+        Command::new("date").args(["+%d/%m/%Y %H:%M:%S %z"]).env("TZ", "Europe/Rome").output().unwrap();
+    let now = stdout(&said);
+    let mut parts = now.split_whitespace();
+    let mut part = || parts.next().unwrap().to_owned();
+    let (day, time, offset) = (part(), part(), part());
     let about = message_id.replace('<', "&lt;").replace('>', "&gt;");
     format!(
         "From: posta-certificata@pec.example\r\nSubject: {kind}\r\nMIME-Version: 1.0\r\n\
@@ -622,7 +640,7 @@ fn pec_receipt(kind: &str, message_id: &str) -> String {
          --b\r\nContent-Type: application/xml; name=\"daticert.xml\"\r\n\r\n\
          <?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<postacert tipo=\"{kind}\" errore=\"nessuno\">\r\n\
          <dati><identificativo>opec1.{kind}</identificativo><msgid>{about}</msgid>\
-         <data zona=\"+0100\"><giorno>{day}</giorno><ora>10:00:00</ora></data></dati></postacert>\r\n--b--\r\n"
+         <data zona=\"{offset}\"><giorno>{day}</giorno><ora>{time}</ora></data></dati></postacert>\r\n--b--\r\n"
     )
 }
 

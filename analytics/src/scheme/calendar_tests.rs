@@ -55,6 +55,7 @@ fn scheme() -> Scheme {
         report: None,
         signer: Signer::LegalRepresentative,
         channel: "PEC".to_owned(),
+        address: None,
         citation: "§".to_owned(),
         memos: Vec::new(),
         closed_by: None,

@@ -10,6 +10,7 @@ use model::{Carrier, Direction, Event, MeterRole, Project};
 
 use super::KpiMeasure;
 use crate::balance::{Vector, of_project};
+use crate::certificate::{ape_year, is_ape_code};
 use crate::result::{MeterYear, ProjectYear};
 use crate::text::Texts;
 
@@ -242,12 +243,51 @@ pub fn gather(project: &Project, declared_saving: Option<&str>, year: Option<&Pr
     of_plants(&mut facts, project);
     of_money(&mut facts, project, declared_saving);
     of_time(&mut facts, project);
-    let without = project.buildings.iter().filter(|b| b.ape_code.is_none()).count();
-    put(&mut facts, "buildings_without_ape", without as f64, in_file("ape_code"));
+    of_certificates(&mut facts, project);
     if let Some(year) = year {
         of_year(&mut facts, year);
     }
     facts
+}
+
+/// Buildings without a certificate from before the works. A code without the form of one is none, nor is one of a year
+/// after the works began; of one of that very year nobody knows, and it may count at best. A code that tells no year is
+/// what the file says it is.
+fn of_certificates(facts: &mut Facts, project: &Project) {
+    let begun = project.dates.works_from;
+    let (mut without, mut doubtful, mut named) = (0_u32, 0_u32, Vec::new());
+    for building in &project.buildings {
+        let Some(code) = building.ape_code.as_deref() else {
+            without += 1;
+            continue;
+        };
+        let year = ape_year(code);
+        if is_ape_code(code) && year.is_none_or(|year| year < begun.year()) {
+            continue;
+        }
+        if year == Some(begun.year()) {
+            doubtful += 1;
+        } else {
+            without += 1;
+        }
+        named.push(format!("{} ({code})", building.name));
+    }
+    let evidence = if named.is_empty() {
+        in_file("ape_code")
+    } else {
+        let codes = named.join(", ");
+        let says = format!(
+            "no code of a certificate made before the works of {begun}, by its form or its year: {codes}"
+        );
+        Evidence::new("ape", says).with("from", begun).with("codes", codes)
+    };
+    let known = Known {
+        value: f64::from(without + doubtful),
+        best: f64::from(without),
+        origin: Origin::Project,
+        evidence,
+    };
+    facts.insert("buildings_without_ape", known);
 }
 
 /// Power and hours of the plants that make electricity, where every one of them states its hours: together they run as

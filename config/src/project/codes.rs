@@ -2,6 +2,8 @@
 //!
 //! Must never: accept a code whose check digit is wrong, or correct one.
 
+pub use analytics::certificate::is_ape_code;
+
 /// CUP: a letter, two digits, a letter, eleven digits (CIPE resolution 143/2002); or a provisional one, see
 /// [`is_provisional_cup`].
 #[must_use]
@@ -66,30 +68,6 @@ pub fn is_cig(text: &str) -> bool {
     }
     let (Ok(number), Some(check)) = (text[..7].parse::<u64>(), hex(&text[7..])) else { return false };
     number != 0 && number * 211 % 4091 == check
-}
-
-/// Code of an energy certificate: of Piemonte (SIPEE, SICEE) year, certifier and number of the certifier, or a
-/// region's own of at most 36 printable characters (APEx2015, version 12), with a number in it.
-#[must_use]
-pub fn is_ape_code(text: &str) -> bool {
-    let piemonte = || {
-        let parts: Vec<&str> = text.split([' ', '_']).collect();
-        matches!(parts.as_slice(), [year, who, number]
-            if digits(year, 4) && in_digits(who, 6) && in_digits(number, 4))
-    };
-    let regional = || {
-        !text.is_empty()
-            && text.len() <= 36
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_/. ".contains(&b))
-            && text.trim() == text
-            // Every region numbers its certificates.
-            && text.bytes().any(|b| b.is_ascii_digit())
-    };
-    piemonte() || regional()
-}
-
-fn in_digits(text: &str, most: usize) -> bool {
-    !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Use category of DPR 412/93 art. 3: `E.1` to `E.8`, with subdivisions such as `E.1(1)` and `E.4(2)`, and the
@@ -209,16 +187,6 @@ mod tests {
             ["1234567CE8", "0000000000", "Z6B21A3F4B", "1234567ce7", "ES00", "ES28", "123456", "àààààCE7", ""]
         {
             assert!(!is_cig(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn certificate_codes_have_a_form() {
-        for good in ["2019 123456 0001", "2019_1_1", "ITA-ER-2015/000123"] {
-            assert!(is_ape_code(good), "{good}");
-        }
-        for bad in ["", " 2019 1 1", &"x".repeat(37), "2019;1;1", "àpe", "boh", "in corso"] {
-            assert!(!is_ape_code(bad), "{bad}");
         }
     }
 

@@ -206,6 +206,7 @@ pub(crate) fn submission(what: &What) -> Result<Exit, Failure> {
             let taken = submissions::send::take_receipt(&store, (&name, &bytes), (author, clock::now()))?;
             say(&taken.ok_or_else(|| {
                 Failure::bad_input(format!("{name} is no receipt of a letter that was sent from here"))
+                    .coded("receipt_letter")
             })?);
         }
         What::Accepted(answer) => outcome(answer, Stage::Accepted)?,
@@ -296,7 +297,9 @@ fn sent(receipt: &std::path::Path, to: &str, on: NaiveDate, of: &Of) -> Result<(
     let (name, bytes) = named(receipt)?;
     let by_hand = ByHand { to, on, receipt: (&name, &bytes) };
     let (zone, who) = (bench.project.zone, (of.author.as_str(), desk.now));
-    submissions::sent(&desk.store, &desk.key, &by_hand, &bench.obligation, zone, who)
+    let noted = submissions::sent(&desk.store, &desk.key, &by_hand, &bench.obligation, zone, who)?;
+    submissions::receipts::cautions(&[noted]).iter().for_each(|finding| eprintln!("{finding}"));
+    Ok(())
 }
 
 fn outcome(answer: &Answer, stage: Stage) -> Result<(), Failure> {

@@ -234,6 +234,7 @@ fn receipt(receipt: &submissions::Receipt) -> ReceiptView {
         kind: receipt.kind.clone(),
         number: receipt.number.clone(),
         when: receipt.when.clone(),
+        uncompared: receipt.uncompared.iter().map(|what| what.code().to_owned()).collect(),
     }
 }
 
@@ -307,7 +308,7 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
             let file = (receipt.name.as_str(), receipt.bytes.as_slice());
             let by_hand = ByHand { to, on: *on, receipt: file };
             let zone = bench.project.zone;
-            submissions::sent(store, &key, &by_hand, &bench.obligation, zone, (author, now))
+            submissions::sent(store, &key, &by_hand, &bench.obligation, zone, (author, now)).map(|_| ())
         }
         Act::Answered { accepted, on, says } => {
             let zone = bench.project.zone;

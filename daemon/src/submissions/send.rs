@@ -135,9 +135,11 @@ pub(crate) fn take_receipt(
         kind: Some(said.kind.clone()),
         number: Some(said.number.clone()),
         when: Some(said.when.clone()),
+        uncompared: Vec::new(),
     });
     let failed = before.stage == Stage::Sending && said.kind.starts_with("errore");
-    if before.stage == Stage::Sending && said.is_delivery() {
+    let there = before.sending.as_ref().is_some_and(|s| !said.names_recipient() || said.is_to(&s.to));
+    if before.stage == Stage::Sending && said.is_delivery() && there {
         after.stage = Stage::Sent;
     } else if failed {
         tracing::warn!(submission = %before.id(), kind = %said.kind, "certified mail was not delivered");

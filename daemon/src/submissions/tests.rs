@@ -30,6 +30,7 @@ fn obligation(signer: Signer) -> Obligation {
         report: None,
         signer,
         channel: "Gestionale".to_owned(),
+        address: None,
         citation: String::new(),
         memos: Vec::new(),
         closed_by: None,
@@ -73,7 +74,7 @@ fn by_hand<'a>(to: &'a str, receipt: (&'a str, &'a [u8])) -> ByHand<'a> {
 
 /// Notes it as sent by this person's account; the code of the refusal where it is refused.
 fn noted(store: &Store, by_hand: &ByHand<'_>, of: &Obligation) -> Result<(), Option<&'static str>> {
-    sent(store, &key(), by_hand, of, ROME, ("a", NOW)).map_err(|failure| failure.code)
+    sent(store, &key(), by_hand, of, ROME, ("a", NOW)).map(|_| ()).map_err(|failure| failure.code)
 }
 
 /// Certified mail with this certification data.
@@ -255,6 +256,117 @@ fn the_day_of_a_sending_is_possible_and_that_of_its_receipt() {
     assert_eq!(note(today, ("ricevuta.pdf", own.as_slice())), Err(Some("receipt_own")));
     assert_eq!(note(today, ("r.eml", mail(today).as_bytes())), Ok(()));
     assert_eq!(current(&store, &key()).unwrap().sent_at().map(|at| at.day(ROME)), Some(today));
+}
+
+/// Certification data: about this letter, to this address, so many seconds after now.
+fn data_of(letter: &str, to: &str, seconds: i64) -> String {
+    let at = NOW.plus_seconds(seconds).millis();
+    let at = chrono::DateTime::from_timestamp_millis(at).unwrap();
+    format!(
+        "<msgid>&lt;{letter}&gt;</msgid><data zona=\"+0000\"><giorno>{}</giorno><ora>{}</ora></data>{to}",
+        at.format("%d/%m/%Y"),
+        at.format("%H:%M:%S")
+    )
+}
+
+#[test]
+fn a_receipt_noted_by_hand_is_about_what_was_sent() {
+    let (_dir, store) = opened();
+    frozen(&store);
+    let channel = "PEC del legale rappresentante".to_owned();
+    let known =
+        Obligation { channel, address: Some("ente@pec.example".to_owned()), ..obligation(Signer::DataEntry) };
+    let to = "<destinatari>ente@pec.example</destinatari>";
+    let note = |address: &str, data: &str| {
+        let text = certified("accettazione", data);
+        noted(&store, &by_hand(address, ("r.eml", text.as_bytes())), &known)
+    };
+    let ente = "ente@pec.example";
+    let other = "<destinatari>altro@pec.example</destinatari>";
+    assert_eq!(note(ente, &data_of("m@x", other, 60)), Err(Some("receipt_other")));
+    assert_eq!(note("altro@pec.example", &data_of("m@x", other, 60)), Err(Some("receipt_address")));
+    assert_eq!(
+        note(ente, &data_of("m@x", to, -3600)),
+        Err(Some("receipt_before")),
+        "an hour before the freezing"
+    );
+    assert_eq!(note(ente, &data_of("m@x", to, -60)), Ok(()), "two clocks");
+    let sent = newest(&store).unwrap();
+    assert_eq!((sent[0].stage, receipts::cautions(&sent)), (Stage::Sent, Vec::new()), "all was compared");
+}
+
+#[test]
+fn what_of_a_receipt_cannot_be_compared_is_told_until_it_is_accepted() {
+    let channel = "PEC del legale rappresentante".to_owned();
+    let by_pec = Obligation { channel, ..obligation(Signer::DataEntry) };
+    let known = Obligation { address: Some("Ente@pec.example".to_owned()), ..by_pec.clone() };
+    let portal = obligation(Signer::DataEntry);
+    let told = |(name, bytes): (&str, &[u8]), of: &Obligation| {
+        let (_dir, store) = opened();
+        frozen(&store);
+        assert_eq!(noted(&store, &by_hand("ente@pec.example", (name, bytes)), of), Ok(()));
+        let codes: Vec<&str> =
+            receipts::cautions(&newest(&store).unwrap()).iter().map(|finding| finding.code).collect();
+        let answer = Outcome { on: Day(NOW.day(ROME)), says: "prot. 1".to_owned() };
+        outcome(&store, &key(), Stage::Accepted, answer, ROME, ("a", NOW)).unwrap();
+        assert_eq!(receipts::cautions(&newest(&store).unwrap()), [], "accepted");
+        codes
+    };
+    let page: (&str, &[u8]) = ("r.pdf", b"%PDF-1.7\nx\n%%EOF\n");
+    assert_eq!(told(page, &by_pec), ["receipt.page", "receipt.address"]);
+    assert_eq!(told(page, &known), ["receipt.page"]);
+    assert!(told(page, &portal).is_empty(), "a portal has no receipt of certified mail");
+    let bare = certified("accettazione", "<msgid>&lt;m@x&gt;</msgid>");
+    assert_eq!(told(("r.eml", bare.as_bytes()), &known), ["receipt.recipient", "receipt.time"]);
+    let full = certified("avvenuta-consegna", &data_of("m@x", "<consegna>ente@pec.example</consegna>", 60));
+    assert_eq!(told(("r.eml", full.as_bytes()), &by_pec), ["receipt.address"]);
+    assert!(told(("r.eml", full.as_bytes()), &portal).is_empty());
+    // Every one of them has its words in both languages.
+    for tag in config::catalog::LANGUAGES {
+        let texts = config::Catalog::embedded().unwrap().texts(tag);
+        for code in ["receipt.page", "receipt.recipient", "receipt.address", "receipt.time"] {
+            assert!(
+                texts.find(&format!("finding.{code}")).is_some_and(|text| text.contains("{file}")),
+                "{code}"
+            );
+        }
+        for code in ["receipt_letter", "receipt_address", "receipt_before"] {
+            assert!(texts.find(&format!("page.desk.refused.{code}")).is_some(), "{code}");
+        }
+    }
+}
+
+#[test]
+fn a_receipt_of_the_letter_sent_from_here_and_of_no_other() {
+    let (_dir, store) = opened();
+    let before = frozen(&store);
+    let mut after = before.clone();
+    let to = "ente@pec.example".to_owned();
+    after.sending = Some(Sending { to, message_id: Some("<m@x>".to_owned()), ..sending() });
+    after.stage = Stage::Sending;
+    put(&store, &before, &after, "a", NOW).unwrap();
+    let free = obligation(Signer::DataEntry);
+    let note = |kind: &str, letter: &str, to: &str| {
+        let text = certified(kind, &data_of(letter, &format!("<consegna>{to}</consegna>"), 60));
+        noted(&store, &by_hand("ente@pec.example", ("r.eml", text.as_bytes())), &free)
+    };
+    let stage = || current(&store, &key()).unwrap().stage;
+    let page = by_hand("ente@pec.example", ("r.pdf", b"x"));
+    assert_eq!(noted(&store, &page, &free), Err(Some("stage")), "a page does not show the delivery");
+    assert_eq!(note("avvenuta-consegna", "other@x", "ente@pec.example"), Err(Some("receipt_letter")));
+    assert_eq!(note("avvenuta-consegna", "m@x", "altro@pec.example"), Err(Some("receipt_other")));
+    assert_eq!(stage(), Stage::Sending);
+    assert_eq!(note("accettazione", "m@x", "ente@pec.example"), Ok(()));
+    assert_eq!(stage(), Stage::Sending, "accepted is not delivered");
+    assert_eq!(note("avvenuta-consegna", "m@x", "ente@pec.example"), Ok(()));
+    assert_eq!(stage(), Stage::Sent);
+    // A correction that a person sends is another letter.
+    let draft = correct(&store, &key(), "un dato era errato", "a", NOW).unwrap();
+    let ready = Submission { frozen: before.frozen, stage: Stage::Frozen, ..draft.clone() };
+    put(&store, &draft, &ready, "a", NOW).unwrap();
+    let text = certified("avvenuta-consegna", &data_of("m@x", "", 120));
+    let again = by_hand("ente@pec.example", ("r2.eml", text.as_bytes()));
+    assert_eq!(noted(&store, &again, &free), Err(Some("receipt_letter")));
 }
 
 #[test]

@@ -492,11 +492,14 @@ fn tax_code(person: &str) -> &str {
 }
 
 fn receipt(t: &Words, receipt: &super::wire::ReceiptView) -> String {
-    if receipt.kind.is_none() {
-        return t.get("page.desk.guide.receipt_other").to_owned();
-    }
     let parts = [&receipt.kind, &receipt.number, &receipt.when];
-    parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(", ")
+    let what = match &receipt.kind {
+        None => t.get("page.desk.guide.receipt_other").to_owned(),
+        Some(_) => parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(", "),
+    };
+    let name = [("file", receipt.file.name.as_str())];
+    let told = receipt.uncompared.iter().map(|code| t.fill(&format!("finding.{code}"), &name));
+    std::iter::once(what).chain(told).collect::<Vec<_>>().join("; ")
 }
 
 /// The section to comment on, with the report's own page of it.

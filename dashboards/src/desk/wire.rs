@@ -408,6 +408,9 @@ pub struct ReceiptView {
     pub kind: Option<String>,
     pub number: Option<String>,
     pub when: Option<String>,
+    /// What of it could not be compared with what was sent: `receipt.page`, `receipt.recipient`, `receipt.address`,
+    /// `receipt.time`.
+    pub uncompared: Vec<String>,
 }
 
 /// What the authority answered.

@@ -45,6 +45,18 @@ fn a_target_just_above_is_missed() {
 }
 
 #[test]
+fn a_target_of_nothing_is_reached_by_nothing_less_and_has_no_attainment() {
+    let mut case = Case::gas(0.88);
+    case.project.declared[0].value = 0.0;
+    let year = case.year();
+    let saved = result(&year, "4.c.2");
+    assert_eq!((saved.verdict, saved.target, saved.attainment_ratio), (Verdict::Reached, Some(0.0), None));
+    let mut worse = Case::gas(1.2);
+    worse.project.declared[0].value = 0.0;
+    assert_eq!(result(&worse.year(), "4.c.2").verdict, Verdict::Missed);
+}
+
+#[test]
 fn a_factor_the_set_lacks_blocks_only_what_needs_it() {
     let mut case = Case::gas(0.88);
     case.factors.carriers[0].co2_kg_per_kwh = None;

@@ -36,6 +36,8 @@ pub(super) fn obligation(source: &Source<'_>, table: &Table<'_, '_>) -> Option<O
     let signers: Vec<&str> = Signer::ALL.iter().map(|s| s.code()).collect();
     let signer = table.parsed("signer", &format!("one of {}", signers.join(", ")), Signer::parse);
     let channel = table.text("channel", "the way by which it is sent");
+    let expected = "the mail address to which it is sent";
+    let address = table.parsed_optional("address", expected, |t| is_address(t).then(|| t.to_owned()));
     let citation = table.text("citation", "the paragraph that asks for it");
     let days = table.texts("memos", "days such as [\"01-31\", \"02-28\"]", MEMOS_MAX);
     let memos: Option<Vec<_>> = days.iter().map(|text| month_day(text)).collect();
@@ -52,10 +54,17 @@ pub(super) fn obligation(source: &Source<'_>, table: &Table<'_, '_>) -> Option<O
         report,
         signer: signer?,
         channel: channel?,
+        address,
         citation: citation?,
         memos: memos?,
         closed_by,
     })
+}
+
+/// Authorities' addresses have letters beyond ASCII; what is between them is left to the mail server.
+fn is_address(text: &str) -> bool {
+    let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '@' || c.is_whitespace());
+    text.split_once('@').is_some_and(|(name, domain)| plain(name) && plain(domain))
 }
 
 fn month_day(text: &str) -> Option<(u32, u32)> {
