@@ -158,6 +158,7 @@ pub(crate) fn with_beside(
                 Some(Err(_)) => anyhow::bail!("computing the year {before} panicked"),
             },
             stated: Vec::new(),
+            former_stated: Vec::new(),
             papers: Vec::new(),
             period: None,
         };
