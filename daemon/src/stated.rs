@@ -76,7 +76,19 @@ pub(crate) fn rows(
     year: i32,
     now: Instant,
 ) -> Result<Vec<Row>, Failure> {
-    of_figures(store, year_of(store, installation, project, year, now)?.kpis, project, year)
+    Ok(year_and_rows(store, installation, (project, year), now)?.1)
+}
+
+/// The same with the figures that they are of.
+pub(crate) fn year_and_rows(
+    store: &Store,
+    installation: &Installation,
+    (project, year): (&ProjectId, i32),
+    now: Instant,
+) -> Result<(ProjectYear, Vec<Row>), Failure> {
+    let of = year_of(store, installation, project, year, now)?;
+    let rows = of_figures(store, of.kpis.clone(), project, year)?;
+    Ok((of, rows))
 }
 
 /// KPI whose figures are at hand, with what people stated of them.
@@ -118,7 +130,9 @@ pub(crate) fn put_rows_beside(
 /// The KPI of these years that no meter measures and whose value a person stated. What cannot be read counts as not
 /// stated: a page still says that it is to be.
 pub(crate) fn declared(store: &Store, years: &[Arc<ProjectYear>]) -> Vec<(i32, String)> {
-    let of = |year: &Arc<ProjectYear>| declared_in(store, year).into_iter().map(|code| (year.year, code)).collect();
+    let of = |year: &Arc<ProjectYear>| {
+        declared_in(store, year).into_iter().map(|code| (year.year, code)).collect()
+    };
     years.iter().flat_map(|year| -> Vec<(i32, String)> { of(year) }).collect()
 }
 

@@ -178,10 +178,8 @@ pub(super) fn factors(context: &Context<'_>) -> Section {
     ];
     let used = context.year.used_factors();
     let row = |carrier: Carrier| {
-        let mut row = vec![
-            capitalised(&context.carrier(carrier)),
-            carrier.base_unit().display().symbol().to_owned(),
-        ];
+        let mut row =
+            vec![capitalised(&context.carrier(carrier)), carrier.base_unit().display().symbol().to_owned()];
         row.extend(PRINTED.map(|kind| match used.find(carrier, kind) {
             Some(of) if of.own => format!("{}\u{a0}{OWN}", format.trimmed(Some(of.value), 4)),
             of => format.trimmed(of.map(|of| of.value), 4),
@@ -224,8 +222,7 @@ pub(super) fn own_factors(context: &Context<'_>, of: Option<&[Carrier]>) -> Vec<
         ];
         context.fill("annex.own_factor", &values)
     };
-    let own: Vec<String> =
-        context.year.project.terms.factors.iter().filter(wanted).map(told).collect();
+    let own: Vec<String> = context.year.project.terms.factors.iter().filter(wanted).map(told).collect();
     if own.is_empty() {
         return Vec::new();
     }

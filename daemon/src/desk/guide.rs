@@ -253,10 +253,13 @@ fn frozen(runtime: &Runtime, submission: &Submission, frozen: &Frozen) -> Result
     let project = ProjectId::new(&submission.project).map_err(anyhow::Error::from)?;
     let years = runtime.project_figures(&project).map(|f| f.years).unwrap_or_default();
     let installation = runtime.installation();
-    let scheme = runtime.project_figures(&project).and_then(|f| installation.catalog.scheme(&f.project.scheme).cloned());
+    let scheme = runtime
+        .project_figures(&project)
+        .and_then(|f| installation.catalog.scheme(&f.project.scheme).cloned());
     let told = |kpi: &submissions::FrozenKpi| {
         let definition = scheme.as_ref().and_then(|s| s.kpis.iter().find(|of| of.code == kpi.code));
-        let is_declared = definition.is_some_and(|of| of.measure == KpiMeasure::Stated) && kpi.achieved.is_none();
+        let is_declared =
+            definition.is_some_and(|of| of.measure == KpiMeasure::Stated) && kpi.achieved.is_none();
         match (is_declared, kpi.post) {
             (false, _) => kpi.verdict.clone(),
             (true, None) => TO_STATE.to_owned(),

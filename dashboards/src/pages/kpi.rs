@@ -156,7 +156,11 @@ mod tests {
 
     #[test]
     fn what_no_meter_measures_is_said_to_be_declared_and_never_that_it_cannot_be_determined() {
-        let map = [("verdict.to_state", "to be declared"), ("verdict.stated", "declared"), ("verdict.undetermined", "?")];
+        let map = [
+            ("verdict.to_state", "to be declared"),
+            ("verdict.stated", "declared"),
+            ("verdict.undetermined", "?"),
+        ];
         let map = map.into_iter().map(|(key, text)| (key.to_owned(), text.to_owned())).collect();
         let words = Words::new(Arc::new(Texts::new("en", map)));
         let says = |kpi: &KpiResult, was_stated| KpiLine::new(&words, kpi, &[], was_stated).verdict_says;

@@ -131,6 +131,9 @@ fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
     let shown = chosen_year(&view, ask)?;
     let (live, _) = site.live(&ask.who);
     let live = live.iter().filter(|b| b.project == project.id);
+    let stated_in = |year: &ProjectYear| -> Vec<String> {
+        view.stated.iter().filter(|(of, _)| *of == year.year).map(|(_, code)| code.clone()).collect()
+    };
     let page = ProjectPage {
         t,
         frame: Frame::new(site, ask, project.title.clone(), ""),
