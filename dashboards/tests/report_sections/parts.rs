@@ -221,7 +221,7 @@ fn a_factor_of_the_projects_own_is_printed_with_the_figures_that_use_it() {
     let text = said(&document(&with, &Beside::default()));
     assert_says(
         &text,
-        &["Gas naturale | Smc | 9,45 | 1,05 | 0 | 0\u{a0}¶ | n.d. | n.d.", "Il segno ¶ indica un fattore"],
+        &["Gas naturale | Smc | 9,45 | 1,05 | 0 | 0 ¶ | n.d. | n.d.", "Il segno ¶ indica un fattore"],
     );
 }
 
