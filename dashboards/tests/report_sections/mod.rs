@@ -319,6 +319,43 @@ fn the_annex_of_kpis_is_one_page_with_the_values_as_they_are_pasted() {
             "4.c.2: Rettifica concordata",
         ],
     );
+    let provisional = said(&kpi_annex(&AnnexFacts { complete: false, ..facts.clone() }, &texts("it")));
+    assert_says(&provisional, &["PROVVISORIO: l’anno non è concluso"]);
+    let (texts, template) = (texts("it"), dashboards::Template::bundled());
+    let press = dashboards::Press { texts: &texts, template: &template, edition: None };
+    let file = dashboards::render::annex_of_kpis(&facts, &press).expect("a file");
+    assert_eq!(file.name, "allegato-kpi-2025.pdf");
+    let folder = tempfile::tempdir().expect("a folder");
+    crate::keep(&file.name, &file.bytes);
+    std::fs::write(folder.path().join("a.pdf"), &file.bytes).expect("written");
+    let info = run("pdfinfo", &["a.pdf"], folder.path());
+    assert!(info.contains("Pages:           1\n") && info.contains("Tagged:          yes"), "{info}");
+}
+
+#[test]
+fn the_annex_of_kpis_says_what_is_known_where_no_value_is() {
+    let year = year();
+    let line = |code: &str, unit, post: &str, note: &str| Line {
+        code: code.to_owned(),
+        unit,
+        post: post.to_owned(),
+        note: note.to_owned(),
+        stated: None,
+        known: Known::Nothing,
+    };
+    let lines = [
+        (line("4.c.2", "MWh", "17,83", "Obiettivo raggiunto al 29,7 %"), "kpi.test.primary".to_owned()),
+        (line("CO34", "t", "", "Valore non determinabile"), "kpi.test.co2".to_owned()),
+    ];
+    let facts = AnnexFacts {
+        standing: None,
+        project: &year.project,
+        scheme: &year.scheme,
+        year: 2025,
+        complete: true,
+        until: year.until,
+        lines: &lines,
+    };
     // Without a value what is known of it: bounds, or that a person is to declare it; beside a declared one no gap.
     let mut unknown = lines.clone();
     unknown[0].0 = Line {
@@ -344,15 +381,4 @@ fn the_annex_of_kpis_is_one_page_with_the_values_as_they_are_pasted() {
             "| 1.030,00 – 1.030,30 | 1.030,00 – 1.030,30 |",
         ],
     );
-    let provisional = said(&kpi_annex(&AnnexFacts { complete: false, ..facts.clone() }, &texts("it")));
-    assert_says(&provisional, &["PROVVISORIO: l’anno non è concluso"]);
-    let (texts, template) = (texts("it"), dashboards::Template::bundled());
-    let press = dashboards::Press { texts: &texts, template: &template, edition: None };
-    let file = dashboards::render::annex_of_kpis(&facts, &press).expect("a file");
-    assert_eq!(file.name, "allegato-kpi-2025.pdf");
-    let folder = tempfile::tempdir().expect("a folder");
-    crate::keep(&file.name, &file.bytes);
-    std::fs::write(folder.path().join("a.pdf"), &file.bytes).expect("written");
-    let info = run("pdfinfo", &["a.pdf"], folder.path());
-    assert!(info.contains("Pages:           1\n") && info.contains("Tagged:          yes"), "{info}");
 }
