@@ -3,6 +3,7 @@
 //! Must never: print a value that is not known, or more digits than the system's own field holds.
 
 use crate::kpi;
+use crate::result::KpiResult;
 use crate::scheme::{KpiDefinition, KpiUnit, Scheme};
 
 /// Decimals of a value (`MAX_SCALE_INDICATORI_MONIT`, NUMBER(13,2)).
@@ -44,6 +45,19 @@ pub struct Line {
     pub note: String,
     /// What stands behind a value that a person stated; `None` where the value is the measured one.
     pub stated: Option<Stated>,
+    /// What is known where no value is.
+    pub known: Known,
+}
+
+/// What is known of a KPI that has no value to paste.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Known {
+    #[default]
+    Nothing,
+    /// No meter can measure it: a person is to declare it.
+    ToState,
+    /// Between which bounds it lies, in the line's unit.
+    Between(String, String),
 }
 
 /// What stands behind a value that a person stated.
@@ -58,15 +72,33 @@ impl Line {
     /// The line of a KPI whose value a person stated for this reason, with the measured value in the KPI's own unit.
     #[must_use]
     pub fn as_stated(self, definition: &KpiDefinition, measured: Option<f64>, reason: &str) -> Self {
-        let pasted_in =
-            [KpiUnit::MegawattHour, KpiUnit::GigawattHour].into_iter().find(|u| u.symbol() == self.unit);
-        let factor = match (definition.unit.kwh(), pasted_in.and_then(KpiUnit::kwh)) {
-            (Some(own), Some(shown)) => own / shown,
-            _ => 1.0,
-        };
+        let factor = self.factor_of(definition);
         let measured = measured.and_then(|value| pasted(value * factor)).unwrap_or_default();
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
         Self { stated: Some(Stated { measured, reason }), ..self }
+    }
+
+    /// The line with what is known of its KPI where it has no value.
+    #[must_use]
+    pub fn beside(self, result: &KpiResult) -> Self {
+        let factor = self.factor_of(&result.definition);
+        let bound = |value: Option<f64>| value.and_then(|value| pasted(value * factor));
+        let known = match (bound(result.low), bound(result.high)) {
+            _ if result.is_declared() => Known::ToState,
+            (Some(low), Some(high)) => Known::Between(low, high),
+            _ => Known::Nothing,
+        };
+        Self { known, ..self }
+    }
+
+    /// From a KPI's own unit to the line's.
+    fn factor_of(&self, definition: &KpiDefinition) -> f64 {
+        let pasted_in =
+            [KpiUnit::MegawattHour, KpiUnit::GigawattHour].into_iter().find(|u| u.symbol() == self.unit);
+        match (definition.unit.kwh(), pasted_in.and_then(KpiUnit::kwh)) {
+            (Some(own), Some(shown)) => own / shown,
+            _ => 1.0,
+        }
     }
 }
 
@@ -131,6 +163,7 @@ pub fn line(
             .unwrap_or_default(),
         note: note.split_whitespace().collect::<Vec<_>>().join(" "),
         stated: None,
+        known: Known::Nothing,
     }
 }
 

@@ -82,6 +82,37 @@ pub struct Factors<'a> {
 }
 
 impl Factors<'_> {
+    /// The value of [`Self::find`].
+    #[must_use]
+    pub fn value(&self, carrier: Carrier, kind: FactorKind) -> Option<f64> {
+        self.find(carrier, kind).map(|used| used.value)
+    }
+
+    /// The set's carriers, then those that have only factors of the project's own: each once.
+    #[must_use]
+    pub fn carriers(&self) -> Vec<Carrier> {
+        let mut all: Vec<Carrier> = self.set.carriers.iter().map(|of| of.carrier).collect();
+        for own in self.own {
+            if !all.contains(&own.carrier) {
+                all.push(own.carrier);
+            }
+        }
+        all
+    }
+
+    /// Where the figures' factors stand: the set's source, and every factor of the project's own that stands in place of
+    /// the set's, with its source. Codes and numbers as in the project file, for files that programs read.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let one = |own: &OwnFactor| {
+            let (carrier, kind) = (own.carrier.code(), own.kind.code());
+            let source = own.source.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("; {carrier}.{kind} = {} ({source})", own.value)
+        };
+        let own: String = self.own.iter().map(one).collect();
+        format!("{}{own}", self.set.source)
+    }
+
     /// The project's own factor, else the set's; `None` where neither has one.
     #[must_use]
     pub fn find(&self, carrier: Carrier, kind: FactorKind) -> Option<FactorUse> {

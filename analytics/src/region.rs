@@ -39,6 +39,8 @@ pub struct CaseKpi {
     /// Achieved over target; 1 is 100 %.
     pub attainment_ratio: Option<f64>,
     pub verdict: Verdict,
+    /// The code of what people are told of it ([`crate::result::KpiResult::told`]).
+    pub told: &'static str,
 }
 
 /// What is to be sent about the year, and how far it is.
@@ -175,6 +177,7 @@ fn kpi(kpi: &crate::result::KpiResult) -> CaseKpi {
         high: kpi.high,
         attainment_ratio: kpi.attainment_ratio,
         verdict: kpi.verdict,
+        told: kpi.told(false),
     }
 }
 

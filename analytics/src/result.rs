@@ -14,10 +14,11 @@ use crate::balance::BalanceYear;
 use crate::counter::Decision;
 use crate::degree_days::fill::Filling;
 use crate::evaluate::COVERAGE_MIN;
-use crate::factors::{FactorSet, FactorUse};
+use crate::factors::{FactorSet, FactorUse, Factors};
 use crate::kpi::{attainment, reaches};
 use crate::places::{Place, ZoneRules};
-use crate::scheme::{KpiDefinition, Scheme};
+use crate::scheme::{KpiDefinition, KpiMeasure, Scheme};
+use crate::text::Texts;
 
 /// Everything computed for a project and a calendar year.
 #[derive(Debug, Clone)]
@@ -42,6 +43,12 @@ pub struct ProjectYear {
 }
 
 impl ProjectYear {
+    /// The one set of factors of the year's figures, with those that the project file states in place of the set's.
+    #[must_use]
+    pub fn used_factors(&self) -> Factors<'_> {
+        Factors { set: &self.factors, own: &self.project.terms.factors }
+    }
+
     /// Whether the whole calendar year lies before `until`.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -376,6 +383,42 @@ impl KpiResult {
         (verdict, attainment(&self.definition, value, target))
     }
 
+    /// Whether no meter can measure it and no document of the project file states its value: a person declares it, and no
+    /// data would ever determine it.
+    #[must_use]
+    pub fn is_declared(&self) -> bool {
+        let unstated = self.because.iter().any(|code| code == UNSTATED);
+        unstated && self.definition.measure == KpiMeasure::Stated && self.achieved.is_none()
+    }
+
+    /// The code of what people are told of it, everywhere by the same words ([`Texts::told`]): that of the verdict, or
+    /// that its value is to be declared, or was.
+    #[must_use]
+    pub fn told(&self, was_stated: bool) -> &'static str {
+        match (self.is_declared(), was_stated) {
+            (false, _) => self.verdict.code(),
+            (true, false) => TO_STATE,
+            (true, true) => STATED,
+        }
+    }
+
+    /// Why it is withheld or weak, as sentences, each once: first the codes without a finding, then the worst. Once a
+    /// person stated the value, that nobody did is none of them.
+    #[must_use]
+    pub fn reasons(&self, findings: &[Finding], texts: &Texts, was_stated: bool) -> Vec<String> {
+        let (behind, mut unsaid) = self.behind(findings);
+        unsaid.retain(|code| !(was_stated && *code == UNSTATED));
+        // A code without a finding still says more than nothing.
+        let unsaid = unsaid.into_iter().map(|code| texts.of_code(code).unwrap_or(code).to_owned());
+        let mut all: Vec<String> = Vec::new();
+        for sentence in unsaid.chain(behind.into_iter().map(|finding| texts.finding(finding))) {
+            if !all.contains(&sentence) {
+                all.push(sentence);
+            }
+        }
+        all
+    }
+
     /// The findings behind it, in their order; of those about a KPI only its own, and last that nobody declared a value,
     /// which withholds no figure. The codes of `because` that have none.
     #[must_use]
@@ -393,6 +436,13 @@ impl KpiResult {
         (own, unsaid)
     }
 }
+
+/// What people are told of a KPI whose value a person is to declare, and of one whose value a person declared.
+pub const TO_STATE: &str = "to_state";
+pub const STATED: &str = "stated";
+/// What is said of a KPI that no meter measures as long as the project file states no value of it; also in
+/// [`KpiResult::because`].
+pub const UNSTATED: &str = "kpi.stated";
 
 /// The code of what is said where nobody declared a KPI's value.
 const NO_TARGET: &str = "kpi.target_missing";

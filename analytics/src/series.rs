@@ -36,7 +36,7 @@ pub const GAP_MILLIS_MIN: i64 = 15 * 60 * 1000;
 
 /// Number of the form of [`Accumulator::checkpoint`] and [`pack_hours`]: another one whenever a field comes, goes or changes
 /// its meaning.
-pub const CHECKPOINT_FORM: u32 = 5;
+pub const CHECKPOINT_FORM: u32 = 6;
 
 /// Instants outside 2010-01-01 to 2200-01-01 are no readings of a building: a clock was never set.
 const INSTANT_MIN: i64 = 1_262_304_000_000;
@@ -489,11 +489,17 @@ impl Accumulator {
             let Some(next) = day.succ_opt().filter(|_| end < to) else { break };
             if Month::of(next) != Month::of(day) {
                 crosses = true;
+                if estimated {
+                    self.doubts.add_split(Month::of(day), month.amount);
+                }
                 self.end_month(Month::of(day), std::mem::take(&mut month), &interval, gap, true);
                 self.cross_end(Month::of(day), given, &interval);
             }
             day = next;
             begin = end;
+        }
+        if estimated && (crosses || interval.low != interval.high) {
+            self.doubts.add_split(Month::of(day), month.amount);
         }
         self.end_month(Month::of(day), month, &interval, gap, crosses);
         if crosses {
@@ -571,7 +577,9 @@ impl Accumulator {
         let (from, to) = month.bounds(self.settings.zone);
         let amount: i64 = days.iter().fold(0, |sum, d| sum.saturating_add(d.amount));
         let covered: i64 = days.iter().map(|d| d.covered_millis).sum();
-        let estimated: i64 = days.iter().fold(0, |sum, d| sum.saturating_add(d.estimated));
+        // What came in a gap within the month is the month's, whichever its days: only what is split at an end, or is itself
+        // in doubt, is estimated.
+        let estimated = self.doubts.split_of(month);
         let (mut less, mut more) = self.doubts.of(month);
         // A register of coarse steps, or in a coarser unit, hides up to a step.
         let unit = self.counter.coarser().filter(|(since, _)| *since < to).map_or(0, |(_, step)| step);

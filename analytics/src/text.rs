@@ -46,6 +46,12 @@ impl Texts {
         self.find(&format!("channel.{channel}")).unwrap_or(channel)
     }
 
+    /// What is said of a KPI's outcome, by the code of [`crate::result::KpiResult::told`]: the one place of its words.
+    #[must_use]
+    pub fn told<'a>(&'a self, code: &'a str) -> &'a str {
+        self.find(&format!("verdict.{code}")).unwrap_or(code)
+    }
+
     /// The text of `key` with every `{name}` replaced by its value. A placeholder without a value stays
     /// as it is, so that the gap is seen. Values are never searched for placeholders.
     #[must_use]

@@ -24,7 +24,7 @@ use tokio::sync::broadcast;
 
 use crate::duties::Fulfilments;
 use crate::runtime::{ProjectFigures, Runtime};
-use crate::{duties, grants, reports};
+use crate::{duties, grants, reports, stated};
 
 /// A reading is fresh for this many periods.
 const FRESH_PERIODS: f64 = 3.0;
@@ -76,6 +76,7 @@ impl Backend for DaemonBackend {
         let scheme = installation.catalog.scheme(&figures.project.scheme)?;
         Some(ProjectView {
             scheme: Arc::clone(scheme),
+            stated: stated::declared(&self.0.store, &figures.years),
             due: self.due(&installation, &self.0.fulfilments(), &figures.project),
             reports: reports::list(&self.0.reports_dir(), id),
             today: self.0.today(),

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use analytics::bills;
 use analytics::commissioning::{DayByBoth, Delivered};
+use analytics::evaluate::MeterInput;
 use analytics::gaps::{self, MeterGaps};
 use analytics::report::system::{Keeping, Point, Protection, ReadBy, SystemFacts};
-use analytics::series::DayValue;
+use analytics::series::{Accumulator, DayValue};
 use anyhow::Context;
 use chrono::{Days, NaiveDate};
 use model::time::day_start;
@@ -17,10 +18,11 @@ use model::{
     BaseUnit, Channel, Direction, Instant, MeterFacts, MeterRole, Month, Phase, Project, Quality, Quantity,
     SeriesKey, Value,
 };
+use store::engine::Readings;
 use store::{Store, Tallies, Tally};
 
+use crate::figures;
 use crate::installation::Installation;
-use crate::{acts, figures, made};
 
 /// How many days before the report are searched for one on which energy and power are both known.
 const DAYS_SEARCHED: u64 = 10;
@@ -62,11 +64,15 @@ pub(crate) fn facts(
     };
     let tallies = store.tallies(Month { year: 1970, number: 1 })?;
     let (mut delivered, mut gaps, mut readings) = (Vec::new(), Vec::new(), 0);
+    let source = crate::hub::readings(store, installation)?;
     for point in &points {
-        let (of, days, count) = of_meter(store, installation, project, &point.meter, until, &tallies)?;
-        readings += count;
+        let meter = &point.meter;
+        let (known, series) = figures::meter_series(store, &*source, installation, project, meter, until)?;
+        let days = series.days();
+        let of = of_meter(store, &*source, project, (meter, &series, &days), until, &tallies)?;
+        readings += series.readings();
         let read = point.read.is_some().then_some(&*days);
-        gaps.push(gaps_of(store, installation, project, (&point.meter, of.first_at, read), until)?);
+        gaps.push(gaps_of(project, known, (meter, of.first_at, read), until));
         if point.read.is_some() {
             delivered.push(of);
         }
@@ -89,14 +95,11 @@ pub(crate) fn facts(
 /// What a meter did not measure since its first reading, or since the works were completed. Of one that is read, bills
 /// fill no gap: they are no measurement of the system.
 fn gaps_of(
-    store: &Store,
-    installation: &Installation,
     project: &Project,
+    known: MeterInput,
     (meter, first_at, days): (&MeterFacts, Option<Instant>, Option<&[DayValue]>),
     until: NaiveDate,
-) -> anyhow::Result<MeterGaps> {
-    let readings = crate::hub::readings(store, installation)?;
-    let known = figures::meter_input(store, &*readings, installation, project, meter, until)?;
+) -> MeterGaps {
     let mut months = known.months;
     if days.is_none() && meter.role != MeterRole::Sub {
         let unit = meter.carrier.base_unit();
@@ -114,7 +117,7 @@ fn gaps_of(
     let end = day_start(until, project.zone);
     let since = first_at.into_iter().chain(Some(completed).filter(|at| *at < end)).min();
     let of = gaps::Known { meter: &meter.id, months: &months, days };
-    Ok(gaps::gaps(&of, since, until, project.zone))
+    gaps::gaps(&of, since, until, project.zone)
 }
 
 fn read_by(store: &Store, installation: &Installation, of: &MeterFacts) -> Option<ReadBy> {
@@ -145,47 +148,43 @@ fn read_by(store: &Store, installation: &Installation, of: &MeterFacts) -> Optio
     })
 }
 
-/// What a meter delivered, its days, and how many readings of its total are kept.
+/// What a meter delivered, of its series and days.
 fn of_meter(
     store: &Store,
-    installation: &Installation,
+    source: &dyn Readings,
     project: &Project,
-    meter: &MeterFacts,
+    (meter, series, days): (&MeterFacts, &Accumulator, &[DayValue]),
     until: NaiveDate,
     tallies: &Tallies,
-) -> anyhow::Result<(Delivered, Vec<DayValue>, u64)> {
+) -> anyhow::Result<Delivered> {
     let end = day_start(until, project.zone);
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
-    let acts = acts::dated(&acts::of_series(store, &key)?);
-    let series = made::series(store, &key, installation.series_settings(project, meter), &acts, Some(end))?;
     // Months that reach beyond the report are not in it.
     let last = Month::of(until);
     let counted = |what: Tally| -> u64 {
         let of = tallies.iter().filter(|((m, month, w), _)| *m == meter.id && *w == what && *month <= last);
         of.map(|(_, count)| count).sum()
     };
-    let days = series.days();
     let undecided = series.decisions().iter().filter(|d| d.is_open() && d.at < end).count();
-    let delivered = Delivered {
+    Ok(Delivered {
         meter: meter.id.clone(),
         first_at: series.first_at().filter(|at| *at < end),
-        last_at: last_before(store, &key, &series, end)?,
+        last_at: last_before(source, &key, series, end)?,
         end,
         expected: counted(Tally::Expected),
         received: counted(Tally::Received),
         refused: counted(Tally::Refused) + counted(Tally::Quarantined),
         undecided: undecided as u64,
-        day: day_by_both(store, project, meter, &days, until)?,
-    };
-    Ok((delivered, days, series.readings()))
+        day: day_by_both(store, project, meter, days, until)?,
+    })
 }
 
 /// When the last reading before `end` was observed. The series goes on to the one that closes its last interval, however
 /// long after.
 fn last_before(
-    store: &Store,
+    source: &dyn Readings,
     key: &SeriesKey,
-    series: &analytics::series::Accumulator,
+    series: &Accumulator,
     end: Instant,
 ) -> anyhow::Result<Option<Instant>> {
     const DAY_MILLIS: i64 = 86_400_000;
@@ -197,7 +196,7 @@ fn last_before(
     // As a rule it is a day old; all readings are looked at only for a meter that was silent for a month.
     for days in [Some(1), Some(31), None] {
         let from = days.map(|days: i64| end.plus_millis(-days * DAY_MILLIS));
-        store.for_each_reading(key, from, Some(end), &mut |reading| {
+        source.for_each_reading(key, from, Some(end), &mut |reading| {
             if reading.observed_at < end && reading.quality != Quality::Implausible {
                 found = Some(reading.observed_at);
             }

@@ -14,7 +14,7 @@ use analytics::places::{Place, ZoneRules};
 use analytics::report::beside::Beside;
 use analytics::result::{MonthReadings, ProjectYear};
 use analytics::savings::forms::forms;
-use analytics::series::DatedFinding;
+use analytics::series::{Accumulator, DatedFinding};
 use analytics::signature::{joined, signatures, signatures_within};
 use anyhow::Context;
 use chrono::{Datelike, NaiveDate};
@@ -158,6 +158,7 @@ pub(crate) fn with_beside(
                 Some(Err(_)) => anyhow::bail!("computing the year {before} panicked"),
             },
             stated: Vec::new(),
+            former_stated: Vec::new(),
             papers: Vec::new(),
             period: None,
         };
@@ -378,6 +379,18 @@ pub(crate) fn meter_input(
     meter: &MeterFacts,
     until: NaiveDate,
 ) -> anyhow::Result<MeterInput> {
+    Ok(meter_series(store, readings, installation, project, meter, until)?.0)
+}
+
+/// The same with the series that it was made of.
+pub(crate) fn meter_series(
+    store: &Store,
+    readings: &dyn Readings,
+    installation: &Installation,
+    project: &Project,
+    meter: &MeterFacts,
+    until: NaiveDate,
+) -> anyhow::Result<(MeterInput, Accumulator)> {
     let end = day_start(until, project.zone);
     let key = SeriesKey { meter: meter.id.clone(), channel: meter.total_channel() };
     let acts = acts::of_series(store, &key)?;
@@ -395,7 +408,7 @@ pub(crate) fn meter_input(
     let mut findings = series.findings(&subject);
     findings.extend(filed.findings);
     findings.extend(contradictions);
-    Ok(MeterInput {
+    let input = MeterInput {
         meter: meter.id.clone(),
         months,
         slots: None,
@@ -409,7 +422,8 @@ pub(crate) fn meter_input(
         first_reading_at: series.first_at().into_iter().chain(filed.first_at).min(),
         last_reading_at: series.last_at().into_iter().chain(filed.last_at).max(),
         counts: Vec::new(),
-    })
+    };
+    Ok((input, series))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use analytics::exchange::{EnergyUnit, Line, line, text};
 use analytics::report::beside::{Beside, Paper, StatedValue};
 use analytics::report::edition::{Edition, Standing};
+use analytics::report::format::{KPI_DECIMALS, Numbers, unit_symbol};
 use analytics::report::kpi_annex::AnnexFacts;
 use analytics::result::{KpiResult, ProjectYear, Verdict};
 use analytics::scheme::Scheme;
@@ -75,7 +76,19 @@ pub(crate) fn rows(
     year: i32,
     now: Instant,
 ) -> Result<Vec<Row>, Failure> {
-    of_figures(store, year_of(store, installation, project, year, now)?.kpis, project, year)
+    Ok(year_and_rows(store, installation, (project, year), now)?.1)
+}
+
+/// The same with the figures that they are of.
+pub(crate) fn year_and_rows(
+    store: &Store,
+    installation: &Installation,
+    (project, year): (&ProjectId, i32),
+    now: Instant,
+) -> Result<(ProjectYear, Vec<Row>), Failure> {
+    let of = year_of(store, installation, project, year, now)?;
+    let rows = of_figures(store, of.kpis.clone(), project, year)?;
+    Ok((of, rows))
 }
 
 /// KPI whose figures are at hand, with what people stated of them.
@@ -96,6 +109,9 @@ pub(crate) fn of_figures(
 pub(crate) fn put_beside(store: &Store, year: &ProjectYear, beside: &mut Beside) -> anyhow::Result<()> {
     let rows =
         of_figures(store, year.kpis.clone(), &year.project.id, year.year).map_err(|failure| failure.error)?;
+    if let Some(former) = &beside.former {
+        beside.former_stated = declared_in(store, former);
+    }
     put_rows_beside(store, year, &rows, beside)
 }
 
@@ -109,6 +125,25 @@ pub(crate) fn put_rows_beside(
     beside.stated = values(store, rows, year.project.zone)?;
     beside.papers = papers(store, year)?;
     Ok(())
+}
+
+/// The KPI of these years that no meter measures and whose value a person stated. What cannot be read counts as not
+/// stated: a page still says that it is to be.
+pub(crate) fn declared(store: &Store, years: &[Arc<ProjectYear>]) -> Vec<(i32, String)> {
+    let of = |year: &Arc<ProjectYear>| {
+        declared_in(store, year).into_iter().map(|code| (year.year, code)).collect()
+    };
+    years.iter().flat_map(|year| -> Vec<(i32, String)> { of(year) }).collect()
+}
+
+/// Their codes in one year.
+fn declared_in(store: &Store, year: &ProjectYear) -> Vec<String> {
+    let open = year.kpis.iter().filter(|kpi| kpi.is_declared()).map(|kpi| &kpi.definition.code);
+    let is_stated = |code: &&String| {
+        let said = records::kpi_value(store, &year.project.id, year.year, code);
+        said.is_ok_and(|said| said.is_some_and(|(value, _)| value.value.is_some()))
+    };
+    open.filter(is_stated).cloned().collect()
 }
 
 /// The values that people state, with the names of those who did. The audit log keeps their accounts.
@@ -155,7 +190,7 @@ fn lines(rows: &[Row], scheme: &Scheme, texts: &Texts, energy: EnergyUnit) -> Ve
     let of = |row: &Row| {
         let definition = &row.result.definition;
         let values = (row.post(), row.result.target);
-        let line = line(scheme, definition, values, &note_of(row, texts), energy);
+        let line = line(scheme, definition, values, &note_of(row, texts), energy).beside(&row.result);
         // A value of a person goes out with the measured one and the reason beside it.
         let line = match &row.stated {
             Some((value, _)) if value.value.is_some() => {
@@ -273,8 +308,6 @@ pub(crate) fn note_of(row: &Row, texts: &Texts) -> String {
 const MISSED_MOST_PERCENT: f64 = 99.9;
 /// Under half of the last decimal of the percentage nothing of the target was reached.
 const NOTHING_RATIO: f64 = 0.0005;
-/// Among the reasons of a KPI that no meter measures and nobody has stated.
-const TO_STATE: &str = "kpi.stated";
 
 /// Why a missed KPI was missed, as far as the figures say it; of a value that a person stated, that it is stated, for
 /// which reason, and how it stands to the target.
@@ -288,17 +321,13 @@ fn note_of_value(row: &Row, texts: &Texts) -> String {
         let Some(ratio) = ratio.filter(|ratio| NOTHING_RATIO <= *ratio) else {
             return Some(texts.get("kpi_note.missed_whole").to_owned());
         };
-        let percent = format!("{:.1}", (ratio * 100.0).min(MISSED_MOST_PERCENT)).replace('.', ",");
+        let percent = in_words(texts, (ratio * 100.0).min(MISSED_MOST_PERCENT), 1);
         Some(texts.fill("kpi_note.missed", &[("percent", &*percent)]))
     };
     let stated = row.stated.as_ref().and_then(|(said, _)| Some((said.value?, said.reason.as_str())));
     let Some((value, reason)) = stated else {
         return match result.verdict {
-            Verdict::Undetermined if result.achieved.is_some() => texts.get("kpi_note.no_target").to_owned(),
-            Verdict::Undetermined if result.because.iter().any(|code| code == TO_STATE) => {
-                texts.get("kpi_note.to_state").to_owned()
-            }
-            Verdict::Undetermined => texts.get("kpi_note.undetermined").to_owned(),
+            Verdict::Undetermined => undetermined(result, texts),
             verdict => missed(verdict, result.attainment_ratio).unwrap_or_default(),
         };
     };
@@ -310,6 +339,29 @@ fn note_of_value(row: &Row, texts: &Texts) -> String {
         Some(missed) => format!("{said} {missed}"),
         None => said,
     }
+}
+
+/// Why a KPI is neither reached nor missed, with what is known of it.
+fn undetermined(result: &KpiResult, texts: &Texts) -> String {
+    let key = match (result.achieved, result.target, result.low.zip(result.high)) {
+        _ if result.is_declared() => "kpi_note.to_state",
+        (Some(_), None, _) => "kpi_note.no_target",
+        (Some(_), Some(target), Some((low, high))) => {
+            let shown = |value| in_words(texts, value, KPI_DECIMALS);
+            let (low, high, target) = (shown(low), shown(high), shown(target));
+            let unit = unit_symbol(result.definition.unit.symbol());
+            let values = [("low", &*low), ("high", &*high), ("target", &*target), ("unit", &*unit)];
+            return texts.fill("kpi_note.between", &values);
+        }
+        _ => "kpi_note.undetermined",
+    };
+    texts.get(key).to_owned()
+}
+
+/// A number as the texts' language writes it, with a plain minus sign: fields of other systems take no other.
+fn in_words(texts: &Texts, value: f64, decimals: usize) -> String {
+    let number = Numbers::of_language(texts.language()).number(value, decimals).unwrap_or_default();
+    number.replace('\u{2212}', "-")
 }
 
 /// A text on one line, as fields take it.

@@ -147,6 +147,8 @@ struct KpiView {
     high: Option<f64>,
     attainment_ratio: Option<f64>,
     verdict: &'static str,
+    /// The verdict, or `to_state` where no meter measures it and a person declares it.
+    told: &'static str,
     because: Vec<String>,
 }
 
@@ -164,6 +166,7 @@ impl From<&KpiResult> for KpiView {
             high: kpi.high,
             attainment_ratio: kpi.attainment_ratio,
             verdict: kpi.verdict.code(),
+            told: kpi.told(false),
             because: kpi.because.clone(),
         }
     }

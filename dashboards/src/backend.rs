@@ -120,6 +120,8 @@ pub struct ProjectView {
     /// What is due, by day, sent or not.
     pub due: Vec<Duty>,
     pub reports: Vec<ReportListing>,
+    /// The KPI that no meter measures and whose value a person stated, by year.
+    pub stated: Vec<(i32, String)>,
     pub today: NaiveDate,
 }
 

@@ -347,10 +347,40 @@ fn a_comment_is_printed_with_its_author(config: &str, folder: &Path) {
 /// An indicator that no meter measures, and the sheet that a person signs.
 fn a_stated_value_is_printed_with_its_reason(config: &str, folder: &Path) {
     let on = ["--config", config, "--project", "casa-della-salute"];
+    let listed = |more: &[&str]| {
+        let (code, says) = consuntivo(&[&["kpi", "list", "--year", "2025"][..], more, &on].concat());
+        assert_eq!(code, 0, "{says}");
+        says
+    };
+    let line = |says: &str, of: &str| -> Vec<String> {
+        let found = says.lines().find(|l| l.starts_with(of)).unwrap_or_else(|| panic!("no {of} in {says}"));
+        found.split('\t').map(str::to_owned).collect()
+    };
+    let before = line(&listed(&[]), "4.c.1\t");
+    assert_eq!((before[5].as_str(), before[7].as_str()), ("da dichiarare", "-"), "{before:?}");
+    assert!(before[8].starts_with("nessun contatore lo misura"), "{before:?}");
     let said =
         ["--code", "4.c.1", "--value", "2", "--reason", "attestati dopo i lavori", "--author", "A. Rossi"];
     let (code, says) = consuntivo(&[&["kpi", "set", "--year", "2025"][..], &said, &on].concat());
     assert_eq!(code, 0, "{says}");
+    let after = line(&listed(&[]), "4.c.1\t");
+    assert_eq!((after[4].as_str(), after[5].as_str()), ("2.00", "dichiarato"), "{after:?}");
+    assert!(after[6].ends_with(": attestati dopo i lavori"), "{after:?}");
+    assert!(!after[8].starts_with("nessun contatore lo misura"), "{after:?}");
+    let all: serde_json::Value = serde_json::from_str(&listed(&["--json"])).expect("JSON");
+    for kpi in all.as_array().expect("a list") {
+        let cells = line(&listed(&[]), &format!("{}\t", kpi["code"].as_str().expect("a code")));
+        let band = match (kpi["low"].as_f64(), kpi["high"].as_f64()) {
+            (Some(low), Some(high)) => format!("{low:.2} – {high:.2}"),
+            _ => "-".to_owned(),
+        };
+        assert_eq!((kpi["says"].as_str(), &*band), (Some(&*cells[5]), &*cells[7]), "{kpi}");
+        let reason = kpi["reasons"][0].as_str().unwrap_or("-");
+        assert_eq!(reason, cells[8], "{kpi}");
+        if kpi["verdict"] == "undetermined" && kpi["told"] != "stated" {
+            assert_ne!(reason, "-", "{kpi}");
+        }
+    }
     let out = folder.join("stated");
     let place = ["--year", "2025", "--document", "indicators", "--out", out.to_str().expect("a plain path")];
     let (code, says) = consuntivo(&[&["report"][..], &on, &place].concat());

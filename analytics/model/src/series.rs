@@ -79,7 +79,8 @@ pub struct MonthValue {
     pub high: Option<i64>,
     /// Share of the month's time between two accepted totals, 0 to 1.
     pub coverage_ratio: f64,
-    /// Share of `amount` whose place in time is estimated (gap intervals, estimated bills), 0 to 1.
+    /// Share of `amount` of which it is estimated that it is the month's (gaps over its ends, estimated bills), 0 to 1. Of
+    /// a gap within the month only the days are in doubt.
     pub estimated_ratio: f64,
     /// What its series knows of it beside its neighbours; `None` where the month is known alone.
     pub joint: Option<Joint>,

@@ -54,7 +54,10 @@ fn shown(value: f64, numbers: Numbers) -> String {
 
 /// A value as it is read: numbers in the language's form, codes as words where the texts have one.
 fn spoken(name: &str, value: &str, texts: &Texts, numbers: Numbers) -> String {
-    if matches!(name, "formula" | "quantity" | "verdict" | "source" | "kind" | "what" | "grain") {
+    if name == "told" {
+        return texts.told(value).to_owned();
+    }
+    if matches!(name, "formula" | "quantity" | "source" | "kind" | "what" | "grain") {
         let key = format!("explain.word.{value}");
         return texts.find(&key).map_or_else(|| value.to_owned(), str::to_owned);
     }

@@ -69,6 +69,7 @@ fn kpi(year: &ProjectYear, kpi: &KpiResult, evidence: Known<'_>) -> Node {
     let target = Node::new("explain.target")
         .with("source", kpi.target_source.as_deref().unwrap_or(&definition.citation))
         .with("verdict", kpi.verdict.code())
+        .with("told", kpi.told(false))
         .worth(kpi.target, unit);
     let band = Node::new("explain.band")
         .with("low", show(kpi.low))

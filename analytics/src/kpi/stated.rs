@@ -3,7 +3,7 @@
 //! Must never: take the declared value for the one after the works.
 
 use super::{Amount, Context, Outcome};
-use crate::result::KpiPart;
+use crate::result::{KpiPart, UNSTATED};
 use crate::scheme::KpiDefinition;
 
 /// m2 of the project's buildings (RCO19: public buildings counted by floor area).
@@ -24,7 +24,7 @@ pub(super) fn stated(context: &Context<'_>, definition: &KpiDefinition) -> Outco
     outcome.chain.formula = "as_stated";
     let Some(stated) = context.project.terms.stated.iter().find(|s| s.kpi == definition.code) else {
         // What no meter measures has no figure of ours: its value is the one a person records.
-        outcome.because.insert("kpi.stated".to_owned());
+        outcome.because.insert(UNSTATED.to_owned());
         return outcome;
     };
     let unit = definition.unit.symbol();

@@ -23,6 +23,7 @@ fn case(id: &str, year: i32, attainment: Option<f64>) -> Case {
         high: None,
         attainment_ratio: attainment,
         verdict,
+        told: verdict.code(),
     };
     let mut case = Case {
         project: ProjectId::new(id).unwrap(),

@@ -2,6 +2,8 @@
 //!
 //! Must never: round away a bound, or leave out a digest.
 
+use model::{Carrier, FactorKind, OwnFactor};
+
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Section};
 use super::format::{ENERGY_DECIMALS, capitalised};
@@ -30,10 +32,29 @@ fn together(context: &Context<'_>, meter: &MeterYear) -> Option<Block> {
     let low: f64 = months().filter_map(|m| m.measured_low).sum();
     let high: Option<f64> = months().map(|m| m.measured_high).sum();
     let (low, high) = (low + totals.joint_low, high.map(|high| high - totals.joint_high));
-    let range = context.format.range(Some(low), high, ENERGY_DECIMALS);
-    let values = [("meter", &*meter.meter.name), ("range", &*range), ("unit", meter_unit(&meter.meter))];
-    Some(Block::Paragraph(context.fill("annex.months_together", &values)))
+    let shown = |value| context.format.number(value, ENERGY_DECIMALS);
+    let (least, most) = (shown(Some(low)), shown(high));
+    let values = [
+        ("meter", &*meter.meter.name),
+        ("low", &*least),
+        ("high", &*most),
+        ("unit", meter_unit(&meter.meter)),
+    ];
+    let key = if high.is_some() { "annex.months_together" } else { "annex.months_together_least" };
+    Some(Block::Paragraph(context.fill(key, &values)))
 }
+
+/// The mark of a factor of the project's own.
+const OWN: char = '¶';
+/// The factors that the annex prints.
+const PRINTED: [FactorKind; 6] = [
+    FactorKind::HeatingValue,
+    FactorKind::PrimaryNonrenewable,
+    FactorKind::PrimaryRenewable,
+    FactorKind::Co2,
+    FactorKind::Nox,
+    FactorKind::Pm10,
+];
 
 /// One column of a meter's table.
 type MonthColumn = (&'static str, Align, fn(&Context<'_>, &MeterMonth) -> String);
@@ -155,22 +176,17 @@ pub(super) fn factors(context: &Context<'_>) -> Section {
         (context.t("annex.valid_from"), day(set.valid_from)),
         (context.t("annex.valid_to"), day(set.valid_to)),
     ];
-    let rows = set
-        .carriers
-        .iter()
-        .map(|f| {
-            vec![
-                capitalised(&context.carrier(f.carrier)),
-                f.carrier.base_unit().display().symbol().to_owned(),
-                format.trimmed(Some(f.kwh_per_unit), 4),
-                format.trimmed(f.primary_nonrenewable, 4),
-                format.trimmed(f.primary_renewable, 4),
-                format.trimmed(f.co2_kg_per_kwh, 4),
-                format.trimmed(f.nox_g_per_gj, 4),
-                format.trimmed(f.pm10_g_per_gj, 4),
-            ]
-        })
-        .collect();
+    let used = context.year.used_factors();
+    let row = |carrier: Carrier| {
+        let mut row =
+            vec![capitalised(&context.carrier(carrier)), carrier.base_unit().display().symbol().to_owned()];
+        row.extend(PRINTED.map(|kind| match used.find(carrier, kind) {
+            Some(of) if of.own => format!("{}\u{a0}{OWN}", format.trimmed(Some(of.value), 4)),
+            of => format.trimmed(of.map(|of| of.value), 4),
+        }));
+        row
+    };
+    let rows = used.carriers().into_iter().map(row).collect();
     let columns = [
         ("carrier", Align::Left),
         ("unit", Align::Left),
@@ -182,7 +198,35 @@ pub(super) fn factors(context: &Context<'_>) -> Section {
         ("factor_pm10", Align::Right),
     ];
     let table = context.table(context.t("annex.factors_caption"), &columns, rows);
-    context.annex("annex_factors", vec![Block::Facts(facts), table, context.paragraph("annex.factors_note")])
+    let mut blocks = vec![Block::Facts(facts), table, context.paragraph("annex.factors_note")];
+    let own = own_factors(context, None);
+    if !own.is_empty() {
+        blocks.push(context.paragraph("annex.own_factors_mark"));
+        blocks.extend(own);
+    }
+    context.annex("annex_factors", blocks)
+}
+
+/// The factors that the project file states in place of the set's, each with its source; of these carriers alone, where
+/// they are named. Nothing where there is none.
+pub(super) fn own_factors(context: &Context<'_>, of: Option<&[Carrier]>) -> Vec<Block> {
+    let wanted = |own: &&OwnFactor| of.is_none_or(|carriers| carriers.contains(&own.carrier));
+    let told = |own: &OwnFactor| {
+        let value = context.format.trimmed(Some(own.value), 6);
+        let values = [
+            ("kind", &*context.t(&format!("factor_kind.{}", own.kind.code()))),
+            ("carrier", &*context.carrier(own.carrier)),
+            ("value", &*value),
+            ("unit", &*own.kind.unit(own.carrier)),
+            ("source", own.source.trim()),
+        ];
+        context.fill("annex.own_factor", &values)
+    };
+    let own: Vec<String> = context.year.project.terms.factors.iter().filter(wanted).map(told).collect();
+    if own.is_empty() {
+        return Vec::new();
+    }
+    vec![context.paragraph("annex.own_factors"), Block::Bullets(own)]
 }
 
 pub(super) fn provenance(context: &Context<'_>) -> Section {

@@ -25,6 +25,8 @@ pub struct Beside {
     pub comments: Vec<Comment>,
     /// What people state of the year's KPI; the measured values stay as they are.
     pub stated: Vec<StatedValue>,
+    /// Codes of the KPI of the year before whose value a person stated.
+    pub former_stated: Vec<String>,
     /// Documents that people recorded for a KPI of the year.
     pub papers: Vec<Paper>,
     /// First day and first day after the time of the signatures and profiles, where that is not the year.

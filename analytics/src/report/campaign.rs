@@ -18,7 +18,6 @@ use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
 use super::monthly::{cell, lacking};
 use super::{baseline, buildings, events, findings, load, names};
 use crate::expected::{self, Amounts, Part};
-use crate::factors::Factors;
 use crate::result::{MeterMonth, MeterYear, ProjectYear};
 use crate::scheme::{KpiMeasure, ReportKind};
 use crate::text::Texts;
@@ -228,7 +227,7 @@ fn potential(context: &Context<'_>, campaign: &Campaign) -> Section {
 /// The declared final energy by carrier: what is thermal, what is electric, and both; or that it is not known.
 fn split(context: &Context<'_>, campaign: &Campaign) -> Vec<Block> {
     let (project, last_day) = (&context.year.project, campaign.to.pred_opt().unwrap_or(campaign.to));
-    let factors = Factors { set: &context.year.factors, own: &project.terms.factors };
+    let factors = context.year.used_factors();
     let number = |value: Option<f64>| context.format.number(value, KPI_DECIMALS);
     let row = |name: String, of: Amounts| {
         let mwh = |kwh: f64| kwh / 1000.0;
@@ -285,7 +284,7 @@ fn beyond_use(campaign: &Campaign, last: &ProjectYear) -> Option<Finding> {
 /// Final energy that the campaign's meters took, in kWh; time that a meter did not measure counts at its mean. `None`
 /// where one of them measured nothing, or a heating value is missing.
 fn used_kwh(campaign: &Campaign, last: &ProjectYear) -> Option<f64> {
-    let factors = Factors { set: &last.factors, own: &last.project.terms.factors };
+    let factors = last.used_factors();
     let of = |m: &&MeterYear| m.meter.role != MeterRole::Sub && m.meter.direction == Direction::Import;
     let mut sum = None;
     for meter in last.meters.iter().filter(of) {

@@ -107,7 +107,6 @@ fn kpis(context: &Context<'_>, former: &ProjectYear) -> Block {
     let rows = context.year.kpis.iter().map(|kpi| {
         let before = former.kpis.iter().find(|k| k.definition.code == kpi.definition.code);
         let was = before.and_then(|k| k.achieved);
-        let verdict = |v: crate::result::Verdict| context.t(&format!("verdict.{}", v.code()));
         vec![
             format!(
                 "{} – {} [{}]",
@@ -116,9 +115,9 @@ fn kpis(context: &Context<'_>, former: &ProjectYear) -> Block {
                 unit_symbol(kpi.definition.unit.symbol())
             ),
             context.format.number(was, KPI_DECIMALS),
-            before.map_or_else(|| "–".to_owned(), |k| verdict(k.verdict)),
+            before.map_or_else(|| "–".to_owned(), |k| context.former_verdict(k)),
             context.format.number(kpi.achieved, KPI_DECIMALS),
-            verdict(kpi.verdict),
+            context.kpi_verdict(kpi),
         ]
     });
     let columns = [

@@ -9,16 +9,13 @@ use model::{Carrier, Finding, MeterFacts, Month, Severity};
 use super::beside::{Beside, StatedValue};
 use super::format::{KPI_DECIMALS, unit_symbol};
 use super::words::Words;
-use crate::result::{KpiResult, MeterYear, ProjectYear};
-use crate::scheme::KpiMeasure;
+use crate::result::{KpiResult, MeterYear, ProjectYear, UNSTATED};
 use crate::text::Texts;
 
 /// Most reasons printed for one withheld figure; the findings section has them all.
 const REASONS_MAX: usize = 4;
 /// The finding that withholds every figure of a year in progress.
 pub(super) const YEAR_INCOMPLETE: &str = "year.incomplete";
-/// What is said of a KPI that no meter measures as long as nobody states its value.
-const UNSTATED: &str = "kpi.stated";
 
 pub(super) struct Context<'a> {
     pub(super) year: &'a ProjectYear,
@@ -69,16 +66,18 @@ impl<'a> Context<'a> {
 
     /// Whether no meter can measure it and nobody has stated its value yet: it is to be declared, not measured.
     pub(super) fn is_to_be_stated(&self, kpi: &KpiResult) -> bool {
-        let is_unstated = kpi.because.iter().any(|code| code == UNSTATED) && self.stated(kpi).is_none();
-        is_unstated && kpi.definition.measure == KpiMeasure::Stated && kpi.achieved.is_none()
+        kpi.is_declared() && self.stated(kpi).is_none()
     }
 
     /// A KPI's verdict in words.
     pub(super) fn kpi_verdict(&self, kpi: &KpiResult) -> String {
-        if self.is_to_be_stated(kpi) {
-            return self.t("verdict.to_state");
-        }
-        self.t(&format!("verdict.{}", kpi.verdict.code()))
+        self.texts.told(kpi.told(self.stated(kpi).is_some())).to_owned()
+    }
+
+    /// The same of the year before.
+    pub(super) fn former_verdict(&self, kpi: &KpiResult) -> String {
+        let was_stated = self.beside.former_stated.contains(&kpi.definition.code);
+        self.texts.told(kpi.told(was_stated)).to_owned()
     }
 
     /// The findings behind a KPI; where it is withheld, those that withhold it.

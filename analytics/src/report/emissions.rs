@@ -2,8 +2,9 @@
 //!
 //! Must never: sum over a month that is missing, or measured in part, without saying how many months are whole.
 
-use model::{Carrier, Severity};
+use model::{Carrier, FactorKind, Severity};
 
+use super::annex;
 use super::context::Context;
 use super::document::{Align, Block, Section};
 use super::format::{ENERGY_DECIMALS, capitalised};
@@ -26,10 +27,11 @@ pub(super) fn section(context: &Context<'_>) -> Section {
     if carriers.is_empty() {
         return context.section("emissions", Vec::new());
     }
-    let set = &context.year.factors;
+    let (set, factors) = (&context.year.factors, context.year.used_factors());
     let mut blocks = vec![Block::Paragraph(
         context.fill("emissions.intro", &[("set", &set.title), ("source", &set.source)]),
     )];
+    blocks.extend(annex::own_factors(context, Some(&carriers)));
     let lines = carriers.iter().map(|c| line(context, *c, &counted)).collect();
     let columns = [
         ("carrier", Align::Left),
@@ -41,7 +43,8 @@ pub(super) fn section(context: &Context<'_>) -> Section {
     let caption = context.fill("emissions.caption", &[("year", &context.year.year.to_string())]);
     blocks.push(context.table(caption, &columns, lines));
     blocks.push(context.paragraph("emissions.note"));
-    for carrier in carriers.iter().filter(|c| set.of(**c).is_none()) {
+    let lacks = |c: &&Carrier| factors.value(**c, FactorKind::HeatingValue).is_none();
+    for carrier in carriers.iter().filter(lacks) {
         let text = context.fill("emissions.no_factor", &[("carrier", &context.carrier(*carrier))]);
         blocks.push(Block::Callout { severity: Severity::Caution, text });
     }

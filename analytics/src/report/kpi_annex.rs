@@ -11,7 +11,8 @@ use super::edition::Standing;
 use super::format::{KPI_DECIMALS, unit_symbol};
 use super::stated::MARK;
 use super::words::Words;
-use crate::exchange::Line;
+use crate::exchange::{Known, Line};
+use crate::result::TO_STATE;
 use crate::scheme::Scheme;
 use crate::text::Texts;
 
@@ -79,6 +80,28 @@ pub fn kpi_annex(facts: &AnnexFacts<'_>, texts: &Texts) -> Document {
     }
 }
 
+/// In place of a measured value that there is not, where a person states one: nobody has to fill it in.
+const NOT_MEASURED: &str = "–";
+
+/// The value to paste; without one what is known: that a person is to declare it, or between which bounds it lies.
+fn value(words: &Words<'_>, line: &Line) -> String {
+    match (&line.known, line.post.is_empty()) {
+        (Known::ToState, true) => words.texts.told(TO_STATE).to_owned(),
+        (Known::Between(low, high), true) => format!("{} – {}", shown(words, low), shown(words, high)),
+        _ => shown(words, &line.post),
+    }
+}
+
+/// The measured value beside one that a person stated.
+fn measured(words: &Words<'_>, line: &Line) -> String {
+    match &line.stated {
+        Some(stated) if stated.measured.is_empty() => NOT_MEASURED.to_owned(),
+        Some(stated) => shown(words, &stated.measured),
+        None if line.known == Known::ToState => NOT_MEASURED.to_owned(),
+        None => value(words, line),
+    }
+}
+
 /// A value as it is pasted, its thousands parted; the word for a missing figure where there is none.
 fn shown(words: &Words<'_>, pasted: &str) -> String {
     words.format.number(pasted.replace(',', ".").parse().ok(), KPI_DECIMALS)
@@ -88,12 +111,11 @@ fn shown(words: &Words<'_>, pasted: &str) -> String {
 fn values(words: &Words<'_>, facts: &AnnexFacts<'_>, caption: String) -> Block {
     let any_stated = facts.lines.iter().any(|(line, _)| line.stated.is_some());
     let rows = facts.lines.iter().map(|(line, name)| {
-        let post = shown(words, &line.post);
+        let post = value(words, line);
         let post = if line.stated.is_some() { format!("{post}\u{a0}{MARK}") } else { post };
         let mut row = vec![line.code.clone(), words.texts.get(name).to_owned(), unit_symbol(line.unit), post];
         if any_stated {
-            let measured = line.stated.as_ref().map_or(&line.post, |stated| &stated.measured);
-            row.push(shown(words, measured));
+            row.push(measured(words, line));
         }
         row.push(line.note.clone());
         row

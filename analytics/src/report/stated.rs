@@ -22,7 +22,7 @@ pub(super) fn counting(context: &Context<'_>, kpi: &KpiResult) -> String {
     let shown = |value: Option<f64>| context.format.number(value, KPI_DECIMALS);
     match context.stated(kpi) {
         Some(stated) => format!("{}\u{a0}{MARK}", shown(Some(stated.value))),
-        None if context.is_to_be_stated(kpi) => context.t("verdict.to_state"),
+        None if context.is_to_be_stated(kpi) => context.kpi_verdict(kpi),
         None => shown(kpi.achieved),
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use chrono::NaiveDate;
 use model::{
-    BuildingId, Carrier, Direction, FactorSetId, Finding, MeterId, MeterRole, Month, ProjectId,
+    BuildingId, Carrier, Direction, FactorKind, FactorSetId, Finding, MeterId, MeterRole, Month, ProjectId,
     ReferenceYear, SchemeId, UseDriver,
 };
 
@@ -14,7 +14,7 @@ use super::balance;
 use super::beside::Beside;
 use super::context::{concerns, meter_unit, parse_month};
 use crate::calendar;
-use crate::factors::CarrierFactors;
+use crate::factors::Factors;
 use crate::result::{Baseline, KpiResult, MeterMonth, MeterYear, MonthSource, ProjectYear, Verdict};
 use crate::scheme::Target;
 
@@ -212,7 +212,7 @@ pub fn structured(year: &ProjectYear, beside: &Beside) -> StructuredFile {
         complete: year.is_complete(),
         station: project.station.to_string(),
         factor_set: year.factors.id.clone(),
-        factor_source: year.factors.source.clone(),
+        factor_source: year.used_factors().source(),
         reference: reference(beside),
         inputs_digest: year.provenance.inputs.hex(),
         catalog_digest: year.provenance.catalog.hex(),
@@ -284,7 +284,6 @@ fn row(year: &ProjectYear, meter: &MeterYear, month: &MeterMonth) -> MonthRow {
         let (from, to) = (month.month.first_day(), month.month.end_day());
         calendar::sum(&building?.opening, of, from, to)
     };
-    let factors = year.factors.of(facts.carrier);
     let base = match &meter.baseline {
         Baseline::Fitted(model) => model.heating_base_c,
         Baseline::Zero | Baseline::NotCompared | Baseline::Unknown => None,
@@ -326,20 +325,24 @@ fn row(year: &ProjectYear, meter: &MeterYear, month: &MeterMonth) -> MonthRow {
         findings: findings(year, meter, month),
         note: notes::of(year, meter, month),
     };
-    convert(&mut row, month.measured, factors);
+    convert(&mut row, month.measured, year.used_factors());
     row
 }
 
-/// The measured energy in kWh, primary energy and CO2, where the set has the factor.
-fn convert(row: &mut MonthRow, measured: Option<f64>, factors: Option<&CarrierFactors>) {
-    let (Some(measured), Some(factors)) = (measured, factors) else { return };
-    let kwh = measured * factors.kwh_per_unit;
+/// The measured energy in kWh, primary energy and CO2, where there is the factor: the same that the KPI use.
+fn convert(row: &mut MonthRow, measured: Option<f64>, factors: Factors<'_>) {
+    let factor = |kind| factors.value(row.carrier, kind);
+    let (Some(measured), Some(heating_value)) = (measured, factor(FactorKind::HeatingValue)) else { return };
+    let kwh = measured * heating_value;
+    let (nonrenewable, renewable) =
+        (factor(FactorKind::PrimaryNonrenewable), factor(FactorKind::PrimaryRenewable));
+    let co2 = factor(FactorKind::Co2);
     row.energy_kwh = rounded(Some(kwh));
     if row.counts_as_use() {
-        row.primary_nonrenewable_kwh = rounded(factors.primary_nonrenewable.map(|f| kwh * f));
-        let total = factors.primary_nonrenewable.zip(factors.primary_renewable);
+        row.primary_nonrenewable_kwh = rounded(nonrenewable.map(|f| kwh * f));
+        let total = nonrenewable.zip(renewable);
         row.primary_total_kwh = rounded(total.map(|(nren, ren)| kwh * (nren + ren)));
-        row.co2_kg = rounded(factors.co2_kg_per_kwh.map(|f| kwh * f));
+        row.co2_kg = rounded(co2.map(|f| kwh * f));
     }
 }
 

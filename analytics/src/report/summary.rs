@@ -2,7 +2,7 @@
 //!
 //! Must never: say "reached" of a KPI whose verdict is anything else, or be longer than ten lines.
 
-use model::{Finding, MeterRole, Month, Severity};
+use model::{FactorKind, Finding, MeterRole, Month, Severity};
 
 use super::context::{Context, YEAR_INCOMPLETE, concerns, meter_unit};
 use super::document::{Block, Section};
@@ -63,7 +63,7 @@ fn meter_lines(context: &Context<'_>) -> Vec<String> {
         .collect();
     // By energy: a cubic metre of gas holds about ten kilowatt-hours.
     let weight = |m: &MeterYear| {
-        let kwh = context.year.factors.of(m.meter.carrier).map_or(1.0, |f| f.kwh_per_unit);
+        let kwh = context.year.used_factors().value(m.meter.carrier, FactorKind::HeatingValue).unwrap_or(1.0);
         m.totals.adjusted_baseline * kwh
     };
     compared.sort_by(|a, b| weight(b).total_cmp(&weight(a)));

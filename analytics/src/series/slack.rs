@@ -62,9 +62,11 @@ pub(super) struct Doubts {
     /// Of a span that begins, or ends, with the month.
     begins: Slacks,
     ends: Slacks,
+    /// What came in gaps over a month's end, on either side of it, and in gaps whose energy is itself in doubt.
+    split: Slacks,
 }
 
-kept!(Doubts { months, spans, begins, ends });
+kept!(Doubts { months, spans, begins, ends, split });
 
 impl Doubts {
     /// Energy that nobody knows, in whatever span the month lies.
@@ -88,6 +90,16 @@ impl Doubts {
     pub(super) fn seam(&mut self, month: Month, ends: (i64, i64), begins: (i64, i64)) {
         self.ends.add(month, ends.0, ends.1);
         self.begins.add(month.next(), begins.0, begins.1);
+    }
+
+    /// Energy of a gap that may not be this month's: put here by time over the month's end, or in doubt as a whole.
+    pub(super) fn add_split(&mut self, month: Month, amount: i64) {
+        self.split.add(month, amount, 0);
+    }
+
+    /// All of it in a month.
+    pub(super) fn split_of(&self, month: Month) -> i64 {
+        self.split.of(month).0
     }
 
     /// (less, more) of the month by itself.

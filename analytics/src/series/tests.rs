@@ -73,6 +73,33 @@ fn a_whole_month_is_covered_and_sharp() {
 }
 
 #[test]
+fn a_month_whose_ends_are_read_is_not_estimated_however_rarely_it_is_read_between() {
+    // A file with a total an hour, or every six hours by the clock on the wall, of a meter that is said to be read more
+    // often: every interval is a gap, and the month is known to the unit.
+    for hours in [1, 6] {
+        let mut a = Accumulator::new(settings());
+        run(&mut a, at("2025-01-31T23:00:00Z"), at("2025-02-28T23:00:00Z"), hours * 60, 600 * hours);
+        let months = a.snapshot(at("2025-02-28T23:00:00Z"));
+        let february = months.get(month(2025, 2)).unwrap();
+        let amount = 28 * 24 * 600;
+        assert_eq!((february.amount, february.low, february.high), (amount, amount, Some(amount)));
+        assert_eq!((february.coverage_ratio, february.estimated_ratio), (1.0, 0.0), "{hours}");
+        // Of the days the place is estimated as before.
+        assert!(a.days().iter().all(|d| d.estimated == d.amount), "{hours}");
+    }
+    // Six hours by UTC reach over the month's end: that part of them, and no more, is estimated in either month.
+    let mut a = Accumulator::new(settings());
+    run(&mut a, at("2025-01-31T00:00:00Z"), at("2025-03-02T00:00:00Z"), 360, 3_600);
+    let months = a.snapshot(at("2025-03-02T00:00:00Z"));
+    let february = months.get(month(2025, 2)).unwrap();
+    // An hour at the beginning and five at the end.
+    assert_eq!((february.amount, february.low), (28 * 24 * 600, (28 * 24 - 6) * 600));
+    assert!((february.estimated_ratio - 6.0 / (28.0 * 24.0)).abs() < 1e-12, "{february:?}");
+    let kept = Accumulator::resume(settings(), &[], &a.checkpoint()).unwrap();
+    assert_eq!(kept.snapshot(at("2025-03-02T00:00:00Z")).months, months.months);
+}
+
+#[test]
 fn an_outage_over_a_month_end_is_split_and_bounded() {
     let mut a = Accumulator::new(settings());
     run(&mut a, at("2025-04-30T00:00:00Z"), at("2025-04-30T21:00:00Z"), 10, 100);

@@ -5,16 +5,18 @@
 use std::path::PathBuf;
 
 use analytics::exchange::EnergyUnit;
+use analytics::text::Texts;
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use connectors::day::Day;
-use model::ProjectId;
+use model::{Finding, ProjectId};
+use serde_json::json;
 
 use crate::commands::import::read_file;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::records::{self, Document, Done, Note};
-use crate::stated::{self, Said};
+use crate::stated::{self, Row, Said, words_of};
 use crate::{clock, figures, parse_project, reports};
 
 /// Of which project, and who says it.
@@ -193,10 +195,13 @@ pub(crate) enum Energy {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KpiWhat {
-    /// Each KPI: unit, declared, measured, *Valore POST*, who stated it and why
+    /// Each KPI: unit, declared, measured, *Valore POST*, outcome, who stated it and why, 90 % band, first reason
     List {
         #[arg(long)]
         year: i32,
+        /// For programs: numbers unrounded, every reason
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         of: Of,
     },
@@ -257,26 +262,7 @@ impl Energy {
 
 pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
     match what {
-        KpiWhat::List { year, of } => {
-            let (store, installation) = opened(of)?;
-            let shown = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
-            for row in stated::rows(&store, &installation, &of.project, *year, clock::now())? {
-                let (kpi, post) = (&row.result, row.post());
-                let who = row.stated.as_ref().filter(|(value, _)| value.value.is_some()).map_or_else(
-                    || "measured".to_owned(),
-                    |(value, record)| format!("{} {}: {}", record.author, record.at, value.reason),
-                );
-                println!(
-                    "{}\t{}\t{}\t{}\t{}\t{}\t{who}",
-                    kpi.definition.code,
-                    kpi.definition.unit.symbol(),
-                    shown(kpi.target),
-                    shown(kpi.achieved),
-                    shown(post),
-                    kpi.verdict.code()
-                );
-            }
-        }
+        KpiWhat::List { year, json, of } => list(of, *year, *json)?,
         KpiWhat::Set { year, code, value, reason, note, of } => {
             let (store, installation) = opened(of)?;
             let said = Said { code, value: *value, reason, note };
@@ -297,4 +283,55 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::OK)
+}
+
+/// Each KPI of a year in lines of cells, or as JSON.
+fn list(of: &Of, year: i32, json: bool) -> Result<(), Failure> {
+    let (store, installation) = opened(of)?;
+    let (figures, rows) = stated::year_and_rows(&store, &installation, (&of.project, year), clock::now())?;
+    let texts = installation.catalog.texts(&installation.settings.installation.language);
+    if json {
+        let rows: Vec<_> = rows.iter().map(|row| row_of_json(row, &figures.findings, &texts)).collect();
+        println!("{}", json!(rows));
+        return Ok(());
+    }
+    let shown = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
+    for row in rows {
+        let (kpi, post) = (&row.result, row.post());
+        let who = row.stated.as_ref().filter(|(value, _)| value.value.is_some()).map_or_else(
+            || "measured".to_owned(),
+            |(value, record)| format!("{} {}: {}", record.author, record.at, words_of(&value.reason)),
+        );
+        let band = match (kpi.low, kpi.high) {
+            (None, None) => "-".to_owned(),
+            (low, high) => format!("{} – {}", shown(low), shown(high)),
+        };
+        let reasons = kpi.reasons(&figures.findings, &texts, row.reason().is_some());
+        println!(
+            "{}\t{}\t{}\t{}\t{}\t{}\t{who}\t{band}\t{}",
+            kpi.definition.code,
+            kpi.definition.unit.symbol(),
+            shown(kpi.target),
+            shown(kpi.achieved),
+            shown(post),
+            texts.told(kpi.told(row.reason().is_some())),
+            reasons.first().map_or("-", String::as_str)
+        );
+    }
+    Ok(())
+}
+
+fn row_of_json(row: &Row, findings: &[Finding], texts: &Texts) -> serde_json::Value {
+    let (kpi, was_stated) = (&row.result, row.reason().is_some());
+    let stated = row.stated.as_ref().filter(|_| was_stated).map(|(value, record)| {
+        json!({
+            "value": value.value, "author": record.author, "at": record.at.to_string(), "reason": value.reason,
+        })
+    });
+    json!({
+        "code": kpi.definition.code, "unit": kpi.definition.unit.symbol(), "target": kpi.target,
+        "achieved": kpi.achieved, "best": kpi.best, "low": kpi.low, "high": kpi.high, "post": row.post(),
+        "verdict": kpi.verdict.code(), "told": kpi.told(was_stated), "says": texts.told(kpi.told(was_stated)),
+        "stated": stated, "because": kpi.because, "reasons": kpi.reasons(findings, texts, was_stated),
+    })
 }

@@ -169,6 +169,7 @@ pub(super) fn kpi_table(runtime: &Runtime, id: &ProjectId, year: i32) -> Result<
             high: kpi.high,
             attainment_ratio: kpi.attainment_ratio,
             verdict: kpi.verdict.code(),
+            told: kpi.told(row.reason().is_some()),
             post: row.post(),
             note: stated::note_of(row, &texts),
             stated: row.stated.as_ref().map(|(value, record)| StatedBy {

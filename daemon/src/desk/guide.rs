@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use analytics::report::beside::{Beside, Comment, SectionKey};
 use analytics::report::commentable;
-use analytics::scheme::ReportKind;
+use analytics::result::{STATED, TO_STATE};
 use analytics::scheme::calendar::Entry;
+use analytics::scheme::{KpiMeasure, ReportKind};
 use chrono::NaiveDate;
 use connectors::day::Day;
 use connectors::signature::Verifier;
@@ -252,7 +253,22 @@ fn obstacles(checked: &Checked) -> Vec<ObstacleView> {
 fn frozen(runtime: &Runtime, submission: &Submission, frozen: &Frozen) -> Result<FrozenView, Failure> {
     let project = ProjectId::new(&submission.project).map_err(anyhow::Error::from)?;
     let years = runtime.project_figures(&project).map(|f| f.years).unwrap_or_default();
+    let installation = runtime.installation();
+    let scheme = runtime
+        .project_figures(&project)
+        .and_then(|f| installation.catalog.scheme(&f.project.scheme).cloned());
+    let told = |kpi: &submissions::FrozenKpi| {
+        let definition = scheme.as_ref().and_then(|s| s.kpis.iter().find(|of| of.code == kpi.code));
+        let is_declared =
+            definition.is_some_and(|of| of.measure == KpiMeasure::Stated) && kpi.achieved.is_none();
+        match (is_declared, kpi.post) {
+            (false, _) => kpi.verdict.clone(),
+            (true, None) => TO_STATE.to_owned(),
+            (true, Some(_)) => STATED.to_owned(),
+        }
+    };
     let kpi = |kpi: &submissions::FrozenKpi| FrozenKpiView {
+        told: told(kpi),
         code: kpi.code.clone(),
         unit: kpi.unit.clone(),
         achieved: kpi.achieved,

@@ -58,6 +58,32 @@ fn the_note_is_about_the_value_that_goes_out() {
 }
 
 #[test]
+fn a_value_that_decides_nothing_is_told_with_its_band() {
+    let catalog = config::Catalog::embedded().unwrap();
+    let (it, en) = (catalog.texts("it"), catalog.texts("en"));
+    let mut row = row();
+    row.result.verdict = Verdict::Undetermined;
+    (row.result.achieved, row.result.low, row.result.high) = (Some(1_030.0), Some(-30.0), Some(1_130.3));
+    let unit = row.result.definition.unit.symbol();
+    assert_eq!(
+        note_of(&row, &it),
+        format!(
+            "Esito non determinabile dai dati misurati: il valore sta tra -30,00 e 1.130,30 {unit}, l’obiettivo è \
+             100,00 {unit}; si veda la relazione di monitoraggio."
+        )
+    );
+    assert!(note_of(&row, &en).contains("between -30.00 and 1,130.30"), "{}", note_of(&row, &en));
+    // Nothing was declared that it could be held against: that, and no band, is what is lacking.
+    row.result.target = None;
+    assert!(note_of(&row, &it).starts_with("Nessun valore dichiarato"), "{}", note_of(&row, &it));
+    (row.result.achieved, row.result.low, row.result.high) = (None, None, None);
+    assert!(note_of(&row, &it).starts_with("Valore non determinabile"), "{}", note_of(&row, &it));
+    row.result.definition.measure = analytics::scheme::KpiMeasure::Stated;
+    row.result.because = vec!["kpi.stated".to_owned()];
+    assert!(note_of(&row, &it).ends_with("valore da dichiarare."), "{}", note_of(&row, &it));
+}
+
+#[test]
 fn a_report_has_what_people_state_and_the_documents_of_its_indicators() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), store::StoreOptions::default()).unwrap();

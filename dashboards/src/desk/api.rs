@@ -325,6 +325,8 @@ struct CaseKpiView {
     high: Option<f64>,
     attainment_ratio: Option<f64>,
     verdict: &'static str,
+    /// The verdict, or `to_state` where no meter measures it and a person declares it.
+    told: &'static str,
 }
 
 impl From<&Case> for CaseView {
@@ -340,6 +342,7 @@ impl From<&Case> for CaseView {
             high: k.high,
             attainment_ratio: k.attainment_ratio,
             verdict: k.verdict.code(),
+            told: k.told,
         };
         Self {
             project: case.project.to_string(),

@@ -25,7 +25,7 @@ pub(crate) fn value(t: &Words, name: &str, value: &str) -> String {
     let leaf = name.rsplit('.').next().unwrap_or(name);
     let area = match leaf {
         "stage" => Some("page.desk.stage"),
-        "verdict" => Some("page.verdict"),
+        "verdict" => Some("verdict"),
         "way" => Some("page.desk.way"),
         "state" => Some("page.memos.state"),
         _ => None,

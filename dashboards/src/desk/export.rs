@@ -80,7 +80,7 @@ fn lines(t: &Words, cases: &[&Case], asked: &TableAsk) -> Vec<Vec<Cell>> {
                 Cell::Number(k.low),
                 Cell::Number(k.high),
                 Cell::Number(k.attainment_ratio.map(|r| r * 100.0)),
-                Cell::Text(t.of("page.verdict", k.verdict.code())),
+                Cell::Text(t.told(k.told)),
                 Cell::Number(case.coverage_ratio.map(|r| r * 100.0)),
                 Cell::Number(case.estimated_ratio.map(|r| r * 100.0)),
                 Cell::Number(Some(f64::from(case.blocking))),

@@ -454,7 +454,7 @@ fn kpis(t: &Words, g: &Guide) -> Vec<(String, String, String, &'static str, Stri
         let unit = printed(&k.unit);
         let value =
             |v: Option<f64>| if v.is_some() { format!("{} {unit}", t.kpi(v)) } else { t.not_available() };
-        (k.code.clone(), value(k.achieved), value(k.post), verdict, t.of("page.verdict", verdict))
+        (k.code.clone(), value(k.achieved), value(k.post), verdict, t.told(&k.told))
     };
     g.frozen.iter().flat_map(|f| &f.kpis).map(line).collect()
 }

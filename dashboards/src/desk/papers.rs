@@ -149,7 +149,7 @@ fn kpi_line(t: &Words, kpi: &KpiRow, typed: Option<&KpiForm>) -> KpiLine {
         bounds,
         attainment: t.percent(kpi.attainment_ratio),
         verdict: kpi.verdict,
-        verdict_says: t.of("page.verdict", kpi.verdict),
+        verdict_says: t.told(kpi.told),
         post: t.kpi(kpi.post),
         post_field: match typed {
             Some(form) => form.value.clone(),

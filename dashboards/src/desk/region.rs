@@ -338,7 +338,7 @@ fn filters(t: &Words, asked: &TableAsk, region: &Region) -> Vec<Choice> {
         choice("province", provinces.iter().map(|p| same(p)).collect()),
         choice("intervention", coded("page.desk.intervention", &Intervention::ALL.map(Intervention::code))),
         choice("kpi", measures.iter().map(|m| (m.code().to_owned(), measure_name(t, *m))).collect()),
-        choice("verdict", coded("page.verdict", &["reached", "missed", "undetermined"])),
+        choice("verdict", coded("verdict", &["reached", "missed", "undetermined"])),
         choice("due", coded("page.region.due", &["late", "soon", "open", "done"])),
         choice(
             "closed",
@@ -471,7 +471,7 @@ fn kpi_cell(t: &Words, kpi: &CaseKpi) -> KpiCell {
         attainment: t.percent(kpi.attainment_ratio),
         bar: kpi.attainment_ratio.map(|r| format!("{:.1}", (r * 100.0).clamp(0.0, 120.0))),
         verdict: kpi.verdict.code(),
-        verdict_says: t.of("page.verdict", kpi.verdict.code()),
+        verdict_says: t.told(kpi.told),
     }
 }
 

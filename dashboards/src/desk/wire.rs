@@ -180,6 +180,8 @@ pub struct KpiRow {
     pub attainment_ratio: Option<f64>,
     /// `reached`, `missed` or `undetermined`, of the measured value.
     pub verdict: &'static str,
+    /// What people are told: the verdict, or `to_state` and `stated` where no meter measures it and a person declares it.
+    pub told: &'static str,
     /// *Valore POST* as it counts: the person's, or the measured one.
     pub post: Option<f64>,
     pub note: String,
@@ -347,6 +349,8 @@ pub struct FrozenKpiView {
     pub achieved: Option<f64>,
     pub post: Option<f64>,
     pub verdict: String,
+    /// What people are told: the verdict, or `to_state` and `stated` where no meter measures it and a person declares it.
+    pub told: String,
 }
 
 /// What does not change any more.

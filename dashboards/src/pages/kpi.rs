@@ -2,8 +2,6 @@
 //!
 //! Must never: show a withheld figure as a number, or a verdict without its reason where there is one.
 
-use std::collections::BTreeSet;
-
 use analytics::result::{KpiResult, ProjectYear};
 use analytics::scheme::Target;
 use model::{Finding, MeterRole};
@@ -39,9 +37,9 @@ pub(crate) struct KpiLine {
 }
 
 impl KpiLine {
-    fn new(t: &Words, kpi: &KpiResult, findings: &[Finding]) -> Self {
+    fn new(t: &Words, kpi: &KpiResult, findings: &[Finding], was_stated: bool) -> Self {
         let unit = kpi.definition.unit;
-        let (reasons, more) = reasons(t, kpi, findings);
+        let (reasons, more) = reasons(t, kpi, findings, was_stated);
         let bounds = match (kpi.low, kpi.high) {
             (None, None) => t.not_available(),
             (low, high) => format!("{} – {}", t.kpi(low), t.kpi(high)),
@@ -63,7 +61,7 @@ impl KpiLine {
             attainment: t.percent(kpi.attainment_ratio),
             bar: kpi.attainment_ratio.map(|r| format!("{:.1}", (r * 100.0).clamp(0.0, BAR_MAX))),
             verdict: kpi.verdict.code(),
-            verdict_says: t.of("page.verdict", kpi.verdict.code()),
+            verdict_says: t.told(kpi.told(was_stated)),
             withheld: kpi.achieved.is_none(),
             reasons,
             more,
@@ -71,20 +69,16 @@ impl KpiLine {
     }
 }
 
-/// The KPI of a year, in the scheme's order.
-pub(crate) fn lines(t: &Words, year: &ProjectYear) -> Vec<KpiLine> {
-    year.kpis.iter().map(|kpi| KpiLine::new(t, kpi, &year.findings)).collect()
+/// The KPI of a year, in the scheme's order. `stated` are the codes of those whose value a person stated.
+pub(crate) fn lines(t: &Words, year: &ProjectYear, stated: &[String]) -> Vec<KpiLine> {
+    let was_stated = |kpi: &KpiResult| stated.contains(&kpi.definition.code);
+    year.kpis.iter().map(|kpi| KpiLine::new(t, kpi, &year.findings, was_stated(kpi))).collect()
 }
 
 /// The sentences behind a KPI, each once and the worst first, and how many were left out.
-fn reasons(t: &Words, kpi: &KpiResult, findings: &[Finding]) -> (Vec<String>, String) {
-    let (behind, unsaid) = kpi.behind(findings);
-    // A code without a finding still says more than nothing.
-    let unsaid = unsaid.into_iter().map(|code| t.texts().of_code(code).unwrap_or(code).to_owned());
-    let mut seen = BTreeSet::new();
-    let mut all: Vec<String> = unsaid.chain(behind.into_iter().map(|f| t.finding(f))).collect();
-    all.retain(|sentence| seen.insert(sentence.clone()));
-    if all.is_empty() && kpi.achieved.is_none() {
+fn reasons(t: &Words, kpi: &KpiResult, findings: &[Finding], was_stated: bool) -> (Vec<String>, String) {
+    let mut all = kpi.reasons(findings, t.texts(), was_stated);
+    if all.is_empty() && kpi.achieved.is_none() && !was_stated {
         all.push(t.get("page.kpi.no_reason").to_owned());
     }
     let left_out = all.len().saturating_sub(REASONS_MAX);
@@ -148,7 +142,7 @@ mod tests {
         let no_plant = Finding::new("kpi.plant_missing", Severity::Note, "project:x 2025", "no plant", "");
         let findings = ["4.c.1", "4.c.4", "4.e.5", "CO30"].map(undeclared).into_iter().chain([no_plant]);
         let findings: Vec<Finding> = findings.collect();
-        let of = |code: &str, because: &[&str]| reasons(&words, &withheld(code, because), &findings);
+        let of = |code: &str, because: &[&str]| reasons(&words, &withheld(code, because), &findings, false);
         let (said, more) = of("CO30", &["kpi.plant_missing", "kpi.target_missing"]);
         assert_eq!(
             (said, more.as_str()),
@@ -156,5 +150,28 @@ mod tests {
         );
         let (said, _) = of("4.c.1", &["kpi.stated", "kpi.target_missing", "no.such"]);
         assert_eq!(said, ["nobody has stated it", "no.such", "nobody declared 4.c.1"]);
+        let (said, _) = reasons(&words, &withheld("CO30", &["kpi.stated"]), &findings, true);
+        assert_eq!(said, [""; 0], "somebody has stated it");
+    }
+
+    #[test]
+    fn what_no_meter_measures_is_said_to_be_declared_and_never_that_it_cannot_be_determined() {
+        let map = [
+            ("verdict.to_state", "to be declared"),
+            ("verdict.stated", "declared"),
+            ("verdict.undetermined", "?"),
+        ];
+        let map = map.into_iter().map(|(key, text)| (key.to_owned(), text.to_owned())).collect();
+        let words = Words::new(Arc::new(Texts::new("en", map)));
+        let says = |kpi: &KpiResult, was_stated| KpiLine::new(&words, kpi, &[], was_stated).verdict_says;
+        let mut kpi = withheld("CO30", &["kpi.stated", "kpi.target_missing"]);
+        assert_eq!([says(&kpi, false), says(&kpi, true)], ["to be declared", "declared"]);
+        // What a document states after the works is there once the year is over; till then it is not determined.
+        kpi.because = vec!["year.incomplete".to_owned()];
+        assert_eq!(says(&kpi, false), "?");
+        // Of what is measured a person's value says nothing about the measurement.
+        let mut kpi = withheld("CO34", &["kpi.stated"]);
+        kpi.definition.measure = KpiMeasure::Co2Avoided;
+        assert_eq!([says(&kpi, false), says(&kpi, true)], ["?", "?"]);
     }
 }

@@ -131,6 +131,9 @@ fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
     let shown = chosen_year(&view, ask)?;
     let (live, _) = site.live(&ask.who);
     let live = live.iter().filter(|b| b.project == project.id);
+    let stated_in = |year: &ProjectYear| -> Vec<String> {
+        view.stated.iter().filter(|(of, _)| *of == year.year).map(|(_, code)| code.clone()).collect()
+    };
     let page = ProjectPage {
         t,
         frame: Frame::new(site, ask, project.title.clone(), ""),
@@ -140,7 +143,7 @@ fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
         live: live.map(|b| LiveCard::new(t, b, "", project.zone)).collect(),
         due: view.due.iter().map(|due| t.due(due, view.today)).collect(),
         years: view.years.iter().map(|y| (y.year, shown.is_some_and(|s| s.year == y.year))).collect(),
-        year: shown.map(|year| year_view(t, year, view.forecast.as_deref())),
+        year: shown.map(|year| year_view(t, year, &stated_in(year), view.forecast.as_deref())),
         reports: view.reports.iter().map(|listing| report_view(t, id, listing)).collect(),
     };
     Ok(page.render()?)
@@ -204,7 +207,7 @@ fn forecast_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> 
     })
 }
 
-fn year_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> YearView {
+fn year_view(t: &Words, year: &ProjectYear, stated: &[String], forecast: Option<&Forecast>) -> YearView {
     let provenance = &year.provenance;
     let count = |n: u64| t.number(n as f64, 0);
     YearView {
@@ -212,7 +215,7 @@ fn year_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> Year
         complete: year.is_complete(),
         until: t.date(year.until),
         coverage: t.percent(kpi::worst_coverage(year)),
-        kpis: kpi::lines(t, year),
+        kpis: kpi::lines(t, year, stated),
         forecast: forecast_view(t, year, forecast),
         charts: charts(t, year),
         meters: year.meters.iter().map(|meter| meter_view(t, year, meter)).collect(),
@@ -222,7 +225,7 @@ fn year_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> Year
             &year.findings,
         ),
         provenance: [
-            ("page.project.factor_set", format!("{} ({})", year.factors.title, year.factors.source)),
+            ("page.project.factor_set", format!("{} ({})", year.factors.title, year.used_factors().source())),
             ("page.project.readings", count(provenance.readings)),
             ("page.project.bills", count(provenance.bills)),
             ("page.project.temperatures", count(provenance.temperatures)),

@@ -75,6 +75,11 @@ impl Words {
         subject.split_whitespace().map(part).collect::<Vec<_>>().join(", ")
     }
 
+    /// What is said of a KPI's outcome, by the code of `KpiResult::told`.
+    pub(crate) fn told(&self, code: &str) -> String {
+        self.texts.told(code).to_owned()
+    }
+
     /// What stands where there is no value.
     pub(crate) fn not_available(&self) -> String {
         self.get("page.not_available").to_owned()

@@ -64,6 +64,7 @@ pub(crate) fn beside() -> Beside {
     };
     Beside {
         period: None,
+        former_stated: Vec::new(),
         former: Some(Box::new(former())),
         courses: vec![KpiCourse { code: "4.c.2".to_owned(), points: points.collect() }],
         signatures: vec![Signature {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use analytics::balance::{BalanceMeter, Vector, of_project};
-use analytics::exchange::{Line, Stated};
+use analytics::exchange::{Known, Line, Stated};
 use analytics::report::beside::Beside;
 use analytics::report::kpi_annex::{AnnexFacts, kpi_annex};
 use analytics::report::{AnnualOptions, annual};
@@ -276,6 +276,7 @@ fn the_annex_of_kpis_is_one_page_with_the_values_as_they_are_pasted() {
         post: post.to_owned(),
         note: note.to_owned(),
         stated: None,
+        known: Known::Nothing,
     };
     let lines = [
         (line("4.c.2", "MWh", "17,83", "Obiettivo raggiunto al 29,7 %"), "kpi.test.primary".to_owned()),
@@ -329,4 +330,55 @@ fn the_annex_of_kpis_is_one_page_with_the_values_as_they_are_pasted() {
     std::fs::write(folder.path().join("a.pdf"), &file.bytes).expect("written");
     let info = run("pdfinfo", &["a.pdf"], folder.path());
     assert!(info.contains("Pages:           1\n") && info.contains("Tagged:          yes"), "{info}");
+}
+
+#[test]
+fn the_annex_of_kpis_says_what_is_known_where_no_value_is() {
+    let year = year();
+    let line = |code: &str, unit, post: &str, note: &str| Line {
+        code: code.to_owned(),
+        unit,
+        post: post.to_owned(),
+        note: note.to_owned(),
+        stated: None,
+        known: Known::Nothing,
+    };
+    let lines = [
+        (line("4.c.2", "MWh", "17,83", "Obiettivo raggiunto al 29,7 %"), "kpi.test.primary".to_owned()),
+        (line("CO34", "t", "", "Valore non determinabile"), "kpi.test.co2".to_owned()),
+    ];
+    let facts = AnnexFacts {
+        standing: None,
+        project: &year.project,
+        scheme: &year.scheme,
+        year: 2025,
+        complete: true,
+        until: year.until,
+        lines: &lines,
+    };
+    // Without a value what is known of it: bounds, or that a person is to declare it; beside a declared one no gap.
+    let mut unknown = lines.clone();
+    unknown[0].0 = Line {
+        post: String::new(),
+        known: Known::Between("1030,00".to_owned(), "1030,30".to_owned()),
+        ..lines[0].0.clone()
+    };
+    unknown[1].0 = Line { known: Known::ToState, ..lines[1].0.clone() };
+    let text = said(&kpi_annex(&AnnexFacts { lines: &unknown, ..facts.clone() }, &texts("it")));
+    assert_says(
+        &text,
+        &["| MWh | 1.030,00 – 1.030,30 |", "CO34 | Emissioni di CO₂ evitate | t | da dichiarare |"],
+    );
+    let english = said(&kpi_annex(&AnnexFacts { lines: &unknown, ..facts.clone() }, &texts("en")));
+    assert_says(&english, &["| MWh | 1,030.00 – 1,030.30 |", "| t | to be declared |"]);
+    let stated = Stated { measured: String::new(), reason: "Attestato".to_owned() };
+    unknown[1].0 = Line { post: "2,00".to_owned(), stated: Some(stated), ..unknown[1].0.clone() };
+    let text = said(&kpi_annex(&AnnexFacts { lines: &unknown, ..facts.clone() }, &texts("it")));
+    assert_says(
+        &text,
+        &[
+            "CO34 | Emissioni di CO₂ evitate | t | 2,00 § | – |",
+            "| 1.030,00 – 1.030,30 | 1.030,00 – 1.030,30 |",
+        ],
+    );
 }

@@ -185,3 +185,63 @@ fn a_meter_that_counts_nothing_has_no_month_of_most_use_and_no_profile() {
         assert!(!text.contains(untrue), "{untrue}");
     }
 }
+
+#[test]
+fn a_factor_of_the_projects_own_is_printed_with_the_figures_that_use_it() {
+    let year = year();
+    let own = |kind, value| model::OwnFactor {
+        carrier: model::Carrier::NaturalGas,
+        kind,
+        value,
+        source: "certificato del fornitore 2025".to_owned(),
+    };
+    let title = "Energia primaria ed emissioni dei consumi misurati";
+    let plain = section(&year, &Beside::default(), title).expect("the section");
+    assert!(!plain.contains("scheda del progetto"), "{plain}");
+    let mut with = year.clone();
+    let mut project = (*with.project).clone();
+    project.terms.factors = vec![own(model::FactorKind::Co2, 0.0)];
+    with.project = std::sync::Arc::new(project);
+    let says = section(&with, &Beside::default(), title).expect("the section");
+    assert_says(
+        &says,
+        &[
+            "la scheda del progetto stabilisce un valore",
+            "emissioni di CO₂, gas naturale: 0 kg/kWh (fonte: certificato del fornitore 2025)",
+        ],
+    );
+    let gas =
+        |text: &str| text.lines().find(|l| l.starts_with("Gas naturale |")).expect("the carrier").to_owned();
+    // Its CO2 is none, and nothing else of it is another.
+    let (before, after) = (gas(&plain), gas(&says));
+    let cells = |line: &str| line.split(" | ").map(str::to_owned).collect::<Vec<_>>();
+    let (before, after) = (cells(&before), cells(&after));
+    assert_eq!(before[..4], after[..4]);
+    assert!(after[4].starts_with("0,0") && !before[4].starts_with("0,0"), "{before:?} {after:?}");
+    let text = said(&document(&with, &Beside::default()));
+    assert_says(
+        &text,
+        &["Gas naturale | Smc | 9,45 | 1,05 | 0 | 0 ¶ | n.d. | n.d.", "Il segno ¶ indica un fattore"],
+    );
+}
+
+#[test]
+fn a_band_in_a_sentence_is_told_as_one() {
+    let mut year = year();
+    let low: f64 = year.meters[0].months.iter().filter(|m| m.reporting).filter_map(|m| m.measured_low).sum();
+    year.meters[0].totals.joint_low = 5_000.5 - low;
+    let text = |year: &ProjectYear, language: &str| {
+        said(&annual(year, &Beside::default(), &texts(language), AnnualOptions::default()))
+    };
+    for month in &mut year.meters[0].months {
+        month.measured_high = month.measured_high.or(Some(1_000.0));
+    }
+    let high: f64 =
+        year.meters[0].months.iter().filter(|m| m.reporting).filter_map(|m| m.measured_high).sum();
+    year.meters[0].totals.joint_high = high - 6_000.5;
+    assert_says(&text(&year, "it"), &["I mesi rendicontati insieme stanno tra 5.000,5 e 6.000,5 Smc:"]);
+    assert_says(&text(&year, "en"), &["The reporting months together lie between 5,000.5 and 6,000.5 Smc:"]);
+    // Without an upper bound of one month nothing but the least is known of all of them.
+    year.meters[0].months[11].measured_high = None;
+    assert_says(&text(&year, "it"), &["I mesi rendicontati insieme sono almeno 5.000,5 Smc"]);
+}

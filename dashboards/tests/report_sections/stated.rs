@@ -92,3 +92,33 @@ fn the_annual_report_keeps_the_measured_value_and_judges_by_it() {
         "(raggiungimento 29,7 %). Obiettivo non raggiunto. Valore dichiarato da una persona: 21,50 MWh.";
     assert_says(&text, &[summary]);
 }
+
+#[test]
+fn what_is_to_be_declared_is_told_by_the_same_words_in_both_years() {
+    let mut year = year();
+    let to_state = |kpi: &mut analytics::result::KpiResult| {
+        kpi.definition.measure = KpiMeasure::Stated;
+        (kpi.achieved, kpi.low, kpi.high, kpi.best) = (None, None, None, None);
+        kpi.because = vec!["kpi.stated".to_owned()];
+    };
+    to_state(&mut year.kpis[1]);
+    let mut former = crate::report_beside::former();
+    to_state(&mut former.kpis[1]);
+    let beside = Beside { former: Some(Box::new(former)), ..Beside::default() };
+    let changes =
+        |beside: &Beside| section(&year, beside, "Che cosa è cambiato rispetto all’anno precedente");
+    let line = |beside: &Beside| {
+        let said = changes(beside).expect("the section");
+        said.lines().find(|l| l.starts_with("CO34 –")).expect("the KPI").to_owned()
+    };
+    let open = line(&beside);
+    assert_eq!(open.matches("da dichiarare").count(), 2, "{open}");
+    assert!(!open.contains("non determinabile"), "{open}");
+    // Once a person declared it, it is declared: in the one year, and in the one before.
+    let declared = Beside { former_stated: vec!["CO34".to_owned()], ..beside };
+    let said = line(&declared);
+    assert!(said.contains("| dichiarato |") && said.ends_with("| da dichiarare"), "{said}");
+    let both = Beside { stated: stated(&[("CO34", 2.0)]).stated, ..declared };
+    let said = line(&both);
+    assert_eq!(said.matches("dichiarato").count(), 2, "{said}");
+}

@@ -169,6 +169,7 @@ impl Desk for Fake {
             high: Some(175.0),
             attainment_ratio: Some(0.93),
             verdict: "missed",
+            told: "missed",
             post: self.kept().kpis.last().and_then(|k| k.value).or(Some(167.4)),
             note: HOSTILE.into(),
             stated: None,

@@ -282,6 +282,7 @@ fn project_view(name: &str, title: &str, building: &str, ratio: f64) -> ProjectV
         })
     };
     ProjectView {
+        stated: Vec::new(),
         years: vec![year(2026), year(2025)],
         forecast: Some(Arc::new(forecast())),
         due: vec![duty(2025, day(2026, 3, 31), State::Due), duty(2026, day(2027, 3, 31), State::Upcoming)],

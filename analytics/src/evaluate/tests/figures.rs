@@ -7,6 +7,8 @@ use model::{FactorKind, Instant, OwnFactor, Plant, StatedValue, Tariff};
 use super::laws::{Frozen, laws};
 use super::*;
 use crate::kpi::cost_of_month;
+use crate::report::beside::Beside;
+use crate::report::structured::structured;
 
 fn own(kind: FactorKind, value: f64) -> OwnFactor {
     OwnFactor { carrier: Carrier::NaturalGas, kind, value, source: "certificato".to_owned() }
@@ -39,6 +41,44 @@ fn a_factor_of_ones_own_stands_on_both_sides_and_is_printed() {
     let used: Vec<_> = k.chain.factors.iter().map(|f| (f.kind, f.value, f.own)).collect();
     assert_eq!(used, [(FactorKind::HeatingValue, 9.5, false), (FactorKind::Co2, 0.4, true)]);
     assert_eq!(k.chain.factors[1].source, "certificato");
+}
+
+#[test]
+fn months_and_indicators_are_made_with_the_same_factors() {
+    let mut case = Case::gas(0.88);
+    let kinds = [
+        (FactorKind::HeatingValue, 9.7),
+        (FactorKind::PrimaryNonrenewable, 1.2),
+        (FactorKind::PrimaryRenewable, 0.3),
+        (FactorKind::Co2, 0.4),
+    ];
+    let check = |case: &Case, wanted: [f64; 4]| {
+        let year = case.year();
+        let file = structured(&year, &Beside::default());
+        let used = &result(&year, "co2").chain.factors;
+        let [heating, nonrenewable, renewable, co2] = wanted;
+        assert_eq!(used.iter().map(|f| f.value).collect::<Vec<_>>(), [heating, co2]);
+        for row in file.rows.iter().filter(|row| row.measured.is_some()) {
+            // Rounded to a thousandth, of a measured value that is too.
+            let close = |a: Option<f64>, b: f64| assert!(near(a.unwrap(), b, 0.02), "{a:?} {b}");
+            let kwh = row.measured.unwrap() * heating;
+            close(row.energy_kwh, kwh);
+            close(row.primary_nonrenewable_kwh, kwh * nonrenewable);
+            close(row.primary_total_kwh, kwh * (nonrenewable + renewable));
+            close(row.co2_kg, kwh * co2);
+        }
+        file.header.factor_source
+    };
+    case.project.terms.factors = vec![own(FactorKind::PrimaryRenewable, 0.0)];
+    check(&case, [9.5, 1.05, 0.0, 0.2]);
+    case.project.terms.factors = kinds.into_iter().map(|(kind, value)| own(kind, value)).collect();
+    let source = check(&case, [9.7, 1.2, 0.3, 0.4]);
+    assert!(source.ends_with("; natural_gas.co2_kg_per_kwh = 0.4 (certificato)"), "{source}");
+    // A carrier that the set does not have at all has what the project states of it, and no more.
+    case.factors.carriers.clear();
+    case.project.terms.factors = vec![own(FactorKind::HeatingValue, 9.7), own(FactorKind::Co2, 0.4)];
+    let row = structured(&case.year(), &Beside::default()).rows.remove(0);
+    assert!(row.energy_kwh.is_some() && row.co2_kg.is_some() && row.primary_nonrenewable_kwh.is_none());
 }
 
 #[test]
