@@ -128,8 +128,10 @@ impl<'a> Walk<'a, '_> {
         if new.contains_key(b"Metadata") {
             // Tools note there when the file was changed; no page shows it.
             let metadata = self.own(new, b"Metadata")?.into_stream()?;
-            (old.contains_key(b"Metadata") && holds_only(metadata.dict(), &METADATA_MAY_HOLD))
-                .then_some(())?;
+            (old.contains_key(b"Metadata")
+                && named(metadata.dict(), b"Type", b"Metadata")
+                && holds_only(metadata.dict(), &METADATA_MAY_HOLD))
+            .then_some(())?;
         }
         // A file with a signature has a form.
         let (old, new) = (old.get::<Dict<'a>>(b"AcroForm")?, self.own(new, b"AcroForm")?.into_dict()?);
