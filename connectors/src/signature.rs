@@ -19,6 +19,8 @@ use crate::signed_pdf::{self, Difference};
 pub const SIGNED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Most signatures around one another, and most in one PDF.
 pub const LAYERS_MAX: usize = 5;
+/// Most time stamps of the document in one PDF: one every few years, for decades.
+const TIME_STAMPS_MAX: usize = 20;
 /// Longest that one run of OpenSSL may take.
 const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 /// How much of what OpenSSL prints is kept: its end.
@@ -144,12 +146,13 @@ impl Verifier {
         Ok(Unwrapped { content, signatures })
     }
 
-    /// Checks every signature that was put on `frozen`, a PDF, by adding to its end. The last one must cover the whole
-    /// file, and what is added must be signatures only: bytes that follow can paint over every page.
+    /// Checks every signature that was put on `frozen`, a PDF, by adding to its end. What is added must be signatures
+    /// only, and nothing may follow the last one but validation data and time stamps of the document that hold (PAdES-LT
+    /// and LTA, ETSI EN 319 142-1): other bytes can paint over every page.
     ///
     /// # Errors
     /// [`SignatureError::OtherContent`] when the file does not begin with the frozen bytes, [`SignatureError::Edited`] when
-    /// more than signatures was added; the others as above.
+    /// more than that was added; the others as above.
     pub fn check_pdf(&self, bytes: &[u8], frozen: &[u8]) -> Result<Vec<Signature>, SignatureError> {
         check_size(bytes)?;
         if !bytes.starts_with(frozen) {
@@ -157,30 +160,32 @@ impl Verifier {
         }
         let ranges = byte_ranges(bytes, frozen.len());
         let not_signed = |says| SignatureError::NotSigned { says };
-        let last = ranges.last().ok_or_else(|| not_signed("no signature follows the frozen bytes"))?;
-        if last.end() != Some(bytes.len()) {
-            return Err(not_signed("bytes follow that no signature covers"));
-        }
-        if LAYERS_MAX < ranges.len() {
+        let signing = || ranges.iter().filter(|range| !range.is_time_stamp);
+        let last =
+            signing().next_back().ok_or_else(|| not_signed("no signature follows the frozen bytes"))?;
+        let end = last.end().filter(|end| *end <= bytes.len());
+        let end = end.ok_or_else(|| not_signed("its last signature covers more than the file"))?;
+        if LAYERS_MAX < signing().count() || LAYERS_MAX + TIME_STAMPS_MAX < ranges.len() {
             return Err(SignatureError::TooDeep);
         }
-        let mut signatures = Vec::new();
+        let (mut signatures, mut time_stamps) = (Vec::new(), Vec::new());
         for range in ranges.iter().rev() {
             let (signed, message) = range
                 .cut(bytes, frozen.len())
                 .ok_or_else(|| not_signed("a signature does not cover the frozen bytes"))?;
             let folder = tempfile::tempdir().map_err(SignatureError::Files)?;
+            if range.is_time_stamp {
+                check_time_stamp(folder.path(), &signed, &message)?;
+                time_stamps.push([0, range.first, range.second_from, range.second]);
+                continue;
+            }
             let (_, mut found) = self.layer(folder.path(), "DER", &message, Some((&signed, range.stated)))?;
             found.iter_mut().for_each(|signature| signature.signed_at = signature.signed_at.or(range.stated));
             signatures.extend(found);
         }
-        signed_pdf::same_pages(frozen, bytes).map_err(|difference| SignatureError::Edited {
-            says: match difference {
-                Difference::Unreadable => "leaves a PDF that cannot be read",
-                Difference::Changed => "changes what the frozen pages show",
-                Difference::Added => "is more than signatures",
-            },
-        })?;
+        let late =
+            if end < bytes.len() { signed_pdf::only_validation(bytes, end, &time_stamps) } else { Ok(()) };
+        late.and_then(|()| signed_pdf::same_pages(frozen, bytes)).map_err(edited)?;
         Ok(signatures)
     }
 
@@ -249,6 +254,63 @@ impl Verifier {
         }
         Ok((inner, all))
     }
+}
+
+const fn edited(difference: Difference) -> SignatureError {
+    SignatureError::Edited {
+        says: match difference {
+            Difference::Unreadable => "leaves a PDF that cannot be read",
+            Difference::Changed => "changes what the frozen pages show",
+            Difference::Added => "is more than signatures",
+            Difference::Late => {
+                "goes on after the last signature with more than validation data and time stamps (PAdES-LT, LTA)"
+            }
+        },
+    }
+}
+
+/// Checks a time stamp over these bytes (RFC 3161): that it is signed, with a certificate that may stamp times, and over
+/// a digest of these very bytes. Whether its service is recognised is not asked, because nothing is taken from it, not
+/// even the time.
+fn check_time_stamp(folder: &Path, signed: &[u8], message: &[u8]) -> Result<(), SignatureError> {
+    let path = |name: &str| folder.join(name);
+    let (token, content, signers) = (path("token"), path("content"), path("signers.pem"));
+    // Of its command for time stamps OpenSSL wants settings, and an empty file of them will do.
+    let settings = path("settings");
+    for (file, bytes) in [(&token, message), (&content, signed), (&settings, &[])] {
+        fs::write(file, bytes).map_err(SignatureError::Files)?;
+    }
+    let must = |command: Command| {
+        let (status, printed) = run(command)?;
+        let says = || format!("of the time stamp, {}", last_line(&printed));
+        if status.success() { Ok(printed) } else { Err(SignatureError::Broken { says: says() }) }
+    };
+    let mut verify = Command::new("openssl");
+    verify.args(["cms", "-verify", "-binary", "-noverify", "-inform", "DER", "-in"]).arg(&token);
+    verify.arg("-signer").arg(&signers).arg("-out").arg(path("out"));
+    must(verify)?;
+    let stamps = |act: &str| {
+        let mut command = Command::new("openssl");
+        command.args(["ts", act, "-config"]).arg(&settings).args(["-token_in", "-in"]).arg(&token);
+        command
+    };
+    let mut show = stamps("-reply");
+    show.args(["-token_out", "-text"]);
+    let printed = must(show)?;
+    let value = |key: &str| printed.lines().find_map(|line| line.trim().strip_prefix(key));
+    let at = value("Time stamp: ").and_then(|text| time(text, "%b %e %H:%M:%S%.f %Y GMT"));
+    let (Some(imprint), Some(at)) = (value("Hash Algorithm: "), at) else {
+        return Err(SignatureError::Unreadable { says: "no digest or no time in the time stamp".to_owned() });
+    };
+    let digests = said_by_signers(&token, "DER")?.into_iter().map(|said| said.digest);
+    let mut digests = digests.chain([imprint.to_ascii_lowercase()]);
+    if let Some(digest) = digests.find(|digest| WEAK_DIGESTS.contains(&digest.as_str())) {
+        return Err(SignatureError::WeakDigest { digest });
+    }
+    let mut imprinted = stamps("-verify");
+    imprinted.arg("-data").arg(&content).arg("-CAfile").arg(&signers).arg("-partial_chain");
+    imprinted.args(["-attime", &(at.millis() / 1000).to_string()]);
+    must(imprinted).map(drop)
 }
 
 fn clone_of(command: &Command) -> Command {
@@ -321,11 +383,15 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
 /// The two stretches of a PDF that a signature covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ByteRange {
+    /// Where it is written.
+    mark: usize,
     first: usize,
     second_from: usize,
     second: usize,
     /// When it signed, as the signature's dictionary states it.
     stated: Option<Instant>,
+    /// Whether it is a time stamp of the document, and no signature of a person.
+    is_time_stamp: bool,
 }
 
 impl ByteRange {
@@ -333,9 +399,10 @@ impl ByteRange {
         self.second_from.checked_add(self.second)
     }
 
-    /// The bytes that are signed and the message between them; `None` unless the frozen bytes are among the signed.
+    /// The bytes that are signed and the message between them; `None` unless the frozen bytes, and the place where it is
+    /// written, are among the signed.
     fn cut(self, bytes: &[u8], frozen: usize) -> Option<(Vec<u8>, Vec<u8>)> {
-        if self.first < frozen {
+        if self.first < frozen || self.end()? <= self.mark {
             return None;
         }
         let gap = bytes.get(self.first..self.second_from)?;
@@ -367,8 +434,15 @@ fn byte_ranges(bytes: &[u8], frozen: usize) -> Vec<ByteRange> {
             let numbers: Option<Vec<usize>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
             match numbers?.as_slice() {
                 [0, first, second_from, second] => {
-                    let stated = signed_pdf::stated_time(bytes, frozen + at - mark.len());
-                    Some(ByteRange { first: *first, second_from: *second_from, second: *second, stated })
+                    let mark = frozen + at - mark.len();
+                    Some(ByteRange {
+                        mark,
+                        first: *first,
+                        second_from: *second_from,
+                        second: *second,
+                        stated: signed_pdf::stated_time(bytes, mark),
+                        is_time_stamp: signed_pdf::is_time_stamp(bytes, mark),
+                    })
                 }
                 _ => None,
             }

@@ -214,7 +214,10 @@ fn a_signed_pdf_must_begin_with_the_frozen_bytes_and_be_covered_to_its_end() {
         signer.verifier().check_pdf(&bytes, PDF)
     };
     assert!(matches!(with(&|b| b[12] ^= 1), Err(SignatureError::OtherContent)));
-    assert!(matches!(with(&|b| b.extend(b"more")), Err(SignatureError::NotSigned { .. })));
+    let after = with(&|b| b.extend(b"more"));
+    assert!(
+        matches!(after, Err(SignatureError::Edited { says }) if says.contains("after the last signature"))
+    );
     let inside = PDF.len() + 5;
     assert!(matches!(with(&|b| b[inside] ^= 1), Err(SignatureError::Broken { .. })));
     assert!(matches!(signer.verifier().check_pdf(PDF, PDF), Err(SignatureError::NotSigned { .. })));

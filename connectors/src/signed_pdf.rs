@@ -1,16 +1,22 @@
-//! What a signing tool adds to the end of a PDF: whether the frozen pages still show the same, and the time that a
-//! signature states there. The file is read by `hayro-syntax`.
+//! What a signing tool adds to the end of a PDF: whether the frozen pages still show the same, what follows the last
+//! signature, and the time that a signature states there. The file is read by `hayro-syntax`.
 //!
 //! Must never: take a page that is not the frozen one, or an object that it does not know for a signature's.
 
+mod late;
+mod update;
+
 use std::collections::HashSet;
-use std::panic::catch_unwind;
+use std::panic::{RefUnwindSafe, catch_unwind};
 
 use chrono::{Duration, NaiveDateTime};
 use hayro_syntax::Pdf;
 use hayro_syntax::object::{Array, Dict, FromBytes as _, MaybeRef, Name, ObjRef, Object, ObjectIdentifier};
 use hayro_syntax::xref::XRef;
 use model::Instant;
+
+use self::late::Late;
+pub(crate) use self::late::only_validation;
 
 /// Most objects of a PDF that are compared.
 const OBJECTS_MAX: usize = 1_000_000;
@@ -29,6 +35,8 @@ pub(crate) enum Difference {
     Changed,
     /// Something that is no signature was put on a page, or into the catalogue.
     Added,
+    /// Something that is neither validation data nor a time stamp follows the last signature.
+    Late,
 }
 
 /// Compares everything that the frozen PDF reaches from its catalogue with what the signed one has in its place.
@@ -43,8 +51,13 @@ pub(crate) fn same_pages(frozen: &[u8], signed: &[u8]) -> Result<(), Difference>
 fn compared(frozen: &[u8], signed: &[u8]) -> Result<(), Difference> {
     let open = |bytes: &[u8]| Pdf::new(bytes.to_vec()).map_err(|_| Difference::Unreadable);
     let (before, after) = (open(frozen)?, open(signed)?);
-    let mut walk =
-        Walk { before: before.xref(), after: after.xref(), seen: HashSet::new(), waiting: Vec::new() };
+    let mut walk = Walk {
+        before: before.xref(),
+        after: after.xref(),
+        seen: HashSet::new(),
+        waiting: Vec::new(),
+        late: None,
+    };
     let of = |id: ObjectIdentifier| MaybeRef::Ref(ObjRef::from(id));
     let catalogue =
         (resolved(walk.before, of(walk.before.root_id())), resolved(walk.after, of(walk.after.root_id())));
@@ -68,22 +81,24 @@ fn resolved<'a>(file: &'a XRef, object: MaybeRef<Object<'a>>) -> Option<Object<'
 }
 
 /// The two files side by side.
-struct Walk<'a> {
+struct Walk<'a, 'r> {
     before: &'a XRef,
     after: &'a XRef,
     /// Objects whose comparison is done or waits: a PDF is full of circles.
     seen: HashSet<(ObjRef, Option<ObjRef>)>,
     waiting: Vec<(Object<'a>, Object<'a>)>,
+    /// Where it is about what follows the last signature.
+    late: Option<Late<'r>>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'a, '_> {
     fn catalogue(&mut self, old: &Dict<'a>, new: &Dict<'a>) -> Result<(), Difference> {
         // The metadata say when the file was changed; no page shows them.
         self.entries(old, new, &[b"AcroForm", b"Metadata"], &CATALOGUE_MAY_GAIN)?;
         let form = |dict: &Dict<'a>| dict.get::<Dict<'a>>(b"AcroForm");
         let (old, new) = (form(old).unwrap_or_default(), form(new).unwrap_or_default());
         self.entries(&old, &new, &[b"Fields", b"SigFlags"], &FORM_MAY_HOLD)?;
-        self.only_signatures_added(old.get(b"Fields"), new.get(b"Fields"))
+        self.only_added(old.get(b"Fields"), new.get(b"Fields"))
     }
 
     fn compare(&mut self, old: Object<'a>, new: Object<'a>) -> Result<(), Difference> {
@@ -107,13 +122,16 @@ impl<'a> Walk<'a> {
     }
 
     fn dictionary(&mut self, old: &Dict<'a>, new: &Dict<'a>) -> Result<(), Difference> {
-        if is_signature_field(old) && is_signature_field(new) {
+        if self.late.is_none() && is_signature_field(old) && is_signature_field(new) {
             // A place for a signature that was there before, now signed.
             return Ok(());
         }
         if named(old, b"Type", b"Page") {
             self.entries(old, new, &[b"Annots"], &[b"Annots"])?;
-            return self.only_signatures_added(old.get(b"Annots"), new.get(b"Annots"));
+            if let (Some(late), Some(to)) = (&mut self.late, new.get_ref(b"Annots")) {
+                late.own(to);
+            }
+            return self.only_added(old.get(b"Annots"), new.get(b"Annots"));
         }
         self.entries(old, new, &[], &[])
     }
@@ -163,12 +181,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A list of fields or of things on a page: what was there first is the same, and what follows are signatures.
-    fn only_signatures_added(
-        &mut self,
-        old: Option<Array<'a>>,
-        new: Option<Array<'a>>,
-    ) -> Result<(), Difference> {
+    /// A list of fields or of things on a page: what was there first is the same, and what follows are signatures, or
+    /// time stamps after the last of them.
+    fn only_added(&mut self, old: Option<Array<'a>>, new: Option<Array<'a>>) -> Result<(), Difference> {
         let items = |list: Option<Array<'a>>| list.unwrap_or_default().raw_iter().collect::<Vec<_>>();
         let (old, mut new) = (items(old), items(new));
         if new.len() < old.len() {
@@ -180,7 +195,12 @@ impl<'a> Walk<'a> {
             Some(Object::Dict(dict)) => is_signature_field(&dict),
             _ => false,
         };
-        if added.into_iter().all(is_signature) { Ok(()) } else { Err(Difference::Added) }
+        let is_known = if self.late.is_some() {
+            added.into_iter().all(|item| self.is_time_stamp(item))
+        } else {
+            added.into_iter().all(is_signature)
+        };
+        if is_known { Ok(()) } else { Err(Difference::Added) }
     }
 }
 
@@ -200,22 +220,36 @@ fn is_signature_field(dict: &Dict<'_>) -> bool {
 /// The time that the signature around the `/ByteRange` at `mark` states in its own dictionary: PAdES keeps it there and
 /// not in the signed message (ETSI EN 319 142-1, 5.3). It stands in bytes that the signature covers.
 pub(crate) fn stated_time(bytes: &[u8], mark: usize) -> Option<Instant> {
+    of_dictionary_around(bytes, mark, |dict| {
+        let text = dict.get::<hayro_syntax::object::String<'_>>(b"M")?;
+        pdf_date(std::str::from_utf8(text.as_bytes()).ok()?)
+    })
+}
+
+/// Whether the `/ByteRange` at `mark` is that of a time stamp of the document (ISO 32000-2, 12.8.5).
+pub(crate) fn is_time_stamp(bytes: &[u8], mark: usize) -> bool {
+    let kind = |dict: &Dict<'_>| {
+        Some(named(dict, b"Type", b"DocTimeStamp") && named(dict, b"SubFilter", b"ETSI.RFC3161"))
+    };
+    of_dictionary_around(bytes, mark, kind) == Some(true)
+}
+
+fn of_dictionary_around<T>(
+    bytes: &[u8],
+    mark: usize,
+    said: impl Fn(&Dict<'_>) -> Option<T> + RefUnwindSafe,
+) -> Option<T> {
     let before = bytes.get(..mark)?;
     let object = before.windows(4).rposition(|w| w == b" obj")?;
     let from = bytes.get(object + 4..)?.trim_ascii_start();
-    catch_unwind(|| stated_in(from, bytes, mark)).ok().flatten()
-}
-
-fn stated_in(from: &[u8], bytes: &[u8], mark: usize) -> Option<Instant> {
-    let dict = Dict::from_bytes(from)?;
-    // The dictionary read must be the one that holds this very byte range.
-    let range = dict.get::<Array<'_>>(b"ByteRange")?;
-    let here = bytes.get(mark..bytes.len().min(mark + 200))?;
-    if !contains(here, range.data()) {
-        return None;
-    }
-    let text = dict.get::<hayro_syntax::object::String<'_>>(b"M")?;
-    pdf_date(std::str::from_utf8(text.as_bytes()).ok()?)
+    let read = || {
+        let dict = Dict::from_bytes(from)?;
+        // The dictionary read must be the one that holds this very byte range.
+        let range = dict.get::<Array<'_>>(b"ByteRange")?;
+        let here = bytes.get(mark..bytes.len().min(mark + 200))?;
+        if contains(here, range.data()) { said(&dict) } else { None }
+    };
+    catch_unwind(read).ok().flatten()
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

@@ -1,5 +1,5 @@
-//! Signed files of a real signing tool, pyHanko: PAdES in every form that it makes and CAdES, taken back by the product;
-//! and the same files tampered with.
+//! Signed files of a real signing tool, pyHanko: PAdES in every form that it makes, up to LTA, and CAdES, taken back by the
+//! product; and the same files tampered with.
 //!
 //! Must never: call a file signed that a reader would see with other words than the frozen ones.
 
@@ -15,6 +15,9 @@ const OF: [&str; 6] = ["--project", PROJECT, "--obligation", "relazione-sistema"
 const REPORT: &str = "sistema-di-monitoraggio.pdf";
 /// Whom the certificates name.
 const SIGNER: (&str, &str) = ("Rossi Maria", "TINIT-RSSMRA80A01H501U");
+
+/// What is said of more than validation data after the last signature.
+const LATE: &str = "goes on after the last signature with more than validation data";
 
 /// The signing tool with its authority, in a folder of its own.
 struct Tool {
@@ -58,6 +61,18 @@ impl Tool {
     /// Signs a PDF with what more the tool is told; a path in its folder or an absolute one.
     fn pades(&self, pair: &str, from: &str, to: &str, more: &[&str]) -> PathBuf {
         self.run(&[&["pades", pair, "autorita.pem", from, to], more].concat());
+        self.at(to)
+    }
+
+    /// An update with validation data after the signature (PAdES-LT), with what the tool does besides.
+    fn long_term(&self, from: &str, to: &str, more: &[&str]) -> PathBuf {
+        self.run(&[&["longterm", "autorita.pem", from, to], more].concat());
+        self.at(to)
+    }
+
+    /// An update with a time stamp of the document (PAdES-LTA).
+    fn time_stamp(&self, from: &str, to: &str, more: &[&str]) -> PathBuf {
+        self.run(&[&["timestamp", "servizio", from, to], more].concat());
         self.at(to)
     }
 }
@@ -177,7 +192,7 @@ fn a_signed_pdf_that_shows_other_than_the_frozen_pages_is_not_taken() {
         tool.run(&[act, "firmato.pdf", &changed]);
         // After the signature, which does not cover it.
         let said = not_taken(&site, &tool.at(&changed));
-        assert!(said.contains("bytes follow that no signature covers"), "{said}");
+        assert!(said.contains(LATE), "{said}");
         // And signed once more, so that the last signature covers it.
         let said = not_taken(&site, &tool.pades("rossi", &changed, &again, &["--field", "Firma2"]));
         assert!(said.contains(says), "{act}: {said}");
@@ -188,4 +203,60 @@ fn a_signed_pdf_that_shows_other_than_the_frozen_pages_is_not_taken() {
     }
     let shown = good(&site, &["submission", "show", "--project", PROJECT]);
     assert!(!shown.contains("signed by"), "{shown}");
+}
+
+#[test]
+fn validation_data_and_time_stamps_after_the_signature_are_taken_and_nothing_beside_them() {
+    let tool = Tool::new();
+    tool.certificate("rossi", ("-10", "10"));
+    tool.run(&["service", "servizio"]);
+    let (site, report) = frozen(&tool);
+    let from = report.to_str().unwrap();
+    tool.pades("rossi", from, "firmato.pdf", &["--visible"]);
+    let signers = |file: &Path| taken(&site, file).matches("signed by").count();
+    assert_eq!(signers(&tool.long_term("firmato.pdf", "lt.pdf", &[])), 1);
+    assert_eq!(signers(&tool.time_stamp("firmato.pdf", "t.pdf", &[])), 1);
+    assert_eq!(signers(&tool.time_stamp("lt.pdf", "lta.pdf", &[])), 1);
+    // Renewed years later, and signed by a second person around all of that.
+    assert_eq!(signers(&tool.time_stamp("lta.pdf", "rinnovato.pdf", &[])), 1);
+    assert_eq!(signers(&tool.pades("rossi", "lta.pdf", "doppio.pdf", &["--field", "Firma2"])), 2);
+    tool.long_term("doppio.pdf", "doppio-lt.pdf", &[]);
+    assert_eq!(signers(&tool.time_stamp("doppio-lt.pdf", "doppio-lta.pdf", &[])), 2);
+
+    let acts = ["redraw", "remark", "script", "attach", "fonts", "restate", "show", "stray", "smuggle"];
+    for act in acts {
+        let (changed, stamped) = (format!("lt-{act}.pdf"), format!("lta-{act}.pdf"));
+        let said = not_taken(&site, &tool.long_term("firmato.pdf", &changed, &["--also", act]));
+        assert!(said.contains(LATE), "{act}: {said}");
+        // Covered by a time stamp, which anybody can ask for.
+        let said = not_taken(&site, &tool.time_stamp(&changed, &stamped, &[]));
+        assert!(said.contains(LATE), "{act}: {said}");
+        let said = not_taken(&site, &tool.time_stamp("lt.pdf", &stamped, &["--also", act]));
+        assert!(said.contains(LATE), "{act}: {said}");
+    }
+    broken_time_stamps(&tool, &site, from);
+}
+
+/// Time stamps that do not hold, or stand where no signature does.
+fn broken_time_stamps(tool: &Tool, site: &Site, from: &str) {
+    let weak = tool.time_stamp("lt.pdf", "sha1.pdf", &["--digest", "sha1"]);
+    let said = not_taken(site, &weak);
+    assert!(said.contains("digest sha1"), "{said}");
+    let said = not_taken(site, &tool.time_stamp(from, "senza.pdf", &[]));
+    assert!(said.contains("no signature follows the frozen bytes"), "{said}");
+    let stamped = std::fs::read(tool.at("lta.pdf")).unwrap();
+    let with = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = stamped.clone();
+        change(&mut bytes);
+        std::fs::write(tool.at(name), bytes).unwrap();
+        not_taken(site, &tool.at(name))
+    };
+    // A byte that the time stamp covers and the signature does not: of the name of its field.
+    let said = with("nome.pdf", &|bytes| {
+        let at = bytes.windows(10).rposition(|w| w == b"(Timestamp").unwrap();
+        bytes[at + 1] = b't';
+    });
+    assert!(said.contains("of the time stamp"), "{said}");
+    let said = with("coda.pdf", &|bytes| bytes.extend(b"9 0 obj\n(999 MWh)\nendobj\n"));
+    assert!(said.contains(LATE), "{said}");
 }
