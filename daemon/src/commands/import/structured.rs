@@ -131,6 +131,12 @@ fn taken(row: &MonthRow, projects: &[Arc<Project>]) -> Result<Taken, Wrong> {
         let reason = "the project's meter has another carrier or direction";
         return Err(Wrong::new("vettore", row.carrier.code().to_owned(), reason));
     }
+    let unit = facts.carrier.base_unit().display().symbol();
+    if row.unit != unit {
+        let reason =
+            format!("the meter counts in {unit}; correct the unit, or convert the quantities of the row");
+        return Err(Wrong::new("unita_misura", row.unit.to_owned(), &reason));
+    }
     Ok(match bill(row, facts, point) {
         Some(value) => Taken::Bill(value),
         None => Taken::Month(Box::new(Placed { facts: facts.clone(), month })),
