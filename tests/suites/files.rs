@@ -403,9 +403,24 @@ fn what_another_meter_counts_is_refused_with_both_units() {
         write(&site, "mappa.toml", &text)
     };
     for (meter, quantity, unit, says) in [
-        ("gas", "active_energy_import", "kWh", "active_energy_import in kWh, and meter gas counts gas_standard_volume in Smc"),
-        ("luce", "water_volume", "m3", "water_volume in m3, and meter luce counts active_energy_import in kWh"),
-        ("luce", "heat_energy", "kWh", "heat_energy in kWh, and meter luce counts active_energy_import in kWh"),
+        (
+            "gas",
+            "active_energy_import",
+            "kWh",
+            "active_energy_import in kWh, and meter gas counts gas_standard_volume in Smc",
+        ),
+        (
+            "luce",
+            "water_volume",
+            "m3",
+            "water_volume in m3, and meter luce counts active_energy_import in kWh",
+        ),
+        (
+            "luce",
+            "heat_energy",
+            "kWh",
+            "heat_energy in kWh, and meter luce counts active_energy_import in kWh",
+        ),
     ] {
         let map = mapping("Lettura", meter, quantity, unit);
         let file = write(&site, "letture.csv", "Data;Lettura\n01/02/2024;100\n");
@@ -417,7 +432,10 @@ fn what_another_meter_counts_is_refused_with_both_units() {
     let file = write(&site, "letture.csv", "Data;Lettura (MWh)\n01/02/2024;100\n");
     let text = refused(&site.run(&["import", "csv", &file, "--map", &map]));
     assert!(text.contains("letture.csv cannot be imported"), "{text}");
-    assert!(text.contains("line 1, column `Lettura (MWh)`: the header says MWh, and the mapping says kWh"), "{text}");
+    assert!(
+        text.contains("line 1, column `Lettura (MWh)`: the header says MWh, and the mapping says kWh"),
+        "{text}"
+    );
     assert_eq!(tests::journal::count(&site.journal(), "luce"), 0);
     // Gas at the meter is of a gas meter, in its own register.
     let map = mapping("Lettura (m3)", "gas", "gas_volume", "m3");

@@ -20,7 +20,9 @@ use model::{Direction, Finding, Severity, Unit, Zone};
 use super::cells::{self, Notation};
 use super::quarters::{self, Extra, Place};
 use super::sheet::{self, Column, Line, Lines};
-use super::{FileError, ImportReport, OnLine, Refused, StatedInterval, VALUES_MAX, repeated_rows, text, told};
+use super::{
+    FileError, ImportReport, OnLine, Refused, StatedInterval, VALUES_MAX, repeated_rows, text, told,
+};
 
 /// What is known beforehand of the file's meter.
 #[derive(Debug, Clone, Copy)]

@@ -7,8 +7,13 @@ use proptest::prelude::*;
 use super::*;
 
 const ROME: Zone = Zone::Europe__Rome;
-const OPTIONS: CurveOptions<'_> =
-    CurveOptions { zone: ROME, supply_point: None, curve: None, direction: None, ceiling_kwh_per_hour: Some(10.0) };
+const OPTIONS: CurveOptions<'_> = CurveOptions {
+    zone: ROME,
+    supply_point: None,
+    curve: None,
+    direction: None,
+    ceiling_kwh_per_hour: Some(10.0),
+};
 
 fn import(text: &str) -> ImportReport<OnLine<StatedInterval>> {
     read_load_curve(text.as_bytes(), &OPTIONS).unwrap()
@@ -259,7 +264,12 @@ fn a_curve_of_another_energy_unit_or_direction_is_refused_by_its_line() {
     }
     assert_eq!(read("Attiva immessa", "kWh", &OPTIONS).accepted.len(), 96, "the meter's way is not known");
     for (curve, unit, column, why) in [
-        ("Attiva", "MWh", "um", "says that the values are in MWh, and kWh are wanted; export the curve in kWh"),
+        (
+            "Attiva",
+            "MWh",
+            "um",
+            "says that the values are in MWh, and kWh are wanted; export the curve in kWh",
+        ),
         ("Attiva", "kvarh", "um", "says that the values are in kvarh, and kWh are wanted"),
         ("Attiva", "quintali", "um", "is no unit that is known, and kWh are wanted"),
         ("Reattiva induttiva", "", "curva", "is reactive energy (kvarh), and active energy (kWh) is wanted"),
@@ -278,7 +288,10 @@ fn a_curve_of_another_energy_unit_or_direction_is_refused_by_its_line() {
     let report = read_load_curve(both.as_bytes(), &named).unwrap();
     assert_eq!((report.accepted.len(), report.refused.len()), (96, 0));
     let wrong = CurveOptions { curve: Some("reattiva"), ..drawn };
-    assert!(read_load_curve(both.as_bytes(), &wrong).unwrap().accepted.is_empty(), "naming it makes it no other");
+    assert!(
+        read_load_curve(both.as_bytes(), &wrong).unwrap().accepted.is_empty(),
+        "naming it makes it no other"
+    );
 }
 
 #[test]

@@ -308,8 +308,7 @@ fn as_the_headers_tell(mapping: &Mapping, places: &Places, header: &[String]) ->
     for (value, &place) in mapping.values.iter().zip(&places.values) {
         let name = header.get(place).map_or("", String::as_str);
         let quantity = value.series.channel.quantity;
-        let is_reactive =
-            matches!(quantity, Quantity::ReactiveEnergyImport | Quantity::ReactiveEnergyExport);
+        let is_reactive = matches!(quantity, Quantity::ReactiveEnergyImport | Quantity::ReactiveEnergyExport);
         let wanted = value.unit;
         let why = match told::unit_of_header(name) {
             Some(found) if found != wanted => format!(

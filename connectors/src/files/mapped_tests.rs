@@ -81,7 +81,12 @@ fn a_header_that_tells_another_unit_than_the_mapping_is_an_error_with_both() {
         assert_eq!(wanted(column, quantity, unit), Ok(1), "{column}");
     }
     for (column, quantity, unit, found) in [
-        ("Calore [MWh]", "heat_energy", "kWh", "the header says MWh, and the mapping says kWh for heat_energy"),
+        (
+            "Calore [MWh]",
+            "heat_energy",
+            "kWh",
+            "the header says MWh, and the mapping says kWh for heat_energy",
+        ),
         ("Elettricità kWh", "gas_standard_volume", "Smc", "the header says kWh, and the mapping says Smc"),
         ("Acqua (m3)", "heat_energy", "kWh", "the header says m3, and the mapping says kWh"),
         ("Gas (m3)", "gas_standard_volume", "Smc", "the header says m3, and the mapping says Smc"),

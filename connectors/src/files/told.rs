@@ -162,6 +162,8 @@ mod tests {
         assert_eq!(refusal(" KWh ", Unit::KilowattHour, how), None);
         let told = refusal("MWh", Unit::KilowattHour, how).unwrap();
         assert_eq!(told, "says that the values are in MWh, and kWh are wanted; export it again");
-        assert!(refusal("quintali", Unit::KilowattHour, how).unwrap().starts_with("is no unit that is known"));
+        assert!(
+            refusal("quintali", Unit::KilowattHour, how).unwrap().starts_with("is no unit that is known")
+        );
     }
 }

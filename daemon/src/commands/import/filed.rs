@@ -16,8 +16,8 @@ use connectors::files::{
 };
 use model::time::day_start;
 use model::{
-    Channel, Direction, FiledInterval, FiledTotal, Instant, MeterFacts, MeterId, Origin, Project,
-    Quality, Quantity, Reading, SeriesKey, Value, Zone,
+    Channel, Direction, FiledInterval, FiledTotal, Instant, MeterFacts, MeterId, Origin, Project, Quality,
+    Quantity, Reading, SeriesKey, Value, Zone,
 };
 use store::{ImportCount, ImportNote, Store};
 
@@ -225,10 +225,9 @@ fn may_count(meter: &MeterFacts, quantity: Quantity) -> bool {
             matches!(quantity, Quantity::GasVolume | Quantity::GasStandardVolume)
         }
         // A heat meter counts its water too.
-        Quantity::HeatEnergy | Quantity::CoolingEnergy => matches!(
-            quantity,
-            Quantity::HeatEnergy | Quantity::CoolingEnergy | Quantity::WaterVolume
-        ),
+        Quantity::HeatEnergy | Quantity::CoolingEnergy => {
+            matches!(quantity, Quantity::HeatEnergy | Quantity::CoolingEnergy | Quantity::WaterVolume)
+        }
         own => own == quantity,
     }
 }
