@@ -231,7 +231,7 @@ impl Judge<'_> {
             Expected::Others(_) => (
                 format!("{measured} {unit} where the like months of this new meter used far more"),
                 format!(
-                    "in the bound that counts the month used {expected} {unit}, as much as the highest of the others,"
+                    "in the bound that counts the month used {expected} {unit}, going by the highest of the others,"
                 ),
             ),
         };

@@ -6,7 +6,8 @@
 //! A month is held against the three others of the year whose weather is nearest to its own, by the outdoor temperature, or
 //! by the calendar where a month has none: what heats is at rest when it is warm, and so are the months like it. One that
 //! used next to nothing of the middle one of them is doubted, and so is a value that comes again month after month. For the
-//! bound a doubted month used as much a day as the highest of those that are not. All months garbled alike stay unseen: nothing
+//! bound a doubted month used as much a day as the highest of those that are not, and a quarter more where it was colder
+//! or warmer than all of them. All months garbled alike stay unseen: nothing
 //! of the meter tells then.
 
 use model::{Finding, Month};
@@ -21,9 +22,11 @@ const NEXT_TO_NOTHING: f64 = 0.15;
 /// Months that a month is held against, and the fewest that tell.
 const ALIKE: usize = 3;
 const ALIKE_MIN: usize = 2;
+/// Times the highest use of the others, in a month whose weather none of them has met.
+const BEYOND: f64 = 1.25;
 /// The same value so many months in a row is no measurement.
 const REPEATED: usize = 3;
-/// A small number of whole units repeats itself by chance: below so many of the least steps between the months' values.
+/// A small number of whole units repeats itself by chance: below so many of the steps that the months' values are made of.
 const STEPS: f64 = 20.0;
 
 /// A month that counts.
@@ -43,6 +46,13 @@ impl Own {
     fn per_day(&self) -> f64 {
         self.energy / self.days
     }
+
+    /// Whether the month was colder or warmer than each of these; so it may have been where no temperature tells.
+    fn is_beyond(&self, known: &[Own]) -> bool {
+        let Some(own) = self.mean_c else { return true };
+        known.iter().all(|m| m.mean_c.is_none_or(|c| own < c))
+            || known.iter().all(|m| m.mean_c.is_none_or(|c| c < own))
+    }
 }
 
 impl Judge<'_> {
@@ -51,18 +61,15 @@ impl Judge<'_> {
     pub(super) fn doubt_new(&self, rows: &mut [Row]) -> Vec<Finding> {
         let months = self.own_months(rows);
         let is_doubted = doubted(&months);
-        let sound = || months.iter().zip(&is_doubted).filter(|(_, doubted)| !**doubted).map(|(m, _)| m);
-        let all_doubted = sound().next().is_none();
-        let of_day = |m: &Own, most: f64| most.max(m.per_day());
-        let highest = if all_doubted {
-            months.iter().fold(0.0, |most, m| of_day(m, most))
-        } else {
-            sound().fold(0.0, |most, m| of_day(m, most))
-        };
+        let sound: Vec<Own> =
+            months.iter().zip(&is_doubted).filter(|(_, doubted)| !**doubted).map(|(m, _)| *m).collect();
+        let known = if sound.is_empty() { &months } else { &sound };
+        let highest = known.iter().map(Own::per_day).fold(0.0, f64::max);
         let mut findings = Vec::new();
         for (own, _) in months.iter().zip(&is_doubted).filter(|(_, doubted)| **doubted) {
             let Some(row) = rows.get_mut(own.place) else { continue };
-            let expected = Expected::Others(highest * own.days);
+            let beyond = if own.is_beyond(known) { BEYOND } else { 1.0 };
+            let expected = Expected::Others(beyond * highest * own.days);
             if self.is_closed_by_word(row) {
                 continue;
             }
@@ -125,15 +132,21 @@ fn frozen(months: &[Own]) -> Vec<bool> {
         let measured = a.source == MonthSource::Meter && b.source == MonthSource::Meter;
         measured && a.place + 1 == b.place && 0.0 < a.energy && (a.energy - b.energy).abs() <= 1e-9 * a.energy
     };
-    let mut values: Vec<f64> = months.iter().map(|m| m.energy).collect();
-    values.sort_by(f64::total_cmp);
-    let steps = values.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| 1e-9 < *step);
-    let step = steps.fold(f64::INFINITY, f64::min);
-    let step = if step.is_finite() { step } else { 0.0 };
+    // In thousandths, which are whole: what divides all of them is the step that the meter counts in.
+    let thousandths = |m: &Own| (1_000.0 * m.energy).round().abs();
+    let step = months.iter().map(thousandths).fold(0.0, common);
     let mut flags = Vec::with_capacity(months.len());
     for run in months.chunk_by(|a, b| is_same(a, b)) {
-        let repeats = REPEATED <= run.len() && run.iter().all(|m| STEPS * step < m.energy);
+        let repeats = REPEATED <= run.len() && run.iter().all(|m| STEPS * step < thousandths(m));
         flags.extend(run.iter().map(|_| repeats));
     }
     flags
+}
+
+/// The largest common divisor of two whole numbers; of nothing and a number, that number.
+fn common(mut a: f64, mut b: f64) -> f64 {
+    while 0.5 < b {
+        (a, b) = (b, a % b);
+    }
+    a
 }
