@@ -448,3 +448,53 @@ fn hours_have_the_energy_of_their_time() {
     assert_eq!(gap.iter().map(|g| g.1).sum::<i64>(), 1_001);
     assert_eq!(gap.len(), 4);
 }
+
+const STEP: i64 = 10_000;
+
+/// The totals of a coarse register that is read every ten minutes, of a load that rests at night, over the end of a year.
+fn coarse_totals() -> Vec<(Instant, i64)> {
+    let (mut t, end) = (at("2024-12-10T23:00:00Z"), at("2025-01-21T23:00:00Z"));
+    let (mut out, mut used, mut n) = (Vec::new(), 40_000_000_i64, 0_i64);
+    while t <= end {
+        out.push((t, used / STEP * STEP));
+        let hour = t.millis().div_euclid(3_600_000) % 24;
+        n += 1;
+        used += if (5..23).contains(&hour) { 1_700 + 37 * (n % 17) + 11 * (n % 29) } else { 40 };
+        t = t.plus_seconds(600);
+    }
+    out
+}
+
+fn spans_of(kept: impl Fn(Instant) -> bool) -> [(i64, Option<i64>); 2] {
+    let mut a = Accumulator::new(settings());
+    for (t, total) in coarse_totals().into_iter().filter(|(t, _)| kept(*t)) {
+        a.push(t, total);
+    }
+    let months = a.snapshot(at("2025-01-21T23:00:00Z"));
+    [month(2024, 12), month(2025, 1)].map(|m| {
+        let joint = months.get(m).and_then(|v| v.joint).unwrap();
+        model::Joint::span(&[joint]).unwrap()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Around the end of a year, of a register of coarse steps.
+    #[test]
+    fn readings_lost_around_a_years_end_never_sharpen_a_bound(
+        holes in prop::collection::vec((-120_i64..120, 1_i64..40), 0..4),
+        singles in prop::collection::btree_set(-100_i64..100, 0..8),
+    ) {
+        let whole = spans_of(|_| true);
+        let end = at("2024-12-31T23:00:00Z").millis();
+        let less = spans_of(|t| {
+            let place = (t.millis() - end).div_euclid(600_000);
+            !singles.contains(&place) && !holes.iter().any(|(from, n)| (*from..from + n).contains(&place))
+        });
+        for ((low, high), (fewer_low, fewer_high)) in whole.into_iter().zip(less) {
+            prop_assert!(fewer_low <= low, "{whole:?} {less:?}");
+            prop_assert!(high.zip(fewer_high).is_none_or(|(a, b)| a <= b), "{whole:?} {less:?}");
+        }
+    }
+}

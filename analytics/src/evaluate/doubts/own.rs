@@ -24,6 +24,10 @@ const ALIKE: usize = 3;
 const ALIKE_MIN: usize = 2;
 /// Times the highest use of the others, in a month whose weather none of them has met.
 const BEYOND: f64 = 1.25;
+/// Months of the year; and by how many K the mean temperature of months that are alike differs at most as long as some of them are
+/// still to come: the first warm month of a year stands beside none like it.
+const WHOLE_YEAR: usize = 12;
+const ALIKE_C: f64 = 6.0;
 /// The same value so many months in a row is no measurement.
 const REPEATED: usize = 3;
 /// A small number of whole units repeats itself by chance: below so many of the steps that the months' values are made of.
@@ -114,7 +118,9 @@ fn is_next_to_nothing(month: &Own, months: &[Own], by_weather: bool) -> bool {
         let by_temperature = month.mean_c.zip(other.mean_c).map(|(a, b)| (a - b).abs());
         by_temperature.filter(|_| by_weather).unwrap_or(by_calendar)
     };
-    let mut others: Vec<&Own> = months.iter().filter(|other| other.place != month.place).collect();
+    let is_alike = |other: &&Own| !by_weather || WHOLE_YEAR <= months.len() || apart(other) <= ALIKE_C;
+    let mut others: Vec<&Own> =
+        months.iter().filter(|other| other.place != month.place).filter(is_alike).collect();
     if others.len() < ALIKE_MIN {
         return false;
     }
