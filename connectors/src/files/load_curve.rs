@@ -231,6 +231,29 @@ fn one_hour(columns: &[(usize, usize)]) -> bool {
 }
 
 impl Read {
+    /// Whether a row is of the meter and of the curve that is meant; one that is not the meter's is refused.
+    fn takes(&mut self, layout: &Layout, header: &[String], line: &Line, options: &CurveOptions<'_>) -> bool {
+        let refuse = |index: usize, why: String| line.refuse(header, index, why);
+        if let (Some(column), Some(wanted)) = (layout.point, options.supply_point)
+            && !line.cell(column).eq_ignore_ascii_case(wanted)
+        {
+            self.read += 1;
+            self.refused.push(refuse(column, format!("is not the meter's supply point {wanted}")));
+            return false;
+        }
+        if let (Some(column), Some(wanted)) = (layout.curve, options.curve)
+            && !line.cell(column).eq_ignore_ascii_case(wanted)
+        {
+            return false;
+        }
+        if let Some((column, why)) = layout.of_another(line, options) {
+            self.read += 1;
+            self.refused.push(refuse(column, why));
+            return false;
+        }
+        true
+    }
+
     fn row(
         &mut self,
         layout: &Layout,
@@ -240,21 +263,7 @@ impl Read {
         options: &CurveOptions<'_>,
     ) {
         let refuse = |index: usize, why: String| line.refuse(header, index, why);
-        if let (Some(column), Some(wanted)) = (layout.point, options.supply_point)
-            && !line.cell(column).eq_ignore_ascii_case(wanted)
-        {
-            self.read += 1;
-            self.refused.push(refuse(column, format!("is not the meter's supply point {wanted}")));
-            return;
-        }
-        if let (Some(column), Some(wanted)) = (layout.curve, options.curve)
-            && !line.cell(column).eq_ignore_ascii_case(wanted)
-        {
-            return;
-        }
-        if let Some((column, why)) = layout.of_another(line, options) {
-            self.read += 1;
-            self.refused.push(refuse(column, why));
+        if !self.takes(layout, header, line, options) {
             return;
         }
         let day = match cells::date(line.cell(layout.day)) {
