@@ -58,12 +58,12 @@ pub(super) fn unit(cell: &str) -> Option<Unit> {
 /// brackets counts before the others.
 pub(super) fn unit_of_header(header: &str) -> Option<Unit> {
     let is_bracket = |c: char| matches!(c, '(' | ')' | '[' | ']');
-    let within = header.split(['(', '[']).skip(1).filter_map(|rest| rest.split([')', ']']).next());
+    let mut within = header.split(['(', '[']).skip(1).filter_map(|rest| rest.split([')', ']']).next());
     let plain = || {
         let words = header.split(|c: char| c.is_whitespace() || is_bracket(c) || "_-,;:".contains(c));
         words.filter(|word| !BRACKETS_ONLY.contains(&word.to_lowercase().as_str())).find_map(unit)
     };
-    within.into_iter().find_map(unit).or_else(plain)
+    within.find_map(unit).or_else(plain)
 }
 
 /// Energy that is no active energy, as a name of a column or of a curve tells: `Energia reattiva induttiva`, `kvarh`.
