@@ -199,6 +199,9 @@ fn an_edited_structured_file_is_refused_by_its_line() {
     let below = says(&text.replacen("269.281", "269.291", 1));
     assert!(below.contains(&format!("line {line}, column `quantita_massima`")), "{below}");
     let september = text.lines().find(|line| line.contains("269.281")).expect("September");
+    let unit = says(&text.replacen(september, &september.replacen("kWh", "Smc", 1), 1));
+    assert!(unit.contains(&format!("line {line}, column `unita_misura`, \"Smc\"")), "{unit}");
+    assert!(unit.contains("the meter counts in kWh"), "{unit}");
     let twice = says(&format!("{text}{september}\r\n"));
     let last = text.lines().count() + 1;
     assert!(twice.contains(&format!("2 times, on the lines {line}, {last}")), "{twice}");
@@ -382,6 +385,63 @@ fn a_mapped_file_of_months_and_of_totals() {
     assert!(text.contains("quarter-hours: 2880 read, 2880 new, 0 already there, 1 replaced"), "{text}");
     near(&row(&site, "luce", 9)["measured"], 269.281);
     site.journal().verify_audit().expect("the audit log is sound");
+}
+
+/// Values of which a file or a mapping tells that they are something else than the meter counts never reach it.
+#[test]
+fn what_another_meter_counts_is_refused_with_both_units() {
+    let site = site();
+    let text = refused(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "gas"]));
+    assert!(text.contains("september.csv: a load curve is electricity in kWh"), "{text}");
+    assert!(text.contains("meter gas counts gas_standard_volume in Smc"), "{text}");
+    let mapping = |column: &str, meter: &str, quantity: &str, unit: &str| {
+        let text = format!(
+            "decimal = \",\"\nseparator = \";\"\nzone = \"Europe/Rome\"\n[time]\ncolumn = \"Data\"\n\
+             format = \"%d/%m/%Y\"\n[[value]]\ncolumn = \"{column}\"\nmeter = \"{meter}\"\n\
+             quantity = \"{quantity}\"\nunit = \"{unit}\"\nkind = \"total\"\n"
+        );
+        write(&site, "mappa.toml", &text)
+    };
+    for (meter, quantity, unit, says) in [
+        (
+            "gas",
+            "active_energy_import",
+            "kWh",
+            "active_energy_import in kWh, and meter gas counts gas_standard_volume in Smc",
+        ),
+        (
+            "luce",
+            "water_volume",
+            "m3",
+            "water_volume in m3, and meter luce counts active_energy_import in kWh",
+        ),
+        (
+            "luce",
+            "heat_energy",
+            "kWh",
+            "heat_energy in kWh, and meter luce counts active_energy_import in kWh",
+        ),
+    ] {
+        let map = mapping("Lettura", meter, quantity, unit);
+        let file = write(&site, "letture.csv", "Data;Lettura\n01/02/2024;100\n");
+        let text = refused(&site.run(&["import", "csv", &file, "--map", &map]));
+        assert!(text.contains("mappa.toml, column `Lettura`") && text.contains(says), "{text}");
+    }
+    // The mapping fits the meter, and the file says another thing.
+    let map = mapping("Lettura (MWh)", "luce", "active_energy_import", "kWh");
+    let file = write(&site, "letture.csv", "Data;Lettura (MWh)\n01/02/2024;100\n");
+    let text = refused(&site.run(&["import", "csv", &file, "--map", &map]));
+    assert!(text.contains("letture.csv cannot be imported"), "{text}");
+    assert!(
+        text.contains("line 1, column `Lettura (MWh)`: the header says MWh, and the mapping says kWh"),
+        "{text}"
+    );
+    assert_eq!(tests::journal::count(&site.journal(), "luce"), 0);
+    // Gas at the meter is of a gas meter, in its own register.
+    let map = mapping("Lettura (m3)", "gas", "gas_volume", "m3");
+    let file = write(&site, "letture.csv", "Data;Lettura (m3)\n01/02/2024;100\n");
+    let text = done(&site.run(&["import", "csv", &file, "--map", &map]));
+    assert!(text.contains("totals: 1 read, 1 new"), "{text}");
 }
 
 #[test]

@@ -140,9 +140,14 @@ fn every_kind_of_a_finding_has_its_words_in_every_language() {
     let payloads = PayloadError::KINDS.map(|kind| ("payload.quarantined", kind));
     let records = connectors::mqtt::RECORDS_KINDS.map(|kind| ("records.refused", kind));
     let births = connectors::mqtt::BIRTH_KINDS.map(|kind| ("payload.birth", kind));
+    let doubts = ["reporting.month_doubtful", "reporting.confirmed"]
+        .map(|code| [(code, "baseline"), (code, "others")])
+        .concat();
     for language in config::catalog::LANGUAGES {
         let texts = catalog.texts(language);
-        for (code, kind) in settings.iter().chain(&troubles).chain(&payloads).chain(&records).chain(&births) {
+        for (code, kind) in
+            settings.iter().chain(&troubles).chain(&payloads).chain(&records).chain(&births).chain(&doubts)
+        {
             assert!(texts.find(&format!("kind.{code}.{kind}")).is_some(), "{language}: {code} {kind}");
         }
     }

@@ -6,7 +6,7 @@
 //! other periods of the year ([`crate::analysis::doubt`]). The best estimate keeps what was measured. For the bound a
 //! doubted month is taken to have used what the baseline would have, and more where the other months used more than it.
 //! Who knows that the value is right confirms its days with an adjustment of nothing: author and reason stand in the
-//! report, and the doubt becomes a note.
+//! report, and the doubt becomes a note. A new meter has no baseline's law: its months are judged by each other ([`own`]).
 
 use chrono::NaiveDate;
 use model::{Adjustment, Finding, MeterFacts, Severity};
@@ -18,6 +18,8 @@ use crate::baseline::data::Data;
 use crate::baseline::{FitPeriod, Fitted};
 use crate::normalise::is_known;
 use crate::result::MonthSource;
+
+mod own;
 
 const RULE: &str = "conservative direction: what is missing or garbled never becomes a saving";
 /// All periods in another unit; the code under which the doubts say so.
@@ -40,9 +42,11 @@ pub(super) fn weigh(
     for row in &mut *rows {
         row.bound_standstill(facts);
     }
-    if let Reference::Model(fitted, _) = reference {
-        let judge = Judge { context, facts, evidence, fitted };
-        findings.extend(judge.doubt(rows));
+    let judge = Judge { context, facts, evidence };
+    match reference {
+        Reference::Model(fitted, _) => findings.extend(judge.doubt(fitted, rows)),
+        Reference::Zero => findings.extend(judge.doubt_new(rows)),
+        Reference::None | Reference::Unknown => {}
     }
     findings
 }
@@ -51,7 +55,31 @@ struct Judge<'a> {
     context: &'a Context<'a>,
     facts: &'a MeterFacts,
     evidence: &'a Evidence<'a>,
-    fitted: &'a Fitted,
+}
+
+/// What a month is doubted against, in display units: the code tells readers which of the two.
+#[derive(Debug, Clone, Copy)]
+enum Expected {
+    /// What the baseline leads to expect.
+    Baseline(f64),
+    /// As much a day as the highest of the meter's other months.
+    Others(f64),
+}
+
+impl Expected {
+    const fn energy(self) -> f64 {
+        match self {
+            Self::Baseline(energy) | Self::Others(energy) => energy,
+        }
+    }
+
+    /// Code of the words for it: `kind.reporting.month_doubtful.CODE`.
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Baseline(_) => "baseline",
+            Self::Others(_) => "others",
+        }
+    }
 }
 
 /// A period as it was measured or billed, with what is expected of it, in display units.
@@ -79,16 +107,16 @@ fn counts(row: &Row) -> bool {
 }
 
 impl Judge<'_> {
-    fn doubt(&self, rows: &mut [Row]) -> Vec<Finding> {
+    fn doubt(&self, fitted: &Fitted, rows: &mut [Row]) -> Vec<Finding> {
         let periods = self.periods(rows);
         if periods.is_empty() {
             return Vec::new();
         }
         let temperatures = self.context.temperatures;
         let reporting = Data::of(&periods, temperatures);
-        let before: Vec<FitPeriod> = self.fitted.model.points.iter().map(point).collect();
+        let before: Vec<FitPeriod> = fitted.model.points.iter().map(point).collect();
         let baseline = Data::of(&before, temperatures);
-        let mut alone = self.fitted.law.predict_each(&reporting);
+        let mut alone = fitted.law.predict_each(&reporting);
         for (prediction, row) in alone.iter_mut().zip(reporting.rows()) {
             prediction.energy += adjustments::within(self.context.input, self.facts, row.from, row.to);
         }
@@ -162,15 +190,16 @@ impl Judge<'_> {
             if touching().next().is_none() || (!all && self.is_closed_by_word(row)) {
                 continue;
             }
+            let expected = Expected::Baseline(row.adjusted.map_or(0.0, |a| a.energy));
             if let Some(word) = self.confirmation(from, to) {
-                findings.push(self.tell(row, Some(word)));
+                findings.push(self.tell(row, expected, Some(word)));
                 continue;
             }
             let energy: f64 = touching().map(may_have).sum();
             row.doubted = (energy - row.hidden).max(0.0);
             row.shown.measured_high = row.shown.measured_high.map(|high| high + row.doubted);
             // A standstill is told as such, and its confirmation lifts this too.
-            findings.extend((row.still_ratio <= stuck::RATIO_MAX).then(|| self.tell(row, None)));
+            findings.extend((row.still_ratio <= stuck::RATIO_MAX).then(|| self.tell(row, expected, None)));
         }
         findings
     }
@@ -187,25 +216,37 @@ impl Judge<'_> {
         input.adjustments.iter().find(|a| a.meter == self.facts.id && a.confirms(from, to))
     }
 
-    fn tell(&self, row: &Row, by: Option<&Adjustment>) -> Finding {
+    fn tell(&self, row: &Row, against: Expected, by: Option<&Adjustment>) -> Finding {
         let month = row.shown.month;
         let unit = self.facts.carrier.base_unit().display().symbol();
         let measured = format!("{:.1}", row.shown.measured.unwrap_or(0.0));
-        let expected = format!("{:.1}", row.adjusted.map_or(0.0, |a| a.energy));
+        let expected = format!("{:.1}", against.energy());
         let about = format!("meter:{} {month}", self.facts.id);
-        let says = format!("{measured} {unit} where the baseline leads to expect {expected} {unit}");
+        let (says, then) = match against {
+            Expected::Baseline(_) => (
+                format!("{measured} {unit} where the baseline leads to expect {expected} {unit}"),
+                "the other months do not bear it out; the month saves nothing in the bound that counts"
+                    .to_owned(),
+            ),
+            Expected::Others(_) => (
+                format!("{measured} {unit} where the like months of this new meter used far more"),
+                format!(
+                    "in the bound that counts the month used {expected} {unit}, going by the highest of the others,"
+                ),
+            ),
+        };
         let finding = |code, severity, says: String| {
             Finding::new(code, severity, &about, says, RULE)
                 .with("month", month)
                 .with("measured", &measured)
                 .with("expected", &expected)
+                .with("kind", against.kind())
                 .with("unit", unit)
         };
         match by {
             None => {
-                let then = "the other months do not bear it out; the month saves nothing in the bound that counts until \
-                            the bill or the reading is corrected, or a person confirms it";
-                finding(UNCONFIRMED, Severity::Caution, format!("{says}: {then}"))
+                let until = "until the bill or the reading is corrected, or a person confirms it";
+                finding(UNCONFIRMED, Severity::Caution, format!("{says}: {then} {until}"))
             }
             Some(by) => {
                 let says = format!("{says}; {} confirmed it: {}", by.author, by.reason);

@@ -22,6 +22,7 @@ use crate::result::{Baseline, MeterMonth, MeterRecord, MeterTotals, MeterYear, M
 use crate::series::DatedFinding;
 use crate::uncertainty::{Source, Uncertain};
 
+mod billed;
 mod instruments;
 
 use instruments::with_instruments;
@@ -152,7 +153,7 @@ pub(super) fn assess(
         .collect();
     findings.extend(doubts::weigh(context, facts, &evidence, &reference, &mut rows));
     report_withheld(context, facts, &rows, &subject, &mut findings);
-    findings.extend(straddling(context, facts, &settled, &rows, &subject));
+    findings.extend(billed::findings(context, facts, &evidence, &rows, &subject));
     let compared = Compared::of(context, &rows);
     findings.extend(unseen_weather(context, &reference, &compared, &subject));
     if let Reference::Model(fitted, _) = &reference {
@@ -550,23 +551,6 @@ fn report_withheld(
             findings.extend(opening::missing(row.unstated_days, month, &about));
         }
     }
-}
-
-/// Bills over the ends of a year that is reported as a whole.
-fn straddling(
-    context: &Context<'_>,
-    facts: &MeterFacts,
-    settled: &SettledBills,
-    rows: &[Row],
-    subject: &str,
-) -> Vec<Finding> {
-    if context.reporting_months() < 12 {
-        return Vec::new();
-    }
-    let source = |row: Option<&Row>| row.map(|r| r.shown.source);
-    let unit = facts.carrier.base_unit().display();
-    let ends = (source(rows.first()), source(rows.last()));
-    joint::straddling(&settled.periods, ends, context.input.year, (subject, unit))
 }
 
 /// Days of a reporting month without a temperature, and those taken plainly from another station.

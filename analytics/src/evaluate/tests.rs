@@ -10,6 +10,7 @@ mod figures;
 mod gas;
 mod kpis;
 mod months;
+mod new_meters;
 mod opening;
 mod properties;
 mod short;

@@ -6,7 +6,8 @@
 //! tipo_flusso;…;ea1;…;ea96`, up to `ea100`, in kWh. Of several rows of one day the one received last counts; of rows
 //! received on one day, a rectification.
 //!
-//! A reading is of the end of its day, as the last day of a bill is.
+//! A reading is of the end of its day, as the last day of a bill is. A column that names the unit, where a file has one, must
+//! name that of the file's kind.
 //!
 //! Must never: add up two rows of one day, take an empty register for zero, or convert gas to standard conditions:
 //! that needs the place of the meter.
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use model::time::day_start;
-use model::{Finding, Severity, Zone};
+use model::{Finding, Severity, Unit, Zone};
 
 use super::cells::{self, Notation};
 use super::load_curve::{clock_change_findings, missing_values, quarter_watt_hours};
@@ -25,7 +26,7 @@ use super::quarters::{self, Extra, Place};
 use super::sheet::{self, Column, Line, Lines};
 use super::{
     FileError, ImportReport, OnLine, REFUSED_MAX, Refused, Stated, StatedInterval, StatedTotal, VALUES_MAX,
-    repeated_rows, text,
+    repeated_rows, text, told,
 };
 
 /// What a file says of one supply point.
@@ -97,11 +98,15 @@ pub fn read_arera_gas(
     let mut lines = Lines::open(&text, None, "PDR, DATA LETTURA, DATA RICEZIONE, FLUSSO, LETTURA")?;
     let places = sheet::find_columns(&lines.header, &wanted)?;
     let header = lines.header.clone();
+    let unit = sheet::find_column(&header, &told::UNIT)?;
     let mut points = Points::default();
     let mut days = ByDay(BTreeMap::new());
     let (mut refused, mut repeated) = (Vec::new(), 0);
     while let Some(line) = lines.next_line()? {
-        match gas_row(&line, &header, &places, lines.separator) {
+        let how = "bring in standard cubic metres by a mapping of `import csv`, with the quantity gas_standard_volume";
+        let row = of_unit(&line, &header, unit, (Unit::CubicMetre, how))
+            .and_then(|()| gas_row(&line, &header, &places, lines.separator));
+        match row {
             Ok((pdr, day, row)) => match days.put((points.of(&pdr), day), row) {
                 Ok(again) => repeated += usize::from(again),
                 Err(other) => refused.push(line.refuse(&header, at(&places, 4), contradicts(other))),
@@ -125,6 +130,19 @@ pub fn read_arera_gas(
     let mut findings = falls(accepted.iter().map(|on| (on.line, &on.value.point, &on.value.value)), zone);
     findings.extend(repeated_rows(repeated));
     Ok(ImportReport { rows: lines.read, read: lines.read, accepted, repeated, refused, findings })
+}
+
+/// Refuses a row whose unit column says another unit than the wanted one; `how` says what to do.
+fn of_unit(
+    line: &Line,
+    header: &[String],
+    unit: Option<usize>,
+    (wanted, how): (Unit, &str),
+) -> Result<(), Refused> {
+    let refusal = |column: usize| {
+        told::refusal(line.cell(column), wanted, how).map(|why| line.refuse(header, column, why))
+    };
+    unit.and_then(refusal).map_or(Ok(()), Err)
 }
 
 fn at(places: &[usize], index: usize) -> usize {
@@ -237,6 +255,7 @@ struct Layout {
     places: Vec<usize>,
     flow: Option<usize>,
     single: Option<usize>,
+    unit: Option<usize>,
     bands: Vec<usize>,
     quarters: Vec<usize>,
 }
@@ -260,6 +279,7 @@ impl Layout {
             places: sheet::find_columns(header, &[POD, READ_ON, RECEIVED])?,
             flow: sheet::find_column(header, &GAS_FLOW)?,
             single,
+            unit: sheet::find_column(header, &told::UNIT)?,
             bands: (1..=6).map_while(|i| place(format!("lettura_f{i}"))).collect(),
             quarters,
         })
@@ -357,6 +377,8 @@ fn electricity_row(
 ) -> Result<ElectricityRow, Refused> {
     let cell = |index: usize| line.cell(at(&layout.places, index));
     let refuse = |index: usize, why: String| line.refuse(header, at(&layout.places, index), why);
+    let how = "export active energy in kWh, or name the unit in a mapping of `import csv`";
+    of_unit(line, header, layout.unit, (Unit::KilowattHour, how))?;
     let pod = cell(0).to_ascii_uppercase();
     if !pod.starts_with("IT") || !(14..=15).contains(&pod.len()) {
         return Err(refuse(0, "is no POD, which looks like IT001E12345678".to_owned()));

@@ -32,6 +32,39 @@ fn padded_totals_are_litres_at_the_end_of_their_day() {
 }
 
 #[test]
+fn a_row_that_tells_another_unit_is_refused_by_its_line() {
+    let header = GAS.replace('\n', ";UM\n");
+    let read = |unit: &str| {
+        let text = format!("{header}{PDR};202501;2025-01-31;2025-02-05;TML;4;00012345;{unit}\n");
+        read_arera_gas(text.as_bytes(), ROME).unwrap()
+    };
+    for unit in ["", "m3", "mc", "M³"] {
+        assert_eq!((read(unit).accepted.len(), read(unit).refused.len()), (1, 0), "{unit}");
+    }
+    for (unit, why) in [
+        ("Smc", "says that the values are in Smc, and m3 are wanted; bring in standard cubic metres"),
+        ("kWh", "says that the values are in kWh, and m3 are wanted"),
+    ] {
+        let report = read(unit);
+        assert_eq!(report.accepted.len(), 0, "{unit}");
+        let told = &report.refused[0];
+        assert_eq!((told.line, told.column.as_str(), told.value.as_str()), (2, "UM", unit));
+        assert!(told.reason.contains(why), "{told}");
+    }
+    let power = |unit: &str| {
+        let text = format!(
+            "pod;data_lettura;data_ricezione;lettura_monoraria;unita_misura\n\
+             IT001E12345678;2025-01-31;2025-02-05;1000;{unit}\n"
+        );
+        read_arera_electricity(text.as_bytes(), ROME, &|_| None).unwrap()
+    };
+    assert_eq!((power("kWh").accepted.len(), power("").accepted.len()), (1, 1));
+    let told = power("kvarh");
+    assert_eq!((told.accepted.len(), told.refused[0].line), (0, 2));
+    assert!(told.refused[0].reason.contains("in kvarh, and kWh are wanted"), "{}", told.refused[0]);
+}
+
+#[test]
 fn the_later_receipt_counts_and_a_rectification_replaces() {
     let late = format!(
         "{PDR};202501;2025-01-31;2025-03-10;RML;4;00012300\n{PDR};202501;2025-01-31;2025-02-05;TML;4;00012345\n"

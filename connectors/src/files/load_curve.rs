@@ -3,7 +3,8 @@
 //!
 //! Wide: `Giorno;00:00-00:15;…;23:45-00:00`, with the columns `POD` and `curva` where the export has them. Long:
 //! `Data;Ora;Consumo`, the hour as `00:00-00:15`. Energy in kWh with a decimal comma or point, days as `31/01/2024` or
-//! `2024-01-31`. The file is of one meter.
+//! `2024-01-31`. The file is of one meter. Where it names a unit, the kind of energy or its direction, they must be those of
+//! the meter.
 //!
 //! On the day of 25 hours, 96 columns do not say which of the two hours from two to three they mean: both are left
 //! out. On the day of 23 hours that hour's cells must be empty or zero.
@@ -14,12 +15,14 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use model::{Finding, Severity, Zone};
+use model::{Direction, Finding, Severity, Unit, Zone};
 
 use super::cells::{self, Notation};
 use super::quarters::{self, Extra, Place};
 use super::sheet::{self, Column, Line, Lines};
-use super::{FileError, ImportReport, OnLine, Refused, StatedInterval, VALUES_MAX, repeated_rows, text};
+use super::{
+    FileError, ImportReport, OnLine, Refused, StatedInterval, VALUES_MAX, repeated_rows, text, told,
+};
 
 /// What is known beforehand of the file's meter.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +33,8 @@ pub struct CurveOptions<'a> {
     pub supply_point: Option<&'a str>,
     /// Which curve of the column `curva` is meant, where the file has several.
     pub curve: Option<&'a str>,
+    /// Which way the meter's energy flows: a curve that names the other way is refused.
+    pub direction: Option<Direction>,
     /// The most the connection can carry in an hour, in kWh; more is refused.
     pub ceiling_kwh_per_hour: Option<f64>,
 }
@@ -47,6 +52,7 @@ struct Layout {
     day: usize,
     point: Option<usize>,
     curve: Option<usize>,
+    unit: Option<usize>,
     values: Values,
     extra: Extra,
 }
@@ -135,12 +141,13 @@ impl Layout {
     fn of(header: &[String]) -> Result<Self, FileError> {
         let day = sheet::find_columns(header, &[DAY])?.first().copied().unwrap_or_default();
         let find = |column: &Column| sheet::find_column(header, column);
-        let (point, curve) = (find(&POINT)?, find(&CURVE)?);
+        let (point, curve, unit) = (find(&POINT)?, find(&CURVE)?, find(&told::UNIT)?);
         if let (Some(hour), Some(energy)) = (find(&HOUR)?, find(&ENERGY)?) {
             return Ok(Self {
                 day,
                 point,
                 curve,
+                unit,
                 values: Values::Long { hour, energy },
                 extra: Extra::Repeats,
             });
@@ -178,7 +185,34 @@ impl Layout {
             }
         };
         columns.extend(more);
-        Ok(Self { day, point, curve, values: Values::Wide(columns), extra })
+        Ok(Self { day, point, curve, unit, values: Values::Wide(columns), extra })
+    }
+
+    /// The column by which a row tells that its values are not the meter's active energy in kWh, and why.
+    fn of_another(&self, line: &Line, options: &CurveOptions<'_>) -> Option<(usize, String)> {
+        let by_unit = self.unit.and_then(|column| {
+            let how = "export the curve in kWh, or name the unit in a mapping of `import csv`";
+            told::refusal(line.cell(column), Unit::KilowattHour, how).map(|why| (column, why))
+        });
+        let by_curve = self.curve.and_then(|column| {
+            let name = line.cell(column);
+            let other = told::direction(name).filter(|found| options.direction.is_some_and(|d| d != *found));
+            let why = if told::is_reactive(name) {
+                "is reactive energy (kvarh), and active energy (kWh) is wanted; name the active curve with --curve, or \
+                 export it"
+                    .to_owned()
+            } else {
+                let (found, wanted) = (other?, options.direction?);
+                format!(
+                    "is energy of the direction {}, and the meter's is {}; name the other curve with --curve, or the \
+                     meter that counts this one",
+                    found.code(),
+                    wanted.code()
+                )
+            };
+            Some((column, why))
+        });
+        by_unit.or(by_curve)
     }
 
     fn columns(&self) -> usize {
@@ -197,6 +231,29 @@ fn one_hour(columns: &[(usize, usize)]) -> bool {
 }
 
 impl Read {
+    /// Whether a row is of the meter and of the curve that is meant; one that is not the meter's is refused.
+    fn takes(&mut self, layout: &Layout, header: &[String], line: &Line, options: &CurveOptions<'_>) -> bool {
+        let refuse = |index: usize, why: String| line.refuse(header, index, why);
+        if let (Some(column), Some(wanted)) = (layout.point, options.supply_point)
+            && !line.cell(column).eq_ignore_ascii_case(wanted)
+        {
+            self.read += 1;
+            self.refused.push(refuse(column, format!("is not the meter's supply point {wanted}")));
+            return false;
+        }
+        if let (Some(column), Some(wanted)) = (layout.curve, options.curve)
+            && !line.cell(column).eq_ignore_ascii_case(wanted)
+        {
+            return false;
+        }
+        if let Some((column, why)) = layout.of_another(line, options) {
+            self.read += 1;
+            self.refused.push(refuse(column, why));
+            return false;
+        }
+        true
+    }
+
     fn row(
         &mut self,
         layout: &Layout,
@@ -206,16 +263,7 @@ impl Read {
         options: &CurveOptions<'_>,
     ) {
         let refuse = |index: usize, why: String| line.refuse(header, index, why);
-        if let (Some(column), Some(wanted)) = (layout.point, options.supply_point)
-            && !line.cell(column).eq_ignore_ascii_case(wanted)
-        {
-            self.read += 1;
-            self.refused.push(refuse(column, format!("is not the meter's supply point {wanted}")));
-            return;
-        }
-        if let (Some(column), Some(wanted)) = (layout.curve, options.curve)
-            && !line.cell(column).eq_ignore_ascii_case(wanted)
-        {
+        if !self.takes(layout, header, line, options) {
             return;
         }
         let day = match cells::date(line.cell(layout.day)) {

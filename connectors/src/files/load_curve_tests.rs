@@ -7,8 +7,13 @@ use proptest::prelude::*;
 use super::*;
 
 const ROME: Zone = Zone::Europe__Rome;
-const OPTIONS: CurveOptions<'_> =
-    CurveOptions { zone: ROME, supply_point: None, curve: None, ceiling_kwh_per_hour: Some(10.0) };
+const OPTIONS: CurveOptions<'_> = CurveOptions {
+    zone: ROME,
+    supply_point: None,
+    curve: None,
+    direction: None,
+    ceiling_kwh_per_hour: Some(10.0),
+};
 
 fn import(text: &str) -> ImportReport<OnLine<StatedInterval>> {
     read_load_curve(text.as_bytes(), &OPTIONS).unwrap()
@@ -241,6 +246,52 @@ fn rows_of_another_supply_point_or_curve_are_not_taken() {
     assert!(error.contains("say which one with --curve"), "{error}");
     let chosen = CurveOptions { curve: Some("f2"), ..pod };
     assert_eq!(read_load_curve(two.as_bytes(), &chosen).unwrap().accepted.len(), 96);
+}
+
+#[test]
+fn a_curve_of_another_energy_unit_or_direction_is_refused_by_its_line() {
+    let header: Vec<String> = (0..96).map(quarters::label).collect();
+    let file = |curve: &str, unit: &str| {
+        let cells = vec!["1"; 96].join(";");
+        format!("Giorno;curva;um;{}\n01/09/2024;{curve};{unit};{cells}\n", header.join(";"))
+    };
+    let drawn = CurveOptions { direction: Some(Direction::Import), ..OPTIONS };
+    let read = |curve, unit, options: &CurveOptions<'_>| {
+        read_load_curve(file(curve, unit).as_bytes(), options).unwrap()
+    };
+    for (curve, unit) in [("", ""), ("Attiva prelevata", "kWh"), ("A+", "KWH"), ("F1", "")] {
+        assert_eq!(read(curve, unit, &drawn).accepted.len(), 96, "{curve} {unit}");
+    }
+    assert_eq!(read("Attiva immessa", "kWh", &OPTIONS).accepted.len(), 96, "the meter's way is not known");
+    for (curve, unit, column, why) in [
+        (
+            "Attiva",
+            "MWh",
+            "um",
+            "says that the values are in MWh, and kWh are wanted; export the curve in kWh",
+        ),
+        ("Attiva", "kvarh", "um", "says that the values are in kvarh, and kWh are wanted"),
+        ("Attiva", "quintali", "um", "is no unit that is known, and kWh are wanted"),
+        ("Reattiva induttiva", "", "curva", "is reactive energy (kvarh), and active energy (kWh) is wanted"),
+        ("Attiva immessa", "", "curva", "is energy of the direction export, and the meter's is import"),
+    ] {
+        let report = read(curve, unit, &drawn);
+        assert_eq!((report.accepted.len(), report.refused.len()), (0, 1), "{curve} {unit}");
+        let told = &report.refused[0];
+        assert_eq!((told.line, told.column.as_str()), (2, column));
+        assert!(told.reason.contains(why), "{told}");
+    }
+    // Of a file with both curves the one that is named counts.
+    let cells = vec!["1"; 96].join(";");
+    let both = format!("{}02/09/2024;Reattiva;;{cells}\n", file("Attiva", ""));
+    let named = CurveOptions { curve: Some("attiva"), ..drawn };
+    let report = read_load_curve(both.as_bytes(), &named).unwrap();
+    assert_eq!((report.accepted.len(), report.refused.len()), (96, 0));
+    let wrong = CurveOptions { curve: Some("reattiva"), ..drawn };
+    assert!(
+        read_load_curve(both.as_bytes(), &wrong).unwrap().accepted.is_empty(),
+        "naming it makes it no other"
+    );
 }
 
 #[test]

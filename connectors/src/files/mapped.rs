@@ -1,7 +1,8 @@
 //! Any CSV file, by a small TOML file that says which column means what: exports of building management systems,
 //! tables of district heating.
 //!
-//! Must never: guess a unit, a zone or whether a column is a total or an interval's energy: the mapping says each.
+//! Must never: guess a unit, a zone or whether a column is a total or an interval's energy: the mapping says each. Nor take a
+//! column whose header tells another unit than the mapping.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ use super::load_curve::{clock_change_findings, missing_values};
 use super::sheet::{self, Line, Lines};
 use super::{
     FileError, ImportReport, OnLine, REFUSED_MAX, Refused, Stated, StatedInterval, StatedTotal, VALUES_MAX,
-    cells, repeated_rows, text,
+    cells, repeated_rows, text, told,
 };
 
 /// Largest mapping file in bytes.
@@ -94,6 +95,8 @@ enum ColumnName {
 struct ValueColumn {
     column: ColumnName,
     series: SeriesKey,
+    unit: Unit,
+    /// How many of the quantity's smallest unit one of `unit` is.
     factor: f64,
     kind: ValueKind,
 }
@@ -187,8 +190,8 @@ fn value_column(value: &ValueFile, time: &TimeColumns) -> Result<ValueColumn, Fi
         None => Phase::Total,
         Some(code) => Phase::parse(code).ok_or_else(|| bad("phase", format!("{code:?} is not known")))?,
     };
-    let factor = Unit::parse(&value.unit)
-        .and_then(|unit| unit.factor_to(quantity))
+    let (unit, factor) = Unit::parse(&value.unit)
+        .and_then(|unit| Some((unit, unit.factor_to(quantity)?)))
         .ok_or_else(|| bad("unit", format!("{:?} is no unit of {quantity}", value.unit)))?;
     let kind = match (value.kind.as_str(), &time.to_column) {
         ("total", None) => ValueKind::Total,
@@ -212,7 +215,7 @@ fn value_column(value: &ValueFile, time: &TimeColumns) -> Result<ValueColumn, Fi
         _ => return Err(bad("kind", format!("{:?} must be \"total\" or \"interval\"", value.kind))),
     };
     let series = SeriesKey { meter, channel: Channel { quantity, phase } };
-    Ok(ValueColumn { column: value.column.clone(), series, factor, kind })
+    Ok(ValueColumn { column: value.column.clone(), series, unit, factor, kind })
 }
 
 fn length(value: &ValueFile) -> Result<Length, String> {
@@ -247,6 +250,7 @@ pub fn read_mapped(
     let mut lines = Lines::open_below(&text, mapping.header_rows - 1, mapping.separator, wanted)?;
     let header = lines.header.clone();
     let places = Places::of(mapping, &header)?;
+    as_the_headers_tell(mapping, &places, &header)?;
     let mut read = Read { doubled: doubled(&text, mapping, &places, wanted)?, ..Read::default() };
     while let Some(line) = lines.next_line()? {
         read.row(mapping, &places, &header, &line, most);
@@ -296,6 +300,30 @@ fn doubled(
     };
     let told = hours.into_iter().filter(|(day, _)| !repeated.contains(day));
     Ok(told.filter_map(|(day, times)| Some((day, ascends(&times)?))).collect())
+}
+
+/// The unit and the kind of energy that a column's header tells are those of the mapping; a header that tells nothing
+/// stands against none.
+fn as_the_headers_tell(mapping: &Mapping, places: &Places, header: &[String]) -> Result<(), FileError> {
+    for (value, &place) in mapping.values.iter().zip(&places.values) {
+        let name = header.get(place).map_or("", String::as_str);
+        let quantity = value.series.channel.quantity;
+        let is_reactive = matches!(quantity, Quantity::ReactiveEnergyImport | Quantity::ReactiveEnergyExport);
+        let wanted = value.unit;
+        let why = match told::unit_of_header(name) {
+            Some(found) if found != wanted => format!(
+                "the header says {found}, and the mapping says {wanted} for {quantity}; correct the mapping's unit and \
+                 quantity, or name another column"
+            ),
+            Some(_) | None if told::is_reactive(name) && !is_reactive => format!(
+                "the header says reactive energy, and the mapping says {wanted} of {quantity}; name the column of the \
+                 active energy"
+            ),
+            Some(_) | None => continue,
+        };
+        return Err(FileError::Column { line: mapping.header_rows as u64, column: name.to_owned(), why });
+    }
+    Ok(())
 }
 
 /// The mapping's columns in a file.

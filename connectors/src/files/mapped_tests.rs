@@ -61,6 +61,45 @@ fn rows(report: &ImportReport<OnLine<OfSeries<Stated>>>) -> Vec<String> {
 }
 
 #[test]
+fn a_header_that_tells_another_unit_than_the_mapping_is_an_error_with_both() {
+    let wanted = |column: &str, quantity: &str, unit: &str| {
+        let mapping = MONTHS
+            .replace("\"energia\"", &format!("\"{column}\""))
+            .replace("heat_energy", quantity)
+            .replace("unit = \"kWh\"", &format!("unit = \"{unit}\""));
+        let mapping = read_mapping(mapping.as_bytes()).unwrap();
+        let text = format!("mese,{column}\n01/2025,1\n");
+        read_mapped(text.as_bytes(), &mapping, &|_, _| None).map(|report| report.accepted.len())
+    };
+    for (column, quantity, unit) in [
+        ("Calore [MWh]", "heat_energy", "MWh"),
+        ("Calore", "heat_energy", "GJ"),
+        ("Gas (m³)", "gas_volume", "m3"),
+        ("Gas (Smc)", "gas_standard_volume", "Smc"),
+        ("Reattiva kvarh", "reactive_energy_import", "kvarh"),
+    ] {
+        assert_eq!(wanted(column, quantity, unit), Ok(1), "{column}");
+    }
+    for (column, quantity, unit, found) in [
+        (
+            "Calore [MWh]",
+            "heat_energy",
+            "kWh",
+            "the header says MWh, and the mapping says kWh for heat_energy",
+        ),
+        ("Elettricità kWh", "gas_standard_volume", "Smc", "the header says kWh, and the mapping says Smc"),
+        ("Acqua (m3)", "heat_energy", "kWh", "the header says m3, and the mapping says kWh"),
+        ("Gas (m3)", "gas_standard_volume", "Smc", "the header says m3, and the mapping says Smc"),
+        ("Energia kvarh", "active_energy_import", "kWh", "the header says kvarh, and the mapping says kWh"),
+        ("Energia reattiva", "active_energy_import", "kWh", "the header says reactive energy"),
+        ("Potenza (kW)", "active_energy_import", "kWh", "the header says kW, and the mapping says kWh"),
+    ] {
+        let error = wanted(column, quantity, unit).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("line 1, column `{column}`: {found}")), "{error}");
+    }
+}
+
+#[test]
 fn totals_of_two_meters_are_read_below_two_header_rows() {
     let report = read(
         TOTALS,

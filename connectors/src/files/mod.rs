@@ -16,6 +16,7 @@ mod quarters;
 mod sheet;
 pub mod temperatures;
 mod text;
+mod told;
 mod workbook;
 
 use std::collections::BTreeSet;
@@ -164,6 +165,8 @@ pub enum FileError {
     Header { format: &'static str, why: String },
     #[error("line {line}: {why}")]
     Xml { line: u64, why: String },
+    #[error("line {line}, column `{column}`: {why}")]
+    Column { line: u64, column: String, why: String },
     #[error("{0}")]
     Mapping(String),
 }

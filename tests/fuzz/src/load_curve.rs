@@ -36,6 +36,7 @@ pub fn run(data: &[u8]) {
         zone: Zone::Europe__Rome,
         supply_point: (what & 1 == 1).then_some("IT001E12345678"),
         curve: (what & 2 == 2).then_some("A+"),
+        direction: (what & 4 == 4).then_some(model::Direction::Import),
         ceiling_kwh_per_hour: Some(CEILING_KWH),
     };
     let Some(report) = assert_import(file, read_load_curve(file, &options), VALUES_MAX, |on| on.line) else {

@@ -208,6 +208,37 @@ fn bills_over_the_years_ends_leave_those_two_in_doubt_and_are_named() {
 }
 
 #[test]
+fn bills_alone_of_a_meter_that_was_read_before_are_named() {
+    let told = |case: &Case| {
+        let year = case.year();
+        let found = year.findings.iter().filter(|f| f.code == "meter.bills_alone").cloned();
+        (found.collect::<Vec<Finding>>(), result(&year, "final").because.clone())
+    };
+    // A meter whose readings say more than the bills; the year is read without a gap.
+    let mut case = billed(&spans(day("2025-01-01"), 1, day("2026-01-01")));
+    let alone = case.meters[0].months.clone();
+    case.meters[0].months = Case::gas(0.7).meters.remove(0).months;
+    let (findings, because) = told(&case);
+    assert!(findings.is_empty() && because.contains(&"bills.dispute".to_owned()), "{because:?}");
+    // Every reading of the year is gone, and nothing contradicts the bills any more.
+    case.meters[0].months = alone;
+    let (findings, because) = told(&case);
+    assert_eq!((findings.len(), findings[0].severity), (1, Severity::Caution));
+    assert_eq!(findings[0].subject, "meter:gas 2025");
+    assert_eq!(findings[0].values[1], ("last", "2023-12".to_owned()));
+    assert!(because.contains(&"meter.bills_alone".to_owned()), "{because:?}");
+    // One month of readings bears the others out or does not, and says so itself.
+    let mut read = billed(&spans(day("2025-01-01"), 1, day("2026-01-01")));
+    let march = Case::gas(0.5).meters[0].months.get(Month { year: 2025, number: 3 }).copied();
+    read.meters[0].months.months.extend(march);
+    assert!(told(&read).0.is_empty());
+    // A meter that only ever had bills.
+    let mut never = billed(&spans(day("2025-01-01"), 1, day("2026-01-01")));
+    never.meters[0].months.months.clear();
+    assert!(told(&never).0.is_empty());
+}
+
+#[test]
 fn what_was_not_measured_decides_between_reached_and_missed() {
     let all = spans(day("2024-11-15"), 1, day("2026-01-20"));
     let bounds = |target: f64| {

@@ -16,8 +16,8 @@ use connectors::files::{
 };
 use model::time::day_start;
 use model::{
-    BaseUnit, Channel, Direction, FiledInterval, FiledTotal, Instant, MeterFacts, MeterId, Origin, Project,
-    Quality, Quantity, Reading, SeriesKey, Value, Zone,
+    Channel, Direction, FiledInterval, FiledTotal, Instant, MeterFacts, MeterId, Origin, Project, Quality,
+    Quantity, Reading, SeriesKey, Value, Zone,
 };
 use store::{ImportCount, ImportNote, Store};
 
@@ -205,6 +205,61 @@ impl Site {
     }
 }
 
+/// Whether the meter's own energy is electricity: heat is counted in kWh too.
+fn counts_electricity(meter: &MeterFacts) -> bool {
+    matches!(own_channel(meter).quantity, Quantity::ActiveEnergyImport | Quantity::ActiveEnergyExport)
+}
+
+/// Whether a meter of this carrier can have a register of the quantity: its own, or another of the same device.
+fn may_count(meter: &MeterFacts, quantity: Quantity) -> bool {
+    match own_channel(meter).quantity {
+        Quantity::ActiveEnergyImport | Quantity::ActiveEnergyExport => matches!(
+            quantity,
+            Quantity::ActiveEnergyImport
+                | Quantity::ActiveEnergyExport
+                | Quantity::ActiveEnergyImportPlusExport
+                | Quantity::ReactiveEnergyImport
+                | Quantity::ReactiveEnergyExport
+        ),
+        Quantity::GasStandardVolume => {
+            matches!(quantity, Quantity::GasVolume | Quantity::GasStandardVolume)
+        }
+        // A heat meter counts its water too.
+        Quantity::HeatEnergy | Quantity::CoolingEnergy => {
+            matches!(quantity, Quantity::HeatEnergy | Quantity::CoolingEnergy | Quantity::WaterVolume)
+        }
+        own => own == quantity,
+    }
+}
+
+/// Every column of a mapping is of a meter that is known and that can count such a quantity.
+fn of_meters_that_count(site: &Site, map: &Path, mapping: &Mapping) -> Result<(), Failure> {
+    for series in mapping.series() {
+        let facts = site.meter(|m| m.id == series.meter).map(|(_, m)| m);
+        if facts.is_none() && site.installation.settings.meter(&series.meter).is_none() {
+            return Err(Failure::bad_input(format!(
+                "{}: no imported project and no installation has the meter {}; import the project file first",
+                map.display(),
+                series.meter
+            )));
+        }
+        let quantity = series.channel.quantity;
+        if let Some(meter) = facts.filter(|m| !may_count(m, quantity)) {
+            let own = own_channel(meter).quantity;
+            return Err(Failure::bad_input(format!(
+                "{}, column `{}`: {quantity} in {}, and meter {} counts {own} in {}; name the meter that counts it, or \
+                 correct the quantity and its unit",
+                map.display(),
+                mapping.column_of(series).unwrap_or_default(),
+                quantity.display_unit(),
+                meter.id,
+                own.display_unit(),
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn total_series(meter: &MeterFacts) -> SeriesKey {
     SeriesKey { meter: meter.id.clone(), channel: own_channel(meter) }
 }
@@ -217,10 +272,15 @@ pub(super) fn load_curve(
 ) -> Result<Exit, Failure> {
     let site = Site::open(args)?;
     let (project, meter) = site.wanted(wanted)?;
-    if meter.carrier.base_unit() != BaseUnit::WattHour {
+    if !counts_electricity(meter) {
         return Err(Failure::bad_input(format!(
-            "meter {} measures {}, which a load curve in kWh cannot be of; name an electricity meter",
-            meter.id, meter.carrier
+            "{}: a load curve is electricity in kWh, and meter {} counts {} in {} ({}); name an electricity meter, or \
+             bring the file in with `import csv` and a mapping",
+            args.file.display(),
+            meter.id,
+            own_channel(meter),
+            meter.carrier.base_unit().display(),
+            meter.carrier,
         )));
     }
     let bytes = read_file(&args.file)?;
@@ -228,6 +288,7 @@ pub(super) fn load_curve(
         zone: project.zone,
         supply_point: meter.supply_point.as_deref(),
         curve,
+        direction: Some(meter.direction).filter(|d| matches!(d, Direction::Import | Direction::Export)),
         ceiling_kwh_per_hour: Some(meter.ceiling_per_hour),
     };
     let mut report = read_load_curve(&bytes, &options).map_err(|error| unusable(&args.file, error))?;
@@ -241,17 +302,19 @@ pub(super) fn load_curve(
     Ok(Exit::OK)
 }
 
-/// Takes the rows of supply points that no project has out of what is accepted.
+/// Takes the rows of supply points that no project has, or whose meter counts something else than the file, out of what is
+/// accepted. `what` names the file's quantity and unit.
 fn refuse_unknown<T>(
     site: &Site,
     report: &mut ImportReport<OnLine<OfPoint<T>>>,
-    fits: impl Fn(&MeterFacts) -> bool,
+    (what, fits): (&str, impl Fn(&MeterFacts) -> bool),
 ) -> Vec<(SeriesFor, T)> {
     let mut known = Vec::with_capacity(report.accepted.len());
     let mut last_refused = 0;
     for on in std::mem::take(&mut report.accepted) {
         let OnLine { line, value: OfPoint { point, value } } = on;
-        match site.at(&point).filter(|(_, m)| fits(m)) {
+        let found = site.at(&point);
+        match found.filter(|(_, m)| fits(m)) {
             Some((project, meter)) => {
                 let (meter, own, zone) = (meter.id.clone(), own_channel(meter), project.zone);
                 known.push((SeriesFor { line, meter, own, zone }, value));
@@ -260,9 +323,7 @@ fn refuse_unknown<T>(
             None if line == last_refused => {}
             None => {
                 last_refused = line;
-                let reason = "is no supply point of any project; add it to a meter of a project file, or take the other \
-                              lines with --partial"
-                    .to_owned();
+                let reason = refusal(found.map(|(_, m)| m), what);
                 report.refused.push(Refused {
                     line,
                     column: String::new(),
@@ -274,6 +335,22 @@ fn refuse_unknown<T>(
     }
     report.refused.sort_by_key(|r| r.line);
     known
+}
+
+/// Why a supply point's values cannot be taken.
+fn refusal(meter: Option<&MeterFacts>, what: &str) -> String {
+    match meter {
+        None => "is no supply point of any project; add it to a meter of a project file, or take the other lines with \
+                 --partial"
+            .to_owned(),
+        Some(meter) => format!(
+            "is the supply point of meter {}, which counts {} in {}, and the file has {what}; correct the supply point in \
+             the project file, or take the other lines with --partial",
+            meter.id,
+            own_channel(meter),
+            meter.carrier.base_unit().display(),
+        ),
+    }
 }
 
 /// Where a supply point's values go.
@@ -302,7 +379,11 @@ pub(super) fn arera_gas(args: &ImportArgs) -> Result<Exit, Failure> {
     let site = Site::open(args)?;
     let bytes = read_file(&args.file)?;
     let mut report = read_arera_gas(&bytes, site.zone()).map_err(|error| unusable(&args.file, error))?;
-    let known = refuse_unknown(&site, &mut report, |m| m.carrier == model::Carrier::NaturalGas);
+    let known = refuse_unknown(
+        &site,
+        &mut report,
+        ("gas in m3", |m: &MeterFacts| m.carrier == model::Carrier::NaturalGas),
+    );
     let read = judge_taken(args, report, &known)?;
     let channel = Channel::total(Quantity::GasVolume);
     let rows: Vec<FiledTotal> =
@@ -318,7 +399,7 @@ pub(super) fn arera_electricity(replace: Option<&str>, args: &ImportArgs) -> Res
     let ceiling = |point: &str| site.at(point).map(|(_, m)| m.ceiling_per_hour);
     let mut report =
         read_arera_electricity(&bytes, site.zone(), &ceiling).map_err(|error| unusable(&args.file, error))?;
-    let known = refuse_unknown(&site, &mut report, |m| m.carrier.base_unit() == BaseUnit::WattHour);
+    let known = refuse_unknown(&site, &mut report, ("electricity in kWh", counts_electricity));
     // A row may hold the values of a whole day, so rows are told apart from them.
     report.read = known.len();
     let (mut intervals, mut totals) = (Vec::new(), Vec::new());
@@ -344,15 +425,7 @@ pub(super) fn mapped(map: &Path, replace: Option<&str>, args: &ImportArgs) -> Re
     let site = Site::open(args)?;
     let mapping = read_mapping(&read_file(map)?).map_err(|error| unusable(map, error))?;
     let in_project = |series: &SeriesKey| site.meter(|m| m.id == series.meter).map(|(_, m)| m);
-    for series in mapping.series() {
-        if in_project(series).is_none() && site.installation.settings.meter(&series.meter).is_none() {
-            return Err(Failure::bad_input(format!(
-                "{}: no imported project and no installation has the meter {}; import the project file first",
-                map.display(),
-                series.meter
-            )));
-        }
-    }
+    of_meters_that_count(&site, map, &mapping)?;
     let most = |series: &SeriesKey, millis: i64| {
         in_project(series).map(|m| (m.ceiling_per_milli() * millis as f64).ceil() as i64)
     };

@@ -154,6 +154,11 @@ fn taken(
         return Err(Wrong::new("vettore", row.carrier.code().to_owned(), reason));
     }
     let unit = facts.carrier.base_unit().display().symbol();
+    if row.unit != unit {
+        let reason =
+            format!("the meter counts in {unit}; correct the unit, or convert the quantities of the row");
+        return Err(Wrong::new("unita_misura", row.unit.to_owned(), &reason));
+    }
     let carried = carried(facts, row.month);
     if let Some((amount, most)) = row.measured.zip(carried).filter(|(amount, most)| most < amount) {
         let reason = format!(
