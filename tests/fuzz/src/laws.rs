@@ -102,6 +102,7 @@ pub fn assert_file_error(bytes: &[u8], error: &FileError) {
             assert!(*told == bytes.len() && FILE_BYTES_MAX < bytes.len());
         }
         FileError::NotText { line } => assert!(0 < *line && *line <= lines(bytes)),
+        FileError::Column { line, why, .. } => assert!(0 < *line && *line <= lines(bytes) && !why.is_empty()),
         FileError::Xml { line, why } => assert!(0 < *line && !why.is_empty()),
         FileError::Workbook { why } => assert!(bytes.starts_with(b"PK\x03\x04") && !why.is_empty()),
         FileError::Header { format, why } => assert!(!format.is_empty() && !why.is_empty()),
