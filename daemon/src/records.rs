@@ -51,6 +51,24 @@ pub(crate) fn put<T: Serialize>(
     Ok(store.put_record(kind, id, &text, author, at)?)
 }
 
+/// Puts `after` in the place of `before`, in one step of the store; whether the record still was `before`. Where it was
+/// not, nothing is written.
+pub(crate) fn replace<T: Serialize + DeserializeOwned + PartialEq>(
+    store: &Store,
+    (kind, id): (&str, &str),
+    (before, after): (&T, &T),
+    author: &str,
+    at: Instant,
+) -> Result<bool, Failure> {
+    check_words("--author", author)?;
+    let write = |body: &T| serde_json::to_string(body).context("cannot write a record down");
+    let (was, text) = (write(before)?, write(after)?);
+    let Some(last) = store.record(kind, id)? else { return Ok(false) };
+    // Another version of the program may have written the same in other words.
+    let same = last.body == was || read::<T>(&last)? == *before;
+    Ok(same && store.put_next_record(&last, &text, author, at)?)
+}
+
 fn read<T: DeserializeOwned>(record: &Record) -> anyhow::Result<T> {
     serde_json::from_str(&record.body).with_context(|| {
         format!(

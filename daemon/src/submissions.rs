@@ -425,7 +425,8 @@ fn put_new(store: &Store, submission: &Submission, author: &str, at: Instant) ->
     }
 }
 
-/// Writes a changed submission down. What was frozen must be as it was.
+/// Writes a changed submission down, unless somebody changed it since `before` was read. What was frozen must be as it
+/// was.
 fn put(
     store: &Store,
     before: &Submission,
@@ -436,8 +437,14 @@ fn put(
     if before.frozen.is_some() && (before.frozen != after.frozen || before.attached != after.attached) {
         return Err(anyhow!("a change of the frozen submission {} was refused", before.id()).into());
     }
-    records::put(store, (RECORD, &after.id()), after, author, at)?;
-    Ok(())
+    if records::replace(store, (RECORD, &after.id()), (before, after), author, at)? {
+        return Ok(());
+    }
+    let says = format!(
+        "submission {} was changed meanwhile, and nothing was written; look at it again",
+        before.id()
+    );
+    Err(Failure::bad_input(says).coded("meanwhile"))
 }
 
 /// Adds a file to a draft.

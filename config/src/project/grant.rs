@@ -101,6 +101,31 @@ fn read_dates(table: &Table<'_, '_>) -> Events {
     events
 }
 
+/// Refuses days out of order, over which what a scheme asks between them would vanish.
+pub(super) fn check(source: &Source<'_>, root: &Table<'_, '_>, project: &Project) {
+    let events = project.events();
+    let in_order = [
+        (Event::TermFrom, Event::TermTo),
+        (Event::GrantNotice, Event::ExpensesClosed),
+        (Event::GrantNotice, Event::FinalPayment),
+    ];
+    for (first, last) in in_order {
+        let (Some(from), Some(to)) = (events.get(&first), events.get(&last)) else { continue };
+        if to < from {
+            // The one of the two that stands under [grant.dates].
+            let named = if first == Event::TermFrom { last } else { first };
+            let mut at = root.at("grant");
+            at.key = format!("grant.dates.{}", named.code());
+            let says = format!("{} ({to}) is before {} ({from})", last.code(), first.code());
+            source.report_at(
+                &at,
+                says,
+                "put the dates in order: grant, closing, payment; first and last day",
+            );
+        }
+    }
+}
+
 fn read_subject(table: &Table<'_, '_>) -> Option<Subject> {
     let name = table.text("name", "the person's name");
     let code = table.parsed("tax_code", "a person's tax code whose check character is right", |t| {

@@ -53,7 +53,11 @@ pub(crate) fn by_pec(store: &Store, key: &Key, post: &Post<'_>) -> Result<String
         message_id: Some(letter.message_id.clone()),
         at_ms: post.now.millis(),
     });
-    put(store, &before, &sending, post.author, post.now)?;
+    if let Err(refused) = put(store, &before, &sending, post.author, post.now) {
+        // Nothing was handed over.
+        release(store, &before, post)?;
+        return Err(refused);
+    }
     match connectors::mail::send(post.server, &letter) {
         Ok(()) => Ok(letter.message_id),
         Err(error @ MailError::Uncertain { .. }) => {
@@ -76,9 +80,10 @@ fn claim(store: &Store, submission: &Submission, message_id: &str, post: &Post<'
         FirstChange::Created => return Ok(()),
         FirstChange::Same => {}
         FirstChange::Differs => {
-            let free = store.record(CLAIM_RECORD, &id)?.is_some_and(|record| record.body == "free");
-            if free {
-                store.put_record(CLAIM_RECORD, &id, &body, post.author, post.now)?;
+            let free = store.record(CLAIM_RECORD, &id)?.filter(|record| record.body == "free");
+            if let Some(free) = free
+                && store.put_next_record(&free, &body, post.author, post.now)?
+            {
                 return Ok(());
             }
         }

@@ -107,6 +107,57 @@ fn nothing_frozen_changes_and_a_correction_is_a_new_version() {
 }
 
 #[test]
+fn whoever_read_it_earlier_writes_nothing_over_what_came_since() {
+    let (_dir, store) = opened();
+    draft(&store, &key(), "a", NOW).unwrap();
+    // Two who freeze at once have both read the draft; the slower one is still at work when the other's was sent.
+    let read = current(&store, &key()).unwrap();
+    let before = frozen_of(&store);
+    noted(&store, &by_hand("b", ("r.pdf", b"x")), &obligation(Signer::DataEntry)).unwrap();
+    let sent = current(&store, &key()).unwrap();
+    let mut slower = Submission { frozen: before.frozen.clone(), stage: Stage::Frozen, ..read.clone() };
+    slower.frozen.as_mut().unwrap().by = "b".to_owned();
+    let late = |before: &Submission| put(&store, before, &slower, "b", NOW).map_err(|failure| failure.code);
+    assert_eq!(late(&read), Err(Some("meanwhile")));
+    let again = Submission { stage: Stage::Signed, ..before.clone() };
+    let signed = put(&store, &before, &again, "b", NOW).map_err(|failure| failure.code);
+    assert_eq!(signed, Err(Some("meanwhile")), "a signature does not unsend it");
+    assert_eq!((&sent.stage, &current(&store, &key()).unwrap()), (&Stage::Sent, &sent));
+    store.verify_audit().unwrap();
+}
+
+#[test]
+fn of_two_who_freeze_at_once_one_does() {
+    let (_dir, store) = opened();
+    draft(&store, &key(), "a", NOW).unwrap();
+    let read = current(&store, &key()).unwrap();
+    let start = std::sync::Barrier::new(4);
+    let frozen = |n: i64| {
+        let of = Frozen {
+            at_ms: n,
+            by: format!("person {n}"),
+            files: Vec::new(),
+            kpis: Vec::new(),
+            meters: Vec::new(),
+            catalog_sha256: None,
+            inputs_sha256: None,
+            rules: None,
+        };
+        let after = Submission { frozen: Some(of), stage: Stage::Frozen, ..read.clone() };
+        start.wait();
+        put(&store, &read, &after, "a", NOW).is_ok()
+    };
+    let wrote: Vec<bool> = std::thread::scope(|scope| {
+        let frozen = &frozen;
+        let all: Vec<_> = (0..4).map(|n| scope.spawn(move || frozen(n))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(wrote.iter().filter(|wrote| **wrote).count(), 1, "{wrote:?}");
+    let by = wrote.iter().position(|wrote| *wrote).map(|n| format!("person {n}"));
+    assert_eq!(current(&store, &key()).unwrap().frozen.map(|frozen| frozen.by), by);
+}
+
+#[test]
 fn what_the_act_wants_signed_is_signed_before_it_is_sent() {
     let (_dir, store) = opened();
     draft(&store, &key(), "a", NOW).unwrap();
