@@ -452,6 +452,7 @@ fn remarks(scheme: &Scheme, set: &FactorSet, project: &Project) -> Vec<Finding> 
         let finding = Finding::new("project.factor_set.superseded", Severity::Note, subject(), says, rule);
         findings.push(finding.with("factor_set", &set.id).with("valid_to", to));
     }
+    findings.extend(scheme.rules.facility.as_ref().and_then(|rule| rule.unlike_stated(project)));
     findings.extend(building::remarks(project));
     findings
 }

@@ -605,3 +605,32 @@ fn days_out_of_order_are_refused_and_the_same_day_is_taken() {
         parse(&right).unwrap();
     }
 }
+
+#[test]
+fn a_facility_that_the_costs_do_not_make_is_told_with_both_sums() {
+    // 40 % and 50 % of a million and a half.
+    let of = |stated: &str, costs: &str| {
+        let text = EXAMPLE.replace("facility_eur = 240000.00", &format!("facility_eur = {stated}"));
+        let (_, findings) = parse(&format!("{text}\n[grant]\ncosts_eur = {costs}\n")).unwrap();
+        findings.into_iter().find(|f| f.code == "project.facility.unlike").map(|f| f.says)
+    };
+    let says = of("1000000", "1500000").unwrap();
+    assert!(says.contains("1000000.00 EUR") && says.contains("1350000.00 EUR"), "{says}");
+    assert_eq!(of("1350000", "1500000"), None);
+    assert_eq!(of("1350001", "1500000"), None, "rounded to the euro");
+    assert!(of("1350001.01", "1500000").is_some());
+    assert_eq!(of("1000000", "900000"), None, "the call admits no such costs");
+}
+
+#[test]
+fn one_cup_of_two_projects_is_told() {
+    let (project, _) = parse(EXAMPLE).unwrap();
+    let mut other = project.clone();
+    assert_eq!(grant::shared_cups([&project, &other]), [], "the same project twice");
+    other.id = ProjectId::new("altra").unwrap();
+    let told = grant::shared_cups([&project, &other]);
+    assert_eq!((told.len(), told[0].code, told[0].severity), (1, "project.cup.shared", Severity::Caution));
+    assert!(told[0].says.contains(&format!("altra, {}", project.id)), "{}", told[0].says);
+    other.cup = "PROV0000012345".to_owned();
+    assert_eq!(grant::shared_cups([&project, &other]), []);
+}

@@ -262,17 +262,20 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
             let shown = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
             for row in stated::rows(&store, &installation, &of.project, *year, clock::now())? {
                 let (kpi, post) = (&row.result, row.post());
+                let printed = |value: Option<f64>| shown(value.map(|value| kpi.printed(value)));
+                // The verdict is about the measured value, also where another one goes out.
+                let about = if row.reason().is_some() { " (measured)" } else { "" };
                 let who = row.stated.as_ref().filter(|(value, _)| value.value.is_some()).map_or_else(
                     || "measured".to_owned(),
                     |(value, record)| format!("{} {}: {}", record.author, record.at, value.reason),
                 );
                 println!(
-                    "{}\t{}\t{}\t{}\t{}\t{}\t{who}",
+                    "{}\t{}\t{}\t{}\t{}\t{}{about}\t{who}",
                     kpi.definition.code,
                     kpi.definition.unit.symbol(),
                     shown(kpi.target),
-                    shown(kpi.achieved),
-                    shown(post),
+                    printed(kpi.achieved),
+                    printed(post),
                     kpi.verdict.code()
                 );
             }

@@ -170,6 +170,7 @@ impl Desk for Fake {
             attainment_ratio: Some(0.93),
             verdict: "missed",
             post: self.kept().kpis.last().and_then(|k| k.value).or(Some(167.4)),
+            post_verdict: "missed",
             note: HOSTILE.into(),
             stated: None,
             document_advised: true,
