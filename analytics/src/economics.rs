@@ -110,7 +110,8 @@ impl FacilityRule {
         if stated.cents.abs_diff(composed.cents) <= DIFFERENCE_MAX_CENTS.unsigned_abs() {
             return None;
         }
-        let says = format!("the facility is stated as {stated} EUR, and the stated costs make {composed} EUR");
+        let says =
+            format!("the facility is stated as {stated} EUR, and the stated costs make {composed} EUR");
         let about = format!("project:{}", project.id);
         let rule = "the facility is the grant and the repayable loan together";
         let finding = Finding::new("project.facility.unlike", Severity::Caution, about, says, rule);

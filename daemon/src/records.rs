@@ -30,12 +30,18 @@ pub(crate) fn check_words(name: &str, words: &str) -> Result<(), Failure> {
         "--text" => ("words_text", WORDS_MAX),
         _ => ("words", WORDS_MAX),
     };
-    let length = words.trim().chars().count();
-    if length == 0 || most < length || words.chars().any(|c| c.is_control() && c != '\n') {
+    let length = lines(words.trim()).chars().count();
+    let is_refused = |c: char| c.is_control() && c != '\n';
+    if length == 0 || most < length || lines(words).contains(is_refused) {
         let says = format!("{name} has {length} characters; state it in 1 to {most} printable ones");
         return Err(Failure::bad_input(says).coded(code));
     }
     Ok(())
+}
+
+/// A text with its line ends as they are kept: browsers send two characters for each.
+pub(crate) fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 /// Writes a record of a type of ours.
@@ -132,7 +138,8 @@ pub(crate) fn put_kpi_value(
 ) -> Result<(), Failure> {
     let project = ProjectId::new(&value.project).map_err(anyhow::Error::from)?;
     check_words("--reason", &value.reason)?;
-    put(store, (KPI_RECORD, &kpi_id(&project, value.year, &value.code)), value, author, at)?;
+    let value = KpiValue { reason: lines(&value.reason), note: lines(&value.note), ..value.clone() };
+    put(store, (KPI_RECORD, &kpi_id(&project, value.year, &value.code)), &value, author, at)?;
     Ok(())
 }
 
@@ -179,6 +186,7 @@ pub(crate) fn add_document(
     check_words("--title", &document.title)?;
     check_name(&document.name)?;
     let kind = kind_of_document(&document.name, bytes)?;
+    document.title = lines(&document.title);
     document.mime = kind.mime().to_owned();
     document.bytes = bytes.len() as u64;
     document.sha256 = store.keep_document(bytes)?.hex();
@@ -264,7 +272,8 @@ pub(crate) struct Note {
 
 pub(crate) fn add_note(store: &Store, note: &Note, author: &str, at: Instant) -> Result<(), Failure> {
     check_words("--text", &note.text)?;
-    put(store, (NOTE_RECORD, &format!("{} {}", note.project, at.millis())), note, author, at)?;
+    let note = Note { text: lines(&note.text), ..note.clone() };
+    put(store, (NOTE_RECORD, &format!("{} {}", note.project, at.millis())), &note, author, at)?;
     Ok(())
 }
 
@@ -294,7 +303,8 @@ pub(crate) fn put_done(store: &Store, done: &Done, author: &str, at: Instant) ->
     check_words("--note", &done.note)?;
     let year = done.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
     let id = format!("{} {} {year}", done.project, done.obligation);
-    put(store, (DONE_RECORD, &id), done, author, at)?;
+    let done = Done { note: lines(&done.note), ..done.clone() };
+    put(store, (DONE_RECORD, &id), &done, author, at)?;
     Ok(())
 }
 

@@ -384,7 +384,7 @@ pub(crate) fn correct(
     }
     let next = Submission {
         version: last.version + 1,
-        why: Some(why.to_owned()),
+        why: Some(records::lines(why)),
         stage: Stage::Draft,
         lifted: Vec::new(),
         frozen: None,
@@ -519,7 +519,7 @@ fn lift(store: &Store, key: &Key, lifted: Lifted, at: Instant) -> Result<(), Fai
     let author = lifted.author.clone();
     let mut after = before.clone();
     after.lifted.retain(|other| (&other.code, &other.subject) != (&lifted.code, &lifted.subject));
-    after.lifted.push(lifted);
+    after.lifted.push(Lifted { reason: records::lines(&lifted.reason), ..lifted });
     put(store, &before, &after, &author, at)
 }
 
@@ -544,13 +544,7 @@ pub(crate) fn sent(
 ) -> Result<(), Failure> {
     let (to, receipt) = (by_hand.to, by_hand.receipt);
     let before = current(store, key)?;
-    before.frozen()?;
-    let digital = obligation.signer.signs_digitally();
-    let ready: &[Stage] = if digital { &[Stage::Signed] } else { &[Stage::Frozen, Stage::Signed] };
-    before.must_be(
-        ready,
-        "noted as sent; it is to be frozen first, and signed where the act asks for a digital signature",
-    )?;
+    before.must_be_ready(obligation.signer.signs_digitally(), zone)?;
     records::check_words("--to", to)?;
     let by_mail = obligation.channel.starts_with("PEC") || is_message(receipt.0);
     if by_mail && !is_address(to) {
@@ -636,11 +630,16 @@ fn check_certified((name, bytes): (&str, &[u8])) -> Result<(), Failure> {
     Err(Failure::bad_input(says).coded("receipt_kind"))
 }
 
-/// Refuses a receipt that shows another sending already: each version is sent anew.
+/// Refuses a receipt that shows another sending already: each version is sent anew. One letter may carry the papers of
+/// several obligations of a project's year.
 fn check_used(store: &Store, submission: &Submission, (name, bytes): (&str, &[u8])) -> Result<(), Failure> {
     let sha256 = crate::reports::sha256(bytes).hex();
     let used = |other: &Submission| {
-        other.id() != submission.id() && other.receipts.iter().any(|receipt| receipt.file.sha256 == sha256)
+        let is_companion = (&other.project, other.year) == (&submission.project, submission.year)
+            && other.obligation != submission.obligation;
+        other.id() != submission.id()
+            && !is_companion
+            && other.receipts.iter().any(|receipt| receipt.file.sha256 == sha256)
     };
     match all(store)?.into_iter().find(used) {
         Some(other) => {
@@ -729,7 +728,11 @@ pub(crate) fn outcome(
 ) -> Result<Submission, Failure> {
     records::check_words("--text", &outcome.says)?;
     let before = awaiting(store, key)?;
-    before.must_be(&[Stage::Sent, Stage::IntegrationAsked], "answered; it was not sent")?;
+    let why = match before.stage {
+        Stage::Accepted => "answered again; what the authority asks for later is answered by a correction",
+        _ => "answered; it was not sent",
+    };
+    before.must_be(&[Stage::Sent, Stage::IntegrationAsked], why)?;
     if at.day(zone) < outcome.on.0 {
         return Err(Failure::bad_input(format!("{} is still to come", outcome.on)).coded("future"));
     }
@@ -743,7 +746,7 @@ pub(crate) fn outcome(
     }
     let mut after = before.clone();
     after.stage = stage;
-    after.outcome = Some(outcome);
+    after.outcome = Some(Outcome { says: records::lines(&outcome.says), ..outcome });
     put(store, &before, &after, author, at)?;
     Ok(after)
 }

@@ -147,7 +147,8 @@ impl<'a> Bench<'a> {
             documents.iter().any(|(d, _)| d.kpi.as_deref() == Some(code) && d.year == submission.year)
         };
         let rows = year.map(|year| self.rows(year).map_err(|failure| failure.error)).transpose()?;
-        let missed = rows.iter().flatten().filter(|row| row.is_missed() && !explained(&row.result.definition.code));
+        let missed =
+            rows.iter().flatten().filter(|row| row.is_missed() && !explained(&row.result.definition.code));
         Ok(missed
             .map(|row| {
                 let (kpi, code) = (&row.result.definition, &row.result.definition.code);

@@ -429,3 +429,120 @@ fn only_what_the_calendar_has_is_begun() {
     assert_eq!(asked("rendicontazione-finale", None), Ok(()));
     assert!(asked("rendicontazione-finale", Some(2022)).unwrap_err().contains("leave --year out"));
 }
+
+#[test]
+fn one_letter_carries_the_papers_of_one_project_and_year() {
+    let (_dir, store) = opened();
+    let first = frozen(&store);
+    let portal = obligation(Signer::DataEntry);
+    let receipt: (&str, &[u8]) = ("r.pdf", b"protocollo 123");
+    noted(&store, &by_hand("portale", receipt), &portal).unwrap();
+    let with = |of: Key| {
+        draft(&store, &of, "a", NOW).unwrap();
+        let before = current(&store, &of).unwrap();
+        let after = Submission { frozen: first.frozen.clone(), stage: Stage::Frozen, ..before.clone() };
+        put(&store, &before, &after, "a", NOW).unwrap();
+        let said = by_hand("portale", receipt);
+        sent(&store, &of, &said, &portal, ROME, ("a", NOW)).map_err(|failure| failure.code)
+    };
+    assert_eq!(with(Key { obligation: "sistema".to_owned(), ..key() }), Ok(()));
+    let used = Err(Some("receipt_used"));
+    assert_eq!(with(Key { obligation: "altra".to_owned(), year: Some(2024), ..key() }), used);
+    assert_eq!(with(Key { year: Some(2024), ..key() }), used);
+    assert_eq!(with(Key { project: ProjectId::new("q").unwrap(), ..key() }), used);
+}
+
+#[test]
+fn each_refusal_says_what_stands_in_the_way() {
+    let (_dir, store) = opened();
+    let note = |signer: Signer| {
+        let said = by_hand("b", ("r.pdf", b"x"));
+        let refused = sent(&store, &key(), &said, &obligation(signer), ROME, ("a", NOW));
+        refused.map_err(|failure| failure.error.to_string())
+    };
+    let before = frozen(&store);
+    let says = note(Signer::Professional).unwrap_err();
+    assert!(says.contains("is frozen and not signed yet"), "{says}");
+    let mut on_its_way = before.clone();
+    (on_its_way.stage, on_its_way.sending) = (Stage::Sending, Some(sending()));
+    put(&store, &before, &on_its_way, "a", NOW).unwrap();
+    for signer in [Signer::Professional, Signer::DataEntry] {
+        let says = note(signer).unwrap_err();
+        assert!(says.contains("was handed to the mail server on 2025-10-09"), "{says}");
+        assert!(says.contains("`submission receipt FILE`"), "{says}");
+    }
+    put(&store, &on_its_way, &before, "a", NOW).unwrap();
+    note(Signer::DataEntry).unwrap();
+    let says = note(Signer::DataEntry).unwrap_err();
+    assert!(says.contains("was sent already on 2025-10-09"), "{says}");
+    let answer = |stage: Stage| {
+        let of = Outcome { on: Day(NOW.day(ROME)), says: "prot. 1".to_owned() };
+        outcome(&store, &key(), stage, of, ROME, ("a", NOW)).map_err(|failure| failure.error.to_string())
+    };
+    answer(Stage::Accepted).unwrap();
+    let says = answer(Stage::IntegrationAsked).unwrap_err();
+    assert!(
+        says.contains("is accepted and cannot be answered again") && !says.contains("not sent"),
+        "{says}"
+    );
+}
+
+#[test]
+fn the_line_ends_of_a_browser_are_taken_and_kept_as_one_character() {
+    let (_dir, store) = opened();
+    frozen(&store);
+    let refused = correct(&store, &key(), "riga\raltra", "a", NOW).map_err(|failure| failure.code);
+    assert_eq!(refused.err(), Some(Some("words_reason")));
+    let next = correct(&store, &key(), "riga\r\naltra", "a", NOW).unwrap();
+    assert_eq!(next.why.as_deref(), Some("riga\naltra"));
+    assert_eq!(current(&store, &key()).unwrap().why, next.why);
+    let words = |n: usize| records::check_words("--note", &"\r\n".repeat(n).replace("\r\n", "x\r\n")).is_ok();
+    assert!(words(200) && !words(201), "each line end counts once, and the last one is no word");
+    let note = records::Note { project: "p".to_owned(), year: None, text: "a\r\nb".to_owned() };
+    records::add_note(&store, &note, "a", NOW).unwrap();
+    let kept = records::notes(&store, &ProjectId::new("p").unwrap()).unwrap();
+    assert_eq!(kept[0].0.text, "a\nb");
+}
+
+#[test]
+fn a_signature_that_proves_less_takes_no_better_ones_place() {
+    let (_dir, store) = opened();
+    let mut submission = frozen(&store);
+    let file = submission.frozen.as_ref().unwrap().files[0].clone();
+    let signers = |person: Option<&str>, trusted: Option<bool>| {
+        vec![super::Signer {
+            name: "r".to_owned(),
+            person: person.map(str::to_owned),
+            issuer: "i".to_owned(),
+            serial: "1".to_owned(),
+            not_before_ms: 0,
+            not_after_ms: i64::MAX,
+            fingerprint: "f".to_owned(),
+            signed_at_ms: None,
+            digest: None,
+            trusted,
+        }]
+    };
+    let person = Some("TINIT-RSSMRA80A01H501U");
+    let mut better = |old: Vec<super::Signer>, new: Vec<super::Signer>| {
+        submission.signed = vec![SignedFile {
+            file: file.clone(),
+            wraps_sha256: file.sha256.clone(),
+            signers: old,
+            reason: None,
+        }];
+        assert_eq!(sign::better_signed(&submission, "another file", &new), None);
+        sign::better_signed(&submission, &file.sha256, &new).is_some()
+    };
+    // Without a list of authorities the person counts all the same.
+    assert!(better(signers(person, None), signers(None, None)));
+    assert!(better(signers(person, None), signers(Some("serial-12"), None)));
+    assert!(better(signers(person, Some(true)), signers(person, None)));
+    assert!(better(
+        signers(person, Some(true)),
+        [signers(person, Some(true)), signers(None, Some(true))].concat()
+    ));
+    assert!(!better(signers(person, None), signers(person, None)));
+    assert!(!better(signers(None, None), signers(None, None)));
+    assert!(!better(signers(None, None), signers(person, None)));
+}

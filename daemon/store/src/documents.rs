@@ -22,7 +22,8 @@ pub const DOCUMENTS_FOLDER: &str = "documents";
 pub const KEPT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// What is said of a file whose bytes are not those of its name.
-pub(crate) const CHANGED: &str = "bytes other than those that were kept: it was changed outside this program";
+pub(crate) const CHANGED: &str =
+    "other bytes than those that were kept, so it was changed outside this program";
 
 /// Tells apart the files that this process writes at once.
 static ASIDE: AtomicU64 = AtomicU64::new(0);

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use analytics::exchange::pasted;
 use analytics::result::Verdict;
 use askama::Template;
 use axum::body::Body;
@@ -244,6 +245,10 @@ pub(super) fn state(
     said: &KpiSaid,
     author: &str,
 ) -> Result<(), Refused> {
+    if said.value.is_some_and(|value| pasted(value).is_none()) {
+        let says = "the value does not fit the field: eleven digits before the comma, two after it";
+        return Err(Refused::unusable("number", says));
+    }
     let table = site.backend.kpi_table(project, year)?;
     let row = table.kpis.iter().find(|kpi| kpi.code == said.code);
     if let Some((row, value)) = row.zip(said.value)

@@ -17,7 +17,10 @@ fn bytes_are_kept_once_and_come_back_as_they_were() {
     assert_eq!(store.document(&Digest([7; 32])).unwrap(), None);
     let file = dir.path().join(DOCUMENTS_FOLDER).join("ba").join(&digest.hex()[2..]);
     std::fs::write(&file, b"abd").unwrap();
-    assert!(matches!(store.document(&digest), Err(StoreError::Unreadable { .. })));
+    let changed = store.document(&digest).unwrap_err();
+    assert!(matches!(changed, StoreError::Unreadable { .. }));
+    let says = changed.to_string();
+    assert!(says.ends_with("so it was changed outside this program; restore it from a backup"), "{says}");
 }
 
 #[test]
