@@ -2,7 +2,10 @@
 //!
 //! Must never: round in a way that makes the parts differ from the whole; every amount is whole cents.
 
-use model::{Euro, Grant};
+use model::{Euro, Finding, Grant, Project, Severity};
+
+/// How far a facility may be from what its costs make, in cents: amounts are rounded to the euro.
+const DIFFERENCE_MAX_CENTS: i64 = 100;
 
 /// How a call composes its facility, as its act says.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +99,23 @@ impl FacilityRule {
         let composed = self.compose(grant.costs?)?;
         let granted = grant.granted_costs.map_or(Some(composed), |costs| self.compose(costs))?;
         Some((composed, self.instalments(&granted, &composed, days_early)))
+    }
+
+    /// That the facility as stated is another one than the costs as stated make; `None` where it is the same, or one of the
+    /// two is not known. KPI are divided by the stated one.
+    #[must_use]
+    pub fn unlike_stated(&self, project: &Project) -> Option<Finding> {
+        let stated = project.facility?;
+        let composed = self.compose(project.grant.costs?)?.facility();
+        if stated.cents.abs_diff(composed.cents) <= DIFFERENCE_MAX_CENTS.unsigned_abs() {
+            return None;
+        }
+        let says =
+            format!("the facility is stated as {stated} EUR, and the stated costs make {composed} EUR");
+        let about = format!("project:{}", project.id);
+        let rule = "the facility is the grant and the repayable loan together";
+        let finding = Finding::new("project.facility.unlike", Severity::Caution, about, says, rule);
+        Some(finding.with("stated", stated).with("composed", composed))
     }
 
     /// The instalments for what was granted first and what costs came to after tender, with works that ended so many

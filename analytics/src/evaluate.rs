@@ -148,6 +148,7 @@ pub fn evaluate(input: &YearInput<'_>) -> ProjectYear {
     findings.extend(year_finding(input, &context));
     let balances = balances(input, &meters, &mut findings);
     findings.extend(validity(input));
+    findings.extend(input.scheme.rules.facility.as_ref().and_then(|rule| rule.unlike_stated(project)));
     let (kpis, kpi_findings) = kpi::all(&kpi::Context {
         project,
         scheme: &input.scheme,

@@ -111,12 +111,25 @@ pub fn pasted(value: f64) -> Option<String> {
 
 /// The same of a value that is held against a target: one that misses it is not rounded onto it.
 fn pasted_beside(definition: &KpiDefinition, value: f64, target: Option<f64>) -> Option<String> {
+    let missed = target.filter(|target| !kpi::reaches(definition, value, *target));
+    hundredths_beside(value, missed).map(shown)
+}
+
+/// `value` rounded to two decimals as every paper and page prints it, in the unit of both: one that misses `missed` is
+/// not rounded onto it, from whichever side. Beyond the field it stays as it is.
+#[must_use]
+pub fn rounded_beside(value: f64, missed: Option<f64>) -> f64 {
+    hundredths_beside(value, missed).map_or(value, |hundredths| hundredths as f64 / 100.0)
+}
+
+fn hundredths_beside(value: f64, missed: Option<f64>) -> Option<i64> {
     let rounded = hundredths(value)?;
-    let Some(target) = target else { return Some(shown(rounded)) };
-    let reaches = |value: f64| kpi::reaches(definition, value, target);
-    let is_flattered = !reaches(value) && reaches(rounded as f64 / 100.0);
-    let back = if rounded as f64 / 100.0 > value { -1 } else { 1 };
-    Some(shown(if is_flattered { rounded + back } else { rounded }))
+    let printed = rounded as f64 / 100.0;
+    Some(match missed {
+        Some(target) if value < target && target <= printed => rounded - 1,
+        Some(target) if target < value && printed <= target => rounded + 1,
+        Some(_) | None => rounded,
+    })
 }
 
 /// Hundredths of `value`; `None` beyond the field.
@@ -284,6 +297,22 @@ mod tests {
         kpi.target = Target::AtMost(42.0);
         assert_eq!(of(&kpi, 42.0001, 42.0), "42,01");
         assert_eq!(of(&kpi, 41.9999, 42.0), "42,00");
+    }
+
+    #[test]
+    fn what_is_printed_is_what_is_pasted() {
+        for (value, missed, wanted) in [
+            (41.996, Some(42.0), 41.99),
+            (41.996, None, 42.0),
+            (42.004, Some(42.0), 42.01),
+            (42.004, None, 42.0),
+            (41.98, Some(42.0), 41.98),
+            (-0.004, Some(0.0), -0.01),
+            (1.005, None, 1.01),
+            (1e13, Some(2e13), 1e13),
+        ] {
+            assert!((rounded_beside(value, missed) - wanted).abs() < 1e-9, "{value} {missed:?}");
+        }
     }
 
     #[test]

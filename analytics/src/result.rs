@@ -419,6 +419,14 @@ impl KpiResult {
         all
     }
 
+    /// A value in the scheme's unit, the achieved one or another, rounded to the two decimals in which it is printed: one
+    /// that misses the target is never rounded onto it.
+    #[must_use]
+    pub fn printed(&self, value: f64) -> f64 {
+        let missed = self.target.filter(|_| self.judged(value).0 == Verdict::Missed);
+        crate::exchange::rounded_beside(value, missed)
+    }
+
     /// The findings behind it, in their order; of those about a KPI only its own, and last that nobody declared a value,
     /// which withholds no figure. The codes of `because` that have none.
     #[must_use]

@@ -105,6 +105,7 @@ fn read(source: &Source<'_>, root: &Table<'_, '_>, catalog: &Catalog) -> Option<
         grant: grant?,
         terms: terms?,
     };
+    grant::check(source, root, &project);
     terms::check(source, root, &project);
     opening::check(source, root, &project);
     check_facility(source, root, scheme, &project);
@@ -203,6 +204,7 @@ fn read_dates(source: &Source<'_>, table: &Table<'_, '_>, works: Works) -> Optio
     let expenses_closed = table.date_optional("expenses_closed");
     let final_payment = table.date_optional("final_payment");
     table.finish();
+    let stated = completed.filter(|_| matches!(works, Works::Stated));
     let order = |earlier: (&str, Option<NaiveDate>), later: (&str, Option<NaiveDate>)| {
         if let (Some(a), Some(b)) = (earlier.1, later.1)
             && b < a
@@ -216,8 +218,13 @@ fn read_dates(source: &Source<'_>, table: &Table<'_, '_>, works: Works) -> Optio
     // The last day of the baseline lies before the first day of the works.
     order(("the day after baseline_to", day_after(baseline_last)), ("works_from", works_from));
     order(("works_from", works_from), ("completed", completed));
-    order(("works_from", works_from), ("expenses_closed", expenses_closed));
-    order(("works_from", works_from), ("final_payment", final_payment));
+    for (key, day) in [("expenses_closed", expenses_closed), ("final_payment", final_payment)] {
+        // Expenses are closed, and their balance is paid, once the works are there; a campaign has none.
+        match stated {
+            Some(_) => order(("completed", stated), (key, day)),
+            None => order(("works_from", works_from), (key, day)),
+        }
+    }
     Some(ProjectDates {
         baseline_from: baseline_from?,
         baseline_to: baseline_last?.checked_add_days(Days::new(1))?,
@@ -453,6 +460,7 @@ fn remarks(scheme: &Scheme, set: &FactorSet, project: &Project) -> Vec<Finding> 
         let finding = Finding::new("project.factor_set.superseded", Severity::Note, subject(), says, rule);
         findings.push(finding.with("factor_set", &set.id).with("valid_to", to));
     }
+    findings.extend(scheme.rules.facility.as_ref().and_then(|rule| rule.unlike_stated(project)));
     findings.extend(building::remarks(project));
     findings
 }

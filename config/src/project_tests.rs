@@ -594,3 +594,69 @@ fn a_wrong_calendar_is_refused_with_its_place() {
     let problems = parse(&opened("", DRIVERS)).expect_err("no calendar").join("\n");
     assert!(problems.contains("building \"municipio\" has no opening calendar"), "{problems}");
 }
+
+#[test]
+fn days_out_of_order_are_refused_and_the_same_day_is_taken() {
+    // The example's works were completed on 15 October 2021, and its balance was paid on 30 March 2022.
+    let grant = |text: &str, dates: &str| format!("{text}\n[grant]\ndates = {{ {dates} }}\n");
+    let closed =
+        |day: &str| EXAMPLE.replace("# expenses_closed = 2021-12-20", &format!("expenses_closed = {day}"));
+    let paid = |day: &str| EXAMPLE.replace("final_payment = 2022-03-30", &format!("final_payment = {day}"));
+    for (wrong, says) in [
+        (closed("2021-10-14"), "2021-10-14 is before completed (2021-10-15)"),
+        (paid("2021-10-14"), "2021-10-14 is before completed (2021-10-15)"),
+        (
+            grant(EXAMPLE, "term_from = 2025-03-02, term_to = 2025-03-01"),
+            "grant.dates.term_to`: term_to (2025-03-01) is before term_from (2025-03-02)",
+        ),
+        (
+            grant(EXAMPLE, "grant_notice = 2022-03-31"),
+            "grant.dates.grant_notice`: final_payment (2022-03-30) is before grant_notice (2022-03-31)",
+        ),
+        (
+            grant(&closed("2021-12-20"), "grant_notice = 2021-12-21"),
+            "expenses_closed (2021-12-20) is before grant_notice (2021-12-21)",
+        ),
+    ] {
+        let problems = parse(&wrong).expect_err(says).join("\n");
+        assert!(problems.contains(says), "{says}: {problems}");
+    }
+    for right in [
+        closed("2021-10-15"),
+        paid("2021-10-15"),
+        grant(EXAMPLE, "term_from = 2025-03-01, term_to = 2025-03-01"),
+        // Works may be over when the grant is notified.
+        grant(&closed("2021-12-20"), "grant_notice = 2021-12-20"),
+    ] {
+        parse(&right).unwrap();
+    }
+}
+
+#[test]
+fn a_facility_that_the_costs_do_not_make_is_told_with_both_sums() {
+    // 40 % and 50 % of a million and a half.
+    let of = |stated: &str, costs: &str| {
+        let text = EXAMPLE.replace("facility_eur = 240000.00", &format!("facility_eur = {stated}"));
+        let (_, findings) = parse(&format!("{text}\n[grant]\ncosts_eur = {costs}\n")).unwrap();
+        findings.into_iter().find(|f| f.code == "project.facility.unlike").map(|f| f.says)
+    };
+    let says = of("1000000", "1500000").unwrap();
+    assert!(says.contains("1000000.00 EUR") && says.contains("1350000.00 EUR"), "{says}");
+    assert_eq!(of("1350000", "1500000"), None);
+    assert_eq!(of("1350001", "1500000"), None, "rounded to the euro");
+    assert!(of("1350001.01", "1500000").is_some());
+    assert_eq!(of("1000000", "900000"), None, "the call admits no such costs");
+}
+
+#[test]
+fn one_cup_of_two_projects_is_told() {
+    let (project, _) = parse(EXAMPLE).unwrap();
+    let mut other = project.clone();
+    assert_eq!(grant::shared_cups([&project, &other]), [], "the same project twice");
+    other.id = ProjectId::new("altra").unwrap();
+    let told = grant::shared_cups([&project, &other]);
+    assert_eq!((told.len(), told[0].code, told[0].severity), (1, "project.cup.shared", Severity::Caution));
+    assert!(told[0].says.contains(&format!("altra, {}", project.id)), "{}", told[0].says);
+    other.cup = "PROV0000012345".to_owned();
+    assert_eq!(grant::shared_cups([&project, &other]), []);
+}

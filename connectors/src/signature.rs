@@ -21,6 +21,8 @@ pub const SIGNED_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const LAYERS_MAX: usize = 5;
 /// Most time stamps of the document in one PDF: one every few years, for decades.
 const TIME_STAMPS_MAX: usize = 20;
+/// Elements of an unstated length within one another, at most.
+const ELEMENTS_DEEP_MAX: usize = 32;
 /// Longest that one run of OpenSSL may take.
 const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 /// How much of what OpenSSL prints is kept: its end.
@@ -51,11 +53,7 @@ impl Signature {
     /// older Italian ones (`IT:…`).
     #[must_use]
     pub fn names_person(&self) -> bool {
-        let code = self.person.as_deref().and_then(|person| person.split_once(['-', ':']));
-        code.is_some_and(|(kind, code)| {
-            let is_kind = matches!(kind.len(), 2 | 5) && kind.bytes().all(|b| b.is_ascii_uppercase());
-            is_kind && !code.trim().is_empty()
-        })
+        self.person.as_deref().is_some_and(is_personal_code)
     }
 
     /// Whether the certificate was valid when it signed, or at `now` where the signature states no time.
@@ -64,6 +62,15 @@ impl Signature {
         let at = self.signed_at.unwrap_or(now);
         self.not_before <= at && at <= self.not_after
     }
+}
+
+/// Whether a certificate's serial number is a person's code: its kind, and something after it.
+#[must_use]
+pub fn is_personal_code(serial: &str) -> bool {
+    serial.split_once(['-', ':']).is_some_and(|(kind, code)| {
+        let is_kind = matches!(kind.len(), 2 | 5) && kind.bytes().all(|b| b.is_ascii_uppercase());
+        is_kind && !code.trim().is_empty()
+    })
 }
 
 /// What a signed file holds.
@@ -107,6 +114,10 @@ pub enum SignatureError {
         "it holds the frozen file, and {bytes} bytes follow it; sign the frozen file alone, as it was downloaded"
     )]
     MoreContent { bytes: usize },
+    #[error(
+        "{bytes} bytes follow the signed message, and no signature covers them; bring the .p7m as it was made"
+    )]
+    MoreBytes { bytes: usize },
     #[error("a file for OpenSSL cannot be written")]
     Files(#[source] io::Error),
     #[error("what OpenSSL says of the certificate is not understood: {says}")]
@@ -132,6 +143,11 @@ impl Verifier {
         let mut signatures = Vec::new();
         for _ in 0..=LAYERS_MAX {
             let Some((form, message)) = message_of(&content) else { break };
+            if let Some(bytes) = message_end(&message).and_then(|end| message.len().checked_sub(end))
+                && 0 < bytes
+            {
+                return Err(SignatureError::MoreBytes { bytes });
+            }
             if signatures.len() == LAYERS_MAX {
                 return Err(SignatureError::TooDeep);
             }
@@ -350,6 +366,47 @@ fn message_of(bytes: &[u8]) -> Option<(&'static str, Vec<u8>)> {
         .collect();
     let der = base64(&body)?;
     is_der(&der).then_some(("DER", der))
+}
+
+/// Where the message ends: the first element of these DER or BER bytes. `None` where that is not told, for OpenSSL to
+/// say what is wrong.
+fn message_end(bytes: &[u8]) -> Option<usize> {
+    element_end(bytes, 0, 0)
+}
+
+/// Where the element that begins at `at` ends; one of an unstated length ends after its parts.
+fn element_end(bytes: &[u8], at: usize, depth: usize) -> Option<usize> {
+    if ELEMENTS_DEEP_MAX < depth {
+        return None;
+    }
+    let mut at = at;
+    let tag = *bytes.get(at)?;
+    at += 1;
+    if tag & 0x1f == 0x1f {
+        // A tag of several bytes: the last has no top bit.
+        while bytes.get(at)? & 0x80 != 0 {
+            at += 1;
+        }
+        at += 1;
+    }
+    let first = *bytes.get(at)?;
+    at += 1;
+    if first == 0x80 {
+        while bytes.get(at..at + 2)? != [0, 0] {
+            at = element_end(bytes, at, depth + 1)?;
+        }
+        return Some(at + 2);
+    }
+    let length = if first & 0x80 == 0 {
+        usize::from(first)
+    } else {
+        let digits = bytes.get(at..at + usize::from(first & 0x7f))?;
+        at += digits.len();
+        digits
+            .iter()
+            .try_fold(0_usize, |sum, digit| sum.checked_mul(256)?.checked_add(usize::from(*digit)))?
+    };
+    at.checked_add(length).filter(|end| *end <= bytes.len())
 }
 
 /// Bytes of base64 text; `None` for anything else.

@@ -288,3 +288,38 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_follows_the_message_is_refused_whatever_the_form_of_its_length() {
+    let signer = Signer::new("10");
+    let streamed = signer.sign(PDF, &["-nodetach", "-outform", "DER", "-stream"]);
+    assert_eq!(streamed[1], 0x80, "of an unstated length");
+    for message in [signer.p7m(PDF), streamed] {
+        assert_eq!(message_end(&message), Some(message.len()));
+        assert_eq!(signer.verifier().unwrap_p7m(&message).unwrap().content, PDF);
+        let longer = [&message[..], b"\n%x"].concat();
+        match signer.verifier().unwrap_p7m(&longer) {
+            Err(SignatureError::MoreBytes { bytes }) => assert_eq!(bytes, 3),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_end_is_found_only_where_the_lengths_tell_it() {
+    for (bytes, end) in [
+        (&[0x30, 0x00][..], Some(2)),
+        (&[0x30, 0x81, 0x01, 0x05, 0xff], Some(4)),
+        (&[0x30, 0x80, 0x04, 0x01, 0x00, 0x00, 0x00, 0xff], Some(7)),
+        // A tag of two bytes.
+        (&[0x3f, 0x81, 0x01, 0x01, 0x05], Some(5)),
+        (&[0x30, 0x05, 0x00], None),
+        (&[0x30, 0x80, 0x04, 0x01, 0x00], None),
+        (&[0x30, 0x89, 1, 1, 1, 1, 1, 1, 1, 1, 1], None),
+        (&[0x30, 0xff], None),
+        (&[], None),
+    ] {
+        assert_eq!(message_end(bytes), end, "{bytes:?}");
+    }
+    assert_eq!(message_end(&[0x30, 0x80].repeat(10_000)), None, "nested without end");
+}

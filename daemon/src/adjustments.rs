@@ -91,7 +91,7 @@ fn put(store: &Store, said: &Said<'_>, at: Instant) -> Result<u32, Failure> {
         from: said.from.to_string(),
         to: said.to.to_string(),
         energy: said.energy,
-        reason: said.reason.to_owned(),
+        reason: records::lines(said.reason),
         withdrawn: false,
     };
     records::put(store, (ADJUSTMENT_RECORD, &id(said.project, number)), &body, said.author, at)?;
@@ -113,7 +113,7 @@ pub(crate) fn withdraw(
             "project {project} has no adjustment {number} in force; `consuntivo adjustment list` shows them"
         )));
     };
-    let body = Body { withdrawn: true, reason: reason.to_owned(), ..body };
+    let body = Body { withdrawn: true, reason: records::lines(reason), ..body };
     records::put(store, (ADJUSTMENT_RECORD, &id(project, number)), &body, author, at)?;
     Ok(())
 }

@@ -203,12 +203,18 @@ fn add_documents(store: &Store, project: &Project, bundle: &mut Bundle) -> anyho
         }
         let bytes = records::kept(store, &document.sha256)?;
         let short = document.sha256.get(..8).unwrap_or_default();
-        let path = format!("documenti/{short}-{}", document.name);
+        let path = format!("documenti/{short}-{}", unpackable(&document.name));
         let at = when(record.at, project);
         let says = format!("{} (aggiunto da {} il {at})", document.title, record.author);
         bundle.add(path, bytes, says)?;
     }
     Ok(())
+}
+
+/// A file's name as every system unpacks it: what Windows takes for something else is replaced.
+fn unpackable(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if r#"<>:"/\|?*"#.contains(c) { '_' } else { c }).collect();
+    plain.trim_end_matches(['.', ' ']).to_owned()
 }
 
 /// A file's folder below `invii`, by submission.
@@ -250,7 +256,10 @@ fn add_files(
     for (kind, file, says) in frozen.chain(draft).chain(signed).chain(receipts) {
         let short = file.sha256.get(..8).unwrap_or_default();
         // Signed files and receipts of the same name may come more than once.
-        let name = if kind == "congelati" { file.name.clone() } else { format!("{short}-{}", file.name) };
+        let plain = unpackable(&file.name);
+        // So may frozen ones whose names differ only in what is replaced.
+        let as_it_is = kind == "congelati" && plain == file.name;
+        let name = if as_it_is { plain } else { format!("{short}-{plain}") };
         let path = format!("{folder}/{kind}/{name}");
         if bundle.pieces.iter().any(|piece| piece.path == path) {
             continue;
@@ -335,4 +344,22 @@ fn index(project: &Project, listed: &[Listed], now: Instant, momentary: usize) -
     ));
     text.push_str(LEFT_OUT);
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_such_as_windows_unpacks() {
+        for (name, wanted) in [
+            ("relazione 2025.pdf", "relazione 2025.pdf"),
+            ("perché è così.pdf", "perché è così.pdf"),
+            ("la \"prova\".pdf", "la _prova_.pdf"),
+            ("a:b*c?d<e>f|g.pdf", "a_b_c_d_e_f_g.pdf"),
+            ("fine. ", "fine"),
+        ] {
+            assert_eq!(unpackable(name), wanted);
+        }
+    }
 }

@@ -30,12 +30,18 @@ pub(crate) fn check_words(name: &str, words: &str) -> Result<(), Failure> {
         "--text" => ("words_text", WORDS_MAX),
         _ => ("words", WORDS_MAX),
     };
-    let length = words.trim().chars().count();
-    if length == 0 || most < length || words.chars().any(|c| c.is_control() && c != '\n') {
+    let length = lines(words.trim()).chars().count();
+    let is_refused = |c: char| c.is_control() && c != '\n';
+    if length == 0 || most < length || lines(words).contains(is_refused) {
         let says = format!("{name} has {length} characters; state it in 1 to {most} printable ones");
         return Err(Failure::bad_input(says).coded(code));
     }
     Ok(())
+}
+
+/// A text with its line ends as they are kept: browsers send two characters for each.
+pub(crate) fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 /// Writes a record of a type of ours.
@@ -49,6 +55,24 @@ pub(crate) fn put<T: Serialize>(
     check_words("--author", author)?;
     let text = serde_json::to_string(body).context("cannot write a record down")?;
     Ok(store.put_record(kind, id, &text, author, at)?)
+}
+
+/// Puts `after` in the place of `before`, in one step of the store; whether the record still was `before`. Where it was
+/// not, nothing is written.
+pub(crate) fn replace<T: Serialize + DeserializeOwned + PartialEq>(
+    store: &Store,
+    (kind, id): (&str, &str),
+    (before, after): (&T, &T),
+    author: &str,
+    at: Instant,
+) -> Result<bool, Failure> {
+    check_words("--author", author)?;
+    let write = |body: &T| serde_json::to_string(body).context("cannot write a record down");
+    let (was, text) = (write(before)?, write(after)?);
+    let Some(last) = store.record(kind, id)? else { return Ok(false) };
+    // Another version of the program may have written the same in other words.
+    let same = last.body == was || read::<T>(&last)? == *before;
+    Ok(same && store.put_next_record(&last, &text, author, at)?)
 }
 
 fn read<T: DeserializeOwned>(record: &Record) -> anyhow::Result<T> {
@@ -114,7 +138,8 @@ pub(crate) fn put_kpi_value(
 ) -> Result<(), Failure> {
     let project = ProjectId::new(&value.project).map_err(anyhow::Error::from)?;
     check_words("--reason", &value.reason)?;
-    put(store, (KPI_RECORD, &kpi_id(&project, value.year, &value.code)), value, author, at)?;
+    let value = KpiValue { reason: lines(&value.reason), note: lines(&value.note), ..value.clone() };
+    put(store, (KPI_RECORD, &kpi_id(&project, value.year, &value.code)), &value, author, at)?;
     Ok(())
 }
 
@@ -161,6 +186,7 @@ pub(crate) fn add_document(
     check_words("--title", &document.title)?;
     check_name(&document.name)?;
     let kind = kind_of_document(&document.name, bytes)?;
+    document.title = lines(&document.title);
     document.mime = kind.mime().to_owned();
     document.bytes = bytes.len() as u64;
     document.sha256 = store.keep_document(bytes)?.hex();
@@ -246,7 +272,8 @@ pub(crate) struct Note {
 
 pub(crate) fn add_note(store: &Store, note: &Note, author: &str, at: Instant) -> Result<(), Failure> {
     check_words("--text", &note.text)?;
-    put(store, (NOTE_RECORD, &format!("{} {}", note.project, at.millis())), note, author, at)?;
+    let note = Note { text: lines(&note.text), ..note.clone() };
+    put(store, (NOTE_RECORD, &format!("{} {}", note.project, at.millis())), &note, author, at)?;
     Ok(())
 }
 
@@ -276,7 +303,8 @@ pub(crate) fn put_done(store: &Store, done: &Done, author: &str, at: Instant) ->
     check_words("--note", &done.note)?;
     let year = done.year.map_or_else(|| "-".to_owned(), |year| year.to_string());
     let id = format!("{} {} {year}", done.project, done.obligation);
-    put(store, (DONE_RECORD, &id), done, author, at)?;
+    let done = Done { note: lines(&done.note), ..done.clone() };
+    put(store, (DONE_RECORD, &id), &done, author, at)?;
     Ok(())
 }
 

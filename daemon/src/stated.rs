@@ -35,6 +35,17 @@ impl Row {
         self.stated.as_ref().and_then(|(value, _)| value.value).or(self.result.achieved)
     }
 
+    /// The verdict on [`Row::post`]: the figures' own, or that on a person's value.
+    pub(crate) fn post_verdict(&self) -> Verdict {
+        let stated = self.stated.as_ref().and_then(|(said, _)| said.value);
+        stated.map_or(self.result.verdict, |value| self.result.judged(value).0)
+    }
+
+    /// Whether the measured value or the one that goes out misses the target.
+    pub(crate) fn is_missed(&self) -> bool {
+        [self.result.verdict, self.post_verdict()].contains(&Verdict::Missed)
+    }
+
     /// Why the value is a person's; `None` where the measured one counts.
     pub(crate) fn reason(&self) -> Option<&str> {
         self.stated.as_ref().filter(|(said, _)| said.value.is_some()).map(|(said, _)| said.reason.as_str())

@@ -391,7 +391,7 @@ pub(crate) fn correct(
     }
     let next = Submission {
         version: last.version + 1,
-        why: Some(why.to_owned()),
+        why: Some(records::lines(why)),
         stage: Stage::Draft,
         lifted: Vec::new(),
         frozen: None,
@@ -432,7 +432,8 @@ fn put_new(store: &Store, submission: &Submission, author: &str, at: Instant) ->
     }
 }
 
-/// Writes a changed submission down. What was frozen must be as it was.
+/// Writes a changed submission down, unless somebody changed it since `before` was read. What was frozen must be as it
+/// was.
 fn put(
     store: &Store,
     before: &Submission,
@@ -443,8 +444,14 @@ fn put(
     if before.frozen.is_some() && (before.frozen != after.frozen || before.attached != after.attached) {
         return Err(anyhow!("a change of the frozen submission {} was refused", before.id()).into());
     }
-    records::put(store, (RECORD, &after.id()), after, author, at)?;
-    Ok(())
+    if records::replace(store, (RECORD, &after.id()), (before, after), author, at)? {
+        return Ok(());
+    }
+    let says = format!(
+        "submission {} was changed meanwhile, and nothing was written; look at it again",
+        before.id()
+    );
+    Err(Failure::bad_input(says).coded("meanwhile"))
 }
 
 /// Adds a file to a draft.
@@ -519,7 +526,7 @@ fn lift(store: &Store, key: &Key, lifted: Lifted, at: Instant) -> Result<(), Fai
     let author = lifted.author.clone();
     let mut after = before.clone();
     after.lifted.retain(|other| (&other.code, &other.subject) != (&lifted.code, &lifted.subject));
-    after.lifted.push(lifted);
+    after.lifted.push(Lifted { reason: records::lines(&lifted.reason), ..lifted });
     put(store, &before, &after, &author, at)
 }
 
@@ -550,13 +557,7 @@ pub(crate) fn sent(
         let taken = send::take_receipt(store, receipt, (author, at))?;
         return Ok(taken.unwrap_or(before));
     }
-    before.frozen()?;
-    let digital = obligation.signer.signs_digitally();
-    let ready: &[Stage] = if digital { &[Stage::Signed] } else { &[Stage::Frozen, Stage::Signed] };
-    before.must_be(
-        ready,
-        "noted as sent; it is to be frozen first, and signed where the act asks for a digital signature",
-    )?;
+    before.must_be_ready(obligation.signer.signs_digitally(), zone)?;
     records::check_words("--to", to)?;
     let by_mail = obligation.channel.starts_with("PEC") || is_message(receipt.0);
     if by_mail && !is_address(to) {
@@ -625,7 +626,11 @@ pub(crate) fn outcome(
 ) -> Result<Submission, Failure> {
     records::check_words("--text", &outcome.says)?;
     let before = awaiting(store, key)?;
-    before.must_be(&[Stage::Sent, Stage::IntegrationAsked], "answered; it was not sent")?;
+    let why = match before.stage {
+        Stage::Accepted => "answered again; what the authority asks for later is answered by a correction",
+        _ => "answered; it was not sent",
+    };
+    before.must_be(&[Stage::Sent, Stage::IntegrationAsked], why)?;
     if at.day(zone) < outcome.on.0 {
         return Err(Failure::bad_input(format!("{} is still to come", outcome.on)).coded("future"));
     }
@@ -639,7 +644,7 @@ pub(crate) fn outcome(
     }
     let mut after = before.clone();
     after.stage = stage;
-    after.outcome = Some(outcome);
+    after.outcome = Some(Outcome { says: records::lines(&outcome.says), ..outcome });
     put(store, &before, &after, author, at)?;
     Ok(after)
 }

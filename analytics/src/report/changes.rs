@@ -8,7 +8,7 @@ use model::{Finding, Severity};
 
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Section};
-use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
+use super::format::{ENERGY_DECIMALS, unit_symbol};
 use super::monthly::{lacking, measured_total};
 use crate::result::{Baseline, MeterMonth, MeterYear, ProjectYear};
 
@@ -114,9 +114,9 @@ fn kpis(context: &Context<'_>, former: &ProjectYear) -> Block {
                 context.kpi_name(kpi),
                 unit_symbol(kpi.definition.unit.symbol())
             ),
-            context.format.number(was, KPI_DECIMALS),
+            before.map_or_else(|| context.format.missing(), |k| context.kpi_number(k, was)),
             before.map_or_else(|| "–".to_owned(), |k| context.former_verdict(k)),
-            context.format.number(kpi.achieved, KPI_DECIMALS),
+            context.kpi_number(kpi, kpi.achieved),
             context.kpi_verdict(kpi),
         ]
     });

@@ -172,6 +172,8 @@ fn weather(context: &Context<'_>) -> Vec<String> {
 
 /// A month that used more than its baseline by less than this is not worth a word.
 const WORTH_SAYING_RATIO: f64 = 0.01;
+/// The least gap to a target that is printed, in the unit of the KPI: the last decimal.
+const GAP_LEAST: f64 = 0.01;
 
 /// Where the saving comes from, where there is none, and how far a missed target is.
 fn savings(context: &Context<'_>) -> Vec<String> {
@@ -209,7 +211,9 @@ fn savings(context: &Context<'_>) -> Vec<String> {
     for kpi in &context.year.kpis {
         if let (Verdict::Missed, Some(achieved), Some(target)) = (kpi.verdict, kpi.achieved, kpi.target) {
             let unit = super::format::unit_symbol(kpi.definition.unit.symbol());
-            let gap = context.format.quantity(Some((target - achieved).abs()), KPI_DECIMALS, &unit);
+            // What is missed by less than the last decimal is missed all the same.
+            let gap = (target - achieved).abs().max(GAP_LEAST);
+            let gap = context.format.quantity(Some(gap), KPI_DECIMALS, &unit);
             // Of an index that should be low what is missed lies above the target.
             let key = if achieved < target { "comment.savings_gap" } else { "comment.savings_over" };
             said.push(context.fill(key, &[("kpi", &context.kpi_name(kpi)), ("gap", &gap)]));

@@ -54,8 +54,21 @@ impl<'a> Context<'a> {
         self.texts.get(&kpi.definition.text).to_owned()
     }
 
+    /// A value of the KPI with its unit; never rounded onto a target that it misses.
     pub(super) fn kpi_value(&self, kpi: &KpiResult, value: Option<f64>) -> String {
-        self.format.quantity(value, KPI_DECIMALS, &unit_symbol(kpi.definition.unit.symbol()))
+        let printed = value.map(|value| kpi.printed(value));
+        self.format.quantity(printed, KPI_DECIMALS, &unit_symbol(kpi.definition.unit.symbol()))
+    }
+
+    /// The same without its unit, as it stands in a column.
+    pub(super) fn kpi_number(&self, kpi: &KpiResult, value: Option<f64>) -> String {
+        self.format.number(value.map(|value| kpi.printed(value)), KPI_DECIMALS)
+    }
+
+    /// Its 90 % bounds, rounded the same way.
+    pub(super) fn kpi_range(&self, kpi: &KpiResult) -> String {
+        let printed = |value: Option<f64>| value.map(|value| kpi.printed(value));
+        self.format.range(printed(kpi.low), printed(kpi.high), KPI_DECIMALS)
     }
 
     /// What a person states in place of a KPI's measured value.

@@ -160,9 +160,9 @@ fn kpis(context: &Context<'_>) -> Block {
             let mut row = vec![
                 format!("{} – {} [{unit}]", kpi.definition.code, context.kpi_name(kpi)),
                 format.number(kpi.target, KPI_DECIMALS),
-                format.number(kpi.achieved, KPI_DECIMALS),
-                format.number(kpi.best, KPI_DECIMALS),
-                format.range(kpi.low, kpi.high, KPI_DECIMALS),
+                context.kpi_number(kpi, kpi.achieved),
+                context.kpi_number(kpi, kpi.best),
+                context.kpi_range(kpi),
                 format.percent(kpi.attainment_ratio),
                 context.kpi_verdict(kpi),
             ];

@@ -58,7 +58,7 @@ fn values(context: &Context<'_>) -> Section {
         if any_stated {
             row.push(stated::measured(context, kpi));
         }
-        row.push(format.range(kpi.low, kpi.high, KPI_DECIMALS));
+        row.push(context.kpi_range(kpi));
         row
     });
     let mut columns = vec![

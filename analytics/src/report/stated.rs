@@ -4,7 +4,6 @@
 
 use super::context::Context;
 use super::document::Block;
-use super::format::KPI_DECIMALS;
 use crate::result::KpiResult;
 
 /// The mark of a value that a person stated.
@@ -19,7 +18,7 @@ pub(super) fn any(context: &Context<'_>) -> bool {
 
 /// The value that counts: a person's with the mark, else the measured one.
 pub(super) fn counting(context: &Context<'_>, kpi: &KpiResult) -> String {
-    let shown = |value: Option<f64>| context.format.number(value, KPI_DECIMALS);
+    let shown = |value: Option<f64>| context.kpi_number(kpi, value);
     match context.stated(kpi) {
         Some(stated) => format!("{}\u{a0}{MARK}", shown(Some(stated.value))),
         None if context.is_to_be_stated(kpi) => context.kpi_verdict(kpi),
@@ -32,7 +31,7 @@ pub(super) fn measured(context: &Context<'_>, kpi: &KpiResult) -> String {
     if kpi.achieved.is_none() && context.stated(kpi).is_some() {
         return NOT_MEASURED.to_owned();
     }
-    context.format.number(kpi.achieved, KPI_DECIMALS)
+    context.kpi_number(kpi, kpi.achieved)
 }
 
 /// What the mark means, and of each marked value who stated it, when and why; nothing where there is none.

@@ -99,7 +99,7 @@ pub struct KeptUntil {
     pub citation: String,
 }
 
-/// Every obligation of a project, by due day; those that wait come last.
+/// Every obligation of a project, by due day; those that wait come last, each with what it waits for.
 #[must_use]
 pub fn calendar(scheme: &Scheme, project: &Project, today: NaiveDate, done: &[Fulfilment]) -> Vec<Entry> {
     let events = project.events();
@@ -110,7 +110,12 @@ pub fn calendar(scheme: &Scheme, project: &Project, today: NaiveDate, done: &[Fu
 #[must_use]
 pub fn calendar_of(scheme: &Scheme, known: &Known<'_>, done: &[Fulfilment]) -> Vec<Entry> {
     let (events, today) = (known.events, known.today);
-    let closed = |obligation: &Obligation| obligation.closed_by.and_then(|event| events.get(&event).copied());
+    let completed = events.get(&Event::Completion).copied();
+    let closed = |obligation: &Obligation| {
+        let on = obligation.closed_by.and_then(|event| events.get(&event).copied());
+        // A day to come has closed nothing yet, and none closes what was not complete.
+        on.filter(|on| *on <= today && completed.is_none_or(|completed| completed <= *on))
+    };
     let mut entries = Vec::new();
     for obligation in &scheme.rules.obligations {
         let schedule = obligation.due.schedule(known);
@@ -126,7 +131,10 @@ pub fn calendar_of(scheme: &Scheme, known: &Known<'_>, done: &[Fulfilment]) -> V
             let mut line = entry(obligation, None, None, today, done);
             line.needs = schedule.needs;
             close(&mut line, closed(obligation));
-            entries.push(line);
+            // What waits for nothing never falls due: its time was over before its first day.
+            if line.state != State::Waiting || !line.needs.is_empty() {
+                entries.push(line);
+            }
         }
     }
     entries.sort_by(|a, b| {

@@ -182,3 +182,59 @@ fn what_an_event_cannot_be_without_is_fulfilled_on_its_day() {
     project.dates.expenses_closed = Some(day("2022-03-01"));
     assert_eq!(of(&project), (State::Sent, Some(day("2022-03-01"))));
 }
+
+#[test]
+fn no_day_to_come_and_none_before_completion_closes_anything() {
+    let mut scheme = scheme();
+    scheme.rules.obligations.truncate(1);
+    scheme.rules.obligations[0].due = Deadline::DaysAfter { event: Event::Completion, days: 90 };
+    scheme.rules.obligations[0].closed_by = Some(Event::ExpensesClosed);
+    let mut project = project();
+    project.dates.completed = day("2026-10-30");
+    let of = |closed: &str, today: &str| {
+        let mut project = project.clone();
+        project.dates.expenses_closed = Some(day(closed));
+        let line = calendar(&scheme, &project, day(today), &[]).remove(0);
+        (line.state, line.sent)
+    };
+    // Planned for the year after.
+    assert_eq!(of("2027-09-30", "2026-11-23"), (State::Due, None));
+    assert_eq!(of("2027-09-30", "2027-09-29"), (State::Late, None));
+    assert_eq!(of("2027-09-30", "2027-09-30"), (State::Sent, Some(day("2027-09-30"))));
+    // Before there was anything to report on, and on the very day.
+    assert_eq!(of("2026-10-29", "2026-11-23"), (State::Due, None));
+    assert_eq!(of("2026-10-30", "2026-11-23"), (State::Sent, Some(day("2026-10-30"))));
+}
+
+#[test]
+fn what_waits_says_for_what() {
+    let mut scheme = scheme();
+    scheme.rules.obligations.truncate(1);
+    let of = |due: Deadline, grant: &[(Event, &str)], paid: Option<&str>| {
+        let (mut scheme, mut project) = (scheme.clone(), project());
+        scheme.rules.obligations[0].due = due;
+        project.grant.dates = grant.iter().map(|(event, text)| (*event, day(text))).collect();
+        project.dates.final_payment = paid.map(day);
+        let lines = calendar(&scheme, &project, day("2024-12-31"), &[]);
+        lines.into_iter().map(|line| (line.state, line.needs)).collect::<Vec<_>>()
+    };
+    let update = || {
+        Deadline::Yearly(Yearly {
+            month: 1,
+            day: 31,
+            counts_from: Event::GrantNotice,
+            first_year: 0,
+            due_after_years: 1,
+            count: Count::Until(Event::FinalPayment),
+        })
+    };
+    let granted = [(Event::GrantNotice, "2023-12-10")];
+    // Paid before it was granted: the days are out of order, and the line stays with what is to be mended.
+    let waits = |event| vec![(State::Waiting, vec![Need::Event(event)])];
+    assert_eq!(of(update(), &granted, Some("2022-03-15")), waits(Event::FinalPayment));
+    // Paid before the first update fell due: there was none.
+    assert_eq!(of(update(), &granted, Some("2024-01-15")), []);
+    let half = Deadline::HalfOf { from: Event::TermFrom, to: Event::TermTo, days: 0 };
+    let term = [(Event::TermFrom, "2025-01-02"), (Event::TermTo, "2025-01-01")];
+    assert_eq!(of(half, &term, None), waits(Event::TermTo));
+}

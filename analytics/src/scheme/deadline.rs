@@ -60,7 +60,7 @@ pub struct Occurrence {
     pub due: NaiveDate,
 }
 
-/// What a person must state before a day can be told.
+/// What a person must state, or mend, before a day can be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
     Event(Event),
@@ -125,6 +125,8 @@ impl Deadline {
                 let needs: Vec<Need> = missing.map(|e| Need::Event(*e)).collect();
                 match (known.events.get(from), known.events.get(to)) {
                     (Some(first), Some(last)) if first <= last => once(half(*first, *last), *days),
+                    // A period that ends before it begins says nothing.
+                    (Some(_), Some(_)) => Schedule { needs: vec![Need::Event(*to)], ..Schedule::default() },
                     _ => Schedule { needs, ..Schedule::default() },
                 }
             }
@@ -174,6 +176,8 @@ impl Yearly {
         };
         let needs = match self.count {
             Count::AsGranted if stated.is_none() => vec![Need::ReportYears],
+            // An end before the beginning.
+            Count::Until(event) if end.is_some_and(|end| end < *from) => vec![Need::Event(event)],
             Count::Until(_) | Count::AsGranted | Count::Stated(_) => Vec::new(),
         };
         Schedule { occurrences, needs }
@@ -267,6 +271,8 @@ mod tests {
         assert_eq!(days(&update, &[granted], None, "2020-06-01"), "2019:2020-01-31 2020:2021-01-31");
         let paid = [granted, (Event::FinalPayment, "2022-01-31")];
         assert_eq!(days(&update, &paid, None, "2020-06-01"), "2019:2020-01-31 2020:2021-01-31");
+        let paid_before = [granted, (Event::FinalPayment, "2019-12-30")];
+        assert_eq!(days(&update, &paid_before, None, "2020-06-01"), "?final_payment");
         // In the same year, and never before the event.
         let june = Deadline::Yearly(Yearly {
             month: 6,
@@ -318,8 +324,7 @@ mod tests {
         }
         assert_eq!(days(&half(30), &term("2025-01-01", "2025-12-31"), None, "2020-01-01"), "2025-08-01");
         assert_eq!(days(&half(0), &[(Event::TermFrom, "2025-01-01")], None, "2020-01-01"), "?term_to");
-        // A period that ends before it begins says nothing.
-        assert_eq!(days(&half(0), &term("2025-01-02", "2025-01-01"), None, "2020-01-01"), "");
+        assert_eq!(days(&half(0), &term("2025-01-02", "2025-01-01"), None, "2020-01-01"), "?term_to");
 
         let earlier =
             Deadline::Earlier(vec![Deadline::DaysAfter { event: Event::HalfSpent, days: 0 }, half(30)]);

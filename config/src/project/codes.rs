@@ -120,20 +120,26 @@ fn is_vat_number(text: &str) -> bool {
 const ODD: [u32; 26] =
     [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 
+/// Letters that stand for 0 to 9 where two persons would share a code.
+const LETTERS_FOR_DIGITS: [u8; 10] = *b"LMNPQRSTUV";
+
 /// Sixteen characters: letters and digits in their places, letters standing for digits where two persons would
-/// share a code (L M N P Q R S T U V for 0 to 9), and a check letter.
+/// share a code, a day of birth that there is, and a check letter.
 fn is_personal_tax_code(text: &str) -> bool {
     let b = text.as_bytes();
     if b.len() != 16 {
         return false;
     }
-    let digit = |c: u8| c.is_ascii_digit() || b"LMNPQRSTUV".contains(&c);
+    let digit = |c: u8| c.is_ascii_digit() || LETTERS_FOR_DIGITS.contains(&c);
     let form = b.iter().enumerate().all(|(i, &c)| match i {
         6 | 7 | 9 | 10 | 12 | 13 | 14 => digit(c),
         8 => b"ABCDEHLMPRST".contains(&c),
         _ => c.is_ascii_uppercase(),
     });
     if !form {
+        return false;
+    }
+    if !is_birth_day(b[9], b[10]) {
         return false;
     }
     let place = |c: u8| if c.is_ascii_digit() { c - b'0' } else { c - b'A' };
@@ -145,9 +151,42 @@ fn is_personal_tax_code(text: &str) -> bool {
     u32::from(b[15] - b'A') == sum % 26
 }
 
+/// Whether two characters are a day of birth: 1 to 31, of women 41 to 71.
+fn is_birth_day(tens: u8, ones: u8) -> bool {
+    let value = |c: u8| match c {
+        b'0'..=b'9' => Some(usize::from(c - b'0')),
+        _ => LETTERS_FOR_DIGITS.iter().position(|letter| *letter == c),
+    };
+    let day = value(tens).zip(value(ones)).map(|(tens, ones)| tens * 10 + ones);
+    day.is_some_and(|day| matches!(day, 1..=31 | 41..=71))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A personal code with these two characters for the day, and the check letter that they make.
+    fn with_day(day: &str) -> String {
+        let codes = (b'A'..=b'Z').map(|check| format!("RSSMRA80A{day}H501{}", char::from(check)));
+        let sum = |code: &str| {
+            let place = |c: u8| if c.is_ascii_digit() { c - b'0' } else { c - b'A' };
+            let of = |(i, c): (usize, u8)| {
+                if i % 2 == 0 { ODD[usize::from(place(c))] } else { u32::from(place(c)) }
+            };
+            code.bytes().take(15).enumerate().map(of).sum::<u32>() % 26
+        };
+        codes.into_iter().find(|code| u32::from(code.as_bytes()[15] - b'A') == sum(code)).unwrap()
+    }
+
+    #[test]
+    fn a_day_of_birth_is_one_of_a_month() {
+        for day in ["01", "31", "41", "71", "0M", "M9", "LM", "PM"] {
+            assert!(is_tax_code(&with_day(day)), "{day}");
+        }
+        for day in ["00", "32", "40", "72", "99", "LL", "PN", "VV"] {
+            assert!(!is_tax_code(&with_day(day)), "{day}");
+        }
+    }
 
     #[test]
     fn tax_codes_are_checked_by_their_last_character() {

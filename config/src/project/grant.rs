@@ -2,7 +2,7 @@
 //!
 //! Must never: take a personal code whose check character is wrong, or state for a person what the file does not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use analytics::scheme::Scheme;
 use analytics::scheme::clauses::{FactDef, Origin, fact_of};
@@ -101,6 +101,31 @@ fn read_dates(table: &Table<'_, '_>) -> Events {
     events
 }
 
+/// Refuses days out of order, over which what a scheme asks between them would vanish.
+pub(super) fn check(source: &Source<'_>, root: &Table<'_, '_>, project: &Project) {
+    let events = project.events();
+    let in_order = [
+        (Event::TermFrom, Event::TermTo),
+        (Event::GrantNotice, Event::ExpensesClosed),
+        (Event::GrantNotice, Event::FinalPayment),
+    ];
+    for (first, last) in in_order {
+        let (Some(from), Some(to)) = (events.get(&first), events.get(&last)) else { continue };
+        if to < from {
+            // The one of the two that stands under [grant.dates].
+            let named = if first == Event::TermFrom { last } else { first };
+            let mut at = root.at("grant");
+            at.key = format!("grant.dates.{}", named.code());
+            let says = format!("{} ({to}) is before {} ({from})", last.code(), first.code());
+            source.report_at(
+                &at,
+                says,
+                "put the dates in order: grant, closing, payment; first and last day",
+            );
+        }
+    }
+}
+
 fn read_subject(table: &Table<'_, '_>) -> Option<Subject> {
     let name = table.text("name", "the person's name");
     let code = table.parsed("tax_code", "a person's tax code whose check character is right", |t| {
@@ -158,6 +183,25 @@ fn read_statement(source: &Source<'_>, table: &Table<'_, '_>) -> Option<Statemen
 }
 
 /// What is not wrong and yet worth a look.
+/// Of project files of which several have one CUP: it identifies one project.
+#[must_use]
+pub fn shared_cups<'a>(projects: impl IntoIterator<Item = &'a Project>) -> Vec<Finding> {
+    let mut by_cup: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for project in projects {
+        by_cup.entry(&project.cup).or_default().insert(project.id.as_str());
+    }
+    let told = by_cup.into_iter().filter(|(_, ids)| 1 < ids.len()).map(|(cup, ids)| {
+        let about = format!("project:{}", ids.first().copied().unwrap_or_default());
+        let ids = ids.into_iter().collect::<Vec<_>>().join(", ");
+        let says = format!("CUP {cup} stands for several projects: {ids}");
+        let rule = "a CUP identifies one project";
+        Finding::new("project.cup.shared", Severity::Caution, about, says, rule)
+            .with("cup", cup)
+            .with("projects", ids)
+    });
+    told.collect()
+}
+
 pub(super) fn remarks(scheme: &Scheme, project: &Project) -> Vec<Finding> {
     let mut findings = Vec::new();
     let subject = format!("project:{}", project.id);

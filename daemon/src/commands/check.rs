@@ -14,13 +14,16 @@ pub(crate) fn check(config: &Path, projects: &[PathBuf]) -> Result<Exit, Failure
     let (_, link_findings) = installation.links();
     let mut findings: Vec<Finding> = installation.findings.clone();
     findings.extend(link_findings);
+    let mut read = Vec::new();
     for file in projects {
         let (project, found) = config::load_project(file, &installation.catalog)
             .map_err(|error| Failure::new(Exit::BAD_INPUT, error))?;
         findings.extend(found);
         findings.extend(installation.series_findings(&project));
         println!("{}: a usable project file", file.display());
+        read.push(project);
     }
+    findings.extend(config::project::grant::shared_cups(&read));
     for finding in &findings {
         println!("{finding}");
     }

@@ -265,6 +265,10 @@ pub(crate) fn import_project_into(
         Failure::bad_input(format!("{} cannot be imported:\n{}", file.display(), lines.join("\n")))
     })?;
     print_findings(&findings);
+    let (others, _) = figures::projects(store, catalog)?;
+    let others =
+        others.iter().map(AsRef::as_ref).filter(|other| other.cup == project.cup && other.id != project.id);
+    print_findings(&config::project::grant::shared_cups(others.chain([&project])));
     let change = store.put_record(PROJECT_RECORD, project.id.as_str(), &text, author, at)?;
     let says = match change {
         RecordChange::Unchanged => "unchanged",

@@ -306,14 +306,17 @@ fn list(of: &Of, year: i32, json: bool) -> Result<(), Failure> {
             (None, None) => "-".to_owned(),
             (low, high) => format!("{} – {}", shown(low), shown(high)),
         };
+        let printed = |value: Option<f64>| shown(value.map(|value| kpi.printed(value)));
+        // The verdict is about the measured value, also where another one goes out.
+        let about = if row.reason().is_some() { " (measured)" } else { "" };
         let reasons = kpi.reasons(&figures.findings, &texts, row.reason().is_some());
         println!(
-            "{}\t{}\t{}\t{}\t{}\t{}\t{who}\t{band}\t{}",
+            "{}\t{}\t{}\t{}\t{}\t{}{about}\t{who}\t{band}\t{}",
             kpi.definition.code,
             kpi.definition.unit.symbol(),
             shown(kpi.target),
-            shown(kpi.achieved),
-            shown(post),
+            printed(kpi.achieved),
+            printed(post),
             texts.told(kpi.told(row.reason().is_some())),
             reasons.first().map_or("-", String::as_str)
         );

@@ -82,6 +82,9 @@ pub(crate) enum What {
         /// Why it is taken although its authority is not verified, or its certificate names no person
         #[arg(long, default_value = "")]
         reason: String,
+        /// Take it in the place of one that proves more of who signed
+        #[arg(long)]
+        replace: bool,
         #[command(flatten)]
         of: Of,
     },
@@ -196,7 +199,7 @@ pub(crate) fn submission(what: &What) -> Result<Exit, Failure> {
             desk.bench()?.lift(&desk.key, lifted)?;
         }
         What::Freeze { out, language, of } => freeze(out.as_deref(), language.as_deref(), of)?,
-        What::Sign { file, reason, of } => sign(file, reason, of)?,
+        What::Sign { file, reason, replace, of } => sign(file, (reason, *replace), of)?,
         What::Send { to, of } => send(to, of)?,
         What::Sent { receipt, to, on, of } => sent(receipt, to, *on, of)?,
         What::Receipt { file, config, author } => {
@@ -263,13 +266,13 @@ fn freeze(out: Option<&std::path::Path>, language: Option<&str>, of: &Of) -> Res
     Ok(())
 }
 
-fn sign(file: &std::path::Path, reason: &str, of: &Of) -> Result<(), Failure> {
+fn sign(file: &std::path::Path, said: (&str, bool), of: &Of) -> Result<(), Failure> {
     let desk = Desk::open(of)?;
     let (name, bytes) = named(file)?;
     let trust_file = desk.installation.settings.sending.trust_file.clone();
     let verifier = Verifier { trust_file, now: desk.now };
     let file = (name.as_str(), bytes.as_slice());
-    let signed = submissions::sign::take(&desk.store, &desk.key, file, reason, &verifier, &of.author)?;
+    let signed = submissions::sign::take(&desk.store, &desk.key, file, said, &verifier, &of.author)?;
     for signer in &signed.signers {
         let at =
             signer.signed_at_ms.map_or_else(|| "-".to_owned(), |ms| Instant::from_millis(ms).to_string());

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use analytics::economics::FacilityRule;
 use analytics::places::province;
-use analytics::result::{ProjectYear, Verdict};
+use analytics::result::ProjectYear;
 use analytics::scheme::Scheme;
 use analytics::scheme::calendar::kept;
 use analytics::scheme::clauses::{gather, judge};
@@ -171,6 +171,7 @@ pub(super) fn kpi_table(runtime: &Runtime, id: &ProjectId, year: i32) -> Result<
             verdict: kpi.verdict.code(),
             told: kpi.told(row.reason().is_some()),
             post: row.post(),
+            post_verdict: row.post_verdict().code(),
             note: stated::note_of(row, &texts),
             stated: row.stated.as_ref().map(|(value, record)| StatedBy {
                 value: value.value,
@@ -178,7 +179,7 @@ pub(super) fn kpi_table(runtime: &Runtime, id: &ProjectId, year: i32) -> Result<
                 at: record.at.to_string(),
                 reason: value.reason.clone(),
             }),
-            document_advised: kpi.verdict == Verdict::Missed && !documents.iter().any(explained),
+            document_advised: row.is_missed() && !documents.iter().any(explained),
         }
     };
     Ok(KpiTable {

@@ -317,7 +317,7 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
         Act::Sign { file: upload, reason } => {
             let verifier = Verifier { trust_file: installation.settings.sending.trust_file.clone(), now };
             let file = (upload.name.as_str(), upload.bytes.as_slice());
-            submissions::sign::take(store, &key, file, reason, &verifier, author).map(|_| ())
+            submissions::sign::take(store, &key, file, (reason, false), &verifier, author).map(|_| ())
         }
         Act::Send { to } => submissions::send::dispatch(&bench, &key, to, author).map(|_| ()),
         Act::Sent { to, on, receipt } => {

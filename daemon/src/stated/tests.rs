@@ -140,3 +140,22 @@ fn a_report_has_what_people_state_and_the_documents_of_its_indicators() {
     put_beside(&store, &year, &mut beside).unwrap();
     assert!(beside.stated.is_empty());
 }
+
+#[test]
+fn a_document_is_advised_where_either_value_misses() {
+    // Half of the target measured.
+    let is = |row: Row| (row.post_verdict(), row.is_missed());
+    assert_eq!(is(row()), (Verdict::Missed, true));
+    assert_eq!(is(stated(Some(120.0), "")), (Verdict::Reached, true));
+    let reached = |value: Option<f64>| {
+        let mut row = stated(value, "");
+        (row.result.achieved, row.result.verdict) = (Some(117.15), Verdict::Reached);
+        row
+    };
+    assert_eq!(is(reached(Some(41.996))), (Verdict::Missed, true));
+    assert_eq!(is(reached(Some(100.0))), (Verdict::Reached, false));
+    assert_eq!(is(reached(None)), (Verdict::Reached, false), "taken back");
+    // What stands a hair below the target is not printed as standing on it.
+    let kpi = row().result;
+    assert!((kpi.printed(99.996) - 99.99).abs() < 1e-9 && (kpi.printed(100.0) - 100.0).abs() < 1e-9);
+}

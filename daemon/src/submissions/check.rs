@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use analytics::exchange::EnergyUnit;
-use analytics::result::{MeterYear, ProjectYear};
+use analytics::result::{MeterYear, ProjectYear, Verdict};
 use analytics::scheme::calendar::calendar;
 use analytics::scheme::deadline::Deadline;
 use analytics::scheme::{Obligation, ReportKind, Scheme};
@@ -146,18 +146,18 @@ impl<'a> Bench<'a> {
         let explained = |code: &str| {
             documents.iter().any(|(d, _)| d.kpi.as_deref() == Some(code) && d.year == submission.year)
         };
-        let missed = year.iter().flat_map(|y| &y.kpis).filter(|kpi| {
-            kpi.verdict == analytics::result::Verdict::Missed && !explained(&kpi.definition.code)
-        });
+        let rows = year.map(|year| self.rows(year).map_err(|failure| failure.error)).transpose()?;
+        let missed =
+            rows.iter().flatten().filter(|row| row.is_missed() && !explained(&row.result.definition.code));
         Ok(missed
-            .map(|kpi| {
-                let code = &kpi.definition.code;
+            .map(|row| {
+                let (kpi, code) = (&row.result.definition, &row.result.definition.code);
                 let year = submission.year.map_or_else(String::new, |year| format!(" --year {year}"));
+                let is = if row.result.verdict == Verdict::Missed { "is missed" } else { "is missed as stated" };
                 let says = format!(
-                    "KPI {code} is {}; a document that explains it is advised (record document-add --kpi {code}{year})",
-                    kpi.verdict.code()
+                    "KPI {code} {is}; a document that explains it is advised (record document-add --kpi {code}{year})"
                 );
-                (says, Advised { code: code.clone(), text: kpi.definition.text.clone() })
+                (says, Advised { code: code.clone(), text: kpi.text.clone() })
             })
             .unzip())
     }

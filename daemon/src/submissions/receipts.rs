@@ -186,7 +186,8 @@ pub(super) fn check_certified((name, bytes): (&str, &[u8])) -> Result<(), Failur
     Err(Failure::bad_input(says).coded("receipt_kind"))
 }
 
-/// Refuses a receipt that shows another sending already: each version is sent anew.
+/// Refuses a receipt that shows another sending already: each version is sent anew. One letter may carry the papers of
+/// several obligations of a project's year.
 pub(super) fn check_used(
     store: &Store,
     submission: &Submission,
@@ -194,7 +195,11 @@ pub(super) fn check_used(
 ) -> Result<(), Failure> {
     let sha256 = crate::reports::sha256(bytes).hex();
     let used = |other: &Submission| {
-        other.id() != submission.id() && other.receipts.iter().any(|receipt| receipt.file.sha256 == sha256)
+        let is_companion = (&other.project, other.year) == (&submission.project, submission.year)
+            && other.obligation != submission.obligation;
+        other.id() != submission.id()
+            && !is_companion
+            && other.receipts.iter().any(|receipt| receipt.file.sha256 == sha256)
     };
     match all(store)?.into_iter().find(used) {
         Some(other) => {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use connectors::mail::{Enclosure, Letter, MailError, Server};
-use model::Instant;
+use model::{Instant, Zone};
 use store::{FirstChange, Store};
 
 use super::check::Bench;
@@ -29,16 +29,44 @@ pub(crate) struct Post<'a> {
     pub(crate) text: &'a str,
     /// Whether the act asks for a digital signature.
     pub(crate) digital: bool,
+    /// Of the project.
+    pub(crate) zone: Zone,
     pub(crate) author: &'a str,
     pub(crate) now: Instant,
+}
+
+impl Submission {
+    /// Refuses what cannot go out, each for its own reason: not frozen, not signed where the act asks for a digital
+    /// signature, on its way, or sent already.
+    pub(super) fn must_be_ready(&self, digital: bool, zone: Zone) -> Result<(), Failure> {
+        self.frozen()?;
+        let id = self.id();
+        let on = self.sent_at().map(|at| format!(" on {}", at.day(zone))).unwrap_or_default();
+        let says = match self.stage {
+            Stage::Signed => return Ok(()),
+            Stage::Frozen if !digital => return Ok(()),
+            Stage::Frozen => format!(
+                "submission {id} is frozen and not signed yet; the act asks for a digital signature, so sign it first"
+            ),
+            Stage::Sending => format!(
+                "submission {id} was handed to the mail server{on}, and whether it arrived is not known yet; look for \
+                 its receipts and bring them (`submission receipt FILE`)"
+            ),
+            Stage::Sent | Stage::IntegrationAsked | Stage::Accepted => {
+                format!("submission {id} was sent already{on}; to send something else, begin a correction")
+            }
+            Stage::Draft | Stage::Checked => {
+                format!("submission {id} is {} and not frozen", self.stage.code())
+            }
+        };
+        Err(Failure::bad_input(says).coded("stage"))
+    }
 }
 
 /// Hands the submission's files to the mail server, once.
 pub(crate) fn by_pec(store: &Store, key: &Key, post: &Post<'_>) -> Result<String, Failure> {
     let before = current(store, key)?;
-    before.frozen()?;
-    let ready: &[Stage] = if post.digital { &[Stage::Signed] } else { &[Stage::Frozen, Stage::Signed] };
-    before.must_be(ready, "sent; the act asks for what comes before")?;
+    before.must_be_ready(post.digital, post.zone)?;
     let letter = letter(store, &before, post)?;
     // What cannot be written is refused before anything is claimed.
     connectors::mail::written(&letter)
@@ -53,7 +81,11 @@ pub(crate) fn by_pec(store: &Store, key: &Key, post: &Post<'_>) -> Result<String
         message_id: Some(letter.message_id.clone()),
         at_ms: post.now.millis(),
     });
-    put(store, &before, &sending, post.author, post.now)?;
+    if let Err(refused) = put(store, &before, &sending, post.author, post.now) {
+        // Nothing was handed over.
+        release(store, &before, post)?;
+        return Err(refused);
+    }
     match connectors::mail::send(post.server, &letter) {
         Ok(()) => Ok(letter.message_id),
         Err(error @ MailError::Uncertain { .. }) => {
@@ -76,9 +108,10 @@ fn claim(store: &Store, submission: &Submission, message_id: &str, post: &Post<'
         FirstChange::Created => return Ok(()),
         FirstChange::Same => {}
         FirstChange::Differs => {
-            let free = store.record(CLAIM_RECORD, &id)?.is_some_and(|record| record.body == "free");
-            if free {
-                store.put_record(CLAIM_RECORD, &id, &body, post.author, post.now)?;
+            let free = store.record(CLAIM_RECORD, &id)?.filter(|record| record.body == "free");
+            if let Some(free) = free
+                && store.put_next_record(&free, &body, post.author, post.now)?
+            {
                 return Ok(());
             }
         }
@@ -208,6 +241,7 @@ pub(crate) fn dispatch(bench: &Bench<'_>, key: &Key, to: &str, author: &str) -> 
         subject: &subject_of(key, &project.cup),
         text: &text,
         digital: bench.obligation.signer.signs_digitally(),
+        zone: project.zone,
         author,
         now: bench.now,
     };

@@ -3,7 +3,7 @@
 //! Must never: take a signature whose certificate was not valid, or whose authority the installation does not trust; or
 //! one that proves less than who signed, without a person saying why it is taken.
 
-use connectors::signature::{Signature, SignatureError, Verifier};
+use connectors::signature::{Signature, SignatureError, Verifier, is_personal_code};
 use model::Instant;
 use store::Store;
 
@@ -16,7 +16,7 @@ pub(crate) fn take(
     store: &Store,
     key: &Key,
     (name, bytes): (&str, &[u8]),
-    reason: &str,
+    (reason, replace): (&str, bool),
     verifier: &Verifier,
     author: &str,
 ) -> Result<SignedFile, Failure> {
@@ -33,20 +33,41 @@ pub(crate) fn take(
     if let Some((says, code)) = signatures.iter().find_map(unproved).filter(|_| reason.is_empty()) {
         return Err(refused(says, code));
     }
+    let signers: Vec<Signer> = signatures.iter().map(signer).collect();
+    if let Some(better) = better_signed(&before, &wraps.sha256, &signers).filter(|_| !replace) {
+        let says = format!(
+            "{:?} is there already and proves more of who signed; leave it, or put this one in its place with --replace",
+            better.file.name
+        );
+        return Err(refused(says, "signature_weaker"));
+    }
     if !reason.is_empty() {
         records::check_words("--reason", reason)?;
     }
     let signed = SignedFile {
         file: keep(store, name, bytes)?,
         wraps_sha256: wraps.sha256,
-        signers: signatures.iter().map(signer).collect(),
-        reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
+        signers,
+        reason: Some(records::lines(reason)).filter(|reason| !reason.is_empty()),
     };
     let mut after = before.clone();
     after.signed.push(signed.clone());
     after.stage = Stage::Signed;
     put(store, &before, &after, author, verifier.now)?;
     Ok(signed)
+}
+
+/// What goes out for a frozen file now, where it proves more of who signed than these would.
+pub(super) fn better_signed<'s>(
+    submission: &'s Submission,
+    wraps_sha256: &str,
+    new: &[Signer],
+) -> Option<&'s SignedFile> {
+    let named =
+        |signers: &[Signer]| signers.iter().all(|s| s.person.as_deref().is_some_and(is_personal_code));
+    let trusted = |signers: &[Signer]| signers.iter().all(|s| s.trusted == Some(true));
+    let newest = submission.signed.iter().rfind(|signed| signed.wraps_sha256 == wraps_sha256);
+    newest.filter(|old| (named(&old.signers) && !named(new)) || (trusted(&old.signers) && !trusted(new)))
 }
 
 const fn code_of(error: &SignatureError) -> &'static str {
@@ -59,7 +80,7 @@ const fn code_of(error: &SignatureError) -> &'static str {
         SignatureError::TooDeep => "signature_too_deep",
         SignatureError::OtherContent => "signature_other",
         SignatureError::Edited { .. } => "signature_edited",
-        SignatureError::MoreContent { .. } => "signature_more",
+        SignatureError::MoreContent { .. } | SignatureError::MoreBytes { .. } => "signature_more",
         SignatureError::NoOpenSsl(_) | SignatureError::TooSlow | SignatureError::Files(_) => "signature_tool",
     }
 }

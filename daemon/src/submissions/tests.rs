@@ -108,6 +108,57 @@ fn nothing_frozen_changes_and_a_correction_is_a_new_version() {
 }
 
 #[test]
+fn whoever_read_it_earlier_writes_nothing_over_what_came_since() {
+    let (_dir, store) = opened();
+    draft(&store, &key(), "a", NOW).unwrap();
+    // Two who freeze at once have both read the draft; the slower one is still at work when the other's was sent.
+    let read = current(&store, &key()).unwrap();
+    let before = frozen_of(&store);
+    noted(&store, &by_hand("b", ("r.pdf", b"x")), &obligation(Signer::DataEntry)).unwrap();
+    let sent = current(&store, &key()).unwrap();
+    let mut slower = Submission { frozen: before.frozen.clone(), stage: Stage::Frozen, ..read.clone() };
+    slower.frozen.as_mut().unwrap().by = "b".to_owned();
+    let late = |before: &Submission| put(&store, before, &slower, "b", NOW).map_err(|failure| failure.code);
+    assert_eq!(late(&read), Err(Some("meanwhile")));
+    let again = Submission { stage: Stage::Signed, ..before.clone() };
+    let signed = put(&store, &before, &again, "b", NOW).map_err(|failure| failure.code);
+    assert_eq!(signed, Err(Some("meanwhile")), "a signature does not unsend it");
+    assert_eq!((&sent.stage, &current(&store, &key()).unwrap()), (&Stage::Sent, &sent));
+    store.verify_audit().unwrap();
+}
+
+#[test]
+fn of_two_who_freeze_at_once_one_does() {
+    let (_dir, store) = opened();
+    draft(&store, &key(), "a", NOW).unwrap();
+    let read = current(&store, &key()).unwrap();
+    let start = std::sync::Barrier::new(4);
+    let frozen = |n: i64| {
+        let of = Frozen {
+            at_ms: n,
+            by: format!("person {n}"),
+            files: Vec::new(),
+            kpis: Vec::new(),
+            meters: Vec::new(),
+            catalog_sha256: None,
+            inputs_sha256: None,
+            rules: None,
+        };
+        let after = Submission { frozen: Some(of), stage: Stage::Frozen, ..read.clone() };
+        start.wait();
+        put(&store, &read, &after, "a", NOW).is_ok()
+    };
+    let wrote: Vec<bool> = std::thread::scope(|scope| {
+        let frozen = &frozen;
+        let all: Vec<_> = (0..4).map(|n| scope.spawn(move || frozen(n))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(wrote.iter().filter(|wrote| **wrote).count(), 1, "{wrote:?}");
+    let by = wrote.iter().position(|wrote| *wrote).map(|n| format!("person {n}"));
+    assert_eq!(current(&store, &key()).unwrap().frozen.map(|frozen| frozen.by), by);
+}
+
+#[test]
 fn what_the_act_wants_signed_is_signed_before_it_is_sent() {
     let (_dir, store) = opened();
     draft(&store, &key(), "a", NOW).unwrap();
@@ -489,4 +540,121 @@ fn only_what_the_calendar_has_is_begun() {
     assert!(asked("relazione-sistema", Some(2023)).is_err(), "with the first report only");
     assert_eq!(asked("rendicontazione-finale", None), Ok(()));
     assert!(asked("rendicontazione-finale", Some(2022)).unwrap_err().contains("leave --year out"));
+}
+
+#[test]
+fn one_letter_carries_the_papers_of_one_project_and_year() {
+    let (_dir, store) = opened();
+    let first = frozen(&store);
+    let portal = obligation(Signer::DataEntry);
+    let receipt: (&str, &[u8]) = ("r.pdf", b"protocollo 123");
+    noted(&store, &by_hand("portale", receipt), &portal).unwrap();
+    let with = |of: Key| {
+        draft(&store, &of, "a", NOW).unwrap();
+        let before = current(&store, &of).unwrap();
+        let after = Submission { frozen: first.frozen.clone(), stage: Stage::Frozen, ..before.clone() };
+        put(&store, &before, &after, "a", NOW).unwrap();
+        let said = by_hand("portale", receipt);
+        sent(&store, &of, &said, &portal, ROME, ("a", NOW)).map(|_| ()).map_err(|failure| failure.code)
+    };
+    assert_eq!(with(Key { obligation: "sistema".to_owned(), ..key() }), Ok(()));
+    let used = Err(Some("receipt_used"));
+    assert_eq!(with(Key { obligation: "altra".to_owned(), year: Some(2024), ..key() }), used);
+    assert_eq!(with(Key { year: Some(2024), ..key() }), used);
+    assert_eq!(with(Key { project: ProjectId::new("q").unwrap(), ..key() }), used);
+}
+
+#[test]
+fn each_refusal_says_what_stands_in_the_way() {
+    let (_dir, store) = opened();
+    let note = |signer: Signer| {
+        let said = by_hand("b", ("r.pdf", b"x"));
+        let refused = sent(&store, &key(), &said, &obligation(signer), ROME, ("a", NOW));
+        refused.map_err(|failure| failure.error.to_string())
+    };
+    let before = frozen(&store);
+    let says = note(Signer::Professional).unwrap_err();
+    assert!(says.contains("is frozen and not signed yet"), "{says}");
+    let mut on_its_way = before.clone();
+    (on_its_way.stage, on_its_way.sending) = (Stage::Sending, Some(sending()));
+    put(&store, &before, &on_its_way, "a", NOW).unwrap();
+    for signer in [Signer::Professional, Signer::DataEntry] {
+        let says = note(signer).unwrap_err();
+        assert!(says.contains("was handed to the mail server on 2025-10-09"), "{says}");
+        assert!(says.contains("`submission receipt FILE`"), "{says}");
+    }
+    put(&store, &on_its_way, &before, "a", NOW).unwrap();
+    note(Signer::DataEntry).unwrap();
+    let says = note(Signer::DataEntry).unwrap_err();
+    assert!(says.contains("was sent already on 2025-10-09"), "{says}");
+    let answer = |stage: Stage| {
+        let of = Outcome { on: Day(NOW.day(ROME)), says: "prot. 1".to_owned() };
+        outcome(&store, &key(), stage, of, ROME, ("a", NOW)).map_err(|failure| failure.error.to_string())
+    };
+    answer(Stage::Accepted).unwrap();
+    let says = answer(Stage::IntegrationAsked).unwrap_err();
+    assert!(
+        says.contains("is accepted and cannot be answered again") && !says.contains("not sent"),
+        "{says}"
+    );
+}
+
+#[test]
+fn the_line_ends_of_a_browser_are_taken_and_kept_as_one_character() {
+    let (_dir, store) = opened();
+    frozen(&store);
+    let refused = correct(&store, &key(), "riga\raltra", "a", NOW).map_err(|failure| failure.code);
+    assert_eq!(refused.err(), Some(Some("words_reason")));
+    let next = correct(&store, &key(), "riga\r\naltra", "a", NOW).unwrap();
+    assert_eq!(next.why.as_deref(), Some("riga\naltra"));
+    assert_eq!(current(&store, &key()).unwrap().why, next.why);
+    let words = |n: usize| records::check_words("--note", &"\r\n".repeat(n).replace("\r\n", "x\r\n")).is_ok();
+    assert!(words(200) && !words(201), "each line end counts once, and the last one is no word");
+    let note = records::Note { project: "p".to_owned(), year: None, text: "a\r\nb".to_owned() };
+    records::add_note(&store, &note, "a", NOW).unwrap();
+    let kept = records::notes(&store, &ProjectId::new("p").unwrap()).unwrap();
+    assert_eq!(kept[0].0.text, "a\nb");
+}
+
+#[test]
+fn a_signature_that_proves_less_takes_no_better_ones_place() {
+    let (_dir, store) = opened();
+    let mut submission = frozen(&store);
+    let file = submission.frozen.as_ref().unwrap().files[0].clone();
+    let signers = |person: Option<&str>, trusted: Option<bool>| {
+        vec![super::Signer {
+            name: "r".to_owned(),
+            person: person.map(str::to_owned),
+            issuer: "i".to_owned(),
+            serial: "1".to_owned(),
+            not_before_ms: 0,
+            not_after_ms: i64::MAX,
+            fingerprint: "f".to_owned(),
+            signed_at_ms: None,
+            digest: None,
+            trusted,
+        }]
+    };
+    let person = Some("TINIT-RSSMRA80A01H501U");
+    let mut better = |old: Vec<super::Signer>, new: Vec<super::Signer>| {
+        submission.signed = vec![SignedFile {
+            file: file.clone(),
+            wraps_sha256: file.sha256.clone(),
+            signers: old,
+            reason: None,
+        }];
+        assert_eq!(sign::better_signed(&submission, "another file", &new), None);
+        sign::better_signed(&submission, &file.sha256, &new).is_some()
+    };
+    // Without a list of authorities the person counts all the same.
+    assert!(better(signers(person, None), signers(None, None)));
+    assert!(better(signers(person, None), signers(Some("serial-12"), None)));
+    assert!(better(signers(person, Some(true)), signers(person, None)));
+    assert!(better(
+        signers(person, Some(true)),
+        [signers(person, Some(true)), signers(None, Some(true))].concat()
+    ));
+    assert!(!better(signers(person, None), signers(person, None)));
+    assert!(!better(signers(None, None), signers(None, None)));
+    assert!(!better(signers(None, None), signers(person, None)));
 }

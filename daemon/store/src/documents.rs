@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::Digest;
 use sha2::{Digest as _, Sha256};
@@ -21,7 +22,11 @@ pub const DOCUMENTS_FOLDER: &str = "documents";
 pub const KEPT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// What is said of a file whose bytes are not those of its name.
-pub(crate) const CHANGED: &str = "bytes other than those that were kept: it was changed outside this program";
+pub(crate) const CHANGED: &str =
+    "other bytes than those that were kept, so it was changed outside this program";
+
+/// Tells apart the files that this process writes at once.
+static ASIDE: AtomicU64 = AtomicU64::new(0);
 
 /// Where a kept file stands below the store's directory, and below a backup's.
 pub(crate) fn place(digest: &Digest) -> String {
@@ -108,8 +113,10 @@ impl Store {
         }
         let folder = path.parent().map_or_else(|| self.directory().to_owned(), ToOwned::to_owned);
         private::create_dir_all(&folder).map_err(failed)?;
-        // Two processes may keep the same file at once: each writes its own and renames onto the same bytes.
-        let aside = folder.join(format!(".{}.{}.part", digest.hex(), std::process::id()));
+        // Two processes, or two threads of one, may keep the same file at once: each writes its own and renames onto the
+        // same bytes.
+        let (process, turn) = (std::process::id(), ASIDE.fetch_add(1, Ordering::Relaxed));
+        let aside = folder.join(format!(".{}.{process}.{turn}.part", digest.hex()));
         let written = (|| {
             let mut file = private::create(&aside)?;
             file.write_all(bytes)?;

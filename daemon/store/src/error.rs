@@ -56,9 +56,7 @@ pub enum StoreError {
         #[source]
         source: Arc<rusqlite::Error>,
     },
-    #[error(
-        "{path} holds {what}, which this version cannot read; restore a backup, or run the version that wrote it"
-    )]
+    #[error("{path} holds {what}; restore it from a backup")]
     Unreadable { path: PathBuf, what: String },
     /// The caller's data; the same data will be refused again.
     #[error("{subject} was refused: {says}")]
@@ -169,7 +167,10 @@ impl Fault {
                 StoreError::Database { path: path.to_owned(), attempt, source: Arc::new(source) }
             }
             Self::Store(error) => error,
-            Self::Unreadable(what) => StoreError::Unreadable { path: path.to_owned(), what },
+            Self::Unreadable(what) => {
+                let what = format!("{what}, which this version cannot read (the version that wrote it may)");
+                StoreError::Unreadable { path: path.to_owned(), what }
+            }
         }
     }
 }

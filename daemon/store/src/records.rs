@@ -108,6 +108,13 @@ fn put_first(conn: &Connection, new: Record) -> Result<FirstChange, Fault> {
     }
 }
 
+fn put_next(conn: &Connection, last: u32, new: Record) -> Result<bool, Fault> {
+    if newest(conn, &new.kind, &new.id)?.map_or(0, |newest| newest.version) != last {
+        return Ok(false);
+    }
+    put(conn, new).map(|_| true)
+}
+
 /// Compares every version with its audit entry.
 pub(crate) fn verify(conn: &Connection) -> Result<Option<AuditBreak>, Fault> {
     let sql = format!("SELECT {COLUMNS}, audit FROM record_version ORDER BY kind, id, version");
@@ -179,6 +186,23 @@ impl Store {
     ) -> Result<FirstChange, StoreError> {
         let new = self.new_record(kind, id, body, author, at)?;
         self.write("write a record", move |conn| put_first(conn, new))
+    }
+
+    /// Writes the version after `last`, unless another one was written since; entered in the audit log. Whether `last`
+    /// was still the newest: where it was not, nothing is written. The very body of `last` writes nothing either.
+    ///
+    /// # Errors
+    /// As [`Store::put_record`].
+    pub fn put_next_record(
+        &self,
+        last: &Record,
+        body: &str,
+        author: &str,
+        at: Instant,
+    ) -> Result<bool, StoreError> {
+        let new = self.new_record(&last.kind, &last.id, body, author, at)?;
+        let version = last.version;
+        self.write("write a record", move |conn| put_next(conn, version, new))
     }
 
     fn new_record(

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use analytics::exchange::pasted;
+use analytics::result::Verdict;
 use askama::Template;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -139,18 +141,19 @@ fn kpi_line(t: &Words, kpi: &KpiRow, typed: Option<&KpiForm>) -> KpiLine {
         (None, None) => t.not_available(),
         (low, high) => format!("{} – {}", t.kpi(low), t.kpi(high)),
     };
+    let missed = |verdict: &str| kpi.target.filter(|_| verdict == Verdict::Missed.code());
     let stated = kpi.stated.as_ref().filter(|s| s.value.is_some() || !s.reason.is_empty());
     KpiLine {
         code: kpi.code.clone(),
         name: t.get(&kpi.text).to_owned(),
         unit: printed(kpi.unit),
         target: t.kpi(kpi.target),
-        measured: t.kpi(kpi.measured),
+        measured: t.kpi_beside(kpi.measured, missed(kpi.verdict)),
         bounds,
         attainment: t.percent(kpi.attainment_ratio),
         verdict: kpi.verdict,
         verdict_says: t.told(kpi.told),
-        post: t.kpi(kpi.post),
+        post: t.kpi_beside(kpi.post, missed(kpi.post_verdict)),
         post_field: match typed {
             Some(form) => form.value.clone(),
             None => kpi.stated.as_ref().and_then(|s| s.value).map_or_else(String::new, |value| {
@@ -242,6 +245,10 @@ pub(super) fn state(
     said: &KpiSaid,
     author: &str,
 ) -> Result<(), Refused> {
+    if said.value.is_some_and(|value| pasted(value).is_none()) {
+        let says = "the value does not fit the field: eleven digits before the comma, two after it";
+        return Err(Refused::unusable("number", says));
+    }
     let table = site.backend.kpi_table(project, year)?;
     let row = table.kpis.iter().find(|kpi| kpi.code == said.code);
     if let Some((row, value)) = row.zip(said.value)

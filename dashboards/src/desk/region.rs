@@ -460,13 +460,14 @@ fn pending_row(t: &Words, pending: &Pending) -> PendingRow {
 
 fn kpi_cell(t: &Words, kpi: &CaseKpi) -> KpiCell {
     let unit = printed(kpi.unit.symbol());
+    let missed = kpi.target.filter(|_| kpi.verdict == analytics::result::Verdict::Missed);
     let bounds = match (kpi.low, kpi.high) {
         (None, None) => String::new(),
         (low, high) => format!("{} – {}", t.kpi(low), t.kpi(high)),
     };
     KpiCell {
         name: t.get(&kpi.text).to_owned(),
-        values: format!("{} / {} {unit}", t.kpi(kpi.achieved), t.kpi(kpi.target)),
+        values: format!("{} / {} {unit}", t.kpi_beside(kpi.achieved, missed), t.kpi(kpi.target)),
         bounds,
         attainment: t.percent(kpi.attainment_ratio),
         bar: kpi.attainment_ratio.map(|r| format!("{:.1}", (r * 100.0).clamp(0.0, 120.0))),

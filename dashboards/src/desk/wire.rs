@@ -184,9 +184,11 @@ pub struct KpiRow {
     pub told: &'static str,
     /// *Valore POST* as it counts: the person's, or the measured one.
     pub post: Option<f64>,
+    /// `reached`, `missed` or `undetermined`, of *Valore POST*.
+    pub post_verdict: &'static str,
     pub note: String,
     pub stated: Option<StatedBy>,
-    /// Whether a missed KPI still lacks a document that explains it.
+    /// Whether a KPI that is missed, as measured or as *Valore POST* has it, still lacks a document that explains it.
     pub document_advised: bool,
 }
 

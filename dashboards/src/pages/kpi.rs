@@ -42,7 +42,7 @@ impl KpiLine {
         let (reasons, more) = reasons(t, kpi, findings, was_stated);
         let bounds = match (kpi.low, kpi.high) {
             (None, None) => t.not_available(),
-            (low, high) => format!("{} – {}", t.kpi(low), t.kpi(high)),
+            (low, high) => format!("{} – {}", t.kpi_of(kpi, low), t.kpi_of(kpi, high)),
         };
         let target_source = match (kpi.definition.target, &kpi.target_source) {
             (_, Some(source)) => source.clone(),
@@ -55,8 +55,8 @@ impl KpiLine {
             unit: printed(unit.symbol()),
             target: t.kpi(kpi.target),
             target_source,
-            achieved: t.kpi(kpi.achieved),
-            best: t.kpi(kpi.best),
+            achieved: t.kpi_of(kpi, kpi.achieved),
+            best: t.kpi_of(kpi, kpi.best),
             bounds,
             attainment: t.percent(kpi.attainment_ratio),
             bar: kpi.attainment_ratio.map(|r| format!("{:.1}", (r * 100.0).clamp(0.0, BAR_MAX))),

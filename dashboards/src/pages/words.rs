@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
+use analytics::exchange::rounded_beside;
 use analytics::report::format::{KPI_DECIMALS, Numbers};
+use analytics::result::KpiResult;
 use analytics::scheme::calendar::State;
 use analytics::text::Texts;
 use chrono::{Datelike as _, NaiveDate, Timelike as _};
@@ -99,6 +101,16 @@ impl Words {
     /// A KPI's value without its unit, as the report prints it, or `n.d.`.
     pub(crate) fn kpi(&self, value: Option<f64>) -> String {
         self.maybe(value, KPI_DECIMALS)
+    }
+
+    /// The same of a value that may miss its target: it is never rounded onto it.
+    pub(crate) fn kpi_of(&self, kpi: &KpiResult, value: Option<f64>) -> String {
+        self.kpi(value.map(|value| kpi.printed(value)))
+    }
+
+    /// The same of a value of which it is known which target it misses.
+    pub(crate) fn kpi_beside(&self, value: Option<f64>, missed: Option<f64>) -> String {
+        self.kpi(value.map(|value| rounded_beside(value, missed)))
     }
 
     /// `97,3 %`. Something short of the whole never rounds up to 100 %: 99.97 % of a target is a missed one.

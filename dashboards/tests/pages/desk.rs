@@ -212,6 +212,11 @@ async fn a_value_needs_a_reason_and_one_reading() {
         assert_eq!(answer.status, wanted, "{fields}: {}", answer.body);
     }
     assert_eq!(server.form(path, OFFICER, &of("1", "r")).await.status, 403);
+    // Eleven digits fit the authority's field, and no confirmation makes more of them fit.
+    for (value, wanted) in [("99999999999,99", 303), ("100000000000", 422), (&*"9".repeat(309), 422)] {
+        let confirmed = format!("{}&confirmed=1", of(value, "r"));
+        assert_eq!(server.form(path, REPRESENTATIVE, &confirmed).await.status, wanted, "{value}");
+    }
 }
 
 #[tokio::test]

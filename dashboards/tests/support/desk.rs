@@ -171,6 +171,7 @@ impl Desk for Fake {
             verdict: "missed",
             told: "missed",
             post: self.kept().kpis.last().and_then(|k| k.value).or(Some(167.4)),
+            post_verdict: "missed",
             note: HOSTILE.into(),
             stated: None,
             document_advised: true,
