@@ -276,7 +276,6 @@ fn run(
     let periods: Vec<MeterPeriod> =
         job.periods.iter().map(|p| MeterPeriod { from: p.from, to: p.to, value: p.value }).collect();
     let mut findings = job.findings.clone();
-    findings.extend(doubtful_weather(temperatures, &subject));
     let fuel = args.fuel.or(job.fuel).unwrap_or_else(|| by_name(&job.name, &subject, &mut findings));
     let year = args.normal.or(job.normal).or_else(|| normal.and_then(all_days));
     let drivers = hours::drivers(args, [baseline, reporting])?;
@@ -303,36 +302,6 @@ fn run(
     answer.findings.append(&mut findings);
     answer.findings.sort_by(|a, b| (b.severity, a.code).cmp(&(a.severity, b.code)));
     Ok(answer)
-}
-
-/// No place of Italy has a warmer mean than this, in °C.
-const WARMEST_C: f64 = 28.0;
-
-/// What a file of temperatures shows of a sensor that stands still, or of another unit.
-fn doubtful_weather(temperatures: &DailyMeans, subject: &str) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let about = format!("{subject} weather");
-    let frozen = temperatures.frozen();
-    if let Some(first) = frozen.first() {
-        let days = frozen.len();
-        let says = format!(
-            "{days} days, the first on {first}, have the very temperature of thirteen others in a row, or exactly zero \
-             among mild days: a sensor that stands still measures nothing"
-        );
-        let rule = "a mean that repeats for weeks is not measured";
-        let finding = Finding::new("weather.frozen", Severity::Caution, &*about, says, rule);
-        findings.push(finding.with("days", days).with("from", first));
-    }
-    let (days, sum) = temperatures.dated().fold((0.0, 0.0), |(n, sum), (_, mean_c)| (n + 1.0, sum + mean_c));
-    if 300.0 <= days && WARMEST_C * days < sum {
-        let mean_c = format!("{:.1}", sum / days);
-        let says =
-            format!("the mean of all temperatures is {mean_c} °C: are they degrees Fahrenheit? Give Celsius");
-        let rule = "no place in Italy is as warm";
-        findings
-            .push(Finding::new("weather.unit", Severity::Caution, about, says, rule).with("mean_c", mean_c));
-    }
-    findings
 }
 
 /// The fuel where nobody says it: a name with a fuel in it heats only.
