@@ -18,6 +18,7 @@ use crate::degree_days::DailyMeans;
 mod choose;
 pub(crate) mod doubt;
 pub mod driven;
+pub mod estimated;
 pub mod hourly;
 mod inflated;
 pub mod project;
@@ -283,6 +284,7 @@ fn tell_model(question: &Question<'_>, fit: &Fit, data: &Data, daily: bool, find
     findings.extend(found.map(|found| breaks::finding(&found, question.subject, "baseline")));
     let basis = rules::Basis { subject: question.subject, window: question.baseline, fit, data, daily };
     rules::judge_fit(&basis, findings);
+    rules::windows(question, fit.method, findings);
 }
 
 /// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.

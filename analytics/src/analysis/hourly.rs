@@ -52,7 +52,7 @@ pub struct Hourly {
     pub cvrmse_ratio: f64,
 }
 
-/// What was saved in the hours of the reporting window. `hours` in order of time; never fails.
+/// What was saved in the hours of the reporting window. `given` in order of time; never fails.
 #[must_use]
 pub fn analyse(subject: &str, given: &[CivilHour], baseline: Window, reporting: Window) -> Answer {
     let mut findings = Vec::new();
