@@ -12,14 +12,12 @@ use model::{Finding, Severity};
 
 use super::DailyMeans;
 
-/// Fewest days in a row with one mean, to a tenth of a kelvin, that no weather makes.
-const RUN_MIN: usize = 4;
+/// Fewest days in a row that no weather makes: with the very same mean, in K, and with the same to a tenth of a kelvin.
+const RUNS: [(f64, usize); 2] = [(0.005, 4), (0.050_001, 5)];
 /// Of a station of coarse or steady means as many more as make a run by chance rarer than this a year.
-const CHANCE_A_YEAR: f64 = 0.01;
+const CHANCE_A_YEAR: f64 = 0.001;
 /// Days in a row that are no chance at any station.
 const RUN_MAX: usize = 14;
-/// Half a tenth, in K, with room for binary fractions.
-const SAME_K: f64 = 0.050_001;
 /// Exactly zero between days as warm as this, in °C, is an empty cell.
 const MILD_C: f64 = 8.0;
 /// A mean that comes back more often than this, and so many times as often as those within [`NEAR_TENTHS`], is a code.
@@ -99,7 +97,7 @@ impl DailyMeans {
     #[must_use]
     pub fn screened(&self) -> Screened {
         let days: Vec<(NaiveDate, f64)> = self.dated().collect();
-        let mut frozen = still(&days);
+        let mut frozen: Vec<NaiveDate> = RUNS.into_iter().flat_map(|of| still(&days, of)).collect();
         frozen.extend(codes(&days));
         frozen.extend(zeros(&days));
         frozen.sort_unstable();
@@ -120,14 +118,14 @@ impl DailyMeans {
     }
 }
 
-/// Runs of days in a row with one mean.
-fn runs(days: &[(NaiveDate, f64)]) -> Vec<&[(NaiveDate, f64)]> {
+/// Runs of days in a row whose means are within so many kelvin of the first.
+fn runs(days: &[(NaiveDate, f64)], same_k: f64) -> Vec<&[(NaiveDate, f64)]> {
     let mut runs = Vec::new();
     let mut begin = 0;
     for end in 1..=days.len() {
         let (first, last) = (days[begin], days[end - 1]);
         let goes_on = days.get(end).is_some_and(|next| {
-            last.0.succ_opt() == Some(next.0) && (next.1 - first.1).abs() <= SAME_K
+            last.0.succ_opt() == Some(next.0) && (next.1 - first.1).abs() <= same_k
         });
         if !goes_on {
             runs.extend(days.get(begin..end));
@@ -138,13 +136,13 @@ fn runs(days: &[(NaiveDate, f64)]) -> Vec<&[(NaiveDate, f64)]> {
 }
 
 /// Days of a sensor that stands still.
-fn still(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
-    let runs = runs(days);
+fn still(days: &[(NaiveDate, f64)], (same_k, least): (f64, usize)) -> Vec<NaiveDate> {
+    let runs = runs(days, same_k);
     // How often a day has the mean of the day before by chance: long runs are none.
     let chance = || runs.iter().filter(|run| run.len() < RUN_MAX);
     let (all, same) = chance().fold((0, 0), |(all, same), run| (all + run.len(), same + run.len() - 1));
     let share = (same as f64 / (all as f64).max(1.0)).clamp(1e-6, 0.9);
-    let least = (RUN_MIN..RUN_MAX)
+    let least = (least..RUN_MAX)
         .find(|n| YEAR as f64 * share.powi(i32::try_from(n - 1).unwrap_or(0)) < CHANCE_A_YEAR);
     let least = least.unwrap_or(RUN_MAX);
     let long = runs.into_iter().filter(|run| least <= run.len());
@@ -188,18 +186,25 @@ fn middle(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// Days that leave the day before and the day after to one side.
-fn jumps(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
-    let follow = |a: &(NaiveDate, f64), b: &(NaiveDate, f64)| b.0 <= a.0 + Days::new(2);
-    // Garbled days widen what they are held against: the calmest year tells it.
+/// Whether a day comes after another, with no more than one between that has no mean.
+fn follow(a: &(NaiveDate, f64), b: &(NaiveDate, f64)) -> bool {
+    b.0 <= a.0 + Days::new(2)
+}
+
+/// Robust standard deviation of the changes from day to day, in K; `None` of too few. Garbled days widen it: the calmest
+/// year tells it.
+pub(super) fn changes_k(days: &[(NaiveDate, f64)]) -> Option<f64> {
     let deviation = |year: &[(NaiveDate, f64)]| {
         let pairs = year.windows(2).filter(|pair| follow(&pair[0], &pair[1]));
         let mut changes: Vec<f64> = pairs.map(|pair| (pair[1].1 - pair[0].1).abs()).collect();
         (CHANGES_MIN <= changes.len()).then(|| TO_DEVIATION * middle(&mut changes))
     };
-    let Some(deviation) = days.chunks(YEAR).filter_map(deviation).min_by(f64::total_cmp) else {
-        return Vec::new();
-    };
+    days.chunks(YEAR).filter_map(deviation).min_by(f64::total_cmp)
+}
+
+/// Days that leave the day before and the day after to one side.
+fn jumps(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
+    let Some(deviation) = changes_k(days) else { return Vec::new() };
     let limit = JUMP_MIN_K.max(JUMP_DEVIATIONS * deviation);
     let leaves = |three: &[(NaiveDate, f64)]| {
         let (from_before, from_after) = (three[1].1 - three[0].1, three[1].1 - three[2].1);

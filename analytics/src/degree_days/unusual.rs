@@ -13,13 +13,18 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, NaiveDate};
 use model::{Finding, Month, Severity};
 
-use super::DailyMeans;
+use super::{DailyMeans, screen};
 
 /// Fewest days that a month and another year's have in common.
 const DAYS_MIN: usize = 10;
 /// From the baseline's same months: most kelvin that so many months together leave them by chance. Two Februaries of Turin
 /// have been 7 K apart (2012 and 2014) and two winter halves 3 K, once in decades.
 const FROM_BASELINE_K: [(usize, f64); 5] = [(1, 6.0), (2, 4.5), (3, 4.0), (6, 3.5), (10, 3.0)];
+/// Up to three months together may be farther off at a station whose days change by more than this from one to the next,
+/// in K, as its inland winters do, and by so many times at most.
+const CHANGES_K: f64 = 2.2;
+const WILDER_MAX: f64 = 1.6;
+const SHORT: usize = 3;
 /// From the mean of the station's other years, of which there are [`YEARS_MIN`]: as many deviations of these, and no less
 /// than so many kelvin.
 const FROM_OTHERS_K: [(usize, f64); 5] = [(1, 4.0), (2, 3.5), (3, 3.0), (6, 2.5), (10, 2.0)];
@@ -90,7 +95,8 @@ impl Level {
         let own = || from.iter_days().take_while(|day| *day < to).filter_map(|d| Some((d, means.get(d)?)));
         let inside = |day: NaiveDate, (from, to): (NaiveDate, NaiveDate)| from <= day && day < to;
         let (mut before, mut others) = (Vec::new(), BTreeMap::new());
-        for years in (-YEARS_MAX..=YEARS_MAX).filter(|years| *years != 0) {
+        let (first, last) = (means.first.year() - from.year(), means.end().year() - from.year());
+        for years in (first.max(-YEARS_MAX)..=last.min(YEARS_MAX)).filter(|years| *years != 0) {
             let mut off = Vec::new();
             for (day, mean) in own() {
                 let Some(then) = day.with_year(day.year() + years) else { continue };
@@ -132,15 +138,16 @@ fn limit(table: &[(usize, f64)], months: usize) -> f64 {
     table.iter().rev().find(|(least, _)| *least <= months).map_or(f64::INFINITY, |(_, k)| *k)
 }
 
-/// Whether months together leave what weather may do.
-fn is_unusual(months: &[Level]) -> bool {
+/// Whether months together leave what weather may do at a station so many times as wild as most.
+fn is_unusual(months: &[Level], wilder: f64) -> bool {
     let days: f64 = months.iter().map(|m| m.days).sum();
     let together = |of: &dyn Fn(&Level) -> Option<f64>| -> Option<f64> {
         let sum: Option<f64> = months.iter().map(|m| Some(m.days * of(m)?)).sum();
         sum.filter(|_| 0.0 < days).map(|sum| sum / days)
     };
     let from_baseline = together(&|m| m.from_baseline_k);
-    if from_baseline.is_some_and(|off| limit(&FROM_BASELINE_K, months.len()) < off.abs()) {
+    let times = if months.len() <= SHORT { wilder } else { 1.0 };
+    if from_baseline.is_some_and(|off| times * limit(&FROM_BASELINE_K, months.len()) < off.abs()) {
         return true;
     }
     let years = months.first().map_or(Vec::new(), |m| m.from_others_k.keys().copied().collect());
@@ -165,10 +172,12 @@ impl DailyMeans {
             from = to;
         }
         levels.retain(|level| DAYS_MIN as f64 <= level.days);
+        let days: Vec<(NaiveDate, f64)> = self.dated().collect();
+        let wilder = screen::changes_k(&days).map_or(1.0, |k| (k / CHANGES_K).clamp(1.0, WILDER_MAX));
         let mut marked = vec![false; levels.len()];
         for first in 0..levels.len() {
             for end in first + 1..=levels.len().min(first + TOGETHER_MAX) {
-                if levels.get(first..end).is_some_and(is_unusual) {
+                if levels.get(first..end).is_some_and(|months| is_unusual(months, wilder)) {
                     marked[first..end].fill(true);
                 }
             }
