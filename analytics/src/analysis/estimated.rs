@@ -9,7 +9,8 @@ use model::{Finding, Severity};
 
 use super::{MeterPeriod, screen};
 
-const RULE: &str = "CalTRACK 2.0 §2.2.3.1: estimated reads are combined with the next reading, and else missing";
+const RULE: &str =
+    "CalTRACK 2.0 §2.2.3.1: estimated reads are combined with the next reading, and else missing";
 
 /// The periods with estimates settled or missing, and what is to be said of them. The periods are in order of time, each
 /// with whether its value is an estimate; `subject` is a meter's.

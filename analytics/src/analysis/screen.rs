@@ -353,7 +353,8 @@ pub(super) fn tell_values(meter: &str, periods: &[FitPeriod], daily: bool, findi
         );
         let rule = "IPMVP: the baseline is a full cycle of the building in use";
         findings.push(
-            Finding::new("baseline.all_zero", Severity::Caution, &*subject, says, rule).with("periods", zeros),
+            Finding::new("baseline.all_zero", Severity::Caution, &*subject, says, rule)
+                .with("periods", zeros),
         );
     } else if 0 < zeros {
         let says = format!("{zeros} baseline periods used nothing; zero counts as a value");

@@ -74,7 +74,8 @@ pub(super) fn below_usual(
         periods.iter().filter(|p| p.from < p.to).map(|p| (p.from, p.to)).collect();
     spans.sort_unstable();
     let (as_measured, at_usual) = (under(measured), under(usual));
-    let less: Vec<f64> = as_measured.iter().zip(&at_usual).map(|(own, usual)| (own - usual).max(0.0)).collect();
+    let less: Vec<f64> =
+        as_measured.iter().zip(&at_usual).map(|(own, usual)| (own - usual).max(0.0)).collect();
     let expected: f64 = as_measured.iter().map(|own| own.abs()).sum();
     let of_spell = |spell: &&Spell| {
         let touches = |span: &(NaiveDate, NaiveDate)| span.0 < spell.to && spell.from < span.1;
@@ -111,12 +112,8 @@ fn of_missing_days(
     let data = Data::of(reporting, question.temperatures);
     let each = fit.predict_each(&data);
     let less = data.rows().iter().zip(each).map(|(row, of)| {
-        let bounds = normalise::bounds_of(
-            (fit, doubt.as_ref()),
-            question.temperatures,
-            of.energy,
-            (row.from, row.to),
-        );
+        let bounds =
+            normalise::bounds_of((fit, doubt.as_ref()), question.temperatures, of.energy, (row.from, row.to));
         of.energy - bounds.0
     });
     less.sum()
@@ -127,7 +124,8 @@ pub(super) fn prorated(subject: &str, what: &'static str, days: u32, periods: us
         "{days} days in {periods} {what} periods have no temperature; they count at the mean of the others, and as is worse \
          for the saving in the lower bound"
     );
-    let rule = "CalTRACK 2.0 §2.2.3.2: temperatures for 90 % of a period; conservative direction for the others";
+    let rule =
+        "CalTRACK 2.0 §2.2.3.2: temperatures for 90 % of a period; conservative direction for the others";
     let code = if what == "baseline" { "weather.prorated" } else { "weather.prorated_reporting" };
     Finding::new(code, Severity::Caution, format!("{subject} {what}"), says, rule)
         .with("days", days)

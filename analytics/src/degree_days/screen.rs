@@ -65,7 +65,8 @@ impl Screened {
         };
         let tell = |code, days: Vec<NaiveDate>, what: &str| {
             let (first, n) = (*days.first()?, days.len());
-            let says = format!("{n} days, the first on {first}, {what}; they count as days without a temperature");
+            let says =
+                format!("{n} days, the first on {first}, {what}; they count as days without a temperature");
             let finding = Finding::new(code, Severity::Caution, about, says, RULE);
             Some(finding.with("days", n).with("from", first))
         };
@@ -124,9 +125,9 @@ fn runs(days: &[(NaiveDate, f64)], same_k: f64) -> Vec<&[(NaiveDate, f64)]> {
     let mut begin = 0;
     for end in 1..=days.len() {
         let (first, last) = (days[begin], days[end - 1]);
-        let goes_on = days.get(end).is_some_and(|next| {
-            last.0.succ_opt() == Some(next.0) && (next.1 - first.1).abs() <= same_k
-        });
+        let goes_on = days
+            .get(end)
+            .is_some_and(|next| last.0.succ_opt() == Some(next.0) && (next.1 - first.1).abs() <= same_k);
         if !goes_on {
             runs.extend(days.get(begin..end));
             begin = end;
@@ -223,9 +224,8 @@ fn out_of_season(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
         of_date[slot(*day)].push(*mean_c);
     }
     let season = |center: usize| {
-        let around = (-SEASON_DAYS..=SEASON_DAYS).map(|by| {
-            usize::try_from((center as i64 + by).rem_euclid(YEAR as i64 + 1)).unwrap_or(center)
-        });
+        let around = (-SEASON_DAYS..=SEASON_DAYS)
+            .map(|by| usize::try_from((center as i64 + by).rem_euclid(YEAR as i64 + 1)).unwrap_or(center));
         let mut all: Vec<f64> = around.flat_map(|at| of_date[at].iter().copied()).collect();
         let middle_c = middle(&mut all);
         let mut off: Vec<f64> = all.iter().map(|mean_c| (mean_c - middle_c).abs()).collect();

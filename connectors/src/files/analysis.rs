@@ -181,7 +181,9 @@ fn yes(cell: &str) -> Result<bool, String> {
         "1" | "true" | "yes" | "y" | "si" | "sì" | "s" | "x" => Ok(true),
         "" | "0" | "false" | "no" | "n" | "-" => Ok(false),
         other if says_estimated(other) => Ok(true),
-        _ => Err("is no yes or no; write yes where the value is an estimate, no where it was read".to_owned()),
+        _ => {
+            Err("is no yes or no; write yes where the value is an estimate, no where it was read".to_owned())
+        }
     }
 }
 
@@ -327,6 +329,34 @@ mod tests {
         assert_eq!(file.repeated, 1);
         assert!(matches!(read_meter(b"a,b\n1,2\n"), Err(FileError::ColumnMissing { .. })));
         assert!(matches!(read_meter(b""), Err(FileError::Empty { .. })));
+    }
+
+    #[test]
+    fn estimates_are_told_from_readings() {
+        let of = |text: &str| {
+            let file = read_meter(text.as_bytes()).unwrap();
+            (file.meters.get("").map_or(Vec::new(), |p| p.iter().map(|p| p.estimated).collect()), said(&file))
+        };
+        let (estimated, said) =
+            of("date,value,estimated\n2024-01-01,1,yes\n2024-01-02,1,no\n2024-01-03,1,\n");
+        assert_eq!((estimated, said.len()), (vec![true, false, false], 0));
+        let (estimated, _) = of("date;value;tipo_lettura\n01/01/2024;1;stimata\n02/01/2024;1;effettiva\n");
+        assert_eq!(estimated, [true, false]);
+        let (estimated, _) =
+            of("date,value,status\n2024-01-01,1,E\n2024-01-02,1,estimated read\n2024-01-03,1,ok\n");
+        assert_eq!(estimated, [true, true, false]);
+        let (_, said) = of("date,value,estimated\n2024-01-01,1,perhaps\n");
+        assert!(said[0].contains("no yes or no"), "{said:?}");
+    }
+
+    /// Rows whose month stands first are told as such, and no other row is told with days that it does not mean.
+    #[test]
+    fn dates_with_the_month_first_name_no_day_that_the_file_does_not_have() {
+        let text = "period_start,period_end,value\n01/01/2024,02/01/2024,1\n02/01/2024,03/01/2024,1\n\
+            03/01/2024,03/31/2024,1\n";
+        let said = said(&read_meter(text.as_bytes()).unwrap());
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with("line 4") && said[0].contains("month comes first"), "{said:?}");
     }
 
     #[test]

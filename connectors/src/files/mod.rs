@@ -140,7 +140,9 @@ impl fmt::Display for Refused {
 /// Why a file cannot be read at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    #[error("the file has {bytes} bytes, the most is {FILE_BYTES_MAX}; split it by year, or by meter where it has several")]
+    #[error(
+        "the file has {bytes} bytes, the most is {FILE_BYTES_MAX}; split it by year, or by meter where it has several"
+    )]
     TooLarge { bytes: usize },
     #[error("line {line} is no text; save the file as \"CSV UTF-8\"")]
     NotText { line: u64 },
