@@ -199,7 +199,7 @@ fn weather_that_no_other_year_bears_out_saves_nothing() {
     assert_eq!((found.severity, found.subject.as_str()), (Severity::Caution, "meter:gas 2025"));
     // What counts is as at the level of the station's other years, which the planted climate leaves by a kelvin.
     let (of_year, usual) = (achieved(&year), achieved(&whole));
-    assert!(of_year < usual + 0.25 * (best(&year) - best(&whole)) / 1000.0 * 9.5, "{of_year} {usual}");
+    assert!(of_year < usual + 0.4 * (best(&year) - best(&whole)) / 1000.0 * 9.5, "{of_year} {usual}");
     assert!(result(&year, "final").because.contains(&"weather.unusual".to_owned()));
     // A true year that is a little colder or warmer is none.
     for k in [-1.5, 1.0] {
