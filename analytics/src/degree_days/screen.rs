@@ -170,7 +170,7 @@ fn codes(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
 /// Days at exactly zero among mild ones: cells that were filled.
 fn zeros(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
     let mut found = Vec::new();
-    let mut at = 0;
+    let mut at = 0_usize;
     for run in days.chunk_by(|a, b| a.1 == b.1 && a.0.succ_opt() == Some(b.0)) {
         let (before, after) = (at.checked_sub(1).and_then(|i| days.get(i)), days.get(at + run.len()));
         let mild = |day: Option<&(NaiveDate, f64)>| day.is_some_and(|(_, mean_c)| MILD_C < *mean_c);
