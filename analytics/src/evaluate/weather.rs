@@ -73,7 +73,7 @@ impl Usual {
                 inside && row.adjusted.is_some_and(|of| of.is_doubtful())
             })
         };
-        let spells = self.years.get(&self.year).map_or(&[][..], |unusual| &unusual.spells);
+        let spells = self.years.get(&self.year).map_or(&[][..], |unusual| unusual.spells.as_slice());
         spells.iter().filter(lowers).map(|spell| spell.finding(about)).collect()
     }
 }
