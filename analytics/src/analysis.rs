@@ -18,6 +18,7 @@ use crate::degree_days::DailyMeans;
 mod choose;
 pub(crate) mod doubt;
 pub mod driven;
+pub mod estimated;
 pub mod hourly;
 mod inflated;
 pub mod project;
@@ -25,6 +26,7 @@ pub(crate) mod rules;
 mod scattered;
 mod screen;
 mod single;
+mod weather;
 
 /// Fewest days of a model: a year less 37 days, CalTRACK 2.0 §2.2.1.2.
 pub const DAYS_MIN: f64 = crate::baseline::DAYS_MIN;
@@ -169,6 +171,23 @@ pub struct Normalised {
     pub savings_high: f64,
 }
 
+impl Normalised {
+    /// The reporting period's own model rests on what its periods are said to have used: what the lower bound of the
+    /// avoided energy does without beside its band, that of the savings does without too, for a year as that of the
+    /// second window.
+    fn less_sure(mut self, compared: &Reporting, [reporting, year]: [Window; 2]) -> Self {
+        let band = compared.avoided_high - compared.avoided;
+        let held = (compared.avoided - compared.avoided_low - band).max(0.0);
+        if 0.0 < held {
+            let by_days = year.days() / reporting.days();
+            let by_energy = self.baseline / compared.adjusted_baseline;
+            let times = if by_energy.is_finite() { by_days.max(by_energy) } else { by_days };
+            self.savings_low -= held * times;
+        }
+        self
+    }
+}
+
 /// What can be said. Parts are `None` where the findings say why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
@@ -193,8 +212,10 @@ pub enum Other {
 /// Answers the question. Never fails: what cannot be said is `None` and has a finding.
 #[must_use]
 pub fn analyse(asked: &Question<'_>) -> Answer {
-    let question = asked;
     let mut findings = Vec::new();
+    let screened = weather::screened(asked, &mut findings);
+    let asked = &weather::with(asked, &screened.means);
+    let question = asked;
     let daily = screen::is_daily(question.periods);
     let months;
     let joined;
@@ -224,7 +245,10 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         let prediction = fit.predict(&reporting_data);
         let alone = fit.predict_each(&reporting_data);
         let doubt = single::doubt(asked, (daily, by_month), fit, [&data, &reporting_data]);
-        let lost = doubt::missing(question, &reporting, Some(fit)) + doubt.energy;
+        let of_weather = [&baseline.periods[..], &reporting.periods[..]];
+        let lost = doubt::missing(question, &reporting, Some(fit))
+            + doubt.energy
+            + weather::lost(question, fit, of_weather, &mut findings);
         findings.extend(doubt.findings);
         let mut compared = compare(&prediction, &reporting, lost, question.confidence);
         if !daily && !by_month {
@@ -244,8 +268,10 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
     if let Some(fit) = &fit {
         tell_model(question, fit, &data, daily, &mut findings);
     }
-    let normalised =
-        fit.as_ref().and_then(|fit| normalise(question, fit, &reporting_data, daily, &mut findings));
+    let normalised = fit.as_ref().and_then(|fit| {
+        let normalised = normalise(question, fit, &reporting_data, daily, &mut findings)?;
+        Some(normalised.less_sure(compared.as_ref()?, [question.reporting, question.normal?.1]))
+    });
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
     Answer { fit, other: None, method, reporting: compared, normalised, findings }
@@ -258,6 +284,7 @@ fn tell_model(question: &Question<'_>, fit: &Fit, data: &Data, daily: bool, find
     findings.extend(found.map(|found| breaks::finding(&found, question.subject, "baseline")));
     let basis = rules::Basis { subject: question.subject, window: question.baseline, fit, data, daily };
     rules::judge_fit(&basis, findings);
+    rules::windows(question, fit.method, findings);
 }
 
 /// Weather of the reporting period that the baseline has hardly met: no method can tell what the building uses in it.

@@ -8,6 +8,8 @@ use model::{DailyTemperature, StationId};
 pub mod daily;
 pub mod definitions;
 pub mod fill;
+pub mod screen;
+pub mod unusual;
 
 /// Daily means outside this range are no outdoor temperatures of Europe, in °C; they count as missing.
 const PLAUSIBLE_C: std::ops::RangeInclusive<f64> = -60.0..=60.0;
@@ -244,35 +246,6 @@ impl DailyMeans {
         sum.cold_day_kelvin_days = known.cold_day_c().map_or(0.0, |mean_c| definition.of_day(mean_c));
         sum.most_kelvin_days += f64::from(sum.unadjusted_days) * sum.cold_day_kelvin_days;
         sum
-    }
-}
-
-/// Days in a row with one and the same mean from which on a sensor has stopped: real means of a tenth of a kelvin repeat
-/// for days, not for weeks.
-const FROZEN_DAYS: usize = 14;
-/// Exactly zero between days as warm as this, in °C, is an empty cell.
-const MILD_C: f64 = 8.0;
-
-impl DailyMeans {
-    /// Days whose means are hardly measured: of a sensor that stands still, or of cells that were filled with zero.
-    #[must_use]
-    pub fn frozen(&self) -> Vec<NaiveDate> {
-        let known: Vec<(NaiveDate, f64)> = self.dated().collect();
-        let mut frozen = Vec::new();
-        for run in known.chunk_by(|a, b| a.1 == b.1 && a.0.succ_opt() == Some(b.0)) {
-            let zero = run.iter().all(|(_, mean_c)| *mean_c == 0.0);
-            if FROZEN_DAYS <= run.len() || (zero && self.is_mild_around(run)) {
-                frozen.extend(run.iter().map(|(date, _)| *date));
-            }
-        }
-        frozen
-    }
-
-    /// Whether the days before and after a run are both mild.
-    fn is_mild_around(&self, run: &[(NaiveDate, f64)]) -> bool {
-        let (Some(first), Some(last)) = (run.first(), run.last()) else { return false };
-        let mild = |day: Option<NaiveDate>| day.and_then(|d| self.get(d)).is_some_and(|d| MILD_C < d.mean_c);
-        mild(first.0.pred_opt()) && mild(last.0.succ_opt())
     }
 }
 

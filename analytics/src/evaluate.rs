@@ -131,9 +131,9 @@ pub(crate) fn temperatures(input: &YearInput<'_>) -> crate::degree_days::DailyMe
 #[must_use]
 pub fn evaluate(input: &YearInput<'_>) -> ProjectYear {
     let project = &input.project;
-    let (temperatures, filling) = weather::temperatures(input);
+    let (temperatures, filling, doubted) = weather::temperatures(input);
     let context = meter::Context::new(input, &temperatures);
-    let (weather, mut findings) = weather::sum_up(input, &temperatures, filling);
+    let (weather, mut findings) = weather::sum_up(input, &temperatures, filling, doubted);
     let mut meters = Vec::new();
     let mut assessed = Vec::new();
     for (building, facts) in project.meters() {

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use crate::baseline::Fitted;
 use crate::baseline::data::Data;
 use crate::baseline::fit::{Fit, Model, Regressor};
-use crate::baseline::fitted::weather_of;
+use crate::baseline::fitted::{WeatherDoubt, weather_of};
 use crate::degree_days::{DailyMeans, DegreeDayDefinition, DegreeDays};
 use crate::evaluate::COVERAGE_MIN;
 
@@ -28,7 +28,8 @@ pub struct Adjusted {
     pub days: f64,
     /// How much less the truth may be than `energy` because of days without a temperature of their own, here and in
     /// the baseline: a missing day here may have had no degree days at all, a filled one may have been milder, and a
-    /// missing day of the baseline may have been more extreme than any known, which makes the law less steep.
+    /// missing day of the baseline may have been more extreme than any known, which makes the law less steep. Also
+    /// because of weather that no other year of the station bears out.
     pub weather_less: f64,
     /// How much more it may be, by the same reasoning the other way round.
     pub weather_more: f64,
@@ -61,6 +62,14 @@ impl Adjusted {
     pub fn plus(mut self, adjustment: f64) -> Self {
         self.energy += adjustment;
         self.adjustment += adjustment;
+        self
+    }
+
+    /// With the weather at what is usual as one that it may have been: where that asks for less, so may the truth.
+    #[must_use]
+    pub fn no_more_sure_than(mut self, usual: &Self) -> Self {
+        let less = self.energy - (usual.energy - usual.weather_less);
+        self.weather_less = self.weather_less.max(less);
         self
     }
 
@@ -124,14 +133,24 @@ fn bounds(
     best: f64,
     (from, to): (NaiveDate, NaiveDate),
 ) -> (f64, f64) {
+    bounds_of((&fitted.law, fitted.doubt.as_ref()), temperatures, best, (from, to))
+}
+
+/// The same of a law and of what its baseline's days without a temperature may have made of it.
+pub(crate) fn bounds_of(
+    (law, doubt): (&Fit, Option<&WeatherDoubt>),
+    temperatures: &DailyMeans,
+    best: f64,
+    (from, to): (NaiveDate, NaiveDate),
+) -> (f64, f64) {
     let own = temperatures.heating(DegreeDayDefinition::to_base(0.0), from, to);
-    if own.missing_days + own.filled_days == 0 && fitted.doubt.is_none() {
+    if own.missing_days + own.filled_days == 0 && doubt.is_none() {
         return (best, best);
     }
     let weather = Weather::of(temperatures, from, to);
-    let doubt = fitted.doubt.iter().flat_map(|doubt| [&doubt.coldest, &doubt.warmest]);
+    let doubt = doubt.into_iter().flat_map(|doubt| [&doubt.coldest, &doubt.warmest]);
     let (mut least, mut most) = (best, best);
-    for law in [&fitted.law].into_iter().chain(doubt) {
+    for law in [law].into_iter().chain(doubt) {
         let (low, high) = weather.bounds(law);
         least = least.min(low);
         most = most.max(high);

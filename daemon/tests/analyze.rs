@@ -228,3 +228,58 @@ fn openings_and_hours_are_analysed_from_their_files() {
     assert_eq!(run(&days, &mean, &["--method", "drivers"]).status.code(), Some(6));
     assert_eq!(run(&days, &mean, &["--method", "drivers", "--open-days", "mai"]).status.code(), Some(2));
 }
+
+#[test]
+fn what_cannot_be_read_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let windows = ["--baseline", "2023-01-01..2024-01-01", "--reporting", "2024-01-01..2024-12-30"];
+    let said = |args: &[&str]| {
+        let output = analyze(&[args, &windows[..]].concat());
+        assert_eq!(output.status.code(), Some(6), "{}", text(&output.stdout));
+        text(&output.stderr)
+    };
+    let here = folder.path().to_str().unwrap();
+    let (none, weather) = (at("none.csv"), data("weather/il_cst.csv"));
+    let weather = weather.to_str().unwrap();
+    assert!(said(&["--meter", here, "--temperature", weather]).contains("--batch"));
+    assert!(said(&["--meter", &none, "--temperature", weather]).contains("check the name"));
+    assert!(said(&["--batch", &none]).contains("check the name"));
+    // A meter of hours, by its column and by its days.
+    for header in ["at", "date"] {
+        let hours = at("hours.csv");
+        fs::write(&hours, format!("{header},value\n2024-01-01 00:00,1\n2024-01-01 01:00,1\n")).unwrap();
+        let said = said(&["--meter", &hours, "--temperature", weather, "--method", "auto"]);
+        assert!(said.contains("--method towt"), "{said}");
+    }
+}
+
+#[test]
+fn an_estimated_bill_is_settled_by_the_next_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bills.csv");
+    let bills = fs::read_to_string(data("monthly/il-gas-hdd-only.csv")).unwrap();
+    let with = |estimated: usize| {
+        let lines = bills.lines().enumerate();
+        let line = |(i, line): (usize, &str)| {
+            let more = match i {
+                0 => ",status",
+                _ if i == estimated => ",estimated",
+                _ => ",actual",
+            };
+            format!("{line}{more}\n")
+        };
+        fs::write(&path, lines.map(line).collect::<String>()).unwrap();
+        let files = ["--meter", path.to_str().unwrap(), "--temperature"];
+        let weather = data("weather/il_cst.csv");
+        json(&analyze(&[&files[..], &[weather.to_str().unwrap(), "--json"]].concat()))
+    };
+    let told = |answer: &Value| {
+        answer["findings"].as_array().unwrap().iter().any(|f| f["code"] == "reading.estimated")
+    };
+    let (plain, settled) = (with(usize::MAX), with(16));
+    assert!(!told(&plain) && told(&settled));
+    let of = |answer: &Value, key: &str| answer["reporting"][key].as_f64().unwrap();
+    assert!((of(&plain, "measured") - of(&settled, "measured")).abs() < 1e-6);
+    assert_eq!(of(&settled, "missing_days"), 0.0);
+}

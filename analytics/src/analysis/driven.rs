@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use model::{Finding, OpeningHours, Severity, UseDriver};
 
 use super::doubt::Doubt;
-use super::{Answer, Other, Question, beyond, choose, compare, doubt, rules, screen, single};
+use super::{Answer, Other, Question, beyond, choose, compare, doubt, rules, screen, single, weather};
 use crate::baseline::FitPeriod;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::data::{Data, Row};
@@ -18,6 +18,7 @@ use crate::baseline::drivers::{self, Driver, DriversFit, Observed, Sign};
 use crate::baseline::fit::{Experience, Fit, Prediction};
 use crate::baseline::wls::{self, Inflation};
 use crate::calendar;
+use crate::degree_days::DailyMeans;
 
 mod law;
 
@@ -73,8 +74,10 @@ pub struct Driven {
 
 /// Answers the question with degree days and these drivers. Never fails: what cannot be said is `None` and has a finding.
 #[must_use]
-pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
+pub fn analyse(asked: &Question<'_>, given: &[DailyDriver]) -> Answer {
     let mut findings = Vec::new();
+    let screened = weather::screened(asked, &mut findings);
+    let question = &weather::with(asked, &screened.means);
     screen::tell_order(question.subject, [question.baseline, question.reporting], &mut findings);
     screen::tell_year(question.subject, question.reporting, &mut findings);
     let daily = screen::is_daily(question.periods);
@@ -97,7 +100,8 @@ pub fn analyse(question: &Question<'_>, given: &[DailyDriver]) -> Answer {
         findings.extend(doubt.findings);
         let mut prediction = driven.predict(&rows, given);
         prediction.model_variance += beyond_met.variance;
-        let lost = lost + doubt.energy + beyond_met.energy;
+        let of_weather = driven.below_usual(question, &reporting.periods, given, &mut findings);
+        let lost = lost + doubt.energy + beyond_met.energy + of_weather;
         let compared = compare(&prediction, &reporting, lost, question.confidence);
         findings.extend(beyond(
             ("fit.unseen_weather", question.subject, "reporting period"),
@@ -310,6 +314,51 @@ impl Driven {
         }
         let all = single::Kind { before: before.clone(), expected_before, after: after.clone(), expected };
         single::judge(subject, &[all]).doubt
+    }
+
+    /// What the lower bound does without where months are colder or warmer than any other year bears out, or days of a
+    /// period have no temperature.
+    fn below_usual(
+        &self,
+        question: &Question<'_>,
+        periods: &[FitPeriod],
+        given: &[DailyDriver],
+        findings: &mut Vec<Finding>,
+    ) -> f64 {
+        let under = |means: &DailyMeans| -> Vec<f64> {
+            let each = self.predict_each(&Data::of(periods, means), given);
+            each.iter().map(|prediction| prediction.energy).collect()
+        };
+        let unusual = weather::unusual(question);
+        let own = question.temperatures;
+        let lost = weather::below_usual((question.subject, &unusual), periods, &under, own, findings);
+        lost + self.below_missing(question, periods, given, findings)
+    }
+
+    /// Days without a temperature ask for nothing in the lower bound: no heating where all were warm, no cooling where
+    /// all were cold.
+    fn below_missing(
+        &self,
+        question: &Question<'_>,
+        periods: &[FitPeriod],
+        given: &[DailyDriver],
+        findings: &mut Vec<Finding>,
+    ) -> f64 {
+        let data = Data::of(periods, question.temperatures);
+        let lacking = || data.rows().iter().filter(|row| row.known_days < row.days);
+        let days: f64 = lacking().map(|row| row.days - row.known_days).sum();
+        if days <= 0.0 {
+            return 0.0;
+        }
+        findings.push(weather::prorated(question.subject, "reporting", days as u32, lacking().count()));
+        let less = lacking().map(|row| {
+            let of = observed(&data, row, (self.heating_balance_c, self.cooling_balance_c), given);
+            let balances = [self.heating_balance_c, self.cooling_balance_c].into_iter().flatten().count();
+            let mut mild = of.sums.clone();
+            mild.iter_mut().take(balances).for_each(|sum| *sum *= row.known_days / row.days);
+            self.fit.predict(of.days, &of.sums).energy - self.fit.predict(of.days, &mild).energy
+        });
+        less.map(|less| less.max(0.0)).sum()
     }
 
     /// Heating and cooling degree days per day of a row, in K; 0 without the term.

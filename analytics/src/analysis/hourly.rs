@@ -16,6 +16,7 @@ use crate::baseline::towt::{self, HOURS_MIN, Hour, Towt};
 
 mod days;
 mod doubted;
+mod weather;
 
 /// Stable name of the method, as on the command line.
 pub const METHOD: &str = "towt";
@@ -51,14 +52,15 @@ pub struct Hourly {
     pub cvrmse_ratio: f64,
 }
 
-/// What was saved in the hours of the reporting window. `hours` in order of time; never fails.
+/// What was saved in the hours of the reporting window. `given` in order of time; never fails.
 #[must_use]
-pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: Window) -> Answer {
+pub fn analyse(subject: &str, given: &[CivilHour], baseline: Window, reporting: Window) -> Answer {
+    let mut findings = Vec::new();
+    let (hours, means) = weather::screened(subject, given, [baseline, reporting], &mut findings);
     let within =
         |window: Window| hours.iter().filter(move |h| window.from <= h.at.date() && h.at.date() < window.to);
     let of_baseline: Vec<&CivilHour> = within(baseline).collect();
     let before: Vec<Hour> = of_baseline.iter().map(|h| h.hour()).collect();
-    let mut findings = Vec::new();
     screen::tell_order(subject, [baseline, reporting], &mut findings);
     screen::tell_year(subject, reporting, &mut findings);
     let Some(model) = towt::fit(&before) else {
@@ -83,14 +85,16 @@ pub fn analyse(subject: &str, hours: &[CivilHour], baseline: Window, reporting: 
     findings.extend(window_missing(subject, missing_days, reporting));
     let given_back: f64 = compared.iter().map(|h| (-h.energy).max(0.0)).sum();
     // A day without a value may have used anything; see `doubt`.
-    let most = 2.0 * daily_maximum(hours);
+    let most = 2.0 * daily_maximum(given);
     let mut doubted = doubted::Doubted::of(subject, &model, &of_baseline, &compared);
     findings.append(&mut doubted.findings);
     let days_before = days::Days::of(within(baseline), |_| true, &model);
     let sound = |h: &CivilHour| known(h) && !doubted.contains(h);
     let days_after = days::Days::of(within(reporting), sound, &model);
     let doubt = days::judge((subject, baseline), &days_before, &days_after, &mut findings);
-    let lost = given_back + most * missing_days + doubted.energy + doubt;
+    let of_weather =
+        weather::below_usual((subject, &model), &compared, &means, [baseline, reporting], &mut findings);
+    let lost = given_back + most * missing_days + doubted.energy + doubt + of_weather;
     // The model's own error on a sum as long as its baseline is that of the hours once more.
     let model_too = (1.0 + asked.len() as f64 / before.len() as f64).sqrt();
     let freedom = before.len() as f64;

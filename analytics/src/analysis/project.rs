@@ -122,7 +122,7 @@ pub fn fit(
 }
 
 /// The laws of the same method when the days without a temperature of their own were as cold or as warm as may be.
-fn doubt(
+pub(super) fn doubt(
     run: impl Fn(&Data, &mut Vec<Finding>) -> Option<Fit>,
     best: &Fit,
     usable: &[FitPeriod],

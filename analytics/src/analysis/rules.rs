@@ -4,7 +4,7 @@
 
 use model::{Finding, Severity};
 
-use super::{DAYS_MIN, Reporting, Window};
+use super::{DAYS_MIN, Question, Reporting, Window};
 use crate::baseline::data::{Data, Row};
 use crate::baseline::fit::{Fit, Kind, Prediction, student};
 
@@ -46,6 +46,9 @@ pub(super) struct Basis<'a> {
 
 /// A year of twelve bills, which are as a rule a few days short of or beyond 365.
 const YEAR_DAYS: f64 = 350.0;
+/// A year of bills that are a few days beyond 365, and a year between the baseline and the reporting period.
+const LONG_DAYS: f64 = 380.0;
+const GAP_DAYS: i64 = 365;
 /// ASHRAE Guideline 14-2014, prescriptive path: most CV(RMSE) with under 12, 12 to 60, and over 60 reporting months.
 const CVRMSE_MAX: [f64; 3] = [0.20, 0.25, 0.30];
 /// The same: net determination bias.
@@ -227,6 +230,30 @@ pub(super) fn short(subject: &str, window: Window, data: &Data, findings: &mut V
             "IPMVP, Option C: the baseline period is a full cycle, usually 12 months",
             &[("days", days.to_string())],
         );
+    }
+}
+
+/// Whether the baseline is the year immediately before the reporting period, which the methods of CalTRACK take; of another
+/// method only a year between the two is told.
+pub(super) fn windows(question: &Question<'_>, method: &str, findings: &mut Vec<Finding>) {
+    let Question { subject, baseline, reporting, .. } = question;
+    let caltrack = method.starts_with("caltrack");
+    let days = baseline.days();
+    if caltrack && LONG_DAYS < days {
+        let says = format!("the baseline window has {days} days; CalTRACK takes the 365 before the works");
+        let values = [("days", days.to_string())];
+        let rule = "CalTRACK 2.0 §2.2.1.1: a baseline of 365 days";
+        push(findings, subject, "rule.caltrack.year", Severity::Caution, says, rule, &values);
+    }
+    let gap = (reporting.from - baseline.to).num_days();
+    if GAP_DAYS <= gap {
+        let says = format!(
+            "{gap} days lie between the baseline and the reporting period: what the building became in them is in no model"
+        );
+        let severity = if caltrack { Severity::Caution } else { Severity::Note };
+        let values = [("days", gap.to_string())];
+        let rule = "CalTRACK 2.0 §2.2.1.1: the baseline is immediately before the works";
+        push(findings, subject, "rule.caltrack.gap", severity, says, rule, &values);
     }
 }
 

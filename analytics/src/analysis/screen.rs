@@ -346,7 +346,17 @@ pub(super) fn tell_values(meter: &str, periods: &[FitPeriod], daily: bool, findi
         negative(meter, "baseline", periods, findings);
     }
     let zeros = periods.iter().filter(|p| p.energy == 0.0).count();
-    if 0 < zeros {
+    if 0 < zeros && zeros == periods.len() {
+        let says = format!(
+            "the baseline used nothing in any of its {zeros} periods: a closed building, or a meter that did not count; \
+             against it nothing can be saved"
+        );
+        let rule = "IPMVP: the baseline is a full cycle of the building in use";
+        findings.push(
+            Finding::new("baseline.all_zero", Severity::Caution, &*subject, says, rule)
+                .with("periods", zeros),
+        );
+    } else if 0 < zeros {
         let says = format!("{zeros} baseline periods used nothing; zero counts as a value");
         let rule =
             "a closed building uses nothing; CalTRACK 2.0 §2.2.1.4 would take electricity's zeros as missing";

@@ -127,7 +127,8 @@ impl Data {
     /// Length of all periods.
     #[must_use]
     pub fn days(&self) -> f64 {
-        self.rows.iter().map(|r| r.days).sum()
+        // An empty sum of binary fractions is minus zero.
+        self.rows.iter().map(|r| r.days).sum::<f64>() + 0.0
     }
 
     #[must_use]

@@ -84,7 +84,8 @@ pub(crate) fn enough(
     subject: &str,
     findings: &mut Vec<Finding>,
 ) -> bool {
-    let days: f64 = usable.iter().map(FitPeriod::days).sum();
+    // An empty sum of binary fractions is minus zero.
+    let days = usable.iter().map(FitPeriod::days).sum::<f64>() + 0.0;
     let n = usable.len();
     let whole = DAYS_MIN <= days && PERIODS_MIN <= n;
     let enough = whole || (less_is_accepted && PERIODS_LEAST <= n);

@@ -28,7 +28,7 @@ pub struct KpiCourse {
 /// The course of every KPI of the scheme, in its order.
 #[must_use]
 pub fn course(input: &YearInput<'_>) -> Vec<KpiCourse> {
-    let (temperatures, _) = weather::temperatures(input);
+    let (temperatures, ..) = weather::temperatures(input);
     let named = |kpi: &crate::scheme::KpiDefinition| KpiCourse { code: kpi.code.clone(), points: Vec::new() };
     let mut courses: Vec<KpiCourse> = input.scheme.kpis.iter().map(named).collect();
     let mut to_date = input.clone();

@@ -92,11 +92,21 @@ impl Laws {
         self.share(|month| month.hidden)
     }
 
-    /// The same with what the months may have used because their values are doubted: what a model of these months may be
-    /// too low by. 0 to 1.
+    /// The same with what the months may have used because their values or their weather are doubted, and with what
+    /// months that were left out may have used beyond the baseline: what a model of these months may be too low by.
     #[must_use]
     pub fn unproved_share(&self) -> f64 {
-        self.share(|month| month.hidden + month.doubted)
+        let known = self.share(|month| month.hidden + month.doubted + month.adjusted.weather_less);
+        let last = self.months.len().saturating_sub(12);
+        let recent = self.months.get(last..).unwrap_or_default();
+        let per_day = |month: &ReportedMonth| month.measured / f64::from(month.month.days());
+        let most = MOST * recent.iter().map(per_day).fold(0.0, f64::max);
+        let first = recent.first().map(|month| month.month);
+        // Of no month more than twice the highest use that is known of the meter.
+        let lost = |out: &LeftOut| (-out.low).clamp(0.0, most * f64::from(out.month.days()));
+        let left_out: f64 = self.left_out.iter().filter(|out| first <= Some(out.month)).map(lost).sum();
+        let baseline: f64 = recent.iter().map(|month| month.adjusted.energy.max(0.0)).sum();
+        known + if 0.0 < baseline { left_out / baseline } else { 0.0 }
     }
 
     fn share(&self, of: impl Fn(&ReportedMonth) -> f64) -> f64 {
@@ -110,6 +120,9 @@ impl Laws {
     }
 }
 
+/// Times the highest use per day that is known.
+const MOST: f64 = 2.0;
+
 /// Months of reporting on which a law of its own is fitted, at most: three years.
 const REPORTING_MONTHS_MAX: usize = 36;
 
@@ -117,7 +130,7 @@ const REPORTING_MONTHS_MAX: usize = 36;
 /// left out; its findings stand in the year's figures.
 #[must_use]
 pub fn laws(input: &YearInput<'_>) -> Vec<Laws> {
-    let (temperatures, _) = super::weather::temperatures(input);
+    let (temperatures, ..) = super::weather::temperatures(input);
     let context = Context::new(input, &temperatures);
     let of = |facts: &MeterFacts| {
         let compared = facts.direction == Direction::Import && facts.role != MeterRole::Sub;

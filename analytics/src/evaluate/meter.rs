@@ -10,6 +10,7 @@ use model::{
 
 use super::joint::{self, Gain, Link};
 use super::laws::{self, LeftOut, ReportedMonth};
+use super::weather::{self, Usual};
 use super::{COVERAGE_MIN, MeterInput, YearInput, adjustments, doubts, months, opening};
 use crate::analysis::{project, rules, unseen};
 use crate::baseline::breaks::{self, Point};
@@ -37,11 +38,13 @@ const CONTRADICTIONS: [&str; 2] = ["bills.contradict", "filed.contradict"];
 pub(super) struct Context<'a> {
     pub(super) input: &'a YearInput<'a>,
     pub(super) temperatures: &'a DailyMeans,
+    /// What of them no other year bears out.
+    pub(super) usual: Usual,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(input: &'a YearInput<'a>, temperatures: &'a DailyMeans) -> Self {
-        Self { input, temperatures }
+        Self { input, temperatures, usual: Usual::of(input, temperatures) }
     }
 
     /// After the day of completion and before `until`, as a whole month.
@@ -156,6 +159,7 @@ pub(super) fn assess(
     findings.extend(billed::findings(context, facts, &evidence, &rows, &subject));
     let compared = Compared::of(context, &rows);
     findings.extend(unseen_weather(context, &reference, &compared, &subject));
+    findings.extend(context.usual.findings(&rows, &format!("{subject} {}", context.input.year)));
     if let Reference::Model(fitted, _) = &reference {
         let of_year = format!("{subject} {}", context.input.year);
         let adjusted = rows.iter().filter(|r| r.shown.avoided.is_some()).filter_map(|r| r.adjusted);
@@ -411,7 +415,8 @@ impl Row {
         let days = (to - from).num_days() as f64;
         let adjusted = match reference {
             Reference::Model(fitted, _) => {
-                let adjusted = adjust(fitted, context.temperatures, from, to);
+                let adjusted = adjust(fitted, context.temperatures, from, to)
+                    .map(|adjusted| context.usual.bound(adjusted, fitted, from, to));
                 let model = &fitted.model;
                 self.shown.heating_degree_days =
                     adjusted.filter(|_| model.heating_base_c.is_some()).map(|a| a.degree_days);
@@ -547,43 +552,10 @@ fn report_withheld(
             );
         }
         if depends {
-            findings.extend(weather_findings(row, &about));
+            findings.extend(weather::findings(row, &about));
             findings.extend(opening::missing(row.unstated_days, month, &about));
         }
     }
-}
-
-/// Days of a reporting month without a temperature, and those taken plainly from another station.
-fn weather_findings(row: &Row, about: &str) -> Vec<Finding> {
-    let month = row.shown.month;
-    let missing = month.days() - row.shown.temperature_days;
-    let unadjusted = row.shown.unadjusted_days;
-    if row.adjusted.is_some_and(|a| !a.is_doubtful()) {
-        return Vec::new();
-    }
-    let (severity, then) = match row.adjusted {
-        Some(_) => (Severity::Caution, "and not at all in the lower bound"),
-        None => (Severity::Blocks, "and too few of the others are known: the month is withheld"),
-    };
-    let rule = "CalTRACK 2.0 §2.2.3.2 and §3.5: temperatures for 90 % of a period";
-    let finding = |code, days: u32, says: String| {
-        let finding = Finding::new(code, severity, about, says, rule).with("days", days).with("month", month);
-        (0 < days).then_some(finding)
-    };
-    let of_missing = format!(
-        "{missing} days of the month have no outdoor temperature; they count at the mean of the others, {then}"
-    );
-    let of_unadjusted = format!(
-        "{unadjusted} days of the month stand at another station's temperature as it is, because too few common \
-         days teach the difference; they count at its value, {then}"
-    );
-    [
-        finding("weather.missing", missing, of_missing),
-        finding("weather.filled.unadjusted", unadjusted, of_unadjusted),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
 }
 
 /// How much better the reporting months are known together than one by one, in display units: those that are measured,

@@ -14,9 +14,9 @@ use model::{DailyTemperature, StationId};
 
 pub(crate) struct Case {
     pub(crate) periods: Vec<MeterPeriod>,
-    temperatures: DailyMeans,
-    baseline: Window,
-    reporting: Window,
+    pub(crate) temperatures: DailyMeans,
+    pub(crate) baseline: Window,
+    pub(crate) reporting: Window,
     method: Method,
     grid: Grid,
     pub(crate) terms: Terms,
@@ -31,7 +31,7 @@ fn whole(periods: &[FitPeriod]) -> Window {
 }
 
 impl Case {
-    fn of(kind: &str, name: &str, method: Method) -> Self {
+    pub(crate) fn of(kind: &str, name: &str, method: Method) -> Self {
         let Meter { baseline, reporting, temperatures } = meter(kind, name);
         let own = |p: &FitPeriod| MeterPeriod { from: p.from, to: p.to, value: Some(p.energy) };
         Self {
@@ -69,6 +69,11 @@ impl Case {
     }
 
     pub(crate) fn answer(&self) -> Answer {
+        self.normalised(None)
+    }
+
+    /// With savings under a normal year.
+    pub(crate) fn normalised(&self, normal: Option<(&DailyMeans, Window)>) -> Answer {
         let mut periods = self.periods.clone();
         periods.sort_by_key(|p| p.from);
         analyse(&Question {
@@ -81,7 +86,7 @@ impl Case {
             grid: self.grid,
             terms: self.terms,
             confidence: 0.9,
-            normal: None,
+            normal,
         })
     }
 }

@@ -11,3 +11,4 @@ mod doubts;
 mod meters;
 mod ratio;
 mod reference;
+mod weather;

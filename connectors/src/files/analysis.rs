@@ -4,8 +4,8 @@
 //! line when the others can be told too.
 //!
 //! Meter: `period_start,period_end,value` (the end is the first day after the period) or `date,value`. Other columns are
-//! passed over, except `meter`, which parts a file of several meters, and `phase` (`baseline`, `reporting`), which
-//! marks the windows. Temperatures: `date,tmean_c`; a column `n_hours` tells how many hours a day's mean is of.
+//! passed over, except `meter`, which parts a file of several meters, `phase` (`baseline`, `reporting`), which
+//! marks the windows, and `estimated` or `status`, which tell an estimate from a reading. Temperatures: `date,tmean_c`; a column `n_hours` tells how many hours a day's mean is of.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +27,8 @@ pub struct StatedPeriod {
     pub value: Option<f64>,
     /// The `phase` cell; empty without the column.
     pub phase: String,
+    /// Whether the value is an estimate, by a column `estimated` or `status`.
+    pub estimated: bool,
 }
 
 /// The meters of a file by their name, in order of time; one nameless meter without the column `meter`.
@@ -53,6 +55,9 @@ const DATE: Column = Column { name: "date", headers: &["date", "data", "giorno"]
 const VALUE: Column = Column { name: "value", headers: &["value", "valore", "energy", "energia", "consumo"] };
 const METER: Column = Column { name: "meter", headers: &["meter", "contatore"] };
 const PHASE: Column = Column { name: "phase", headers: &["phase"] };
+const ESTIMATED: Column = Column { name: "estimated", headers: &["estimated", "stimata", "stimato"] };
+const STATUS: Column =
+    Column { name: "status", headers: &["status", "stato", "tipo_lettura", "read_type", "reading_type"] };
 const MEAN: Column = Column {
     name: "tmean_c",
     headers: &["tmean_c", "mean", "mean_c", "tmedia", "temperatura_media", "tavg"],
@@ -70,6 +75,8 @@ struct Places {
     value: usize,
     meter: Option<usize>,
     phase: Option<usize>,
+    estimated: Option<usize>,
+    status: Option<usize>,
 }
 
 impl Places {
@@ -87,7 +94,9 @@ impl Places {
             (Some(from), Some(to)) => (from, Some(to)),
             (_, _) => (find(&DATE)?.ok_or_else(missing)?, None),
         };
-        Ok(Self { from, to, value, meter: find(&METER)?, phase: find(&PHASE)? })
+        let (meter, phase) = (find(&METER)?, find(&PHASE)?);
+        let (estimated, status) = (find(&ESTIMATED)?, find(&STATUS)?);
+        Ok(Self { from, to, value, meter, phase, estimated, status })
     }
 }
 
@@ -132,6 +141,12 @@ pub fn read_meter(bytes: &[u8]) -> Result<MeterFile, FileError> {
         }
     }
     file.refused.append(&mut lines.refused);
+    // Where months come first, the other rows are read as other days than they mean: nothing is said of these.
+    let by_month = |refused: &Refused| refused.reason == cells::MONTH_FIRST;
+    if file.refused.iter().any(by_month) {
+        file.refused.retain(by_month);
+        return Ok(file);
+    }
     for periods in file.meters.values_mut() {
         periods.sort_by_key(|p| (p.from, p.to, p.line));
         file.repeated += drop_repeated(periods);
@@ -154,8 +169,29 @@ fn period(line: &Line, places: &Places, lines: &Lines<'_>) -> Result<(String, St
     }
     let value = value(line.cell(places.value), lines.separator).map_err(|why| refuse(places.value, why))?;
     let cell = |index: Option<usize>| index.map_or("", |i| line.cell(i)).to_owned();
-    let period = StatedPeriod { line: line.number, from, to, value, phase: cell(places.phase) };
+    let is_estimated = places.estimated.map(|at| yes(line.cell(at)).map_err(|why| refuse(at, why)));
+    let estimated = is_estimated.transpose()?.unwrap_or(false) || says_estimated(&cell(places.status));
+    let period = StatedPeriod { line: line.number, from, to, value, phase: cell(places.phase), estimated };
     Ok((cell(places.meter), period))
+}
+
+/// A yes or a no, as people or programs write it; an empty cell is a no.
+fn yes(cell: &str) -> Result<bool, String> {
+    match cell.to_lowercase().as_str() {
+        "1" | "true" | "yes" | "y" | "si" | "sì" | "s" | "x" => Ok(true),
+        "" | "0" | "false" | "no" | "n" | "-" => Ok(false),
+        other if says_estimated(other) => Ok(true),
+        _ => {
+            Err("is no yes or no; write yes where the value is an estimate, no where it was read".to_owned())
+        }
+    }
+}
+
+/// Whether the status of a reading says that nobody read the meter: `estimated`, `E`, `stimata`, `lettura stimata`.
+fn says_estimated(status: &str) -> bool {
+    let lower = status.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    lower == "e" || words.any(|word| word.starts_with("estim") || word.starts_with("stimat"))
 }
 
 /// Of two rows that say the same the first stays.
@@ -293,6 +329,34 @@ mod tests {
         assert_eq!(file.repeated, 1);
         assert!(matches!(read_meter(b"a,b\n1,2\n"), Err(FileError::ColumnMissing { .. })));
         assert!(matches!(read_meter(b""), Err(FileError::Empty { .. })));
+    }
+
+    #[test]
+    fn estimates_are_told_from_readings() {
+        let of = |text: &str| {
+            let file = read_meter(text.as_bytes()).unwrap();
+            (file.meters.get("").map_or(Vec::new(), |p| p.iter().map(|p| p.estimated).collect()), said(&file))
+        };
+        let (estimated, said) =
+            of("date,value,estimated\n2024-01-01,1,yes\n2024-01-02,1,no\n2024-01-03,1,\n");
+        assert_eq!((estimated, said.len()), (vec![true, false, false], 0));
+        let (estimated, _) = of("date;value;tipo_lettura\n01/01/2024;1;stimata\n02/01/2024;1;effettiva\n");
+        assert_eq!(estimated, [true, false]);
+        let (estimated, _) =
+            of("date,value,status\n2024-01-01,1,E\n2024-01-02,1,estimated read\n2024-01-03,1,ok\n");
+        assert_eq!(estimated, [true, true, false]);
+        let (_, said) = of("date,value,estimated\n2024-01-01,1,perhaps\n");
+        assert!(said[0].contains("no yes or no"), "{said:?}");
+    }
+
+    /// Rows whose month stands first are told as such, and no other row is told with days that it does not mean.
+    #[test]
+    fn dates_with_the_month_first_name_no_day_that_the_file_does_not_have() {
+        let text = "period_start,period_end,value\n01/01/2024,02/01/2024,1\n02/01/2024,03/01/2024,1\n\
+            03/01/2024,03/31/2024,1\n";
+        let said = said(&read_meter(text.as_bytes()).unwrap());
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with("line 4") && said[0].contains("month comes first"), "{said:?}");
     }
 
     #[test]

@@ -25,14 +25,20 @@ pub(super) fn date(cell: &str) -> Result<NaiveDate, String> {
         return Err(DATE_FORM.to_owned());
     };
     let year = i32::try_from(year).map_err(|_| DATE_FORM.to_owned())?;
-    let day = NaiveDate::from_ymd_opt(year, month, day)
-        .ok_or_else(|| "is no day of the calendar; correct the day or the month".to_owned())?;
+    let day = NaiveDate::from_ymd_opt(year, month, day).ok_or_else(|| {
+        let swapped = NaiveDate::from_ymd_opt(year, day, month).is_some();
+        if swapped { MONTH_FIRST } else { "is no day of the calendar; correct the day or the month" }
+            .to_owned()
+    })?;
     if YEARS.contains(&day.year()) {
         Ok(day)
     } else {
         Err(format!("is outside the years {} to {}; correct the year", YEARS.start(), YEARS.end()))
     }
 }
+
+/// Of a date that has a meaning only with its month first.
+pub(super) const MONTH_FIRST: &str = "is no day of the calendar, unless its month comes first; write the day first in every row, 31/01/2024, or 2024-01-31";
 
 const DATE_FORM: &str = "is no date; write 2024-01-31 or 31/01/2024";
 

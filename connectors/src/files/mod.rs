@@ -141,7 +141,9 @@ impl fmt::Display for Refused {
 /// Why a file cannot be read at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    #[error("the file has {bytes} bytes, the most is {FILE_BYTES_MAX}; split it by year")]
+    #[error(
+        "the file has {bytes} bytes, the most is {FILE_BYTES_MAX}; split it by year, or by meter where it has several"
+    )]
     TooLarge { bytes: usize },
     #[error("line {line} is no text; save the file as \"CSV UTF-8\"")]
     NotText { line: u64 },
@@ -153,7 +155,7 @@ pub enum FileError {
     ColumnTwice { column: &'static str, first: String, second: String },
     #[error("the header has {columns} columns, the most is {COLUMNS_MAX}; is it a CSV file with `;` or `,`?")]
     TooWide { columns: usize },
-    #[error("the file has more than {ROWS_MAX} rows; split it by year")]
+    #[error("the file has more than {ROWS_MAX} rows; split it by year, or by meter where it has several")]
     TooManyRows,
     #[error(
         "more than {REFUSED_MAX} rows or cells cannot be read, the first on {first}; is it another kind of file?"

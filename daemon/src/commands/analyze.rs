@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use analytics::analysis::{Answer, MeterPeriod, Method, Question, Window, analyse, driven, hourly};
+use analytics::analysis::{
+    Answer, MeterPeriod, Method, Question, Window, analyse, driven, estimated, hourly,
+};
 use analytics::baseline::caltrack::Terms;
 use analytics::baseline::data::Grid;
 use analytics::calendar::Opening;
@@ -273,10 +275,14 @@ fn run(
             baseline.from, baseline.to, reporting.from, reporting.to
         )));
     }
-    let periods: Vec<MeterPeriod> =
-        job.periods.iter().map(|p| MeterPeriod { from: p.from, to: p.to, value: p.value }).collect();
+    let stated: Vec<(MeterPeriod, bool)> = job
+        .periods
+        .iter()
+        .map(|p| (MeterPeriod { from: p.from, to: p.to, value: p.value }, p.estimated))
+        .collect();
+    let (periods, settled) = estimated::settle(&subject, &stated);
     let mut findings = job.findings.clone();
-    findings.extend(doubtful_weather(temperatures, &subject));
+    findings.extend(settled);
     let fuel = args.fuel.or(job.fuel).unwrap_or_else(|| by_name(&job.name, &subject, &mut findings));
     let year = args.normal.or(job.normal).or_else(|| normal.and_then(all_days));
     let drivers = hours::drivers(args, [baseline, reporting])?;
@@ -305,36 +311,6 @@ fn run(
     Ok(answer)
 }
 
-/// No place of Italy has a warmer mean than this, in °C.
-const WARMEST_C: f64 = 28.0;
-
-/// What a file of temperatures shows of a sensor that stands still, or of another unit.
-fn doubtful_weather(temperatures: &DailyMeans, subject: &str) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let about = format!("{subject} weather");
-    let frozen = temperatures.frozen();
-    if let Some(first) = frozen.first() {
-        let days = frozen.len();
-        let says = format!(
-            "{days} days, the first on {first}, have the very temperature of thirteen others in a row, or exactly zero \
-             among mild days: a sensor that stands still measures nothing"
-        );
-        let rule = "a mean that repeats for weeks is not measured";
-        let finding = Finding::new("weather.frozen", Severity::Caution, &*about, says, rule);
-        findings.push(finding.with("days", days).with("from", first));
-    }
-    let (days, sum) = temperatures.dated().fold((0.0, 0.0), |(n, sum), (_, mean_c)| (n + 1.0, sum + mean_c));
-    if 300.0 <= days && WARMEST_C * days < sum {
-        let mean_c = format!("{:.1}", sum / days);
-        let says =
-            format!("the mean of all temperatures is {mean_c} °C: are they degrees Fahrenheit? Give Celsius");
-        let rule = "no place in Italy is as warm";
-        findings
-            .push(Finding::new("weather.unit", Severity::Caution, about, says, rule).with("mean_c", mean_c));
-    }
-    findings
-}
-
 /// The fuel where nobody says it: a name with a fuel in it heats only.
 fn by_name(name: &str, subject: &str, findings: &mut Vec<Finding>) -> Fuel {
     let lower = name.to_lowercase();
@@ -361,11 +337,29 @@ fn by_phase(periods: &[StatedPeriod], phase: &str) -> Option<Window> {
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let cannot = |why: String| Failure::bad_input(format!("cannot read {}: {why}", path.display()));
-    let size = fs::metadata(path).map_err(|e| cannot(e.to_string()))?.len();
-    if FILE_BYTES_MAX < size {
-        return Err(cannot(format!("it has {size} bytes, the most is {FILE_BYTES_MAX}")));
+    let io = |error: std::io::Error| cannot(next_step(&error));
+    let known = fs::metadata(path).map_err(io)?;
+    if known.is_dir() {
+        return Err(cannot("it is a folder; name a file in it, or give the folder to --batch".to_owned()));
     }
-    fs::read(path).map_err(|e| cannot(e.to_string()))
+    let size = known.len();
+    if FILE_BYTES_MAX < size {
+        return Err(cannot(format!(
+            "it has {size} bytes, the most is {FILE_BYTES_MAX}; split it by year, or by meter where it has several"
+        )));
+    }
+    fs::read(path).map_err(io)
+}
+
+/// What the system says of a path, with what to do about it.
+fn next_step(error: &std::io::Error) -> String {
+    let step = match error.kind() {
+        std::io::ErrorKind::NotFound => "check the name, and the folder that the command runs in",
+        std::io::ErrorKind::PermissionDenied => "let this user read it",
+        std::io::ErrorKind::NotADirectory => "name a folder, or give the file to --meter",
+        _ => "check the disk or the share that it is on",
+    };
+    format!("{error}; {step}")
 }
 
 fn of_file(path: &Path, error: &FileError) -> Failure {
@@ -387,10 +381,32 @@ fn none_refused(path: &Path, refused: &[Refused]) -> Result<(), Failure> {
     Err(Failure::bad_input(says))
 }
 
+/// Whether the first row of a file has a time of the day: a meter that is read by the hour.
+fn has_hours(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes.get(..4096.min(bytes.len())).unwrap_or_default());
+    let row = text.lines().nth(1).unwrap_or_default();
+    let is_time = |cell: &str| {
+        let at = cell.trim().trim_matches('"');
+        let clock = at.split_once([' ', 'T']).map(|(_, clock)| clock);
+        clock.and_then(|clock| clock.split_once(':')).is_some_and(|(hour, _)| hour.parse::<u8>().is_ok())
+    };
+    row.split([',', ';', '\t']).any(is_time)
+}
+
+/// The same failure with the method that takes such a file.
+fn of_hours(failure: &Failure) -> Failure {
+    Failure::bad_input(format!(
+        "{:#}\nthe file has times of the day: analyse a meter of hours with --method towt, or join its hours to days",
+        failure.error
+    ))
+}
+
 /// The meters of a file; `name` is that of its only one.
 fn jobs(path: &Path, name: &str) -> Result<Vec<Job>, Failure> {
-    let file = read_meter(&read(path)?).map_err(|e| of_file(path, &e))?;
-    none_refused(path, &file.refused)?;
+    let bytes = read(path)?;
+    let hint = |failure: Failure| if has_hours(&bytes) { of_hours(&failure) } else { failure };
+    let file = read_meter(&bytes).map_err(|e| hint(of_file(path, &e)))?;
+    none_refused(path, &file.refused).map_err(hint)?;
     if file.meters.is_empty() {
         return Err(Failure::bad_input(format!("{}: no rows after the header", path.display())));
     }

@@ -66,7 +66,7 @@ fn alone(energy: f64) -> Prediction {
     }
 }
 
-fn means(days: &[(NaiveDate, f64)]) -> DailyMeans {
+pub(super) fn means(days: &[(NaiveDate, f64)]) -> DailyMeans {
     let Ok(station) = StationId::new("hours") else { return DailyMeans::default() };
     let of = |(date, mean_c): &(NaiveDate, f64)| DailyTemperature::as_given(station.clone(), *date, *mean_c);
     DailyMeans::of(&days.iter().map(of).collect::<Vec<_>>(), &station)

@@ -2,6 +2,7 @@
 //!
 //! Must never: compare with a figure that the code under test gave for the same data.
 
+use chrono::Datelike;
 use model::{MeanDefinition, TemperatureSource};
 
 use super::*;
@@ -152,4 +153,60 @@ fn legal_degree_days_stand_beside_those_that_were() {
     assert_eq!(case.year().weather.legal[0].year, None);
     let made = &year.weather.made;
     assert_eq!(made.as_slice(), [(MeanDefinition::AsGiven, TemperatureSource::File, 730)]);
+}
+
+/// The planted year with what is done to the temperatures of 2025, and the same year untouched.
+fn garbled(change: impl Fn(NaiveDate, f64) -> f64) -> (ProjectYear, ProjectYear) {
+    let whole = Case::gas(0.88).year();
+    let mut case = Case::gas(0.88);
+    for t in case.temperatures.iter_mut().filter(|t| t.date.year() == 2025) {
+        t.mean_c = change(t.date, t.mean_c);
+    }
+    (whole, case.year())
+}
+
+#[test]
+fn a_sensor_that_stands_still_withholds_the_month() {
+    for days in [15, 31] {
+        let still = |d: NaiveDate, t: f64| if d.month() == 1 && d.day() <= days { -8.0 } else { t };
+        let (whole, year) = garbled(still);
+        assert!(!codes(&whole).contains(&"weather.frozen"), "{:?}", codes(&whole));
+        let found = year.findings.iter().find(|f| f.code == "weather.frozen").unwrap();
+        assert_eq!(found.values, [("days", days.to_string()), ("from", "2025-01-01".to_owned())]);
+        assert_eq!(only(&year).months[0].avoided, None);
+        assert!(codes(&year).contains(&"weather.missing"));
+        assert_eq!(result(&year, "final").achieved, None);
+    }
+}
+
+#[test]
+fn a_garbled_day_is_one_without_a_temperature() {
+    let (whole, year) = garbled(|d, t| if d == day("2025-02-11") { t - 25.0 } else { t });
+    let found = year.findings.iter().find(|f| f.code == "weather.outlier").unwrap();
+    assert_eq!(found.values, [("days", "1".to_owned()), ("from", "2025-02-11".to_owned())]);
+    assert_eq!(only(&year).months[1].temperature_days, 27);
+    assert!(achieved(&year) < achieved(&whole));
+}
+
+/// Colder than any other year of the station bears out: the bound takes the usual level, and the best estimate stays.
+#[test]
+fn weather_that_no_other_year_bears_out_saves_nothing() {
+    let by = |k: f64| garbled(move |_, t| t - k);
+    let (whole, year) = by(6.0);
+    let best = |year: &ProjectYear| only(year).totals.avoided;
+    assert!(1.3 * best(&whole) < best(&year), "{} {}", best(&whole), best(&year));
+    let found = year.findings.iter().find(|f| f.code == "weather.unusual").unwrap();
+    assert_eq!((found.severity, found.subject.as_str()), (Severity::Caution, "meter:gas 2025"));
+    // What counts is as at the level of the station's other years, which the planted climate leaves by a kelvin.
+    let (of_year, usual) = (achieved(&year), achieved(&whole));
+    assert!(of_year < usual + 0.4 * (best(&year) - best(&whole)) / 1000.0 * 9.5, "{of_year} {usual}");
+    assert!(result(&year, "final").because.contains(&"weather.unusual".to_owned()));
+    // A true year that is a little colder or warmer is none.
+    for k in [-1.5, 1.0] {
+        let (_, year) = by(k);
+        assert!(!codes(&year).contains(&"weather.unusual"), "{k}: {:?}", codes(&year));
+    }
+    // A mild winter raises nothing and is not doubted.
+    let (_, mild) = garbled(|d, t| if d.month() < 3 { t + 7.0 } else { t });
+    assert!(!codes(&mild).contains(&"weather.unusual"), "{:?}", codes(&mild));
 }

@@ -164,7 +164,9 @@ fn weather_file(dir: &Path, name: &str) -> Option<PathBuf> {
 }
 
 fn entries(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let cannot = |e: std::io::Error| Failure::bad_input(format!("cannot list {}: {e}", dir.display()));
+    let cannot = |e: std::io::Error| {
+        Failure::bad_input(format!("cannot list {}: {}", dir.display(), super::next_step(&e)))
+    };
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).map_err(cannot)? {
         all.push(entry.map_err(cannot)?.path());
