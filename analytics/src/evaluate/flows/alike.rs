@@ -16,9 +16,8 @@ pub(super) fn same_values(meters: &mut Meters<'_>, weighed: &mut Weighed) {
         m.meter.direction == Direction::Import && m.meter.role == MeterRole::Compared
     });
     for (place, second) in compared.iter().enumerate() {
-        let earlier = compared.iter().take(place);
-        let Some((first, months)) =
-            earlier.filter_map(|first| Some((*first, same(meters, *first, *second)?))).next()
+        let mut earlier = compared.iter().take(place);
+        let Some((first, months)) = earlier.find_map(|first| Some((*first, same(meters, *first, *second)?)))
         else {
             continue;
         };

@@ -100,9 +100,9 @@ pub(super) fn counted_twice(meters: &mut Meters<'_>, weighed: &mut Weighed) {
     let own = meters.whose(makes);
     let mut left_out: BTreeSet<usize> = BTreeSet::new();
     for (place, second) in own.iter().enumerate() {
-        let earlier = own.iter().take(place).filter(|first| !left_out.contains(first));
+        let mut earlier = own.iter().take(place).filter(|first| !left_out.contains(*first));
         let Some((first, months)) =
-            earlier.filter_map(|first| Some((*first, alike(meters, *first, *second)?))).next()
+            earlier.find_map(|first| Some((*first, alike(meters, *first, *second)?)))
         else {
             continue;
         };

@@ -223,6 +223,7 @@ fn an_accepted_baseline_stays_whatever_becomes_of_its_inputs() {
         rules: RULES.to_owned(),
         author,
         accepted_at,
+        replaced: Vec::new(),
     }];
     let year = case.year();
     assert_eq!(result(&year, "final").achieved, achieved, "accepted as it was");
