@@ -84,11 +84,10 @@ fn accept(of: &Of, replace: bool, by: &By) -> Result<Exit, Failure> {
 
 /// Refuses to take an accepted baseline's place without a person's word, or with none.
 fn judge(known: &[Frozen], laws: &[Laws], project: &Project, replace: bool) -> Result<(), Failure> {
-    let replaced = baselines::replacing(known, laws);
-    let of_project = |f: &&&Frozen| project.meters().any(|(_, m)| m.id == f.meter);
+    let of_project = |f: &&Frozen| project.meters().any(|(_, m)| m.id == f.meter);
+    let replaced: Vec<&Frozen> = baselines::replacing(known, laws).into_iter().filter(of_project).collect();
     let law = |f: &Frozen| laws.iter().find(|l| l.meter == f.meter);
-    let lost = |f: &&&Frozen| law(f).is_none_or(|l| l.baseline.is_none());
-    if let Some(f) = replaced.iter().filter(of_project).find(lost) {
+    if let Some(f) = replaced.iter().find(|f| law(f).is_none_or(|l| l.baseline.is_none())) {
         return Err(Failure::bad_input(format!(
             "the baseline of {} was accepted on {} and cannot be fitted again; bring back the bills or temperatures that \
              it rests on, `consuntivo baseline show` tells it",

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use config::Catalog;
 use connectors::files::{FileError, ImportReport, OnLine, Refused, read_bills, read_temperatures};
-use model::{BilledPeriod, Carrier, Finding, Instant, MeanDefinition, Project, StationId};
+use model::{
+    BilledPeriod, Carrier, Direction, Finding, Instant, MeanDefinition, MeterFacts, MeterId, Project, StationId,
+};
 use store::{ImportCount, ImportNote, RecordChange, Store};
 
 use crate::exit::{Exit, Failure};
@@ -178,11 +180,12 @@ fn refuse_unused(projects: &[Arc<Project>], report: &mut ImportReport<OnLine<Bil
 /// Why no meter uses the bills of a supply point: several have it, and none of them draws.
 fn unused(projects: &[Arc<Project>], supply_point: &str) -> Option<String> {
     let has = |m: &MeterFacts| m.supply_point.as_deref().unwrap_or(m.id.as_str()) == supply_point;
-    let of = |p: &Arc<Project>| {
-        let own: Vec<_> = p.meters().map(|(_, m)| m).filter(|m| has(m)).cloned().collect();
-        own.into_iter().map(|m| (m.direction == Direction::Import || figures::is_alone(p, &m), m.id)).collect()
-    };
-    let meters: Vec<(bool, MeterId)> = projects.iter().flat_map(|p| -> Vec<(bool, MeterId)> { of(p) }).collect();
+    let mut meters: Vec<(bool, &MeterId)> = Vec::new();
+    for project in projects {
+        let own = project.meters().map(|(_, m)| m).filter(|m| has(m));
+        let uses = |m: &MeterFacts| m.direction == Direction::Import || figures::is_alone(project, m);
+        meters.extend(own.map(|m| (uses(m), &m.id)));
+    }
     if meters.is_empty() || meters.iter().any(|(uses, _)| *uses) {
         return None;
     }
