@@ -33,11 +33,7 @@ pub(super) struct Weighed {
 }
 
 /// Holds the meters of the year against each other, and moves the bounds of what is in doubt.
-pub(super) fn weigh(
-    input: &YearInput<'_>,
-    years: &mut [MeterYear],
-    assessed: &mut [Assessment],
-) -> Weighed {
+pub(super) fn weigh(input: &YearInput<'_>, years: &mut [MeterYear], assessed: &mut [Assessment]) -> Weighed {
     let mut weighed = Weighed::default();
     let mut meters = Meters { input, years, assessed };
     alike::same_values(&mut meters, &mut weighed);
@@ -84,9 +80,8 @@ impl Meters<'_> {
 
     /// The meters of `of` that count by themselves.
     fn whose(&self, of: impl Fn(&MeterYear) -> bool) -> Vec<usize> {
-        let by_itself = |m: &MeterYear| {
-            !self.assessed.iter().any(|a| a.meter == m.meter.id && a.counted_by_another)
-        };
+        let by_itself =
+            |m: &MeterYear| !self.assessed.iter().any(|a| a.meter == m.meter.id && a.counted_by_another);
         let found = self.years.iter().enumerate().filter(|(_, m)| of(m) && by_itself(m));
         found.map(|(index, _)| index).collect()
     }
@@ -114,7 +109,8 @@ impl Meters<'_> {
     fn confirmed(&self, meter: usize, months: &[usize]) -> Option<Finding> {
         let (id, by) = (self.id(meter)?, self.word(meter, *months.first()?)?);
         let list = self.list(months);
-        let says = format!("{list}: a doubted value stands as it is; {} confirmed it: {}", by.author, by.reason);
+        let says =
+            format!("{list}: a doubted value stands as it is; {} confirmed it: {}", by.author, by.reason);
         let about = format!("meter:{id} {}", self.input.year);
         let finding = Finding::new("balance.confirmed", Severity::Note, about, says, RULE);
         Some(finding.with("months", list).with("author", &by.author).with("reason", &by.reason))

@@ -16,7 +16,8 @@ use anyhow::Context;
 use config::Catalog;
 use connectors::files::{FileError, ImportReport, OnLine, Refused, read_bills, read_temperatures};
 use model::{
-    BilledPeriod, Carrier, Direction, Finding, Instant, MeanDefinition, MeterFacts, MeterId, Project, StationId,
+    BilledPeriod, Carrier, Direction, Finding, Instant, MeanDefinition, MeterFacts, MeterId, Project,
+    StationId,
 };
 use store::{ImportCount, ImportNote, RecordChange, Store};
 

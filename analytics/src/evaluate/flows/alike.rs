@@ -12,9 +12,8 @@ pub(crate) const SAME_VALUES: &str = "meter.same_values";
 const MONTHS_MIN: usize = 3;
 
 pub(super) fn same_values(meters: &mut Meters<'_>, weighed: &mut Weighed) {
-    let compared = meters.whose(|m| {
-        m.meter.direction == Direction::Import && m.meter.role == MeterRole::Compared
-    });
+    let compared =
+        meters.whose(|m| m.meter.direction == Direction::Import && m.meter.role == MeterRole::Compared);
     for (place, second) in compared.iter().enumerate() {
         let mut earlier = compared.iter().take(place);
         let Some((first, months)) = earlier.find_map(|first| Some((*first, same(meters, *first, *second)?)))

@@ -103,9 +103,8 @@ fn nodes(meters: &Meters<'_>) -> Vec<Node> {
         .collect();
     let of = |(building, of): (BuildingId, Vector)| {
         let here = |direction: Direction| {
-            meters.whose(|m| {
-                m.building == building && vector(m) == Some(of) && m.meter.direction == direction
-            })
+            meters
+                .whose(|m| m.building == building && vector(m) == Some(of) && m.meter.direction == direction)
         };
         let drawn = here(Direction::Import);
         let made = here(Direction::Production);

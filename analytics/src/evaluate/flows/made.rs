@@ -83,7 +83,8 @@ fn tell_beyond(
          confirms the months"
     );
     let about = format!("meter:{id} {}", meters.input.year);
-    let finding = Finding::new(BEYOND, Severity::Blocks, about, says, "energy is at most nominal power times hours");
+    let finding =
+        Finding::new(BEYOND, Severity::Blocks, about, says, "energy is at most nominal power times hours");
     Some(
         finding
             .with("months", list)
@@ -101,8 +102,7 @@ pub(super) fn counted_twice(meters: &mut Meters<'_>, weighed: &mut Weighed) {
     let mut left_out: BTreeSet<usize> = BTreeSet::new();
     for (place, second) in own.iter().enumerate() {
         let mut earlier = own.iter().take(place).filter(|first| !left_out.contains(*first));
-        let Some((first, months)) =
-            earlier.find_map(|first| Some((*first, alike(meters, *first, *second)?)))
+        let Some((first, months)) = earlier.find_map(|first| Some((*first, alike(meters, *first, *second)?)))
         else {
             continue;
         };

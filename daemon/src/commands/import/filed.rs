@@ -344,7 +344,10 @@ pub(super) fn arera_electricity(replace: Option<&str>, args: &ImportArgs) -> Res
 fn feeds_no_month(meter: Option<&MeterFacts>, series: &SeriesKey) -> Option<String> {
     let says = format!("intervals of {} {} feed no month", series.meter, series.channel);
     let Some(meter) = meter else {
-        return Some(format!("{says}: {} is in no imported project; name a meter of a project", series.meter));
+        return Some(format!(
+            "{says}: {} is in no imported project; name a meter of a project",
+            series.meter
+        ));
     };
     let own = own_channel(meter);
     (own != series.channel).then(|| {
