@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use model::{BuildingId, Carrier, Direction, Finding, Severity};
 
 use super::super::stuck::RATIO_MAX;
-use super::{Meters, RULE, Weighed, makes, show, vector};
+use super::{Meters, RULE, Weighed, show, vector};
 use crate::balance::Vector;
 use crate::result::MonthSource;
 
