@@ -211,9 +211,9 @@ proptest! {
         length in 3..12_usize,
     ) {
         let fed = std::array::from_fn(|i| match kind {
-            0 if mask >> i & 1 == 1 => 0.0,
-            1 if mask >> i & 1 == 1 => FED[i] / 1000.0,
-            2 if mask >> i & 1 == 1 => FED[i] / 10.0,
+            0 if (mask >> i) & 1 == 1 => 0.0,
+            1 if (mask >> i) & 1 == 1 => FED[i] / 1000.0,
+            2 if (mask >> i) & 1 == 1 => FED[i] / 10.0,
             3 if (begin..begin + length).contains(&i) => FED[begin],
             _ => FED[i],
         });
