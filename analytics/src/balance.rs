@@ -21,6 +21,7 @@ mod tree;
 
 pub use findings::limits;
 pub use slots::{Slot, SlotBuilder, SlotLength, SlotSeries};
+pub(crate) use tree::accuracy_ratio;
 
 /// What flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,6 +2,7 @@
 //!
 //! Must never: fail on bad data, treat what is missing as zero, or let an unmeasured month count as a saving.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -109,6 +110,7 @@ mod adjustments;
 mod course;
 mod digest;
 pub(crate) mod doubts;
+pub(crate) mod flows;
 mod joint;
 pub mod laws;
 pub(crate) mod meter;
@@ -146,7 +148,9 @@ pub fn evaluate(input: &YearInput<'_>) -> ProjectYear {
     // Sums do not depend on the order of the project file.
     assessed.sort_by(|a, b| a.meter.cmp(&b.meter));
     findings.extend(year_finding(input, &context));
-    let balances = balances(input, &meters, &mut findings);
+    let weighed = flows::weigh(input, &mut meters, &mut assessed);
+    findings.extend(weighed.findings);
+    let balances = balances(input, &meters, &weighed.doubted, &mut findings);
     findings.extend(validity(input));
     findings.extend(input.scheme.rules.facility.as_ref().and_then(|rule| rule.unlike_stated(project)));
     let (kpis, kpi_findings) = kpi::all(&kpi::Context {
@@ -221,10 +225,13 @@ fn validity(input: &YearInput<'_>) -> Option<Finding> {
 fn balances(
     input: &YearInput<'_>,
     meters: &[MeterYear],
+    doubted: &BTreeSet<MeterId>,
     findings: &mut Vec<Finding>,
 ) -> Vec<balance::BalanceYear> {
     let slots = |year: &MeterYear| {
-        input.meters.iter().find(|m| m.meter == year.meter.id).and_then(|m| m.slots.as_ref())
+        // A doubted month's slots are no better than the month.
+        let mut sound = input.meters.iter().filter(|m| !doubted.contains(&m.meter));
+        sound.find(|m| m.meter == year.meter.id).and_then(|m| m.slots.as_ref())
     };
     let known: Vec<BalanceMeter<'_>> = meters.iter().map(|m| BalanceMeter::of(m, slots(m))).collect();
     let balances = balance::year(&known, input.project.zone);

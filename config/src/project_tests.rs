@@ -579,6 +579,7 @@ fn a_wrong_calendar_is_refused_with_its_place() {
         assert!(SCHOOL.contains(from), "{from}");
         let problems = parse(&opened(&SCHOOL.replacen(from, to, 1), DRIVERS)).expect_err(says).join("\n");
         assert!(problems.contains(says), "{says}: {problems}");
+        assert!(to != "25" || !problems.contains("hours_per_day`: is missing"), "said once: {problems}");
     }
     for (terms, says) in [
         ("[baseline]\nmethod = \"drivers\"\n", "`baseline.drivers`: is missing"),

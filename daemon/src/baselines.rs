@@ -13,7 +13,7 @@ use analytics::baseline::fit::{
 use analytics::baseline::fitted::drivers;
 use analytics::baseline::{Fitted, WeatherDoubt};
 use analytics::evaluate::RULES;
-use analytics::evaluate::laws::{Frozen, Laws};
+use analytics::evaluate::laws::{Frozen, Laws, Replaced};
 use analytics::result::{BaselineModel, BaselinePoint, FitQuality};
 use anyhow::{Context, anyhow};
 use model::{Digest, Instant, MeterId, ProjectId, UseDriver};
@@ -57,6 +57,21 @@ struct Meter {
     warmest: Option<Law>,
     baseline_days: u32,
     points: Vec<Point>,
+    /// What stood before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<Gone>,
+}
+
+/// An accepted baseline that gave way.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Gone {
+    inputs: String,
+    author: String,
+    accepted_ms: i64,
+    reason: String,
+    /// Absent where no month was known to compare.
+    energy_ratio: Option<f64>,
 }
 
 /// A fit with everything that a prediction and its band depend on. What is no number is absent.
@@ -172,9 +187,15 @@ pub(crate) struct Accepted<'a> {
     pub(crate) reason: &'a str,
 }
 
-/// Puts the baselines of a project on record as they are now.
+/// Puts the baselines of a project on record as they are now, with what each of them takes the place of.
 pub(crate) fn accept(store: &Store, of: &Accepted<'_>, at: Instant) -> anyhow::Result<RecordChange> {
-    let meters = of.laws.iter().filter_map(written).collect();
+    let known = accepted(store, of.project)?;
+    let former = |laws: &Laws| known.iter().find(|f| f.meter == laws.meter);
+    let is_new = |laws: &&Laws| laws.baseline.is_some() && former(laws).is_none();
+    if !known.is_empty() && replacing(&known, of.laws).is_empty() && !of.laws.iter().any(|l| is_new(&l)) {
+        return Ok(RecordChange::Unchanged);
+    }
+    let meters = of.laws.iter().filter_map(|l| written(l, former(l), of.reason)).collect();
     let body = Body {
         form: FORM,
         author: of.author.to_owned(),
@@ -191,7 +212,57 @@ fn finite(value: f64) -> Option<f64> {
     Some(value).filter(|v| v.is_finite())
 }
 
-fn written(laws: &Laws) -> Option<Meter> {
+/// The accepted baselines that others would take the place of; those that could not be fitted again are among them.
+pub(crate) fn replacing<'a>(known: &'a [Frozen], laws: &[Laws]) -> Vec<&'a Frozen> {
+    let stays = |f: &&Frozen| laws.iter().any(|l| l.meter == f.meter && is_same(f, l));
+    known.iter().filter(|f| !stays(f)).collect()
+}
+
+/// Whether the law of now is the accepted one: of the same inputs by the same rules, and of the same coefficients.
+fn is_same(former: &Frozen, now: &Laws) -> bool {
+    let Some(fitted) = now.baseline.as_deref() else { return false };
+    let (a, b) = (&former.fitted.model, &fitted.model);
+    let near = |x: f64, y: f64| (x - y).abs() <= 1e-6 * x.abs().max(y.abs());
+    former.inputs == now.inputs
+        && former.rules == RULES
+        && a.method == b.method
+        && near(a.base_per_day, b.base_per_day)
+        && near(a.heating_per_degree_day, b.heating_per_degree_day)
+        && near(a.cooling_per_degree_day, b.cooling_per_degree_day)
+}
+
+/// What the law of now expects over what the accepted one does, of the months since the works; without any, of none.
+pub(crate) fn energy_ratio(former: &Frozen, now: &Laws) -> Option<f64> {
+    let fitted = now.baseline.as_deref().filter(|_| !now.weather.is_empty())?;
+    let calendar = fitted.law.driving.as_deref().map_or(&[][..], |driving| &*driving.calendar);
+    let then = former.fitted.clone().with_calendar(calendar).law.predict(&now.weather).energy;
+    let ratio = fitted.law.predict(&now.weather).energy / then;
+    finite(ratio).filter(|_| then != 0.0)
+}
+
+/// Of a meter whose accepted baseline gives way, with all that stood before.
+fn gone(former: &Frozen, now: &Laws, reason: &str) -> Vec<Gone> {
+    let one = |r: &Replaced| Gone {
+        inputs: r.inputs.hex(),
+        author: r.author.clone(),
+        accepted_ms: r.accepted_at.millis(),
+        reason: r.reason.clone(),
+        energy_ratio: r.energy_ratio,
+    };
+    let mut all: Vec<Gone> = former.replaced.iter().map(one).collect();
+    if !is_same(former, now) {
+        all.push(Gone {
+            inputs: former.inputs.hex(),
+            author: former.author.clone(),
+            accepted_ms: former.accepted_at.millis(),
+            reason: reason.to_owned(),
+            energy_ratio: energy_ratio(former, now),
+        });
+    }
+    all
+}
+
+fn written(laws: &Laws, former: Option<&Frozen>, reason: &str) -> Option<Meter> {
     let fitted = laws.baseline.as_deref()?;
     let point = |p: &BaselinePoint| Point {
         from: p.from.to_string(),
@@ -208,6 +279,7 @@ fn written(laws: &Laws) -> Option<Meter> {
         warmest: fitted.doubt.as_ref().map(|d| law(&d.warmest)),
         baseline_days: fitted.model.quality.baseline_days,
         points: fitted.model.points.iter().map(point).collect(),
+        replaced: former.map_or_else(Vec::new, |f| gone(f, laws, reason)),
     })
 }
 
@@ -316,11 +388,22 @@ fn read_now(text: &str) -> anyhow::Result<Vec<Frozen>> {
             rules: body.rules.clone(),
             author: body.author.clone(),
             accepted_at,
+            replaced: meter.replaced.iter().map(replaced).collect::<anyhow::Result<_>>()?,
             fitted: Fitted { model: shown(&law, meter.baseline_days, points), law, doubt },
             meter: MeterId::new(&meter.meter)?,
         })
     };
     body.meters.into_iter().map(frozen).collect()
+}
+
+fn replaced(gone: &Gone) -> anyhow::Result<Replaced> {
+    Ok(Replaced {
+        inputs: digest(&gone.inputs)?,
+        author: gone.author.clone(),
+        accepted_at: Instant::from_millis(gone.accepted_ms),
+        reason: gone.reason.clone(),
+        energy_ratio: gone.energy_ratio,
+    })
 }
 
 fn point(p: &Point) -> anyhow::Result<BaselinePoint> {

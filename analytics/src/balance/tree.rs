@@ -12,7 +12,7 @@ const RULE: &str = "parts of a meter add up to no more than the meter, within bo
 /// (2, 1, 0.5 %), heat meters of EN 1434 (class 1 to 3: 2, 3, 5 % in the lower range), gas meters of class 1.5 (in use
 /// 3 %). Without a class the widest of its kind.
 #[must_use]
-pub(super) fn accuracy_ratio(facts: &MeterFacts) -> f64 {
+pub(crate) fn accuracy_ratio(facts: &MeterFacts) -> f64 {
     let class = facts.accuracy_class.as_deref().unwrap_or_default().trim();
     match facts.carrier {
         Carrier::SolarThermal

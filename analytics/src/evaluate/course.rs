@@ -4,7 +4,7 @@
 
 use model::Month;
 
-use super::{YearInput, meter, weather};
+use super::{YearInput, flows, meter, weather};
 use crate::factors::Factors;
 use crate::kpi;
 
@@ -55,7 +55,8 @@ fn points(input: &YearInput<'_>, temperatures: &crate::degree_days::DailyMeans) 
     }
     assessed.sort_by(|a, b| a.meter.cmp(&b.meter));
     // What is to be said of the balance is said of the year.
-    let balances = super::balances(input, &years, &mut Vec::new());
+    let weighed = flows::weigh(input, &mut years, &mut assessed);
+    let balances = super::balances(input, &years, &weighed.doubted, &mut Vec::new());
     let (kpis, _) = kpi::all(&kpi::Context {
         project: &input.project,
         scheme: &input.scheme,

@@ -110,6 +110,11 @@ fn digest(input: &YearInput<'_>, meters: &[&MeterInput], temperatures: &[&DailyT
         for law in [&f.fitted.law].into_iter().chain(doubt) {
             fit(&mut c, law);
         }
+        for former in &f.replaced {
+            c.text("replaced");
+            c.0.update(former.inputs.0);
+            c.text(&former.reason);
+        }
     }
     // Only where there are.
     let mut adjustments: Vec<_> = input.adjustments.iter().collect();

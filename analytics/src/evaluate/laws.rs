@@ -32,6 +32,20 @@ pub struct Frozen {
     pub rules: String,
     pub author: String,
     pub accepted_at: Instant,
+    /// Accepted baselines of the meter that gave way to it, in order of time.
+    pub replaced: Vec<Replaced>,
+}
+
+/// An accepted baseline that gave way to a later one, by a person's word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replaced {
+    pub inputs: Digest,
+    pub author: String,
+    pub accepted_at: Instant,
+    /// Why it gave way.
+    pub reason: String,
+    /// What its successor expected over what it expected itself, of the same months; `None` where none were known then.
+    pub energy_ratio: Option<f64>,
 }
 
 impl Frozen {
@@ -268,6 +282,33 @@ pub(super) fn baseline_digest(
         }
     }
     Digest(hash.finalize().into())
+}
+
+/// That the baseline which stands is not the one that was accepted first: told in every year from then on.
+pub(super) fn again(frozen: &Frozen, subject: &str) -> Vec<Finding> {
+    let short = |digest: Digest| digest.hex().chars().take(12).collect::<String>();
+    let last = (frozen.inputs, &frozen.author, frozen.accepted_at);
+    let later = frozen.replaced.iter().skip(1).map(|r| (r.inputs, &r.author, r.accepted_at)).chain([last]);
+    let tell = |(former, (inputs, author, at)): (&Replaced, (Digest, &String, Instant))| {
+        let (then, now) = (short(former.inputs), short(inputs));
+        let percent = former.energy_ratio.map_or_else(|| "-".to_owned(), |r| format!("{:.1}", 100.0 * r));
+        let says = format!(
+            "the baseline that {} accepted on {} (digest {then}) gave way to that of {author} of {at} (digest {now}), \
+             which for the same months expects {percent} % of its energy: {}",
+            former.author, former.accepted_at, former.reason
+        );
+        let rule = "a baseline, once accepted, is frozen for the whole obligation";
+        Finding::new("baseline.accepted_again", Severity::Caution, subject, says, rule)
+            .with("former_author", &former.author)
+            .with("former_at", former.accepted_at)
+            .with("then", then)
+            .with("author", author)
+            .with("at", at)
+            .with("now", now)
+            .with("percent", percent)
+            .with("reason", &former.reason)
+    };
+    frozen.replaced.iter().zip(later).map(tell).collect()
 }
 
 /// What is said when the inputs of an accepted baseline are others than when it was accepted.

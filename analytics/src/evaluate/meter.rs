@@ -259,6 +259,7 @@ fn reference(
                 let (weather, rules) = (context.temperatures, &frozen.rules);
                 let now = laws::baseline_digest(&periods, weather, opening, bounds, rules);
                 findings.extend(laws::changed(frozen, now, subject));
+                findings.extend(laws::again(frozen, subject));
                 return Reference::Model(Box::new(frozen.standing(wanted.calendar)), billed);
             }
             let (fitted, said) = project::fit(&periods, context.temperatures, &wanted);

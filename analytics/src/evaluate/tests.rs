@@ -7,6 +7,7 @@ mod conservative;
 mod counters;
 mod doubts;
 mod figures;
+mod flows;
 mod gas;
 mod kpis;
 mod months;

@@ -10,6 +10,7 @@ use model::{Finding, MeterId, Severity};
 
 use super::{Context, Outcome, reaches};
 use crate::evaluate::doubts::UNCONFIRMED;
+use crate::evaluate::flows::SAME_VALUES;
 use crate::result::KpiPart;
 use crate::scheme::KpiDefinition;
 
@@ -24,11 +25,15 @@ pub(super) fn only_with_doubt(
     outcome: &Outcome,
     (worse, factor, target): (f64, f64, f64),
 ) -> Option<Finding> {
-    let is_doubted = |id: &MeterId| {
-        context.meters.iter().any(|m| m.meter == *id && m.because.iter().any(|c| c == UNCONFIRMED))
+    let has = |id: &MeterId, code: &str| {
+        context.meters.iter().any(|m| m.meter == *id && m.because.iter().any(|c| c == code))
     };
-    let mut doubted =
-        outcome.chain.parts.iter().filter(|p| p.meter.as_ref().is_some_and(is_doubted)).peekable();
+    // What is used twice counts twice, which only makes an index worse.
+    let is_doubted = |p: &KpiPart| {
+        let saves = p.quantity.ends_with("avoided");
+        p.meter.as_ref().is_some_and(|id| has(id, UNCONFIRMED) || (saves && has(id, SAME_VALUES)))
+    };
+    let mut doubted = outcome.chain.parts.iter().filter(|p| is_doubted(p)).peekable();
     let first = doubted.peek()?.meter.as_ref()?;
     let per = outcome.chain.divisor.map_or(1.0, |d| d.value);
     // Without its word a meter may have saved nothing, and less by what the law of its baseline may be off.

@@ -25,6 +25,7 @@ pub(super) fn section(context: &Context<'_>) -> Section {
     if !context.year.meters.is_empty() {
         blocks.push(meters(context, former));
         blocks.extend(before_the_end(context, former));
+        blocks.extend(shifted(context, former));
     }
     if !context.year.kpis.is_empty() {
         blocks.push(kpis(context, former));
@@ -68,6 +69,47 @@ fn before_the_end(context: &Context<'_>, former: &ProjectYear) -> Option<Block> 
     let date = context.format.date(completed);
     let values = [("years", &*years.join(", ")), ("completed", &*date)];
     (!years.is_empty()).then(|| Block::Paragraph(context.fill("changes.before_the_end", &values)))
+}
+
+/// A difference of the used share of the baseline from which on it is asked about.
+const SHIFT_MIN: f64 = 0.25;
+
+/// What a meter used of its adjusted baseline, and between which 90 % bounds.
+fn used_share(meter: &MeterYear) -> Option<(f64, f64, f64)> {
+    let t = &meter.totals;
+    let whole = t.compared_months == 12 && 0.0 < t.adjusted_baseline;
+    let of = |avoided: f64| 1.0 - avoided / t.adjusted_baseline;
+    whole.then(|| (of(t.avoided), of(t.avoided_high), of(t.avoided_low)))
+}
+
+/// Whether two years of one baseline differ by more than both of their bands, and by more than a quarter.
+fn is_shifted((was, was_low, was_high): (f64, f64, f64), (is, is_low, is_high): (f64, f64, f64)) -> bool {
+    let apart = was_high < is_low || is_high < was_low;
+    apart && SHIFT_MIN * was.abs().max(is.abs()) < (is - was).abs()
+}
+
+/// Asks about meters that use quite another share of their baseline than the year before: a year in another unit, or half
+/// of its bills, looks like that.
+fn shifted(context: &Context<'_>, former: &ProjectYear) -> Vec<Block> {
+    let tell = |meter: &MeterYear| {
+        let before = former.meters.iter().find(|m| m.meter.id == meter.meter.id)?;
+        let (was, is) = (used_share(before)?, used_share(meter)?);
+        let told = same_model(&before.baseline, &meter.baseline) && is_shifted(was, is);
+        let percent = |share: f64| context.format.percent(Some(share));
+        told.then(|| {
+            let (year, former) = (context.year.year.to_string(), former.year.to_string());
+            let values = [
+                ("meter", &*meter.meter.name),
+                ("year", &*year),
+                ("former", &*former),
+                ("was", &*percent(was.0)),
+                ("is", &*percent(is.0)),
+            ];
+            context.fill("changes.shifted", &values)
+        })
+    };
+    let lines: Vec<String> = context.year.meters.iter().filter_map(tell).collect();
+    if lines.is_empty() { Vec::new() } else { vec![Block::Bullets(lines)] }
 }
 
 fn meters(context: &Context<'_>, former: &ProjectYear) -> Block {
@@ -234,4 +276,19 @@ fn findings(context: &Context<'_>, former: &ProjectYear) -> Vec<Block> {
         blocks.push(context.paragraph("changes.findings_same"));
     }
     blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_year_is_asked_about_where_both_bands_and_a_quarter_lie_between() {
+        // Half of the bills of a year.
+        assert!(is_shifted((0.7, 0.66, 0.74), (0.35, 0.33, 0.37)));
+        assert!(is_shifted((0.35, 0.33, 0.37), (0.7, 0.66, 0.74)), "either way");
+        // Bands that touch say nothing, and so does a seventh.
+        assert!(!is_shifted((0.7, 0.5, 0.9), (0.45, 0.3, 0.6)));
+        assert!(!is_shifted((0.7, 0.69, 0.71), (0.6, 0.59, 0.61)));
+    }
 }

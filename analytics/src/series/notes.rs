@@ -10,6 +10,8 @@ use super::DatedFinding;
 use crate::checkpoint::kept;
 use crate::counter::Decision;
 
+const HOUR_MILLIS: i64 = 3_600_000;
+
 /// The readings missing in one month.
 #[derive(Debug, Clone, Copy)]
 struct Gaps {
@@ -79,7 +81,7 @@ impl Notes {
                 finding: tally.finding(code, format!("{subject} {month}")),
             })
             .collect();
-        out.extend(self.gaps.iter().map(|gaps| DatedFinding {
+        out.extend(self.gaps.iter().filter(|gaps| !gaps.is_hourly()).map(|gaps| DatedFinding {
             month: gaps.month,
             finding: gaps.finding(format!("{subject} {}", gaps.month), unit),
         }));
@@ -191,6 +193,13 @@ impl Tally {
 }
 
 impl Gaps {
+    /// Whether the whole month was read about every hour: that is how the register is read, and no gap.
+    fn is_hourly(&self) -> bool {
+        let month = i64::from(self.month.days()) * 24 * HOUR_MILLIS;
+        let mean = self.millis / i64::from(self.count.max(1));
+        mean <= HOUR_MILLIS + HOUR_MILLIS / 60 && month - month / 50 <= self.millis
+    }
+
     /// `unit` is that of a thousand of the smallest.
     fn finding(&self, about: String, unit: Unit) -> Finding {
         let hours = self.millis as f64 / 3_600_000.0;

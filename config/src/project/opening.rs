@@ -42,6 +42,7 @@ fn entry(source: &Source<'_>, table: &Table<'_, '_>) -> Option<OpeningHours> {
     let last = table.date_optional("to");
     let season = table.parsed_optional("season", SEASON, every_year);
     let week = table.parsed("week", WEEK, week);
+    let given = table.has("hours_per_day");
     let hours = table.number_optional("hours_per_day", "hours of an open day, above 0 and at most 24", |n| {
         0.0 < n && n <= 24.0
     });
@@ -70,6 +71,8 @@ fn entry(source: &Source<'_>, table: &Table<'_, '_>) -> Option<OpeningHours> {
     let week = week?;
     let hours_per_day = match (week.contains(&true), hours) {
         (true, Some(hours)) => hours,
+        // What is given and cannot be used has its own report.
+        (true, None) if given => return None,
         (true, None) => {
             let next =
                 "add how many hours the building is open on such a day, for example hours_per_day = 8.5";

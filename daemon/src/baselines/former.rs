@@ -89,6 +89,7 @@ pub(super) fn read(text: &str) -> anyhow::Result<Vec<Frozen>> {
         };
         let points = meter.points.iter().map(point).collect::<anyhow::Result<_>>()?;
         Ok(Frozen {
+            replaced: Vec::new(),
             meter: MeterId::new(&meter.meter)?,
             inputs: digest(&meter.inputs)?,
             rules: RULES.to_owned(),

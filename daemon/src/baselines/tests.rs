@@ -129,6 +129,41 @@ fn what_is_accepted_predicts_the_same_when_it_is_read_back() {
     }
 }
 
+#[test]
+fn what_gave_way_is_told_from_then_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+    let project = ProjectId::new("scuola").unwrap();
+    let mut now = [laws(BaselineMethod::DegreeDays, Carrier::NaturalGas)];
+    let put = |now: &[Laws], reason: &str, second: i64| {
+        let of = Accepted { project: &project, laws: now, author: "a", reason };
+        accept(&store, &of, Instant::from_seconds(second)).unwrap()
+    };
+    assert_eq!(put(&now, "verificato", 1_760_000_000), RecordChange::Created);
+    assert_eq!(put(&now, "di nuovo", 1_760_000_001), RecordChange::Unchanged, "the same is no replacement");
+    let known = accepted(&store, &project).unwrap();
+    assert!(replacing(&known, &now).is_empty() && known[0].replaced.is_empty());
+    // Another bill came: the digest is another.
+    now[0].inputs = Digest([8; 32]);
+    let span = (day("2024-01-01"), day("2024-07-01"));
+    now[0].weather = analytics::baseline::fitted::weather_of(&weather(), [span]);
+    assert_eq!(replacing(&known, &now).len(), 1);
+    assert_eq!(put(&now, "bolletta corretta", 1_760_000_002), RecordChange::Updated);
+    now[0].inputs = Digest([9; 32]);
+    assert_eq!(put(&now, "ancora", 1_760_000_003), RecordChange::Updated);
+    let known = accepted(&store, &project).unwrap();
+    let seen: Vec<_> = known[0].replaced.iter().map(|r| (r.inputs, r.reason.as_str())).collect();
+    assert_eq!(seen, [(Digest([7; 32]), "bolletta corretta"), (Digest([8; 32]), "ancora")]);
+    let ratios = known[0].replaced.iter().filter_map(|r| r.energy_ratio);
+    assert!(
+        ratios.clone().count() == 2 && ratios.clone().all(|r| (r - 1.0).abs() < 1e-9),
+        "the law is the same"
+    );
+    // One that cannot be fitted again is not dropped in silence.
+    now[0].baseline = None;
+    assert_eq!(replacing(&known, &now).len(), 1);
+}
+
 /// As the program wrote it under computing rules 3.
 const FORMER: &str = r#"{"form":1,"author":"tecnico","reason":"verificato","accepted_ms":1700000000000,"meters":[
 {"meter":"gas","inputs":"0707070707070707070707070707070707070707070707070707070707070707",

@@ -3,15 +3,23 @@
 //!
 //! Must never: take an adjustment without a name and a reason, or of a meter that the project does not compare.
 
-use chrono::NaiveDate;
+use std::sync::Arc;
+
+use analytics::evaluate::laws::laws;
+use analytics::result::BaselinePoint;
+use chrono::{Datelike, NaiveDate};
 use clap::{Args, Subcommand};
-use model::{Direction, MeterId, MeterRole, ProjectId};
+use model::{Direction, MeterFacts, MeterId, MeterRole, Project, ProjectId};
+use store::Store;
 
 use crate::adjustments::{self, Said};
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::readout::{aligned, say};
 use crate::{ConfigArg, clock, figures, parse_project};
+
+/// The shortest time whose baseline use an adjustment may reach: a year.
+const YEAR_DAYS: f64 = 365.0;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
@@ -110,15 +118,17 @@ fn add(
     let installation = Installation::load(&of.config.config)?;
     let store = installation.open_shared_store()?;
     let project = figures::project(&store, &installation.catalog, &of.project)?;
-    let compared: Vec<_> = project
-        .meters()
-        .map(|(_, facts)| facts)
-        .filter(|facts| facts.direction == Direction::Import && facts.role == MeterRole::Compared)
-        .collect();
+    // What a plant made or fed in has no baseline to adjust; that its values are right can be said.
+    let is_meant = |facts: &&MeterFacts| match facts.direction {
+        Direction::Import => facts.role == MeterRole::Compared,
+        Direction::Export | Direction::Production => energy.is_none(),
+        Direction::Charge | Direction::Discharge => false,
+    };
+    let compared: Vec<_> = project.meters().map(|(_, facts)| facts).filter(is_meant).collect();
     let Some(facts) = compared.iter().find(|facts| facts.id == *meter) else {
         let known: Vec<&str> = compared.iter().map(|facts| facts.id.as_str()).collect();
         return Err(Failure::bad_input(format!(
-            "project {} does not compare a meter {meter}; it compares {}",
+            "project {} has no meter {meter} of which this can be said; it has {}",
             of.project,
             known.join(", ")
         )));
@@ -138,6 +148,7 @@ fn add(
         );
         return Ok(Exit::OK);
     };
+    judge_amount(&(&store, &installation, &project), facts, (from, to), energy)?;
     let number = adjustments::add(&store, &said, clock::now())?;
     let unit = facts.carrier.base_unit().display().symbol();
     let way = if 0.0 < energy { "raises" } else { "lowers" };
@@ -145,6 +156,43 @@ fn add(
         "adjustment {number}: {energy} {unit} from {from} to before {to} on {meter}; it {way} the saving, and the report says so"
     );
     Ok(Exit::OK)
+}
+
+/// Refuses more energy than the connection carries on those days, or than the baseline used in as long: such an amount is
+/// a slip, and the year would be withheld for it as if the meter were wrong.
+fn judge_amount(
+    (store, installation, project): &(&Store, &Installation, &Arc<Project>),
+    facts: &MeterFacts,
+    (from, to): (NaiveDate, NaiveDate),
+    energy: f64,
+) -> Result<(), Failure> {
+    let days = (to - from).num_days().max(0) as f64;
+    let unit = facts.carrier.base_unit().display().symbol();
+    let is_known = facts.ceiling_per_hour.is_finite() && 0.0 < facts.ceiling_per_hour;
+    let carried = facts.ceiling_per_hour * 24.0 * days;
+    if is_known && carried < energy.abs() {
+        return Err(Failure::bad_input(format!(
+            "--energy {energy} {unit} is more than the connection of {} carries from {from} to before {to}, which is \
+             {carried:.0} {unit}; check the amount and its unit",
+            facts.id
+        )));
+    }
+    let today = clock::now().day(project.zone);
+    let laws = figures::with_input(store, installation, project, today.year(), today, laws)?;
+    let law = laws.iter().find(|l| l.meter == facts.id).and_then(|l| l.baseline.as_deref());
+    let points = law.map(|fitted| fitted.model.points.as_slice()).unwrap_or_default();
+    let of = |p: &BaselinePoint| (p.to - p.from).num_days() as f64;
+    let (used, over) =
+        points.iter().fold((0.0, 0.0), |(used, over), p| (used + p.energy_per_day * of(p), over + of(p)));
+    let most = used / f64::max(over, 1.0) * days.max(YEAR_DAYS);
+    if 0.0 < most && most < energy.abs() {
+        return Err(Failure::bad_input(format!(
+            "--energy {energy} {unit} is more than {} used in a whole year of its baseline, {most:.0} {unit}; check the \
+             amount and its unit. A building that uses twice as much is another building, with a baseline of its own",
+            facts.id
+        )));
+    }
+    Ok(())
 }
 
 fn list(of: &Of) -> Result<Exit, Failure> {

@@ -2,10 +2,10 @@
 //!
 //! Must never: accept a baseline that could not be fitted, or change an accepted one without a person's word.
 
-use analytics::evaluate::laws::laws;
+use analytics::evaluate::laws::{Frozen, Laws, laws};
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
-use model::{Instant, ProjectId};
+use model::{Instant, Project, ProjectId};
 use store::RecordChange;
 
 use super::counter::By;
@@ -13,7 +13,7 @@ use crate::baselines::{self, Accepted};
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::readout::{aligned, say};
-use crate::{ConfigArg, clock, figures, parse_project};
+use crate::{ConfigArg, clock, figures, parse_project, records};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
@@ -21,6 +21,9 @@ pub(crate) enum What {
     Accept {
         #[command(flatten)]
         of: Of,
+        /// Let the baselines of now take the place of accepted ones; every report from then on says so
+        #[arg(long)]
+        replace: bool,
         #[command(flatten)]
         by: By,
     },
@@ -41,12 +44,12 @@ pub(crate) struct Of {
 
 pub(crate) fn baseline(what: &What) -> Result<Exit, Failure> {
     match what {
-        What::Accept { of, by } => accept(of, by),
+        What::Accept { of, replace, by } => accept(of, *replace, by),
         What::Show { of } => show(of),
     }
 }
 
-fn accept(of: &Of, by: &By) -> Result<Exit, Failure> {
+fn accept(of: &Of, replace: bool, by: &By) -> Result<Exit, Failure> {
     let installation = Installation::load(&of.config.config)?;
     let store = installation.open_shared_store()?;
     let project = figures::project(&store, &installation.catalog, &of.project)?;
@@ -65,6 +68,10 @@ fn accept(of: &Of, by: &By) -> Result<Exit, Failure> {
         )));
     }
     let (author, reason) = (by.author.as_str(), by.reason.as_str());
+    judge(&baselines::accepted(&store, &project.id)?, &laws, &project, replace)?;
+    if replace {
+        records::check_words("--reason", reason)?;
+    }
     let accepted = Accepted { project: &project.id, laws: &laws, author, reason };
     match baselines::accept(&store, &accepted, clock::now())? {
         RecordChange::Unchanged => println!("nothing changed"),
@@ -73,6 +80,30 @@ fn accept(of: &Of, by: &By) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::OK)
+}
+
+/// Refuses to take an accepted baseline's place without a person's word, or with none.
+fn judge(known: &[Frozen], laws: &[Laws], project: &Project, replace: bool) -> Result<(), Failure> {
+    let of_project = |f: &&Frozen| project.meters().any(|(_, m)| m.id == f.meter);
+    let replaced: Vec<&Frozen> = baselines::replacing(known, laws).into_iter().filter(of_project).collect();
+    let law = |f: &Frozen| laws.iter().find(|l| l.meter == f.meter);
+    if let Some(f) = replaced.iter().find(|f| law(f).is_none_or(|l| l.baseline.is_none())) {
+        return Err(Failure::bad_input(format!(
+            "the baseline of {} was accepted on {} and cannot be fitted again; bring back the bills or temperatures that \
+             it rests on, `consuntivo baseline show` tells it",
+            f.meter, f.accepted_at
+        )));
+    }
+    let Some(first) = replaced.first().filter(|_| !replace) else { return Ok(()) };
+    let differs = law(first).and_then(|l| baselines::energy_ratio(first, l));
+    let by = differs.map_or_else(String::new, |r| {
+        format!("; for the same months it would expect {:.1} % of the energy", 100.0 * r)
+    });
+    Err(Failure::bad_input(format!(
+        "the baseline of {} that {} accepted on {} is frozen for the whole obligation{by}. If it was wrong from the \
+         start, take its place with --replace and the --reason, which every later report tells",
+        first.meter, first.author, first.accepted_at
+    )))
 }
 
 fn now(zone: model::Zone) -> (i32, NaiveDate) {

@@ -15,7 +15,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use config::Catalog;
 use connectors::files::{FileError, ImportReport, OnLine, Refused, read_bills, read_temperatures};
-use model::{BilledPeriod, Carrier, Finding, Instant, MeanDefinition, Project, StationId};
+use model::{
+    BilledPeriod, Carrier, Direction, Finding, Instant, MeanDefinition, MeterFacts, MeterId, Project,
+    StationId,
+};
 use store::{ImportCount, ImportNote, RecordChange, Store};
 
 use crate::exit::{Exit, Failure};
@@ -133,7 +136,8 @@ fn bills_into(store: &Store, catalog: &Catalog, bills: &BillsFile<'_>, at: Insta
     let (projects, findings) = figures::projects(store, catalog)?;
     print_findings(&findings);
     let carrier_of = |supply_point: &str| carrier_of(&projects, supply_point);
-    let report = read_bills(&bytes, &carrier_of).map_err(|error| unusable(bills.file, error))?;
+    let mut report = read_bills(&bytes, &carrier_of).map_err(|error| unusable(bills.file, error))?;
+    refuse_unused(&projects, &mut report);
     put_bills(store, bills, &bytes, report, "bills", at)
 }
 
@@ -156,6 +160,42 @@ fn put_bills(
     };
     print_count(what, report.read, count);
     Ok(())
+}
+
+/// Refuses the bills of supply points of which no meter would use them.
+fn refuse_unused(projects: &[Arc<Project>], report: &mut ImportReport<OnLine<BilledPeriod>>) {
+    let mut kept = Vec::with_capacity(report.accepted.len());
+    for on in std::mem::take(&mut report.accepted) {
+        match unused(projects, &on.value.supply_point) {
+            None => kept.push(on),
+            Some(reason) => {
+                let (column, value) = ("supply_point".to_owned(), on.value.supply_point.clone());
+                report.refused.push(Refused { line: on.line, column, value, reason });
+            }
+        }
+    }
+    report.accepted = kept;
+    report.refused.sort_by_key(|r| r.line);
+}
+
+/// Why no meter uses the bills of a supply point: several have it, and none of them draws.
+fn unused(projects: &[Arc<Project>], supply_point: &str) -> Option<String> {
+    let has = |m: &MeterFacts| m.supply_point.as_deref().unwrap_or(m.id.as_str()) == supply_point;
+    let mut meters: Vec<(bool, &MeterId)> = Vec::new();
+    for project in projects {
+        let own = project.meters().map(|(_, m)| m).filter(|m| has(m));
+        let uses = |m: &MeterFacts| m.direction == Direction::Import || figures::is_alone(project, m);
+        meters.extend(own.map(|m| (uses(m), &m.id)));
+    }
+    if meters.is_empty() || meters.iter().any(|(uses, _)| *uses) {
+        return None;
+    }
+    let names: Vec<&str> = meters.iter().map(|(_, id)| id.as_str()).collect();
+    Some(format!(
+        "no meter would use bills of this supply point, which is that of {}: give the meter that they are of a supply \
+         point of its own in the project file, or import its energy with `consuntivo import csv`",
+        names.join(", ")
+    ))
 }
 
 /// Refuses the bills that change, or count a second time, what an earlier import said; a correction may change the same

@@ -4,7 +4,7 @@
 
 use model::{FactorKind, Instant, OwnFactor, Plant, StatedValue, Tariff};
 
-use super::laws::{Frozen, laws};
+use super::laws::{Frozen, Replaced, laws};
 use super::*;
 use crate::kpi::cost_of_month;
 use crate::report::beside::Beside;
@@ -263,6 +263,7 @@ fn an_accepted_baseline_stays_whatever_becomes_of_its_inputs() {
         rules: RULES.to_owned(),
         author,
         accepted_at,
+        replaced: Vec::new(),
     }];
     let year = case.year();
     assert_eq!(result(&year, "final").achieved, achieved, "accepted as it was");
@@ -275,6 +276,20 @@ fn an_accepted_baseline_stays_whatever_becomes_of_its_inputs() {
     let year = case.year();
     assert_eq!(result(&year, "final").achieved, achieved, "the accepted baseline stands");
     assert!(codes(&year).contains(&"baseline.inputs_changed"));
+    assert!(!codes(&year).contains(&"baseline.accepted_again"));
+    // One that took the place of another says so in every year.
+    case.frozen[0].replaced = vec![Replaced {
+        inputs: Digest([3; 32]),
+        author: "altro tecnico".to_owned(),
+        accepted_at,
+        reason: "bolletta sbagliata".to_owned(),
+        energy_ratio: Some(1.25),
+    }];
+    let again = case.year();
+    let told = again.findings.iter().find(|f| f.code == "baseline.accepted_again").unwrap();
+    assert_eq!(told.severity, Severity::Caution);
+    assert!(told.says.contains("125.0 %") && told.says.contains("030303030303"), "{}", told.says);
+    assert_ne!(again.provenance.inputs, year.provenance.inputs);
     case.frozen.clear();
     assert_ne!(result(&case.year(), "final").achieved, achieved, "without acceptance it would have followed");
 }

@@ -127,6 +127,7 @@ fn an_accepted_baseline_keeps_its_coefficients_and_takes_the_calendar_of_now() {
         rules: RULES.to_owned(),
         author: "tecnico".to_owned(),
         accepted_at: Instant::from_seconds(1_700_000_000),
+        replaced: Vec::new(),
     }];
     let accepted = case.year();
     assert_eq!(only(&accepted).totals, only(&before).totals, "accepted as it was");

@@ -421,6 +421,21 @@ pub(super) fn arera_electricity(replace: Option<&str>, args: &ImportArgs) -> Res
     Ok(Exit::OK)
 }
 
+/// Why intervals of a series would change no month, and what to write instead.
+fn feeds_no_month(meter: Option<&MeterFacts>, series: &SeriesKey) -> Option<String> {
+    let says = format!("intervals of {} {} feed no month", series.meter, series.channel);
+    let Some(meter) = meter else {
+        return Some(format!(
+            "{says}: {} is in no imported project; name a meter of a project",
+            series.meter
+        ));
+    };
+    let own = own_channel(meter);
+    (own != series.channel).then(|| {
+        format!("{says}; {} counts {own}: write quantity = \"{}\"", series.meter, own.quantity.code())
+    })
+}
+
 pub(super) fn mapped(map: &Path, replace: Option<&str>, args: &ImportArgs) -> Result<Exit, Failure> {
     let site = Site::open(args)?;
     let mapping = read_mapping(&read_file(map)?).map_err(|error| unusable(map, error))?;
@@ -436,14 +451,8 @@ pub(super) fn mapped(map: &Path, replace: Option<&str>, args: &ImportArgs) -> Re
         let series = on.value.series.clone();
         match &on.value.value {
             Stated::Interval(stated) => {
-                let feeds = in_project(&series).is_some_and(|m| own_channel(m) == series.channel);
-                if !feeds {
-                    return Err(Failure::bad_input(format!(
-                        "{}: intervals of {} {} feed no month; name a meter of a project and the quantity of its carrier",
-                        map.display(),
-                        series.meter,
-                        series.channel
-                    )));
+                if let Some(next) = feeds_no_month(in_project(&series), &series) {
+                    return Err(Failure::bad_input(format!("{}: {next}", map.display())));
                 }
                 intervals.push((on.line, site.interval(series, stated, site.zone())));
             }
