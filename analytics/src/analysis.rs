@@ -225,6 +225,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         let alone = fit.predict_each(&reporting_data);
         let doubt = single::doubt(asked, (daily, by_month), fit, [&data, &reporting_data]);
         let lost = doubt::missing(question, &reporting, Some(fit)) + doubt.energy;
+        findings.retain(|f| !doubt.findings.iter().any(|d| d.code == f.code && d.subject == f.subject));
         findings.extend(doubt.findings);
         let mut compared = compare(&prediction, &reporting, lost, question.confidence);
         if !daily && !by_month {
