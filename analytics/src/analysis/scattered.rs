@@ -171,7 +171,8 @@ mod tests {
     fn a_baseline_far_above_its_neighbours_is_found_where_the_reporting_year_is_not() {
         for seed in 2..20 {
             for one_in in [4.0, 12.0, 100.0] {
-                let high = |at: i64| if noise(at.unsigned_abs() * 31) < 2.0 / one_in - 1.0 { 3.0 } else { 1.0 };
+                let high =
+                    |at: i64| if noise(at.unsigned_abs() * 31) < 2.0 / one_in - 1.0 { 3.0 } else { 1.0 };
                 let before = year(seed, high);
                 let planted: Vec<bool> = before.iter().map(|share| 1.0 < high(share.at)).collect();
                 let found = |after: &[Share]| far_above(&before, after, &OF_DAYS);

@@ -129,7 +129,8 @@ fn too_high(subject: &str, kinds: &[Kind]) -> Option<(f64, Finding)> {
         "{n} baseline days used far more than the days around them, as no reporting days did; the lower bound does without \
          what they used beyond the others; a person should look"
     );
-    let finding = Finding::new("energy.extreme", Severity::Caution, format!("{subject} baseline"), says, RULE);
+    let finding =
+        Finding::new("energy.extreme", Severity::Caution, format!("{subject} baseline"), says, RULE);
     Some((lost, finding.with("periods", n)))
 }
 
@@ -305,7 +306,9 @@ fn tell(subject: &str, code: &'static str, dates: &[NaiveDate]) -> Option<Findin
     let (first, n) = (dates.iter().min()?, dates.len());
     let lost = "; the lower bound counts no saving in them; confirm or correct them";
     let (what, then) = match code {
-        "reporting.zero" => ("used nothing where the baseline was never at zero on such days", lost),
+        "reporting.zero" => {
+            ("used nothing, or next to nothing, where the baseline never did on such days", lost)
+        }
         "reporting.extreme" => ("used far more than the others lead to expect", "; a person should look"),
         _ => ("used far less than the others lead to expect", lost),
     };

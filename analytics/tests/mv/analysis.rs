@@ -16,7 +16,7 @@ pub(crate) struct Case {
     pub(crate) periods: Vec<MeterPeriod>,
     temperatures: DailyMeans,
     baseline: Window,
-    reporting: Window,
+    pub(crate) reporting: Window,
     method: Method,
     grid: Grid,
     pub(crate) terms: Terms,
@@ -31,7 +31,7 @@ fn whole(periods: &[FitPeriod]) -> Window {
 }
 
 impl Case {
-    fn of(kind: &str, name: &str, method: Method) -> Self {
+    pub(crate) fn of(kind: &str, name: &str, method: Method) -> Self {
         let Meter { baseline, reporting, temperatures } = meter(kind, name);
         let own = |p: &FitPeriod| MeterPeriod { from: p.from, to: p.to, value: Some(p.energy) };
         Self {
@@ -115,7 +115,7 @@ pub(crate) fn has(answer: &Answer, code: &str) -> bool {
     codes(answer).contains(&code)
 }
 
-const METERS: [&str; 6] =
+pub(crate) const METERS: [&str; 6] =
     ["il-electricity-cdd-hdd", "il-gas-hdd-only", "nmecr-office", "rmv2-sim-1", "uk-elec-1", "uk-gas-0"];
 const MODELLED: [Method; 3] = [Method::CaltrackMonthly, Method::CaltrackDaily, Method::ChangePoint];
 

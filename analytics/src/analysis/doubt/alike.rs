@@ -18,6 +18,8 @@ use crate::baseline::data::Data;
 /// and cubic metres of gas for kilowatt-hours (9.6 to 10.7 kWh), of a year that used up to a fifth more.
 const LEAST: f64 = 0.12;
 const UNIT: f64 = 20.0;
+/// Of the baseline's mean use, what is expected of a closed season is less.
+const CLOSED: f64 = 0.3;
 /// The same value so many times, over so many days in a row, is no measurement: of bills or months, and of days. What
 /// lacks between does not end a run.
 const REPEATED: (usize, f64) = (3, 115.0);
@@ -41,7 +43,10 @@ pub(super) fn unit(about: &str, points: &[Point], baseline: &Data, doubt: &mut D
         return false;
     }
     // The closed season alone, of a year that has only begun.
-    if points.iter().all(|p| is_as_low(&p.row, baseline, 1.0)) {
+    let per_day = expected / points.iter().map(|p| p.row.days).sum::<f64>();
+    if per_day * baseline.days() < CLOSED * baseline.energy()
+        && points.iter().all(|p| is_as_low(&p.row, baseline, 1.0))
+    {
         return false;
     }
     let times = if measured < expected { expected / measured } else { measured / expected };

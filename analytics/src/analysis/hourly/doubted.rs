@@ -42,8 +42,7 @@ impl Doubted {
         doubted.take(model, negative.into_iter().filter(|h| !gives_back.contains(&h.of_week())));
         let zeros = idle(model, before, compared);
         doubted.take(model, zeros.iter().copied());
-        let says =
-            "used nothing, or next to nothing, in runs longer than the baseline ever had, or where it never did";
+        let says = "used nothing, or next to nothing, in runs longer than the baseline ever had, or where it never did";
         doubted.findings.extend(told(&about, "reporting.zero_hours", &zeros, says));
         let low = doubted.low(model, before, compared);
         doubted.take(model, low.iter().copied());
