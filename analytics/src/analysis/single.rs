@@ -121,9 +121,6 @@ fn too_high(subject: &str, kinds: &[Kind]) -> Option<(f64, Finding)> {
     let high = before.iter().zip(found).filter(|(_, found)| *found);
     let excess: Vec<f64> = high.filter_map(|(share, _)| beyond.get(&share.at).copied()).collect();
     let lost = excess.iter().sum::<f64>() / whole;
-    if !(MATTERS < lost) {
-        return None;
-    }
     let n = excess.len();
     let says = format!(
         "{n} baseline days used far more than the days around them, as no reporting days did; the lower bound does without \
@@ -131,7 +128,7 @@ fn too_high(subject: &str, kinds: &[Kind]) -> Option<(f64, Finding)> {
     );
     let finding =
         Finding::new("energy.extreme", Severity::Caution, format!("{subject} baseline"), says, RULE);
-    Some((lost, finding.with("periods", n)))
+    (MATTERS < lost).then(|| (lost, finding.with("periods", n)))
 }
 
 fn share(row: &Row, ratio: f64) -> Share {

@@ -1,5 +1,5 @@
-//! Hours that are hardly those of the meter: zeros, next to zeros and refunds that the baseline never had in that hour of the week, and
-//! values far below their neighbours.
+//! Hours that are hardly those of the meter: zeros, next to zeros and refunds that the baseline never had in that hour of
+//! the week, and values far below their neighbours.
 //!
 //! Must never: join an hour to a day without having looked at it, or doubt one twice.
 
@@ -90,29 +90,29 @@ fn of_week(hours: &[&CivilHour], which: impl Fn(&CivilHour) -> bool) -> BTreeSet
 fn idle<'h>(model: &Towt, before: &[&CivilHour], compared: &[&'h CivilHour]) -> Vec<&'h CivilHour> {
     let is_zero = |h: &CivilHour| h.energy == 0.0;
     let is_nothing = |h: &CivilHour| (0.0..=doubt::NOTHING * expected(model, h)).contains(&h.energy);
-    let mut idle = unusual(model, before, compared, is_zero);
-    idle.extend(unusual(model, before, compared, is_nothing));
-    idle.sort_by_key(|h| h.at);
-    idle.dedup_by_key(|h| h.at);
-    idle
+    let zeros = unusual(model, before, compared, is_zero);
+    let nothings = unusual(model, before, compared, is_nothing);
+    let either = zeros.into_iter().zip(nothings).map(|(zero, nothing)| zero || nothing);
+    compared.iter().zip(either).filter(|(_, idle)| *idle).map(|(h, _)| *h).collect()
 }
 
-/// Runs of idle hours longer than any that the baseline had, and those in hours of the week in which it never had one.
-fn unusual<'h>(
+/// Which are in runs of idle hours longer than any that the baseline had, or idle in an hour of the week in which it never
+/// was.
+fn unusual(
     model: &Towt,
     before: &[&CivilHour],
-    compared: &[&'h CivilHour],
+    compared: &[&CivilHour],
     is_idle: impl Fn(&CivilHour) -> bool,
-) -> Vec<&'h CivilHour> {
+) -> Vec<bool> {
     let runs = before.chunk_by(|a, b| is_idle(a) == is_idle(b)).filter(|run| is_idle(run[0]));
     let longest = runs.map(<[&CivilHour]>::len).max().unwrap_or(0);
     let mean = before.iter().map(|h| h.energy).sum::<f64>() / before.len() as f64;
     let usual = of_week(before, &is_idle);
-    let mut found = Vec::new();
-    for run in compared.chunk_by(|a, b| is_idle(a) == is_idle(b)).filter(|run| is_idle(run[0])) {
+    let mut found = Vec::with_capacity(compared.len());
+    for run in compared.chunk_by(|a, b| is_idle(a) == is_idle(b)) {
         let long = longest.max(ZERO_RUN_MIN - 1) < run.len();
         let never = |h: &CivilHour| !usual.contains(&h.of_week()) && ZERO_SHARE * mean < expected(model, h);
-        found.extend(run.iter().copied().filter(|h| long || never(h)));
+        found.extend(run.iter().map(|h| is_idle(h) && (long || never(h))));
     }
     found
 }
