@@ -48,6 +48,8 @@ const AS_LOW: f64 = 1.5;
 const AS_LOW_BILL: f64 = 1.1;
 /// Of the band by which a doubted value may have used more than was expected.
 const CONFIDENCE: f64 = 0.9;
+/// So much of that half band counts: the rest is in the band of all periods, of which the doubted ones are part.
+const OWN: f64 = 0.5;
 
 const RULE: &str = "conservative direction: what is missing or garbled never becomes a saving";
 
@@ -223,7 +225,7 @@ impl Doubt {
         // Days of a month scatter past each other; months may all be off the same way.
         let months = deep::join(doubted, |p| p.row);
         let band = |month: &Vec<Point>| month.iter().map(|p| p.band * p.band).sum::<f64>().sqrt();
-        self.energy += ((share - 1.0) * expected).max(months.iter().map(band).sum());
+        self.energy += ((share - 1.0) * expected).max(OWN * months.iter().map(band).sum::<f64>());
     }
 
     fn tell(&mut self, points: &[Point], code: &'static str, about: &str, what: &str, then: &str) {

@@ -20,8 +20,6 @@ const FAR: f64 = 0.68;
 const LOW: f64 = 0.75;
 /// Standard deviations that a bound is lowered by, and that a bill is off it.
 const BOUND_DEVIATIONS: f64 = 2.0;
-/// By which it is lowered for the last bill, whose step no later one bears out.
-const LAST_DEVIATIONS: f64 = 1.0;
 pub(super) const OFF_DEVIATIONS: f64 = 2.5;
 /// Of less than this share of the expectation of all bills nothing is said.
 const MATTERS: f64 = 0.008;
@@ -129,8 +127,7 @@ impl Held {
             return false;
         }
         let others: Vec<usize> = (0..self.bills.len()).filter(|k| !out.contains(k)).collect();
-        let deviations = if i + 1 == self.bills.len() { LAST_DEVIATIONS } else { BOUND_DEVIATIONS };
-        let says = self.least(bill, &others, deviations).min(bill.expected);
+        let says = self.least(bill, &others).min(bill.expected);
         let says = self.of_neighbours(bill, out).map_or(says, |share| says.min(share * bill.expected));
         let off = says - bill.used;
         bill.used < FAR * says
@@ -140,17 +137,17 @@ impl Held {
     }
 
     /// The least use per day that any law falling nowhere with need, and bending upwards only, has for this bill, given
-    /// some others, lowered by so many of their standard deviations.
-    fn least(&self, bill: &Bill, others: &[usize], deviations: f64) -> f64 {
+    /// some others.
+    fn least(&self, bill: &Bill, others: &[usize]) -> f64 {
         let mut least: f64 = 0.0;
         for q in others.iter().map(|k| &self.bills[*k]) {
             let rest = || others.iter().map(|k| &self.bills[*k]).filter(|b| !std::ptr::eq(*b, q));
             if self.needs_no_more(q, bill, SAME) {
-                least = least.max(q.used - deviations * q.deviation());
-                least = rest().filter_map(|b| self.chord_up(b, q, bill, deviations)).fold(least, f64::max);
+                least = least.max(q.used - BOUND_DEVIATIONS * q.deviation());
+                least = rest().filter_map(|b| self.chord_up(b, q, bill)).fold(least, f64::max);
             }
             if self.needs_no_more(bill, q, 1.0) {
-                least = rest().filter_map(|b| self.chord_down(q, b, bill, deviations)).fold(least, f64::max);
+                least = rest().filter_map(|b| self.chord_down(q, b, bill)).fold(least, f64::max);
             }
         }
         least
@@ -161,7 +158,7 @@ impl Held {
     }
 
     /// What a chord from a bill of less need through one of more says of one of more still.
-    fn chord_up(&self, low: &Bill, high: &Bill, bill: &Bill, deviations: f64) -> Option<f64> {
+    fn chord_up(&self, low: &Bill, high: &Bill, bill: &Bill) -> Option<f64> {
         let (whole, run) = (bill.whole_need() - low.whole_need(), high.whole_need() - low.whole_need());
         if !self.needs_no_more(low, high, 1.0) || run <= 0.0 || run < RUN_MIN * whole || high.used <= low.used
         {
@@ -172,18 +169,18 @@ impl Held {
         let times = whole / run;
         let deviation = (high.deviation() * times).hypot(low.deviation() * (times - 1.0));
         let at = low.used + (high.used - low.used) * times;
-        alike.then_some(at - deviations * deviation)
+        alike.then_some(at - BOUND_DEVIATIONS * deviation)
     }
 
     /// What a chord through two of more need says of one of less.
-    fn chord_down(&self, low: &Bill, high: &Bill, bill: &Bill, deviations: f64) -> Option<f64> {
+    fn chord_down(&self, low: &Bill, high: &Bill, bill: &Bill) -> Option<f64> {
         let (back, run) = (low.whole_need() - bill.whole_need(), high.whole_need() - low.whole_need());
         if !self.needs_no_more(low, high, 1.0) || run <= 0.0 || BACK_MAX * run < back {
             return None;
         }
         let times = back / run;
         let deviation = (low.deviation() * (1.0 + times)).hypot(high.deviation() * times);
-        Some(low.used - (high.used - low.used).max(0.0) * times - deviations * deviation)
+        Some(low.used - (high.used - low.used).max(0.0) * times - BOUND_DEVIATIONS * deviation)
     }
 
     /// The share of its expectation to which the bills before and after lead: as they are, and with the sun as they go on.
@@ -209,7 +206,7 @@ impl Held {
     /// low bill, from its beginning on, shows it as well.
     fn began(&self, bill: &Bill, out: &Span) -> bool {
         let later: Vec<usize> = (out.end..self.bills.len()).collect();
-        if bill.used < FAR * self.least(bill, &later, BOUND_DEVIATIONS) {
+        if bill.used < FAR * self.least(bill, &later) {
             return false;
         }
         if later.iter().any(|k| self.lacks(bill, &self.bills[*k])) {
@@ -238,7 +235,7 @@ impl Held {
     fn is_lower(&self, k: usize, before: usize) -> bool {
         let bill = &self.bills[k];
         let earlier: Vec<usize> = (0..before).collect();
-        let says = self.least(bill, &earlier, BOUND_DEVIATIONS).min(bill.expected);
+        let says = self.least(bill, &earlier).min(bill.expected);
         SAYS_MIN * bill.expected < says && bill.used < RUN_LOW * says
     }
 }
