@@ -46,10 +46,9 @@ const ZERO_SHARE: f64 = 0.1;
 const AS_LOW: f64 = 1.5;
 /// Of a bill that the others speak against.
 const AS_LOW_BILL: f64 = 1.1;
-/// Of the band by which a doubted value may have used more than was expected.
-const CONFIDENCE: f64 = 0.9;
-/// So much of that half band counts: the rest is in the band of all periods, of which the doubted ones are part.
-const OWN: f64 = 0.5;
+/// By so many of its own standard deviations a doubted value may have used more than was expected: half of the half band
+/// at 90 %, for the rest is in the band of all periods, of which the doubted ones are part.
+const OWN_DEVIATIONS: f64 = 0.82;
 
 const RULE: &str = "conservative direction: what is missing or garbled never becomes a saving";
 
@@ -102,8 +101,8 @@ struct Point {
     parts: [f64; 2],
     /// Standard deviation of such periods around the law.
     noise: f64,
-    /// Half the band of this one alone.
-    band: f64,
+    /// Variance of this one alone, the law's own error with it.
+    variance: f64,
 }
 
 fn points(alone: &[Prediction], reporting: &Data) -> Vec<Point> {
@@ -112,7 +111,7 @@ fn points(alone: &[Prediction], reporting: &Data) -> Vec<Point> {
         expected: of.energy.max(0.0),
         parts: [of.heating, of.cooling],
         noise: of.noise_variance.max(0.0).sqrt(),
-        band: of.half_width(CONFIDENCE),
+        variance: (of.model_variance + of.noise_variance).max(0.0),
     };
     reporting.rows().iter().zip(alone).map(point).collect()
 }
@@ -224,8 +223,8 @@ impl Doubt {
         let (_, expected) = sums(&doubted);
         // Days of a month scatter past each other; months may all be off the same way.
         let months = deep::join(doubted, |p| p.row);
-        let band = |month: &Vec<Point>| month.iter().map(|p| p.band * p.band).sum::<f64>().sqrt();
-        self.energy += ((share - 1.0) * expected).max(OWN * months.iter().map(band).sum::<f64>());
+        let band = |month: &Vec<Point>| month.iter().map(|p| p.variance).sum::<f64>().sqrt();
+        self.energy += ((share - 1.0) * expected).max(OWN_DEVIATIONS * months.iter().map(band).sum::<f64>());
     }
 
     fn tell(&mut self, points: &[Point], code: &'static str, about: &str, what: &str, then: &str) {
