@@ -249,6 +249,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         let lost = doubt::missing(question, &reporting, Some(fit))
             + doubt.energy
             + weather::lost(question, fit, of_weather, &mut findings);
+        findings.retain(|f| !doubt.findings.iter().any(|d| d.code == f.code && d.subject == f.subject));
         findings.extend(doubt.findings);
         let mut compared = compare(&prediction, &reporting, lost, question.confidence);
         if !daily && !by_month {

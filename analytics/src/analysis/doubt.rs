@@ -4,8 +4,8 @@
 //! Must never: raise a bound, change what was measured, or doubt a use that the meter's own year shows.
 //!
 //! A day without a value may have used anything; for the bound it is taken to have used twice the highest use per day
-//! that is known of the meter. A zero is a value where the baseline was at zero in the same season, and else a doubt. A
-//! bill is also doubted where it is far below what the others say of it ([`held`]), a day where it is far below the line that the reporting periods follow, each against its own
+//! that is known of the meter. A zero, or next to nothing, is a value where the baseline was as low in the same season, and
+//! else a doubt. A bill is also doubted where it is far below what the others say of it ([`held`]), a day where it is far below the line that the reporting periods follow, each against its own
 //! expectation: measures change that line, a garbled bill leaves it. What all values share and no measure makes is `alike`:
 //! another unit, one value again and again. What is doubted saves nothing for the bound.
 
@@ -35,6 +35,10 @@ const SCATTERS: f64 = 4.0;
 const LINE_MIN: usize = 6;
 /// Rounds of reweighting.
 const ROUNDS: usize = 30;
+/// Up to this share of its expectation a value is as good as zero: what cooking leaves of a boiler's gas is more.
+pub(super) const NOTHING: f64 = 0.03;
+/// The baseline explains a value of next to nothing by one of so many times as much in the same season.
+const AS_LITTLE: f64 = 3.0;
 /// A zero is of no matter below this share of the mean use that is expected.
 const ZERO_SHARE: f64 = 0.1;
 /// A day that uses so many times what most of its weekdays used in that season of the baseline, or less, is no doubt; a
@@ -42,6 +46,9 @@ const ZERO_SHARE: f64 = 0.1;
 const AS_LOW: f64 = 1.5;
 /// Of a bill that the others speak against.
 const AS_LOW_BILL: f64 = 1.1;
+/// By so many of its own standard deviations a doubted value may have used more than was expected: half of the half band
+/// at 90 %, for the rest is in the band of all periods, of which the doubted ones are part.
+const OWN_DEVIATIONS: f64 = 0.82;
 
 const RULE: &str = "conservative direction: what is missing or garbled never becomes a saving";
 
@@ -94,42 +101,63 @@ struct Point {
     parts: [f64; 2],
     /// Standard deviation of such periods around the law.
     noise: f64,
+    /// Variance of this one alone, the law's own error with it.
+    variance: f64,
 }
 
-/// Values of the reporting periods, each predicted `alone`, that are hardly those of the meter.
-pub(crate) fn values(subject: &str, alone: &[Prediction], baseline: &Data, reporting: &Data) -> Doubt {
+fn points(alone: &[Prediction], reporting: &Data) -> Vec<Point> {
     let point = |(row, of): (&Row, &Prediction)| Point {
         row: *row,
         expected: of.energy.max(0.0),
         parts: [of.heating, of.cooling],
         noise: of.noise_variance.max(0.0).sqrt(),
+        variance: (of.model_variance + of.noise_variance).max(0.0),
     };
-    let points: Vec<Point> = reporting.rows().iter().zip(alone).map(point).collect();
+    reporting.rows().iter().zip(alone).map(point).collect()
+}
+
+/// The doubt of all values together, where they are in another unit than the baseline's: none of them saves anything.
+pub(super) fn other_unit(
+    subject: &str,
+    alone: &[Prediction],
+    baseline: &Data,
+    reporting: &Data,
+) -> Option<Doubt> {
+    let mut doubt = Doubt::default();
+    let about = format!("{subject} reporting");
+    alike::unit(&about, &points(alone, reporting), baseline, &mut doubt).then_some(doubt)
+}
+
+/// Values of the reporting periods, each predicted `alone`, that are hardly those of the meter.
+pub(crate) fn values(subject: &str, alone: &[Prediction], baseline: &Data, reporting: &Data) -> Doubt {
+    if let Some(doubt) = other_unit(subject, alone, baseline, reporting) {
+        return doubt;
+    }
+    let points = points(alone, reporting);
     let about = format!("{subject} reporting");
     let mut doubt = Doubt::default();
-    let other_unit = alike::unit(&about, &points, &mut doubt);
     let (days, expected) = points.iter().fold((0.0, 0.0), |(d, e), p| (d + p.row.days, e + p.expected));
     let mut open: Vec<Point> = Vec::with_capacity(points.len());
     let (mut zeros, mut refunds): (Vec<Point>, Vec<Point>) = (Vec::new(), Vec::new());
     let all = points.clone();
-    let points = if other_unit { points } else { alike::drop_frozen(&about, points, baseline, &mut doubt) };
+    let points = alike::drop_frozen(&about, points, baseline, &mut doubt);
     let bills = held::are_bills(&points);
     for p in &points {
         // Of bills each counts; what a day of little need does not use is no matter.
         let least = if bills { 0.0 } else { ZERO_SHARE * expected / days };
-        if p.row.energy <= 0.0 && least < p.expected / p.row.days && !is_closed_season(&p.row, baseline) {
+        let is_nothing = p.row.energy <= NOTHING * p.expected;
+        if is_nothing && least < p.expected / p.row.days && !is_closed_season(&p.row, baseline) {
             if p.row.energy < 0.0 { refunds.push(*p) } else { zeros.push(*p) }
         } else {
             open.push(*p);
         }
     }
     if !zeros.is_empty() {
-        doubt.take(&zeros, "reporting.zero", &about, "used nothing where the baseline was never at zero");
+        let what = "used nothing, or next to nothing, where the baseline never did";
+        doubt.take(&zeros, "reporting.zero", &about, what);
     }
     let mut below = refunds;
-    if !other_unit {
-        leave_the_others(&about, (open, bills), baseline, &mut below, &mut doubt);
-    }
+    leave_the_others(&about, (open, bills), baseline, &mut below, &mut doubt);
     if !below.is_empty() {
         below.sort_by_key(|p| p.row.from);
         let what = "used far less than the other periods lead to expect";
@@ -181,7 +209,7 @@ impl Doubt {
         );
     }
 
-    /// A doubted period may have used more than was expected: by as much as the others did.
+    /// A doubted period may have used more than was expected: by as much as the others did, or by its own band.
     fn exceed(&mut self, all: &[Point]) {
         let is_doubted = |p: &Point| {
             self.told.iter().any(|(code, from)| *code != "reporting.extreme" && *from == p.row.from)
@@ -193,7 +221,10 @@ impl Doubt {
         let (measured, of_sound) = sums(&sound);
         let share = if 0.0 < of_sound { (measured / of_sound).clamp(1.0, MOST) } else { 1.0 };
         let (_, expected) = sums(&doubted);
-        self.energy += (share - 1.0) * expected;
+        // Days of a month scatter past each other; months may all be off the same way.
+        let months = deep::join(doubted, |p| p.row);
+        let band = |month: &Vec<Point>| month.iter().map(|p| p.variance).sum::<f64>().sqrt();
+        self.energy += ((share - 1.0) * expected).max(OWN_DEVIATIONS * months.iter().map(band).sum::<f64>());
     }
 
     fn tell(&mut self, points: &[Point], code: &'static str, about: &str, what: &str, then: &str) {
@@ -210,11 +241,14 @@ fn sums(points: &[Point]) -> (f64, f64) {
     points.iter().fold((0.0, 0.0), |(m, e), p| (m + p.row.energy, e + p.expected))
 }
 
-/// Whether the baseline was at zero in the same season; for what is given back, whether it gave back too.
+/// Whether the baseline was at zero in the same season, or at about as little; for what is given back, whether it gave
+/// back too.
 fn is_closed_season(row: &Row, baseline: &Data) -> bool {
     let days = |row: &Row| (row.from.ordinal(), (row.to - row.from).num_days() as u32);
     let (begin, length) = days(row);
-    let explains = |b: &&Row| b.energy == 0.0 || (b.energy < 0.0 && row.energy < 0.0);
+    let most = AS_LITTLE * row.energy_per_day();
+    let as_little = |b: &Row| 0.0 < b.energy && 0.0 < row.energy && b.energy_per_day() <= most;
+    let explains = |b: &&Row| b.energy == 0.0 || (b.energy < 0.0 && row.energy < 0.0) || as_little(b);
     baseline.rows().iter().filter(explains).any(|b| {
         let (from, of) = days(b);
         // On the circle of the year, from the beginning of one to that of the other.

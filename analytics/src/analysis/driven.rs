@@ -312,6 +312,9 @@ impl Driven {
         if !daily {
             return doubt::values(subject, &expected, before, after);
         }
+        if let Some(doubt) = doubt::other_unit(subject, &expected, before, after) {
+            return doubt;
+        }
         let all = single::Kind { before: before.clone(), expected_before, after: after.clone(), expected };
         single::judge(subject, &[all]).doubt
     }

@@ -86,9 +86,15 @@ pub fn analyse(subject: &str, given: &[CivilHour], baseline: Window, reporting: 
     let given_back: f64 = compared.iter().map(|h| (-h.energy).max(0.0)).sum();
     // A day without a value may have used anything; see `doubt`.
     let most = 2.0 * daily_maximum(given);
-    let mut doubted = doubted::Doubted::of(subject, &model, &of_baseline, &compared);
-    findings.append(&mut doubted.findings);
     let days_before = days::Days::of(within(baseline), |_| true, &model);
+    let all_days = days::Days::of(within(reporting), known, &model);
+    // What is in another unit is told of the days, all at once.
+    let mut doubted = if days::are_in_other_unit(subject, &days_before, &all_days) {
+        doubted::Doubted::default()
+    } else {
+        doubted::Doubted::of(subject, &model, &of_baseline, &compared)
+    };
+    findings.append(&mut doubted.findings);
     let sound = |h: &CivilHour| known(h) && !doubted.contains(h);
     let days_after = days::Days::of(within(reporting), sound, &model);
     let doubt = days::judge((subject, baseline), &days_before, &days_after, &mut findings);

@@ -1,5 +1,5 @@
 //! Values far below their own neighbours, more often or deeper than the baseline ever had them: single garbled hours and
-//! days between sound ones.
+//! days between sound ones. And the baseline's far above theirs, which make a saving of the year after.
 //!
 //! Must never: doubt what the baseline shows as often, or a level that all neighbours share, which a measure may have made.
 //!
@@ -24,6 +24,8 @@ pub(super) const OF_DAYS: [i64; 6] = [1, 2, 7, 14, 21, 28];
 
 /// Shares of the neighbours' median below which values are counted, widest first.
 const LIMITS: [f64; 5] = [0.75, 0.6, 0.45, 0.3, 0.15];
+/// The same of values upside down: those of twice the neighbours and more. What a measure makes less uneven is no doubt.
+const ABOVE: [f64; 3] = [0.5, 0.3, 0.15];
 /// A value is alone below this share of the least of the baseline.
 const ALONE: f64 = 0.5;
 /// Fewest values of a baseline that tells what is usual, and fewest neighbours of one that is judged.
@@ -37,6 +39,19 @@ const DEVIATIONS: f64 = 4.0;
 
 /// Which of `after` are doubted, in order. Both in order of time.
 pub(super) fn far_below(before: &[Share], after: &[Share], steps: &[i64]) -> Vec<bool> {
+    more_and_deeper(before, after, steps, &LIMITS)
+}
+
+/// Which of `before` are far above their neighbours, more often or higher than `after` ever is, in order.
+pub(super) fn far_above(before: &[Share], after: &[Share], steps: &[i64]) -> Vec<bool> {
+    let upside_down = |all: &[Share]| -> Vec<Share> {
+        let of = |share: &Share| if CLOSED < share.ratio { 1.0 / share.ratio } else { f64::NAN };
+        all.iter().map(|share| Share { at: share.at, ratio: of(share) }).collect()
+    };
+    more_and_deeper(&upside_down(after), &upside_down(before), steps, &ABOVE)
+}
+
+fn more_and_deeper(before: &[Share], after: &[Share], steps: &[i64], limits: &[f64]) -> Vec<bool> {
     let own = |all: &[Share]| -> Vec<f64> {
         let near = Near::of(all);
         all.iter().map(|share| near.over_neighbours(share, steps)).collect()
@@ -47,14 +62,14 @@ pub(super) fn far_below(before: &[Share], after: &[Share], steps: &[i64]) -> Vec
         return vec![false; after.len()];
     }
     let times = now.iter().filter(|u| !u.is_nan()).count() as f64 / known as f64;
-    let lowest = lowest(&now).into_iter().take(unusual(&usual, &now, times));
+    let lowest = lowest(&now).into_iter().take(unusual([&usual, &now], times, limits));
     let together = lowest.fold(f64::NEG_INFINITY, |_, highest| highest);
     let least = usual.iter().copied().fold(f64::INFINITY, f64::min);
     now.iter().map(|u| *u <= together || *u < ALONE * least.min(1.0)).collect()
 }
 
 /// How many of the lowest are more than the baseline's so many times over explains, at the limit that tells most.
-fn unusual(usual: &[f64], now: &[f64], times: f64) -> usize {
+fn unusual([usual, now]: [&[f64]; 2], times: f64, limits: &[f64]) -> usize {
     let below = |all: &[f64], limit: f64| all.iter().filter(|u| **u < limit).count() as f64;
     let more = |limit: f64| {
         // One more than were seen: none seen is not never.
@@ -65,7 +80,7 @@ fn unusual(usual: &[f64], now: &[f64], times: f64) -> usize {
         let sure = (explained - 2.0 * explained.sqrt()).max(0.0);
         if TIMES * expected + DEVIATIONS * expected.sqrt() < found { found - sure } else { 0.0 }
     };
-    LIMITS.into_iter().map(more).fold(0.0, f64::max).ceil() as usize
+    limits.iter().copied().map(more).fold(0.0, f64::max).ceil() as usize
 }
 
 fn lowest(all: &[f64]) -> Vec<f64> {
@@ -149,6 +164,24 @@ mod tests {
             let found = count(&after);
             assert!(planted <= found + 2 && found <= planted + 12, "{seed}: {found} of {planted}");
             assert_eq!(count(&year(seed, |at| if at == 100 { 0.1 } else { 1.0 })), 1, "{seed}");
+        }
+    }
+
+    #[test]
+    fn a_baseline_far_above_its_neighbours_is_found_where_the_reporting_year_is_not() {
+        for seed in 2..20 {
+            for one_in in [4.0, 12.0, 100.0] {
+                let high =
+                    |at: i64| if noise(at.unsigned_abs() * 31) < 2.0 / one_in - 1.0 { 3.0 } else { 1.0 };
+                let before = year(seed, high);
+                let planted: Vec<bool> = before.iter().map(|share| 1.0 < high(share.at)).collect();
+                let found = |after: &[Share]| far_above(&before, after, &OF_DAYS);
+                let of_even = found(&year(seed + 50, |_| 0.7));
+                let missed = planted.iter().zip(&of_even).filter(|(planted, found)| planted != found).count();
+                assert!(missed <= 6, "{seed} 1 in {one_in}: {missed}");
+                assert!(!found(&year(seed + 50, |at| 0.7 * high(at + 3))).contains(&true), "{seed} {one_in}");
+            }
+            assert!(!far_above(&year(seed, |_| 1.0), &year(seed + 50, |_| 0.3), &OF_DAYS).contains(&true));
         }
     }
 

@@ -35,6 +35,8 @@ const LITTLE: f64 = 0.1;
 const LOW: f64 = 0.6;
 const APART_DAYS: i64 = 30;
 const AS_LOW: f64 = 1.5;
+/// Baseline days that are too high by less than this share of all its use say nothing.
+const MATTERS: f64 = 0.005;
 
 const RULE: &str = "conservative direction: what is missing or garbled never becomes a saving";
 
@@ -63,26 +65,74 @@ pub(super) fn doubt(
     [before, after]: [&Data; 2],
 ) -> Doubt {
     let subject = asked.subject;
-    if joined {
-        let judged = of_file(asked);
-        let months = judged.made_good(after);
-        let mut doubt = doubt::values(subject, &fit.predict_each(after), before, &months);
+    let alone = fit.predict_each(after);
+    // Before any day is excused: then nothing of the year is saved for sure.
+    if let Some(doubt) = doubt::other_unit(subject, &alone, before, after) {
+        return doubt;
+    }
+    if !joined && !daily {
+        return doubt::values(subject, &alone, before, after);
+    }
+    let kinds = if joined { of_file(asked) } else { kinds(asked, fit, [before, after]) };
+    let judged = judge(subject, &kinds);
+    let mut doubt = if joined {
+        let mut doubt = doubt::values(subject, &alone, before, &judged.made_good(after));
         doubt.energy += judged.doubt.energy;
         doubt.findings.extend(judged.doubt.findings);
         doubt
-    } else if daily {
-        judge(subject, &kinds(asked, fit, [before, after])).doubt
     } else {
-        doubt::values(subject, &fit.predict_each(after), before, after)
+        judged.doubt
+    };
+    if let Some((share, finding)) = too_high(subject, &kinds) {
+        doubt.energy += share * alone.iter().map(|of| of.energy.max(0.0)).sum::<f64>();
+        doubt.findings.push(finding);
     }
+    doubt
 }
 
-/// The days of a file that is analysed by months.
-fn of_file(asked: &Question<'_>) -> Judged {
+/// The days of a file that is analysed by months, by kind.
+fn of_file(asked: &Question<'_>) -> Vec<Kind> {
     let days = |window| Data::of(&of_window(asked, window), asked.temperatures);
     let (before, after) = (days(asked.baseline), days(asked.reporting));
-    let Some(fit) = law(asked, &before) else { return Judged::default() };
-    judge(asked.subject, &kinds(asked, &fit, [&before, &after]))
+    let Some(fit) = law(asked, &before) else { return Vec::new() };
+    kinds(asked, &fit, [&before, &after])
+}
+
+/// Baseline days far above their neighbours, where the reporting days have none such: the share of the baseline's use that
+/// is beyond the others' level, where it matters.
+fn too_high(subject: &str, kinds: &[Kind]) -> Option<(f64, Finding)> {
+    let (mut before, mut after): (Vec<Share>, Vec<Share>) = (Vec::new(), Vec::new());
+    let mut beyond: BTreeMap<i64, f64> = BTreeMap::new();
+    let mut whole = 0.0;
+    for kind in kinds {
+        let own = shares(&kind.before, &kind.expected_before);
+        let level = middle(own.iter().copied().filter(|share| !share.is_nan()).collect());
+        for ((row, ratio), of) in kind.before.rows().iter().zip(own).zip(&kind.expected_before) {
+            before.push(share(row, ratio));
+            beyond.insert(share(row, ratio).at, row.energy - level * of.energy);
+            whole += row.energy;
+        }
+        let own = kind.after.rows().iter().zip(shares(&kind.after, &kind.expected));
+        after.extend(own.map(|(row, ratio)| share(row, ratio)));
+    }
+    before.sort_by_key(|share| share.at);
+    after.sort_by_key(|share| share.at);
+    let found = scattered::far_above(&before, &after, &scattered::OF_DAYS);
+    let high = before.iter().zip(found).filter(|(_, found)| *found);
+    let excess: Vec<f64> = high.filter_map(|(share, _)| beyond.get(&share.at).copied()).collect();
+    let lost = excess.iter().sum::<f64>() / whole;
+    let n = excess.len();
+    let says = format!(
+        "{n} baseline days used far more than the days around them, as no reporting days did; the lower bound does without \
+         what they used beyond the others; a person should look"
+    );
+    let finding =
+        Finding::new("energy.extreme", Severity::Caution, format!("{subject} baseline"), says, RULE);
+    (MATTERS < lost).then(|| (lost, finding.with("periods", n)))
+}
+
+fn share(row: &Row, ratio: f64) -> Share {
+    Share { at: i64::from(row.from.num_days_from_ce()), ratio }
 }
 
 fn law(asked: &Question<'_>, days: &Data) -> Option<Fit> {
@@ -253,7 +303,9 @@ fn tell(subject: &str, code: &'static str, dates: &[NaiveDate]) -> Option<Findin
     let (first, n) = (dates.iter().min()?, dates.len());
     let lost = "; the lower bound counts no saving in them; confirm or correct them";
     let (what, then) = match code {
-        "reporting.zero" => ("used nothing where the baseline was never at zero on such days", lost),
+        "reporting.zero" => {
+            ("used nothing, or next to nothing, where the baseline never did on such days", lost)
+        }
         "reporting.extreme" => ("used far more than the others lead to expect", "; a person should look"),
         _ => ("used far less than the others lead to expect", lost),
     };
@@ -297,7 +349,6 @@ impl Judged {
     fn scattered(&mut self, kinds: &[Kind], open: &[NaiveDate]) -> Vec<NaiveDate> {
         let mut before: Vec<Share> = Vec::new();
         let mut after: Vec<(Share, NaiveDate, f64)> = Vec::new();
-        let share = |row: &Row, ratio| Share { at: i64::from(row.from.num_days_from_ce()), ratio };
         for kind in kinds {
             let own = kind.before.rows().iter().zip(shares(&kind.before, &kind.expected_before));
             before.extend(own.map(|(row, ratio)| share(row, ratio)));

@@ -120,7 +120,7 @@ pub(crate) fn has(answer: &Answer, code: &str) -> bool {
     codes(answer).contains(&code)
 }
 
-const METERS: [&str; 6] =
+pub(crate) const METERS: [&str; 6] =
     ["il-electricity-cdd-hdd", "il-gas-hdd-only", "nmecr-office", "rmv2-sim-1", "uk-elec-1", "uk-gas-0"];
 const MODELLED: [Method; 3] = [Method::CaltrackMonthly, Method::CaltrackDaily, Method::ChangePoint];
 
@@ -493,7 +493,7 @@ fn a_garbled_reporting_value_is_told_and_saves_nothing_for_sure() {
             ("reporting.zero", &|i, v| if i == 1 { 0.0 } else { v }),
             ("reporting.zero", &|_, _| 0.0),
             ("reporting.doubtful", &|i, v| if i == 1 { v / 10.0 } else { v }),
-            ("reporting.doubtful", &|i, v| if i == 1 || i == 11 { v / 1000.0 } else { v }),
+            ("reporting.zero", &|i, v| if i == 1 || i == 11 { v / 1000.0 } else { v }),
             ("reporting.unit", &|_, v| v / 1000.0),
         ];
         for (code, changed) in faults {

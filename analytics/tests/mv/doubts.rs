@@ -2,7 +2,7 @@
 //!
 //! Must never: pass because a figure is absent; where nothing can be said, the finding is asserted.
 
-use crate::analysis::{Case, codes, has, noise, weather};
+use crate::analysis::{Case, METERS, codes, has, noise, weather};
 use crate::meters::day;
 use analytics::analysis::{MeterPeriod, Method};
 use analytics::baseline::caltrack::Terms;
@@ -108,9 +108,9 @@ fn winters_that_are_garbled_all_alike_save_nothing_for_sure() {
     }
 }
 
-/// What is left of a heating meter after a measure, however little, is neither in another unit nor frozen.
+/// What is left of a heating meter after a measure is no frozen value, and only below an eighth does it want a word.
 #[test]
-fn a_heating_meter_that_is_hardly_needed_any_more_is_no_doubt() {
+fn a_heating_meter_that_is_hardly_needed_any_more_is_told_below_an_eighth_only() {
     let heated = |t: f64| 8.0 * (15.0 - t).max(0.0);
     let after: [(&str, &dyn Fn(f64) -> f64); 5] = [
         ("cooking stays", &|_| 2.6),
@@ -119,6 +119,7 @@ fn a_heating_meter_that_is_hardly_needed_any_more_is_no_doubt() {
         ("a passive house", &|t| 2.5 * (10.0 - t).max(0.0)),
         ("a quarter", &|t| 2.0 * (15.0 - t).max(0.0)),
     ];
+    let mut told = [0; 2];
     for by_day in [false, true] {
         for (name, law) in after {
             for seed in 0..20 {
@@ -126,11 +127,17 @@ fn a_heating_meter_that_is_hardly_needed_any_more_is_no_doubt() {
                 // Whole cubic metres, as bills have them.
                 case.periods.iter_mut().for_each(|p| p.value = p.value.map(|v| (v / 10.69).round() * 10.69));
                 let answer = case.answer();
-                let told = has(&answer, "reporting.unit") || has(&answer, "reporting.frozen");
-                assert!(!told, "days {by_day} {name} {seed}: {:?}", answer.findings);
+                let what = format!("days {by_day} {name} {seed}: {:?}", answer.findings);
+                assert!(!has(&answer, "reporting.frozen"), "{what}");
+                let left = answer.reporting.map(|r| r.measured / r.adjusted_baseline).unwrap();
+                // What rounds to nothing is a zero.
+                let is_little = 0.0 < left && left < 0.12;
+                assert!(has(&answer, "reporting.unit") == is_little || (left - 0.12).abs() < 0.002, "{what}");
+                told[usize::from(is_little)] += 1;
             }
         }
     }
+    assert!(told.iter().all(|n| 40 <= *n), "both are met: {told:?}");
 }
 
 /// A meter for heat alone, with its own law in each year, noisy by the day and by the period.
@@ -153,4 +160,74 @@ fn heating_meter(by_day: bool, seed: u64, before: impl Fn(f64) -> f64, after: im
         }
     }
     case
+}
+
+/// The reporting values of a file times something, by their number.
+fn garble(case: &mut Case, times: impl Fn(usize) -> f64) {
+    let from = case.reporting.from;
+    let own = case.periods.iter_mut().filter(|p| from <= p.from);
+    own.enumerate().for_each(|(i, p)| p.value = p.value.map(|v| v * times(i)));
+}
+
+/// Next to nothing says no more than nothing, however many of the bills it is, and the bound gains nothing by it.
+#[test]
+fn next_to_nothing_is_doubted_like_nothing() {
+    let sets: [(&str, &[usize]); 8] = [
+        ("uk-gas-0", &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+        ("uk-gas-0", &[8, 9]),
+        ("il-electricity-cdd-hdd", &[2, 3, 4, 5, 6, 7, 8]),
+        ("il-electricity-cdd-hdd", &[2, 3]),
+        ("il-gas-hdd-only", &[2, 3, 4, 5, 6, 7]),
+        ("nmecr-office", &[0, 1, 2, 3, 4, 5]),
+        ("rmv2-sim-1", &[0, 1, 2, 3, 4, 5]),
+        ("rmv2-sim-1", &[10]),
+    ];
+    for (name, bills) in sets {
+        let plain = Case::of("monthly", name, Method::Auto).answer().reporting.unwrap();
+        for times in [0.0, 0.001, 0.01, 0.02] {
+            let mut case = Case::of("monthly", name, Method::Auto);
+            garble(&mut case, |i| if bills.contains(&i) { times } else { 1.0 });
+            let answer = case.answer();
+            let r = answer.reporting.unwrap();
+            let what = format!("{name} {bills:?} x {times} {r:?} {plain:?} {:?}", codes(&answer));
+            assert!(has(&answer, "reporting.zero") || has(&answer, "reporting.unit"), "{what}");
+            assert!(r.avoided_low <= plain.avoided_low.max(0.0) + 0.01 * plain.adjusted_baseline, "{what}");
+        }
+    }
+}
+
+/// Less than an eighth of all use is told without a hole in the range, by every method, and saves nothing for sure.
+#[test]
+fn an_eighth_of_all_use_or_less_is_always_told() {
+    let below = [0.0005, 0.004, 0.02, 0.049, 0.051, 0.06, 0.075, 0.08, 0.089, 0.09, 0.095, 0.1, 0.11, 0.118];
+    let told = |case: &mut Case, share: f64, what: &str| {
+        let plain = case.answer().reporting.unwrap();
+        garble(case, |_| share * plain.adjusted_baseline / plain.measured);
+        let answer = case.answer();
+        let unit = has(&answer, "reporting.unit");
+        assert!(!unit || answer.reporting.unwrap().avoided_low <= 0.0, "{what} {share}: {answer:?}");
+        unit
+    };
+    for name in METERS {
+        for share in below {
+            assert!(told(&mut Case::of("monthly", name, Method::Auto), share, name), "{name} {share}");
+        }
+        assert!(!told(&mut Case::of("monthly", name, Method::Auto), 0.2, name), "{name}");
+    }
+    let methods = [
+        Method::Auto,
+        Method::Averaged,
+        Method::CaltrackDaily,
+        Method::CaltrackMonthly,
+        Method::Shape(analytics::baseline::change_point::Shape::P1),
+    ];
+    for name in ["il-electricity-cdd-hdd", "uk-gas-0", "nmecr-office"] {
+        for (method, share) in methods.into_iter().flat_map(|m| [(m, 0.001), (m, 0.08), (m, 0.11)]) {
+            assert!(told(&mut Case::of("daily", name, method), share, name), "{name} {method:?} {share}");
+        }
+    }
+    for share in below {
+        let flat = |_: NaiveDate, _: f64| 100.0;
+        assert!(told(&mut Case::planted(flat, 13.0, Method::Auto), share, "flat"), "{share}");
+    }
 }

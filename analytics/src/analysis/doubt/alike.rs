@@ -1,31 +1,25 @@
 //! What the values of a reporting period have in common that no measure makes: they are in another unit than the
 //! baseline's, or the same value stands there again and again.
 //!
-//! Must never: doubt heating that is gone, the little that is left of it, or values that the baseline repeats as well.
+//! Must never: leave a level untold that a lost digit makes, doubt values that the baseline repeats as well, or a season in
+//! which the baseline was as low.
 //!
-//! A measure that saves nine tenths changes the shape of a year: insulation ends the season earlier, another heat source
-//! leaves hot water and cooking. Values that keep the baseline's shape at about a tenth of it are rather a tenth: a
-//! decimal point, cubic metres for kilowatt-hours. Where there is no shape to keep, only a tenth itself says so. What is
-//! left of a meter is never taken for another unit by its level alone, up to twenty times.
+//! Hardly a measure leaves less than an eighth of a meter's use, and a decimal point or cubic metres for kilowatt-hours
+//! always do: below that a person confirms the year, whatever its shape and however many its periods are. A heat pump that
+//! takes a boiler's place, with the cooking left, is told too; it is one word of one person, once.
 
 use chrono::NaiveDate;
 use model::{Finding, Severity};
 
-use super::{Doubt, Point, RULE, deep, held, sums};
+use super::{Doubt, Point, RULE, deep, held, is_as_low, sums};
 use crate::baseline::data::Data;
 
-/// All values together this much smaller or larger than expected are in another unit.
+/// All values together below this share of the expectation, or above it so many times, are in another unit: a lost digit
+/// and cubic metres of gas for kilowatt-hours (9.6 to 10.7 kWh), of a year that used up to a fifth more.
+const LEAST: f64 = 0.12;
 const UNIT: f64 = 20.0;
-/// Below this share of the expectation values that keep its shape are in another unit.
-const SHAPED: f64 = 0.12;
-/// Tenths, and cubic metres of gas for kilowatt-hours (9.6 to 10.7 kWh): shares of what is expected, shape or not.
-const TENTHS: std::ops::RangeInclusive<f64> = 0.09..=0.11;
-/// What the shape may miss of the squares of the values, and how much the expectation must differ over the year to be one:
-/// its standard deviation over its mean.
-const MISSED: f64 = 0.12;
-const UNEVEN: f64 = 0.3;
-/// Fewest periods that have a shape.
-const SHAPE_MIN: usize = 6;
+/// Of the baseline's mean use, what is expected of a closed season is less.
+const CLOSED: f64 = 0.3;
 /// The same value so many times, over so many days in a row, is no measurement: of bills or months, and of days. What
 /// lacks between does not end a run.
 const REPEATED: (usize, f64) = (3, 115.0);
@@ -43,13 +37,18 @@ const COPIED_MIN: f64 = 500.0;
 const SAME: f64 = 1e-9;
 
 /// Whether all values together are in another unit than the baseline's; then none of them saves anything for sure.
-pub(super) fn unit(about: &str, points: &[Point], doubt: &mut Doubt) -> bool {
-    let (measured, expected) = sums(points);
-    if measured <= 0.0 || expected <= 0.0 {
+pub(super) fn unit(about: &str, points: &[Point], baseline: &Data, doubt: &mut Doubt) -> bool {
+    // What is given back is told, and the bound does without it, as such.
+    let measured: f64 = points.iter().map(|p| p.row.energy.max(0.0)).sum();
+    let (_, expected) = sums(points);
+    if measured <= 0.0 || expected <= 0.0 || (LEAST..=UNIT).contains(&(measured / expected)) {
         return false;
     }
-    let share = measured / expected;
-    if (1.0 / UNIT..=UNIT).contains(&share) && !(share < SHAPED && is_same_load(points, share)) {
+    // The closed season alone, of a year that has only begun.
+    let per_day = expected / points.iter().map(|p| p.row.days).sum::<f64>();
+    if per_day * baseline.days() < CLOSED * baseline.energy()
+        && points.iter().all(|p| is_as_low(&p.row, baseline, 1.0))
+    {
         return false;
     }
     let times = if measured < expected { expected / measured } else { measured / expected };
@@ -62,21 +61,6 @@ pub(super) fn unit(about: &str, points: &[Point], doubt: &mut Doubt) -> bool {
     let finding = Finding::new("reporting.unit", Severity::Caution, about, says, RULE);
     doubt.findings.push(finding.with("times", format!("{times:.0}")).with("direction", direction));
     true
-}
-
-/// Whether the values are the expectation times `share`, all year; of an expectation without a shape, whether the share is
-/// a unit's.
-fn is_same_load(points: &[Point], share: f64) -> bool {
-    if points.len() < SHAPE_MIN {
-        return false;
-    }
-    let sum = |of: &dyn Fn(&Point) -> f64| points.iter().map(of).sum::<f64>();
-    let days = sum(&|p| p.row.days);
-    let mean = sum(&|p| p.expected) / days;
-    let spread = sum(&|p| (p.expected - mean * p.row.days).powi(2) / p.row.days) / days;
-    let missed = sum(&|p| (p.row.energy - share * p.expected).powi(2) / p.row.days);
-    let whole = sum(&|p| p.row.energy.powi(2) / p.row.days);
-    missed <= MISSED * whole && (UNEVEN * mean <= spread.sqrt() || TENTHS.contains(&share))
 }
 
 /// Takes values that repeat themselves out of the points and doubts their saving.

@@ -130,7 +130,7 @@ fn is_as_low(block: &Block, before: &[Vec<Row>], left: f64) -> bool {
 }
 
 /// Periods shorter than a month joined by the civil month in which they begin.
-fn join<T>(items: Vec<T>, row: impl Fn(&T) -> Row) -> Vec<Vec<T>> {
+pub(super) fn join<T>(items: Vec<T>, row: impl Fn(&T) -> Row) -> Vec<Vec<T>> {
     let mut blocks: Vec<Vec<T>> = Vec::new();
     let mut open = None;
     for item in items {

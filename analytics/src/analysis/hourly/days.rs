@@ -72,6 +72,11 @@ pub(super) fn means(days: &[(NaiveDate, f64)]) -> DailyMeans {
     DailyMeans::of(&days.iter().map(of).collect::<Vec<_>>(), &station)
 }
 
+/// Whether all days together are in another unit than the baseline's.
+pub(super) fn are_in_other_unit(subject: &str, before: &Days, after: &Days) -> bool {
+    doubt::other_unit(subject, &after.alone, &before.data, &after.data).is_some()
+}
+
 /// Tells what the days show of the baseline's length, of weather that it lacks and of values that are hardly the meter's.
 /// Gives what the lower bound does without for them.
 pub(super) fn judge(

@@ -1,5 +1,5 @@
-//! Hours that are hardly those of the meter: zeros and refunds that the baseline never had in that hour of the week, and
-//! values far below their neighbours.
+//! Hours that are hardly those of the meter: zeros, next to zeros and refunds that the baseline never had in that hour of
+//! the week, and values far below their neighbours.
 //!
 //! Must never: join an hour to a day without having looked at it, or doubt one twice.
 
@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use chrono::{NaiveDate, NaiveDateTime};
 use model::{Finding, Severity};
 
+use super::super::doubt;
 use super::super::scattered::{self, Share};
 use super::CivilHour;
 use crate::baseline::towt::Towt;
@@ -39,9 +40,9 @@ impl Doubted {
         doubted.findings.extend(refunds(&about, &negative));
         let gives_back = of_week(before, |h| h.energy < 0.0);
         doubted.take(model, negative.into_iter().filter(|h| !gives_back.contains(&h.of_week())));
-        let zeros = zeros(model, before, compared);
+        let zeros = idle(model, before, compared);
         doubted.take(model, zeros.iter().copied());
-        let says = "used nothing, in runs longer than the baseline ever had, or where it was never at zero";
+        let says = "used nothing, or next to nothing, in runs longer than the baseline ever had, or where it never did";
         doubted.findings.extend(told(&about, "reporting.zero_hours", &zeros, says));
         let low = doubted.low(model, before, compared);
         doubted.take(model, low.iter().copied());
@@ -85,19 +86,35 @@ fn of_week(hours: &[&CivilHour], which: impl Fn(&CivilHour) -> bool) -> BTreeSet
     hours.iter().filter(|h| which(h)).map(|h| h.of_week()).collect()
 }
 
-/// Runs at zero longer than any that the baseline had, and zeros in hours of the week that it never had at zero.
-fn zeros<'h>(model: &Towt, before: &[&CivilHour], compared: &[&'h CivilHour]) -> Vec<&'h CivilHour> {
-    let runs = before.chunk_by(|a, b| a.energy == b.energy).filter(|run| run[0].energy == 0.0);
+/// Hours at zero, and those of next to nothing.
+fn idle<'h>(model: &Towt, before: &[&CivilHour], compared: &[&'h CivilHour]) -> Vec<&'h CivilHour> {
+    let is_zero = |h: &CivilHour| h.energy == 0.0;
+    let is_nothing = |h: &CivilHour| (0.0..=doubt::NOTHING * expected(model, h)).contains(&h.energy);
+    let zeros = unusual(model, before, compared, is_zero);
+    let nothings = unusual(model, before, compared, is_nothing);
+    let either = zeros.into_iter().zip(nothings).map(|(zero, nothing)| zero || nothing);
+    compared.iter().zip(either).filter(|(_, idle)| *idle).map(|(h, _)| *h).collect()
+}
+
+/// Which are in runs of idle hours longer than any that the baseline had, or idle in an hour of the week in which it never
+/// was.
+fn unusual(
+    model: &Towt,
+    before: &[&CivilHour],
+    compared: &[&CivilHour],
+    is_idle: impl Fn(&CivilHour) -> bool,
+) -> Vec<bool> {
+    let runs = before.chunk_by(|a, b| is_idle(a) == is_idle(b)).filter(|run| is_idle(run[0]));
     let longest = runs.map(<[&CivilHour]>::len).max().unwrap_or(0);
     let mean = before.iter().map(|h| h.energy).sum::<f64>() / before.len() as f64;
-    let idle = of_week(before, |h| h.energy == 0.0);
-    let mut zeros = Vec::new();
-    for run in compared.chunk_by(|a, b| a.energy == b.energy).filter(|run| run[0].energy == 0.0) {
+    let usual = of_week(before, &is_idle);
+    let mut found = Vec::with_capacity(compared.len());
+    for run in compared.chunk_by(|a, b| is_idle(a) == is_idle(b)) {
         let long = longest.max(ZERO_RUN_MIN - 1) < run.len();
-        let never = |h: &CivilHour| !idle.contains(&h.of_week()) && ZERO_SHARE * mean < expected(model, h);
-        zeros.extend(run.iter().copied().filter(|h| long || never(h)));
+        let never = |h: &CivilHour| !usual.contains(&h.of_week()) && ZERO_SHARE * mean < expected(model, h);
+        found.extend(run.iter().map(|h| is_idle(h) && (long || never(h))));
     }
-    zeros
+    found
 }
 
 fn refunds(about: &str, hours: &[&CivilHour]) -> Option<Finding> {

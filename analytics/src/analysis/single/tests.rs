@@ -196,3 +196,32 @@ fn harm_at_random_raises_no_bound_in_silence() {
         assert!(off < if silent { 0.02 } else { 0.05 }, "{seed}: {off} {office:?} x {times} 1 in {one_in}");
     }
 }
+
+/// Baseline days that are far too high here and there make no saving of a year without such.
+#[test]
+fn single_baseline_days_that_are_far_too_high_are_told_and_save_nothing_for_sure() {
+    let flat = Office { heating: 0.0, cooling: 0.0, closed: 1.0, scatter: 0.2, ..OFFICE };
+    for one_in in [3.7, 10.0] {
+        for method in [Method::Auto, Method::Averaged, Method::CaltrackDaily] {
+            let sound = flat.days();
+            let hit = |i: usize| noise(i as u64 * 1_009 + 7) < 2.0 / one_in - 1.0;
+            let mut garbled = sound.clone();
+            for (i, p) in garbled.iter_mut().enumerate().take(365) {
+                p.value = p.value.map(|v| if hit(i) { 3.0 * v } else { v });
+            }
+            let (plain, answer) = (ask(&sound, method), ask(&garbled, method));
+            let extreme =
+                |answer: &Answer| answer.findings.iter().filter(|f| f.code == "energy.extreme").count();
+            assert_eq!((extreme(&plain), extreme(&answer)), (0, 1), "{method:?} 1 in {one_in}");
+            let off = (low(&answer) - low(&plain)) / plain.reporting.unwrap().adjusted_baseline;
+            assert!(off < 0.02, "{method:?} 1 in {one_in}: {off}");
+            // The building's own way, where the year after has as many.
+            let mut both = garbled;
+            for (i, p) in both.iter_mut().enumerate().skip(365) {
+                p.value = p.value.map(|v| if hit(i) { 3.0 * v } else { v });
+            }
+            let told = |f: &&Finding| f.says.contains("as no reporting days did");
+            assert_eq!(ask(&both, method).findings.iter().find(told), None, "{method:?} 1 in {one_in}");
+        }
+    }
+}

@@ -160,6 +160,30 @@ fn a_year_in_another_unit_is_withheld_until_a_person_confirms_it() {
     assert_eq!(codes(&year).iter().filter(|c| **c == "reporting.confirmed").count(), 12);
 }
 
+/// A lost digit is told whatever the year's shape and however few its bills.
+#[test]
+fn an_eighth_of_a_year_s_use_or_less_is_withheld() {
+    let withheld = |case: &Case, what: &str| {
+        let year = case.year();
+        let told = year.findings.iter().any(|f| (f.code, f.severity) == (DOUBTS[1], Severity::Blocks));
+        assert!(told, "{what}: {:?}", codes(&year));
+        assert_ne!(result(&year, "final").verdict, Verdict::Reached, "{what}");
+        assert!(saved(&year).1 <= 0.0, "{what}");
+    };
+    for percent in [1, 5, 6, 8, 10, 11] {
+        for ends in [&MONTHLY[..], &TWO_MONTHLY, &MONTHLY[11..]] {
+            let case = billed(1.0, ends, |_, amount| amount * percent / 100);
+            withheld(&case, &format!("{} bills at {percent} %", ends.len()));
+        }
+        let mut flat = Case::power(1.05);
+        flat.meters[0].months = series(BaseUnit::WattHour, |_| 90_000.0, |_| 94_500.0);
+        for mut case in [Case::power(1.0), flat] {
+            garble(&mut case, &(1..=12).collect::<Vec<u32>>(), percent as f64 / 100.0);
+            withheld(&case, &format!("power at {percent} %"));
+        }
+    }
+}
+
 #[test]
 fn a_persons_word_lifts_a_doubt_and_stands_beside_the_figure() {
     let mut case = Case::gas(0.88);
