@@ -182,7 +182,8 @@ impl Normalised {
             let by_days = year.days() / reporting.days();
             let by_energy = self.baseline / compared.adjusted_baseline;
             let times = if by_energy.is_finite() { by_days.max(by_energy) } else { by_days };
-            self.savings_low -= held * times;
+            // A law through what is left may pass by sound periods: it promises no more than they did.
+            self.savings_low = (self.savings_low - held * times).min(compared.avoided_low * times);
         }
         self
     }

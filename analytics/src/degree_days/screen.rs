@@ -18,6 +18,12 @@ const RUNS: [(f64, usize); 2] = [(0.005, 4), (0.050_001, 5)];
 const CHANCE_A_YEAR: f64 = 0.001;
 /// Days in a row that are no chance at any station.
 const RUN_MAX: usize = 14;
+/// The means of a station change by this from day to day, as a robust deviation in K. A record that never does is no
+/// station's: a curve, or the mean of a month for each of its days.
+const CHANGES_MIN_K: f64 = 0.4;
+/// Of such a record only a longer run stands still, and none that is a civil month where most of its days are in such.
+const RUN_MAX_OF_CURVE: usize = 30;
+const MOST: f64 = 0.8;
 /// Exactly zero between days as warm as this, in °C, is an empty cell.
 const MILD_C: f64 = 8.0;
 /// A mean that comes back more often than this, and so many times as often as those within [`NEAR_TENTHS`], is a code.
@@ -37,6 +43,8 @@ const SEASON_DEVIATIONS: f64 = 5.5;
 const SEASON_MIN_K: f64 = 2.5;
 const SEASON_DAYS: i64 = 15;
 const SEASON_MIN: usize = 25;
+/// Seasons are told every so many days.
+const SEASON_STEP: usize = 5;
 /// Median of absolute values to standard deviation, of a normal distribution.
 const TO_DEVIATION: f64 = 1.482_6;
 /// No place of Italy has a warmer mean than this, in °C.
@@ -98,8 +106,13 @@ impl DailyMeans {
     #[must_use]
     pub fn screened(&self) -> Screened {
         let days: Vec<(NaiveDate, f64)> = self.dated().collect();
-        let mut frozen: Vec<NaiveDate> = RUNS.into_iter().flat_map(|of| still(&days, of)).collect();
-        frozen.extend(codes(&days));
+        let mut frozen: Vec<NaiveDate> = if is_weather(&days) {
+            let mut frozen: Vec<NaiveDate> = RUNS.into_iter().flat_map(|of| still(&days, of)).collect();
+            frozen.extend(codes(&days));
+            frozen
+        } else {
+            still_on_a_curve(&days)
+        };
         frozen.extend(zeros(&days));
         frozen.sort_unstable();
         frozen.dedup();
@@ -134,6 +147,24 @@ fn runs(days: &[(NaiveDate, f64)], same_k: f64) -> Vec<&[(NaiveDate, f64)]> {
         }
     }
     runs
+}
+
+/// Whether any year of the record changes as weather does.
+fn is_weather(days: &[(NaiveDate, f64)]) -> bool {
+    days.chunks(YEAR).filter_map(change_k).any(|k| CHANGES_MIN_K <= k)
+}
+
+/// Days that stand still in a record of smooth means.
+fn still_on_a_curve(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
+    let runs = runs(days, RUNS[0].0);
+    let is_month = |run: &&[(NaiveDate, f64)]| {
+        let (first, last) = (run[0].0, run[run.len() - 1].0);
+        first.day() == 1 && last.succ_opt().is_some_and(|next| next.day() == 1)
+    };
+    let in_months: usize = runs.iter().copied().filter(is_month).map(<[_]>::len).sum();
+    let by_month = MOST * days.len() as f64 <= in_months as f64;
+    let long = runs.into_iter().filter(|run| RUN_MAX_OF_CURVE <= run.len() && !(by_month && is_month(run)));
+    long.flat_map(|run| run.iter().map(|(day, _)| *day)).collect()
 }
 
 /// Days of a sensor that stands still.
@@ -183,8 +214,11 @@ fn zeros(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
 }
 
 fn middle(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+    if values.is_empty() {
+        return 0.0;
+    }
+    let at = values.len() / 2;
+    *values.select_nth_unstable_by(at, f64::total_cmp).1
 }
 
 /// Whether a day comes after another, with no more than one between that has no mean.
@@ -195,12 +229,14 @@ fn follow(a: &(NaiveDate, f64), b: &(NaiveDate, f64)) -> bool {
 /// Robust standard deviation of the changes from day to day, in K; `None` of too few. Garbled days widen it: the calmest
 /// year tells it.
 pub(super) fn changes_k(days: &[(NaiveDate, f64)]) -> Option<f64> {
-    let deviation = |year: &[(NaiveDate, f64)]| {
-        let pairs = year.windows(2).filter(|pair| follow(&pair[0], &pair[1]));
-        let mut changes: Vec<f64> = pairs.map(|pair| (pair[1].1 - pair[0].1).abs()).collect();
-        (CHANGES_MIN <= changes.len()).then(|| TO_DEVIATION * middle(&mut changes))
-    };
-    days.chunks(YEAR).filter_map(deviation).min_by(f64::total_cmp)
+    days.chunks(YEAR).filter_map(change_k).min_by(f64::total_cmp)
+}
+
+/// That of one year.
+fn change_k(year: &[(NaiveDate, f64)]) -> Option<f64> {
+    let pairs = year.windows(2).filter(|pair| follow(&pair[0], &pair[1]));
+    let mut changes: Vec<f64> = pairs.map(|pair| (pair[1].1 - pair[0].1).abs()).collect();
+    (CHANGES_MIN <= changes.len()).then(|| TO_DEVIATION * middle(&mut changes))
 }
 
 /// Days that leave the day before and the day after to one side.
@@ -232,9 +268,9 @@ fn out_of_season(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
         let deviation = (TO_DEVIATION * middle(&mut off)).max(SEASON_MIN_K);
         (SEASON_MIN <= all.len()).then_some((middle_c, SEASON_DEVIATIONS * deviation))
     };
-    let seasons: Vec<Option<(f64, f64)>> = (0..=YEAR).map(season).collect();
+    let seasons: Vec<Option<(f64, f64)>> = (0..=YEAR).step_by(SEASON_STEP).map(season).collect();
     let is_out = |(day, mean_c): &&(NaiveDate, f64)| {
-        seasons[slot(*day)].is_some_and(|(middle_c, limit)| limit < (mean_c - middle_c).abs())
+        seasons[slot(*day) / SEASON_STEP].is_some_and(|(middle_c, limit)| limit < (mean_c - middle_c).abs())
     };
     days.iter().filter(is_out).map(|(day, _)| *day).collect()
 }
