@@ -245,7 +245,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         }
         let prediction = fit.predict(&reporting_data);
         let alone = fit.predict_each(&reporting_data);
-        let doubt = single::doubt(asked, (daily, by_month), fit, [&data, &reporting_data]);
+        let doubt = single::doubt(asked, (daily, by_month), (fit, &alone), [&data, &reporting_data]);
         let of_weather = [&baseline.periods[..], &reporting.periods[..]];
         let lost = doubt::missing(question, &reporting, Some(fit))
             + doubt.energy

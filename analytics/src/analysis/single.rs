@@ -56,27 +56,26 @@ pub(super) struct Judged {
     below: BTreeMap<NaiveDate, f64>,
 }
 
-/// What is doubted of the periods that are compared: of single days by themselves, and of months that days were joined to
+/// What is doubted of the periods that are compared, each of which the law predicts `alone`: of single days by themselves, and of months that days were joined to
 /// with what is doubted of their days made good, so that nothing is doubted twice.
 pub(super) fn doubt(
     asked: &Question<'_>,
     (daily, joined): (bool, bool),
-    fit: &Fit,
+    (fit, alone): (&Fit, &[Prediction]),
     [before, after]: [&Data; 2],
 ) -> Doubt {
     let subject = asked.subject;
-    let alone = fit.predict_each(after);
     // Before any day is excused: then nothing of the year is saved for sure.
-    if let Some(doubt) = doubt::other_unit(subject, &alone, before, after) {
+    if let Some(doubt) = doubt::other_unit(subject, alone, before, after) {
         return doubt;
     }
     if !joined && !daily {
-        return doubt::values(subject, &alone, before, after);
+        return doubt::values(subject, alone, before, after);
     }
     let kinds = if joined { of_file(asked) } else { kinds(asked, fit, [before, after]) };
     let judged = judge(subject, &kinds);
     let mut doubt = if joined {
-        let mut doubt = doubt::values(subject, &alone, before, &judged.made_good(after));
+        let mut doubt = doubt::values(subject, alone, before, &judged.made_good(after));
         doubt.energy += judged.doubt.energy;
         doubt.findings.extend(judged.doubt.findings);
         doubt

@@ -10,9 +10,9 @@ use super::{Question, choose, project};
 use crate::baseline::FitPeriod;
 use crate::baseline::data::Data;
 use crate::baseline::fit::Fit;
+use crate::degree_days::DailyMeans;
 use crate::degree_days::screen::{self, Screened};
 use crate::degree_days::unusual::{Spell, Unusual};
-use crate::degree_days::{DailyMeans, DegreeDayDefinition};
 use crate::normalise;
 
 /// A spell is told where it lowers the bound by more than this share of what is expected.
@@ -95,9 +95,11 @@ fn of_missing_days(
     findings: &mut Vec<Finding>,
 ) -> f64 {
     let missing = |periods: &[FitPeriod]| -> (u32, usize) {
-        let days = periods.iter().map(|p| {
-            question.temperatures.heating(DegreeDayDefinition::to_base(0.0), p.from, p.to).missing_days
-        });
+        let unknown = |p: &FitPeriod| {
+            let known = question.temperatures.means(p.from, p.to).count() as i64;
+            u32::try_from((p.to - p.from).num_days() - known).unwrap_or(0)
+        };
+        let days = periods.iter().map(unknown);
         (days.clone().sum(), days.filter(|days| 0 < *days).count())
     };
     let (before, after) = (missing(baseline), missing(reporting));

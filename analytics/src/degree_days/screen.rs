@@ -5,8 +5,6 @@
 //! A day that is doubted has no temperature; what follows is what follows of every day without one. How many equal means
 //! in a row are chance, and how far one day leaves the next, is told by the station's own record.
 
-use std::collections::BTreeMap;
-
 use chrono::{Datelike, Days, NaiveDate};
 use model::{Finding, Severity};
 
@@ -184,18 +182,29 @@ fn still(days: &[(NaiveDate, f64)], (same_k, least): (f64, usize)) -> Vec<NaiveD
 /// Days whose mean comes back far more often than those beside it, wherever they lie.
 fn codes(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
     let tenth = |mean_c: f64| (mean_c * 10.0).round() as i64;
-    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
-    for (_, mean_c) in days {
-        *counts.entry(tenth(*mean_c)).or_default() += 1;
+    let mut tenths: Vec<i64> = days.iter().map(|(_, mean_c)| tenth(*mean_c)).collect();
+    tenths.sort_unstable();
+    // Each that there is, with how many days have it.
+    let counts: Vec<(i64, usize)> =
+        tenths.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect();
+    if counts.iter().all(|(_, n)| *n <= OFTEN) {
+        return Vec::new();
     }
-    let is_code = |mean_c: f64| {
-        let own = tenth(mean_c);
-        let count = counts.get(&own).copied().unwrap_or(0);
-        let near = || counts.range(own - NEAR_TENTHS..=own + NEAR_TENTHS).filter(|(at, _)| **at != own);
-        let usual = near().map(|(_, n)| *n as f64).sum::<f64>() / (near().count() as f64).max(1.0);
-        OFTEN < count && OFTEN as f64 + TIMES_OFTEN * usual < count as f64
+    let is_code = |i: usize| {
+        let (own, count) = counts[i];
+        let near = || {
+            let below = counts[..i].iter().rev().take_while(|(at, _)| own - NEAR_TENTHS <= *at);
+            below.chain(counts[i + 1..].iter().take_while(|(at, _)| *at <= own + NEAR_TENTHS))
+        };
+        let usual = || near().map(|(_, n)| *n as f64).sum::<f64>() / (near().count() as f64).max(1.0);
+        OFTEN < count && OFTEN as f64 + TIMES_OFTEN * usual() < count as f64
     };
-    days.iter().filter(|(_, mean_c)| is_code(*mean_c)).map(|(day, _)| *day).collect()
+    let codes: Vec<i64> = (0..counts.len()).filter(|i| is_code(*i)).map(|i| counts[i].0).collect();
+    let is_told = |mean_c: f64| codes.binary_search(&tenth(mean_c)).is_ok();
+    if codes.is_empty() {
+        return Vec::new();
+    }
+    days.iter().filter(|(_, mean_c)| is_told(*mean_c)).map(|(day, _)| *day).collect()
 }
 
 /// Days at exactly zero among mild ones: cells that were filled.
@@ -263,6 +272,11 @@ fn out_of_season(days: &[(NaiveDate, f64)]) -> Vec<NaiveDate> {
         let around = (-SEASON_DAYS..=SEASON_DAYS)
             .map(|by| usize::try_from((center as i64 + by).rem_euclid(YEAR as i64 + 1)).unwrap_or(center));
         let mut all: Vec<f64> = around.flat_map(|at| of_date[at].iter().copied()).collect();
+        let (low, high) =
+            all.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), t| (l.min(*t), h.max(*t)));
+        if high - low <= SEASON_DEVIATIONS * SEASON_MIN_K {
+            return None;
+        }
         let middle_c = middle(&mut all);
         let mut off: Vec<f64> = all.iter().map(|mean_c| (mean_c - middle_c).abs()).collect();
         let deviation = (TO_DEVIATION * middle(&mut off)).max(SEASON_MIN_K);

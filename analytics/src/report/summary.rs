@@ -181,10 +181,10 @@ fn measured_line(context: &Context<'_>, kpi: &KpiResult) -> String {
         _ => {
             let subjects = context.kpi_meters(kpi).join("; ");
             let only_for_the_year = context.kpi_codes(kpi).all(|code| code == YEAR_INCOMPLETE);
-            let reason = if subjects.is_empty() {
-                context.t("summary.no_reason")
-            } else if only_for_the_year {
+            let reason = if only_for_the_year {
                 reason_incomplete(context)
+            } else if subjects.is_empty() {
+                context.t("summary.no_reason")
             } else {
                 context.fill("summary.reason", &[("subjects", &subjects)])
             };

@@ -308,7 +308,7 @@ fn list(of: &Of, year: i32, json: bool) -> Result<(), Failure> {
         };
         let printed = |value: Option<f64>| shown(value.map(|value| kpi.printed(value)));
         // The verdict is about the measured value, also where another one goes out.
-        let about = if row.reason().is_some() { " (measured)" } else { "" };
+        let about = if row.reason().is_some() && kpi.achieved.is_some() { " (measured)" } else { "" };
         let reasons = kpi.reasons(&figures.findings, &texts, row.reason().is_some());
         println!(
             "{}\t{}\t{}\t{}\t{}\t{}{about}\t{who}\t{band}\t{}",
