@@ -523,7 +523,7 @@ fn a_submission_goes_from_draft_to_accepted_and_its_dossier_is_verified_by_a_str
     std::fs::write(&receipt, pec_receipt("avvenuta-consegna", "<m@ente.example>")).unwrap();
     let on = today().to_string();
     let sent = ["sent", receipt.to_str().unwrap(), "--to", "ente@pec.example", "--on", &on];
-    assert!(no(6, &sent).contains("cannot be noted as sent"));
+    assert!(no(6, &sent).contains("not signed yet"));
 
     signed_files_come_back(folder.path(), &out, (&own, &expired), &run, &no);
     nothing_is_sent_without_a_receipt(&site, &out, &no);
@@ -674,14 +674,14 @@ fn a_signed_submission_goes_out_once_by_certified_mail_and_counts_as_sent_with_t
     let out = site.path().join("out");
     run(&["freeze", "--out", out.to_str().unwrap()]);
     let send = ["send", "--to", "ente@pec.example"];
-    assert!(no(6, &send).contains("cannot be sent"));
+    assert!(no(6, &send).contains("not signed yet"));
     let pdf = std::fs::read_dir(&out).unwrap().filter_map(Result::ok).map(|e| e.path());
     let pdf = pdf.into_iter().find(|p| p.extension().is_some_and(|e| e == "pdf")).expect("a frozen PDF");
     let signed = sign(site.path(), &professional, &pdf);
     run(&["sign", signed.to_str().unwrap(), "--reason", "certificato di prova"]);
     run(&send);
     // Handed over once; a second attempt says where to look.
-    assert!(no(6, &send).contains("cannot be sent"));
+    assert!(no(6, &send).contains("was handed to the mail server"));
     assert_eq!(mail.letters().len(), 1);
     let about = mail.envelope(1);
     assert_eq!((&about["tls"], &about["to"][0]), (&true.into(), &"ente@pec.example".into()));

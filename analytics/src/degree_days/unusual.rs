@@ -25,11 +25,16 @@ const FROM_BASELINE_K: [(usize, f64); 5] = [(1, 6.0), (2, 4.5), (3, 4.0), (6, 3.
 const CHANGES_K: f64 = 2.2;
 const WILDER_MAX: f64 = 1.6;
 const SHORT: usize = 3;
-/// From the mean of the station's other years, of which there are [`YEARS_MIN`]: as many deviations of these, and no less
-/// than so many kelvin.
+/// From the mean of the station's other years, of which there are [`YEARS_MIN`]: so many deviations of these, and no
+/// less than so many kelvin.
 const FROM_OTHERS_K: [(usize, f64); 5] = [(1, 4.0), (2, 3.5), (3, 3.0), (6, 2.5), (10, 2.0)];
 const DEVIATIONS: f64 = 3.0;
+/// How much wider the limit is where few years tell their scatter, over their number less one: about Student's t.
+const FEW: f64 = 4.5;
 const YEARS_MIN: usize = 3;
+/// So many other years bear months out that are not even so far from their mean as this share of the limit.
+const YEARS_MANY: usize = 8;
+const BORNE_OUT: f64 = 0.6;
 /// Most years that are looked at on each side, and most months together.
 const YEARS_MAX: i32 = 30;
 const TOGETHER_MAX: usize = 12;
@@ -145,18 +150,22 @@ fn is_unusual(months: &[Level], wilder: f64) -> bool {
         let sum: Option<f64> = months.iter().map(|m| Some(m.days * of(m)?)).sum();
         sum.filter(|_| 0.0 < days).map(|sum| sum / days)
     };
-    let from_baseline = together(&|m| m.from_baseline_k);
-    let times = if months.len() <= SHORT { wilder } else { 1.0 };
-    if from_baseline.is_some_and(|off| times * limit(&FROM_BASELINE_K, months.len()) < off.abs()) {
-        return true;
-    }
     let years = months.first().map_or(Vec::new(), |m| m.from_others_k.keys().copied().collect());
     let others: Vec<f64> =
         years.iter().filter_map(|years| together(&|m| m.from_others_k.get(years).copied())).collect();
     let (n, middle) = (others.len() as f64, mean(&others));
     let variance = others.iter().map(|off| (off - middle).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    let weather = DEVIATIONS * (variance * (1.0 + 1.0 / n.max(1.0))).sqrt();
-    YEARS_MIN <= others.len() && limit(&FROM_OTHERS_K, months.len()).max(weather) < middle.abs()
+    let deviation = (variance * (1.0 + 1.0 / n.max(1.0))).sqrt();
+    let weather =
+        limit(&FROM_OTHERS_K, months.len()).max(DEVIATIONS * (1.0 + FEW / (n - 1.0).max(1.0)) * deviation);
+    if YEARS_MIN <= others.len() && weather < middle.abs() {
+        return true;
+    }
+    // Where many other years are as these months are, it is the baseline that was unusual.
+    let borne_out = YEARS_MANY <= others.len() && middle.abs() <= BORNE_OUT * weather;
+    let from_baseline = together(&|m| m.from_baseline_k);
+    let times = if months.len() <= SHORT { wilder } else { 1.0 };
+    !borne_out && from_baseline.is_some_and(|off| times * limit(&FROM_BASELINE_K, months.len()) < off.abs())
 }
 
 impl DailyMeans {

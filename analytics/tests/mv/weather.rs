@@ -69,10 +69,13 @@ fn real_years_are_usual_beside_each_other() {
     }
 }
 
+/// What becomes of a day's mean.
+type Change = dyn Fn(NaiveDate, f64) -> Option<f64>;
+
 /// Every way of garbling the reporting year's weather that once was a saving.
 #[test]
 fn garbled_weather_is_told_and_saves_nothing_for_sure() {
-    let faults: [(&str, &str, &dyn Fn(NaiveDate, f64) -> Option<f64>); 8] = [
+    let faults: [(&str, &str, &Change); 8] = [
         ("every fifth day at -10", "weather.frozen", &|d, t| {
             Some(if number(d) % 5 == 0 { -10.0 } else { t })
         }),

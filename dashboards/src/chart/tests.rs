@@ -94,7 +94,7 @@ fn scatters_of_many_one_and_no_points_are_drawn() {
 }
 
 #[test]
-fn coverage_is_rounded_down_and_not_due_is_empty() {
+fn coverage_is_rounded_and_never_up_to_all_and_not_due_is_empty() {
     let kind = ChartKind::Coverage {
         labels: vec!["gen".to_owned(), "feb".to_owned(), "mar".to_owned(), "apr".to_owned()],
         rows: vec![named("contatore", &[Some(0.999), Some(0.0), None, Some(1.0)])],
@@ -116,7 +116,7 @@ fn names_that_begin_alike_stay_apart_where_they_are_cut() {
     let layers = names.map(|name| named(name, &[Some(1.0), Some(1.0), Some(1.0)])).to_vec();
     // A legend has room for what tells them apart.
     let out = columns(layers, None);
-    assert!(out.contains("generale (Ambul…</text>") && out.contains("generale (Consu…</text>"), "{out}");
+    assert!(out.contains("generale (Ambu…</text>") && out.contains("generale (Cons…</text>"), "{out}");
     // One alone is cut at its end, and so are two of one name.
     let rows = vec![named(names[0], &[Some(1.0)]), named(names[0], &[Some(1.0)])];
     let out = svg(&chart(ChartKind::Coverage { labels: vec!["gen".to_owned()], rows }), &style());

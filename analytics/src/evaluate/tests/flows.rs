@@ -133,7 +133,7 @@ fn plant(nominal_kw: f64) -> model::Plant {
 
 #[test]
 fn more_than_the_plant_can_make_is_withheld() {
-    for (times, blocked) in [(1.0, false), (2.0, true), (3.0, true), (10.0, true)] {
+    for (times, blocked) in [(1.0, false), (2.5, true), (3.0, true), (10.0, true)] {
         let mut case = roof(0.8, MADE.map(|m| m * times), FED);
         case.project.terms.plants = vec![plant(18.0)];
         let year = case.year();

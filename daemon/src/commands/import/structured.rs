@@ -178,7 +178,7 @@ fn carried(facts: &MeterFacts, month: Month) -> Option<f64> {
     // An hour more: of the months with a change to winter time.
     let hours = f64::from(month.days()) * 24.0 + 1.0;
     (facts.ceiling_per_hour.is_finite() && 0.0 < facts.ceiling_per_hour)
-        .then(|| facts.ceiling_per_hour * hours)
+        .then_some(facts.ceiling_per_hour * hours)
 }
 
 fn empty<T>(rows: usize) -> ImportReport<T> {
