@@ -97,8 +97,9 @@ pub(crate) fn all(context: &Context<'_>) -> (Vec<KpiResult>, Vec<Finding>) {
     (results, findings)
 }
 
-fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Finding>) {
-    let mut outcome = match definition.measure {
+/// What its measure makes of the year.
+fn measured(context: &Context<'_>, definition: &KpiDefinition) -> Outcome {
+    match definition.measure {
         KpiMeasure::FinalEnergySaved => energy::final_energy(context),
         KpiMeasure::PrimaryEnergySaved => energy::primary(context),
         KpiMeasure::PrimaryEnergySavedPerEuro => energy::primary_per_euro(context),
@@ -115,7 +116,11 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         KpiMeasure::OperationalPrimaryIndex => index::operational(context),
         KpiMeasure::FloorArea => stated::floor_area(context),
         KpiMeasure::Stated => stated::stated(context, definition),
-    };
+    }
+}
+
+fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Finding>) {
+    let mut outcome = measured(context, definition);
     let about = format!("kpi:{} {}", definition.code, context.year);
     let factor = definition
         .measure

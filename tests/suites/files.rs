@@ -154,7 +154,10 @@ fn a_structured_file_gives_its_months_back() {
     let empty = Site::new();
     let file = from.path().join("out/misure-mensili-2024.xml").display().to_string();
     let text = refused(&empty.run(&["import", "structured", &file]));
-    assert!(text.contains("no imported project has this meter and supply point"), "{text}");
+    assert!(
+        text.contains("no imported project of CUP C11G06000000001 has this meter and supply point"),
+        "{text}"
+    );
 }
 
 /// Files of the former version of the columns were sent for years: each form gives its months to the last digit.
@@ -250,7 +253,7 @@ fn a_garbled_cell_refuses_the_file_and_partial_takes_the_others() {
     let covered = row(&site, "luce", 9)["coverage_percent"].as_f64();
     assert!(covered.is_some_and(|c| 99.9 < c && c <= 100.0), "{covered:?}");
     let text = refused(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "gas"]));
-    assert!(text.contains("a load curve in kWh cannot be of"), "{text}");
+    assert!(text.contains("a load curve is electricity in kWh, and meter gas counts"), "{text}");
     let text = refused(&site.run(&["import", "load-curve", &case("september.csv"), "--meter", "nessuno"]));
     assert!(text.contains("no imported project has the meter nessuno"), "{text}");
 }
