@@ -6,7 +6,8 @@
 //! other periods of the year ([`crate::analysis::doubt`]). The best estimate keeps what was measured. For the bound a
 //! doubted month is taken to have used what the baseline would have, and more where the other months used more than it.
 //! Who knows that the value is right confirms its days with an adjustment of nothing: author and reason stand in the
-//! report, and the doubt becomes a note. A new meter has no baseline's law: its months are judged by each other ([`own`]).
+//! report, and the doubt becomes a note. A new meter has no baseline's law: its months are judged by each
+//! other ([`own`]), and its year by what its connection carries ([`idle`]).
 
 use chrono::NaiveDate;
 use model::{Adjustment, Finding, MeterFacts, Severity};
@@ -19,6 +20,7 @@ use crate::baseline::{FitPeriod, Fitted};
 use crate::normalise::is_known;
 use crate::result::MonthSource;
 
+mod idle;
 mod own;
 
 const RULE: &str = "conservative direction: what is missing or garbled never becomes a saving";
@@ -45,7 +47,10 @@ pub(super) fn weigh(
     let judge = Judge { context, facts, evidence };
     match reference {
         Reference::Model(fitted, _) => findings.extend(judge.doubt(fitted, rows)),
-        Reference::Zero => findings.extend(judge.doubt_new(rows)),
+        Reference::Zero => {
+            findings.extend(judge.withhold_idle(rows));
+            findings.extend(judge.doubt_new(rows));
+        }
         Reference::None | Reference::Unknown => {}
     }
     findings
@@ -64,12 +69,14 @@ enum Expected {
     Baseline(f64),
     /// As much a day as the highest of the meter's other months.
     Others(f64),
+    /// The least of all its months together that a plant behind the meter would use.
+    Plant(f64),
 }
 
 impl Expected {
     const fn energy(self) -> f64 {
         match self {
-            Self::Baseline(energy) | Self::Others(energy) => energy,
+            Self::Baseline(energy) | Self::Others(energy) | Self::Plant(energy) => energy,
         }
     }
 
@@ -78,6 +85,7 @@ impl Expected {
         match self {
             Self::Baseline(_) => "baseline",
             Self::Others(_) => "others",
+            Self::Plant(_) => "plant",
         }
     }
 }
@@ -233,6 +241,10 @@ impl Judge<'_> {
                 format!(
                     "in the bound that counts the month used {expected} {unit}, going by the highest of the others,"
                 ),
+            ),
+            Expected::Plant(_) => (
+                format!("{measured} {unit} of a new meter whose months together stay below {expected} {unit}"),
+                "a plant hardly uses so little; the month is withheld".to_owned(),
             ),
         };
         let finding = |code, severity, says: String| {

@@ -332,8 +332,8 @@ pub(super) struct Row {
     pub(super) hidden: f64,
     /// Days whose opening nobody stated, where the baseline follows it.
     unstated_days: u32,
-    /// Whether the total stood still and has not moved again, which withholds the month and is a finding of its own.
-    pub(super) stuck: bool,
+    /// Whether nobody knows that its register counts, which withholds the month and is a finding of its own.
+    stuck: bool,
     /// Energy beside `hidden` that the month may have used because its value is doubted, in display units.
     pub(super) doubted: f64,
     /// The month beside its neighbours; `None` where it is known alone, or its sources say different things.
@@ -408,6 +408,15 @@ impl Row {
             self.hidden = adjusted.energy.max(0.0) * self.still_ratio.min(1.0);
             self.shown.measured_high = Some(high + self.hidden);
         }
+    }
+
+    /// Takes the month out of what is compared: its register may not count. Nothing bounds it, as with a month that nobody
+    /// read.
+    pub(super) const fn withhold(&mut self) {
+        self.stuck = true;
+        self.complete = false;
+        self.shown.measured_high = None;
+        self.shown.avoided = None;
     }
 
     /// Sets the adjusted baseline, and the avoided energy where the month may be compared.

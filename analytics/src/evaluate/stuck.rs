@@ -49,11 +49,7 @@ pub(super) fn withhold(
         if row.shown.source != MonthSource::Meter || ratio <= RATIO_MAX || !matters(row) {
             continue;
         }
-        row.stuck = true;
-        row.complete = false;
-        // Nothing bounds it, as with a month that nobody read.
-        row.shown.measured_high = None;
-        row.shown.avoided = None;
+        row.withhold();
         let days = (f64::from(month.days()) * ratio).round();
         let says = format!(
             "the total has not moved since {}, for {days} days of the month: nobody knows whether the meter counts; the \

@@ -143,6 +143,51 @@ fn without_temperatures_the_calendar_tells_which_months_are_alike() {
     assert_eq!(told(&case.year(), "reporting.month_doubtful"), ["meter:pump 2025-07"]);
 }
 
+#[test]
+fn a_new_meter_that_uses_next_to_nothing_all_year_is_withheld_until_a_person_confirms() {
+    let all: Vec<u32> = (1..=12).collect();
+    for times in [0.0, 0.001, 0.01] {
+        for law in LAWS {
+            let mut case = with_pump(law);
+            garble(&mut case, &all, times);
+            let year = case.year();
+            assert_eq!(told(&year, "meter.new_idle"), ["meter:pump 2025"], "{times}");
+            let pump = &year.meters[1];
+            assert!(pump.months.iter().all(|m| m.avoided.is_none() && m.measured_high.is_none()));
+            let kpi = result(&year, "final");
+            assert_eq!(kpi.verdict, Verdict::Undetermined, "{times}");
+            assert!(kpi.because.contains(&"meter.new_idle".to_owned()), "{:?}", kpi.because);
+        }
+    }
+    // A person knows that the plant rested: all of it counts, and each month is noted.
+    let mut case = with_pump(LAWS[0]);
+    garble(&mut case, &all, 0.001);
+    case.adjustments.push(word("2025-01-01", "2026-01-01"));
+    let year = case.year();
+    assert_eq!(told(&year, "meter.new_idle"), [] as [String; 0]);
+    assert_eq!(told(&year, "reporting.confirmed").len(), 12);
+    assert!(achieved(&with_pump(LAWS[0])) < achieved(&case));
+    // Of half a year too.
+    case.adjustments[0].to = day("2025-07-01");
+    assert_eq!(told(&case.year(), "meter.new_idle"), ["meter:pump 2025"]);
+}
+
+#[test]
+fn a_new_plant_that_rests_until_the_cold_is_no_doubt() {
+    let mut case = with_pump(LAWS[0]);
+    let rest: Vec<u32> = (1..=7).collect();
+    garble(&mut case, &rest, 0.0);
+    // Seven months of rest tell little; when they are most of the year, they tell.
+    case.meters[1].months.months.truncate(7);
+    case.until = day("2025-08-01");
+    assert_eq!(told(&case.year(), "meter.new_idle"), [] as [String; 0]);
+    let mut case = with_pump(LAWS[0]);
+    garble(&mut case, &(1..=8).collect::<Vec<u32>>(), 0.0);
+    case.meters[1].months.months.truncate(8);
+    case.until = day("2025-09-01");
+    assert_eq!(told(&case.year(), "meter.new_idle"), ["meter:pump 2025"]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
