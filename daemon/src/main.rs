@@ -147,6 +147,8 @@ enum Command {
     Series(SeriesArgs),
     /// What a meter saved, from two files alone: baseline model, adjusted baseline, avoided energy, band
     Analyze(commands::analyze::AnalyzeArgs),
+    /// Degree days of a file of temperatures by every definition in use, and the legal ones of a municipality
+    DegreeDays(commands::degree_days::DegreeDaysArgs),
     /// Engines outside: how they are, and series to be written to them again
     Engine {
         #[command(subcommand)]
@@ -602,6 +604,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Meter { what } => commands::meter::meter(&what),
         Command::Series(args) => commands::series::series(&args),
         Command::Analyze(args) => commands::analyze::analyze(&args),
+        Command::DegreeDays(args) => commands::degree_days::degree_days(&args),
         Command::Engine { what } => commands::engine::engine(&what),
         Command::Adjustment { what } => commands::adjustment::adjustment(&what),
         Command::Baseline { what } => commands::baseline::baseline(&what),

@@ -146,8 +146,14 @@ fn every_kind_of_a_finding_has_its_words_in_every_language() {
     let confirmed = [("reporting.confirmed", "plant")];
     for language in config::catalog::LANGUAGES {
         let texts = catalog.texts(language);
-        for (code, kind) in
-            settings.iter().chain(&troubles).chain(&payloads).chain(&records).chain(&births).chain(&doubts).chain(&confirmed)
+        for (code, kind) in settings
+            .iter()
+            .chain(&troubles)
+            .chain(&payloads)
+            .chain(&records)
+            .chain(&births)
+            .chain(&doubts)
+            .chain(&confirmed)
         {
             assert!(texts.find(&format!("kind.{code}.{kind}")).is_some(), "{language}: {code} {kind}");
         }

@@ -5,9 +5,10 @@
 //! Legal degree days of a municipality are a constant of the place (DPR 412/1993, in [`crate::places`]), not a sum of a
 //! year's days; [`Definition::DPR_412_93`] counts a year's days the way the law does, over the zone's season.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
-use super::DailyMeans;
 use crate::places::ZoneRules;
 
 /// What the days are counted for.
@@ -102,6 +103,12 @@ impl Definition {
         Self { side, ..heating("base", base_c, "a base of the user's own") }
     }
 
+    /// The same, with a day's value made of other temperatures.
+    #[must_use]
+    pub const fn by(self, daily: Daily) -> Self {
+        Self { daily, ..self }
+    }
+
     /// Kelvin days of a day with this mean.
     #[must_use]
     pub fn of_mean(&self, mean_c: f64) -> f64 {
@@ -164,17 +171,37 @@ impl Counted {
     }
 }
 
-/// Degree days of daily means from `from` to before `to`. `None` for a definition that needs more than the mean of a
-/// day, or a season without `zone`.
+/// The outdoor temperatures of one day, in °C, as far as they are known.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DayRecord {
+    pub mean_c: Option<f64>,
+    /// The lowest and the highest.
+    pub extremes_c: Option<(f64, f64)>,
+    pub hours_c: Vec<f64>,
+}
+
+impl Definition {
+    /// Kelvin days of a day; `None` where what its value is made of is not known.
+    #[must_use]
+    pub fn of_record(&self, record: &DayRecord) -> Option<f64> {
+        match self.daily {
+            Daily::Mean => record.mean_c.map(|mean_c| self.of_mean(mean_c)),
+            Daily::Extremes => record.extremes_c.map(|(low_c, high_c)| self.of_extremes(low_c, high_c)),
+            Daily::Hours => self.of_hours(&record.hours_c),
+        }
+    }
+}
+
+/// Degree days of the days from `from` to before `to`. `None` for a season without `zone`.
 #[must_use]
 pub fn count(
-    means: &DailyMeans,
+    days: &BTreeMap<NaiveDate, DayRecord>,
     definition: Definition,
     zone: Option<&ZoneRules>,
     from: NaiveDate,
     to: NaiveDate,
 ) -> Option<Counted> {
-    if definition.daily != Daily::Mean || (definition.in_season && zone.is_none()) {
+    if definition.in_season && zone.is_none() {
         return None;
     }
     let mut counted = Counted { definition, kelvin_days: 0.0, days: 0, missing_days: 0 };
@@ -182,9 +209,9 @@ pub fn count(
     // A period of more than 400 years is a mistake that must not cost time.
     let length = usize::try_from((to - from).num_days()).unwrap_or(0).min(150_000);
     for date in from.iter_days().take(length).filter(|date| in_season(*date)) {
-        match means.get(date) {
-            Some(day) => {
-                counted.kelvin_days += definition.of_mean(day.mean_c);
+        match days.get(&date).and_then(|record| definition.of_record(record)) {
+            Some(kelvin_days) => {
+                counted.kelvin_days += kelvin_days;
                 counted.days += 1;
             }
             None => counted.missing_days += 1,
@@ -233,5 +260,27 @@ mod tests {
         assert_eq!(c.of_extremes(11.0, 26.0), d.of_extremes(5.0, 20.0));
         assert_eq!(d.of_hours(&[10.5, 20.5]), Some(2.5));
         assert_eq!(d.of_hours(&[]), None);
+    }
+
+    #[test]
+    fn days_without_what_a_definition_needs_are_missing() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let of =
+            |mean_c, extremes_c, hours_c: &[f64]| DayRecord { mean_c, extremes_c, hours_c: hours_c.to_vec() };
+        let days = BTreeMap::from([
+            (day("2025-01-01"), of(Some(5.5), Some((3.5, 11.5)), &[3.5, 11.5])),
+            (day("2025-01-02"), of(Some(5.5), None, &[])),
+        ]);
+        let count = |d: Definition| {
+            let counted = count(&days, d, None, day("2025-01-01"), day("2025-01-04")).unwrap();
+            (counted.kelvin_days, counted.days, counted.missing_days)
+        };
+        let to_base = Definition::to_base(Side::Heating, 15.5);
+        assert_eq!(count(to_base), (20.0, 2, 1));
+        assert_eq!(count(Definition::UNITED_KINGDOM), (8.0, 1, 2));
+        assert_eq!(count(to_base.by(Daily::Hours)), (8.0, 1, 2));
+        assert!(
+            super::count(&days, Definition::DPR_412_93, None, day("2025-01-01"), day("2025-01-04")).is_none()
+        );
     }
 }

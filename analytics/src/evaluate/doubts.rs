@@ -243,7 +243,9 @@ impl Judge<'_> {
                 ),
             ),
             Expected::Plant(_) => (
-                format!("{measured} {unit} of a new meter whose months together stay below {expected} {unit}"),
+                format!(
+                    "{measured} {unit} of a new meter whose months together stay below {expected} {unit}"
+                ),
                 "a plant hardly uses so little; the month is withheld".to_owned(),
             ),
         };

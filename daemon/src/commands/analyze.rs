@@ -173,7 +173,7 @@ fn parse_opening(text: &str) -> Result<Opening, String> {
         .ok_or_else(|| format!("{text:?} names no days of the week; write it like lun-ven or mon-sat"))
 }
 
-fn parse_window(text: &str) -> Result<Window, String> {
+pub(super) fn parse_window(text: &str) -> Result<Window, String> {
     let form = || {
         format!(
             "{text:?} is no window; write it like 2023-01-01..2024-01-01 or 01/01/2023..01/01/2024, the end is the \
@@ -335,7 +335,7 @@ fn by_phase(periods: &[StatedPeriod], phase: &str) -> Option<Window> {
     Some(Window { from: own().map(|p| p.from).min()?, to: own().map(|p| p.to).max()? })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let cannot = |why: String| Failure::bad_input(format!("cannot read {}: {why}", path.display()));
     let io = |error: std::io::Error| cannot(next_step(&error));
     let known = fs::metadata(path).map_err(io)?;
@@ -362,16 +362,16 @@ fn next_step(error: &std::io::Error) -> String {
     format!("{error}; {step}")
 }
 
-fn of_file(path: &Path, error: &FileError) -> Failure {
+pub(super) fn of_file(path: &Path, error: &FileError) -> Failure {
     Failure::bad_input(format!("{}: {error}", path.display()))
 }
 
 /// Nothing of a file with a wrong line is used: the first lines are named, the others counted.
-fn none_refused(path: &Path, refused: &[Refused]) -> Result<(), Failure> {
+pub(super) fn none_refused(path: &Path, refused: &[Refused]) -> Result<(), Failure> {
     if refused.is_empty() {
         return Ok(());
     }
-    let mut says = format!("{} has {} wrong lines; nothing was analysed", path.display(), refused.len());
+    let mut says = format!("{} has {} wrong lines; nothing of it was used", path.display(), refused.len());
     for line in refused.iter().take(REFUSED_SHOWN_MAX) {
         says.push_str(&format!("\n  {line}"));
     }

@@ -18,6 +18,7 @@ pub(crate) mod catalog;
 pub(crate) mod check;
 pub(crate) mod comment;
 pub(crate) mod counter;
+pub(crate) mod degree_days;
 pub(crate) mod demo;
 pub(crate) mod engine;
 pub(crate) mod explain;
