@@ -87,9 +87,9 @@ pub struct Case {
 }
 
 impl Case {
-    /// A case of a year's figures.
+    /// A case of a year's figures. `stated` are the codes of the KPI that no meter measures and whose value a person stated.
     #[must_use]
-    pub fn new(figures: &ProjectYear, duty: Option<CaseDuty>) -> Self {
+    pub fn new(figures: &ProjectYear, duty: Option<CaseDuty>, stated: &[String]) -> Self {
         let project: &Project = &figures.project;
         let building = project.buildings.first();
         let counted = || figures.meters.iter().filter(|m| m.meter.role != MeterRole::Sub);
@@ -109,7 +109,7 @@ impl Case {
             interventions: project.grant.interventions.clone(),
             year: figures.year,
             complete: figures.is_complete(),
-            kpis: figures.kpis.iter().map(kpi).collect(),
+            kpis: figures.kpis.iter().map(|k| kpi(k, stated.contains(&k.definition.code))).collect(),
             coverage_ratio: counted().map(|m| m.totals.coverage_ratio).reduce(f64::min),
             estimated_ratio: counted().map(estimated).reduce(f64::max),
             blocking: of(Severity::Blocks),
@@ -165,7 +165,7 @@ impl Case {
     }
 }
 
-fn kpi(kpi: &crate::result::KpiResult) -> CaseKpi {
+fn kpi(kpi: &crate::result::KpiResult, was_stated: bool) -> CaseKpi {
     CaseKpi {
         code: kpi.definition.code.clone(),
         text: kpi.definition.text.clone(),
@@ -177,7 +177,7 @@ fn kpi(kpi: &crate::result::KpiResult) -> CaseKpi {
         high: kpi.high,
         attainment_ratio: kpi.attainment_ratio,
         verdict: kpi.verdict,
-        told: kpi.told(false),
+        told: kpi.told(was_stated),
     }
 }
 

@@ -54,14 +54,12 @@ impl Backend for DaemonBackend {
             .into_iter()
             .map(|figures| {
                 let due = self.due(&installation, &done, &figures.project);
+                let latest = figures.years.iter().find(|y| y.is_complete()).or(figures.years.first());
+                let stated = latest.map(|year| stated::declared_in(&self.0.store, year));
                 PortfolioRow {
                     scheme_title: self.scheme_title(&figures.project),
-                    latest: figures
-                        .years
-                        .iter()
-                        .find(|y| y.is_complete())
-                        .or(figures.years.first())
-                        .map(Arc::clone),
+                    latest: latest.map(Arc::clone),
+                    stated: stated.unwrap_or_default(),
                     late: due.iter().filter(|duty| duty.state == State::Late).count(),
                     next_due: due.into_iter().find(Duty::is_open),
                     project: figures.project,

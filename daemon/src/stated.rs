@@ -141,14 +141,15 @@ pub(crate) fn put_rows_beside(
 /// The KPI of these years that no meter measures and whose value a person stated. What cannot be read counts as not
 /// stated: a page still says that it is to be.
 pub(crate) fn declared(store: &Store, years: &[Arc<ProjectYear>]) -> Vec<(i32, String)> {
-    let of = |year: &Arc<ProjectYear>| {
-        declared_in(store, year).into_iter().map(|code| (year.year, code)).collect()
-    };
-    years.iter().flat_map(|year| -> Vec<(i32, String)> { of(year) }).collect()
+    let mut all = Vec::new();
+    for year in years {
+        all.extend(declared_in(store, year).into_iter().map(|code| (year.year, code)));
+    }
+    all
 }
 
 /// Their codes in one year.
-fn declared_in(store: &Store, year: &ProjectYear) -> Vec<String> {
+pub(crate) fn declared_in(store: &Store, year: &ProjectYear) -> Vec<String> {
     let open = year.kpis.iter().filter(|kpi| kpi.is_declared()).map(|kpi| &kpi.definition.code);
     let is_stated = |code: &&String| {
         let said = records::kpi_value(store, &year.project.id, year.year, code);

@@ -152,8 +152,8 @@ struct KpiView {
     because: Vec<String>,
 }
 
-impl From<&KpiResult> for KpiView {
-    fn from(kpi: &KpiResult) -> Self {
+impl KpiView {
+    fn new(kpi: &KpiResult, was_stated: bool) -> Self {
         Self {
             code: kpi.definition.code.clone(),
             measure: kpi.definition.measure.code(),
@@ -166,19 +166,24 @@ impl From<&KpiResult> for KpiView {
             high: kpi.high,
             attainment_ratio: kpi.attainment_ratio,
             verdict: kpi.verdict.code(),
-            told: kpi.told(false),
+            told: kpi.told(was_stated),
             because: kpi.because.clone(),
         }
     }
 }
 
-impl From<&ProjectYear> for YearSummary {
-    fn from(year: &ProjectYear) -> Self {
+impl YearSummary {
+    /// `stated` are the codes of the KPI that no meter measures and whose value a person stated.
+    fn new(year: &ProjectYear, stated: &[String]) -> Self {
         Self {
             year: year.year,
             complete: year.is_complete(),
             coverage_ratio: kpi::worst_coverage(year),
-            kpis: year.kpis.iter().map(KpiView::from).collect(),
+            kpis: year
+                .kpis
+                .iter()
+                .map(|kpi| KpiView::new(kpi, stated.contains(&kpi.definition.code)))
+                .collect(),
         }
     }
 }
@@ -199,7 +204,7 @@ pub(crate) async fn portfolio(State(site): State<Arc<Site>>, who: Who) -> Given<
             scheme_title: row.scheme_title.clone(),
             next_due: row.next_due.as_ref().map(|due| DueView::new(due, now.day(project.zone))),
             late: row.late,
-            latest: row.latest.as_deref().map(YearSummary::from),
+            latest: row.latest.as_deref().map(|year| YearSummary::new(year, &row.stated)),
         }
     };
     Given(Ok(PortfolioView {
@@ -543,7 +548,7 @@ pub(crate) async fn project_year(
     let provenance = &found.provenance;
     Given(Ok(YearView {
         project: found.project.id.to_string(),
-        summary: YearSummary::from(found.as_ref()),
+        summary: YearSummary::new(found, &view.stated_in(found.year)),
         until: found.until.to_string(),
         scheme: found.scheme.id.to_string(),
         factor_set: found.factors.id.to_string(),
@@ -746,7 +751,7 @@ pub(crate) async fn project(State(site): State<Arc<Site>>, Path(id): Path<String
             cup: project.cup.clone(),
             beneficiary: project.beneficiary.name.clone(),
             scheme: project.scheme.to_string(),
-            years: view.years.iter().map(|year| YearSummary::from(year.as_ref())).collect(),
+            years: view.years.iter().map(|year| YearSummary::new(year, &view.stated_in(year.year))).collect(),
             due: view.due.iter().map(|due| DueView::new(due, view.today)).collect(),
             reports: view
                 .reports

@@ -70,6 +70,8 @@ pub struct PortfolioRow {
     pub scheme_title: String,
     /// The newest year with figures.
     pub latest: Option<Arc<ProjectYear>>,
+    /// Codes of its KPI that no meter measures and whose value a person stated.
+    pub stated: Vec<String>,
     /// The first of what is still to be sent: what is late comes first. `None` when nothing that has a day is open.
     pub next_due: Option<Duty>,
     /// How many days have passed without the thing having been sent.
@@ -123,6 +125,14 @@ pub struct ProjectView {
     /// The KPI that no meter measures and whose value a person stated, by year.
     pub stated: Vec<(i32, String)>,
     pub today: NaiveDate,
+}
+
+impl ProjectView {
+    /// The codes of [`Self::stated`] in one year.
+    #[must_use]
+    pub fn stated_in(&self, year: i32) -> Vec<String> {
+        self.stated.iter().filter(|(of, _)| *of == year).map(|(_, code)| code.clone()).collect()
+    }
 }
 
 #[derive(Debug, Clone)]

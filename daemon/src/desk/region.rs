@@ -17,6 +17,7 @@ use crate::duties;
 use crate::grants;
 use crate::orders::yearly;
 use crate::runtime::{Runtime, lock};
+use crate::stated;
 
 /// A table with what it was made of.
 pub(crate) struct Made {
@@ -52,7 +53,7 @@ pub(super) fn of(runtime: &Runtime) -> anyhow::Result<Arc<Region>> {
         for year in &project.years {
             let report = yearly(&year.scheme, entries, year.year);
             let duty = shown(report, entries, year.year, &known).map(|entry| case_duty(entry, today));
-            cases.push(Case::new(year, duty));
+            cases.push(Case::new(year, duty, &stated::declared_in(&runtime.store, year)));
         }
         if known.is_empty() {
             pending.push(without_figures(&project.project, calendar.as_ref(), today));

@@ -88,7 +88,7 @@ impl ProjectCard {
             year: year.year,
             complete: year.is_complete(),
             until: t.date(year.until),
-            kpis: kpi::lines(t, year, &[]),
+            kpis: kpi::lines(t, year, &row.stated),
             coverage: t.percent(kpi::worst_coverage(year)),
         });
         Self {

@@ -131,9 +131,6 @@ fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
     let shown = chosen_year(&view, ask)?;
     let (live, _) = site.live(&ask.who);
     let live = live.iter().filter(|b| b.project == project.id);
-    let stated_in = |year: &ProjectYear| -> Vec<String> {
-        view.stated.iter().filter(|(of, _)| *of == year.year).map(|(_, code)| code.clone()).collect()
-    };
     let page = ProjectPage {
         t,
         frame: Frame::new(site, ask, project.title.clone(), ""),
@@ -143,7 +140,7 @@ fn render(site: &Site, ask: &Ask, id: &str) -> Result<String, Fault> {
         live: live.map(|b| LiveCard::new(t, b, "", project.zone)).collect(),
         due: view.due.iter().map(|due| t.due(due, view.today)).collect(),
         years: view.years.iter().map(|y| (y.year, shown.is_some_and(|s| s.year == y.year))).collect(),
-        year: shown.map(|year| year_view(t, year, &stated_in(year), view.forecast.as_deref())),
+        year: shown.map(|year| year_view(t, year, &view.stated_in(year.year), view.forecast.as_deref())),
         reports: view.reports.iter().map(|listing| report_view(t, id, listing)).collect(),
     };
     Ok(page.render()?)

@@ -409,11 +409,14 @@ fn one_closed_case(server: &Server) -> Region {
     };
     let days = [day(2027, 3, 31), day(2026, 3, 31)];
     let school = &server.fake.projects[0].years;
-    let mut cases: Vec<Case> =
-        school.iter().zip(days).map(|(figures, due)| Case::new(figures, Some(duty(Some(due))))).collect();
+    let mut cases: Vec<Case> = school
+        .iter()
+        .zip(days)
+        .map(|(figures, due)| Case::new(figures, Some(duty(Some(due))), &[]))
+        .collect();
     let office = &server.fake.projects[1].years;
-    cases.push(Case::new(&office[0], Some(duty(Some(day(2027, 3, 31))))));
-    cases.push(Case::new(&office[1], Some(duty(None))));
+    cases.push(Case::new(&office[0], Some(duty(Some(day(2027, 3, 31)))), &[]));
+    cases.push(Case::new(&office[1], Some(duty(None)), &[]));
     Region { day: day(2026, 3, 10), cases, pending: Vec::new() }
 }
 

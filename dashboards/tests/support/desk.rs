@@ -393,7 +393,7 @@ impl Desk for Fake {
             return Ok(Arc::clone(region));
         }
         let years = self.projects.iter().flat_map(|view| &view.years);
-        let cases = years.map(|y| Case::new(y, None)).collect();
+        let cases = years.map(|y| Case::new(y, None, &[])).collect();
         Ok(Arc::new(Region { day: day(2026, 3, 10), cases, pending: vec![delivered()] }))
     }
 

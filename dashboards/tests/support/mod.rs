@@ -136,6 +136,7 @@ impl Backend for Fake {
             project: Arc::clone(&view.project),
             scheme_title: view.scheme.title.clone(),
             latest: view.years.first().cloned(),
+            stated: view.years.first().map(|year| view.stated_in(year.year)).unwrap_or_default(),
             next_due: view.due.iter().find(|duty| duty.is_open()).cloned(),
             late: 0,
         };
