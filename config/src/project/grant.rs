@@ -238,8 +238,10 @@ pub(super) fn remarks(scheme: &Scheme, project: &Project) -> Vec<Finding> {
             .collect();
     needs.dedup();
     for need in needs {
-        let says =
-            format!("the scheme's act does not say for how many years reports are due; state {}", need.key());
+        let says = format!(
+            "the scheme's act does not say for how many years reports are due; state {} in the table [grant]",
+            need.key()
+        );
         let rule = "a number of years that no act states is asked for, never assumed";
         findings.push(Finding::new("project.report_years.missing", Severity::Caution, &*subject, says, rule));
     }

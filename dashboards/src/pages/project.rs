@@ -13,7 +13,7 @@ use analytics::result::{Baseline, MeterMonth, MeterYear, MonthSource, ProjectYea
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use model::ProjectId;
+use model::{OwnFactor, ProjectId};
 
 use super::findings::FindingList;
 use super::kpi::{self, KpiLine};
@@ -204,6 +204,27 @@ fn forecast_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> 
     })
 }
 
+/// The set of factors with its source, and each of the project's own that stands in place of one of the set's.
+fn factors(t: &Words, year: &ProjectYear) -> String {
+    let own = |own: &OwnFactor| {
+        let (kind, carrier) = (
+            format!("report.factor_kind.{}", own.kind.code()),
+            format!("page.carrier.{}", own.carrier.code()),
+        );
+        let values = [
+            ("kind", t.get(&kind)),
+            ("carrier", t.get(&carrier)),
+            ("value", &*Numbers::of_language(t.language()).trimmed(own.value, 6).unwrap_or_default()),
+            ("unit", &*own.kind.unit(own.carrier)),
+            ("source", own.source.trim()),
+        ];
+        t.fill("report.annex.own_factor", &values)
+    };
+    let set = format!("{} ({})", year.factors.title, year.factors.source);
+    let all: Vec<String> = std::iter::once(set).chain(year.project.terms.factors.iter().map(own)).collect();
+    all.join("; ")
+}
+
 fn year_view(t: &Words, year: &ProjectYear, stated: &[String], forecast: Option<&Forecast>) -> YearView {
     let provenance = &year.provenance;
     let count = |n: u64| t.number(n as f64, 0);
@@ -222,7 +243,7 @@ fn year_view(t: &Words, year: &ProjectYear, stated: &[String], forecast: Option<
             &year.findings,
         ),
         provenance: [
-            ("page.project.factor_set", format!("{} ({})", year.factors.title, year.used_factors().source())),
+            ("page.project.factor_set", factors(t, year)),
             ("page.project.readings", count(provenance.readings)),
             ("page.project.bills", count(provenance.bills)),
             ("page.project.temperatures", count(provenance.temperatures)),
