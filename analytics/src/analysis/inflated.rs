@@ -28,6 +28,8 @@ pub(super) struct Case<'a> {
     pub(super) fit: &'a Fit,
     pub(super) baseline: &'a Data,
     pub(super) reporting: &'a Data,
+    /// Weather of the whole reporting window.
+    pub(super) window: &'a Data,
     /// What the lower bound does without beside the band.
     pub(super) lost: f64,
 }
@@ -84,6 +86,6 @@ impl Case<'_> {
             TIMES * of.energy < row.energy && band < row.energy - of.energy
         };
         let all = dropped.rows().iter().zip(others.predict_each(&dropped)).all(is_high);
-        all.then(|| others.predict(self.reporting))
+        all.then(|| others.predict_within(self.reporting, self.window))
     }
 }
