@@ -191,8 +191,13 @@ impl Normalised {
 
     /// The reporting period's own model rests on what its periods are said to have used: what the lower bound of the
     /// avoided energy does without beside its band, that of the savings does without too, for a year as that of the
-    /// second window.
-    fn less_sure(mut self, compared: &Reporting, missing: &Missing, [reporting, year]: [Window; 2]) -> Self {
+    /// second window; and it is no higher than with what is missing at the most that it may have used, `filled`.
+    fn less_sure(
+        mut self,
+        compared: &Reporting,
+        (missing, filled): (&Missing, Option<Self>),
+        [reporting, year]: [Window; 2],
+    ) -> Self {
         let band = compared.avoided_high - compared.avoided;
         let held = (compared.avoided - compared.avoided_low - band).max(0.0);
         if 0.0 < held {
@@ -209,6 +214,8 @@ impl Normalised {
             // A law through what is left may pass by sound periods: it promises no more than they did.
             self.savings_low = (self.savings_low - held * most).min(compared.avoided_low * least);
         }
+        let at_most = filled.map_or(f64::INFINITY, |filled| filled.savings_low);
+        self.savings_low = self.savings_low.min(at_most);
         self
     }
 }
@@ -276,11 +283,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
     } else {
         findings.extend(without_model(question));
     }
-    let normalised = fit.as_ref().and_then(|fit| {
-        let normalised = normalise(question, fit, &reporting_data, daily, &mut findings)?;
-        let (compared, missing) = compared.as_ref()?;
-        Some(normalised.less_sure(compared, missing, [question.reporting, question.normal?.1]))
-    });
+    let normalised = fit.as_ref().and_then(|fit| own.normalised(fit, compared.as_ref(), &mut findings));
     let compared = compared.map(|(compared, _)| compared);
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
@@ -312,7 +315,7 @@ impl Own<'_> {
         let doubt = single::doubt(self.asked, self.rows, (fit, &alone), self.data);
         let unusual = weather::unusual(question);
         let of_weather = [&baseline.periods[..], &reporting.periods[..]];
-        let missing = doubt::missing(question, reporting, Some((fit, &unusual)));
+        let missing = doubt::missing(question, (reporting, self.rows.0), Some((fit, &unusual)));
         let lost =
             missing.lost + doubt.energy + weather::lost(question, fit, (&unusual, of_weather), findings);
         findings.retain(|f| !doubt.findings.iter().any(|d| d.code == f.code && d.subject == f.subject));
@@ -330,6 +333,35 @@ impl Own<'_> {
         rules::judge(&case, before, findings);
         Some((compared, missing))
     }
+
+    /// Both models under the normal year; `None` without one, or where the findings say why.
+    fn normalised(
+        &self,
+        fit: &Fit,
+        compared: Option<&(Reporting, Missing)>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Normalised> {
+        let (question, [_, reporting]) = (self.question, self.data);
+        let year = normal_year(question, reporting, self.rows.0, findings)?;
+        findings.extend(unseen_in_year(question, fit.experience, &year));
+        let Some(own) = choose::again(question, fit, reporting) else {
+            findings.push(without_own_model(question));
+            return None;
+        };
+        let between =
+            |own: &Fit| Normalised::between([fit.predict(&year), own.predict(&year)], question.confidence);
+        let (compared, missing) = compared?;
+        let filled = filled(self.periods[1], missing, question.temperatures);
+        let filled = filled.and_then(|data| choose::again(question, fit, &data)).map(|own| between(&own));
+        let windows = [question.reporting, question.normal?.1];
+        Some(between(&own).less_sure(compared, (missing, filled), windows))
+    }
+}
+
+/// The reporting periods with what is missing at the most that it may have used; `None` where nothing is.
+fn filled(reporting: &screen::Screened, missing: &Missing, temperatures: &DailyMeans) -> Option<Data> {
+    let all = || reporting.periods.iter().chain(&missing.at_most).copied().collect::<Vec<FitPeriod>>();
+    (!missing.at_most.is_empty()).then(|| Data::of(&all(), temperatures))
 }
 
 /// Weather of the whole reporting window by civil months, whatever of it is compared: what the baseline never met does not
@@ -439,23 +471,6 @@ fn normal_year(
         return None;
     }
     Some(year)
-}
-
-/// Both models under the normal year; `None` without one, or when the reporting period carries no model, which is told.
-fn normalise(
-    question: &Question<'_>,
-    fit: &Fit,
-    reporting: &Data,
-    daily: bool,
-    findings: &mut Vec<Finding>,
-) -> Option<Normalised> {
-    let year = normal_year(question, reporting, daily, findings)?;
-    findings.extend(unseen_in_year(question, fit.experience, &year));
-    let Some(own) = choose::again(question, fit, reporting) else {
-        findings.push(without_own_model(question));
-        return None;
-    };
-    Some(Normalised::between([fit.predict(&year), own.predict(&year)], question.confidence))
 }
 
 fn unseen_in_year(question: &Question<'_>, met: Option<Experience>, year: &Data) -> Vec<Finding> {

@@ -13,11 +13,13 @@ use chrono::{Datelike, NaiveDate};
 use model::{Finding, Severity};
 
 use super::screen::Screened;
-use super::{MeterPeriod, Question};
+use super::{MeterPeriod, Question, Window};
+use crate::baseline::FitPeriod;
 use crate::baseline::data::{Data, Row};
 use crate::baseline::fit::{Fit, Prediction};
 use crate::baseline::linear::{self, NoSolution};
 use crate::degree_days::unusual::Unusual;
+use crate::evaluate::COVERAGE_MIN;
 
 mod alike;
 mod deep;
@@ -65,13 +67,32 @@ pub(crate) struct Doubt {
 }
 
 /// What is not compared of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Missing {
     /// What it may take from the saving, in display units.
     pub(super) lost: f64,
     /// What the baseline would have used in its days of known weather, and how many these are.
     pub(super) expected: f64,
     pub(super) days: f64,
+    /// Its days of known weather with the most that they may have used, in pieces as long as the file's.
+    pub(super) at_most: Vec<FitPeriod>,
+}
+
+impl Missing {
+    /// A span that may have used so much, cut into days or months.
+    fn fill(
+        &mut self,
+        question: &Question<'_>,
+        (from, to): (NaiveDate, NaiveDate),
+        (may, daily): (f64, bool),
+    ) {
+        let span = Window { from, to };
+        let known = |p: &FitPeriod| {
+            COVERAGE_MIN * p.days() <= question.temperatures.means(p.from, p.to).count() as f64
+        };
+        let of = |p: FitPeriod| FitPeriod { energy: may * p.days() / span.days(), ..p };
+        self.at_most.extend(super::pieces(span, daily).into_iter().filter(known).map(of));
+    }
 }
 
 /// What the spans that are not compared may take from the saving: the most that they may have used, less what the baseline
@@ -81,7 +102,7 @@ pub(super) struct Missing {
 /// window, all may have been used within.
 pub(super) fn missing(
     question: &Question<'_>,
-    reporting: &Screened,
+    (reporting, daily): (&Screened, bool),
     by: Option<(&Fit, &Unusual)>,
 ) -> Missing {
     let most = MOST * most_per_day(question.periods, question);
@@ -91,6 +112,7 @@ pub(super) fn missing(
         let weather = Data::weather(question.temperatures, from, to);
         let known = weather.rows().iter().all(|row| row.days <= row.known_days);
         let may = value.min(most * weather.days());
+        all.fill(question, (from, to), (may, daily));
         let Some((fit, unusual)) = by.filter(|_| known) else {
             all.lost += may.max(0.0);
             continue;

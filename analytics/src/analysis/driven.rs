@@ -140,7 +140,7 @@ impl Own<'_> {
         prediction.model_variance +=
             driven.experience.variance(&weather_of, weather_of.rows()) + beyond_met.variance;
         let of_weather = driven.below_usual(question, &reporting.periods, given, findings);
-        let missing = doubt::missing(question, reporting, None);
+        let missing = doubt::missing(question, (reporting, daily), None);
         let lost = missing.lost + doubt.energy + beyond_met.raised + of_weather;
         let compared = compare(&prediction, reporting, lost, question.confidence);
         let whose = ("fit.unseen_weather", question.subject, "reporting period");
