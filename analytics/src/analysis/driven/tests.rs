@@ -232,10 +232,12 @@ fn savings_are_normalised_where_weather_and_drivers_of_the_normal_year_are_known
         assert!((of.baseline - of.reporting - of.savings).abs() < 1e-9 * of.baseline);
         let truth = 0.1 * of.baseline;
         assert!(of.savings_low <= truth && truth <= of.savings_high, "{of:?}");
-        // August was open in one of the years only: the bound does without what that makes, as that of the avoided energy.
+        // August was closed in the first year only: the second's model never met that, and the band is wide for it.
+        let beyond = year.0.starts_with("2023");
+        assert_eq!(told(&answer, "driver.unseen"), beyond, "{:?}", answer.findings);
         let low = answer.reporting.unwrap().avoided_low;
-        assert!((of.savings_low - low).abs() < 0.02 * of.baseline, "{of:?} {low}");
-        assert!(!told(&answer, "driver.unseen"));
+        let off = (of.savings_low - low) / of.baseline;
+        assert!(if beyond { off < -0.05 } else { off.abs() < 0.02 }, "{of:?} {low}");
     }
     // Under its own drivers the baseline's year is what was measured in it.
     let own = normalised(&periods, &weather, &[open_days()], ("2023-01-01", "2024-01-01"));
