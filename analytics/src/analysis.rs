@@ -316,13 +316,20 @@ impl Own<'_> {
         let unusual = weather::unusual(question);
         let of_weather = [&baseline.periods[..], &reporting.periods[..]];
         let missing = doubt::missing(question, (reporting, self.rows.0), Some((fit, &unusual)));
-        let lost =
-            missing.lost + doubt.energy + weather::lost(question, fit, (&unusual, of_weather), findings);
+        let lost = doubt.energy + weather::lost(question, fit, (&unusual, of_weather), findings);
         findings.retain(|f| !doubt.findings.iter().any(|d| d.code == f.code && d.subject == f.subject));
         findings.extend(doubt.findings);
-        let mut compared = compare(&prediction, reporting, lost, question.confidence);
+        let mut compared = compare(&prediction, reporting, missing.lost + lost, question.confidence);
         if self.rows == (false, false) {
-            let own = inflated::Case { question, fit, baseline: before, reporting: after, window, lost };
+            let own = inflated::Case {
+                question,
+                fit,
+                baseline: before,
+                reporting: after,
+                window,
+                lost,
+                unusual: &unusual,
+            };
             compared = inflated::without(&own, compared, reporting, findings);
         }
         findings.extend(unseen(question.subject, fit, window));
