@@ -28,6 +28,8 @@ mod screen;
 mod single;
 mod weather;
 
+use doubt::Missing;
+
 /// Fewest days of a model: a year less 37 days, CalTRACK 2.0 §2.2.1.2.
 pub const DAYS_MIN: f64 = crate::baseline::DAYS_MIN;
 
@@ -172,19 +174,48 @@ pub struct Normalised {
 }
 
 impl Normalised {
+    /// The difference of both models' predictions for the year, the baseline's first.
+    fn between([before, after]: [Prediction; 2], confidence: f64) -> Self {
+        let savings = before.energy - after.energy;
+        // What the two models' means may be off; a normal year has no scatter of its own.
+        let deviation = (before.model_variance + after.model_variance).sqrt();
+        let half = student(confidence, before.freedom.min(after.freedom)) * deviation;
+        Self {
+            baseline: before.energy,
+            reporting: after.energy,
+            savings,
+            savings_low: savings - half,
+            savings_high: savings + half,
+        }
+    }
+
     /// The reporting period's own model rests on what its periods are said to have used: what the lower bound of the
     /// avoided energy does without beside its band, that of the savings does without too, for a year as that of the
-    /// second window.
-    fn less_sure(mut self, compared: &Reporting, [reporting, year]: [Window; 2]) -> Self {
+    /// second window; and it is no higher than with what is missing at the most that it may have used, `filled`.
+    fn less_sure(
+        mut self,
+        compared: &Reporting,
+        (missing, filled): (&Missing, Option<Self>),
+        [reporting, year]: [Window; 2],
+    ) -> Self {
         let band = compared.avoided_high - compared.avoided;
         let held = (compared.avoided - compared.avoided_low - band).max(0.0);
         if 0.0 < held {
             let by_days = year.days() / reporting.days();
-            let by_energy = self.baseline / compared.adjusted_baseline;
-            let times = if by_energy.is_finite() { by_days.max(by_energy) } else { by_days };
+            let times = |expected: f64| {
+                let by_energy = self.baseline / expected;
+                if by_energy.is_finite() { by_days.max(by_energy) } else { by_days }
+            };
+            let most = times(compared.adjusted_baseline);
+            // The bound is of the whole window: a saving grows from that to the year, not from what was compared.
+            let known_days = compared.days + missing.days;
+            let whole = (compared.adjusted_baseline + missing.expected) * (reporting.days() / known_days);
+            let least = if 0.0 < compared.avoided_low { times(whole) } else { most };
             // A law through what is left may pass by sound periods: it promises no more than they did.
-            self.savings_low = (self.savings_low - held * times).min(compared.avoided_low * times);
+            self.savings_low = (self.savings_low - held * most).min(compared.avoided_low * least);
         }
+        let at_most = filled.map_or(f64::INFINITY, |filled| filled.savings_low);
+        self.savings_low = self.savings_low.min(at_most);
         self
     }
 }
@@ -239,44 +270,111 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
         single::retell(asked, &mut reporting, &mut findings);
     }
     let reporting_data = Data::of(&reporting.periods, question.temperatures);
-    let compared = fit.as_ref().and_then(|fit| {
-        if reporting_data.is_empty() {
-            return None;
-        }
-        let prediction = fit.predict(&reporting_data);
-        let alone = fit.predict_each(&reporting_data);
-        let doubt = single::doubt(asked, (daily, by_month), (fit, &alone), [&data, &reporting_data]);
-        let of_weather = [&baseline.periods[..], &reporting.periods[..]];
-        let lost = doubt::missing(question, &reporting, Some(fit))
-            + doubt.energy
-            + weather::lost(question, fit, of_weather, &mut findings);
-        findings.retain(|f| !doubt.findings.iter().any(|d| d.code == f.code && d.subject == f.subject));
-        findings.extend(doubt.findings);
-        let mut compared = compare(&prediction, &reporting, lost, question.confidence);
-        if !daily && !by_month {
-            let own = inflated::Case { question, fit, baseline: &data, reporting: &reporting_data, lost };
-            compared = inflated::without(&own, compared, &reporting, &mut findings);
-        }
-        findings.extend(unseen(question.subject, fit, &reporting_data));
-        let points = breaks::points(&alone, &reporting_data);
-        let found = breaks::find(&points, fit.freedom);
-        findings.extend(found.map(|found| breaks::finding(&found, question.subject, "reporting")));
-        let subject = question.subject;
-        let case =
-            rules::Case { subject, fit, reporting: &reporting_data, compared: compared.into(), prediction };
-        rules::judge(&case, &data, &mut findings);
-        Some(compared)
-    });
+    let own = Own {
+        asked,
+        question,
+        rows: (daily, by_month),
+        periods: [&baseline, &reporting],
+        data: [&data, &reporting_data],
+    };
+    let compared = fit.as_ref().and_then(|fit| own.compared(fit, &mut findings));
     if let Some(fit) = &fit {
         tell_model(question, fit, &data, daily, &mut findings);
+    } else {
+        findings.extend(without_model(question));
     }
-    let normalised = fit.as_ref().and_then(|fit| {
-        let normalised = normalise(question, fit, &reporting_data, daily, &mut findings)?;
-        Some(normalised.less_sure(compared.as_ref()?, [question.reporting, question.normal?.1]))
-    });
+    let normalised = fit.as_ref().and_then(|fit| own.normalised(fit, compared.as_ref(), &mut findings));
+    let compared = compared.map(|(compared, _)| compared);
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
     Answer { fit, other: None, method, reporting: compared, normalised, findings }
+}
+
+/// What is compared, and with what.
+struct Own<'a> {
+    /// With the file's own periods, and with those that are analysed.
+    asked: &'a Question<'a>,
+    question: &'a Question<'a>,
+    /// Whether these are days, and whether they are months made of days.
+    rows: (bool, bool),
+    periods: [&'a screen::Screened; 2],
+    data: [&'a Data; 2],
+}
+
+impl Own<'_> {
+    /// The reporting period against its baseline's law, and what of it is not compared; `None` where nothing is.
+    fn compared(&self, fit: &Fit, findings: &mut Vec<Finding>) -> Option<(Reporting, Missing)> {
+        let (question, [baseline, reporting]) = (self.question, self.periods);
+        let [before, after] = self.data;
+        if after.is_empty() {
+            return None;
+        }
+        let window = &weather_of(question);
+        let prediction = fit.predict_within(after, window);
+        let alone = fit.predict_each(after);
+        let doubt = single::doubt(self.asked, self.rows, (fit, &alone), self.data);
+        let unusual = weather::unusual(question);
+        let of_weather = [&baseline.periods[..], &reporting.periods[..]];
+        let missing = doubt::missing(question, (reporting, self.rows.0), Some((fit, &unusual)));
+        let lost = doubt.energy + weather::lost(question, fit, (&unusual, of_weather), findings);
+        findings.retain(|f| !doubt.findings.iter().any(|d| d.code == f.code && d.subject == f.subject));
+        findings.extend(doubt.findings);
+        let mut compared = compare(&prediction, reporting, missing.lost + lost, question.confidence);
+        if self.rows == (false, false) {
+            let own = inflated::Case {
+                question,
+                fit,
+                baseline: before,
+                reporting: after,
+                window,
+                lost,
+                unusual: &unusual,
+            };
+            compared = inflated::without(&own, compared, reporting, findings);
+        }
+        findings.extend(unseen(question.subject, fit, window));
+        let found = breaks::find(&breaks::points(&alone, after), fit.freedom);
+        findings.extend(found.map(|found| breaks::finding(&found, question.subject, "reporting")));
+        let subject = question.subject;
+        let case = rules::Case { subject, fit, reporting: after, compared: compared.into(), prediction };
+        rules::judge(&case, before, findings);
+        Some((compared, missing))
+    }
+
+    /// Both models under the normal year; `None` without one, or where the findings say why.
+    fn normalised(
+        &self,
+        fit: &Fit,
+        compared: Option<&(Reporting, Missing)>,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Normalised> {
+        let (question, [_, reporting]) = (self.question, self.data);
+        let year = normal_year(question, reporting, self.rows.0, findings)?;
+        findings.extend(unseen_in_year(question, fit.experience, &year));
+        let Some(own) = choose::again(question, fit, reporting) else {
+            findings.push(without_own_model(question));
+            return None;
+        };
+        let between =
+            |own: &Fit| Normalised::between([fit.predict(&year), own.predict(&year)], question.confidence);
+        let (compared, missing) = compared?;
+        let filled = filled(self.periods[1], missing, question.temperatures);
+        let filled = filled.and_then(|data| choose::again(question, fit, &data)).map(|own| between(&own));
+        let windows = [question.reporting, question.normal?.1];
+        Some(between(&own).less_sure(compared, (missing, filled), windows))
+    }
+}
+
+/// The reporting periods with what is missing at the most that it may have used; `None` where nothing is.
+fn filled(reporting: &screen::Screened, missing: &Missing, temperatures: &DailyMeans) -> Option<Data> {
+    let all = || reporting.periods.iter().chain(&missing.at_most).copied().collect::<Vec<FitPeriod>>();
+    (!missing.at_most.is_empty()).then(|| Data::of(&all(), temperatures))
+}
+
+/// Weather of the whole reporting window by civil months, whatever of it is compared: what the baseline never met does not
+/// change with the readings that are there.
+fn weather_of(question: &Question<'_>) -> Data {
+    Data::of(&pieces(question.reporting, false), question.temperatures)
 }
 
 /// What is to be said of the baseline and its model.
@@ -339,14 +437,14 @@ fn compare(prediction: &Prediction, reporting: &screen::Screened, lost: f64, con
     .bounded()
 }
 
-/// Both models under the normal year; `None` without one, or when the reporting period carries no model.
-fn normalise(
+/// The normal year by months or days; `None` without one, without its weather, or when the reporting period has too few
+/// days for a model, which is told.
+fn normal_year(
     question: &Question<'_>,
-    fit: &Fit,
     reporting: &Data,
     daily: bool,
     findings: &mut Vec<Finding>,
-) -> Option<Normalised> {
+) -> Option<Data> {
     let (temperatures, window) = question.normal?;
     if !YEAR_DAYS.contains(&window.days()) {
         let days = window.days();
@@ -379,24 +477,28 @@ fn normalise(
         findings.push(finding.with("days", reporting.days()).with("wanted", DAYS_MIN));
         return None;
     }
-    findings.extend(beyond(
-        ("normal.unseen_weather", question.subject, "normal year"),
-        fit.experience,
-        &year,
-    ));
-    let own = choose::again(question, fit, reporting)?;
-    let (before, after) = (fit.predict(&year), own.predict(&year));
-    let savings = before.energy - after.energy;
-    // What the two models' means may be off; a normal year has no scatter of its own.
-    let deviation = (before.model_variance + after.model_variance).sqrt();
-    let half = student(question.confidence, before.freedom.min(after.freedom)) * deviation;
-    Some(Normalised {
-        baseline: before.energy,
-        reporting: after.energy,
-        savings,
-        savings_low: savings - half,
-        savings_high: savings + half,
-    })
+    Some(year)
+}
+
+fn unseen_in_year(question: &Question<'_>, met: Option<Experience>, year: &Data) -> Vec<Finding> {
+    beyond(("normal.unseen_weather", question.subject, "normal year"), met, year)
+}
+
+const NORMALISED: &str = "IPMVP, normalised savings: both periods have a model of a full cycle";
+
+/// That a normal year was asked for and the baseline has no model.
+fn without_model(question: &Question<'_>) -> Option<Finding> {
+    let says = "the baseline has no model, so nothing was normalised; the other findings say what it lacks";
+    question
+        .normal
+        .map(|_| Finding::new("normal.no_model", Severity::Caution, question.subject, says, NORMALISED))
+}
+
+/// That the reporting period has no model of its own.
+fn without_own_model(question: &Question<'_>) -> Finding {
+    let says = "the reporting period carries no model of its own by this method, so nothing was normalised; take \
+                another method, such as auto";
+    Finding::new("normal.reporting_no_model", Severity::Caution, question.subject, says, NORMALISED)
 }
 
 /// The window cut into civil months, or days: models on the means of periods need periods of the same kind.
@@ -417,3 +519,6 @@ fn pieces(window: Window, daily: bool) -> Vec<FitPeriod> {
 pub fn is_plausible(date: NaiveDate) -> bool {
     (1900..2200).contains(&date.year())
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,11 +13,13 @@ use chrono::{Datelike, NaiveDate};
 use model::{Finding, Severity};
 
 use super::screen::Screened;
-use super::{MeterPeriod, Question};
+use super::{MeterPeriod, Question, Window};
 use crate::baseline::FitPeriod;
 use crate::baseline::data::{Data, Row};
 use crate::baseline::fit::{Fit, Prediction};
 use crate::baseline::linear::{self, NoSolution};
+use crate::degree_days::unusual::Unusual;
+use crate::evaluate::COVERAGE_MIN;
 
 mod alike;
 mod deep;
@@ -64,24 +66,66 @@ pub(crate) struct Doubt {
     pub(super) told: Vec<(&'static str, NaiveDate)>,
 }
 
-/// What the spans that are not compared may take from the saving: the most that they may have used, less what the baseline
-/// would have, where their weather is known; and their own band, which that of the compared days lacks. Of a period that
-/// lies partly in the window, all may have been used within.
-pub(super) fn missing(question: &Question<'_>, reporting: &Screened, fit: Option<&Fit>) -> f64 {
-    let most = MOST * most_per_day(question.periods, question);
-    let lost = |(from, to, value): (NaiveDate, NaiveDate, f64)| {
-        let span = FitPeriod { from, to, energy: 0.0, coverage_ratio: 1.0 };
-        let weather = Data::of(&[span], question.temperatures);
-        let known = weather.rows().first().is_some_and(|r| r.days <= r.known_days);
-        let of_fit = |fit: &Fit| {
-            let predicted = fit.predict(&weather);
-            (predicted.energy.max(0.0), predicted.half_width(question.confidence))
+/// What is not compared of a window.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Missing {
+    /// What it may take from the saving, in display units.
+    pub(super) lost: f64,
+    /// What the baseline would have used in its days of known weather, and how many these are.
+    pub(super) expected: f64,
+    pub(super) days: f64,
+    /// Its days of known weather with the most that they may have used, in pieces as long as the file's.
+    pub(super) at_most: Vec<FitPeriod>,
+}
+
+impl Missing {
+    /// A span that may have used so much, cut into days or months.
+    fn fill(
+        &mut self,
+        question: &Question<'_>,
+        (from, to): (NaiveDate, NaiveDate),
+        (may, daily): (f64, bool),
+    ) {
+        let span = Window { from, to };
+        let known = |p: &FitPeriod| {
+            COVERAGE_MIN * p.days() <= question.temperatures.means(p.from, p.to).count() as f64
         };
-        let (adjusted, band) = fit.filter(|_| known).map_or((0.0, 0.0), of_fit);
-        (value.min(most * span.days()) - adjusted).max(0.0) + band
-    };
+        let of = |p: FitPeriod| FitPeriod { energy: may * p.days() / span.days(), ..p };
+        self.at_most.extend(super::pieces(span, daily).into_iter().filter(known).map(of));
+    }
+}
+
+/// What the spans that are not compared may take from the saving: the most that they may have used, less what the baseline
+/// would have, where their weather is known; and their own band, which that of the compared days lacks. Weather that the
+/// baseline never met is in the band of the whole window already. In months that nothing bears out they count at the lower
+/// of what the baseline would have used under the weather as measured and as usual. Of a period that lies partly in the
+/// window, all may have been used within.
+pub(super) fn missing(
+    question: &Question<'_>,
+    (reporting, daily): (&Screened, bool),
+    by: Option<(&Fit, &Unusual)>,
+) -> Missing {
+    let most = MOST * most_per_day(question.periods, question);
     let unknown = reporting.missing.iter().map(|(from, to)| (*from, *to, f64::INFINITY));
-    unknown.chain(reporting.crossing.iter().copied()).map(lost).sum()
+    let mut all = Missing::default();
+    for (from, to, value) in unknown.chain(reporting.crossing.iter().copied()) {
+        let weather = Data::weather(question.temperatures, from, to);
+        let known = weather.rows().iter().all(|row| row.days <= row.known_days);
+        let may = value.min(most * weather.days());
+        all.fill(question, (from, to), (may, daily));
+        let Some((fit, unusual)) = by.filter(|_| known) else {
+            all.lost += may.max(0.0);
+            continue;
+        };
+        let predicted = fit.predict_met(&weather);
+        let own = predicted.energy.max(0.0);
+        let at_usual = |means| fit.predict_met(&Data::weather(means, from, to)).energy.clamp(0.0, own);
+        let sure = unusual.at_usual.as_ref().map_or(own, at_usual);
+        all.lost += (may - sure).max(0.0) + predicted.half_width(question.confidence);
+        all.expected += own;
+        all.days += weather.days();
+    }
+    all
 }
 
 fn most_per_day(periods: &[MeterPeriod], question: &Question<'_>) -> f64 {

@@ -4,13 +4,16 @@
 //! Must never: compare a period of which a driver is not known on every day, or give a band that forgets the balance
 //! points that were chosen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use model::{Finding, OpeningHours, Severity, UseDriver};
 
 use super::doubt::Doubt;
-use super::{Answer, Other, Question, beyond, choose, compare, doubt, rules, screen, single, weather};
+use super::{
+    Answer, Other, Question, Reporting, Window, beyond, choose, compare, doubt, rules, screen, single,
+    weather,
+};
 use crate::baseline::FitPeriod;
 use crate::baseline::caltrack::Terms;
 use crate::baseline::data::{Data, Row};
@@ -25,6 +28,7 @@ mod law;
 pub(super) use law::law;
 
 mod met;
+mod normal;
 
 /// Stable name of the method, as on the command line.
 pub const METHOD: &str = "drivers";
@@ -86,37 +90,78 @@ pub fn analyse(asked: &Question<'_>, given: &[DailyDriver]) -> Answer {
     drop_unknown(question, "baseline", given, &mut baseline.periods, &mut findings);
     drop_unknown(question, "reporting", given, &mut reporting.periods, &mut findings);
     reporting.miss(question, question.reporting);
-    let lost = doubt::missing(question, &reporting, None);
     let data = Data::of(&baseline.periods, question.temperatures);
     findings.extend(choose::short(&format!("{} baseline", question.subject), &data));
     rules::short(question.subject, question.baseline, &data, &mut findings);
     let driven = best((question.subject, question.terms), given, &data, daily, &mut findings);
-    let compared = driven.as_ref().filter(|_| !reporting.periods.is_empty()).map(|driven| {
-        let rows = Data::of(&reporting.periods, question.temperatures);
-        findings.extend(extrapolated(question.subject, given, &data, &rows));
-        let beyond_met = met::beyond(question.subject, driven, given, [&data, &rows]);
-        findings.extend(beyond_met.findings);
-        let doubt = driven.doubt(question.subject, daily, [(&data, given), (&rows, &beyond_met.met)]);
-        findings.extend(doubt.findings);
-        let mut prediction = driven.predict(&rows, given);
-        prediction.model_variance += beyond_met.variance;
-        let of_weather = driven.below_usual(question, &reporting.periods, given, &mut findings);
-        let lost = lost + doubt.energy + beyond_met.energy + of_weather;
-        let compared = compare(&prediction, &reporting, lost, question.confidence);
-        findings.extend(beyond(
-            ("fit.unseen_weather", question.subject, "reporting period"),
-            Some(driven.experience),
-            &rows,
-        ));
-        let degree_days = |data: &Data, row: &Row| driven.degree_days_per_day(data, row);
-        rules::range(question.subject, degree_days, [&data, &rows], &mut findings);
-        rules::significance(question.subject, compared.into(), &prediction, &mut findings);
-        compared
-    });
+    let own = Own { question, given, daily, baseline: &data, reporting: &reporting };
+    let compared = driven.as_ref().and_then(|driven| own.compared(driven, &mut findings));
+    let normalised = match &driven {
+        Some(driven) => normal::normalise(&own, driven, compared.as_ref(), &mut findings),
+        None => {
+            findings.extend(super::without_model(question));
+            None
+        }
+    };
+    let compared = compared.map(|(compared, _)| compared);
     findings.sort_by(|a, b| (b.severity, a.code, &a.subject).cmp(&(a.severity, b.code, &b.subject)));
     findings.dedup();
     let other = driven.map(Other::Drivers);
-    Answer { fit: None, other, method: METHOD, reporting: compared, normalised: None, findings }
+    Answer { fit: None, other, method: METHOD, reporting: compared, normalised, findings }
+}
+
+/// What is compared, and with what.
+struct Own<'a> {
+    question: &'a Question<'a>,
+    given: &'a [DailyDriver],
+    daily: bool,
+    baseline: &'a Data,
+    reporting: &'a screen::Screened,
+}
+
+impl Own<'_> {
+    /// The reporting period against its baseline's model, and what of it is not compared; `None` where nothing is.
+    fn compared(&self, driven: &Driven, findings: &mut Vec<Finding>) -> Option<(Reporting, doubt::Missing)> {
+        let Self { question, given, daily, baseline, reporting } = *self;
+        if reporting.periods.is_empty() {
+            return None;
+        }
+        let rows = Data::of(&reporting.periods, question.temperatures);
+        findings.extend(extrapolated(question.subject, given, baseline, &rows));
+        let (window, weather_of) = (self.window(), super::weather_of(question));
+        let known: BTreeSet<NaiveDate> = reporting.periods.iter().map(|p| p.from).collect();
+        let about = format!("{} reporting", question.subject);
+        let beyond_met =
+            met::beyond(&about, driven, given, [baseline, &window], |row| known.contains(&row.from));
+        findings.extend(beyond_met.findings);
+        let doubt = driven.doubt(question.subject, daily, [(baseline, given), (&rows, &beyond_met.met)]);
+        findings.extend(doubt.findings);
+        let mut prediction = driven.predict_met(&rows, rows.rows(), given);
+        prediction.model_variance +=
+            driven.experience.variance(&weather_of, weather_of.rows()) + beyond_met.variance;
+        let of_weather = driven.below_usual(question, &reporting.periods, given, findings);
+        let missing = doubt::missing(question, (reporting, daily), None);
+        let lost = missing.lost + doubt.energy + beyond_met.raised + of_weather;
+        let compared = compare(&prediction, reporting, lost, question.confidence);
+        let whose = ("fit.unseen_weather", question.subject, "reporting period");
+        findings.extend(beyond(whose, Some(driven.experience), &weather_of));
+        let degree_days = |data: &Data, row: &Row| driven.degree_days_per_day(data, row);
+        rules::range(question.subject, degree_days, [baseline, &rows], findings);
+        rules::significance(question.subject, compared.into(), &prediction, findings);
+        Some((compared, missing))
+    }
+
+    /// The whole reporting window as far as its drivers are stated, by the periods that are compared and by months or days
+    /// where none is: what the baseline never met of a driver does not change with the readings that are there.
+    fn window(&self) -> Data {
+        let crossing = self.reporting.crossing.iter().map(|(from, to, _)| (*from, *to));
+        let spans = self.reporting.missing.iter().copied().chain(crossing);
+        let pieces = spans.flat_map(|(from, to)| super::pieces(Window { from, to }, self.daily));
+        let stated = |p: &FitPeriod| self.given.iter().all(|d| d.sum(p.from, p.to).is_some());
+        let mut all = self.reporting.periods.clone();
+        all.extend(pieces.filter(stated));
+        Data::of(&all, self.question.temperatures)
+    }
 }
 
 /// Leaves out the periods of which a driver lacks a day.
@@ -387,6 +432,13 @@ impl Driven {
     }
 
     fn predict_rows(&self, data: &Data, rows: &[Row], given: &[DailyDriver]) -> Prediction {
+        let mut of = self.predict_met(data, rows, given);
+        of.model_variance += self.experience.variance(data, rows);
+        of
+    }
+
+    /// The same, without what weather that the baseline never met adds to the band.
+    fn predict_met(&self, data: &Data, rows: &[Row], given: &[DailyDriver]) -> Prediction {
         let balances = (self.heating_balance_c, self.cooling_balance_c);
         let mut sums = vec![0.0; self.names.len()];
         let mut days = 0.0;
@@ -398,7 +450,7 @@ impl Driven {
         let of = self.fit.predict(days, &sums);
         let balances = f64::from(u8::from(balances.0.is_some()) + u8::from(balances.1.is_some()));
         Prediction {
-            model_variance: of.model_variance * self.inflation.times + self.experience.variance(data, rows),
+            model_variance: of.model_variance * self.inflation.times,
             noise_variance: of.noise_variance * self.inflation.times,
             freedom: self.inflation.limit((of.freedom + 1.0) / self.inflation.times - 1.0 - balances),
             ..of

@@ -125,6 +125,15 @@ pub fn analyse(subject: &str, given: &[CivilHour], baseline: Window, reporting: 
     answer(Some(Hourly { model, occupied_hours, cvrmse_ratio }), compared, findings)
 }
 
+/// That a normal year was asked for, which this method has none of.
+#[must_use]
+pub fn not_normalised(subject: &str) -> Finding {
+    let says = "towt knows no normal year, so nothing was normalised: join the meter's hours to days and take --method \
+                auto with temperatures of days";
+    let rule = "IPMVP, normalised savings: both periods have a model of a full cycle";
+    Finding::new("normal.by_hours", Severity::Caution, subject, says, rule)
+}
+
 fn too_few(subject: &str, hours: usize) -> Finding {
     let says =
         format!("the baseline has {hours} hours with energy and temperature; the method wants {HOURS_MIN}");

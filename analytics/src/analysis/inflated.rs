@@ -7,9 +7,10 @@
 
 use model::{Finding, Severity};
 
-use super::{Question, Reporting, choose, compare, screen};
+use super::{Question, Reporting, choose, compare, doubt, screen};
 use crate::baseline::data::Data;
 use crate::baseline::fit::{Fit, Prediction};
+use crate::degree_days::unusual::Unusual;
 
 /// Bills that may be too high together.
 const TOGETHER: std::ops::RangeInclusive<usize> = 2..=3;
@@ -28,8 +29,11 @@ pub(super) struct Case<'a> {
     pub(super) fit: &'a Fit,
     pub(super) baseline: &'a Data,
     pub(super) reporting: &'a Data,
-    /// What the lower bound does without beside the band.
+    /// Weather of the whole reporting window.
+    pub(super) window: &'a Data,
+    /// What the lower bound does without beside the band and what is missing.
     pub(super) lost: f64,
+    pub(super) unusual: &'a Unusual,
 }
 
 /// The comparison with the lower bound that it has without the bills that are too high, which are told.
@@ -42,8 +46,11 @@ pub(super) fn without(
     let mut lowest = compared;
     let mut told = 0;
     for together in TOGETHER {
-        let Some(prediction) = case.without_highest(together) else { continue };
-        let other = compare(&prediction, screened, case.lost, case.question.confidence);
+        let Some(others) = case.without_highest(together) else { continue };
+        let prediction = others.predict_within(case.reporting, case.window);
+        // What is missing is held against the same law: the fit's would take its own excess off it.
+        let missing = doubt::missing(case.question, (screened, false), Some((&others, case.unusual)));
+        let other = compare(&prediction, screened, case.lost + missing.lost, case.question.confidence);
         told = together;
         if other.avoided_low < lowest.avoided_low {
             lowest.avoided_low = other.avoided_low;
@@ -64,8 +71,8 @@ pub(super) fn without(
 }
 
 impl Case<'_> {
-    /// What the law of the other bills expects of the reporting period, where so many of the highest all leave it.
-    fn without_highest(&self, together: usize) -> Option<Prediction> {
+    /// The law of the other bills, where so many of the highest all leave it.
+    fn without_highest(&self, together: usize) -> Option<Fit> {
         let rows = self.baseline.rows();
         if rows.len() < LEFT_MIN.max(2 * together) + together || BILLS_MAX < rows.len() {
             return None;
@@ -84,6 +91,6 @@ impl Case<'_> {
             TIMES * of.energy < row.energy && band < row.energy - of.energy
         };
         let all = dropped.rows().iter().zip(others.predict_each(&dropped)).all(is_high);
-        all.then(|| others.predict(self.reporting))
+        all.then_some(others)
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn unusual(question: &Question<'_>) -> Unusual {
 pub(super) fn lost(
     question: &Question<'_>,
     fit: &Fit,
-    [baseline, reporting]: [&[FitPeriod]; 2],
+    (unusual, [baseline, reporting]): (&Unusual, [&[FitPeriod]; 2]),
     findings: &mut Vec<Finding>,
 ) -> f64 {
     let lost = of_missing_days(question, fit, [baseline, reporting], findings);
@@ -56,8 +56,7 @@ pub(super) fn lost(
         let each = fit.predict_each(&Data::of(reporting, means));
         each.iter().map(|prediction| prediction.energy).collect()
     };
-    let unusual = unusual(question);
-    lost + below_usual((question.subject, &unusual), reporting, &under, question.temperatures, findings)
+    lost + below_usual((question.subject, unusual), reporting, &under, question.temperatures, findings)
 }
 
 /// By how much the expectation at the usual level of unusual months is below the expectation as measured, month for month.

@@ -410,6 +410,22 @@ impl Fit {
         self.predict_parts(&[Part { data, rows, share: 1.0, heating_scale: 1.0 }])
     }
 
+    /// The energy of all rows together, which are part of a time with the weather of `whole`: weather that the baseline
+    /// never met counts of all of it, so that the band is no narrower where rows of it lack.
+    #[must_use]
+    pub fn predict_within(&self, data: &Data, whole: &Data) -> Prediction {
+        let mut sum = self.predict_met(data);
+        sum.model_variance += self.experience.map_or(0.0, |met| met.variance(whole, whole.rows()));
+        sum
+    }
+
+    /// The energy of all rows together, without what weather that the baseline never met adds to the band.
+    #[must_use]
+    pub fn predict_met(&self, data: &Data) -> Prediction {
+        let parts = [Part { data, rows: data.rows(), share: 1.0, heating_scale: 1.0 }];
+        self.sum_met(&Columns::of(self, &parts), 0, &parts)
+    }
+
     /// The energy of each row alone, in order: as `predict_rows` says of one, for all in one go.
     #[must_use]
     pub fn predict_each(&self, data: &Data) -> Vec<Prediction> {
@@ -427,6 +443,14 @@ impl Fit {
 
     /// The parts' energy, their first row being number `first` of the columns.
     fn sum(&self, columns: &Columns, first: usize, parts: &[Part<'_>]) -> Prediction {
+        let mut sum = self.sum_met(columns, first, parts);
+        let unseen = |met: Experience| parts.iter().map(|p| p.share * met.variance(p.data, p.rows)).sum();
+        sum.model_variance += self.experience.map_or(0.0, unseen);
+        sum
+    }
+
+    /// The same, without what weather that the baseline never met adds to the band.
+    fn sum_met(&self, columns: &Columns, first: usize, parts: &[Part<'_>]) -> Prediction {
         let days: f64 = parts.iter().map(Part::days).sum();
         let mut sum = Prediction {
             energy: 0.0,
@@ -464,8 +488,6 @@ impl Fit {
             // Members that disagree are part of what is not known.
             sum.model_variance += (squares - sum.energy * sum.energy).max(0.0);
         }
-        let unseen = |met: Experience| parts.iter().map(|p| p.share * met.variance(p.data, p.rows)).sum();
-        sum.model_variance += self.experience.map_or(0.0, unseen);
         sum
     }
 }

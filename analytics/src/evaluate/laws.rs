@@ -90,7 +90,8 @@ pub struct Laws {
     pub months: Vec<ReportedMonth>,
     /// Months after completion that are over and were not measured: between which their avoided energy lies.
     pub left_out: Vec<LeftOut>,
-    /// The weather of `months`, row by row.
+    /// The weather of `months` and of those of `left_out` that have an adjusted baseline, row by row: the band is of all of
+    /// them, so that it does not narrow where readings are missing.
     pub weather: Data,
     /// What people adjusted, past and to come.
     pub adjustments: Vec<Adjustment>,
@@ -175,7 +176,7 @@ fn meter(
     };
     let reference =
         baseline.as_ref().map_or(Reference::Zero, |b| Reference::Model(Box::new((**b).clone()), billed));
-    let (mut months, mut left_out) = (Vec::new(), Vec::new());
+    let (mut months, mut left_out, mut due) = (Vec::new(), Vec::new(), Vec::new());
     let mut month = Month::of(input.project.dates.completed).next();
     while month.end_day() <= input.until && months.len() + left_out.len() < 12 * 40 {
         let (year, mut rows) = (month.year, Vec::new());
@@ -186,17 +187,18 @@ fn meter(
         // Year by year, as the figures do; of the last one what is over.
         doubts::weigh(context, facts, &evidence, &reference, &mut rows);
         for row in &rows {
-            match row.reported() {
+            let reported = row.reported();
+            let over = row.shown.month.end_day() <= input.until;
+            due.extend((reported.is_some() || over && row.adjusted.is_some()).then_some(row.shown.month));
+            match reported {
                 Some(reported) => months.push(reported),
-                None => {
-                    left_out.extend(Some(row.left_out(facts)).filter(|m| m.month.end_day() <= input.until))
-                }
+                None => left_out.extend(Some(row.left_out(facts)).filter(|_| over)),
             }
         }
     }
     let reporting = reporting(&months, temperatures, &wanted);
     let opening = baseline.as_deref().and_then(|b| opening_of(b, wanted.calendar));
-    let weather = weather_of(temperatures, months.iter().map(|m| (m.month.first_day(), m.month.end_day())));
+    let weather = weather_of(temperatures, due.iter().map(|m| (m.first_day(), m.end_day())));
     Some(Laws {
         meter: facts.id.clone(),
         carrier: facts.carrier,

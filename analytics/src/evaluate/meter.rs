@@ -690,7 +690,7 @@ fn unseen_weather(
     subject: &str,
 ) -> Vec<Finding> {
     let Reference::Model(fitted, _) = reference else { return Vec::new() };
-    unseen(&format!("{subject} {}", context.input.year), &fitted.law, &compared.weather)
+    unseen(&format!("{subject} {}", context.input.year), &fitted.law, &compared.due)
 }
 
 /// Whether the year's saving stands out of what the model cannot tell.

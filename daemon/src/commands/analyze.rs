@@ -285,7 +285,8 @@ fn run(
     findings.extend(settled);
     let fuel = args.fuel.or(job.fuel).unwrap_or_else(|| by_name(&job.name, &subject, &mut findings));
     let year = args.normal.or(job.normal).or_else(|| normal.and_then(all_days));
-    let drivers = hours::drivers(args, [baseline, reporting])?;
+    let windows: Vec<Window> = [baseline, reporting].into_iter().chain(year).collect();
+    let drivers = hours::drivers(args, &windows)?;
     let method = match args.method {
         Chosen::OfWeather(method) => method,
         Chosen::Drivers | Chosen::TimeOfWeek => Method::Auto,

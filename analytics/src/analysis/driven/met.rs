@@ -24,8 +24,10 @@ const MONTH_DAYS_MIN: f64 = 20.0;
 /// What is beyond.
 #[derive(Debug, Default)]
 pub(super) struct Beyond {
-    /// What the lower bound does without, in display units.
-    pub(super) energy: f64,
+    /// What the stated values raise expectations by, each period alone, in display units: a lower bound does without it.
+    pub(super) raised: f64,
+    /// What they lower expectations by.
+    pub(super) lowered: f64,
     /// What the band's variance has besides.
     pub(super) variance: f64,
     pub(super) findings: Vec<Finding>,
@@ -83,12 +85,14 @@ fn mean(rows: &[Row], values: &[f64], own: &[usize]) -> f64 {
     sum / days
 }
 
-/// What the drivers of the model have beyond the baseline's.
+/// What the drivers of the model have beyond the baseline's in a window. The band is of all its rows; what expectations are
+/// raised or lowered by is of those that count.
 pub(super) fn beyond(
-    subject: &str,
+    about: &str,
     driven: &Driven,
     given: &[DailyDriver],
     [before, after]: [&Data; 2],
+    counts: impl Fn(&Row) -> bool,
 ) -> Beyond {
     let mut all = Beyond { met: given.to_vec(), ..Beyond::default() };
     let of_weather = driven.names.len() - given.len();
@@ -102,11 +106,14 @@ pub(super) fn beyond(
         let at = |values: &[f64], i: usize| values.get(i).copied().unwrap_or(0.0);
         let over = term.coefficient * sum(&|i| at(&stated, i) - at(&met.values, i));
         // Each period alone: one that is too low makes none good that is too high.
-        let raised = sum(&|i| (term.coefficient * (at(&stated, i) - at(&met.values, i))).max(0.0));
-        all.energy += raised;
+        for (i, row) in after.rows().iter().enumerate().filter(|(_, row)| counts(row)) {
+            let by = row.days * term.coefficient * (at(&stated, i) - at(&met.values, i));
+            all.raised += by.max(0.0);
+            all.lowered += (-by).max(0.0);
+        }
         if 0.0 < met.far_days {
             all.variance += LIKELY * over * over;
-            all.findings.push(unseen(subject, driver, &met));
+            all.findings.push(unseen(about, driver, &met));
         }
         if let Some(own) = all.met.get_mut(place) {
             for (row, value) in after.rows().iter().zip(&met.values) {
@@ -117,7 +124,7 @@ pub(super) fn beyond(
     all
 }
 
-fn unseen(subject: &str, driver: &DailyDriver, met: &Met) -> Finding {
+fn unseen(about: &str, driver: &DailyDriver, met: &Met) -> Finding {
     let Met { far_days, first, range, .. } = met;
     let first = first.map_or_else(String::new, |day| day.to_string());
     let says = format!(
@@ -126,7 +133,7 @@ fn unseen(subject: &str, driver: &DailyDriver, met: &Met) -> Finding {
         driver.name, range.low, range.high
     );
     let rule = "ASHRAE Guideline 14-2014: no variable beyond 110 % of its largest baseline value";
-    Finding::new("driver.unseen", Severity::Caution, format!("{subject} reporting"), says, rule)
+    Finding::new("driver.unseen", Severity::Caution, about, says, rule)
         .with("driver", &driver.name)
         .with("days", far_days)
         .with("from", first)

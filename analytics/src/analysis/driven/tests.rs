@@ -209,3 +209,125 @@ fn a_driver_that_is_stated_too_high_makes_no_saving_for_sure() {
     let halved = with(&|_, _| 0.5).reporting.unwrap();
     assert!(halved.avoided_low < sound.avoided_low);
 }
+
+/// The same question with a normal year.
+fn normalised(
+    periods: &[MeterPeriod],
+    weather: &DailyMeans,
+    given: &[DailyDriver],
+    (from, to): (&str, &str),
+) -> Answer {
+    let mut question = asked(periods, weather);
+    question.normal = Some((weather, Window { from: day(from), to: day(to) }));
+    analyse(&question, given)
+}
+
+#[test]
+fn savings_are_normalised_where_weather_and_drivers_of_the_normal_year_are_known() {
+    let (weather, periods) = (weather(), meter(0.9));
+    for year in [("2023-01-01", "2024-01-01"), ("2024-01-01", "2025-01-01")] {
+        let answer = normalised(&periods, &weather, &[open_days()], year);
+        let of = answer.normalised.unwrap();
+        assert!((of.savings / of.baseline - 0.1).abs() < 0.01, "{of:?}");
+        assert!((of.baseline - of.reporting - of.savings).abs() < 1e-9 * of.baseline);
+        let truth = 0.1 * of.baseline;
+        assert!(of.savings_low <= truth && truth <= of.savings_high, "{of:?}");
+        // August was closed in the first year only: the second's model never met that, and the band is wide for it.
+        let beyond = year.0.starts_with("2023");
+        assert_eq!(told(&answer, "driver.unseen"), beyond, "{:?}", answer.findings);
+        let low = answer.reporting.unwrap().avoided_low;
+        let off = (of.savings_low - low) / of.baseline;
+        assert!(if beyond { off < -0.05 } else { off.abs() < 0.02 }, "{of:?} {low}");
+    }
+    // Under its own drivers the baseline's year is what was measured in it.
+    let own = normalised(&periods, &weather, &[open_days()], ("2023-01-01", "2024-01-01"));
+    let measured: f64 = periods.iter().filter(|p| p.from.year() == 2023).filter_map(|p| p.value).sum();
+    assert!((own.normalised.unwrap().baseline / measured - 1.0).abs() < 1e-3);
+}
+
+fn told(answer: &Answer, code: &str) -> bool {
+    answer.findings.iter().any(|f| f.code == code)
+}
+
+#[test]
+fn a_normal_year_that_is_not_normalised_says_why() {
+    let (weather, periods) = (weather(), meter(0.9));
+    let year = ("2024-01-01", "2025-01-01");
+    let of = |given: &[DailyDriver], year| normalised(&periods, &weather, given, year);
+    assert_eq!(analyse(&asked(&periods, &weather), &[open_days()]).normalised, None);
+    let mut lacking = open_days();
+    lacking.days.remove(&day("2024-07-14"));
+    let nothing = DailyDriver { name: "x".to_owned(), sign: Sign::Any, days: BTreeMap::new() };
+    let cases = [
+        (lacking, year, "normal.driver_missing"),
+        (open_days(), ("2024-01-01", "2024-07-01"), "normal.not_a_year"),
+        (open_days(), ("2025-01-01", "2026-01-01"), "normal.weather_missing"),
+        (nothing, year, "normal.no_model"),
+    ];
+    for (driver, year, code) in cases {
+        let answer = of(&[driver], year);
+        assert!(answer.normalised.is_none() && told(&answer, code), "{code}: {:?}", answer.findings);
+    }
+    let short: Vec<MeterPeriod> = periods.iter().copied().filter(|p| p.from < day("2024-06-01")).collect();
+    let answer = normalised(&short, &weather, &[open_days()], year);
+    assert!(answer.normalised.is_none() && told(&answer, "normal.reporting_short"));
+}
+
+/// A normal year with more of a driver than either period met makes no saving for sure.
+#[test]
+fn a_normal_year_beyond_what_was_met_raises_no_bound() {
+    let (weather, periods) = (weather(), plant(0.85));
+    let with = |times: f64| {
+        let mut made = production();
+        let reporting = made.days.iter_mut().filter(|(d, _)| 2024 == d.year());
+        reporting.for_each(|(_, value)| *value *= times);
+        // The meter followed it: only the normal year is beyond what the baseline met.
+        normalised(&periods, &weather, &[open_days(), made], ("2024-01-01", "2025-01-01"))
+    };
+    let (plain, more) = (with(1.0), with(3.0));
+    let low = |answer: &Answer| answer.normalised.unwrap().savings_low;
+    assert!(told(&more, "driver.unseen") && !told(&plain, "driver.unseen"));
+    let whole = plain.normalised.unwrap().baseline;
+    assert!(low(&more) <= low(&plain) + 0.02 * whole, "{:?} {:?}", more.normalised, plain.normalised);
+}
+
+/// Readings that are taken away take no band with them: neither that of weather nor that of drivers never met.
+#[test]
+fn removing_days_with_drivers_raises_no_bound() {
+    let (weather, periods) = (weather(), plant(0.85));
+    let mut made = production();
+    for i in 0..5 {
+        made.days.insert(day("2024-03-04") + Days::new(i), 50_000.0);
+    }
+    let mut question = asked(&periods, &weather);
+    question.normal = Some((&weather, question.reporting));
+    // A baseline without a winter.
+    for baseline in [question.baseline, Window { from: day("2023-04-01"), to: day("2023-12-01") }] {
+        question.baseline = baseline;
+        let of = |gone: &dyn Fn(NaiveDate) -> bool| {
+            let kept: Vec<MeterPeriod> =
+                periods.iter().copied().filter(|p| p.from.year() == 2023 || !gone(p.from)).collect();
+            analyse(&Question { periods: &kept, ..question.clone() }, &[open_days(), made.clone()])
+        };
+        let whole = of(&|_| false);
+        let scale = whole.reporting.unwrap().adjusted_baseline.abs();
+        let gone: [&dyn Fn(NaiveDate) -> bool; 4] = [
+            &|d| d.month() < 3,
+            &|d| d.month() == 3 && d.day() < 10,
+            &|d| noise(u64::from(d.ordinal()) * 7) < -0.4,
+            &|d| d.month() == 12,
+        ];
+        for (i, gone) in gone.iter().enumerate() {
+            let less = of(gone);
+            let low = |answer: &Answer| answer.reporting.unwrap().avoided_low;
+            assert!(
+                low(&less) <= low(&whole) + 1e-9 * scale,
+                "{i}: {:?} {:?}",
+                less.reporting,
+                whole.reporting
+            );
+            let (Some(a), Some(b)) = (whole.normalised, less.normalised) else { continue };
+            assert!(b.savings_low <= a.savings_low + 1e-9 * scale, "{i}: {a:?} {b:?}");
+        }
+    }
+}

@@ -19,7 +19,7 @@ use crate::exit::{Exit, Failure};
 const OPEN: &str = "open_days";
 
 /// The drivers that the command line states, over the windows.
-pub(super) fn drivers(args: &AnalyzeArgs, windows: [Window; 2]) -> Result<Vec<DailyDriver>, Failure> {
+pub(super) fn drivers(args: &AnalyzeArgs, windows: &[Window]) -> Result<Vec<DailyDriver>, Failure> {
     let mut all = Vec::new();
     if let Some(path) = &args.drivers {
         let file = read_drivers(&read(path)?).map_err(|e| of_file(path, &e))?;
@@ -61,7 +61,12 @@ pub(super) fn analyze(args: &AnalyzeArgs, meter: &Path, temperature: &Path) -> R
     let mut paired: Vec<CivilHour> = paired.collect();
     paired.sort_by_key(|h| h.at);
     let name = stem(meter);
-    let answer = hourly::analyse(&format!("meter:{name}"), &paired, baseline, reporting);
+    let subject = format!("meter:{name}");
+    let mut answer = hourly::analyse(&subject, &paired, baseline, reporting);
+    if args.normal.is_some() || args.normal_temperature.is_some() {
+        answer.findings.push(hourly::not_normalised(&subject));
+        answer.findings.sort_by(|a, b| (b.severity, a.code).cmp(&(a.severity, b.code)));
+    }
     if args.json {
         println!("{}", print::json(None, &answer));
     } else {

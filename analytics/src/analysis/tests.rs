@@ -1,0 +1,195 @@
+//! What is taken away of a reporting period never raises a lower bound, whatever the weather of the rest.
+//!
+//! Must never: use random numbers that are not the same on every run.
+
+use chrono::{Datelike, Days};
+use model::{DailyTemperature, StationId};
+
+use super::*;
+use crate::noise::noise;
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// Kelvin that a month of the second year is off the first.
+type Snap = &'static [(u32, f64)];
+
+/// A southern place: its winter asks for hardly any heating, its summer for some cooling.
+fn weather(snap: Snap) -> DailyMeans {
+    let station = StationId::new("s").unwrap();
+    let mean_c = |i: u64, date: NaiveDate| {
+        let season = ((i as f64 - 20.0) / 365.25 * std::f64::consts::TAU).cos();
+        let off = snap.iter().filter(|(month, _)| date.year() == 2024 && date.month() == *month);
+        19.0 - 4.5 * season + 1.5 * noise(i) + off.map(|(_, k)| k).sum::<f64>()
+    };
+    let days = (0..731).map(|i| (i, day("2023-01-01") + Days::new(i)));
+    let list: Vec<DailyTemperature> =
+        days.map(|(i, date)| DailyTemperature::as_given(station.clone(), date, mean_c(i, date))).collect();
+    DailyMeans::of(&list, &station)
+}
+
+/// Both years of a building that heats and cools, of which a measure leaves `after` in the second.
+fn building(weather: &DailyMeans, after: f64, daily: bool, seed: u64) -> Vec<MeterPeriod> {
+    let use_of = |date: NaiveDate| {
+        let t = weather.means(date, date + Days::new(1)).next().unwrap();
+        let law = 20.0 + 3.0 * (17.5 - t).max(0.0) + 4.0 * (t - 21.0).max(0.0);
+        law * if date.year() == 2023 { 1.0 } else { after }
+    };
+    let both = Window { from: day("2023-01-01"), to: day("2025-01-01") };
+    let value = |(p, i): (FitPeriod, u64)| {
+        let law: f64 = p.from.iter_days().take_while(|d| *d < p.to).map(use_of).sum();
+        let scatter = if daily { 0.1 } else { 0.03 };
+        MeterPeriod { from: p.from, to: p.to, value: Some(law * (1.0 + scatter * noise(seed * 9_973 + i))) }
+    };
+    pieces(both, daily).into_iter().zip(0..).map(value).collect()
+}
+
+fn question<'a>(periods: &'a [MeterPeriod], weather: &'a DailyMeans, method: Method) -> Question<'a> {
+    let year = |from, to| Window { from: day(from), to: day(to) };
+    Question {
+        subject: "meter:x",
+        periods,
+        temperatures: weather,
+        baseline: year("2023-01-01", "2024-01-01"),
+        reporting: year("2024-01-01", "2025-01-01"),
+        method,
+        grid: Grid::CELSIUS_HALF,
+        terms: Terms::HeatingAndCooling,
+        confidence: 0.9,
+        normal: Some((weather, year("2024-01-01", "2025-01-01"))),
+    }
+}
+
+/// Without the readings of some days of the second year, as rows without a value or as none.
+fn without(periods: &[MeterPeriod], gone: impl Fn(NaiveDate) -> bool, empty: bool) -> Vec<MeterPeriod> {
+    let gone = |p: &MeterPeriod| p.from.year() == 2024 && gone(p.from);
+    let kept = periods.iter().filter(|p| empty || !gone(p));
+    kept.map(|p| MeterPeriod { value: p.value.filter(|_| !gone(p)), ..*p }).collect()
+}
+
+/// What is gone used more than twice the highest use that is still known: then nothing bounds it.
+fn is_beyond_bound(all: &[MeterPeriod], less: &[MeterPeriod]) -> bool {
+    let highest = |periods: &[MeterPeriod]| {
+        let of = |p: &MeterPeriod| Some(p.value? / (p.to - p.from).num_days() as f64);
+        periods.iter().filter_map(of).fold(0.0, f64::max)
+    };
+    2.0 * highest(less) < highest(all)
+}
+
+/// Lower bounds of the avoided energy and of the normalised savings.
+fn bounds(answer: &Answer) -> (f64, Option<f64>, f64) {
+    let of = answer.reporting.unwrap();
+    (of.avoided_low, answer.normalised.map(|n| n.savings_low), of.adjusted_baseline.abs())
+}
+
+/// Checks one set of removed readings against all; whether it could be.
+fn check(all: &[MeterPeriod], weather: &DailyMeans, method: Method, gone: &[MeterPeriod]) -> bool {
+    let (whole, less) = (analyse(&question(all, weather, method)), analyse(&question(gone, weather, method)));
+    if is_beyond_bound(all, gone) || less.reporting.is_none() {
+        return false;
+    }
+    let ((low, saved, scale), (low_less, saved_less, _)) = (bounds(&whole), bounds(&less));
+    let slack = 1e-6 * scale;
+    let missing: Vec<NaiveDate> = all.iter().filter(|p| !gone.contains(p)).map(|p| p.from).collect();
+    let says = format!("{} without {missing:?}", method.code());
+    assert!(low_less <= low + slack, "{says}: {low} {low_less}");
+    if let (Some(saved), Some(saved_less)) = (saved, saved_less) {
+        assert!(saved_less <= saved + slack, "{says}: normalised {saved} {saved_less}");
+    }
+    true
+}
+
+const METHODS: [Method; 8] = [
+    Method::Auto,
+    Method::Averaged,
+    Method::CaltrackMonthly,
+    Method::ChangePoint,
+    Method::Shape(Shape::P3Heating),
+    Method::Shape(Shape::P4),
+    Method::Shape(Shape::P5),
+    Method::DegreeDays,
+];
+
+const SNAPS: [Snap; 4] = [&[(1, -8.0)], &[(1, -4.0), (2, -6.0)], &[(7, 6.0)], &[(1, -9.0), (7, 5.0)]];
+
+#[test]
+fn no_bill_that_is_taken_away_raises_a_bound_in_weather_that_the_baseline_never_met() {
+    for snap in SNAPS {
+        let weather = weather(snap);
+        for (seed, after) in [(1, 0.7), (2, 1.0), (3, 0.4)] {
+            let all = building(&weather, after, false, seed);
+            for method in METHODS {
+                let whole = analyse(&question(&all, &weather, method));
+                let told = whole.findings.iter().any(|f| f.code == "fit.unseen_weather");
+                assert!(told, "{} {snap:?}: {:?}", method.code(), whole.findings);
+                // Each month alone, then sets of them.
+                let alone = (1..=12).map(|month| 1_u32 << month);
+                let some = |n: u64| {
+                    (1..=12).filter(|m| noise(n * 131 + m * 17 + seed) < -0.3).fold(0, |s, m| s | 1 << m)
+                };
+                let mut checked = 0;
+                for (set, n) in alone.chain((0..6).map(some)).zip(0..) {
+                    let less = without(&all, |d| set >> d.month() & 1 == 1, n % 2 == 0);
+                    checked += i32::from(check(&all, &weather, method, &less));
+                }
+                assert!(10 <= checked, "{} {checked}", method.code());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_day_that_is_taken_away_raises_a_bound_in_weather_that_the_baseline_never_met() {
+    for snap in SNAPS {
+        let weather = weather(snap);
+        let all = building(&weather, 0.8, true, 5);
+        for method in [Method::Auto, Method::CaltrackDaily, Method::Averaged] {
+            let cold = |d: NaiveDate| d.month() == 1;
+            let hot = |d: NaiveDate| d.month() == 7 && d.day() < 20;
+            let some = |d: NaiveDate| noise(u64::from(d.ordinal()) * 37) < -0.6;
+            let gone: [&dyn Fn(NaiveDate) -> bool; 3] = [&cold, &hot, &some];
+            for (gone, empty) in gone.iter().zip([false, true, false]) {
+                check(&all, &weather, method, &without(&all, gone, empty));
+            }
+        }
+    }
+}
+
+/// The finding and the band are of the window, whatever of it is there.
+#[test]
+fn the_cold_month_that_lacks_is_still_told_and_in_the_band() {
+    let weather = weather(SNAPS[0]);
+    let all = building(&weather, 0.7, false, 1);
+    let of = |periods: &[MeterPeriod]| analyse(&question(periods, &weather, Method::CaltrackMonthly));
+    let (whole, less) = (of(&all), of(&without(&all, |d| d.month() == 1, false)));
+    let degree_days = |answer: &Answer| {
+        let told = answer.findings.iter().find(|f| f.code == "fit.unseen_weather").unwrap();
+        told.says.clone()
+    };
+    assert_eq!(degree_days(&whole), degree_days(&less));
+    let half = |answer: &Answer| answer.reporting.map(|r| r.avoided_high - r.avoided).unwrap();
+    assert!(0.9 * half(&whole) < half(&less), "{} {}", half(&whole), half(&less));
+}
+
+#[test]
+fn a_normal_year_without_a_model_is_told() {
+    let weather = weather(SNAPS[0]);
+    let all = building(&weather, 0.7, false, 1);
+    // A baseline of two months carries no model.
+    let few: Vec<MeterPeriod> =
+        all.iter().copied().filter(|p| p.from.year() == 2024 || p.from.month() < 2).collect();
+    let told = |answer: &Answer, code: &str| answer.findings.iter().any(|f| f.code == code);
+    let answer = analyse(&question(&few, &weather, Method::CaltrackMonthly));
+    assert!(answer.fit.is_some() || told(&answer, "normal.no_model"), "{:?}", answer.findings);
+    let none: Vec<MeterPeriod> = all.iter().copied().filter(|p| p.from.year() == 2024).collect();
+    let answer = analyse(&question(&none, &weather, Method::Auto));
+    assert!(answer.fit.is_none() && told(&answer, "normal.no_model"), "{:?}", answer.findings);
+    let mut unasked = question(&none, &weather, Method::Auto);
+    unasked.normal = None;
+    assert!(!told(&analyse(&unasked), "normal.no_model"));
+    // So is a reporting period that is too short for its own.
+    let short: Vec<MeterPeriod> = all.iter().copied().filter(|p| p.from < day("2024-06-01")).collect();
+    let answer = analyse(&question(&short, &weather, Method::CaltrackMonthly));
+    assert!(answer.normalised.is_none() && told(&answer, "normal.reporting_short"));
+}
