@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::NaiveDate;
 use chrono_tz::Europe::Rome;
+use analytics::watch::alarm::AlarmKind;
 use model::{Instant, MeterId, Month, Zone};
 use serde::Deserialize;
 
@@ -133,7 +134,14 @@ pub(crate) fn says(t: &Words, alarm: &AlarmView, zone: Zone) -> String {
         written.push(("until", t.date(month.pred_opt().unwrap_or(month))));
     }
     let values: Vec<(&str, &str)> = written.iter().map(|(k, v)| (*k, v.as_str())).collect();
-    let key = if alarm.subject.starts_with("link:") { "link" } else { alarm.kind.code() };
+    let has = |name: &str| alarm.details.iter().any(|(given, value)| given == name && !value.is_empty());
+    let key = match alarm.kind {
+        _ if alarm.subject.starts_with("link:") => "link",
+        AlarmKind::Target if has("at_most") => "target_at_most",
+        AlarmKind::Target if has("exceeded") => "target_exceeded",
+        AlarmKind::Target if !has("needed") => "target_alone",
+        kind => kind.code(),
+    };
     t.fill(&format!("alarm.says.{key}"), &values)
 }
 
@@ -149,7 +157,7 @@ fn detail(t: &Words, name: &str, value: &str, zone: Zone) -> String {
         "percent" => number().map_or_else(|| t.not_available(), |r| t.percent_signed(r)),
         "share" | "limit" => t.percent(number()),
         "usual" => t.maybe(number(), 1),
-        "expected" | "target" | "needed" => t.kpi(number()),
+        "expected" | "target" | "needed" | "at_most" | "exceeded" => t.kpi(number()),
         "count" | "every" | "hours" | "days" | "months" => t.maybe(number(), 0),
         _ => value.to_owned(),
     }

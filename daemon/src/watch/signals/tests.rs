@@ -236,7 +236,7 @@ fn a_target_is_at_risk_by_the_settings_threshold_and_ends_after_a_day() {
             high: None,
             if_confirmed: None,
             outlook,
-            needed_per_month: None,
+            needed: None,
             because: Vec::new(),
         }],
         year: 2026,
