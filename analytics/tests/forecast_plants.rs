@@ -671,7 +671,10 @@ fn an_index_that_should_be_low_says_what_each_month_may_be_or_by_how_much_it_is_
     let so_far = kpi.so_far.unwrap();
     assert!(0.0 < so_far && so_far < kpi.expected.unwrap(), "{kpi:?}");
     assert_eq!(kpi.outlook, Outlook::Safe);
-    assert!(matches!(kpi.needed, Some(Needed::AtMost(each)) if near(each, (1000.0 - so_far) / 4.0)), "{kpi:?}");
+    assert!(
+        matches!(kpi.needed, Some(Needed::AtMost(each)) if near(each, (1000.0 - so_far) / 4.0)),
+        "{kpi:?}"
+    );
     world.target = so_far + 0.4;
     let (kpi, forecast) = forecast_of(&world);
     assert_eq!(kpi.outlook, Outlook::OutOfReach);
@@ -694,7 +697,10 @@ fn what_only_documents_state_is_the_same_at_the_years_end() {
     let stated = of(&forecast, KpiMeasure::Stated);
     assert_eq!((stated.expected, stated.because.join(" ")), (None, "kpi.stated".to_owned()));
     let area = of(&forecast, KpiMeasure::FloorArea);
-    assert_eq!((area.so_far, area.low, area.expected, area.high), (Some(1000.0), Some(1000.0), Some(1000.0), Some(1000.0)));
+    assert_eq!(
+        (area.so_far, area.low, area.expected, area.high),
+        (Some(1000.0), Some(1000.0), Some(1000.0), Some(1000.0))
+    );
     assert_eq!((area.outlook, area.needed, area.because.len()), (Outlook::Safe, None, 0));
     world.target = 1001.0;
     let short = world.kpi(day(YEAR, 6, 1), KpiMeasure::FloorArea);
@@ -709,8 +715,10 @@ fn in_the_year_of_completion_what_documents_state_is_known_once_the_works_are() 
     let mut world = plant(YEAR - 2, |_, _| (100.0, 40.0));
     world.completed = day(YEAR, 6, 30);
     world.plants.push(power(day(2023, 5, 1), 20.0));
-    world.kpis =
-        vec![(KpiMeasure::RenewableCapacity, KpiUnit::Kilowatt), (KpiMeasure::FloorArea, KpiUnit::SquareMetre)];
+    world.kpis = vec![
+        (KpiMeasure::RenewableCapacity, KpiUnit::Kilowatt),
+        (KpiMeasure::FloorArea, KpiUnit::SquareMetre),
+    ];
     let area = |on| world.kpi(on, KpiMeasure::FloorArea);
     assert_eq!(area(day(YEAR, 6, 30)).because, ["forecast.not_modelled"]);
     assert_eq!(area(day(YEAR, 7, 1)).expected, Some(1000.0));

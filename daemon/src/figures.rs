@@ -21,8 +21,8 @@ use chrono::{Datelike, NaiveDate};
 use config::Catalog;
 use model::time::day_start;
 use model::{
-    BillQuality, BilledPeriod, DailyTemperature, Finding, MeterFacts, MeterRole, Month, Project,
-    ProjectId, Quality, SeriesKey, Severity, StationId, Value,
+    BillQuality, BilledPeriod, DailyTemperature, Finding, MeterFacts, MeterRole, Month, Project, ProjectId,
+    Quality, SeriesKey, Severity, StationId, Value,
 };
 use store::engine::Readings;
 use store::{Store, Tallies, Tally};

@@ -305,19 +305,19 @@ impl From<&Forecast> for ForecastView {
         let kpi = |k: &KpiForecast| {
             let [needed_per_month, at_most_per_month, exceeded_by] = Needed::columns(k.needed);
             KpiForecastView {
-            code: k.code.clone(),
-            unit: k.unit,
-            target: k.target,
-            so_far: k.so_far,
-            expected: k.expected,
-            low: k.low,
-            high: k.high,
-            if_confirmed: k.if_confirmed,
-            outlook: k.outlook.code(),
-            needed_per_month,
-            at_most_per_month,
-            exceeded_by,
-            because: k.because.clone(),
+                code: k.code.clone(),
+                unit: k.unit,
+                target: k.target,
+                so_far: k.so_far,
+                expected: k.expected,
+                low: k.low,
+                high: k.high,
+                if_confirmed: k.if_confirmed,
+                outlook: k.outlook.code(),
+                needed_per_month,
+                at_most_per_month,
+                exceeded_by,
+                because: k.because.clone(),
             }
         };
         Self {

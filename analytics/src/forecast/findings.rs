@@ -63,7 +63,9 @@ pub(super) fn at_risk(project: &Project, kpi: &KpiForecast, year: i32, months: u
     let (low, high) = (show(kpi.low), show(kpi.high));
     let (needed, unit) = (show(kpi.needed.map(Needed::value)), kpi.unit);
     let left = match kpi.needed {
-        Some(Needed::Each(_)) => format!("{months} months are left, and {needed} {unit} each of them would be needed"),
+        Some(Needed::Each(_)) => {
+            format!("{months} months are left, and {needed} {unit} each of them would be needed")
+        }
         Some(Needed::AtMost(_)) => format!("{months} months are left, at most {needed} {unit} each of them"),
         Some(Needed::ExceededBy(_)) => format!("already exceeded by {needed} {unit}"),
         None => format!("{months} months are left"),

@@ -307,9 +307,10 @@ pub(super) fn capacity(context: &Context<'_>, kpi: &KpiResult) -> Result<YearEnd
         return Err(withheld(NOT_MODELLED));
     }
     let by_end: f64 = kpi.chain.parts.iter().map(|p| p.worse).sum();
-    let still = of.project.terms.plants.iter().filter(|p| {
-        is_renewable(p.carrier) && of.until <= p.in_service && p.in_service.year() == of.year
-    });
+    let still =
+        of.project.terms.plants.iter().filter(|p| {
+            is_renewable(p.carrier) && of.until <= p.in_service && p.in_service.year() == of.year
+        });
     let still: f64 = still.map(|p| p.nominal_kw).sum();
     let scale = kpi.chain.scale;
     let (so_far, expected) = ((by_end - still) * scale, by_end * scale);

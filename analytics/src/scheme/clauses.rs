@@ -557,7 +557,8 @@ mod tests {
     fn a_value_is_shown_with_the_decimals_of_its_unit_and_never_tells_the_other_verdict() {
         let shown = |fact: &str, test, value: f64| {
             let fact = fact_of(fact).unwrap();
-            let known = Known { value, best: value, origin: Origin::Measured, evidence: Evidence::of_person("e") };
+            let known =
+                Known { value, best: value, origin: Origin::Measured, evidence: Evidence::of_person("e") };
             let clause = Clause { fact, ..clause(test) };
             judge(&[clause], &[(fact.code, known)].into())[0].shown().unwrap().to_string()
         };

@@ -15,9 +15,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use config::Catalog;
 use connectors::files::{FileError, ImportReport, OnLine, Refused, read_bills, read_temperatures};
-use model::{
-    BilledPeriod, Carrier, Finding, Instant, MeanDefinition, MeterId, Project, StationId,
-};
+use model::{BilledPeriod, Carrier, Finding, Instant, MeanDefinition, MeterId, Project, StationId};
 use store::{ImportCount, ImportNote, RecordChange, Store};
 
 use crate::exit::{Exit, Failure};

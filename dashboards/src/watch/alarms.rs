@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
+use analytics::watch::alarm::AlarmKind;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::NaiveDate;
 use chrono_tz::Europe::Rome;
-use analytics::watch::alarm::AlarmKind;
 use model::{Instant, MeterId, Month, Zone};
 use serde::Deserialize;
 

@@ -217,7 +217,8 @@ fn the_year_of_completion_has_what_needs_no_months() {
         running_hours: None,
         source: String::new(),
     };
-    case.project.terms.plants = vec![plant("2025-09-01", 12.0), plant("2025-12-31", 8.0), plant("2026-01-01", 4.0)];
+    case.project.terms.plants =
+        vec![plant("2025-09-01", 12.0), plant("2025-12-31", 8.0), plant("2026-01-01", 4.0)];
     case.project.terms.stated =
         vec![model::StatedValue { kpi: "points".to_owned(), value: 2.0, source: "collaudo".to_owned() }];
     let known = |year: &ProjectYear| ["area", "power", "points"].map(|code| result(year, code).achieved);
