@@ -193,3 +193,36 @@ fn subject(t: &Words, subject: &str, rows: &[PortfolioRow]) -> (String, Option<S
         _ => (t.fill("alarm.about.link", &[("name", name)]), None, Rome),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use analytics::text::Texts;
+
+    use super::*;
+
+    #[test]
+    fn a_target_is_said_by_what_the_months_left_must_be() {
+        let map = ["target", "target_at_most", "target_exceeded", "target_alone"]
+            .map(|key| (format!("alarm.says.{key}"), format!("{key} {{needed}}{{at_most}}{{exceeded}}")));
+        let words = Words::new(Arc::new(Texts::new("it", map.into())));
+        let said = |name: &str, value: &str| {
+            let alarm = AlarmView {
+                id: 1,
+                kind: AlarmKind::Target,
+                subject: "project:p 2026".to_owned(),
+                raised_at: Instant::parse_rfc3339("2026-03-10T06:00:00Z").unwrap(),
+                ended_at: None,
+                details: vec![(name.to_owned(), value.to_owned())],
+                acknowledged: None,
+            };
+            says(&words, &alarm, Rome)
+        };
+        assert_eq!(said("needed", "13.75"), "target 13,75{at_most}{exceeded}");
+        assert_eq!(said("at_most", "2.5"), "target_at_most {needed}2,50{exceeded}");
+        assert_eq!(said("exceeded", "8.313"), "target_exceeded {needed}{at_most}8,31");
+        assert!(
+            said("needed", "").starts_with("target_alone "),
+            "an alarm of before, where nothing was needed"
+        );
+    }
+}
