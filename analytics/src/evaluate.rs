@@ -62,7 +62,7 @@ pub struct MeterInput {
     pub months: MonthlySeries,
     /// Its quarter-hours or hours of the year, where it has them and a balance needs them.
     pub slots: Option<SlotSeries>,
-    /// Of its supply point, in any order.
+    /// What was billed to it ([`Project::uses_bills`]), in any order.
     pub bills: Vec<BilledPeriod>,
     /// What its counter did: [`crate::series::Accumulator::findings`]. Months that are not used are left out.
     pub findings: Vec<DatedFinding>,
@@ -161,6 +161,7 @@ pub fn evaluate(input: &YearInput<'_>) -> ProjectYear {
         years: &meters,
         balances: &balances,
         whole_year: context.reporting_months() == 12,
+        completed: is_completed(input),
         year: input.year,
     });
     findings.extend(kpi_findings);
@@ -181,6 +182,12 @@ pub fn evaluate(input: &YearInput<'_>) -> ProjectYear {
         findings,
         provenance: digest::provenance(input),
     }
+}
+
+/// Whether the year is over and the works were completed by its end.
+fn is_completed(input: &YearInput<'_>) -> bool {
+    let end = NaiveDate::from_ymd_opt(input.year + 1, 1, 1).unwrap_or(NaiveDate::MAX);
+    end <= input.until && input.project.dates.completed < end
 }
 
 /// The project's factor set was superseded within or before the year, or did not hold yet when the baseline began. The

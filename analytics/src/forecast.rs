@@ -65,6 +65,46 @@ impl Outlook {
     }
 }
 
+/// What the months left must be for a target, in the scheme's unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Needed {
+    /// What is still wanted, of each month left; of a share, what each of them must have.
+    Each(f64),
+    /// Where less is better: what each month left may be at most.
+    AtMost(f64),
+    /// Where less is better: by how much the months so far exceed the most already.
+    ExceededBy(f64),
+}
+
+impl Needed {
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Each(_) => "needed",
+            Self::AtMost(_) => "at_most",
+            Self::ExceededBy(_) => "exceeded",
+        }
+    }
+
+    #[must_use]
+    pub const fn value(self) -> f64 {
+        match self {
+            Self::Each(value) | Self::AtMost(value) | Self::ExceededBy(value) => value,
+        }
+    }
+
+    /// For programs: of each month left, at most of each, and by how much it is exceeded; at most one of them.
+    #[must_use]
+    pub const fn columns(of: Option<Self>) -> [Option<f64>; 3] {
+        match of {
+            Some(Self::Each(value)) => [Some(value), None, None],
+            Some(Self::AtMost(value)) => [None, Some(value), None],
+            Some(Self::ExceededBy(value)) => [None, None, Some(value)],
+            None => [None; 3],
+        }
+    }
+}
+
 /// The year-end value of one KPI, in the scheme's unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KpiForecast {
@@ -81,9 +121,8 @@ pub struct KpiForecast {
     /// the band reaches to it. `None` where no total stands still.
     pub if_confirmed: Option<f64>,
     pub outlook: Outlook,
-    /// Of the value still wanted for the target, each month left; of a share, what each month left must have. `None`
-    /// where it is reached or nothing is left.
-    pub needed_per_month: Option<f64>,
+    /// What the months left must be for the target; `None` where it is reached already, or where no month changes it.
+    pub needed: Option<Needed>,
     /// Codes of what withholds it.
     pub because: Vec<String>,
 }
@@ -197,7 +236,7 @@ impl Context<'_> {
             high: None,
             if_confirmed: None,
             outlook: Outlook::Unknown,
-            needed_per_month: None,
+            needed: None,
             because: Vec::new(),
         };
         match self.year_end(kpi) {
@@ -208,7 +247,7 @@ impl Context<'_> {
                 out.high = Some(end.high());
                 out.if_confirmed = end.is_doubted().then_some(end.expected + end.confirmed);
                 out.outlook = outlook(kpi, &end);
-                out.needed_per_month = self.needed(kpi, &end);
+                out.needed = self.needed(kpi, &end);
             }
             Err(because) => out.because = because,
         }
@@ -216,31 +255,44 @@ impl Context<'_> {
     }
 
     /// What must come each month for the target, or at most may.
-    fn needed(&self, kpi: &KpiResult, end: &YearEnd) -> Option<f64> {
-        if let Some(needed) = end.needed {
-            return needed;
+    fn needed(&self, kpi: &KpiResult, end: &YearEnd) -> Option<Needed> {
+        let is_most = kpi::is_most(&kpi.definition);
+        if let Some(each) = end.needed {
+            return each.map(if is_most { Needed::AtMost } else { Needed::Each });
         }
-        let (left, so_far) = (self.months.len() as f64, end.so_far?);
-        let target = kpi.target.filter(|t| 0.0 < left && !kpi::reaches(&kpi.definition, so_far, *t))?;
-        Some((target - so_far) / left)
+        let (target, so_far, left) = (kpi.target?, end.so_far?, self.months.len() as f64);
+        let missing = target - so_far;
+        let comes = kpi.definition.measure.needs_months() && 0.0 < left;
+        if is_most {
+            return if missing < 0.0 {
+                Some(Needed::ExceededBy(-missing))
+            } else {
+                comes.then_some(Needed::AtMost(missing / left))
+            };
+        }
+        (comes && 0.0 < missing).then_some(Needed::Each(missing / left))
     }
 
     /// The year's end in the scheme's unit, or why there is none.
     fn year_end(&self, kpi: &KpiResult) -> Result<YearEnd, Vec<String>> {
         if self.months.is_empty() {
-            return kpi.achieved.map(YearEnd::known).ok_or_else(|| withheld(kpi));
+            if let Some(achieved) = kpi.achieved {
+                return Ok(YearEnd::known(achieved));
+            }
+            if kpi.definition.measure.needs_months() {
+                return Err(withheld(kpi));
+            }
         }
         let blocking = self.blocking(kpi);
         if !blocking.is_empty() {
             return Err(blocking);
         }
-        if kpi.chain.parts.is_empty() {
+        if kpi.chain.parts.is_empty() || is_withheld(kpi) {
             return Err(withheld(kpi));
         }
         match kpi.definition.measure {
-            // What only a document states is no forecast.
-            KpiMeasure::FloorArea | KpiMeasure::Stated => Err(vec![NOT_MODELLED.to_owned()]),
-            KpiMeasure::RenewableCapacity => Ok(plant::capacity(self, kpi)),
+            KpiMeasure::FloorArea | KpiMeasure::Stated => constant(self, kpi),
+            KpiMeasure::RenewableCapacity => plant::capacity(self, kpi),
             KpiMeasure::RenewableProduced => plant::produced(self, kpi),
             KpiMeasure::SelfConsumedShare => plant::share(self, kpi, Vector::Electricity),
             KpiMeasure::HeatSelfConsumedShare => plant::share(self, kpi, Vector::Heat),
@@ -262,14 +314,21 @@ impl Context<'_> {
     fn blocking(&self, kpi: &KpiResult) -> Vec<String> {
         // The index is of what was measured; what withholds a baseline does not touch it.
         let by_use = kpi.definition.measure == KpiMeasure::OperationalPrimaryIndex;
+        let of_balance = kpi.chain.parts.iter().all(|p| p.meter.is_none());
+        let of_savings = kpi.chain.parts.iter().any(|p| p.quantity.ends_with("avoided"));
+        let is_compared = |id: &str| {
+            let of = self.input.year.meters.iter().find(|m| m.meter.id.as_str() == id);
+            of.is_some_and(|m| !matches!(m.baseline, Baseline::NotCompared))
+        };
         let of_meter = |subject: &str| {
-            let id = subject.split_whitespace().next().and_then(|word| word.strip_prefix("meter:"));
-            id.map(|id| {
-                let is_part =
-                    |p: &KpiPart| p.factor != 0.0 && p.meter.as_ref().is_some_and(|m| m.as_str() == id);
-                let of_balance = kpi.chain.parts.iter().all(|p| p.meter.is_none());
-                !by_use && (of_balance || kpi.chain.parts.iter().any(is_part))
-            })
+            let id = subject.split_whitespace().next().and_then(|word| word.strip_prefix("meter:"))?;
+            let is_of = |p: &&KpiPart| p.meter.as_ref().is_some_and(|m| m.as_str() == id);
+            let counts = match kpi.chain.parts.iter().find(is_of) {
+                Some(part) => part.factor != 0.0,
+                // What is compared and no part of the sum was left out of it: that is what withholds the year's figure.
+                None => of_balance || (of_savings && is_compared(id)),
+            };
+            Some(!by_use && counts)
         };
         let (behind, _) = kpi.behind(&self.input.year.findings);
         let mut codes: Vec<String> = behind
@@ -281,6 +340,21 @@ impl Context<'_> {
         codes.dedup();
         codes
     }
+}
+
+/// Whether what is known so far withholds the year's figure. That a plant made nothing yet does not withhold its share.
+fn is_withheld(kpi: &KpiResult) -> bool {
+    kpi.chain.withheld && !kpi.because.iter().any(|code| code == "kpi.not_applicable")
+}
+
+/// What documents state: the same on every day from the completion of the works on. Before it nobody knows whether the
+/// year will have it.
+fn constant(context: &Context<'_>, kpi: &KpiResult) -> Result<YearEnd, Vec<String>> {
+    let ProjectYear { project, until, year, .. } = context.input.year;
+    if *until <= project.dates.completed || *year < project.dates.completed.year() {
+        return Err(vec![NOT_MODELLED.to_owned()]);
+    }
+    Ok(YearEnd::known(kpi.chain.parts.iter().map(|p| p.worse * p.factor).sum::<f64>() * kpi.chain.scale))
 }
 
 /// The code of a KPI that nothing is known of before the year is over.

@@ -40,7 +40,17 @@ pub(crate) struct Context<'a> {
     pub(crate) balances: &'a [BalanceYear],
     /// Whether all twelve months are reporting months.
     pub(crate) whole_year: bool,
+    /// Whether the year is over and the works were completed by its end: the year of completion is the first that what
+    /// needs no months is stated for.
+    pub(crate) completed: bool,
     pub(crate) year: i32,
+}
+
+impl Context<'_> {
+    /// Whether the year can be judged by this measure.
+    const fn is_whole(&self, measure: KpiMeasure) -> bool {
+        self.whole_year || (self.completed && !measure.needs_months())
+    }
 }
 
 /// A KPI's value in its measure's own unit (kWh, kWh per euro, kg, share of one).
@@ -131,7 +141,8 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
     if factor.is_none() {
         outcome.withhold(other_unit(definition, about.clone()));
     }
-    if !context.whole_year {
+    let is_whole = context.is_whole(definition.measure);
+    if !is_whole {
         outcome.because.insert("year.incomplete".to_owned());
     }
     let short = rests_on_less_than_a_year(context, &outcome);
@@ -142,7 +153,8 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
     if target.is_none() {
         outcome.withhold(undeclared(definition, about));
     }
-    let value = outcome.amount.zip(factor).filter(|_| context.whole_year);
+    let value = outcome.amount.zip(factor).filter(|_| is_whole);
+    let withheld = outcome.amount.zip(factor).is_none();
     let pick = |of: fn(Amount) -> f64| value.map(|(amount, factor)| of(amount) * factor);
     let (achieved, better) = (pick(|a| a.worse), pick(|a| a.better));
     let (low, high) = (pick(|a| a.low), pick(|a| a.high));
@@ -169,7 +181,7 @@ fn one(context: &Context<'_>, definition: &KpiDefinition) -> (KpiResult, Vec<Fin
         attainment_ratio: achieved.zip(target).and_then(|(a, t)| attainment(definition, a, t)),
         verdict,
         because: outcome.because.into_iter().collect(),
-        chain: KpiChain { scale: factor.unwrap_or(1.0), ..outcome.chain },
+        chain: KpiChain { scale: factor.unwrap_or(1.0), withheld, ..outcome.chain },
     };
     (result, outcome.findings)
 }
@@ -266,7 +278,7 @@ pub(crate) fn reaches(definition: &KpiDefinition, value: f64, target: f64) -> bo
 }
 
 /// Whether its target is the most that it may be.
-fn is_most(definition: &KpiDefinition) -> bool {
+pub(crate) const fn is_most(definition: &KpiDefinition) -> bool {
     match definition.target {
         Target::AtMost(_) => true,
         Target::Declared => definition.measure.less_is_better(),

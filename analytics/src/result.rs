@@ -466,6 +466,8 @@ pub struct KpiChain {
     pub divisor: Option<Divisor>,
     /// From the measure's own unit to the scheme's.
     pub scale: f64,
+    /// Whether what is known so far withholds the figure: its parts are then not all that it would be made of.
+    pub withheld: bool,
 }
 
 /// A term of a KPI.

@@ -299,6 +299,12 @@ impl KpiMeasure {
         matches!(self, Self::OperationalPrimaryIndex)
     }
 
+    /// Whether it is made of months. What only documents state is whole in the year of completion too.
+    #[must_use]
+    pub const fn needs_months(self) -> bool {
+        !matches!(self, Self::RenewableCapacity | Self::FloorArea | Self::Stated)
+    }
+
     /// Whether nothing is a value of it that can be declared. An area of 0 is none that was left out.
     #[must_use]
     pub const fn may_be_zero(self) -> bool {

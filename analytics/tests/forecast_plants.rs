@@ -9,7 +9,7 @@ use std::sync::Arc;
 use analytics::evaluate::laws::laws;
 use analytics::evaluate::{MeterInput, YearInput, evaluate};
 use analytics::factors::{CarrierFactors, FactorSet};
-use analytics::forecast::{Forecast, ForecastInput, KpiForecast, Outlook, forecast};
+use analytics::forecast::{Forecast, ForecastInput, KpiForecast, Needed, Outlook, forecast};
 use analytics::result::ProjectYear;
 use analytics::scheme::{KpiDefinition, KpiMeasure, KpiUnit, Scheme, SchemeRules, Target};
 use chrono::NaiveDate;
@@ -78,6 +78,7 @@ struct World {
     kpis: Vec<(KpiMeasure, KpiUnit)>,
     target: f64,
     temperatures: Vec<DailyTemperature>,
+    completed: NaiveDate,
 }
 
 impl World {
@@ -97,7 +98,7 @@ impl World {
                 baseline_from: day(2021, 1, 1),
                 baseline_to: day(2022, 1, 1),
                 works_from: day(2022, 2, 1),
-                completed: day(2022, 12, 31),
+                completed: self.completed,
                 expenses_closed: None,
                 final_payment: None,
             },
@@ -151,6 +152,17 @@ impl World {
 
     /// The figures and the forecast of the year on a day, from what was known before it.
     fn on(&self, on: NaiveDate) -> (Forecast, ProjectYear) {
+        self.on_under(on, self.scheme())
+    }
+
+    /// The same with the target being the most that each value may be.
+    fn on_at_most(&self, on: NaiveDate) -> (Forecast, ProjectYear) {
+        let mut scheme = self.scheme();
+        scheme.kpis.iter_mut().for_each(|k| k.target = Target::AtMost(self.target));
+        self.on_under(on, scheme)
+    }
+
+    fn on_under(&self, on: NaiveDate, scheme: Scheme) -> (Forecast, ProjectYear) {
         let known: Vec<DailyTemperature> =
             self.temperatures.iter().filter(|t| t.date < on).cloned().collect();
         let meters: Vec<MeterInput> = self
@@ -168,7 +180,7 @@ impl World {
             .collect();
         let input = YearInput {
             project: Arc::new(self.project()),
-            scheme: Arc::new(self.scheme()),
+            scheme: Arc::new(scheme),
             factors: Arc::new(factors()),
             year: YEAR,
             until: on,
@@ -265,6 +277,7 @@ fn plant(first: i32, mut of: impl FnMut(i32, u32) -> (f64, f64)) -> World {
         kpis: vec![PRODUCED, SHARE],
         target: 1.0,
         temperatures: Vec::new(),
+        completed: day(2022, 12, 31),
     }
 }
 
@@ -434,11 +447,11 @@ fn a_share_says_what_the_months_left_must_keep_on_site() {
     let mut world = plant(YEAR - 2, near_forty);
     world.target = 50.0;
     let kpi = world.kpi(day(YEAR, 7, 1), KpiMeasure::SelfConsumedShare);
-    assert!(near(kpi.needed_per_month.unwrap(), 60.0), "{kpi:?}");
+    assert!(matches!(kpi.needed, Some(Needed::Each(each)) if near(each, 60.0)), "{kpi:?}");
     assert_eq!(kpi.outlook, Outlook::OutOfReach);
     world.target = 15.0;
     let kpi = world.kpi(day(YEAR, 7, 1), KpiMeasure::SelfConsumedShare);
-    assert_eq!((kpi.needed_per_month, kpi.outlook), (None, Outlook::Safe));
+    assert_eq!((kpi.needed, kpi.outlook), (None, Outlook::Safe));
 }
 
 /// A gas meter whose use follows the cold exactly, 12 % less since the works, and every measure that it and a plant make.
@@ -580,16 +593,135 @@ fn what_the_year_will_lack_withholds_its_forecast() {
     );
 }
 
+/// The building with a second carrier that has neither tariff nor factor.
+fn with_second_carrier(measure: KpiMeasure) -> World {
+    let mut world = building();
+    let of_gas = world.months("gas").clone();
+    let months = of_gas.iter().map(|m| measured(m.month, m.amount as f64 * 0.7e-3)).collect();
+    world.meters.push((meter("heat", Carrier::DistrictHeating, Direction::Import), months));
+    world.kpis = vec![(measure, measure.units()[0].0)];
+    world
+}
+
+/// Whatever withholds the year's figure withholds its forecast, also where a meter is then no part of the sum.
 #[test]
-fn what_only_a_document_states_is_no_forecast() {
+fn a_meter_that_is_left_out_of_the_sum_withholds_every_forecast_that_it_withholds_the_year_of() {
+    let on = day(YEAR, 11, 10);
+    for measure in [
+        KpiMeasure::FinalEnergySaved,
+        KpiMeasure::PrimaryEnergySaved,
+        KpiMeasure::TotalPrimaryEnergySaved,
+        KpiMeasure::OilEquivalentSaved,
+        KpiMeasure::Co2Avoided,
+        KpiMeasure::CostAvoided,
+        KpiMeasure::OperationalPrimaryIndex,
+        KpiMeasure::PrimaryEnergySavedPerEuro,
+    ] {
+        let world = with_second_carrier(measure);
+        let (over, year) = world.on(day(YEAR + 1, 1, 1));
+        assert_eq!((year.kpis[0].achieved, over.kpis[0].expected), (None, None), "{measure:?}");
+        let kpi = world.kpi(on, measure);
+        assert_eq!((kpi.expected, kpi.outlook, kpi.so_far), (None, Outlook::Unknown, None), "{kpi:?}");
+        let wanted = if measure == KpiMeasure::CostAvoided { "tariff.missing" } else { "factor.missing" };
+        assert!(kpi.because.contains(&wanted.to_owned()), "{kpi:?}");
+    }
+    // Heat from a network is not burnt on site and counts for nothing there: its missing factor withholds no forecast.
+    let world = with_second_carrier(KpiMeasure::NoxAvoided);
+    assert!(world.kpi(on, KpiMeasure::NoxAvoided).expected.is_some());
+}
+
+#[test]
+fn a_tariff_that_ended_before_the_day_of_the_forecast_withholds_what_the_cost_will_be() {
+    let measure = KpiMeasure::CostAvoided;
+    let ended = |to: Option<NaiveDate>| {
+        let mut world = with_second_carrier(measure);
+        let of_heat = Tariff { carrier: Carrier::DistrictHeating, ..tariff(day(2022, 1, 1), to, 9_000_000) };
+        world.tariffs.push(of_heat);
+        world
+    };
+    let on = day(YEAR, 11, 10);
+    assert!(ended(None).kpi(on, measure).expected.is_some());
+    let kpi = ended(Some(day(YEAR, 7, 1))).kpi(on, measure);
+    assert_eq!((kpi.expected, kpi.outlook), (None, Outlook::Unknown));
+    assert_eq!(kpi.because, ["tariff.missing"]);
+    let mut world = ended(Some(day(YEAR, 7, 1)));
+    let april = Month { year: YEAR, number: 4 };
+    world.months("heat").iter_mut().find(|m| m.month == april).unwrap().coverage_ratio = 0.5;
+    assert_eq!(world.kpi(on, measure).because, ["series.coverage.low", "tariff.missing"]);
+}
+
+#[test]
+fn an_index_that_should_be_low_says_what_each_month_may_be_or_by_how_much_it_is_exceeded() {
+    let measure = KpiMeasure::OperationalPrimaryIndex;
+    let mut world = building();
+    world.kpis = vec![(measure, KpiUnit::KilowattHourPerSquareMetre)];
+    let on = day(YEAR, 9, 1);
+    let forecast_of = |world: &World| {
+        let forecast = world.on_at_most(on).0;
+        (forecast.kpis[0].clone(), forecast)
+    };
+    world.target = 1000.0;
+    let (kpi, _) = forecast_of(&world);
+    let so_far = kpi.so_far.unwrap();
+    assert!(0.0 < so_far && so_far < kpi.expected.unwrap(), "{kpi:?}");
+    assert_eq!(kpi.outlook, Outlook::Safe);
+    assert!(
+        matches!(kpi.needed, Some(Needed::AtMost(each)) if near(each, (1000.0 - so_far) / 4.0)),
+        "{kpi:?}"
+    );
+    world.target = so_far + 0.4;
+    let (kpi, forecast) = forecast_of(&world);
+    assert_eq!(kpi.outlook, Outlook::OutOfReach);
+    assert!(matches!(kpi.needed, Some(Needed::AtMost(each)) if near(each, 0.1)), "{kpi:?}");
+    let said = |f: &Forecast| f.findings.iter().find(|f| f.code == "forecast.out_of_reach").unwrap().clone();
+    assert!(said(&forecast).says.contains("at most 0.10"), "{}", said(&forecast));
+    world.target = so_far - 8.313;
+    let (kpi, forecast) = forecast_of(&world);
+    assert!(matches!(kpi.needed, Some(Needed::ExceededBy(by)) if near(by, 8.313)), "{kpi:?}");
+    assert!(said(&forecast).says.contains("already exceeded by 8.31"), "{}", said(&forecast));
+    assert!(said(&forecast).values.contains(&("kind", "exceeded".to_owned())));
+}
+
+#[test]
+fn what_only_documents_state_is_the_same_at_the_years_end() {
     let mut world = plant(YEAR - 2, |_, _| (100.0, 40.0));
     world.kpis = vec![(KpiMeasure::Stated, KpiUnit::Count), (KpiMeasure::FloorArea, KpiUnit::SquareMetre)];
+    world.target = 900.0;
     let (forecast, _) = world.on(day(YEAR, 6, 1));
-    let because = |measure| (of(&forecast, measure).expected, of(&forecast, measure).because.join(" "));
-    assert_eq!(because(KpiMeasure::Stated), (None, "kpi.stated".to_owned()));
-    assert_eq!(because(KpiMeasure::FloorArea), (None, "forecast.not_modelled".to_owned()));
-    let (over, _) = world.on(day(YEAR + 1, 1, 1));
-    assert_eq!(of(&over, KpiMeasure::FloorArea).expected, Some(1000.0));
+    let stated = of(&forecast, KpiMeasure::Stated);
+    assert_eq!((stated.expected, stated.because.join(" ")), (None, "kpi.stated".to_owned()));
+    let area = of(&forecast, KpiMeasure::FloorArea);
+    assert_eq!([area.so_far, area.low, area.expected, area.high], [Some(1000.0); 4]);
+    assert_eq!((area.outlook, area.needed, area.because.len()), (Outlook::Safe, None, 0));
+    world.target = 1001.0;
+    let short = world.kpi(day(YEAR, 6, 1), KpiMeasure::FloorArea);
+    assert_eq!((short.outlook, short.needed), (Outlook::OutOfReach, None));
+}
+
+/// The year of completion has no twelve reporting months, and needs none for what documents state.
+#[test]
+fn in_the_year_of_completion_what_documents_state_is_known_once_the_works_are() {
+    let mut world = plant(YEAR - 2, |_, _| (100.0, 40.0));
+    world.completed = day(YEAR, 6, 30);
+    world.plants.push(power(day(2023, 5, 1), 20.0));
+    world.kpis = vec![
+        (KpiMeasure::RenewableCapacity, KpiUnit::Kilowatt),
+        (KpiMeasure::FloorArea, KpiUnit::SquareMetre),
+    ];
+    let area = |on| world.kpi(on, KpiMeasure::FloorArea);
+    assert_eq!(area(day(YEAR, 6, 30)).because, ["forecast.not_modelled"]);
+    assert_eq!(area(day(YEAR, 7, 1)).expected, Some(1000.0));
+    let mut late = world.clone();
+    late.completed = day(YEAR, 12, 10);
+    assert_eq!(late.on(day(YEAR, 12, 20)).0.months_left, 0);
+    for (measure, value) in [(KpiMeasure::FloorArea, 1000.0), (KpiMeasure::RenewableCapacity, 20.0)] {
+        assert_eq!(late.kpi(day(YEAR, 12, 20), measure).expected, Some(value));
+    }
+    let mut later = world.clone();
+    later.completed = day(YEAR + 1, 1, 1);
+    let because = |measure| later.kpi(day(YEAR, 12, 20), measure).because;
+    assert_eq!(because(KpiMeasure::FloorArea), ["forecast.not_modelled"]);
+    assert_eq!(because(KpiMeasure::RenewableCapacity), ["forecast.not_modelled"]);
 }
 
 #[test]

@@ -21,8 +21,8 @@ use chrono::{Datelike, NaiveDate};
 use config::Catalog;
 use model::time::day_start;
 use model::{
-    BillQuality, BilledPeriod, DailyTemperature, Direction, Finding, MeterFacts, MeterRole, Month, Project,
-    ProjectId, Quality, SeriesKey, Severity, StationId, Value,
+    BillQuality, BilledPeriod, DailyTemperature, Finding, MeterFacts, MeterRole, Month, Project, ProjectId,
+    Quality, SeriesKey, Severity, StationId, Value,
 };
 use store::engine::Readings;
 use store::{Store, Tallies, Tally};
@@ -370,13 +370,6 @@ fn bills_until(bills: Vec<BilledPeriod>, until: NaiveDate) -> Vec<BilledPeriod> 
     kept
 }
 
-/// Whether no other meter of the project has its supply point, and it is no part of another: what is billed there is its.
-pub(crate) fn is_alone(project: &Project, meter: &MeterFacts) -> bool {
-    let key = |m: &MeterFacts| m.supply_point.clone().unwrap_or_else(|| m.id.to_string());
-    let own = key(meter);
-    meter.role != MeterRole::Sub && project.meters().filter(|(_, m)| key(m) == own).count() == 1
-}
-
 /// What is known of a meter before a day.
 pub(crate) fn meter_input(
     store: &Store,
@@ -404,10 +397,8 @@ pub(crate) fn meter_series(
     let settings = installation.series_settings(project, meter);
     let series = made::series(readings, &key, settings, &acts::dated(&acts), Some(end))?;
     let filed = filed::of_meter(store, meter, &settings, until, end)?;
-    let supply_point = meter.supply_point.as_deref().unwrap_or(meter.id.as_str());
-    // A POD's bills are of what was drawn, also where the same POD feeds in; one that no other meter has, of its meter.
-    let is_billed = meter.direction == Direction::Import || is_alone(project, meter);
-    let bills = if is_billed { bills_until(store.bills(supply_point)?, until) } else { Vec::new() };
+    let is_billed = project.uses_bills(meter);
+    let bills = if is_billed { bills_until(store.bills(meter.bills_key())?, until) } else { Vec::new() };
     let subject = format!("meter:{}", meter.id);
     let (months, contradictions) = analytics::filed::prefer(series.snapshot(end), filed.months, &subject);
     let mut findings = series.findings(&subject);

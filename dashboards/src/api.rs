@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use analytics::balance::{BalanceYear, Flow};
-use analytics::forecast::{Forecast, KpiForecast};
+use analytics::forecast::{Forecast, KpiForecast, Needed};
 use analytics::result::{Baseline, KpiResult, MeterMonth, MeterYear, ModelDriver, MonthSource, ProjectYear};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -297,24 +297,33 @@ struct KpiForecastView {
     /// Expected were every standstill confirmed; null where no total stands still.
     if_confirmed: Option<f64>,
     outlook: &'static str,
+    /// What each month left must bring, of a share what it must have; null where less is better.
     needed_per_month: Option<f64>,
+    /// Where less is better: what each month left may be at most, or by how much the months so far exceed the most.
+    at_most_per_month: Option<f64>,
+    exceeded_by: Option<f64>,
     because: Vec<String>,
 }
 
 impl From<&Forecast> for ForecastView {
     fn from(forecast: &Forecast) -> Self {
-        let kpi = |k: &KpiForecast| KpiForecastView {
-            code: k.code.clone(),
-            unit: k.unit,
-            target: k.target,
-            so_far: k.so_far,
-            expected: k.expected,
-            low: k.low,
-            high: k.high,
-            if_confirmed: k.if_confirmed,
-            outlook: k.outlook.code(),
-            needed_per_month: k.needed_per_month,
-            because: k.because.clone(),
+        let kpi = |k: &KpiForecast| {
+            let [needed_per_month, at_most_per_month, exceeded_by] = Needed::columns(k.needed);
+            KpiForecastView {
+                code: k.code.clone(),
+                unit: k.unit,
+                target: k.target,
+                so_far: k.so_far,
+                expected: k.expected,
+                low: k.low,
+                high: k.high,
+                if_confirmed: k.if_confirmed,
+                outlook: k.outlook.code(),
+                needed_per_month,
+                at_most_per_month,
+                exceeded_by,
+                because: k.because.clone(),
+            }
         };
         Self {
             on: forecast.on.to_string(),

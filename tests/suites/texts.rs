@@ -144,6 +144,9 @@ fn every_kind_of_a_finding_has_its_words_in_every_language() {
         .map(|code| [(code, "baseline"), (code, "others")])
         .concat();
     let confirmed = [("reporting.confirmed", "plant")];
+    let needed = ["forecast.at_risk", "forecast.out_of_reach"]
+        .map(|code| ["needed", "at_most", "exceeded", "left"].map(|kind| (code, kind)))
+        .concat();
     for language in config::catalog::LANGUAGES {
         let texts = catalog.texts(language);
         for (code, kind) in settings
@@ -154,6 +157,7 @@ fn every_kind_of_a_finding_has_its_words_in_every_language() {
             .chain(&births)
             .chain(&doubts)
             .chain(&confirmed)
+            .chain(&needed)
         {
             assert!(texts.find(&format!("kind.{code}.{kind}")).is_some(), "{language}: {code} {kind}");
         }

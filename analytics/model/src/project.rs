@@ -63,6 +63,16 @@ impl Project {
     pub fn meters(&self) -> impl Iterator<Item = (&Building, &MeterFacts)> {
         self.buildings.iter().flat_map(|b| b.meters.iter().map(move |m| (b, m)))
     }
+
+    /// Whether what is billed to a meter's supply point is that meter's. Bills are of what was drawn, also where the same
+    /// supply point feeds in, and of the whole of it, of which a part says nothing; of a supply point that no other meter
+    /// has they are its own, whatever it measures.
+    #[must_use]
+    pub fn uses_bills(&self, meter: &MeterFacts) -> bool {
+        let own = meter.bills_key();
+        let draws_whole = meter.direction == Direction::Import && meter.role != MeterRole::Sub;
+        draws_whole || self.meters().filter(|(_, m)| m.bills_key() == own).count() == 1
+    }
 }
 
 /// The days that rule baseline, reporting and obligations.
@@ -211,6 +221,12 @@ pub struct MeterFacts {
 }
 
 impl MeterFacts {
+    /// Under which its bills are imported: its supply point, else its id.
+    #[must_use]
+    pub fn bills_key(&self) -> &str {
+        self.supply_point.as_deref().unwrap_or_else(|| self.id.as_str())
+    }
+
     /// Whether what it counts is counted by another meter of the same direction already. A part of a supply always is; a
     /// plant or a store behind a supply is not, for no meter of the supply sees it, unless it is a part of another plant's
     /// or store's meter. `find` gives the facts of a meter of the same project.

@@ -65,6 +65,7 @@ fn points(input: &YearInput<'_>, temperatures: &crate::degree_days::DailyMeans) 
         years: &years,
         balances: &balances,
         whole_year: true,
+        completed: true,
         year: input.year,
     });
     kpis.iter().map(|k| CoursePoint { best: k.best, low: k.low, high: k.high }).collect()

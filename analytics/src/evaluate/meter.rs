@@ -137,12 +137,7 @@ pub(super) fn assess(
     let known = known.unwrap_or(&empty);
     let zone = context.input.project.zone;
     let settled = bills::settle(&known.bills, unit, facts.ceiling_per_milli(), &subject);
-    let from_bills = if facts.role == MeterRole::Sub {
-        // The bills are of the whole supply point, the meter is of a part of it.
-        MonthlySeries::empty(unit)
-    } else {
-        bills::months(&settled.periods, unit, zone, facts.ceiling_per_milli())
-    };
+    let from_bills = bills::months(&settled.periods, unit, zone, facts.ceiling_per_milli());
     let contradictions = months::contradictions(&known.months, &from_bills, &subject);
     let acts = super::acts::findings(known, zone, &subject);
     let dated = known.findings.iter().chain(&settled.findings).chain(&contradictions).chain(&acts);

@@ -5,7 +5,7 @@
 use chrono::NaiveDate;
 use model::{Finding, MeterFacts, Project, Severity};
 
-use super::{KpiForecast, Outlook, YEARS_WANTED};
+use super::{KpiForecast, Needed, Outlook, YEARS_WANTED};
 use crate::result::LegalDegreeDays;
 
 pub(super) fn of_the_law(project: &Project, year: i32, legal: &LegalDegreeDays) -> Finding {
@@ -60,11 +60,19 @@ pub(super) fn at_risk(project: &Project, kpi: &KpiForecast, year: i32, months: u
     };
     let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
     let (target, expected) = (show(kpi.target), show(kpi.expected));
-    let (low, high, needed) = (show(kpi.low), show(kpi.high), show(kpi.needed_per_month));
+    let (low, high) = (show(kpi.low), show(kpi.high));
+    let (needed, unit) = (show(kpi.needed.map(Needed::value)), kpi.unit);
+    let left = match kpi.needed {
+        Some(Needed::Each(_)) => {
+            format!("{months} months are left, and {needed} {unit} each of them would be needed")
+        }
+        Some(Needed::AtMost(_)) => format!("{months} months are left, at most {needed} {unit} each of them"),
+        Some(Needed::ExceededBy(_)) => format!("already exceeded by {needed} {unit}"),
+        None => format!("{months} months are left"),
+    };
     let says = format!(
-        "{}: {expected} {} expected at the end of the year ({low} to {high}), {target} wanted; {months} months are \
-         left, and {needed} {} each of them would be needed",
-        kpi.code, kpi.unit, kpi.unit
+        "{}: {expected} {unit} expected at the end of the year ({low} to {high}), {target} wanted; {left}",
+        kpi.code
     );
     let rule = "90 % band from what was measured, the models, and the range of the past years";
     let about = format!("project:{} kpi:{} {year}", project.id, kpi.code);
@@ -77,7 +85,8 @@ pub(super) fn at_risk(project: &Project, kpi: &KpiForecast, year: i32, months: u
             .with("high", high)
             .with("target", target)
             .with("months", months)
-            .with("needed", needed),
+            .with("needed", needed)
+            .with("kind", kpi.needed.map_or("left", Needed::code)),
     )
 }
 

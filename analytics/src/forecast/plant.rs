@@ -15,7 +15,7 @@ use model::{Direction, Month};
 
 use super::drift::{Departure, Drift, drift};
 use super::findings::NO_PAST_PRODUCTION;
-use super::{Context, YearEnd, lost};
+use super::{Context, NOT_MODELLED, YearEnd, lost};
 use crate::balance::{BalanceMonth, BalanceYear, Flow, Vector, of_project};
 use crate::evaluate::meter::is_doubtful;
 use crate::evaluate::{COVERAGE_MIN, MeterInput};
@@ -301,14 +301,18 @@ fn to_come(
 }
 
 /// The power of the plants, from their documents: those in service now, and those that will be by the year's end.
-pub(super) fn capacity(context: &Context<'_>, kpi: &KpiResult) -> YearEnd {
+pub(super) fn capacity(context: &Context<'_>, kpi: &KpiResult) -> Result<YearEnd, Vec<String>> {
+    let of = context.input.year;
+    if of.year < of.project.dates.completed.year() {
+        return Err(withheld(NOT_MODELLED));
+    }
     let by_end: f64 = kpi.chain.parts.iter().map(|p| p.worse).sum();
-    let year = context.input.year;
-    let still = year.project.terms.plants.iter().filter(|p| {
-        is_renewable(p.carrier) && year.until <= p.in_service && p.in_service.year() == year.year
-    });
+    let still =
+        of.project.terms.plants.iter().filter(|p| {
+            is_renewable(p.carrier) && of.until <= p.in_service && p.in_service.year() == of.year
+        });
     let still: f64 = still.map(|p| p.nominal_kw).sum();
     let scale = kpi.chain.scale;
     let (so_far, expected) = ((by_end - still) * scale, by_end * scale);
-    YearEnd { low: so_far, ..YearEnd::within(so_far, expected, 0.0) }
+    Ok(YearEnd { low: so_far, ..YearEnd::within(so_far, expected, 0.0) })
 }

@@ -7,10 +7,7 @@ use model::Severity;
 use super::context::Context;
 use super::document::{Align, Block, Section};
 use super::format::{Format, unit_symbol};
-use crate::scheme::clauses::{ClauseVerdict, Judged, Origin, Test, gather, judge};
-
-/// Decimals of limits and of what is held against them.
-const DECIMALS_MAX: usize = 2;
+use crate::scheme::clauses::{ClauseVerdict, DECIMALS_MAX, Judged, Origin, Test, gather, judge};
 
 pub(super) fn section(context: &Context<'_>) -> Section {
     let judged = judged(context);
@@ -81,7 +78,7 @@ fn asked(context: &Context<'_>, of: &Judged) -> String {
 
 /// What is known, with where it comes from.
 fn found(context: &Context<'_>, of: &Judged) -> String {
-    let Some(value) = of.value else { return context.format.missing() };
+    let Some(value) = of.shown() else { return context.format.missing() };
     let value = shown(context, of.clause.fact.unit, value);
     let year = context.year.year.to_string();
     let source = match of.origin {

@@ -34,6 +34,27 @@ pub struct FactDef {
     pub origin: Origin,
 }
 
+/// Most decimals with which what is held against a clause is written.
+pub const DECIMALS_MAX: usize = 6;
+
+impl FactDef {
+    /// Decimals of its unit: what is counted has none, and so have whole kWh and hours.
+    #[must_use]
+    pub fn decimals(&self) -> usize {
+        match self.unit {
+            "yes" | "buildings" | "kWh" | "h" => 0,
+            _ => 2,
+        }
+    }
+}
+
+/// Halves go up, as people round.
+fn rounded(value: f64, decimals: usize) -> f64 {
+    let scale = 10_f64.powi(i32::try_from(decimals).unwrap_or(0));
+    let scaled = value * scale;
+    if scaled.abs() < 1e15 { (scaled * (1.0 + 2.0 * f64::EPSILON)).round() / scale } else { value }
+}
+
 const fn fact(code: &'static str, unit: &'static str, origin: Origin) -> FactDef {
     FactDef { code, unit, origin }
 }
@@ -202,6 +223,18 @@ pub struct Judged {
     pub evidence: String,
     /// The same for a reader of any language.
     pub basis: Evidence,
+}
+
+impl Judged {
+    /// The value as everyone is shown it: with the decimals of its unit, and with more where rounding would tell the other
+    /// verdict (39.996 % is not shown as 40 % beside a limit of 40 %).
+    #[must_use]
+    pub fn shown(&self) -> Option<f64> {
+        let value = self.value?;
+        let (test, least) = (self.clause.test, self.clause.fact.decimals());
+        let mut tried = (least..=DECIMALS_MAX).map(|decimals| rounded(value, decimals));
+        Some(tried.find(|shown| test.holds(*shown) == test.holds(value)).unwrap_or(value))
+    }
 }
 
 /// Judges every clause, in the order of the scheme.
@@ -408,9 +441,10 @@ fn of_year(facts: &mut Facts, year: &ProjectYear) {
         && 0.0 < low
     {
         let percent = |grid_kwh: f64| 100.0 * power_kw * hours / grid_kwh;
-        let says = format!("{power_kw} kW, {hours} h, {best:.0} kWh from the grid in {}", year.year);
-        let evidence = Evidence::new("power", says).with("year", year.year).with("power", power_kw);
-        let evidence = evidence.with("hours", hours).with("energy", format!("{best:.0}"));
+        let (power, running) = (rounded(power_kw, 2), rounded(hours, 0));
+        let says = format!("{power} kW, {running} h, {best:.0} kWh from the grid in {}", year.year);
+        let evidence = Evidence::new("power", says).with("year", year.year).with("power", power);
+        let evidence = evidence.with("hours", running).with("energy", format!("{best:.0}"));
         let origin = Origin::Measured;
         let known = Known { value: percent(low), best: percent(best), origin, evidence };
         facts.insert("electric_power_percent", known);
@@ -517,6 +551,26 @@ mod tests {
         // A text that the catalogue does not have is seen in English.
         assert_eq!(in_file("facility_eur").told(&texts), "project file, `facility_eur`");
         assert_eq!(Evidence::of_person("perizia 2024-03-01").told(&texts), "perizia 2024-03-01");
+    }
+
+    #[test]
+    fn a_value_is_shown_with_the_decimals_of_its_unit_and_never_tells_the_other_verdict() {
+        let shown = |fact: &str, test, value: f64| {
+            let fact = fact_of(fact).unwrap();
+            let known =
+                Known { value, best: value, origin: Origin::Measured, evidence: Evidence::of_person("e") };
+            let clause = Clause { fact, ..clause(test) };
+            judge(&[clause], &[(fact.code, known)].into())[0].shown().unwrap().to_string()
+        };
+        let percent = |test, value| shown("self_consumed_percent", test, value);
+        assert_eq!(percent(Test::AtLeast(80.0), 22.049_036_873_666_14), "22.05");
+        assert_eq!(percent(Test::AtLeast(80.0), 79.995_1), "79.995");
+        assert_eq!(percent(Test::AtLeast(80.0), 79.999_999_9), "79.9999999");
+        assert_eq!(percent(Test::AtMost(20.0), 20.001_2), "20.001");
+        assert_eq!(percent(Test::AtLeast(80.0), 80.001_2), "80");
+        assert_eq!(shown("running_hours", Test::AtLeast(1000.0), 1_199.999_999_999), "1200");
+        assert_eq!(shown("running_hours", Test::AtLeast(1200.0), 1_199.7), "1199.7");
+        assert_eq!(shown("costs_eur", Test::AtLeast(1.0), 12_345.670_000_1), "12345.67");
     }
 
     #[test]

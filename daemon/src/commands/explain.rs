@@ -147,17 +147,21 @@ fn of_month(
         known.filed += 1;
         known.filed_amount = known.filed_amount.saturating_add(reported.amount);
     }
-    known.bills = bills(store, facts, month)?;
+    known.bills = bills(store, project, facts, month)?;
     Ok(known)
 }
 
-fn bills(store: &Store, facts: &MeterFacts, month: Month) -> anyhow::Result<Vec<BillFact>> {
-    if facts.direction != model::Direction::Import || facts.role == model::MeterRole::Sub {
+fn bills(
+    store: &Store,
+    project: &Project,
+    facts: &MeterFacts,
+    month: Month,
+) -> anyhow::Result<Vec<BillFact>> {
+    if !project.uses_bills(facts) {
         return Ok(Vec::new());
     }
-    let supply_point = facts.supply_point.as_deref().unwrap_or(facts.id.as_str());
     let touches = |from: NaiveDate, to: NaiveDate| from < month.end_day() && month.first_day() < to;
-    let of = store.bills(supply_point)?;
+    let of = store.bills(facts.bills_key())?;
     Ok(of
         .iter()
         .filter(|b| touches(b.from, b.to))

@@ -3,6 +3,7 @@
 //! Must never: let the forecast see a day that had not come.
 
 use analytics::degree_days::DailyMeans;
+use analytics::forecast::Needed;
 use analytics::savings::{Cumulated, Modelled, Reference, backcast, cumulated, normalised};
 use chrono::{Datelike, NaiveDate};
 use clap::Args;
@@ -80,6 +81,16 @@ fn show(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"))
 }
 
+/// What the months left must be, in words where less is better.
+fn needed(of: Option<Needed>) -> String {
+    let value = show(of.map(Needed::value));
+    match of {
+        Some(Needed::AtMost(_)) => format!("at most {value}"),
+        Some(Needed::ExceededBy(_)) => format!("already exceeded by {value}"),
+        Some(Needed::Each(_)) | None => value,
+    }
+}
+
 fn text(outlook: &Outlook, forms: &Forms) -> String {
     let f = &outlook.forecast;
     let mut out = format!(
@@ -101,7 +112,7 @@ fn text(outlook: &Outlook, forms: &Forms) -> String {
             show(k.high),
             show(k.target),
             k.outlook.code().to_owned(),
-            show(k.needed_per_month),
+            needed(k.needed),
             if k.because.is_empty() {
                 k.unit.to_owned()
             } else {
@@ -145,10 +156,11 @@ fn text(outlook: &Outlook, forms: &Forms) -> String {
 fn to_json(outlook: &Outlook, forms: &Forms) -> Value {
     let f = &outlook.forecast;
     let kpi = |k: &analytics::forecast::KpiForecast| {
+        let [needed, at_most, exceeded] = Needed::columns(k.needed);
         json!({
             "code": k.code, "unit": k.unit, "target": k.target, "so_far": k.so_far, "expected": k.expected,
             "low": k.low, "high": k.high, "if_confirmed": k.if_confirmed, "outlook": k.outlook.code(),
-            "needed_per_month": k.needed_per_month, "because": k.because,
+            "needed_per_month": needed, "at_most_per_month": at_most, "exceeded_by": exceeded, "because": k.because,
         })
     };
     let modelled = |m: &Modelled| {

@@ -15,10 +15,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use config::Catalog;
 use connectors::files::{FileError, ImportReport, OnLine, Refused, read_bills, read_temperatures};
-use model::{
-    BilledPeriod, Carrier, Direction, Finding, Instant, MeanDefinition, MeterFacts, MeterId, Project,
-    StationId,
-};
+use model::{BilledPeriod, Carrier, Finding, Instant, MeanDefinition, MeterId, Project, StationId};
 use store::{ImportCount, ImportNote, RecordChange, Store};
 
 use crate::exit::{Exit, Failure};
@@ -178,14 +175,12 @@ fn refuse_unused(projects: &[Arc<Project>], report: &mut ImportReport<OnLine<Bil
     report.refused.sort_by_key(|r| r.line);
 }
 
-/// Why no meter uses the bills of a supply point: several have it, and none of them draws.
+/// Why no meter uses the bills of a supply point: several have it, and none of them draws the whole of it.
 fn unused(projects: &[Arc<Project>], supply_point: &str) -> Option<String> {
-    let has = |m: &MeterFacts| m.supply_point.as_deref().unwrap_or(m.id.as_str()) == supply_point;
     let mut meters: Vec<(bool, &MeterId)> = Vec::new();
     for project in projects {
-        let own = project.meters().map(|(_, m)| m).filter(|m| has(m));
-        let uses = |m: &MeterFacts| m.direction == Direction::Import || figures::is_alone(project, m);
-        meters.extend(own.map(|m| (uses(m), &m.id)));
+        let own = project.meters().map(|(_, m)| m).filter(|m| m.bills_key() == supply_point);
+        meters.extend(own.map(|m| (project.uses_bills(m), &m.id)));
     }
     if meters.is_empty() || meters.iter().any(|(uses, _)| *uses) {
         return None;

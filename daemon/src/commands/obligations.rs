@@ -113,7 +113,7 @@ pub(crate) fn project(args: &ProjectArgs) -> Result<Exit, Failure> {
     };
     let facts = gather(&project, scheme.declared_saving(), year.as_ref());
     for judged in judge(&scheme.rules.clauses, &facts) {
-        let value = judged.value.map_or_else(|| "-".to_owned(), |value| format!("{value}"));
+        let value = judged.shown().map_or_else(|| "-".to_owned(), |value| value.to_string());
         let (clause, verdict) = (&judged.clause, judged.verdict.code());
         let unit = clause.fact.unit;
         println!(

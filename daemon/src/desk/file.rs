@@ -105,6 +105,7 @@ fn economics(scheme: Option<&Scheme>, project: &Project, newest: Option<&Project
             text: judged.clause.text.clone(),
             verdict: judged.verdict.code(),
             value: judged.value,
+            shown: judged.shown(),
             unit: judged.clause.fact.unit,
             evidence: judged.evidence,
             basis: judged.basis,

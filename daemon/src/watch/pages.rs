@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 use analytics::forecast::KpiForecast;
 use analytics::result::MeterYear;
 use analytics::savings;
-use analytics::scheme::KpiMeasure;
 use analytics::watch::carpet;
 use analytics::watch::flow::{law_line, mean_power, self_consumed, signature};
 use analytics::watch::pace::{Pace, PacedDay};
@@ -249,10 +248,10 @@ fn pace(
 fn target(figures: &ProjectFigures) -> Option<TargetPace> {
     let forecast = figures.forecast.as_ref()?;
     let year = figures.years.iter().find(|y| y.year == forecast.year)?;
-    // Power that documents state has no pace.
+    // What documents state has no pace.
     let has_pace = |k: &&KpiForecast| {
         let of = year.kpis.iter().find(|of| of.definition.code == k.code);
-        k.expected.is_some() && of.is_some_and(|of| of.definition.measure != KpiMeasure::RenewableCapacity)
+        k.expected.is_some() && of.is_some_and(|of| of.definition.measure.needs_months())
     };
     let with_target = || forecast.kpis.iter().filter(|k| k.target.is_some());
     let kpi = with_target().find(has_pace).or_else(|| with_target().next())?;
@@ -265,7 +264,7 @@ fn target(figures: &ProjectFigures) -> Option<TargetPace> {
         counted_to: forecast.counted_to(),
         months_left: forecast.months_left,
         expected: kpi.expected,
-        needed_per_month: kpi.needed_per_month,
+        needed: kpi.needed,
         outlook: kpi.outlook,
     })
 }

@@ -206,15 +206,15 @@ fn targets(figures: &ProjectFigures, forecast: &Forecast, settings: &AlarmSettin
     let year = figures.years.iter().find(|y| y.year == forecast.year);
     let named = year.and_then(|y| y.kpis.iter().find(|k| k.definition.code == kpi.code));
     let number = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
-    let details = vec![
+    let mut details = vec![
         ("kpi", named.map_or_else(|| kpi.code.clone(), |k| k.definition.text.clone())),
         ("unit", kpi.unit.to_owned()),
         ("expected", number(kpi.expected)),
         ("target", number(kpi.target)),
-        ("needed", number(kpi.needed_per_month)),
         ("months", forecast.months_left.to_string()),
         ("until", forecast.counted_to().to_string()),
     ];
+    details.extend(kpi.needed.map(|needed| (needed.code(), needed.value().to_string())));
     Some(signal(AlarmKind::Target, subject, Some(value), limits, details))
 }
 

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use analytics::scheme::clauses::DECIMALS_MAX;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -421,21 +422,21 @@ fn one(value: f64) -> &'static str {
     if (value - 1.0).abs() < 0.005 { "_one" } else { "" }
 }
 
-/// With at most two decimals.
+/// With all its decimals: it is rounded already.
 fn trimmed(t: &Words, value: f64) -> String {
     analytics::report::format::Numbers::of_language(t.language())
-        .trimmed(value, 2)
+        .trimmed(value, DECIMALS_MAX)
         .unwrap_or_else(|| t.not_available())
 }
 
 fn clause(t: &Words, clause: &ClauseView) -> ClauseLine {
-    let value = match (clause.value, clause.unit) {
+    let value = match (clause.shown, clause.unit) {
         (None, _) => t.not_available(),
         (Some(value), "yes") => t.get(if 0.5 < value { "page.desk.yes" } else { "page.desk.no" }).to_owned(),
         // What is counted has no decimals, and its unit is a word.
         (Some(value), unit) => match t.texts().find(&format!("report.checks.unit.{unit}{}", one(value))) {
             Some(word) => format!("{}\u{a0}{word}", trimmed(t, value)),
-            None => format!("{}\u{a0}{}", t.number(value, 2), printed(unit)),
+            None => format!("{}\u{a0}{}", trimmed(t, value), printed(unit)),
         },
     };
     ClauseLine {

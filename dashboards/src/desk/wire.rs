@@ -147,6 +147,9 @@ pub struct ClauseView {
     /// `met`, `not_met` or `unknown`.
     pub verdict: &'static str,
     pub value: Option<f64>,
+    /// The value rounded for people.
+    #[serde(skip)]
+    pub shown: Option<f64>,
     pub unit: &'static str,
     pub evidence: String,
     /// The same for the page, in the reader's language.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use analytics::forecast::{Forecast, KpiForecast};
+use analytics::forecast::{Forecast, KpiForecast, Needed};
 use analytics::report::beside::Beside;
 use analytics::report::document::{Block, Chart};
 use analytics::report::format::Numbers;
@@ -170,6 +170,17 @@ fn facts(t: &Words, view: &ProjectView) -> Vec<(String, String)> {
     .to_vec()
 }
 
+/// What the months left must be, in words where less is better.
+fn needed(t: &Words, of: Option<Needed>) -> String {
+    let value = t.kpi(of.map(Needed::value));
+    match of {
+        Some(needed @ (Needed::AtMost(_) | Needed::ExceededBy(_))) => {
+            t.fill(&format!("page.forecast.{}", needed.code()), &[("value", &value)])
+        }
+        Some(Needed::Each(_)) | None => value,
+    }
+}
+
 /// The forecast of the year shown; `None` for a year that is over.
 fn forecast_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> Option<ForecastView> {
     let forecast = forecast.filter(|f| f.year == year.year)?;
@@ -188,7 +199,7 @@ fn forecast_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> 
             target: t.kpi(k.target),
             outlook: k.outlook.code(),
             outlook_says: t.of("page.outlook", k.outlook.code()),
-            needed: t.kpi(k.needed_per_month),
+            needed: needed(t, k.needed),
         }
     };
     let values = [

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use analytics::watch::alarm::AlarmKind;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -133,7 +134,14 @@ pub(crate) fn says(t: &Words, alarm: &AlarmView, zone: Zone) -> String {
         written.push(("until", t.date(month.pred_opt().unwrap_or(month))));
     }
     let values: Vec<(&str, &str)> = written.iter().map(|(k, v)| (*k, v.as_str())).collect();
-    let key = if alarm.subject.starts_with("link:") { "link" } else { alarm.kind.code() };
+    let has = |name: &str| alarm.details.iter().any(|(given, value)| given == name && !value.is_empty());
+    let key = match alarm.kind {
+        _ if alarm.subject.starts_with("link:") => "link",
+        AlarmKind::Target if has("at_most") => "target_at_most",
+        AlarmKind::Target if has("exceeded") => "target_exceeded",
+        AlarmKind::Target if !has("needed") => "target_alone",
+        kind => kind.code(),
+    };
     t.fill(&format!("alarm.says.{key}"), &values)
 }
 
@@ -149,7 +157,7 @@ fn detail(t: &Words, name: &str, value: &str, zone: Zone) -> String {
         "percent" => number().map_or_else(|| t.not_available(), |r| t.percent_signed(r)),
         "share" | "limit" => t.percent(number()),
         "usual" => t.maybe(number(), 1),
-        "expected" | "target" | "needed" => t.kpi(number()),
+        "expected" | "target" | "needed" | "at_most" | "exceeded" => t.kpi(number()),
         "count" | "every" | "hours" | "days" | "months" => t.maybe(number(), 0),
         _ => value.to_owned(),
     }
@@ -183,5 +191,38 @@ fn subject(t: &Words, subject: &str, rows: &[PortfolioRow]) -> (String, Option<S
             (title.to_owned(), Some(format!("/projects/{id}")), zone)
         }
         _ => (t.fill("alarm.about.link", &[("name", name)]), None, Rome),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use analytics::text::Texts;
+
+    use super::*;
+
+    #[test]
+    fn a_target_is_said_by_what_the_months_left_must_be() {
+        let map = ["target", "target_at_most", "target_exceeded", "target_alone"]
+            .map(|key| (format!("alarm.says.{key}"), format!("{key} {{needed}}{{at_most}}{{exceeded}}")));
+        let words = Words::new(Arc::new(Texts::new("it", map.into())));
+        let said = |name: &str, value: &str| {
+            let alarm = AlarmView {
+                id: 1,
+                kind: AlarmKind::Target,
+                subject: "project:p 2026".to_owned(),
+                raised_at: Instant::parse_rfc3339("2026-03-10T06:00:00Z").unwrap(),
+                ended_at: None,
+                details: vec![(name.to_owned(), value.to_owned())],
+                acknowledged: None,
+            };
+            says(&words, &alarm, Rome)
+        };
+        assert_eq!(said("needed", "13.75"), "target 13,75{at_most}{exceeded}");
+        assert_eq!(said("at_most", "2.5"), "target_at_most {needed}2,50{exceeded}");
+        assert_eq!(said("exceeded", "8.313"), "target_exceeded {needed}{at_most}8,31");
+        assert!(
+            said("needed", "").starts_with("target_alone "),
+            "an alarm of before, where nothing was needed"
+        );
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use analytics::forecast::Needed;
 use analytics::watch::span::Beside;
 use axum::extract::{Path, State};
 use model::{BuildingId, Carrier, ProjectId};
@@ -76,7 +77,11 @@ struct TargetJson {
     target: f64,
     so_far: Option<f64>,
     expected: Option<f64>,
+    /// What each month left must bring; null where less is better.
     needed_per_month: Option<f64>,
+    /// Where less is better: what each month left may be at most, or by how much the months so far exceed the most.
+    at_most_per_month: Option<f64>,
+    exceeded_by: Option<f64>,
     outlook: &'static str,
 }
 
@@ -98,13 +103,18 @@ impl From<&BuildingNow> for BuildingJson {
             days: pace.days,
             days_gone: pace.days_gone,
         };
-        let target = now.target.as_ref().map(|target| TargetJson {
-            unit: target.unit,
-            target: target.target,
-            so_far: target.so_far,
-            expected: target.expected,
-            needed_per_month: target.needed_per_month,
-            outlook: target.outlook.code(),
+        let target = now.target.as_ref().map(|target| {
+            let [needed_per_month, at_most_per_month, exceeded_by] = Needed::columns(target.needed);
+            TargetJson {
+                unit: target.unit,
+                target: target.target,
+                so_far: target.so_far,
+                expected: target.expected,
+                needed_per_month,
+                at_most_per_month,
+                exceeded_by,
+                outlook: target.outlook.code(),
+            }
         });
         let [fresh, late, silent] = now.health.map(|(_, n)| n);
         Self {

@@ -14,7 +14,7 @@ pub(crate) mod overview;
 use std::sync::Arc;
 
 use analytics::counter::Decision;
-use analytics::forecast::Outlook;
+use analytics::forecast::{Needed, Outlook};
 use analytics::text::Texts;
 use analytics::watch::Carpet;
 use analytics::watch::alarm::AlarmKind;
@@ -143,7 +143,7 @@ pub struct TargetPace {
     /// Reporting months that are not over.
     pub months_left: u32,
     pub expected: Option<f64>,
-    pub needed_per_month: Option<f64>,
+    pub needed: Option<Needed>,
     pub outlook: Outlook,
 }
 

@@ -156,11 +156,11 @@ impl TargetLine {
                     ("unit", &unit),
                 ],
             ),
-            needed: target.needed_per_month.map_or_else(String::new, |needed| {
+            needed: target.needed.map_or_else(String::new, |needed| {
                 let months = target.months_left.to_string();
                 t.fill(
-                    "page.overview.needed",
-                    &[("needed", &value(Some(needed))), ("unit", &unit), ("months", &months)],
+                    &format!("page.overview.{}", needed.code()),
+                    &[("needed", &value(Some(needed.value()))), ("unit", &unit), ("months", &months)],
                 )
             }),
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use analytics::factors::{CarrierFactors, FactorSet};
-use analytics::forecast::{Forecast, KpiForecast, Outlook};
+use analytics::forecast::{Forecast, KpiForecast, Needed, Outlook};
 use analytics::result::{
     Baseline, BaselineModel, BaselinePoint, FitQuality, KpiResult, MeterMonth, MeterTotals, MeterYear,
     MonthSource, ProjectYear, Verdict,
@@ -384,7 +384,7 @@ fn forecast() -> Forecast {
         high: expected.map(|e| e + 20.0),
         if_confirmed: None,
         outlook,
-        needed_per_month: expected.map(|e| (180.0 - e / 4.0) / 10.0),
+        needed: expected.map(|e| Needed::Each((180.0 - e / 4.0) / 10.0)),
         because: if expected.is_none() { vec!["forecast.not_modelled".into()] } else { Vec::new() },
     };
     Forecast {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use analytics::forecast::Outlook;
+use analytics::forecast::{Needed, Outlook};
 use analytics::watch::alarm::AlarmKind;
 use analytics::watch::base_load::BaseLoad;
 use analytics::watch::pace::Pace;
@@ -61,7 +61,7 @@ impl Fake {
                 counted_to: day(2026, 2, 28),
                 months_left: 10,
                 expected: Some(170.0),
-                needed_per_month: Some(13.75),
+                needed: Some(Needed::Each(13.75)),
                 outlook: Outlook::AtRisk,
             }),
             health: [(MeterHealth::Fresh, 1), (MeterHealth::Late, 1), (MeterHealth::Silent, 0)],

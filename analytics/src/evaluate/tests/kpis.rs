@@ -198,3 +198,47 @@ fn a_project_without_meters_says_so() {
     assert_eq!(result(&year, "final").because, ["kpi.not_applicable"]);
     assert_eq!(result(&year, "final").verdict, Verdict::Undetermined);
 }
+
+/// The year of completion has fewer than twelve reporting months: what is saved is withheld, what documents state is not.
+#[test]
+fn the_year_of_completion_has_what_needs_no_months() {
+    let mut case = Case::gas(0.88);
+    case.scheme.kpis = vec![
+        kpi("area", KpiMeasure::FloorArea, KpiUnit::SquareMetre, Target::AtLeast(900.0)),
+        kpi("power", KpiMeasure::RenewableCapacity, KpiUnit::Kilowatt, Target::AtLeast(20.0)),
+        kpi("points", KpiMeasure::Stated, KpiUnit::Count, Target::AtLeast(3.0)),
+        kpi("final", KpiMeasure::FinalEnergySaved, KpiUnit::MegawattHour, Target::AtLeast(1.0)),
+    ];
+    let plant = |in_service, nominal_kw| model::Plant {
+        name: String::new(),
+        carrier: Carrier::OnSitePv,
+        nominal_kw,
+        in_service: day(in_service),
+        running_hours: None,
+        source: String::new(),
+    };
+    case.project.terms.plants =
+        vec![plant("2025-09-01", 12.0), plant("2025-12-31", 8.0), plant("2026-01-01", 4.0)];
+    case.project.terms.stated =
+        vec![model::StatedValue { kpi: "points".to_owned(), value: 2.0, source: "collaudo".to_owned() }];
+    let known = |year: &ProjectYear| ["area", "power", "points"].map(|code| result(year, code).achieved);
+    for completed in ["2025-06-30", "2025-12-31"] {
+        case.project.dates.completed = day(completed);
+        let year = case.year();
+        assert_eq!(known(&year), [Some(1000.0), Some(20.0), Some(2.0)], "{completed}");
+        let verdicts = ["area", "power", "points"].map(|code| result(&year, code).verdict);
+        assert_eq!(verdicts, [Verdict::Reached, Verdict::Reached, Verdict::Missed]);
+        assert!(result(&year, "area").because.is_empty());
+        let saved = result(&year, "final");
+        assert_eq!((saved.achieved, saved.verdict), (None, Verdict::Undetermined));
+        assert!(saved.because.contains(&"year.incomplete".to_owned()));
+    }
+    // Neither a year that is not over, nor one in which the works were not completed.
+    let mut early = Case { until: day("2025-12-31"), ..case };
+    assert_eq!(known(&early.year()), [None; 3]);
+    early.until = day("2026-01-01");
+    early.project.dates.completed = day("2026-01-01");
+    let year = early.year();
+    assert_eq!(known(&year), [None; 3]);
+    assert!(result(&year, "area").because.contains(&"year.incomplete".to_owned()));
+}

@@ -230,3 +230,33 @@ fn a_new_meter_counts_against_the_saving_and_a_part_is_not_counted_twice() {
     assert_eq!(result(&silent, "final").achieved, Some(final_energy(&with)));
     assert!(silent.findings.iter().any(|f| f.code == "meter.no_data" && f.severity == Severity::Note));
 }
+
+/// A part that only bills tell of is shown by them, and may be seen to exceed its whole; it saves nothing of its own.
+#[test]
+fn bills_of_a_part_are_its_months_and_may_exceed_the_whole() {
+    let mut case = Case::power(0.9);
+    let alone = case.year();
+    let whole = case.project.buildings[0].meters[0].id.clone();
+    let mut part = facts("kitchen", Carrier::GridElectricity, Direction::Import, MeterRole::Sub);
+    part.parent = Some(whole);
+    case.add(part, MonthlySeries::empty(BaseUnit::WattHour));
+    let measured = alone.meters[0].months[4].measured.unwrap();
+    let may = |kwh: f64| model::BilledPeriod {
+        supply_point: "kitchen".to_owned(),
+        from: day("2025-05-01"),
+        to: day("2025-06-01"),
+        amount: (kwh * 1000.0).round() as i64,
+        unit: BaseUnit::WattHour,
+        quality: model::BillQuality::Read,
+    };
+    for (share, exceeds) in [(0.5, false), (1.5, true)] {
+        case.meters[1].bills = vec![may(share * measured)];
+        let year = case.year();
+        let row = &year.meters[1].months[4];
+        assert_eq!(row.source, crate::result::MonthSource::Bills);
+        assert!(near(row.measured.unwrap(), share * measured, 1e-3));
+        assert_eq!(codes(&year).contains(&"balance.parts_exceed"), exceeds, "{share}");
+        assert_eq!(result(&year, "final").achieved, result(&alone, "final").achieved);
+        assert!(matches!(year.meters[1].baseline, Baseline::NotCompared));
+    }
+}

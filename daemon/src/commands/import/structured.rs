@@ -11,7 +11,7 @@ use analytics::report::structured::MonthRow;
 use analytics::result::MonthSource;
 use connectors::files::{ImportReport, OnLine, Refused};
 use dashboards::structured::{ReadFile, read};
-use model::{BillQuality, BilledPeriod, Building, Direction, MeterFacts, MeterId, MeterRole, Month, Project};
+use model::{BillQuality, BilledPeriod, Building, MeterFacts, MeterId, Month, Project};
 use store::{ImportCount, Store};
 
 use super::{BillsFile, Strictness, judge, note, print_count, print_findings, read_file, refuse_standing};
@@ -167,7 +167,8 @@ fn taken(
         );
         return Err(Wrong::new("quantita_misurata", amount.to_string(), &reason));
     }
-    Ok(match bill(row, facts, point) {
+    let billed = bill(row, facts, point).filter(|_| project.uses_bills(facts));
+    Ok(match billed {
         Some(value) => Taken::Bill(value),
         None => Taken::Month(Box::new(Placed { facts: facts.clone(), month })),
     })
@@ -203,8 +204,7 @@ fn known<'a>(
 fn bill(row: &MonthRow, facts: &MeterFacts, point: &str) -> Option<BilledPeriod> {
     let measured = row.measured?;
     let exact = row.measured_low == Some(measured) && row.measured_high == Some(measured);
-    let supplied = facts.direction == Direction::Import && facts.role != MeterRole::Sub;
-    (row.source == MonthSource::Bills && exact && supplied).then(|| BilledPeriod {
+    (row.source == MonthSource::Bills && exact).then(|| BilledPeriod {
         supply_point: point.to_owned(),
         from: row.month.first_day(),
         to: row.month.end_day(),

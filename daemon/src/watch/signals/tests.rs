@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use analytics::forecast::Needed;
 use analytics::series::HourValue;
 use analytics::watch::alarm::{Alarms, Change};
 use analytics::watch::span::{UseDay, UseDays};
@@ -236,7 +237,7 @@ fn a_target_is_at_risk_by_the_settings_threshold_and_ends_after_a_day() {
             high: None,
             if_confirmed: None,
             outlook,
-            needed_per_month: None,
+            needed: None,
             because: Vec::new(),
         }],
         year: 2026,
@@ -248,6 +249,12 @@ fn a_target_is_at_risk_by_the_settings_threshold_and_ends_after_a_day() {
     let at_risk = forecast(Some(95.0), Outlook::AtRisk);
     let signal = targets(&figures, &at_risk, &AlarmSettings::default()).unwrap();
     assert!(signal.details.contains(&("until", at_risk.counted_to().to_string())), "{:?}", signal.details);
+    let told = ["needed", "at_most", "exceeded"];
+    assert!(!signal.details.iter().any(|(name, _)| told.contains(name)), "{:?}", signal.details);
+    let mut exceeded = forecast(Some(95.0), Outlook::OutOfReach);
+    exceeded.kpis[0].needed = Some(Needed::ExceededBy(8.313));
+    let signal = targets(&figures, &exceeded, &AlarmSettings::default()).unwrap();
+    assert!(signal.details.contains(&("exceeded", "8.313".to_owned())), "{:?}", signal.details);
     let mut alarms = Alarms::default();
     let mut look = |expected: Option<f64>, outlook, percent: u32, hours: i64| {
         let settings = AlarmSettings { target_shortfall_percent: percent, ..AlarmSettings::default() };
