@@ -76,9 +76,8 @@ fn forms(outlook: &Outlook, installation: &Installation) -> Forms {
     }
 }
 
-fn show(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"))
-}
+/// The fewest decimals of a KPI's values.
+const DECIMALS_MIN: usize = 3;
 
 fn text(outlook: &Outlook, forms: &Forms) -> String {
     let f = &outlook.forecast;
@@ -93,6 +92,8 @@ fn text(outlook: &Outlook, forms: &Forms) -> String {
     let head = ["KPI", "so far", "expected", "low", "high", "target", "outlook", "needed a month", "unit"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for k in &f.kpis {
+        let decimals = k.decimals().max(DECIMALS_MIN);
+        let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.decimals$}"));
         rows.push(vec![
             k.code.clone(),
             show(k.so_far),

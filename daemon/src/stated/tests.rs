@@ -157,5 +157,5 @@ fn a_document_is_advised_where_either_value_misses() {
     assert_eq!(is(reached(None)), (Verdict::Reached, false), "taken back");
     // What stands a hair below the target is not printed as standing on it.
     let kpi = row().result;
-    assert!((kpi.printed(99.996) - 99.99).abs() < 1e-9 && (kpi.printed(100.0) - 100.0).abs() < 1e-9);
+    assert!((kpi.printed(99.996, 2) - 99.99).abs() < 1e-9 && (kpi.printed(100.0, 2) - 100.0).abs() < 1e-9);
 }

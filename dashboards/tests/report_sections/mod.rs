@@ -274,6 +274,7 @@ fn the_annex_of_kpis_is_one_page_with_the_values_as_they_are_pasted() {
         code: code.to_owned(),
         unit,
         post: post.to_owned(),
+        unrounded: None,
         note: note.to_owned(),
         stated: None,
         known: Known::Nothing,
