@@ -22,7 +22,7 @@ mod self_consumption;
 mod stated;
 mod vouched;
 
-pub(crate) use cost::{Ahead, mean_price, price_ahead};
+pub(crate) use cost::{Ahead, mean_price, price_ahead, tariffs_of_month};
 pub use cost::{CostMonth, of_month as cost_of_month};
 pub(crate) use renewable::is_renewable;
 pub(crate) use vouched::DOUBTFUL_METER;

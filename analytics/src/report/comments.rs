@@ -172,6 +172,7 @@ fn weather(context: &Context<'_>) -> Vec<String> {
 
 /// A month that used more than its baseline by less than this is not worth a word.
 const WORTH_SAYING_RATIO: f64 = 0.01;
+
 /// Where the saving comes from, where there is none, and how far a missed target is.
 fn savings(context: &Context<'_>) -> Vec<String> {
     let mut said = Vec::new();
