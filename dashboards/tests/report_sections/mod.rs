@@ -340,6 +340,7 @@ fn the_annex_of_kpis_says_what_is_known_where_no_value_is() {
         code: code.to_owned(),
         unit,
         post: post.to_owned(),
+        unrounded: None,
         note: note.to_owned(),
         stated: None,
         known: Known::Nothing,

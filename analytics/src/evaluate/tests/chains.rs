@@ -2,9 +2,12 @@
 //!
 //! Must never: take a number from a step that can be made from the steps below it.
 
+use model::time::day_start;
+
 use super::sums::building_with;
 use super::*;
 use crate::explain::{Evidence, MonthEvidence, Node, ReadingFact, explain};
+use crate::text::Texts;
 
 fn all<'a>(node: &'a Node, key: &str) -> Vec<&'a Node> {
     let below = node.children.iter().flat_map(|child| all(child, key));
