@@ -103,7 +103,7 @@ fn a_price_of_a_chain_is_written_with_all_its_digits() {
     ];
     let words = words.map(|(key, sentence)| (key.to_owned(), sentence.to_owned()));
     let lines = crate::explain::lines(&explanation, &Texts::new("en", words.into()));
-    assert!(lines.iter().any(|l| l.trim() == "0.912345 EUR/Sm3 on 31 days (contratto 2024)"), "{lines:?}");
+    assert!(lines.iter().any(|l| l.trim() == "0.912345 EUR/Smc on 31 days (contratto 2024)"), "{lines:?}");
 }
 
 #[test]
