@@ -2,14 +2,19 @@
 //!
 //! Must never: print a value that is not known, or more digits than the system's own field holds.
 
+use crate::digits::{comma, decimals, units, units_beside, with_comma};
 use crate::kpi;
 use crate::result::KpiResult;
 use crate::scheme::{KpiDefinition, KpiUnit, Scheme};
 
 /// Decimals of a value (`MAX_SCALE_INDICATORI_MONIT`, NUMBER(13,2)).
 const DECIMALS: usize = 2;
-/// Largest value that fits the field: eleven digits before the comma.
-const VALUE_MAX: f64 = 99_999_999_999.99;
+/// Below this, two decimals leave less than two digits of a value.
+const SMALL: f64 = 0.1;
+/// Relative rounding error from which two decimals hide a value.
+const HIDDEN_RATIO: f64 = 0.01;
+/// The least that is told of a value whose two decimals hide it.
+const SHOWN_LEAST: f64 = 1e-9;
 /// Longest KPI code of the system's dictionary, in characters.
 pub const CODE_CHARS_MAX: usize = 20;
 
@@ -42,6 +47,8 @@ pub struct Line {
     pub unit: &'static str,
     /// *Valore POST*; empty where no value is known.
     pub post: String,
+    /// The value in the line's unit where the two decimals of `post` hide it; to be told beside it.
+    pub unrounded: Option<f64>,
     pub note: String,
     /// What stands behind a value that a person stated; `None` where the value is the measured one.
     pub stated: Option<Stated>,
@@ -73,7 +80,10 @@ impl Line {
     #[must_use]
     pub fn as_stated(self, definition: &KpiDefinition, measured: Option<f64>, reason: &str) -> Self {
         let factor = self.factor_of(definition);
-        let measured = measured.and_then(|value| pasted(value * factor)).unwrap_or_default();
+        // It is not pasted: it has the decimals of the other papers.
+        let measured = measured.map(|value| value * factor);
+        let places = decimals(&[measured], (None, None));
+        let measured = measured.and_then(|value| with_comma(value, places)).unwrap_or_default();
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
         Self { stated: Some(Stated { measured, reason }), ..self }
     }
@@ -82,8 +92,10 @@ impl Line {
     #[must_use]
     pub fn beside(self, result: &KpiResult) -> Self {
         let factor = self.factor_of(&result.definition);
-        let bound = |value: Option<f64>| value.and_then(|value| pasted(value * factor));
-        let known = match (bound(result.low), bound(result.high)) {
+        let [low, high] = [result.low, result.high].map(|bound| bound.map(|value| value * factor));
+        let places = decimals(&[], (low, high));
+        let bound = |value: Option<f64>| value.and_then(|value| with_comma(value, places));
+        let known = match (bound(low), bound(high)) {
             _ if result.is_declared() => Known::ToState,
             (Some(low), Some(high)) => Known::Between(low, high),
             _ => Known::Nothing,
@@ -106,51 +118,21 @@ impl Line {
 /// zero, as people do, and by the digits that the value is written with: 1.005 is 1,01.
 #[must_use]
 pub fn pasted(value: f64) -> Option<String> {
-    hundredths(value).map(shown)
+    with_comma(value, DECIMALS)
 }
 
 /// The same of a value that is held against a target: one that misses it is not rounded onto it.
 fn pasted_beside(definition: &KpiDefinition, value: f64, target: Option<f64>) -> Option<String> {
     let missed = target.filter(|target| !kpi::reaches(definition, value, *target));
-    hundredths_beside(value, missed).map(shown)
+    units_beside(value, missed, DECIMALS).map(|units| comma(units, DECIMALS))
 }
 
-/// `value` rounded to two decimals as every paper and page prints it, in the unit of both: one that misses `missed` is
-/// not rounded onto it, from whichever side. Beyond the field it stays as it is.
-#[must_use]
-pub fn rounded_beside(value: f64, missed: Option<f64>) -> f64 {
-    hundredths_beside(value, missed).map_or(value, |hundredths| hundredths as f64 / 100.0)
-}
-
-fn hundredths_beside(value: f64, missed: Option<f64>) -> Option<i64> {
-    let rounded = hundredths(value)?;
-    let printed = rounded as f64 / 100.0;
-    Some(match missed {
-        Some(target) if value < target && target <= printed => rounded - 1,
-        Some(target) if target < value && printed <= target => rounded + 1,
-        Some(_) | None => rounded,
-    })
-}
-
-/// Hundredths of `value`; `None` beyond the field.
-fn hundredths(value: f64) -> Option<i64> {
-    if !value.is_finite() || VALUE_MAX < value.abs() {
-        return None;
-    }
-    // The shortest digits that are this number: those that a person typed.
-    let text = value.abs().to_string();
-    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
-    let kept: String = decimals.chars().chain("00".chars()).take(DECIMALS).collect();
-    let digits: i64 = format!("{whole}{kept}").parse().ok()?;
-    let up = decimals.as_bytes().get(DECIMALS).is_some_and(|digit| b'5' <= *digit);
-    let amount = digits + i64::from(up);
-    Some(if value < 0.0 { -amount } else { amount })
-}
-
-/// What rounds to zero has no sign.
-fn shown(hundredths: i64) -> String {
-    let (sign, amount) = (if hundredths < 0 { "-" } else { "" }, hundredths.abs());
-    format!("{sign}{},{:02}", amount / 100, amount % 100)
+/// Whether two decimals say something else than the value: of a small one, or by more than a hundredth of it.
+fn is_hidden(value: f64) -> bool {
+    let Some(units) = units(value, DECIMALS).filter(|_| SHOWN_LEAST <= value.abs()) else { return false };
+    let error = (units as f64 / 100.0 - value).abs();
+    let is_rounded = 1e-9 * value.abs() < error;
+    is_rounded && (value.abs() < SMALL || value.abs() * HIDDEN_RATIO < error)
 }
 
 /// One KPI of a scheme in the unit to paste: energies in `energy`, the others in their own; with its value and target in
@@ -174,6 +156,7 @@ pub fn line(
         post: post
             .and_then(|value| pasted_beside(definition, value * factor, target.map(|t| t * factor)))
             .unwrap_or_default(),
+        unrounded: post.map(|value| value * factor).filter(|value| is_hidden(*value)),
         note: note.split_whitespace().collect::<Vec<_>>().join(" "),
         stated: None,
         known: Known::Nothing,
@@ -261,8 +244,8 @@ mod tests {
     fn the_measured_value_stands_beside_the_stated_one_in_the_same_unit() {
         for (energy, wanted) in [
             (EnergyUnit::MegawattHour, "108,75"),
-            (EnergyUnit::GigawattHour, "0,11"),
-            (EnergyUnit::Scheme, "0,11"),
+            (EnergyUnit::GigawattHour, "0,109"),
+            (EnergyUnit::Scheme, "0,109"),
         ] {
             let kpi = kpi(KpiUnit::GigawattHour);
             let line = line(&scheme(), &kpi, (Some(0.2), None), "", energy);
@@ -300,19 +283,41 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_is_what_is_pasted() {
-        for (value, missed, wanted) in [
-            (41.996, Some(42.0), 41.99),
-            (41.996, None, 42.0),
-            (42.004, Some(42.0), 42.01),
-            (42.004, None, 42.0),
-            (41.98, Some(42.0), 41.98),
-            (-0.004, Some(0.0), -0.01),
-            (1.005, None, 1.01),
-            (1e13, Some(2e13), 1e13),
-        ] {
-            assert!((rounded_beside(value, missed) - wanted).abs() < 1e-9, "{value} {missed:?}");
+    fn a_value_that_two_decimals_hide_is_told_beside_them() {
+        let of = |unit, value, energy| {
+            let line = line(&scheme(), &kpi(unit), (Some(value), None), "", energy);
+            (line.post, line.unrounded)
+        };
+        let told = |value| of(KpiUnit::Megawatt, value, EnergyUnit::Scheme);
+        assert_eq!(told(0.0049), ("0,00".into(), Some(0.0049)));
+        assert_eq!(told(-0.0712), ("-0,07".into(), Some(-0.0712)));
+        assert_eq!(told(0.3149), ("0,31".into(), Some(0.3149)), "by more than a hundredth");
+        for value in [0.07, 0.0, 0.42, 0.4212, 17.8321, 1e-12] {
+            assert_eq!(told(value).1, None, "{value}");
         }
+        // In a smaller unit nothing is hidden.
+        assert_eq!(of(KpiUnit::GigawattHour, 0.0712, EnergyUnit::MegawattHour), ("71,20".into(), None));
+    }
+
+    #[test]
+    fn bounds_that_are_not_pasted_keep_their_digits() {
+        let kpi = kpi(KpiUnit::GigawattHour);
+        let result = KpiResult {
+            definition: kpi.clone(),
+            target: None,
+            target_source: None,
+            achieved: None,
+            best: None,
+            low: Some(0.0701),
+            high: Some(0.0703),
+            better: None,
+            attainment_ratio: None,
+            verdict: crate::result::Verdict::Undetermined,
+            because: Vec::new(),
+            chain: crate::result::KpiChain::default(),
+        };
+        let line = line(&scheme(), &kpi, (None, None), "", EnergyUnit::Scheme).beside(&result);
+        assert_eq!(line.known, Known::Between("0,0701".into(), "0,0703".into()));
     }
 
     #[test]

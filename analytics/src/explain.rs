@@ -12,6 +12,7 @@ use model::{BillQuality, Digest, Instant, MeterId, Month, Origin};
 
 use crate::result::ProjectYear;
 
+mod cost;
 mod months;
 mod text;
 mod tree;

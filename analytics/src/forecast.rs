@@ -127,6 +127,17 @@ pub struct KpiForecast {
     pub because: Vec<String>,
 }
 
+impl KpiForecast {
+    /// With how many decimals all its values are printed ([`crate::digits`]).
+    #[must_use]
+    pub fn decimals(&self) -> usize {
+        crate::digits::decimals(
+            &[self.target, self.so_far, self.expected, self.needed.map(Needed::value)],
+            (self.low, self.high),
+        )
+    }
+}
+
 /// The forecast of a project's year on one day.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {

@@ -22,7 +22,7 @@ mod self_consumption;
 mod stated;
 mod vouched;
 
-pub(crate) use cost::{Ahead, mean_price, price_ahead};
+pub(crate) use cost::{Ahead, mean_price, price_ahead, tariffs_of_month};
 pub use cost::{CostMonth, of_month as cost_of_month};
 pub(crate) use renewable::is_renewable;
 pub(crate) use vouched::DOUBTFUL_METER;
@@ -239,6 +239,9 @@ fn short_baseline(definition: &KpiDefinition, about: &str) -> Finding {
     Finding::new(SHORT_BASELINE, Severity::Caution, about, says, rule).with("kpi", &definition.code)
 }
 
+/// The fewest decimals with which the ends of an undecided value are told.
+const WITHIN_DECIMALS_MIN: usize = 3;
+
 /// Says that what was not measured decides, and of which meter most of it is.
 fn undecided(
     context: &Context<'_>,
@@ -255,7 +258,10 @@ fn undecided(
     let doubt = |m: &Assessment| m.measured.high - m.measured.low;
     let meter = named.or_else(|| own.max_by(|a, b| doubt(a).total_cmp(&doubt(b))).map(|m| &m.meter));
     let meter = meter.map_or_else(|| "-".to_owned(), ToString::to_string);
-    let show = |value: f64| format!("{value:.3}");
+    let decimals =
+        crate::digits::decimals(&[Some(worse), Some(better), Some(target)], (Some(worse), Some(better)));
+    let decimals = decimals.max(WITHIN_DECIMALS_MIN);
+    let show = |value: f64| format!("{value:.decimals$}");
     let (symbol, worse, better) = (definition.unit.symbol(), show(worse), show(better));
     let says = format!(
         "what was not measured decides: the value lies between {worse} and {better} {symbol}, and {target} {symbol} is wanted; most of the doubt is of {meter}: readings or read bills of its months would tell"

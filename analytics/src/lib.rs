@@ -15,6 +15,7 @@ mod checkpoint;
 pub mod commissioning;
 pub mod counter;
 pub mod degree_days;
+pub mod digits;
 pub mod economics;
 pub mod evaluate;
 pub mod exchange;

@@ -43,6 +43,14 @@ pub struct CaseKpi {
     pub told: &'static str,
 }
 
+impl CaseKpi {
+    /// With how many decimals all its values are printed ([`crate::digits`]).
+    #[must_use]
+    pub fn decimals(&self) -> usize {
+        crate::digits::decimals(&[self.achieved, self.target], (self.low, self.high))
+    }
+}
+
 /// What is to be sent about the year, and how far it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseDuty {

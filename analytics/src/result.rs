@@ -419,12 +419,18 @@ impl KpiResult {
         all
     }
 
-    /// A value in the scheme's unit, the achieved one or another, rounded to the two decimals in which it is printed: one
-    /// that misses the target is never rounded onto it.
+    /// With how many decimals all its values are printed, together with one that a person stated ([`crate::digits`]).
     #[must_use]
-    pub fn printed(&self, value: f64) -> f64 {
+    pub fn decimals(&self, stated: Option<f64>) -> usize {
+        crate::digits::decimals(&[self.achieved, self.target, stated], (self.low, self.high))
+    }
+
+    /// A value in the scheme's unit, the achieved one or another, rounded to the decimals in which it is printed: one that
+    /// misses the target is never rounded onto it.
+    #[must_use]
+    pub fn printed(&self, value: f64, decimals: usize) -> f64 {
         let missed = self.target.filter(|_| self.judged(value).0 == Verdict::Missed);
-        crate::exchange::rounded_beside(value, missed)
+        crate::digits::rounded_beside(value, missed, decimals)
     }
 
     /// The findings behind it, in their order; of those about a KPI only its own, and last that nobody declared a value,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use analytics::exchange::{EnergyUnit, Line, line, text};
 use analytics::report::beside::{Beside, Paper, StatedValue};
 use analytics::report::edition::{Edition, Standing};
-use analytics::report::format::{KPI_DECIMALS, Numbers, unit_symbol};
+use analytics::report::format::{Numbers, unit_symbol};
 use analytics::report::kpi_annex::AnnexFacts;
 use analytics::result::{KpiResult, ProjectYear, Verdict};
 use analytics::scheme::Scheme;
@@ -44,6 +44,11 @@ impl Row {
     /// Whether the measured value or the one that goes out misses the target.
     pub(crate) fn is_missed(&self) -> bool {
         [self.result.verdict, self.post_verdict()].contains(&Verdict::Missed)
+    }
+
+    /// With how many decimals its values are printed.
+    pub(crate) fn decimals(&self) -> usize {
+        self.result.decimals(self.post())
     }
 
     /// Why the value is a person's; `None` where the measured one counts.
@@ -210,9 +215,24 @@ fn lines(rows: &[Row], scheme: &Scheme, texts: &Texts, energy: EnergyUnit) -> Ve
             }
             _ => line,
         };
-        (line, definition.text.clone())
+        (told_beside(line, texts), definition.text.clone())
     };
     rows.iter().map(of).collect()
+}
+
+/// Decimals with which a value that its two decimals hide is told; trailing zeros are not.
+const UNROUNDED_DECIMALS: usize = 9;
+
+/// A line whose two decimals hide the value says it in its note, after what a person or the program notes.
+fn told_beside(line: Line, texts: &Texts) -> Line {
+    let numbers = Numbers::of_language(texts.language());
+    let Some(value) = line.unrounded.and_then(|value| numbers.trimmed(value, UNROUNDED_DECIMALS)) else {
+        return line;
+    };
+    let value = value.replace('\u{2212}', "-");
+    let unit = unit_symbol(line.unit);
+    let says = texts.fill("kpi_note.unrounded", &[("value", &*value), ("unit", &*unit)]);
+    Line { note: format!("{} {says}", line.note).trim_start().to_owned(), ..line }
 }
 
 /// A year's KPI as text to paste.
@@ -359,7 +379,8 @@ fn undetermined(result: &KpiResult, texts: &Texts) -> String {
         _ if result.is_declared() => "kpi_note.to_state",
         (Some(_), None, _) => "kpi_note.no_target",
         (Some(_), Some(target), Some((low, high))) => {
-            let shown = |value| in_words(texts, value, KPI_DECIMALS);
+            let decimals = result.decimals(None);
+            let shown = |value| in_words(texts, value, decimals);
             let (low, high, target) = (shown(low), shown(high), shown(target));
             let unit = unit_symbol(result.definition.unit.symbol());
             let values = [("low", &*low), ("high", &*high), ("target", &*target), ("unit", &*unit)];

@@ -3,6 +3,7 @@
 //! Must never: hold a figure that was copied from the output of the code under test.
 
 mod adjustments;
+mod chains;
 mod conservative;
 mod counters;
 mod doubts;

@@ -8,6 +8,8 @@ use crate::text::Texts;
 
 /// Decimals of every number: thousandths of the display unit are the smallest that is kept.
 const DECIMALS: usize = 3;
+/// Decimals of prices, which multiply: tariffs have six, the mean of a month's days may have more.
+const PRICE_DECIMALS: usize = 9;
 /// Deepest level printed; chains have fewer.
 const DEPTH_MAX: usize = 12;
 
@@ -60,6 +62,11 @@ fn spoken(name: &str, value: &str, texts: &Texts, numbers: Numbers) -> String {
     if matches!(name, "formula" | "quantity" | "source" | "kind" | "what" | "grain") {
         let key = format!("explain.word.{value}");
         return texts.find(&key).map_or_else(|| value.to_owned(), str::to_owned);
+    }
+    if name.starts_with("price")
+        && let Ok(price) = value.parse::<f64>()
+    {
+        return numbers.trimmed(price, PRICE_DECIMALS).unwrap_or_else(|| value.to_owned());
     }
     // Counts, codes and totals stay as they are; what has a point is a number.
     match value.parse::<f64>() {

@@ -2,13 +2,14 @@
 //!
 //! Must never: leave a part of a figure out, or call a part by another part's name.
 
-use model::{Month, Project, Zone};
+use model::{Direction, MeterFacts, MeterRole, Month, Project, Zone};
 
 use super::months::month;
-use super::{Evidence, Node};
-use crate::balance::{BalanceYear, Flow, Grain};
+use super::{Evidence, Node, cost};
+use crate::balance::{BalanceYear, Flow, Grain, Vector};
 use crate::factors::FactorUse;
 use crate::result::{Baseline, BaselineModel, KpiPart, KpiResult, MeterMonth, MeterYear, ProjectYear};
+use crate::scheme::KpiMeasure;
 
 /// What the store holds, and the civil time of the buildings.
 type Known<'a> = (&'a Evidence, Zone);
@@ -59,13 +60,13 @@ fn kpi(year: &ProjectYear, kpi: &KpiResult, evidence: Known<'_>) -> Node {
     let unit = definition.unit.symbol();
     let parts: Vec<Node> = chain.parts.iter().map(|p| part(year, p, evidence)).collect();
     let divisor = chain.divisor.map_or(1.0, |d| d.value);
-    let is_share = chain.formula == "self_consumed_over_produced";
+    let share_of = share_of(definition.measure);
     let mut root = Node::new("explain.kpi")
         .with("code", &definition.code)
         .with("citation", &definition.citation)
         .with("formula", chain.formula)
         .worth(kpi.achieved, unit);
-    root = if is_share { root.beside(parts) } else { root.sum_of(chain.scale / divisor, parts) };
+    root = if share_of.is_some() { root.beside(parts) } else { root.sum_of(chain.scale / divisor, parts) };
     let target = Node::new("explain.target")
         .with("source", kpi.target_source.as_deref().unwrap_or(&definition.citation))
         .with("verdict", kpi.verdict.code())
@@ -83,10 +84,26 @@ fn kpi(year: &ProjectYear, kpi: &KpiResult, evidence: Known<'_>) -> Node {
     }
     beside.extend(chain.factors.iter().map(factor));
     beside.extend(kpi.because.iter().map(|code| Node::new("explain.because").with("code", code)));
-    if is_share {
-        beside.extend(year.balances.iter().map(balance));
+    if let Some(vector) = share_of {
+        beside.extend(year.balances.iter().filter(|b| b.vector == vector).map(balance));
+        beside.extend(of_balance(year, vector).map(|found| meter(found, evidence)));
     }
     root.beside(beside)
+}
+
+/// Of what a measure is the self-consumed share.
+fn share_of(measure: KpiMeasure) -> Option<Vector> {
+    match measure {
+        KpiMeasure::SelfConsumedShare => Some(Vector::Electricity),
+        KpiMeasure::HeatSelfConsumedShare => Some(Vector::Heat),
+        _ => None,
+    }
+}
+
+/// The meters whose months a vector's balance is made of: those of what is made, given away and stored, and the supplies.
+fn of_balance(year: &ProjectYear, vector: Vector) -> impl Iterator<Item = &MeterYear> {
+    let is_part = |m: &MeterFacts| m.direction == Direction::Import && m.role == MeterRole::Sub;
+    year.meters.iter().filter(move |m| Vector::of(m.meter.carrier) == Some(vector) && !is_part(&m.meter))
 }
 
 /// A factor with its unit, source and validity.
@@ -121,6 +138,10 @@ fn part(year: &ProjectYear, part: &KpiPart, evidence: Known<'_>) -> Node {
     let Some(found) = found.filter(|_| part.factor != 0.0 || part.worse.is_finite()) else { return node };
     match part.quantity {
         "avoided" => node = node.sum_of(part.factor, avoided(found, part.worse, evidence)),
+        "cost_avoided" => {
+            let costs = cost::avoided(&year.project, found, part, compared(found, evidence));
+            node = node.sum_of(part.factor, costs);
+        }
         "measured" | "produced" => node = node.sum_of(part.factor, measured(found, part, evidence)),
         _ => {}
     }
@@ -138,26 +159,30 @@ fn joint(meter: &MeterYear) -> Option<Node> {
 /// The avoided energy of each month at the best value, and what the unmeasured energy and the weather's doubt take.
 fn avoided(meter: &MeterYear, worse: f64, evidence: Known<'_>) -> Vec<Node> {
     let unit = meter.meter.carrier.base_unit().display().symbol();
-    let rows = meter.months.iter().filter(|m| m.reporting && m.avoided.is_some());
-    let mut nodes: Vec<Node> = Vec::new();
-    let mut sum = 0.0;
-    for row in rows {
-        let (baseline, used) = (row.adjusted_baseline.unwrap_or(0.0), row.measured.unwrap_or(0.0));
-        sum += baseline - used;
-        nodes.push(
-            Node::new("explain.term.month")
-                .with("month", row.month)
-                .with("baseline", baseline)
-                .with("measured", used)
-                .with("degree_days", show(row.heating_degree_days))
-                .worth(Some(baseline - used), unit)
-                .beside(drivers(meter, row))
-                .beside(adjustments(meter, row))
-                .beside([month(meter, row, evidence.0, evidence.1)]),
-        );
-    }
+    let mut nodes: Vec<Node> = compared(meter, evidence).into_iter().map(|(_, node)| node).collect();
+    let sum: f64 = nodes.iter().filter_map(|node| node.value).sum();
     nodes.push(Node::new("explain.term.bounds").worth(Some(worse - sum), unit));
     nodes
+}
+
+/// The avoided energy of each month at the best value, down to its readings.
+fn compared(meter: &MeterYear, evidence: Known<'_>) -> Vec<(Month, Node)> {
+    let unit = meter.meter.carrier.base_unit().display().symbol();
+    let rows = meter.months.iter().filter(|m| m.reporting && m.avoided.is_some());
+    rows.map(|row| {
+        let (baseline, used) = (row.adjusted_baseline.unwrap_or(0.0), row.measured.unwrap_or(0.0));
+        let node = Node::new("explain.term.month")
+            .with("month", row.month)
+            .with("baseline", baseline)
+            .with("measured", used)
+            .with("degree_days", show(row.heating_degree_days))
+            .worth(Some(baseline - used), unit)
+            .beside(drivers(meter, row))
+            .beside(adjustments(meter, row))
+            .beside([month(meter, row, evidence.0, evidence.1)]);
+        (row.month, node)
+    })
+    .collect()
 }
 
 /// What the month's opening makes of its adjusted baseline.

@@ -35,7 +35,8 @@ pub(super) fn few_years(project: &Project, year: i32, years: usize) -> Finding {
 
 pub(super) fn standstill(project: &Project, kpi: &KpiForecast, year: i32) -> Option<Finding> {
     let (expected, confirmed) = (kpi.expected?, kpi.if_confirmed?);
-    let (expected, confirmed) = (format!("{expected:.2}"), format!("{confirmed:.2}"));
+    let decimals = kpi.decimals();
+    let [expected, confirmed] = [expected, confirmed].map(|value| format!("{value:.decimals$}"));
     let says = format!(
         "{}: a total stands still and nobody has said why; it counts as use. {expected} {} expected; {confirmed} if a \
          person confirms that nothing was used",
@@ -58,7 +59,8 @@ pub(super) fn at_risk(project: &Project, kpi: &KpiForecast, year: i32, months: u
         Outlook::OutOfReach => ("forecast.out_of_reach", Severity::Caution),
         Outlook::Safe | Outlook::OnTrack | Outlook::Unknown => return None,
     };
-    let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
+    let decimals = kpi.decimals();
+    let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.decimals$}"));
     let (target, expected) = (show(kpi.target), show(kpi.expected));
     let (low, high) = (show(kpi.low), show(kpi.high));
     let (needed, unit) = (show(kpi.needed.map(Needed::value)), kpi.unit);

@@ -44,19 +44,29 @@ fn tariffs<'a>(project: &'a Project, meter: &'a MeterFacts) -> impl Iterator<Ite
         .filter(move |t| if own { of(t) } else { t.meter.is_none() && t.carrier == meter.carrier })
 }
 
-/// Millionths of a euro per unit, for each day of the month with the number of days it holds; `None` where a day has no
-/// tariff. Of two tariffs for a day the first in the file stands.
-fn prices(project: &Project, meter: &MeterFacts, month: Month) -> Option<Vec<(i64, i64)>> {
-    let mut prices: Vec<(i64, i64)> = Vec::new();
+/// The tariffs of a month in the order of its days, each with the number of days that it holds; `None` where a day has
+/// none. Of two tariffs for a day the first in the file stands.
+pub(crate) fn tariffs_of_month<'a>(
+    project: &'a Project,
+    meter: &'a MeterFacts,
+    month: Month,
+) -> Option<Vec<(&'a Tariff, i64)>> {
+    let mut held: Vec<(&Tariff, i64)> = Vec::new();
     for day in month.first_day().iter_days().take_while(|d| *d < month.end_day()) {
         let holds = |t: &&Tariff| t.from <= day && t.to.is_none_or(|to| day < to);
-        let price = tariffs(project, meter).find(holds)?.microeuro_per_unit;
-        match prices.last_mut() {
-            Some((last, days)) if *last == price => *days += 1,
-            Some(_) | None => prices.push((price, 1)),
+        let tariff = tariffs(project, meter).find(holds)?;
+        match held.last_mut() {
+            Some((last, days)) if std::ptr::eq(*last, tariff) => *days += 1,
+            Some(_) | None => held.push((tariff, 1)),
         }
     }
-    Some(prices)
+    Some(held)
+}
+
+/// Millionths of a euro per unit, each with the number of days that it holds; `None` where a day has no tariff.
+fn prices(project: &Project, meter: &MeterFacts, month: Month) -> Option<Vec<(i64, i64)>> {
+    let held = tariffs_of_month(project, meter, month)?;
+    Some(held.into_iter().map(|(tariff, days)| (tariff.microeuro_per_unit, days)).collect())
 }
 
 /// The cost of an amount in thousandths of a unit over a month; `None` where a day has no tariff.

@@ -14,7 +14,7 @@ use super::annex;
 use super::beside::Beside;
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Document, Section, Table};
-use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
+use super::format::{ENERGY_DECIMALS, unit_symbol};
 use super::monthly::{cell, lacking};
 use super::{baseline, buildings, events, findings, load, names};
 use crate::expected::{self, Amounts, Part};
@@ -211,7 +211,7 @@ fn potential(context: &Context<'_>, campaign: &Campaign) -> Section {
         vec![
             context.kpi_name(kpi),
             unit_symbol(kpi.definition.unit.symbol()),
-            context.format.number(kpi.target, KPI_DECIMALS),
+            context.kpi_number(kpi, kpi.target),
             kpi.target_source.clone().unwrap_or_else(|| "–".to_owned()),
         ]
     });
@@ -228,7 +228,8 @@ fn potential(context: &Context<'_>, campaign: &Campaign) -> Section {
 fn split(context: &Context<'_>, campaign: &Campaign) -> Vec<Block> {
     let (project, last_day) = (&context.year.project, campaign.to.pred_opt().unwrap_or(campaign.to));
     let factors = context.year.used_factors();
-    let number = |value: Option<f64>| context.format.number(value, KPI_DECIMALS);
+    let number =
+        |value: Option<f64>| context.format.number(value, crate::digits::decimals(&[value], (None, None)));
     let row = |name: String, of: Amounts| {
         let mwh = |kwh: f64| kwh / 1000.0;
         vec![name, number(Some(mwh(of.final_kwh))), number(of.primary_kwh.map(mwh)), number(of.cost_eur)]
@@ -273,7 +274,8 @@ fn beyond_use(campaign: &Campaign, last: &ProjectYear) -> Option<Finding> {
         return None;
     }
     let (code, unit) = (&kpi.definition.code, kpi.definition.unit.symbol());
-    let (declared, used) = (format!("{declared:.2}"), format!("{used:.2}"));
+    let decimals = crate::digits::decimals(&[Some(declared), Some(used)], (Some(used), Some(declared)));
+    let [declared, used] = [declared, used].map(|value| format!("{value:.decimals$}"));
     let says = format!("{code} declares {declared} {unit}, and the whole campaign used about {used} {unit}");
     let subject = format!("project:{}", last.project.id);
     let rule = "bando art. 11.4: a saving to be expected is a part of the use";

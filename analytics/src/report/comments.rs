@@ -8,7 +8,7 @@ use super::annex::per_hour;
 use super::beside::SectionKey;
 use super::context::{Context, meter_unit};
 use super::document::Block;
-use super::format::{ENERGY_DECIMALS, KPI_DECIMALS};
+use super::format::ENERGY_DECIMALS;
 use super::monthly::is_estimated;
 use crate::result::{Baseline, MeterMonth, MeterYear, Verdict};
 
@@ -172,8 +172,6 @@ fn weather(context: &Context<'_>) -> Vec<String> {
 
 /// A month that used more than its baseline by less than this is not worth a word.
 const WORTH_SAYING_RATIO: f64 = 0.01;
-/// The least gap to a target that is printed, in the unit of the KPI: the last decimal.
-const GAP_LEAST: f64 = 0.01;
 
 /// Where the saving comes from, where there is none, and how far a missed target is.
 fn savings(context: &Context<'_>) -> Vec<String> {
@@ -212,8 +210,10 @@ fn savings(context: &Context<'_>) -> Vec<String> {
         if let (Verdict::Missed, Some(achieved), Some(target)) = (kpi.verdict, kpi.achieved, kpi.target) {
             let unit = super::format::unit_symbol(kpi.definition.unit.symbol());
             // What is missed by less than the last decimal is missed all the same.
-            let gap = (target - achieved).abs().max(GAP_LEAST);
-            let gap = context.format.quantity(Some(gap), KPI_DECIMALS, &unit);
+            let decimals = context.kpi_decimals(kpi);
+            let gap = (target - achieved).abs();
+            let gap = crate::digits::rounded_beside(gap, Some(0.0), decimals);
+            let gap = context.format.quantity(Some(gap), decimals, &unit);
             // Of an index that should be low what is missed lies above the target.
             let key = if achieved < target { "comment.savings_gap" } else { "comment.savings_over" };
             said.push(context.fill(key, &[("kpi", &context.kpi_name(kpi)), ("gap", &gap)]));

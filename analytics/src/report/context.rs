@@ -7,7 +7,7 @@ use std::ops::Deref;
 use model::{Carrier, Finding, MeterFacts, Month, Severity};
 
 use super::beside::{Beside, StatedValue};
-use super::format::{KPI_DECIMALS, unit_symbol};
+use super::format::unit_symbol;
 use super::words::Words;
 use crate::result::{KpiResult, MeterYear, ProjectYear, UNSTATED};
 use crate::text::Texts;
@@ -54,21 +54,29 @@ impl<'a> Context<'a> {
         self.texts.get(&kpi.definition.text).to_owned()
     }
 
+    /// The decimals of all values of a KPI, a person's among them.
+    pub(super) fn kpi_decimals(&self, kpi: &KpiResult) -> usize {
+        kpi.decimals(self.stated(kpi).map(|stated| stated.value))
+    }
+
     /// A value of the KPI with its unit; never rounded onto a target that it misses.
     pub(super) fn kpi_value(&self, kpi: &KpiResult, value: Option<f64>) -> String {
-        let printed = value.map(|value| kpi.printed(value));
-        self.format.quantity(printed, KPI_DECIMALS, &unit_symbol(kpi.definition.unit.symbol()))
+        let decimals = self.kpi_decimals(kpi);
+        let printed = value.map(|value| kpi.printed(value, decimals));
+        self.format.quantity(printed, decimals, &unit_symbol(kpi.definition.unit.symbol()))
     }
 
     /// The same without its unit, as it stands in a column.
     pub(super) fn kpi_number(&self, kpi: &KpiResult, value: Option<f64>) -> String {
-        self.format.number(value.map(|value| kpi.printed(value)), KPI_DECIMALS)
+        let decimals = self.kpi_decimals(kpi);
+        self.format.number(value.map(|value| kpi.printed(value, decimals)), decimals)
     }
 
     /// Its 90 % bounds, rounded the same way.
     pub(super) fn kpi_range(&self, kpi: &KpiResult) -> String {
-        let printed = |value: Option<f64>| value.map(|value| kpi.printed(value));
-        self.format.range(printed(kpi.low), printed(kpi.high), KPI_DECIMALS)
+        let decimals = self.kpi_decimals(kpi);
+        let printed = |value: Option<f64>| value.map(|value| kpi.printed(value, decimals));
+        self.format.range(printed(kpi.low), printed(kpi.high), decimals)
     }
 
     /// What a person states in place of a KPI's measured value.

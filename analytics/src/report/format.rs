@@ -12,8 +12,6 @@ const MINUS: char = '\u{2212}';
 
 /// Decimals of energies in tables.
 pub const ENERGY_DECIMALS: usize = 1;
-/// Decimals of a KPI: the grants systems accept two (`MAX_SCALE_INDICATORI_MONIT` of PBANDI).
-pub const KPI_DECIMALS: usize = 2;
 /// Decimals of a percentage.
 pub const PERCENT_DECIMALS: usize = 1;
 

@@ -8,7 +8,7 @@ use model::Project;
 
 use super::document::{Align, Block, Document};
 use super::edition::Standing;
-use super::format::{KPI_DECIMALS, unit_symbol};
+use super::format::unit_symbol;
 use super::stated::MARK;
 use super::words::Words;
 use crate::exchange::{Known, Line};
@@ -104,7 +104,8 @@ fn measured(words: &Words<'_>, line: &Line) -> String {
 
 /// A value as it is pasted, its thousands parted; the word for a missing figure where there is none.
 fn shown(words: &Words<'_>, pasted: &str) -> String {
-    words.format.number(pasted.replace(',', ".").parse().ok(), KPI_DECIMALS)
+    let decimals = pasted.split_once(',').map_or(0, |(_, decimals)| decimals.len());
+    words.format.number(pasted.replace(',', ".").parse().ok(), decimals)
 }
 
 /// The values; the measured ones beside them where a person stated any.

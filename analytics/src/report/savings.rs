@@ -7,7 +7,7 @@ use model::{MeterRole, Severity};
 use super::adjustments;
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Chart, ChartKind, NamedValues, Section};
-use super::format::{ENERGY_DECIMALS, KPI_DECIMALS, unit_symbol};
+use super::format::{ENERGY_DECIMALS, unit_symbol};
 use super::monthly::layers;
 use super::{normalised, stated};
 use crate::evaluate::CoursePoint;
@@ -159,7 +159,7 @@ fn kpis(context: &Context<'_>) -> Block {
             let unit = unit_symbol(kpi.definition.unit.symbol());
             let mut row = vec![
                 format!("{} – {} [{unit}]", kpi.definition.code, context.kpi_name(kpi)),
-                format.number(kpi.target, KPI_DECIMALS),
+                context.kpi_number(kpi, kpi.target),
                 context.kpi_number(kpi, kpi.achieved),
                 context.kpi_number(kpi, kpi.best),
                 context.kpi_range(kpi),
@@ -233,7 +233,8 @@ fn course(context: &Context<'_>, kpi: &KpiResult) -> Option<Chart> {
     let (best, low, high) = (pick(|p| p.best), pick(|p| p.low), pick(|p| p.high));
     let (last_month, last) = best.iter().enumerate().rev().find_map(|(i, v)| Some((i, (*v)?)))?;
     let unit = unit_symbol(kpi.definition.unit.symbol());
-    let show = |v: Option<f64>| context.format.quantity(v, KPI_DECIMALS, &unit);
+    let decimals = context.kpi_decimals(kpi);
+    let show = |v: Option<f64>| context.format.quantity(v, decimals, &unit);
     let at = |values: &[Option<f64>]| values.get(last_month).copied().flatten();
     let values = [
         ("kpi", &*context.kpi_name(kpi)),

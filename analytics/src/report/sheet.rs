@@ -11,7 +11,7 @@ use super::annex;
 use super::beside::Beside;
 use super::context::Context;
 use super::document::{Align, Block, Document, Section};
-use super::format::{KPI_DECIMALS, unit_symbol};
+use super::format::unit_symbol;
 use super::{AnnualOptions, Write, front, stated, written};
 use crate::result::ProjectYear;
 use crate::scheme::{KpiMeasure, ReportKind};
@@ -45,14 +45,13 @@ pub fn sheet(year: &ProjectYear, beside: &Beside, texts: &Texts, options: Annual
 }
 
 fn values(context: &Context<'_>) -> Section {
-    let format = &context.format;
     let any_stated = stated::any(context);
     let rows = context.year.kpis.iter().map(|kpi| {
         let mut row = vec![
             kpi.definition.code.clone(),
             context.kpi_name(kpi),
             unit_symbol(kpi.definition.unit.symbol()),
-            format.number(kpi.target, KPI_DECIMALS),
+            context.kpi_number(kpi, kpi.target),
             stated::counting(context, kpi),
         ];
         if any_stated {

@@ -77,12 +77,11 @@ fn forms(outlook: &Outlook, installation: &Installation) -> Forms {
     }
 }
 
-fn show(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"))
-}
+/// The fewest decimals of a KPI's values.
+const DECIMALS_MIN: usize = 3;
 
 /// What the months left must be, in words where less is better.
-fn needed(of: Option<Needed>) -> String {
+fn needed(of: Option<Needed>, show: impl Fn(Option<f64>) -> String) -> String {
     let value = show(of.map(Needed::value));
     match of {
         Some(Needed::AtMost(_)) => format!("at most {value}"),
@@ -104,6 +103,8 @@ fn text(outlook: &Outlook, forms: &Forms) -> String {
     let head = ["KPI", "so far", "expected", "low", "high", "target", "outlook", "needed a month", "unit"];
     let mut rows = vec![head.map(String::from).to_vec()];
     for k in &f.kpis {
+        let decimals = k.decimals().max(DECIMALS_MIN);
+        let show = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.decimals$}"));
         rows.push(vec![
             k.code.clone(),
             show(k.so_far),
@@ -112,7 +113,7 @@ fn text(outlook: &Outlook, forms: &Forms) -> String {
             show(k.high),
             show(k.target),
             k.outlook.code().to_owned(),
-            needed(k.needed),
+            needed(k.needed, show),
             if k.because.is_empty() {
                 k.unit.to_owned()
             } else {

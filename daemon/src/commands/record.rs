@@ -295,9 +295,9 @@ fn list(of: &Of, year: i32, json: bool) -> Result<(), Failure> {
         println!("{}", json!(rows));
         return Ok(());
     }
-    let shown = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"));
     for row in rows {
-        let (kpi, post) = (&row.result, row.post());
+        let (kpi, post, decimals) = (&row.result, row.post(), row.decimals());
+        let shown = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.decimals$}"));
         let who = row.stated.as_ref().filter(|(value, _)| value.value.is_some()).map_or_else(
             || "measured".to_owned(),
             |(value, record)| format!("{} {}: {}", record.author, record.at, words_of(&value.reason)),
@@ -306,7 +306,7 @@ fn list(of: &Of, year: i32, json: bool) -> Result<(), Failure> {
             (None, None) => "-".to_owned(),
             (low, high) => format!("{} – {}", shown(low), shown(high)),
         };
-        let printed = |value: Option<f64>| shown(value.map(|value| kpi.printed(value)));
+        let printed = |value: Option<f64>| shown(value.map(|value| kpi.printed(value, decimals)));
         // The verdict is about the measured value, also where another one goes out.
         let about = if row.reason().is_some() && kpi.achieved.is_some() { " (measured)" } else { "" };
         let reasons = kpi.reasons(&figures.findings, &texts, row.reason().is_some());

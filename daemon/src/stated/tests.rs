@@ -142,6 +142,24 @@ fn a_report_has_what_people_state_and_the_documents_of_its_indicators() {
 }
 
 #[test]
+fn a_value_that_its_two_decimals_hide_is_told_in_the_note_beside_it() {
+    let year = year();
+    let of = |value: f64, note: &str, language: &str| {
+        let mut row = stated(Some(value), note);
+        row.result.target = Some(value);
+        let texts = config::Catalog::embedded().unwrap().texts(language);
+        lines(&[row], &year.scheme, &texts, EnergyUnit::Scheme).swap_remove(0).0
+    };
+    let unit = unit_symbol(row().result.definition.unit.symbol());
+    let line = of(0.0049, "Nota del gestore.", "it");
+    let says = format!("Con due decimali il valore non si legge per intero: è 0,0049 {unit}.");
+    assert_eq!((&*line.post, line.note), ("0,00", format!("Nota del gestore. {says}")));
+    let line = of(0.0049, "Own note.", "en");
+    assert!(line.note.ends_with(&format!("it is 0.0049 {unit}.")), "{}", line.note);
+    assert_eq!(of(12.345, "Nota del gestore.", "it").note, "Nota del gestore.");
+}
+
+#[test]
 fn a_document_is_advised_where_either_value_misses() {
     // Half of the target measured.
     let is = |row: Row| (row.post_verdict(), row.is_missed());
@@ -157,5 +175,5 @@ fn a_document_is_advised_where_either_value_misses() {
     assert_eq!(is(reached(None)), (Verdict::Reached, false), "taken back");
     // What stands a hair below the target is not printed as standing on it.
     let kpi = row().result;
-    assert!((kpi.printed(99.996) - 99.99).abs() < 1e-9 && (kpi.printed(100.0) - 100.0).abs() < 1e-9);
+    assert!((kpi.printed(99.996, 2) - 99.99).abs() < 1e-9 && (kpi.printed(100.0, 2) - 100.0).abs() < 1e-9);
 }

@@ -21,6 +21,22 @@ use crate::pages::{Ask, Fault, Site, Words, fault_page, off_loop};
 enum Cell {
     Text(String),
     Number(Option<f64>),
+    /// A KPI's value with its decimals.
+    Kpi(Option<f64>, usize),
+}
+
+/// Decimals of what is no KPI: shares and counts.
+const DECIMALS: usize = 2;
+
+impl Cell {
+    /// A number that is known, with its decimals; of a whole one none are shown.
+    fn number(&self) -> Option<(f64, usize)> {
+        match self {
+            Self::Text(_) => None,
+            Self::Number(value) => value.map(|value| (value, DECIMALS)),
+            Self::Kpi(value, decimals) => value.map(|value| (value, *decimals)),
+        }
+    }
 }
 
 /// The columns, in order: the ends of their texts' keys.
@@ -59,7 +75,7 @@ fn lines(t: &Words, cases: &[&Case], asked: &TableAsk) -> Vec<Vec<Cell>> {
         let codes: Vec<String> = case.interventions.iter().map(|i| i.code().to_owned()).collect();
         let kpis = case.kpis.iter().filter(|k| wanted(k.measure));
         kpis.map(|k| {
-            let duty = case.duty.as_ref();
+            let (duty, decimals) = (case.duty.as_ref(), k.decimals());
             vec![
                 text(case.project.as_str()),
                 text(&case.title),
@@ -75,10 +91,10 @@ fn lines(t: &Words, cases: &[&Case], asked: &TableAsk) -> Vec<Vec<Cell>> {
                 text(t.get(if case.complete { "page.desk.yes" } else { "page.desk.no" })),
                 text(t.get(&k.text)),
                 Cell::Text(printed(k.unit.symbol())),
-                Cell::Number(k.target),
-                Cell::Number(k.achieved),
-                Cell::Number(k.low),
-                Cell::Number(k.high),
+                Cell::Kpi(k.target, decimals),
+                Cell::Kpi(k.achieved, decimals),
+                Cell::Kpi(k.low, decimals),
+                Cell::Kpi(k.high, decimals),
                 Cell::Number(k.attainment_ratio.map(|r| r * 100.0)),
                 Cell::Text(t.told(k.told)),
                 Cell::Number(case.coverage_ratio.map(|r| r * 100.0)),
@@ -108,9 +124,9 @@ fn tame(text: &str) -> String {
 fn csv(t: &Words, lines: &[Vec<Cell>]) -> Result<Vec<u8>, String> {
     let italian = t.language() == "it";
     let numbers = Numbers::of_language(t.language());
-    let number = |value: f64| {
+    let number = |(value, decimals): (f64, usize)| {
         // Rounded as on the pages, without groups.
-        let text = numbers.number(value, 2).unwrap_or_default();
+        let text = numbers.number(value, decimals).unwrap_or_default();
         let (point, group) = if italian { (',', '.') } else { ('.', ',') };
         let plain = text.replace(group, "").replace('\u{2212}', "-");
         if value.fract() == 0.0 { plain.split(point).next().unwrap_or_default().to_owned() } else { plain }
@@ -123,8 +139,7 @@ fn csv(t: &Words, lines: &[Vec<Cell>]) -> Result<Vec<u8>, String> {
     for line in lines {
         let cells = line.iter().map(|cell| match cell {
             Cell::Text(text) => tame(text),
-            Cell::Number(Some(value)) => number(*value),
-            Cell::Number(None) => String::new(),
+            Cell::Number(_) | Cell::Kpi(..) => cell.number().map(number).unwrap_or_default(),
         });
         writer.write_record(cells).map_err(|e| e.to_string())?;
     }
@@ -145,7 +160,6 @@ fn xlsx(t: &Words, lines: &[Vec<Cell>], day: chrono::NaiveDate) -> Result<Vec<u8
         &DocProperties::new().set_title(t.get("page.region.title")).set_creation_datetime(&date),
     );
     let bold = Format::new().set_bold().set_text_wrap().set_border_bottom(FormatBorder::Thin);
-    let two = Format::new().set_num_format("0.00");
     let whole = Format::new().set_num_format("0");
     let sheet = workbook.add_worksheet();
     sheet.set_name(t.get("page.region.sheet"))?;
@@ -154,13 +168,16 @@ fn xlsx(t: &Words, lines: &[Vec<Cell>], day: chrono::NaiveDate) -> Result<Vec<u8
     }
     for (row, line) in (1u32..).zip(lines) {
         for (column, cell) in (0u16..).zip(line) {
-            match cell {
-                Cell::Text(text) => sheet.write_string(row, column, text)?,
-                Cell::Number(Some(v)) if v.fract() == 0.0 => {
-                    sheet.write_number_with_format(row, column, *v, &whole)?
+            match (cell, cell.number()) {
+                (Cell::Text(text), _) => sheet.write_string(row, column, text)?,
+                (_, Some((v, _))) if v.fract() == 0.0 => {
+                    sheet.write_number_with_format(row, column, v, &whole)?
                 }
-                Cell::Number(Some(v)) => sheet.write_number_with_format(row, column, *v, &two)?,
-                Cell::Number(None) => continue,
+                (_, Some((v, decimals))) => {
+                    let format = Format::new().set_num_format(format!("0.{}", "0".repeat(decimals)));
+                    sheet.write_number_with_format(row, column, v, &format)?
+                }
+                (_, None) => continue,
             };
         }
     }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use analytics::digits::decimals;
 use analytics::report::beside::SectionKey;
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -452,8 +453,11 @@ fn kpis(t: &Words, g: &Guide) -> Vec<(String, String, String, &'static str, Stri
             _ => "undetermined",
         };
         let unit = printed(&k.unit);
-        let value =
-            |v: Option<f64>| if v.is_some() { format!("{} {unit}", t.kpi(v)) } else { t.not_available() };
+        let decimals = decimals(&[k.achieved, k.post], (None, None));
+        let value = |v: Option<f64>| match v {
+            Some(_) => format!("{} {unit}", t.maybe(v, decimals)),
+            None => t.not_available(),
+        };
         (k.code.clone(), value(k.achieved), value(k.post), verdict, t.told(&k.told))
     };
     g.frozen.iter().flat_map(|f| &f.kpis).map(line).collect()

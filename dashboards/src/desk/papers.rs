@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use analytics::digits::decimals;
 use analytics::exchange::pasted;
 use analytics::result::Verdict;
 use askama::Template;
@@ -137,9 +138,10 @@ fn render(
 fn kpi_line(t: &Words, kpi: &KpiRow, typed: Option<&KpiForm>) -> KpiLine {
     let typed = typed.filter(|form| form.code == kpi.code);
     let doubt = typed.and_then(|form| typed_number(t.language(), &form.value)).and_then(|v| doubt(kpi, v));
+    let decimals = decimals(&[kpi.measured, kpi.target, kpi.post], (kpi.low, kpi.high));
     let bounds = match (kpi.low, kpi.high) {
         (None, None) => t.not_available(),
-        (low, high) => format!("{} – {}", t.kpi(low), t.kpi(high)),
+        (low, high) => format!("{} – {}", t.maybe(low, decimals), t.maybe(high, decimals)),
     };
     let missed = |verdict: &str| kpi.target.filter(|_| verdict == Verdict::Missed.code());
     let stated = kpi.stated.as_ref().filter(|s| s.value.is_some() || !s.reason.is_empty());
@@ -147,13 +149,13 @@ fn kpi_line(t: &Words, kpi: &KpiRow, typed: Option<&KpiForm>) -> KpiLine {
         code: kpi.code.clone(),
         name: t.get(&kpi.text).to_owned(),
         unit: printed(kpi.unit),
-        target: t.kpi(kpi.target),
-        measured: t.kpi_beside(kpi.measured, missed(kpi.verdict)),
+        target: t.maybe(kpi.target, decimals),
+        measured: t.kpi_beside(kpi.measured, missed(kpi.verdict), decimals),
         bounds,
         attainment: t.percent(kpi.attainment_ratio),
         verdict: kpi.verdict,
         verdict_says: t.told(kpi.told),
-        post: t.kpi_beside(kpi.post, missed(kpi.post_verdict)),
+        post: t.kpi_beside(kpi.post, missed(kpi.post_verdict), decimals),
         post_field: match typed {
             Some(form) => form.value.clone(),
             None => kpi.stated.as_ref().and_then(|s| s.value).map_or_else(String::new, |value| {

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use analytics::digits::decimals;
 use analytics::region::{
     Case, CaseDuty, CaseKpi, Distribution, Group, GroupLine, Sort, distribution, groups, select,
 };
@@ -461,13 +462,18 @@ fn pending_row(t: &Words, pending: &Pending) -> PendingRow {
 fn kpi_cell(t: &Words, kpi: &CaseKpi) -> KpiCell {
     let unit = printed(kpi.unit.symbol());
     let missed = kpi.target.filter(|_| kpi.verdict == analytics::result::Verdict::Missed);
+    let decimals = kpi.decimals();
     let bounds = match (kpi.low, kpi.high) {
         (None, None) => String::new(),
-        (low, high) => format!("{} – {}", t.kpi(low), t.kpi(high)),
+        (low, high) => format!("{} – {}", t.maybe(low, decimals), t.maybe(high, decimals)),
     };
     KpiCell {
         name: t.get(&kpi.text).to_owned(),
-        values: format!("{} / {} {unit}", t.kpi_beside(kpi.achieved, missed), t.kpi(kpi.target)),
+        values: format!(
+            "{} / {} {unit}",
+            t.kpi_beside(kpi.achieved, missed, decimals),
+            t.maybe(kpi.target, decimals)
+        ),
         bounds,
         attainment: t.percent(kpi.attainment_ratio),
         bar: kpi.attainment_ratio.map(|r| format!("{:.1}", (r * 100.0).clamp(0.0, 120.0))),
@@ -496,6 +502,9 @@ fn group_table(t: &Words, asked: &TableAsk, by: Group, chosen: &[&Case]) -> Grou
     GroupTable { label: t.of("page.region.group", by.code()), rows, more }
 }
 
+/// From here on one decimal leaves three significant digits.
+const LARGE: f64 = 10.0;
+
 fn group_row(t: &Words, asked: &TableAsk, by: Group, line: &GroupLine) -> GroupRow {
     let name = match by {
         _ if line.key.is_empty() => t.get("page.region.group.unstated").to_owned(),
@@ -503,8 +512,12 @@ fn group_row(t: &Words, asked: &TableAsk, by: Group, line: &GroupLine) -> GroupR
         Group::Scheme | Group::Beneficiary | Group::Province | Group::Year => line.name.clone(),
     };
     let unit = line.unit.map(|u| printed(u.symbol())).unwrap_or_default();
+    let is_large = [line.declared, line.achieved].into_iter().flatten().all(|v| v == 0.0 || LARGE <= v.abs());
+    let decimals = decimals(&[line.declared, line.achieved], (None, None));
     let sum = |value: Option<f64>| match value {
-        Some(_) => format!("{} {unit}", t.maybe(value, 1)),
+        // Sums of a region are large; those of a large unit need not be.
+        Some(_) if is_large => format!("{} {unit}", t.maybe(value, 1)),
+        Some(_) => format!("{} {unit}", t.maybe(value, decimals)),
         None => t.not_available(),
     };
     GroupRow {

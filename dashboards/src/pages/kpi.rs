@@ -53,7 +53,7 @@ impl KpiLine {
             code: kpi.definition.code.clone(),
             name: t.get(&kpi.definition.text).to_owned(),
             unit: printed(unit.symbol()),
-            target: t.kpi(kpi.target),
+            target: t.kpi_of(kpi, kpi.target),
             target_source,
             achieved: t.kpi_of(kpi, kpi.achieved),
             best: t.kpi_of(kpi, kpi.best),

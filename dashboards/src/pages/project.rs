@@ -171,8 +171,8 @@ fn facts(t: &Words, view: &ProjectView) -> Vec<(String, String)> {
 }
 
 /// What the months left must be, in words where less is better.
-fn needed(t: &Words, of: Option<Needed>) -> String {
-    let value = t.kpi(of.map(Needed::value));
+fn needed(t: &Words, of: Option<Needed>, shown: impl Fn(Option<f64>) -> String) -> String {
+    let value = shown(of.map(Needed::value));
     match of {
         Some(needed @ (Needed::AtMost(_) | Needed::ExceededBy(_))) => {
             t.fill(&format!("page.forecast.{}", needed.code()), &[("value", &value)])
@@ -187,19 +187,21 @@ fn forecast_view(t: &Words, year: &ProjectYear, forecast: Option<&Forecast>) -> 
     let line = |k: &KpiForecast| {
         let definition =
             year.kpis.iter().find(|kpi| kpi.definition.code == k.code).map(|kpi| &kpi.definition);
+        let decimals = k.decimals();
+        let shown = |value: Option<f64>| t.maybe(value, decimals);
         ForecastLine {
             name: definition.map_or_else(|| k.code.clone(), |d| t.get(&d.text).to_owned()),
             unit: printed(k.unit),
-            so_far: t.kpi(k.so_far),
-            expected: t.kpi(k.expected),
+            so_far: shown(k.so_far),
+            expected: shown(k.expected),
             bounds: match (k.low, k.high) {
                 (None, None) => t.not_available(),
-                (low, high) => format!("{} – {}", t.kpi(low), t.kpi(high)),
+                (low, high) => format!("{} – {}", shown(low), shown(high)),
             },
-            target: t.kpi(k.target),
+            target: shown(k.target),
             outlook: k.outlook.code(),
             outlook_says: t.of("page.outlook", k.outlook.code()),
-            needed: needed(t, k.needed),
+            needed: needed(t, k.needed, shown),
         }
     };
     let values = [

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use analytics::exchange::rounded_beside;
-use analytics::report::format::{KPI_DECIMALS, Numbers};
+use analytics::digits::rounded_beside;
+use analytics::report::format::Numbers;
 use analytics::result::KpiResult;
 use analytics::scheme::calendar::State;
 use analytics::text::Texts;
@@ -98,19 +98,16 @@ impl Words {
         value.map_or_else(|| self.not_available(), |v| self.number(v, decimals))
     }
 
-    /// A KPI's value without its unit, as the report prints it, or `n.d.`.
-    pub(crate) fn kpi(&self, value: Option<f64>) -> String {
-        self.maybe(value, KPI_DECIMALS)
-    }
-
-    /// The same of a value that may miss its target: it is never rounded onto it.
+    /// A KPI's value without its unit, as the report prints it, or `n.d.`: one that may miss its target is never rounded
+    /// onto it.
     pub(crate) fn kpi_of(&self, kpi: &KpiResult, value: Option<f64>) -> String {
-        self.kpi(value.map(|value| kpi.printed(value)))
+        let decimals = kpi.decimals(None);
+        self.maybe(value.map(|value| kpi.printed(value, decimals)), decimals)
     }
 
-    /// The same of a value of which it is known which target it misses.
-    pub(crate) fn kpi_beside(&self, value: Option<f64>, missed: Option<f64>) -> String {
-        self.kpi(value.map(|value| rounded_beside(value, missed)))
+    /// The same of a value of which it is known which target it misses, with the decimals of all that stand beside it.
+    pub(crate) fn kpi_beside(&self, value: Option<f64>, missed: Option<f64>, decimals: usize) -> String {
+        self.maybe(value.map(|value| rounded_beside(value, missed, decimals)), decimals)
     }
 
     /// `97,3 %`. Something short of the whole never rounds up to 100 %: 99.97 % of a target is a missed one.

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use analytics::digits::decimals;
 use analytics::watch::alarm::AlarmKind;
 use askama::Template;
 use axum::extract::{Path, State};
@@ -126,8 +127,16 @@ fn row(site: &Site, ask: &Ask, alarm: &AlarmView, rows: &[PortfolioRow]) -> Alar
 
 /// The sentence of an alarm; one about a link has words of its own. Details are written in the reader's way.
 pub(crate) fn says(t: &Words, alarm: &AlarmView, zone: Zone) -> String {
-    let mut written: Vec<(&str, String)> =
-        alarm.details.iter().map(|(name, value)| (name.as_str(), detail(t, name, value, zone))).collect();
+    let known = |name: &str| {
+        let found = alarm.details.iter().find(|(detail, _)| detail == name);
+        found.and_then(|(_, value)| value.parse::<f64>().ok())
+    };
+    let decimals = decimals(&["expected", "target", "needed"].map(known), (None, None));
+    let mut written: Vec<(&str, String)> = alarm
+        .details
+        .iter()
+        .map(|(name, value)| (name.as_str(), detail(t, (name, value), zone, decimals)))
+        .collect();
     if !alarm.details.iter().any(|(name, _)| name == "until") {
         // A forecast counts the months that were over when its alarm was raised.
         let month = Month::of(alarm.raised_at.day(zone)).first_day();
@@ -145,7 +154,8 @@ pub(crate) fn says(t: &Words, alarm: &AlarmView, zone: Zone) -> String {
     t.fill(&format!("alarm.says.{key}"), &values)
 }
 
-fn detail(t: &Words, name: &str, value: &str, zone: Zone) -> String {
+/// `decimals` are those of a KPI's values.
+fn detail(t: &Words, (name, value): (&str, &str), zone: Zone, decimals: usize) -> String {
     let number = || value.parse::<f64>().ok().filter(|v| v.is_finite());
     match name {
         "last" => Instant::parse_rfc3339(value)
@@ -157,7 +167,7 @@ fn detail(t: &Words, name: &str, value: &str, zone: Zone) -> String {
         "percent" => number().map_or_else(|| t.not_available(), |r| t.percent_signed(r)),
         "share" | "limit" => t.percent(number()),
         "usual" => t.maybe(number(), 1),
-        "expected" | "target" | "needed" | "at_most" | "exceeded" => t.kpi(number()),
+        "expected" | "target" | "needed" | "at_most" | "exceeded" => t.maybe(number(), decimals),
         "count" | "every" | "hours" | "days" | "months" => t.maybe(number(), 0),
         _ => value.to_owned(),
     }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use analytics::digits::decimals;
+use analytics::forecast::Needed;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -140,7 +142,9 @@ pub(crate) struct TargetLine {
 
 impl TargetLine {
     pub(crate) fn new(t: &Words, target: &TargetPace) -> Self {
-        let value = |v: Option<f64>| t.kpi(v);
+        let all = [target.so_far, Some(target.target), target.expected, target.needed.map(Needed::value)];
+        let decimals = decimals(&all, (None, None));
+        let value = |v: Option<f64>| t.maybe(v, decimals);
         let unit = printed(target.unit);
         Self {
             name: t.get(&target.text).to_owned(),

@@ -71,6 +71,27 @@ fn the_sheet_prints_what_a_person_states_with_its_reason_and_the_measured_value_
     assert!(!text.contains("nessuno lo ha dichiarato"), "{text}");
 }
 
+/// A plant of 4.9 kW in a unit of a thousand kW.
+#[test]
+fn a_small_value_in_a_large_unit_keeps_its_digits_in_every_paper() {
+    let mut year = year();
+    let kpi = &mut year.kpis[0];
+    kpi.definition.unit = analytics::scheme::KpiUnit::Megawatt;
+    (kpi.target, kpi.achieved, kpi.best) = (Some(0.0049), Some(0.0049), Some(0.0049));
+    (kpi.low, kpi.high, kpi.better) = (Some(0.0048), Some(0.005), Some(0.005));
+    (kpi.attainment_ratio, kpi.verdict) = (Some(1.0), analytics::result::Verdict::Reached);
+    let row = "| MW | 0,0049 | 0,0049 | 0,0048 – 0,0050";
+    assert_says(&sheet_of(&year, &Beside::default()), &[row]);
+    let savings = section(&year, &Beside::default(), SAVINGS).expect("the section");
+    assert_says(&savings, &["[MW] | 0,0049 | 0,0049 | 0,0049 | 0,0048 – 0,0050 | 100,0 % | raggiunto"]);
+    let text = said(&annual(&year, &Beside::default(), &texts("it"), AnnualOptions::default()));
+    assert_says(&text, &["0,0049 MW"]);
+    assert!(!text.contains("0,00 MW"), "{text}");
+    // A value that a person states counts for the decimals of all.
+    let text = sheet_of(&year, &stated(&[("4.c.2", 0.004_75)]));
+    assert_says(&text, &["| MW | 0,00490 | 0,00475 § | 0,00490 | 0,00480 – 0,00500"]);
+}
+
 #[test]
 fn the_annual_report_keeps_the_measured_value_and_judges_by_it() {
     let plain = section(&year(), &Beside::default(), SAVINGS).expect("the section");

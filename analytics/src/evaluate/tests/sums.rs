@@ -33,7 +33,13 @@ fn sun_wh(d: NaiveDate) -> f64 {
 
 /// A building that buys, makes and feeds in, with the totals of its three meters that `keep` keeps.
 fn building(keep: &dyn Fn(usize, Instant) -> bool) -> ProjectYear {
+    building_with(Vec::new(), keep)
+}
+
+/// The same with more KPI.
+pub(super) fn building_with(kpis: Vec<KpiDefinition>, keep: &dyn Fn(usize, Instant) -> bool) -> ProjectYear {
     let mut case = Case::power(0.8);
+    case.scheme.kpis.extend(kpis);
     let made = facts("pv", Carrier::OnSitePv, Direction::Production, MeterRole::New);
     let fed = facts("fed", Carrier::GridElectricity, Direction::Export, MeterRole::New);
     case.add(made, MonthlySeries::empty(BaseUnit::WattHour));
