@@ -14,6 +14,7 @@ pub mod driving;
 pub mod fit;
 pub mod fitted;
 pub mod linear;
+mod months;
 pub mod ratio;
 pub(crate) mod sufficiency;
 pub mod towt;

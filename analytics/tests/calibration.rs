@@ -230,9 +230,12 @@ fn months_that_follow_each_other_widen_the_band_and_others_hardly() {
 /// Days that follow each other hide their scatter in the law, and months that differ all of it; the band counts both.
 #[test]
 fn days_that_follow_each_other_keep_their_band() {
-    for name in
-        ["days, noise 10 %, follows by 0.4", "days, noise 15 %, follows by 0.9", "days, and months of 2 %"]
-    {
+    for name in [
+        "days, noise 10 %, follows by 0.4",
+        "days, noise 15 %, follows by 0.9",
+        "days, and months of 2 %",
+        "days, and months of 5 % that follow by 0.3",
+    ] {
         let (days, _) = tried(name, "");
         println!("{name}: {}", days.coverage());
         assert!((0.875..0.955).contains(&days.coverage()), "{name}: {}", days.coverage());

@@ -6,6 +6,7 @@ use chrono::Datelike;
 
 use super::data::{Data, Row};
 use super::fit::{Kind, Leverage, Member, Model, Regressor, Scatter, autocorrelation};
+use super::months;
 
 /// Two terms closer to a multiple of each other than this cannot be told apart.
 const COLLINEAR: f64 = 1e-10;
@@ -191,8 +192,8 @@ impl Inflation {
 /// By how much residuals that follow each other raise the variance of a long sum.
 ///
 /// Rows of a day: the larger of (1 + ρ)/(1 − ρ) of their lag-1 correlation ρ (ASHRAE Guideline 14: n' = n (1 − ρ)/(1 + ρ)),
-/// and of what sums over civil months really scatter, which sees weeks and seasons too. Longer periods: 1, as
-/// the guideline takes n' = n for monthly data; twelve residuals tell nothing of their correlation.
+/// and of what sums over civil months really scatter, which sees weeks and seasons too, also with months that follow each
+/// other and busy ones that are noisier ([`months`]). Longer periods: 1, as the guideline takes n' = n for monthly data; twelve residuals tell nothing of their correlation.
 #[must_use]
 pub fn inflation(data: &Data, model: &Model, parameters: f64) -> Inflation {
     let n = data.len() as f64;
@@ -200,7 +201,14 @@ pub fn inflation(data: &Data, model: &Model, parameters: f64) -> Inflation {
         return Inflation::NONE;
     }
     let residuals: Vec<f64> = data.rows().iter().map(|r| r.energy - model.energy(data, r)).collect();
-    inflation_of_days(data.rows(), &residuals, parameters, coefficients(model.kind))
+    let alone = inflation_of_days(data.rows(), &residuals, parameters, coefficients(model.kind));
+    let own: f64 = residuals.iter().map(|e| e * e).sum();
+    let told = months::told(data, model, leverage(data, model)).filter(|_| 0.0 < own);
+    let of_months = told.map(|told| (told.variance / own, told.freedom));
+    of_months.filter(|(times, _)| alone.times < *times).map_or(alone, |(times, freedom_max)| Inflation {
+        times: times.clamp(1.0, INFLATION_MAX),
+        freedom_max: freedom_max.max(1.0),
+    })
 }
 
 /// The same from the residuals of days, in order of time, that a law with so many parameters, `coefficients` of which are

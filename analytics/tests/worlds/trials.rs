@@ -77,7 +77,7 @@ const fn with_months(name: &'static str, month: f64) -> Set {
     Set { name, daily, daily_correlation, month, by_day: true, ..PLAIN }
 }
 
-pub(crate) const SETS: [Set; 29] = [
+pub(crate) const SETS: [Set; 30] = [
     PLAIN,
     noisy("month noise 5 %", 0.05, 0.0),
     noisy("month noise 10 %", 0.1, 0.0),
@@ -107,6 +107,7 @@ pub(crate) const SETS: [Set; 29] = [
     lasting("days, noise 10 %, follows by 0.4", 0.1, 0.4, true),
     lasting("days, noise 15 %, follows by 0.9", 0.15, 0.9, true),
     with_months("days, and months of 2 %", 0.02),
+    Set { month_correlation: 0.3, ..with_months("days, and months of 5 % that follow by 0.3", 0.05) },
 ];
 
 /// Annual mean, half the summer's distance from the winter, scatter of days: Alps, plain, centre, south, coast, desert.
