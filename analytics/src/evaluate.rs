@@ -23,7 +23,7 @@ use crate::series::DatedFinding;
 pub use course::{CoursePoint, KpiCourse, course};
 
 /// Version of the computing rules; changes whenever the same inputs may give another figure.
-pub const RULES: &str = "10";
+pub const RULES: &str = "11";
 
 /// Share of a period's time that must be measured for it to be used: 0.9, CalTRACK 2.0 §2.2.1.2 and §2.2.3.2.
 pub const COVERAGE_MIN: f64 = 0.9;

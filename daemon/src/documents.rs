@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use analytics::report::campaign::Campaign;
 use analytics::report::edition::Edition;
 use analytics::scheme::{ReportKind, Scheme};
 use chrono::{Datelike, NaiveDate};
@@ -56,6 +55,12 @@ impl Dress {
     }
 }
 
+/// The calendar year that holds the last counted day of a campaign before `until`: the pages list its documents there.
+pub(crate) fn last_year(project: &Project, until: NaiveDate) -> i32 {
+    let counted = until.pred_opt().unwrap_or(until);
+    project.events().get(&Event::TermTo).map_or(counted, |last| counted.min(*last)).year()
+}
+
 /// The files of the asked documents about one year.
 pub(crate) fn of_year(
     figures: &Figures,
@@ -75,14 +80,15 @@ pub(crate) fn of_year(
     Ok(files)
 }
 
-/// The final report of a project's measurement campaign, whose first and last day the project file states.
+/// The final report of a project's measurement campaign, whose first and last day the project file states, and the
+/// structured file of each calendar year that it touches.
 pub(crate) fn of_campaign(
     store: &Store,
     installation: &Installation,
     project: &Arc<Project>,
     today: NaiveDate,
     dress: &Dress,
-) -> Result<RenderedFile, Failure> {
+) -> Result<Vec<RenderedFile>, Failure> {
     let events = project.events();
     let (Some(from), Some(last)) = (events.get(&Event::TermFrom), events.get(&Event::TermTo)) else {
         return Err(Failure::bad_input(format!(
@@ -99,8 +105,6 @@ pub(crate) fn of_campaign(
             project.id
         )));
     }
-    let counted = to.min(today);
-    let (years, beside) = figures::of_campaign(store, installation, project, (*from, counted))?;
-    let campaign = Campaign { from: *from, to, years, beside };
+    let campaign = figures::of_campaign(store, installation, project, (*from, to), today)?;
     Ok(campaign_report(&campaign, &dress.press()).map_err(anyhow::Error::from)?)
 }

@@ -2,6 +2,7 @@
 //!
 //! Must never: compute a figure, or let a reading after the year change the figures of the year.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use analytics::forecast::{Forecast, ForecastInput, forecast};
 use analytics::load::{LoadBuilder, LoadProfile};
 use analytics::places::{Place, ZoneRules};
 use analytics::report::beside::Beside;
+use analytics::report::campaign::Campaign;
 use analytics::result::{MonthReadings, ProjectYear};
 use analytics::savings::forms::forms;
 use analytics::series::{Accumulator, DatedFinding};
@@ -171,14 +173,17 @@ fn first_of(year: i32, until: NaiveDate) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or(until)
 }
 
-/// The years that a campaign touches, with the signatures and profiles of its whole time and what people said of its last
-/// year. The campaign begins on the first day and ends before the second.
+/// The years that a campaign touches, with the signatures and profiles of its whole time, what people said of its last
+/// year and what they state of each. The campaign begins on the first day and ends before the second; what is from
+/// `counted` on is not counted.
 pub(crate) fn of_campaign(
     store: &Store,
     installation: &Installation,
     project: &Arc<Project>,
-    (from, to): (NaiveDate, NaiveDate),
-) -> anyhow::Result<(Vec<ProjectYear>, Beside)> {
+    (from, end): (NaiveDate, NaiveDate),
+    counted: NaiveDate,
+) -> anyhow::Result<Campaign> {
+    let to = end.min(counted);
     let last = to.pred_opt().unwrap_or(to).year();
     let mut made = Vec::new();
     for year in from.year()..=last {
@@ -198,10 +203,13 @@ pub(crate) fn of_campaign(
         ..Beside::default()
     };
     let years: Vec<ProjectYear> = made.into_iter().map(|(year, _)| year).collect();
-    if let Some(year) = years.last() {
+    let mut stated = BTreeMap::new();
+    // Of the last year its values stay beside the report too.
+    for year in &years {
         stated::put_beside(store, year, &mut beside)?;
+        stated.insert(year.year, beside.stated.clone());
     }
-    Ok((years, beside))
+    Ok(Campaign { from, to: end, years, beside, stated })
 }
 
 /// The load profiles of the project's first meters that are no part of another: one pass over the readings of that time

@@ -81,40 +81,49 @@ pub fn annual_report(
     beside: &Beside,
     press: &Press<'_>,
 ) -> Result<Vec<RenderedFile>, RenderError> {
-    let number = year.year;
-    let texts = press.texts;
-    let file = structured(year, beside);
-    // The measurements are one file for readers of every language; only the report speaks one.
-    let data_name = |ending: &str| format!("misure-mensili-{number}.{ending}");
-    let json_bytes = json(&file)?;
-    let csv_bytes = csv(&file)?;
-    let xml_bytes = xml(&file);
-    let attachments = [
-        ("json", MIME_JSON, "report.structured.attachment_json", &json_bytes),
-        ("csv", MIME_CSV, "report.structured.attachment_csv", &csv_bytes),
-        ("xml", MIME_XML, "report.structured.attachment_xml", &xml_bytes),
-    ]
-    .map(|(ending, mime, description, bytes)| Attachment {
-        name: data_name(ending),
-        mime: mime.to_owned(),
-        description: texts.get(description).to_owned(),
-        bytes: bytes.clone(),
-    });
-    let document = annual(year, beside, texts, AnnualOptions::default());
-    let name = press.name("relazione-annuale", "annual-report", &format!("-{number}.pdf"));
-    let bytes = press.pdf(document, &year.project.cup, attachments.into())?;
-    Ok(vec![
-        RenderedFile { name, mime: MIME_PDF, bytes },
-        RenderedFile { name: data_name("xlsx"), mime: MIME_XLSX, bytes: xlsx(&file, texts)? },
-        RenderedFile { name: data_name("csv"), mime: MIME_CSV, bytes: csv_bytes },
-        RenderedFile {
-            name: format!("misure-mensili-{number}-plain.csv"),
-            mime: MIME_CSV,
-            bytes: csv_plain(&file)?,
-        },
-        RenderedFile { name: data_name("xml"), mime: MIME_XML, bytes: xml_bytes },
-        RenderedFile { name: data_name("json"), mime: MIME_JSON, bytes: json_bytes },
-    ])
+    let data = Measurements::of(year, beside, press.texts)?;
+    let document = annual(year, beside, press.texts, AnnualOptions::default());
+    let name = press.name("relazione-annuale", "annual-report", &format!("-{}.pdf", year.year));
+    let bytes = press.pdf(document, &year.project.cup, data.attachments)?;
+    let report = RenderedFile { name, mime: MIME_PDF, bytes };
+    Ok(std::iter::once(report).chain(data.files).collect())
+}
+
+/// The structured file of a year in all its forms.
+struct Measurements {
+    /// XLSX, CSV, plain CSV, XML and JSON.
+    files: [RenderedFile; 5],
+    /// The forms that are put inside a report: JSON, CSV and XML.
+    attachments: Vec<Attachment>,
+}
+
+impl Measurements {
+    fn of(year: &ProjectYear, beside: &Beside, texts: &Texts) -> Result<Self, RenderError> {
+        let file = structured(year, beside);
+        // The measurements are one file for readers of every language; only the report speaks one.
+        let name = |ending: &str| format!("misure-mensili-{}{ending}", year.year);
+        let (json_bytes, csv_bytes, xml_bytes) = (json(&file)?, csv(&file)?, xml(&file));
+        let attachments = [
+            (".json", MIME_JSON, "report.structured.attachment_json", &json_bytes),
+            (".csv", MIME_CSV, "report.structured.attachment_csv", &csv_bytes),
+            (".xml", MIME_XML, "report.structured.attachment_xml", &xml_bytes),
+        ]
+        .map(|(ending, mime, description, bytes)| Attachment {
+            name: name(ending),
+            mime: mime.to_owned(),
+            description: texts.get(description).to_owned(),
+            bytes: bytes.clone(),
+        });
+        let files = [
+            (".xlsx", MIME_XLSX, xlsx(&file, texts)?),
+            (".csv", MIME_CSV, csv_bytes),
+            ("-plain.csv", MIME_CSV, csv_plain(&file)?),
+            (".xml", MIME_XML, xml_bytes),
+            (".json", MIME_JSON, json_bytes),
+        ]
+        .map(|(ending, mime, bytes)| RenderedFile { name: name(ending), mime, bytes });
+        Ok(Self { files, attachments: attachments.into() })
+    }
 }
 
 /// The report on the monitoring system.
@@ -152,23 +161,23 @@ pub fn annex_of_kpis(facts: &AnnexFacts<'_>, press: &Press<'_>) -> Result<Render
     Ok(RenderedFile { name, mime: MIME_PDF, bytes })
 }
 
-/// The final report of a measurement campaign, with the structured file of each of its years inside.
+/// The final report of a measurement campaign, with the structured file of each of its calendar years inside and after it.
 ///
 /// # Errors
 /// When a file breaks a limit of its format, or the campaign has no year.
-pub fn campaign_report(of: &Campaign, press: &Press<'_>) -> Result<RenderedFile, RenderError> {
+pub fn campaign_report(of: &Campaign, press: &Press<'_>) -> Result<Vec<RenderedFile>, RenderError> {
     let document = campaign(of, press.texts).ok_or(RenderError::NoYear)?;
-    let mut attachments = Vec::new();
+    let (mut attachments, mut files) = (Vec::new(), Vec::new());
     for year in &of.years {
-        attachments.push(Attachment {
-            name: format!("misure-mensili-{}.csv", year.year),
-            mime: MIME_CSV.to_owned(),
-            description: press.texts.get("report.structured.attachment_csv").to_owned(),
-            bytes: csv(&structured(year, &of.beside))?,
-        });
+        // What people state is of one year; it stands in no other's file.
+        let stated = of.stated.get(&year.year).cloned().unwrap_or_default();
+        let data = Measurements::of(year, &Beside { stated, ..Beside::default() }, press.texts)?;
+        attachments.extend(data.attachments);
+        files.extend(data.files);
     }
     let cup = of.years.first().map(|y| y.project.cup.clone()).unwrap_or_default();
     let bytes = press.pdf(document, &cup, attachments)?;
     let name = press.name("relazione-finale-campagna", "campaign-report", ".pdf");
-    Ok(RenderedFile { name, mime: MIME_PDF, bytes })
+    files.insert(0, RenderedFile { name, mime: MIME_PDF, bytes });
+    Ok(files)
 }

@@ -11,7 +11,7 @@ use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
 
-use analytics::report::beside::Beside;
+use analytics::report::beside::{Beside, StatedValue};
 use analytics::report::campaign::{Campaign, campaign};
 use analytics::report::document::{Block, Document};
 use analytics::report::sheet::sheet;
@@ -76,9 +76,9 @@ fn the_italian_report_states_the_figures() {
             "Relazione annuale di monitoraggio energetico 2025\n",
             "Periodo rendicontato | dal 01/01/2025 al 31/12/2025",
             "Stato dei dati | anno completo",
-            "Energia primaria non rinnovabile risparmiata: valore conseguito 17,83 MWh, obiettivo 60,00 MWh (raggiungimento 29,7 %). Obiettivo non raggiunto.",
-            "Emissioni di CO₂ evitate: risultato non determinabile (dati insufficienti: Sottocentrale palestra; i motivi sono nel confronto con i valori dichiarati).",
-            "Quota di autoconsumo: valore conseguito 86,50 %, obiettivo 80,00 % (raggiungimento 108,1 %). Obiettivo raggiunto.",
+            "Energia primaria non rinnovabile risparmiata: 17,83 MWh, obiettivo 60,00 MWh (29,7 %). Obiettivo non raggiunto.",
+            "Emissioni di CO₂ evitate: non determinabile (dati insufficienti: Sottocentrale palestra; i motivi sono nel confronto con i valori dichiarati).",
+            "Quota di autoconsumo: 86,50 %, obiettivo 80,00 % (108,1 %). Obiettivo raggiunto.",
             "4.c.2 – Energia primaria non rinnovabile risparmiata [MWh] | 60,00 | 17,83 | 22,84 | 17,83 – 27,74 | 29,7 % | non raggiunto",
             "CO34 – Emissioni di CO₂ evitate [t] | 4,50 | n.d. | n.d. | n.d. | n.d. | non determinabile",
             "! blocks CO34: valore non disponibile.",
@@ -411,7 +411,7 @@ fn what_stands_beside_the_year_is_told() {
     assert_says(
         &text,
         &[
-            "«Caldaia scuola Nord»: nei mesi a confronto (11) il consumo è stato di 2.514,2 Smc; senza l’intervento, con lo stesso clima, sarebbe stato di 4.165,4 Smc. Risparmio: 1.651,2 Smc (39,6 %).",
+            "«Caldaia scuola Nord»: 2.514,2 Smc invece di 4.165,4 Smc, il 39,6 % in meno (mesi a confronto: 11).",
             "Energia primaria non rinnovabile risparmiata: meno dell’anno precedente (17,83 MWh contro 19,50 MWh nel 2024).",
             "[Firma energetica – Caldaia scuola Nord] Firma energetica di Caldaia scuola Nord: consumo in Smc al giorno secondo la temperatura esterna media; 2 periodi precedenti i lavori, 1 mesi",
             "[Energia primaria non rinnovabile risparmiata: andamento cumulato 2025 (MWh)] Andamento cumulato nel 2025, mese per mese. A fine dicembre: 22,84 MWh, fra 17,83 MWh e 27,74 MWh; obiettivo dell’anno 60,00 MWh.",
@@ -519,7 +519,17 @@ fn a_correction_says_what_it_replaces_and_why() {
 
 fn campaign_of(from: (i32, u32), to: (i32, u32)) -> Campaign {
     let day = |(y, m)| report_fixture::day(y, m, 1);
-    Campaign { from: day(from), to: day(to), years: vec![report_beside::former(), year()], beside: beside() }
+    let years = vec![report_beside::former(), year()];
+    // What a person states of the last year stands in that year's file alone.
+    let stated = StatedValue {
+        code: year().kpis[0].definition.code.clone(),
+        value: 7.25,
+        reason: "diagnosi".to_owned(),
+        author: "A. Rossi".to_owned(),
+        date: day(to),
+    };
+    let stated = [(years[1].year, vec![stated])].into();
+    Campaign { from: day(from), to: day(to), years, beside: beside(), stated }
 }
 
 #[test]
@@ -622,6 +632,24 @@ fn keep(name: &str, bytes: &[u8]) {
     }
 }
 
+/// Five forms of each of the campaign's two years, named as beside an annual report, each of its own year.
+fn every_year_has_its_structured_file(data: &[RenderedFile]) {
+    let names: Vec<&str> = data.iter().map(|f| f.name.as_str()).collect();
+    let of = |year: i32| {
+        [".xlsx", ".csv", "-plain.csv", ".xml", ".json"].map(|e| format!("misure-mensili-{year}{e}"))
+    };
+    assert_eq!(names, [of(2024), of(2025)].concat());
+    for (file, year) in data.iter().zip([[2024; 5], [2025; 5]].concat()) {
+        let text = String::from_utf8_lossy(&file.bytes);
+        if [".csv", ".xml", ".json"].iter().any(|ending| file.name.ends_with(ending)) {
+            assert!(text.contains(&year.to_string()), "{}: {text}", file.name);
+        }
+        if [".xml", ".json"].iter().any(|ending| file.name.ends_with(ending)) {
+            assert_eq!(text.contains("7.25"), year == 2025, "{}: {text}", file.name);
+        }
+    }
+}
+
 #[test]
 fn the_other_documents_are_sound_in_both_languages_and_the_same_every_time() {
     for language in ["it", "en"] {
@@ -630,10 +658,12 @@ fn the_other_documents_are_sound_in_both_languages_and_the_same_every_time() {
         let make = || {
             let sheet = indicator_sheet(&year(), &Beside::default(), &press).expect("a file");
             let report = campaign_report(&campaign_of((2024, 11), (2025, 12)), &press).expect("a file");
-            [sheet, report]
+            let (pdf, data) = report.split_first().expect("a report");
+            ([sheet, pdf.clone()], data.to_vec())
         };
-        let files = make();
-        assert_eq!(files, make());
+        let (files, data) = make();
+        assert_eq!((files.clone(), data.clone()), make());
+        every_year_has_its_structured_file(&data);
         let names = files.each_ref().map(|f| f.name.as_str());
         let expected = match language {
             "it" => ["scheda-indicatori-2025.pdf", "relazione-finale-campagna.pdf"],
@@ -654,6 +684,6 @@ fn the_other_documents_are_sound_in_both_languages_and_the_same_every_time() {
             assert!(!text.contains("report.") && !text.contains('{'), "{text}");
         }
         let list = run("pdfdetach", &["-list", "d.pdf"], folder.path());
-        assert!(list.starts_with("2 embedded files"), "{list}");
+        assert!(list.starts_with("6 embedded files"), "{list}");
     }
 }

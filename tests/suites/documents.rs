@@ -77,7 +77,7 @@ fn is_sound(file: &Path) {
     // The structured file in three forms; of each year of a campaign its own.
     let expected = match (annual, named("campa")) {
         (true, _) => "3 embedded files",
-        (false, true) => "2 embedded files",
+        (false, true) => "6 embedded files",
         (false, false) => "0 embedded files",
     };
     assert!(inside.starts_with(expected), "{}: {inside}", file.display());
@@ -309,6 +309,12 @@ fn a_campaign(config: &str, data: &Path, folder: &Path) {
             consuntivo(&[&["report", "--config", config, "--out", place][..], &project].concat());
         assert_eq!(code, 0, "{said}");
         assert_eq!(pdfs(&out).len(), 1, "{said}");
+        for year in ["2025", "2026"] {
+            for ending in [".xlsx", ".csv", "-plain.csv", ".xml", ".json"] {
+                let file = out.join(format!("misure-mensili-{year}{ending}"));
+                assert!(fs::metadata(&file).is_ok_and(|f| f.len() > 0), "{}", file.display());
+            }
+        }
         for file in pdfs(&out) {
             is_sound(&file);
             looks_right(&file);

@@ -7,11 +7,13 @@
 //! final statement of progress describes the objectives reached and the analysis, and analyses the saving that the
 //! proposed measures may bring.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use model::{Direction, FactorKind, Finding, MeterRole, Severity};
 
 use super::annex;
-use super::beside::Beside;
+use super::beside::{Beside, StatedValue};
 use super::context::{Context, meter_unit};
 use super::document::{Align, Block, Document, Section, Table};
 use super::format::{ENERGY_DECIMALS, unit_symbol};
@@ -37,13 +39,15 @@ pub struct Campaign {
     pub years: Vec<ProjectYear>,
     /// Signatures and profiles of the whole campaign, comments of its last year.
     pub beside: Beside,
+    /// What people state of the KPI of each calendar year.
+    pub stated: BTreeMap<i32, Vec<StatedValue>>,
 }
 
 /// The report in the language of `texts`. `None` without a year.
 #[must_use]
 pub fn campaign(campaign: &Campaign, texts: &Texts) -> Option<Document> {
     let years = campaign.years.iter().map(|year| names::renamed(year).into_owned()).collect();
-    let campaign = &Campaign { years, beside: campaign.beside.clone(), ..*campaign };
+    let campaign = &Campaign { years, ..campaign.clone() };
     let mut last = campaign.years.last()?.clone();
     // A campaign has no reporting year and no KPI to be reached: what is said of them does not concern it.
     last.findings.retain(|f| f.code != "year.incomplete" && !f.code.starts_with("kpi."));

@@ -89,12 +89,13 @@ fn of_years(
     events
 }
 
-/// What changes a total for good, in the year; single false readings are noise.
+/// What changes a total for good, in the year, and what stands open and reaches into it; single false readings are noise.
 fn is_event(of: &ProjectYear, decision: &Decision, zone: Zone) -> bool {
     let noise = matches!(decision.explanation, Explanation::Dip | Explanation::Spike)
         && decision.confidence == Confidence::Certain;
     let day = decision.at.day(zone);
-    !noise && !decision.by_person && day.year() == of.year && day < of.until
+    let reaches_in = decision.is_open() && day.year() < of.year && of.year <= decision.to.day(zone).year();
+    !noise && !decision.by_person && (day.year() == of.year || reaches_in) && day < of.until
 }
 
 /// Months that follow each other, of which too little was measured.

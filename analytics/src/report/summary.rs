@@ -24,8 +24,6 @@ pub(super) fn section(context: &Context<'_>) -> Section {
         &[
             ("year", &number),
             ("title", &project.title),
-            ("beneficiary", &project.beneficiary.name),
-            ("scheme", &year.scheme.title),
             ("completed", &context.format.date(project.dates.completed)),
         ],
     )];
@@ -96,7 +94,6 @@ fn meter_line(context: &Context<'_>, meter: &MeterYear) -> String {
             ("months", &t.compared_months.to_string()),
             ("measured", &show(t.compared_measured)),
             ("baseline", &show(t.adjusted_baseline)),
-            ("avoided", &show(t.avoided.abs())),
             ("percent", &percent),
         ],
     );

@@ -25,7 +25,8 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let mut files = Vec::new();
     let mut listed = dir.join(project.id.as_str());
     if kinds.contains(&ReportKind::Campaign) {
-        files.push(documents::of_campaign(&store, &installation, &project, until, &dress)?);
+        files.extend(documents::of_campaign(&store, &installation, &project, until, &dress)?);
+        listed = reports::folder(dir, &project.id, documents::last_year(&project, until));
     }
     if kinds.contains(&ReportKind::System) {
         let facts = commissioning::facts(&store, &installation, &project, until)?;

@@ -5,11 +5,15 @@
 use analytics::report::document::NamedValues;
 
 use super::ChartStyle;
-use super::svg::{Anchor, Drawing, Fill, TEXT_SIZE, WIDTH, cut, cut_apart};
+use super::svg::{Anchor, Drawing, Fill, TEXT_SIZE, WIDTH, cut, cut_apart, text_width, wrapped};
 
 const NAMES: f64 = 228.0;
 const HEAD: f64 = 24.0;
-const ROW: f64 = 27.0;
+const ROW: f64 = 30.0;
+/// Of a name that one line does not hold.
+const NAME: f64 = TEXT_SIZE - 1.5;
+const NAME_STEP: f64 = 13.0;
+const NAME_LINES_MAX: usize = 2;
 
 pub(super) fn draw(style: &ChartStyle, labels: &[String], rows: &[NamedValues]) -> Drawing {
     let mut drawing = Drawing::new(style, HEAD + ROW * rows.len().max(1) as f64 + 4.0);
@@ -19,10 +23,20 @@ pub(super) fn draw(style: &ChartStyle, labels: &[String], rows: &[NamedValues]) 
         drawing.text(x, HEAD - 8.0, Anchor::Middle, TEXT_SIZE, &cut(label, TEXT_SIZE, cell));
     }
     let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-    let names = cut_apart(&names, TEXT_SIZE, NAMES - 10.0);
+    // What two lines cannot hold keeps what tells it apart.
+    let names = cut_apart(&names, NAME, NAME_LINES_MAX as f64 * (NAMES - 10.0));
     for (r, (row, name)) in rows.iter().zip(&names).enumerate() {
         let y = HEAD + ROW * r as f64;
-        drawing.text(NAMES - 8.0, y + 17.5, Anchor::End, TEXT_SIZE, name);
+        let lines = match text_width(name, TEXT_SIZE) <= NAMES - 10.0 {
+            true => vec![(name.clone(), TEXT_SIZE)],
+            false => {
+                wrapped(name, (NAME, NAMES - 10.0), NAME_LINES_MAX).into_iter().map(|l| (l, NAME)).collect()
+            }
+        };
+        let first = y + 18.5 - NAME_STEP * (lines.len() as f64 - 1.0) / 2.0;
+        for (i, (line, size)) in lines.iter().enumerate() {
+            drawing.text(NAMES - 8.0, first + NAME_STEP * i as f64, Anchor::End, *size, line);
+        }
         for i in 0..labels.len() {
             let x = NAMES + cell * i as f64;
             let value = row.values.get(i).copied().flatten().filter(|v| v.is_finite());
@@ -36,9 +50,9 @@ pub(super) fn draw(style: &ChartStyle, labels: &[String], rows: &[NamedValues]) 
             }
             let middle = x + cell / 2.0;
             if share <= 0.0 {
-                drawing.plate(middle, y + 12.5, 14.0, 14.0);
+                drawing.plate(middle, y + 14.0, 14.0, 14.0);
             }
-            drawing.text(middle, y + 17.0, Anchor::Middle, TEXT_SIZE - 1.0, &percent(share));
+            drawing.text(middle, y + 18.5, Anchor::Middle, TEXT_SIZE - 1.0, &percent(share));
         }
     }
     if rows.is_empty() {

@@ -5,19 +5,19 @@
 use analytics::report::document::{FlowArrow, FlowBox, FlowColumn};
 
 use super::ChartStyle;
-use super::svg::{Anchor, Drawing, Fill, INK, SOFT, TEXT_SIZE, WIDTH, cut, text_width};
+use super::svg::{Anchor, Drawing, Fill, INK, SOFT, TEXT_SIZE, WIDTH, cut, wrapped};
 
 const HEAD: f64 = 26.0;
 /// A box with its gap below.
-const ROW: f64 = 74.0;
-const BOX: f64 = 62.0;
+const ROW: f64 = 88.0;
+const BOX: f64 = 76.0;
 /// Between columns: room for the arrows.
 const GAP: f64 = 30.0;
 const NAME: f64 = TEXT_SIZE - 1.0;
 const NOTE: f64 = TEXT_SIZE - 2.5;
 /// Of a note, and of name and note together: what a box has room for.
 const NOTE_LINES_MAX: usize = 2;
-const LINES_MAX: usize = 4;
+const LINES_MAX: usize = 5;
 
 /// Where the columns stand.
 struct Place {
@@ -97,21 +97,4 @@ fn filled(drawing: &mut Drawing, place: &Place, middle: f64, inside: &FlowBox) {
         drawing.text(x, top + step * i as f64, Anchor::Middle, *size, line);
     }
     drawing.line((place.left, middle - BOX / 2.0), (place.left + place.width, middle - BOX / 2.0), INK, 1.0);
-}
-
-/// The text of a size and for a width in at most so many lines, broken at spaces; what has no room is cut.
-fn wrapped(text: &str, (size, width): (f64, f64), lines_max: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let room = lines.len() < lines_max;
-        let Some(last) = lines.last_mut() else { break };
-        let longer = if last.is_empty() { word.to_owned() } else { format!("{last} {word}") };
-        // What finds no room on the last line is cut there, and its ellipsis says so.
-        if last.is_empty() || !room || text_width(&longer, size) <= width {
-            *last = longer;
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines.iter().map(|line| cut(line, size, width)).collect()
 }

@@ -343,6 +343,46 @@ pub(super) fn cut(text: &str, size: f64, width: f64) -> String {
     short
 }
 
+/// The text of a size and for a width in at most so many lines, broken at spaces, and within a word that no line holds;
+/// what has no room on the last line is cut there, and its ellipsis says so.
+pub(super) fn wrapped(text: &str, (size, width): (f64, f64), lines_max: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let room = lines.len() < lines_max;
+        let Some(last) = lines.last_mut() else { break };
+        let longer = if last.is_empty() { word.to_owned() } else { format!("{last} {word}") };
+        if !room || text_width(&longer, size) <= width {
+            *last = longer;
+            continue;
+        }
+        // A word longer than a line begins where it is and goes on below.
+        let mut left = if text_width(word, size) <= width && !last.is_empty() {
+            lines.push(word.to_owned());
+            continue;
+        } else {
+            longer
+        };
+        while text_width(&left, size) > width && lines.len() < lines_max {
+            let rest = left.split_off(fitting(&left, size, width));
+            if let Some(last) = lines.last_mut() {
+                *last = std::mem::replace(&mut left, rest);
+            }
+            lines.push(String::new());
+        }
+        if let Some(last) = lines.last_mut() {
+            *last = left;
+        }
+    }
+    lines.iter().map(|line| cut(line, size, width)).collect()
+}
+
+/// How many bytes of a text a line holds; of one character at least.
+fn fitting(text: &str, size: f64, width: f64) -> usize {
+    let fits = |end: &usize| text_width(&text[..*end], size) <= width;
+    let ends = || text.char_indices().map(|(at, c)| at + c.len_utf8());
+    ends().take_while(fits).last().or_else(|| ends().next()).unwrap_or(0)
+}
+
 /// Every text cut to a width. Where two that differ would become one, each keeps what tells it apart: its beginning goes
 /// instead of its end.
 pub(super) fn cut_apart(texts: &[&str], size: f64, width: f64) -> Vec<String> {

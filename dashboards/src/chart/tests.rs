@@ -112,15 +112,17 @@ fn names_that_begin_alike_stay_apart_where_they_are_cut() {
     ];
     let rows = names.map(|name| named(name, &[Some(1.0)])).to_vec();
     let out = svg(&chart(ChartKind::Coverage { labels: vec!["gen".to_owned()], rows }), &style());
-    assert!(out.contains(">…(Ambulatori)</text>") && out.contains(">…(Consultorio)</text>"), "{out}");
+    assert!(out.contains(">(Ambulatori)</text>") && out.contains(">(Consultorio)</text>"), "{out}");
+    assert_eq!(count(&out, ">Energia elettrica, quadro generale</text>"), 2, "{out}");
     let layers = names.map(|name| named(name, &[Some(1.0), Some(1.0), Some(1.0)])).to_vec();
     // A legend has room for what tells them apart.
     let out = columns(layers, None);
     assert!(out.contains("generale (Ambu…</text>") && out.contains("generale (Cons…</text>"), "{out}");
-    // One alone is cut at its end, and so are two of one name.
-    let rows = vec![named(names[0], &[Some(1.0)]), named(names[0], &[Some(1.0)])];
+    // Beyond two lines what they begin with in common goes.
+    let long = names.map(|name| format!("Plesso scolastico comunale di via della Dimostrazione, {name}"));
+    let rows = long.iter().map(|name| named(name, &[Some(1.0)])).collect();
     let out = svg(&chart(ChartKind::Coverage { labels: vec!["gen".to_owned()], rows }), &style());
-    assert_eq!(count(&out, ">Energia elettrica, quadro gener…</text>"), 2, "{out}");
+    assert!(out.contains(">…(Ambulatori)</text>") && out.contains(">…(Consultorio)</text>"), "{out}");
 }
 
 #[test]
@@ -156,4 +158,22 @@ fn a_flow_draws_its_boxes_and_only_arrows_between_them() {
     assert_eq!(count(&out, "</text>"), 2 + 3 + 3, "titles, notes and names: {out}");
     let none = svg(&chart(ChartKind::Flow { columns: Vec::new(), arrows: Vec::new() }), &style());
     assert!(!none.contains("NaN") && !none.contains("inf"));
+}
+
+#[test]
+fn a_long_name_is_told_whole_on_two_lines_and_a_word_without_spaces_is_broken() {
+    let size = svg::TEXT_SIZE;
+    let lines = svg::wrapped("Energia elettrica, quadro generale (Ambulatori)", (size, 218.0), 2);
+    assert_eq!(lines, ["Energia elettrica, quadro", "generale (Ambulatori)"]);
+    let word = "Contatore_elettrico_generale_senza_spazi_nel_nome";
+    let lines = svg::wrapped(word, (size, 218.0), 2);
+    assert!(lines.len() == 2 && lines.concat() == word, "{lines:?}");
+    let lines = svg::wrapped(&word.repeat(3), (size, 218.0), 2);
+    assert!(lines.len() == 2 && lines[1].ends_with('…'), "{lines:?}");
+    let kind = ChartKind::Coverage {
+        labels: vec!["gen".to_owned()],
+        rows: vec![named("Energia elettrica, quadro generale (Ambulatori)", &[Some(1.0)])],
+    };
+    let out = svg(&chart(kind), &style());
+    assert!(out.contains(">(Ambulatori)</text>") && !out.contains('…'), "{out}");
 }

@@ -109,8 +109,7 @@ fn the_annual_report_keeps_the_measured_value_and_judges_by_it() {
         ],
     );
     let text = said(&annual(&year(), &beside, &texts("it"), AnnualOptions::default()));
-    let summary =
-        "(raggiungimento 29,7 %). Obiettivo non raggiunto. Valore dichiarato da una persona: 21,50 MWh.";
+    let summary = "(29,7 %). Obiettivo non raggiunto. Valore dichiarato da una persona: 21,50 MWh.";
     assert_says(&text, &[summary]);
 }
 
