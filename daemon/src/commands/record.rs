@@ -290,7 +290,8 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
 /// A value as people type it, in the scheme's unit.
 fn value_of(text: &str) -> Result<f64, Failure> {
     parse_number(text.trim()).map_err(|why| {
-        let says = format!("{text:?} is no value: {why}; write it like \"1234.5\" or \"1.234,5\", without a unit");
+        let says =
+            format!("{text:?} is no value: {why}; write it like \"1234.5\" or \"1.234,5\", without a unit");
         Failure::bad_input(says).coded("number")
     })
 }
