@@ -168,7 +168,10 @@ pub(super) fn with_receipt(
         if before.stage == Stage::Sending {
             after.end_sending(End::Overtaken, at);
         }
-        after.sending = Some(attempt.sending.clone());
+        let mut sending = attempt.sending.clone();
+        // The letter of a person's sending may carry papers of several: it is nobody's own.
+        sending.message_id = sending.message_id.filter(|_| sending.way == "pec");
+        after.sending = Some(sending);
         after.stage = Stage::Sent;
     }
     after

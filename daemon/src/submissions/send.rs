@@ -74,7 +74,7 @@ pub(crate) fn by_pec(store: &Store, key: &Key, post: &Post<'_>) -> Result<String
     connectors::mail::written(&letter)
         .map_err(|error| Failure::bad_input(error.to_string()).coded("address"))?;
     connectors::mail::greet(post.server).map_err(anyhow::Error::from)?;
-    claim(store, &before, &letter.message_id, post)?;
+    claim(store, &before, &letter.message_id, (post.author, post.now))?;
     let mut sending = before.clone();
     sending.stage = Stage::Sending;
     sending.sending = Some(Sending {
@@ -103,16 +103,22 @@ pub(crate) fn by_pec(store: &Store, key: &Key, post: &Post<'_>) -> Result<String
     }
 }
 
-fn claim(store: &Store, submission: &Submission, message_id: &str, post: &Post<'_>) -> Result<(), Failure> {
+/// Claims the one sending for this letter; refused while another letter holds it.
+pub(super) fn claim(
+    store: &Store,
+    submission: &Submission,
+    message_id: &str,
+    (author, now): (&str, Instant),
+) -> Result<(), Failure> {
     let id = submission.id();
     let body = format!("claimed {message_id}");
-    match store.put_first_record(CLAIM_RECORD, &id, &body, post.author, post.now)? {
+    match store.put_first_record(CLAIM_RECORD, &id, &body, author, now)? {
         FirstChange::Created => return Ok(()),
         FirstChange::Same => {}
         FirstChange::Differs => {
             let free = store.record(CLAIM_RECORD, &id)?.filter(|record| !is_held(submission, &record.body));
             if let Some(free) = free
-                && store.put_next_record(&free, &body, post.author, post.now)?
+                && store.put_next_record(&free, &body, author, now)?
             {
                 return Ok(());
             }

@@ -459,6 +459,8 @@ pub struct Guide {
     /// The earlier version that was sent and can be answered, while this one is in the making.
     pub answerable: Option<u32>,
     /// What became of letters: not delivered, not yet, or after all.
+    #[serde(serialize_with = "findings")]
+    #[schemars(with = "Vec<FindingJson<'static>>")]
     pub cautions: Vec<Finding>,
 }
 
