@@ -40,6 +40,19 @@ impl Receipt {
         self.kind == "avvenuta-consegna" && self.fault == "nessuno"
     }
 
+    /// Whether it says that the message did not arrive and will not: the sender's provider did not take it
+    /// (`non-accettazione`), or the recipient's could not deliver it (`errore-consegna`).
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        self.is_refusal() || self.kind == "errore-consegna"
+    }
+
+    /// Whether the sender's own provider did not take the message: it went to nobody.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.kind == "non-accettazione"
+    }
+
     /// The civil day that it bears, as it stands; `None` where it bears none that can be read.
     #[must_use]
     pub fn day(&self) -> Option<NaiveDate> {
@@ -247,7 +260,18 @@ mod tests {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }
         let fault = XML.replace("avvenuta-consegna", "errore-consegna").replace("nessuno", "no-dest");
-        assert!(!read(message("7bit", &fault).as_bytes()).unwrap().is_delivery());
+        let fault = read(message("7bit", &fault).as_bytes()).unwrap();
+        assert!(!fault.is_delivery() && fault.is_failure() && !fault.is_refusal());
+        assert_eq!(fault.fault, "no-dest");
+        for (kind, is_failure) in [
+            ("non-accettazione", true),
+            ("preavviso-errore-consegna", false),
+            ("accettazione", false),
+            ("presa-in-carico", false),
+        ] {
+            let of = Receipt { kind: kind.to_owned(), ..Receipt::default() };
+            assert_eq!((of.is_failure(), of.is_delivery()), (is_failure, false), "{kind}");
+        }
         let undated = XML.replace("<giorno>31/03/2026</giorno>", "<giorno>presto</giorno>");
         assert_eq!(read(message("7bit", &undated).as_bytes()).unwrap().day(), None);
     }

@@ -44,6 +44,9 @@ pub struct Signature {
     pub signed_at: Option<Instant>,
     /// The digest that was signed, as OpenSSL calls it: `sha256`.
     pub digest: String,
+    /// Whether the certificate is one for signing: where it states uses of its key (RFC 5280, 4.2.1.3), `digitalSignature`
+    /// or `nonRepudiation` is among them.
+    pub may_sign: bool,
     /// Whether the chain leads to an authority of the trust list; `None` without a list.
     pub trusted: Option<bool>,
 }
@@ -609,10 +612,19 @@ fn pem_blocks(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether the uses of a key, as OpenSSL prints them, let it sign; one that states none may.
+fn may_sign(printed: &str) -> bool {
+    let mut lines = printed.lines().skip_while(|line| !line.starts_with("X509v3 Key Usage:"));
+    let Some(uses) = lines.next().map(|_| lines.next().unwrap_or_default()) else { return true };
+    uses.split(',').any(|usage| matches!(usage.trim(), "Digital Signature" | "Non Repudiation"))
+}
+
 fn certificate(path: &Path) -> Result<Signature, SignatureError> {
     let mut show = Command::new("openssl");
     show.args(["x509", "-noout", "-subject", "-issuer", "-serial", "-dates", "-dateopt", "iso_8601"]);
     show.args(["-fingerprint", "-sha256", "-nameopt", "sep_multiline,sname,utf8,esc_ctrl", "-in"]).arg(path);
+    // It ends what is printed, and says nothing of a certificate without.
+    show.args(["-ext", "keyUsage"]);
     let (status, printed) = run(show)?;
     let unreadable = || SignatureError::Unreadable { says: last_line(&printed) };
     if !status.success() {
@@ -635,6 +647,7 @@ fn certificate(path: &Path) -> Result<Signature, SignatureError> {
         fingerprint: value("sha256 Fingerprint=").ok_or_else(unreadable)?.replace(':', "").to_lowercase(),
         signed_at: None,
         digest: String::new(),
+        may_sign: may_sign(&printed),
         trusted: None,
     })
 }

@@ -49,6 +49,15 @@ impl Signer {
         Self { folder }
     }
 
+    /// The same person's certificate anew, for these uses of its key.
+    fn with_usage(self, usage: &str) -> Self {
+        let at = self.folder.path();
+        fs::write(at.join("uses"), format!("keyUsage=critical,{usage}\n")).unwrap();
+        let made = ["x509", "-req", "-in", "own.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
+        openssl(&[&made[..], &["-days", "10", "-extfile", "uses", "-out", "own.pem"]].concat(), at);
+        self
+    }
+
     fn sign(&self, bytes: &[u8], more: &[&str]) -> Vec<u8> {
         let at = self.folder.path();
         fs::write(at.join("in"), bytes).unwrap();
@@ -189,6 +198,26 @@ fn a_certificate_names_a_person_by_a_code() {
     ] {
         let of = Signature { person: person.map(str::to_owned), ..found.clone() };
         assert_eq!(of.names_person(), names, "{person:?}");
+    }
+}
+
+#[test]
+fn a_certificate_for_something_else_is_seen() {
+    for (usage, may_sign) in [
+        (None, true),
+        (Some("keyEncipherment"), false),
+        (Some("keyEncipherment,dataEncipherment"), false),
+        (Some("nonRepudiation"), true),
+        (Some("digitalSignature,keyEncipherment"), true),
+    ] {
+        let signer = Signer::new("10");
+        let signer = match usage {
+            Some(usage) => signer.with_usage(usage),
+            None => signer,
+        };
+        let found = signer.verifier().unwrap_p7m(&signer.p7m(PDF)).unwrap().signatures.remove(0);
+        assert_eq!((found.may_sign, found.trusted), (may_sign, Some(true)), "{usage:?}");
+        assert_eq!(found.name, "Rossi Maria", "{usage:?}");
     }
 }
 

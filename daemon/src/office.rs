@@ -86,10 +86,13 @@ fn round(runtime: &Runtime, seen: &mut BTreeMap<PathBuf, u64>) -> bool {
     told("frozen years", late(runtime));
     let sent = submissions::newest(&runtime.store);
     told("receipts compared", sent.map(|sent| submissions::receipts::cautions(&sent)));
+    let all = submissions::all(&runtime.store);
+    told("letters", all.map(|all| submissions::attempts::told(&all)));
     let of = |code: &str| {
         code.starts_with("memo.")
             || code.starts_with("receipt.")
             || submissions::late::CODES.contains(&code)
+            || submissions::attempts::CODES.contains(&code)
             || matches!(code, "office.failed" | "project.cup.provisional")
     };
     // A refused delivery stays told: the next round does not see it any more.

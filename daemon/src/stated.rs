@@ -410,9 +410,11 @@ pub(crate) fn set(
     said: &Said<'_>,
     (author, at): (&str, Instant),
 ) -> Result<(), Failure> {
-    let rows = rows(store, installation, project, year, at)?;
+    let (figures, rows) = year_and_rows(store, installation, (project, year), at)?;
     let codes: Vec<&str> = rows.iter().map(|row| row.result.definition.code.as_str()).collect();
-    let row = rows.iter().find(|row| row.result.definition.code == said.code).ok_or_else(|| {
+    // By the scheme's code, or by the short one that stands for it in the authority's system: no two are alike.
+    let is_named = |code: &str| code == said.code || figures.scheme.exchange_code(code) == said.code;
+    let row = rows.iter().find(|row| is_named(&row.result.definition.code)).ok_or_else(|| {
         let says = format!("the scheme has no KPI {:?}; it has {}", said.code, codes.join(", "));
         Failure::bad_input(says).coded("no_kpi")
     })?;
@@ -426,7 +428,7 @@ pub(crate) fn set(
     let stated = KpiValue {
         project: project.to_string(),
         year,
-        code: said.code.to_owned(),
+        code: row.result.definition.code.clone(),
         value: said.value,
         unit: row.result.definition.unit.symbol().to_owned(),
         measured: row.result.achieved,

@@ -14,12 +14,15 @@ use model::{Instant, ProjectId, Zone};
 use serde::{Deserialize, Serialize};
 use store::{FirstChange, Store};
 
+use self::attempts::Attempt;
 use self::receipts::{
-    Uncompared, check_certified, check_own, check_receipt, check_used, is_address, is_message, receipt_of,
+    Uncompared, check_certified, check_of_letter, check_own, check_receipt, check_used, is_address,
+    is_message, receipt_of,
 };
 use crate::exit::{Exit, Failure};
 use crate::records;
 
+pub(crate) mod attempts;
 pub(crate) mod check;
 pub(crate) mod late;
 pub(crate) mod receipts;
@@ -185,6 +188,15 @@ pub(crate) struct Receipt {
     pub(crate) kind: Option<String>,
     pub(crate) number: Option<String>,
     pub(crate) when: Option<String>,
+    /// The letter that it is about, by its id; `None` of what was taken before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) letter: Option<String>,
+    /// As it stands; `nessuno` where all went well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fault: Option<String>,
+    /// Whom it names as the one who got the letter, or did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) delivered_to: Option<String>,
     /// What of it could not be compared with what was sent; empty for what was taken before that was looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) uncompared: Vec<Uncompared>,
@@ -214,7 +226,11 @@ pub(crate) struct Submission {
     pub(crate) lifted: Vec<Lifted>,
     pub(crate) frozen: Option<Frozen>,
     pub(crate) signed: Vec<SignedFile>,
+    /// The letter that counts, or is on its way.
     pub(crate) sending: Option<Sending>,
+    /// Letters that came to nothing, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) attempts: Vec<Attempt>,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) outcome: Option<Outcome>,
 }
@@ -249,6 +265,11 @@ impl Submission {
     /// Whether both are versions of the same.
     fn is_version_of(&self, other: &Self) -> bool {
         (&self.project, &self.obligation, self.year) == (&other.project, &other.obligation, other.year)
+    }
+
+    /// Whether a finding is about this version as a whole.
+    pub(crate) fn is_subject_of(&self, finding: &model::Finding) -> bool {
+        finding.subject.strip_prefix("submission:") == Some(&*self.id())
     }
 
     /// How far it counts as fulfilled; `None` before it was sent.
@@ -362,6 +383,7 @@ fn draft(store: &Store, key: &Key, author: &str, at: Instant) -> Result<Submissi
         frozen: None,
         signed: Vec::new(),
         sending: None,
+        attempts: Vec::new(),
         receipts: Vec::new(),
         outcome: None,
     };
@@ -397,6 +419,7 @@ pub(crate) fn correct(
         frozen: None,
         signed: Vec::new(),
         sending: None,
+        attempts: Vec::new(),
         receipts: Vec::new(),
         outcome: None,
         ..last
@@ -541,7 +564,8 @@ pub(crate) struct ByHand<'a> {
 }
 
 /// Notes that a person sent it, with the receipt that shows it; where the installation's own mail did, the receipt must be
-/// of that letter, and it counts as sent once it was delivered.
+/// of that letter, and it counts as sent once it was delivered. A receipt that says that it was not delivered is kept
+/// too, and puts the submission back to where it can be sent again.
 pub(crate) fn sent(
     store: &Store,
     key: &Key,
@@ -553,9 +577,9 @@ pub(crate) fn sent(
     let (to, receipt) = (by_hand.to, by_hand.receipt);
     let before = current(store, key)?;
     if receipts::is_of_own_letter(&before, receipt)? {
-        check_receipt(receipt, before.sending.as_ref().map_or(to, |sending| sending.to.as_str()))?;
+        check_of_letter(&before, receipt)?;
         let taken = send::take_receipt(store, receipt, (author, at))?;
-        return Ok(taken.unwrap_or(before));
+        return Ok(taken.into_iter().find(|s| s.id() == before.id()).unwrap_or(before));
     }
     before.must_be_ready(obligation.signer.signs_digitally(), zone)?;
     records::check_words("--to", to)?;

@@ -238,7 +238,7 @@ fn parse_instant(text: &str, zone: Zone) -> Result<Instant, Failure> {
 
 /// A number with a decimal point, or as Italian pages print it: `12.345,6`. One that can be read in both ways is refused: a
 /// thousandth of a total would be a saving.
-fn parse_number(text: &str) -> Result<f64, &'static str> {
+pub(crate) fn parse_number(text: &str) -> Result<f64, &'static str> {
     let unreadable = "its number cannot be read";
     let (whole, decimals) = match (text.rfind(','), text.rfind('.')) {
         (Some(comma), point) if point < Some(comma) => (&text[..comma], &text[comma + 1..]),

@@ -13,6 +13,7 @@ use model::{Finding, ProjectId};
 use serde_json::json;
 
 use crate::commands::import::read_file;
+use crate::commands::meter::parse_number;
 use crate::exit::{Exit, Failure};
 use crate::installation::Installation;
 use crate::records::{self, Document, Done, Note};
@@ -209,11 +210,12 @@ pub(crate) enum KpiWhat {
     Set {
         #[arg(long)]
         year: i32,
+        /// The KPI's code, or its short one in the region's system
         #[arg(long)]
         code: String,
-        /// In the scheme's unit; without it the measured value counts again
-        #[arg(long, allow_negative_numbers = true)]
-        value: Option<f64>,
+        /// In the scheme's unit, such as 1234.5 or 1.234,5; without it the measured value counts again
+        #[arg(long, allow_hyphen_values = true)]
+        value: Option<String>,
         #[arg(long)]
         reason: String,
         /// For the column *Note*
@@ -265,7 +267,7 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
         KpiWhat::List { year, json, of } => list(of, *year, *json)?,
         KpiWhat::Set { year, code, value, reason, note, of } => {
             let (store, installation) = opened(of)?;
-            let said = Said { code, value: *value, reason, note };
+            let said = Said { code, value: value.as_deref().map(value_of).transpose()?, reason, note };
             stated::set(&store, &installation, (&of.project, *year), &said, (&of.author, clock::now()))?;
         }
         KpiWhat::Exchange { year, energy, of } => {
@@ -283,6 +285,15 @@ pub(crate) fn kpi(what: &KpiWhat) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::OK)
+}
+
+/// A value as people type it, in the scheme's unit.
+fn value_of(text: &str) -> Result<f64, Failure> {
+    parse_number(text.trim()).map_err(|why| {
+        let says =
+            format!("{text:?} is no value: {why}; write it like \"1234.5\" or \"1.234,5\", without a unit");
+        Failure::bad_input(says).coded("number")
+    })
 }
 
 /// Each KPI of a year in lines of cells, or as JSON.

@@ -116,6 +116,17 @@ pub(crate) enum What {
         #[arg(long, default_value = "cli")]
         author: String,
     },
+    /// Say that the letter on its way never went out: it can be sent again
+    Settle {
+        /// It did not go out; refused where a receipt says that it did
+        #[arg(long, required = true)]
+        unsent: bool,
+        /// How this is known
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        of: Of,
+    },
     /// The authority accepted it
     Accepted(Answer),
     /// The authority asks for more
@@ -201,16 +212,23 @@ pub(crate) fn submission(what: &What) -> Result<Exit, Failure> {
         What::Freeze { out, language, of } => freeze(out.as_deref(), language.as_deref(), of)?,
         What::Sign { file, reason, replace, of } => sign(file, (reason, *replace), of)?,
         What::Send { to, of } => send(to, of)?,
-        What::Sent { receipt, to, on, of } => sent(receipt, to, *on, of)?,
+        What::Sent { receipt, to, on, of } => return sent(receipt, to, *on, of),
         What::Receipt { file, config, author } => {
             let installation = Installation::load(config)?;
             let store = installation.open_shared_store()?;
             let (name, bytes) = named(file)?;
             let taken = submissions::send::take_receipt(&store, (&name, &bytes), (author, clock::now()))?;
-            say(&taken.ok_or_else(|| {
-                Failure::bad_input(format!("{name} is no receipt of a letter that was sent from here"))
-                    .coded("receipt_letter")
-            })?);
+            if taken.is_empty() {
+                let says = format!("{name} is no receipt of a letter that was sent from here");
+                return Err(Failure::bad_input(says).coded("receipt_letter"));
+            }
+            taken.iter().for_each(say);
+            remark(&taken);
+        }
+        What::Settle { unsent: _, reason, of } => {
+            let desk = Desk::open(of)?;
+            let who = (of.author.as_str(), desk.now);
+            say(&submissions::attempts::settle_unsent(&desk.store, &desk.key, reason, who)?);
         }
         What::Accepted(answer) => outcome(answer, Stage::Accepted)?,
         What::Integration(answer) => outcome(answer, Stage::IntegrationAsked)?,
@@ -294,15 +312,23 @@ fn send(to: &str, of: &Of) -> Result<(), Failure> {
     Ok(())
 }
 
-fn sent(receipt: &std::path::Path, to: &str, on: NaiveDate, of: &Of) -> Result<(), Failure> {
+fn sent(receipt: &std::path::Path, to: &str, on: NaiveDate, of: &Of) -> Result<Exit, Failure> {
     let desk = Desk::open(of)?;
     let bench = desk.bench()?;
     let (name, bytes) = named(receipt)?;
     let by_hand = ByHand { to, on, receipt: (&name, &bytes) };
     let (zone, who) = (bench.project.zone, (of.author.as_str(), desk.now));
     let noted = submissions::sent(&desk.store, &desk.key, &by_hand, &bench.obligation, zone, who)?;
-    submissions::receipts::cautions(&[noted]).iter().for_each(|finding| eprintln!("{finding}"));
-    Ok(())
+    let is_back = noted.is_back();
+    remark(&[noted]);
+    Ok(if is_back { Exit::CHECK } else { Exit::OK })
+}
+
+/// What the receipts of these leave open, and what became of their letters.
+fn remark(taken: &[Submission]) {
+    let letters = submissions::attempts::told(taken);
+    let receipts = submissions::receipts::cautions(taken);
+    letters.iter().chain(&receipts).for_each(|finding| eprintln!("{finding}"));
 }
 
 fn outcome(answer: &Answer, stage: Stage) -> Result<(), Failure> {
@@ -324,6 +350,7 @@ fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(),
         return Ok(());
     }
     let standing = submissions::late::standing(&own);
+    let letters = submissions::attempts::told(&own);
     let texts = installation.catalog.texts("it");
     for submission in &own {
         say(submission);
@@ -332,6 +359,9 @@ fn show(config: &std::path::Path, project: &ProjectId, json: bool) -> Result<(),
         }
         for file in submission.outgoing() {
             println!("    {}  {}", file.sha256, file.name);
+        }
+        for finding in letters.iter().filter(|finding| submission.is_subject_of(finding)) {
+            println!("    {finding}");
         }
         if let Some(year) = submission.year.filter(|_| standing.contains(&submission)) {
             let of = figures::project(&store, &installation.catalog, project)?;

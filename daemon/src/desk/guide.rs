@@ -17,7 +17,7 @@ use dashboards::desk::wire::{
     SendingView, SignedView, SignerView,
 };
 use dashboards::desk::{Act, DraftSection, DutyKey, Refused};
-use model::{Instant, Project, ProjectId, Zone};
+use model::{Finding, Instant, Project, ProjectId, Zone};
 
 use super::{broken, refused};
 use crate::exit::Failure;
@@ -96,6 +96,7 @@ pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
         Some(s) => s.frozen.as_ref().map(|f| frozen(runtime, s, f)).transpose().map_err(refused)?,
         None => None,
     };
+    let cautions = cautions(runtime, asked).map_err(broken)?;
     let answerable = answerable(runtime, asked, submission.as_ref()).map_err(refused)?;
     let obligation = &bench.obligation;
     let advised = checked.as_ref().map(|c| c.advised.as_slice()).unwrap_or_default();
@@ -114,8 +115,18 @@ pub(super) fn of(runtime: &Runtime, asked: &DutyKey) -> Result<Guide, Refused> {
         companions,
         frozen,
         answerable,
+        cautions,
         ..of_submission(submission, zone)
     })
+}
+
+/// What became of letters, of every version.
+fn cautions(runtime: &Runtime, asked: &DutyKey) -> anyhow::Result<Vec<Finding>> {
+    let mut versions = submissions::all(&runtime.store)?;
+    versions.retain(|s| {
+        (s.project.as_str(), &s.obligation, s.year) == (asked.project.as_str(), &asked.obligation, asked.year)
+    });
+    Ok(submissions::attempts::told(&versions))
 }
 
 /// The version that was sent and is not accepted yet, while a newer one is in the making.
@@ -176,6 +187,7 @@ fn of_submission(submission: Option<Submission>, zone: Zone) -> Guide {
         advised_texts: Vec::new(),
         companions: Vec::new(),
         answerable: None,
+        cautions: Vec::new(),
         lifted: submission.iter().flat_map(|s| &s.lifted).map(lifted).collect(),
         frozen: None,
         signed: submission.iter().flat_map(|s| &s.signed).map(signed).collect(),
@@ -185,7 +197,7 @@ fn of_submission(submission: Option<Submission>, zone: Zone) -> Guide {
             at: Instant::from_millis(sending.at_ms).to_string(),
             day: Instant::from_millis(sending.at_ms).day(zone).to_string(),
         }),
-        receipts: submission.iter().flat_map(|s| &s.receipts).map(receipt).collect(),
+        receipts: submission.iter().flat_map(|s| s.receipts.iter().map(|r| receipt(s, r))).collect(),
         outcome: submission
             .and_then(|s| s.outcome.as_ref())
             .map(|o| OutcomeView { on: o.on.to_string(), says: o.says.clone() }),
@@ -229,13 +241,14 @@ fn signed(signed: &submissions::SignedFile) -> SignedView {
     }
 }
 
-fn receipt(receipt: &submissions::Receipt) -> ReceiptView {
+fn receipt(submission: &Submission, receipt: &submissions::Receipt) -> ReceiptView {
+    let open = submissions::receipts::open_points(submission, receipt);
     ReceiptView {
         file: file(&receipt.file),
         kind: receipt.kind.clone(),
         number: receipt.number.clone(),
         when: receipt.when.clone(),
-        uncompared: receipt.uncompared.iter().map(|what| what.code().to_owned()).collect(),
+        uncompared: open.iter().map(|what| what.code().to_owned()).collect(),
     }
 }
 
@@ -324,7 +337,12 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
             let file = (receipt.name.as_str(), receipt.bytes.as_slice());
             let by_hand = ByHand { to, on: *on, receipt: file };
             let zone = bench.project.zone;
-            submissions::sent(store, &key, &by_hand, &bench.obligation, zone, (author, now)).map(|_| ())
+            let noted = submissions::sent(store, &key, &by_hand, &bench.obligation, zone, (author, now))?;
+            if noted.is_back() {
+                let says = "the receipt is kept: the letter was not delivered and can be sent again";
+                return Err(Failure::bad_input(says).coded("not_delivered"));
+            }
+            Ok(())
         }
         Act::Answered { accepted, on, says } => {
             let zone = bench.project.zone;

@@ -28,6 +28,8 @@ pub(crate) enum Uncompared {
     Address,
     /// When: it bears no day and time.
     Time,
+    /// Whether it arrived: it says that the sender's provider took the letter, no more.
+    Accepted,
 }
 
 impl Uncompared {
@@ -38,12 +40,13 @@ impl Uncompared {
             Self::Recipient => "receipt.recipient",
             Self::Address => "receipt.address",
             Self::Time => "receipt.time",
+            Self::Accepted => "receipt.accepted_only",
         }
     }
 
     const fn severity(self) -> Severity {
         match self {
-            Self::Page | Self::Recipient | Self::Time => Severity::Caution,
+            Self::Page | Self::Recipient | Self::Time | Self::Accepted => Severity::Caution,
             // It is to whom the person said, and no paper here says more.
             Self::Address => Severity::Note,
         }
@@ -59,6 +62,9 @@ impl Uncompared {
                 "was compared with the recipient that was stated only: the scheme's file names no address"
             }
             Self::Time => "bears no day and time that can be read: they cannot be compared with the freezing",
+            Self::Accepted => {
+                "says that it was accepted, not that it was delivered: bring the receipt of delivery as well"
+            }
         }
     }
 }
@@ -94,7 +100,10 @@ pub(super) fn compare(
     };
     let about = |other: &Submission| {
         let own = other.sending.as_ref().and_then(|sending| sending.message_id.as_deref());
-        own.is_some_and(|id| id == said.message_id)
+        // A letter that a person sent may be that of several papers.
+        let attempts = other.attempts.iter().filter(|attempt| attempt.sending.way == "pec");
+        let earlier = attempts.filter_map(|attempt| attempt.sending.message_id.as_deref());
+        own.into_iter().chain(earlier).any(|id| id == said.message_id)
     };
     if let Some(other) = all(store)?.into_iter().find(about) {
         return Err(other_letter(name, submission, &format!("the letter of submission {}", other.id())));
@@ -115,6 +124,9 @@ pub(super) fn compare(
         Some(_) => {}
         None => uncompared.push(Uncompared::Time),
     }
+    if !said.is_delivery() {
+        uncompared.push(Uncompared::Accepted);
+    }
     Ok(uncompared)
 }
 
@@ -124,19 +136,37 @@ fn other_letter(name: &str, submission: &Submission, about: &str) -> Failure {
     Failure::bad_input(says).coded("receipt_letter")
 }
 
-/// Where the installation itself handed the submission over and waits to hear of it: refuses a receipt of another letter.
-/// `false` where it did not, or where this is no receipt of certified mail.
+/// Whether it is a receipt of certified mail of a letter of this submission that can still change how far it is. Where the
+/// installation itself handed it over and waits to hear of it, one of another letter is refused.
 pub(super) fn is_of_own_letter(
     submission: &Submission,
     (name, bytes): (&str, &[u8]),
 ) -> Result<bool, Failure> {
-    let own = submission.sending.as_ref().and_then(|sending| sending.message_id.as_deref());
-    let Some(own) = own.filter(|_| submission.stage == Stage::Sending) else { return Ok(false) };
-    match connectors::receipt::read(bytes) {
-        Some(said) if said.message_id == own => Ok(true),
-        Some(said) => Err(other_letter(name, submission, &format!("the letter {}", said.message_id))),
-        None => Ok(false),
+    let Some(said) = connectors::receipt::read(bytes) else { return Ok(false) };
+    if submission.is_open_to(&said.message_id) {
+        return Ok(true);
     }
+    if submission.stage == Stage::Sending && submission.awaited().is_some() {
+        return Err(other_letter(name, submission, &format!("the letter {}", said.message_id)));
+    }
+    Ok(false)
+}
+
+/// Refuses a receipt of a letter of this submission that says nothing of it: of another recipient, say. One that says that
+/// it was not delivered, or not yet, is no less worth keeping.
+pub(super) fn check_of_letter(submission: &Submission, receipt: (&str, &[u8])) -> Result<(), Failure> {
+    let Some(said) = connectors::receipt::read(receipt.1) else { return Ok(()) };
+    if said.is_failure() || said.kind.starts_with("preavviso-errore") {
+        return Ok(());
+    }
+    check_receipt(receipt, submission.address_of(&said.message_id).unwrap_or_default())
+}
+
+/// What of a receipt could not be compared and was not shown since.
+pub(crate) fn open_points(submission: &Submission, receipt: &Receipt) -> Vec<Uncompared> {
+    let mut open = receipt.uncompared.clone();
+    open.retain(|what| *what != Uncompared::Accepted || submission.is_accepted_only(receipt));
+    open
 }
 
 /// What could not be compared, of what was sent and not accepted yet: an answer shows more than any receipt.
@@ -145,7 +175,7 @@ pub(crate) fn cautions(submissions: &[Submission]) -> Vec<Finding> {
     let receipts = open.flat_map(|s| s.receipts.iter().map(move |receipt| (s, receipt)));
     receipts
         .flat_map(|(submission, receipt)| {
-            receipt.uncompared.iter().map(move |what| {
+            open_points(submission, receipt).into_iter().map(move |what| {
                 let (name, about) = (&receipt.file.name, format!("submission:{}", submission.id()));
                 let says = format!("the receipt {name} {}", what.says());
                 let rule = "a receipt shows the sending that it is about";
@@ -281,7 +311,10 @@ pub(super) fn receipt_of(
         file: keep(store, name, bytes)?,
         kind: said.as_ref().map(|r| r.kind.clone()),
         number: said.as_ref().map(|r| r.number.clone()),
-        when: said.map(|r| r.when),
+        when: said.as_ref().map(|r| r.when.clone()),
+        letter: said.as_ref().map(|r| r.message_id.clone()).filter(|letter| !letter.is_empty()),
+        fault: said.as_ref().map(|r| r.fault.clone()),
+        delivered_to: said.and_then(|r| r.delivered_to),
         uncompared,
     })
 }

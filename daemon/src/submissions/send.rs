@@ -11,7 +11,8 @@ use model::{Instant, Zone};
 use store::{FirstChange, Store};
 
 use super::check::Bench;
-use super::{Key, Receipt, Sending, Stage, Submission, all, current, keep, put};
+use super::receipts::receipt_of;
+use super::{Key, Sending, Stage, Submission, all, attempts, current, put};
 use crate::exit::Failure;
 use crate::records;
 
@@ -50,7 +51,8 @@ impl Submission {
             ),
             Stage::Sending => format!(
                 "submission {id} was handed to the mail server{on}, and whether it arrived is not known yet; look for \
-                 its receipts and bring them (`submission receipt FILE`)"
+                 its receipts and bring them (`submission receipt FILE`), or say that it never went out (`submission \
+                 settle --unsent`)"
             ),
             Stage::Sent | Stage::IntegrationAsked | Stage::Accepted => {
                 format!("submission {id} was sent already{on}; to send something else, begin a correction")
@@ -72,7 +74,7 @@ pub(crate) fn by_pec(store: &Store, key: &Key, post: &Post<'_>) -> Result<String
     connectors::mail::written(&letter)
         .map_err(|error| Failure::bad_input(error.to_string()).coded("address"))?;
     connectors::mail::greet(post.server).map_err(anyhow::Error::from)?;
-    claim(store, &before, &letter.message_id, post)?;
+    claim(store, &before, &letter.message_id, (post.author, post.now))?;
     let mut sending = before.clone();
     sending.stage = Stage::Sending;
     sending.sending = Some(Sending {
@@ -101,22 +103,59 @@ pub(crate) fn by_pec(store: &Store, key: &Key, post: &Post<'_>) -> Result<String
     }
 }
 
-fn claim(store: &Store, submission: &Submission, message_id: &str, post: &Post<'_>) -> Result<(), Failure> {
+/// Claims the one sending for this letter; refused while another letter holds it.
+pub(super) fn claim(
+    store: &Store,
+    submission: &Submission,
+    message_id: &str,
+    (author, now): (&str, Instant),
+) -> Result<(), Failure> {
     let id = submission.id();
     let body = format!("claimed {message_id}");
-    match store.put_first_record(CLAIM_RECORD, &id, &body, post.author, post.now)? {
+    match store.put_first_record(CLAIM_RECORD, &id, &body, author, now)? {
         FirstChange::Created => return Ok(()),
         FirstChange::Same => {}
         FirstChange::Differs => {
-            let free = store.record(CLAIM_RECORD, &id)?.filter(|record| record.body == "free");
+            let free = store.record(CLAIM_RECORD, &id)?.filter(|record| !is_held(submission, &record.body));
             if let Some(free) = free
-                && store.put_next_record(&free, &body, post.author, post.now)?
+                && store.put_next_record(&free, &body, author, now)?
             {
                 return Ok(());
             }
         }
     }
     let says = format!("submission {id} was handed to the mail server already; look for its receipts");
+    Err(Failure::bad_input(says).coded("stage"))
+}
+
+/// Whether a claim is that of a letter of which nobody knows yet what became of it.
+fn is_held(submission: &Submission, claim: &str) -> bool {
+    let ended = |letter: &str| {
+        submission.attempts.iter().any(|attempt| attempt.sending.message_id.as_deref() == Some(letter))
+    };
+    claim.strip_prefix("claimed ").is_some_and(|letter| !ended(letter))
+}
+
+/// Gives up a claim whose letter was never put on its way: the program ended between the two.
+pub(super) fn free_claim(
+    store: &Store,
+    submission: &Submission,
+    reason: &str,
+    (author, at): (&str, Instant),
+) -> Result<(), Failure> {
+    let id = submission.id();
+    let is_ready = matches!(submission.stage, Stage::Frozen | Stage::Signed);
+    let held =
+        store.record(CLAIM_RECORD, &id)?.filter(|record| is_ready && is_held(submission, &record.body));
+    if let Some(held) = held {
+        if store.put_next_record(&held, &format!("free: {reason}"), author, at)? {
+            return Ok(());
+        }
+        let says = format!("submission {id} was sent meanwhile, and nothing was written; look at it again");
+        return Err(Failure::bad_input(says).coded("meanwhile"));
+    }
+    let stage = submission.stage.code();
+    let says = format!("submission {id} is {stage} and not on its way: there is nothing to settle");
     Err(Failure::bad_input(says).coded("stage"))
 }
 
@@ -147,38 +186,32 @@ fn letter(store: &Store, submission: &Submission, post: &Post<'_>) -> Result<Let
     })
 }
 
-/// Takes a receipt of certified mail: finds its submission by the letter it is about. `None` when it is about none of ours.
+/// Takes a receipt of certified mail: finds its submission by the letter it is about. A letter that a person sent may carry
+/// several papers; none where it is about none of ours.
 pub(crate) fn take_receipt(
     store: &Store,
     (name, bytes): (&str, &[u8]),
     (author, at): (&str, Instant),
-) -> Result<Option<Submission>, Failure> {
-    let Some(said) = connectors::receipt::read(bytes) else { return Ok(None) };
-    let about = |s: &Submission| {
-        s.sending.as_ref().is_some_and(|sending| sending.message_id.as_deref() == Some(&*said.message_id))
-    };
-    let Some(before) = all(store)?.into_iter().find(about) else { return Ok(None) };
-    let file = keep(store, name, bytes)?;
-    if before.receipts.iter().any(|receipt| receipt.file.sha256 == file.sha256) {
-        return Ok(Some(before));
+) -> Result<Vec<Submission>, Failure> {
+    let Some(said) = connectors::receipt::read(bytes) else { return Ok(Vec::new()) };
+    let about: Vec<Submission> = all(store)?.into_iter().filter(|s| s.knows(&said.message_id)).collect();
+    let mut taken = Vec::new();
+    for before in about {
+        let receipt = receipt_of(store, (name, bytes), Vec::new())?;
+        if before.receipts.iter().any(|known| known.file.sha256 == receipt.file.sha256) {
+            taken.push(before);
+            continue;
+        }
+        let after = attempts::with_receipt(&before, &said, receipt, at);
+        if after.is_back() && !before.is_back() {
+            tracing::warn!(
+                submission = %before.id(), kind = %said.kind, fault = %said.fault, "certified mail was not delivered"
+            );
+        }
+        put(store, &before, &after, author, at)?;
+        taken.push(after);
     }
-    let mut after = before.clone();
-    after.receipts.push(Receipt {
-        file,
-        kind: Some(said.kind.clone()),
-        number: Some(said.number.clone()),
-        when: Some(said.when.clone()),
-        uncompared: Vec::new(),
-    });
-    let failed = before.stage == Stage::Sending && said.kind.starts_with("errore");
-    let there = before.sending.as_ref().is_some_and(|s| !said.names_recipient() || said.is_to(&s.to));
-    if before.stage == Stage::Sending && said.is_delivery() && there {
-        after.stage = Stage::Sent;
-    } else if failed {
-        tracing::warn!(submission = %before.id(), kind = %said.kind, "certified mail was not delivered");
-    }
-    put(store, &before, &after, author, at)?;
-    Ok(Some(after))
+    Ok(taken)
 }
 
 /// Looks through the folder of receipts; how many were new. Files are left where they are: the folder is another program's.
@@ -186,12 +219,8 @@ pub(crate) fn watch(store: &Store, folder: &Path, at: Instant) -> anyhow::Result
     let entries = fs::read_dir(folder).with_context(|| {
         format!("cannot read the folder {}; create it or correct receipts_dir", folder.display())
     })?;
-    let open: Vec<String> = all(store)?
-        .into_iter()
-        .filter(|s| s.stage == Stage::Sending)
-        .filter_map(|s| s.sending?.message_id)
-        .collect();
-    if open.is_empty() {
+    let all = all(store)?;
+    if !all.iter().any(|s| attempts::is_waited_for(s, &all)) {
         return Ok(0);
     }
     let mut found = 0;
@@ -208,9 +237,9 @@ pub(crate) fn watch(store: &Store, folder: &Path, at: Instant) -> anyhow::Result
         let small = entry.metadata().is_ok_and(|m| m.len() <= connectors::receipt::MESSAGE_BYTES_MAX as u64);
         let Ok(bytes) = fs::read(&path) else { continue };
         let taken = small
-            && take_receipt(store, (&name, &bytes), ("daemon", at))
+            && !take_receipt(store, (&name, &bytes), ("daemon", at))
                 .map_err(|failure| failure.error)?
-                .is_some();
+                .is_empty();
         found += usize::from(taken);
     }
     Ok(found)

@@ -104,7 +104,7 @@ fn judge(signature: &Signature, now: Instant) -> Result<(), (String, &'static st
     Ok(())
 }
 
-/// What a signature does not prove although it holds: who signed.
+/// What a signature does not prove although it holds: who signed, and that it was meant as a signature.
 fn unproved(signature: &Signature) -> Option<(String, &'static str)> {
     let (name, issuer) = (&signature.name, &signature.issuer);
     if !signature.names_person() {
@@ -113,6 +113,13 @@ fn unproved(signature: &Signature) -> Option<(String, &'static str)> {
              or take it with --reason"
         );
         return Some((says, "signature_nobody"));
+    }
+    if !signature.may_sign {
+        let says = format!(
+            "the certificate of {name} (issued by {issuer}) is not meant for signing: the uses of its key are others; \
+             sign with one for signatures, or take it with --reason"
+        );
+        return Some((says, "signature_usage"));
     }
     if signature.trusted.is_none() {
         let says = format!(

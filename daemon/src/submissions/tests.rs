@@ -8,6 +8,8 @@ use store::StoreOptions;
 
 use super::*;
 
+mod attempts;
+
 fn opened() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
@@ -248,7 +250,7 @@ fn a_receipt_of_delivery_makes_it_sent_and_others_do_not() {
     put(&store, &before, &after, "a", NOW).unwrap();
     let receipt = |kind: &str, id: &str| certified(kind, &format!("<msgid>&lt;{id}&gt;</msgid>"));
     let take = |text: String| {
-        send::take_receipt(&store, ("r.eml", text.as_bytes()), ("a", NOW)).unwrap().map(|s| s.stage)
+        send::take_receipt(&store, ("r.eml", text.as_bytes()), ("a", NOW)).unwrap().first().map(|s| s.stage)
     };
     assert_eq!(take(receipt("avvenuta-consegna", "other@x")), None);
     assert_eq!(take("hello".to_owned()), None);
@@ -343,7 +345,8 @@ fn a_receipt_noted_by_hand_is_about_what_was_sent() {
     );
     assert_eq!(note(ente, &data_of("m@x", to, -60)), Ok(()), "two clocks");
     let sent = newest(&store).unwrap();
-    assert_eq!((sent[0].stage, receipts::cautions(&sent)), (Stage::Sent, Vec::new()), "all was compared");
+    let told: Vec<&str> = receipts::cautions(&sent).iter().map(|finding| finding.code).collect();
+    assert_eq!((sent[0].stage, told), (Stage::Sent, vec!["receipt.accepted_only"]), "all else was compared");
 }
 
 #[test]
@@ -368,14 +371,19 @@ fn what_of_a_receipt_cannot_be_compared_is_told_until_it_is_accepted() {
     assert_eq!(told(page, &known), ["receipt.page"]);
     assert!(told(page, &portal).is_empty(), "a portal has no receipt of certified mail");
     let bare = certified("accettazione", "<msgid>&lt;m@x&gt;</msgid>");
-    assert_eq!(told(("r.eml", bare.as_bytes()), &known), ["receipt.recipient", "receipt.time"]);
+    assert_eq!(
+        told(("r.eml", bare.as_bytes()), &known),
+        ["receipt.recipient", "receipt.time", "receipt.accepted_only"]
+    );
     let full = certified("avvenuta-consegna", &data_of("m@x", "<consegna>ente@pec.example</consegna>", 60));
     assert_eq!(told(("r.eml", full.as_bytes()), &by_pec), ["receipt.address"]);
     assert!(told(("r.eml", full.as_bytes()), &portal).is_empty());
     // Every one of them has its words in both languages.
     for tag in config::catalog::LANGUAGES {
         let texts = config::Catalog::embedded().unwrap().texts(tag);
-        for code in ["receipt.page", "receipt.recipient", "receipt.address", "receipt.time"] {
+        for code in
+            ["receipt.page", "receipt.recipient", "receipt.address", "receipt.time", "receipt.accepted_only"]
+        {
             assert!(
                 texts.find(&format!("finding.{code}")).is_some_and(|text| text.contains("{file}")),
                 "{code}"

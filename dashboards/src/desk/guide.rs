@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use analytics::digits::decimals;
 use analytics::report::beside::SectionKey;
+use analytics::report::format::capitalised;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -224,6 +225,8 @@ struct GuidePage<'a> {
     outcome: String,
     /// What is said of an earlier version that can be answered; empty where there is none.
     answerable: String,
+    /// What became of letters.
+    cautions: Vec<String>,
     comments: Option<CommentsView>,
     today: String,
     may_edit: bool,
@@ -371,6 +374,7 @@ fn render(
         answerable: g.answerable.map_or_else(String::new, |version| {
             t.fill("page.desk.guide.outcome.earlier", &[("version", &version.to_string())])
         }),
+        cautions: g.cautions.iter().map(|d| capitalised(&t.finding(d))).collect(),
         comments,
         today: site.backend.now().day(chrono_tz::Europe::Rome).to_string(),
         may_edit: ask.who.may(Right::EditProject, Some(id)),
@@ -423,7 +427,7 @@ fn steps(
 fn obstacle_line(t: &Words, id: usize, obstacle: &ObstacleView) -> ObstacleLine {
     let finding = &obstacle.finding;
     // A part of a sentence for a person begins like one.
-    let says = analytics::report::format::capitalised(&t.finding(finding));
+    let says = capitalised(&t.finding(finding));
     ObstacleLine {
         id,
         code: finding.code.to_owned(),

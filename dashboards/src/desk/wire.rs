@@ -418,7 +418,7 @@ pub struct ReceiptView {
     pub number: Option<String>,
     pub when: Option<String>,
     /// What of it could not be compared with what was sent: `receipt.page`, `receipt.recipient`, `receipt.address`,
-    /// `receipt.time`.
+    /// `receipt.time`, `receipt.accepted_only`.
     pub uncompared: Vec<String>,
 }
 
@@ -461,6 +461,10 @@ pub struct Guide {
     pub outcome: Option<OutcomeView>,
     /// The earlier version that was sent and can be answered, while this one is in the making.
     pub answerable: Option<u32>,
+    /// What became of letters: not delivered, not yet, or after all.
+    #[serde(serialize_with = "findings")]
+    #[schemars(with = "Vec<FindingJson<'static>>")]
+    pub cautions: Vec<Finding>,
 }
 
 /// A section of the annual report as it would be now, and the comment on it.

@@ -311,6 +311,7 @@ impl Desk for Fake {
             receipts: Vec::new(),
             outcome: None,
             answerable,
+            cautions: Vec::new(),
         })
     }
 

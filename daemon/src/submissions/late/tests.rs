@@ -83,6 +83,7 @@ fn frozen(year: &ProjectYear, version: u32) -> Submission {
         frozen: Some(frozen),
         signed: Vec::new(),
         sending: None,
+        attempts: Vec::new(),
         receipts: Vec::new(),
         outcome: None,
     }
