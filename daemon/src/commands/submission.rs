@@ -319,9 +319,9 @@ fn sent(receipt: &std::path::Path, to: &str, on: NaiveDate, of: &Of) -> Result<E
     let by_hand = ByHand { to, on, receipt: (&name, &bytes) };
     let (zone, who) = (bench.project.zone, (of.author.as_str(), desk.now));
     let noted = submissions::sent(&desk.store, &desk.key, &by_hand, &bench.obligation, zone, who)?;
-    let is_back = noted.is_back();
+    let is_undelivered = noted.is_undelivered();
     remark(&[noted]);
-    Ok(if is_back { Exit::CHECK } else { Exit::OK })
+    Ok(if is_undelivered { Exit::CHECK } else { Exit::OK })
 }
 
 /// What the receipts of these leave open, and what became of their letters.

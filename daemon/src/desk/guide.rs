@@ -338,7 +338,7 @@ pub(super) fn act(runtime: &Runtime, asked: &DutyKey, act: &Act, author: &str) -
             let by_hand = ByHand { to, on: *on, receipt: file };
             let zone = bench.project.zone;
             let noted = submissions::sent(store, &key, &by_hand, &bench.obligation, zone, (author, now))?;
-            if noted.is_back() {
+            if noted.is_undelivered() {
                 let says = "the receipt is kept: the letter was not delivered and can be sent again";
                 return Err(Failure::bad_input(says).coded("not_delivered"));
             }

@@ -111,7 +111,13 @@ impl Submission {
         matches!(self.stage, Stage::Frozen | Stage::Signed | Stage::Sending)
     }
 
-    /// Whether the letter did not arrive, as people see it: a receipt ended it and the stage went back.
+    /// Whether a receipt says that the last letter was not delivered, and none was sent since.
+    pub(crate) fn is_undelivered(&self) -> bool {
+        let last = self.attempts.last().map(|attempt| &attempt.end);
+        self.is_back() && matches!(last, Some(End::NotDelivered { .. }))
+    }
+
+    /// Whether letters ended, and it stands where it can be sent again.
     pub(crate) fn is_back(&self) -> bool {
         self.is_unsent() && self.stage != Stage::Sending && !self.attempts.is_empty()
     }
@@ -217,18 +223,21 @@ fn not_delivered(submission: &Submission) -> Option<Finding> {
     Some(finding.with("to", to).with("file", file).with("kind", kind))
 }
 
-/// The letter that is on its way, where its provider gives notice that it could not be delivered so far.
+/// The letter that is on its way, where its provider gives notice that it could not be delivered so far; or one of which
+/// a person said that it never went out, where its provider accepted it.
 fn notice(submission: &Submission) -> Option<Finding> {
-    let letter = submission.awaited()?;
+    let last = submission.attempts.last().filter(|_| submission.is_back());
+    let letter = submission.awaited().or_else(|| last?.sending.message_id.as_deref())?;
     let is_notice = |r: &&Receipt| {
-        r.letter.as_deref() == Some(letter)
-            && r.kind.as_deref().is_some_and(|kind| kind.starts_with("preavviso-errore"))
+        let kind = r.kind.as_deref().unwrap_or_default();
+        let went_out = last.is_some() && kind == "accettazione";
+        r.letter.as_deref() == Some(letter) && (went_out || kind.starts_with("preavviso-errore"))
     };
     let receipt = submission.receipts.iter().rfind(is_notice)?;
     let to = submission.address_of(letter)?;
     let file = &receipt.file.name;
     let says = format!(
-        "the letter to {to} was not delivered so far (notice {file}): wait for the last receipt before it is sent again"
+        "the letter to {to} was not delivered so far (receipt {file}): wait for the last receipt before it is sent again"
     );
     let about = format!("submission:{}", submission.id());
     let finding = Finding::new("submission.delivery_notice", Severity::Caution, about, says, RULE);

@@ -124,7 +124,10 @@ pub(super) fn claim(
             }
         }
     }
-    let says = format!("submission {id} was handed to the mail server already; look for its receipts");
+    let says = format!(
+        "submission {id} was handed to the mail server already; look for its receipts, or say that it never went \
+         out (`submission settle --unsent`)"
+    );
     Err(Failure::bad_input(says).coded("stage"))
 }
 

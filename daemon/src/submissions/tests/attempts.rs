@@ -149,6 +149,8 @@ fn who_knows_that_it_never_went_out_says_so() {
     let (author, reason) = ("mario".to_owned(), "mai partita".to_owned());
     assert_eq!(current(&store, &key()).unwrap().attempts[0].end, End::Unsent { author, reason });
     assert!(codes(&store).is_empty() && is_waited(&store));
+    assert_eq!(take(&store, &receipt("accettazione", "nessuno", "<1@x>", TO)), Stage::Frozen);
+    assert_eq!(codes(&store), ["submission.delivery_notice"], "it did go out");
     hand_over(&store, "<2@x>").unwrap();
     assert_eq!(take(&store, &receipt("accettazione", "nessuno", "<2@x>", TO)), Stage::Sending);
     assert_eq!(settle("mai partita"), Err(Some("stage")), "its provider has it");
