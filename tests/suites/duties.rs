@@ -161,7 +161,7 @@ fn a_project_shows_its_clauses_with_evidence() {
     let line =
         |id: &str| shown.lines().find(|l| l.starts_with(&format!("clause\t{id}\t"))).unwrap_or_default();
     // 110 MWh declared over 240 000 euro.
-    assert!(line("rapporto-ex-ante").contains("\tmet\t0.458"), "{shown}");
+    assert!(line("rapporto-ex-ante").contains("\tmet\t0.46 kWh"), "{shown}");
     assert!(line("rapporto-misurato").contains("\tunknown\t"), "{shown}");
     assert!(line("no-gasolio").contains("\tnot_met\t") && line("no-gasolio").contains("RTES §3"), "{shown}");
     assert!(shown.contains("grant 600000.00 EUR\tloan 750000.00 EUR\town share 150000.00 EUR"), "{shown}");
