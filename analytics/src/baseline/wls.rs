@@ -193,7 +193,8 @@ impl Inflation {
 ///
 /// Rows of a day: the larger of (1 + ρ)/(1 − ρ) of their lag-1 correlation ρ (ASHRAE Guideline 14: n' = n (1 − ρ)/(1 + ρ)),
 /// and of what sums over civil months really scatter, which sees weeks and seasons too, also with months that follow each
-/// other and busy ones that are noisier ([`months`]). Longer periods: 1, as the guideline takes n' = n for monthly data; twelve residuals tell nothing of their correlation.
+/// other and busy ones that are noisier (`baseline/months.rs`). Longer periods: 1, as the guideline takes n' = n for monthly data;
+/// twelve residuals tell nothing of their correlation.
 #[must_use]
 pub fn inflation(data: &Data, model: &Model, parameters: f64) -> Inflation {
     let n = data.len() as f64;
