@@ -251,7 +251,8 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
     let daily = screen::is_daily(question.periods);
     let months;
     let joined;
-    let (question, daily) = if daily && choose::wants_months(question) {
+    let wanted = daily.then(|| choose::months_wanted(question)).flatten();
+    let (question, daily) = if wanted.is_some() {
         months = screen::months(question.periods, [question.baseline, question.reporting]);
         joined = Question { periods: &months, ..question.clone() };
         (&joined, false)
@@ -264,7 +265,7 @@ pub fn analyse(asked: &Question<'_>) -> Answer {
     screen::tell_year(question.subject, question.reporting, &mut findings);
     let baseline = screen::baseline(question, daily, &mut findings);
     let data = Data::of(&baseline.periods, question.temperatures);
-    let (fit, method) = choose::fit(question, &data, (daily, by_month), &mut findings);
+    let (fit, method) = choose::fit(question, &data, (daily, wanted.filter(|_| by_month)), &mut findings);
     let mut reporting = screen::reporting(question, &mut findings);
     if by_month {
         single::retell(asked, &mut reporting, &mut findings);

@@ -22,10 +22,17 @@ const SEASON_DAYS_MIN: f64 = 25.0;
 /// A daily model under this R² says little of days: the week, which it does not know, moves them more than the weather.
 const R2_MIN: f64 = 0.5;
 
-/// Whether a file of days is to be analysed by months.
-pub(super) fn wants_months(question: &Question<'_>) -> bool {
+/// A civil month is one of closure under this share of what the law of days expects of it, where its shortfall is more
+/// than this share of what all months scatter by (squares): then the band of a year of days is that of the one month.
+const CLOSED_USE: f64 = 0.6;
+const CLOSED_SCATTER: f64 = 0.5;
+/// Days of a civil month that are known, at least.
+const MONTH_DAYS_MIN: f64 = 27.0;
+
+/// Why a file of days is to be analysed by months, where it is.
+pub(super) fn months_wanted(question: &Question<'_>) -> Option<Reason> {
     match question.method {
-        Method::CaltrackMonthly | Method::Averaged => true,
+        Method::CaltrackMonthly | Method::Averaged => Some(Reason::Joined),
         Method::Auto => {
             let (from, to) = (question.baseline.from, question.baseline.to);
             let inside = question.periods.iter().filter(|p| from <= p.from && p.to <= to);
@@ -36,18 +43,46 @@ pub(super) fn wants_months(question: &Question<'_>) -> bool {
             let known = |p: &FitPeriod| question.temperatures.means(p.from, p.to).next().is_some();
             let days: Vec<FitPeriod> = inside.filter_map(day).filter(known).collect();
             let data = Data::of(&days, question.temperatures);
-            let fit = caltrack::fit(&data, options(&Asked::of(question), caltrack::Interval::Daily));
-            DAYS_MIN <= data.days() && fit.is_some_and(|fit| fit.quality.r2 < R2_MIN)
+            let fit = caltrack::fit(&data, options(&Asked::of(question), caltrack::Interval::Daily))?;
+            if data.days() < DAYS_MIN {
+                None
+            } else if fit.quality.r2 < R2_MIN {
+                Some(Reason::Joined)
+            } else {
+                is_closed_a_month(&fit, &data).then_some(Reason::Closed)
+            }
         }
-        Method::CaltrackDaily | Method::ChangePoint | Method::Shape(_) | Method::DegreeDays => false,
+        Method::CaltrackDaily | Method::ChangePoint | Method::Shape(_) | Method::DegreeDays => None,
     }
+}
+
+/// Whether one civil month of use far below the law of days is most of what its months scatter by, as of a building that
+/// closes in August: no law of days knows of it, the average over laws of months does.
+fn is_closed_a_month(fit: &Fit, data: &Data) -> bool {
+    // Days, energy and expected energy of each civil month that the rows follow each other through.
+    let mut months: Vec<(i32, [f64; 3])> = Vec::new();
+    for row in data.rows() {
+        let at = row.from.year() * 12 + row.from.month0().cast_signed();
+        if months.last().is_none_or(|(last, _)| *last != at) {
+            months.push((at, [0.0; 3]));
+        }
+        if let Some((_, sums)) = months.last_mut() {
+            let of = [row.days, row.energy, fit.model.energy(data, row)];
+            *sums = std::array::from_fn(|i| sums[i] + of[i]);
+        }
+    }
+    let squares: f64 = months.iter().map(|(_, [_, energy, expected])| (energy - expected).powi(2)).sum();
+    months.iter().any(|(_, [days, energy, expected])| {
+        let short = expected - energy;
+        MONTH_DAYS_MIN <= *days && *energy < CLOSED_USE * expected && CLOSED_SCATTER * squares < short * short
+    })
 }
 
 /// The model of the baseline and the name of its method.
 pub(super) fn fit(
     question: &Question<'_>,
     data: &Data,
-    (daily, by_month): (bool, bool),
+    (daily, by_month): (bool, Option<Reason>),
     findings: &mut Vec<Finding>,
 ) -> (Option<Fit>, &'static str) {
     let subject = format!("{} baseline", question.subject);
@@ -119,7 +154,7 @@ impl<'a> Asked<'a> {
 pub(super) fn chosen(
     asked: &Asked<'_>,
     data: &Data,
-    (daily, by_month): (bool, bool),
+    (daily, by_month): (bool, Option<Reason>),
     findings: &mut Vec<Finding>,
 ) -> Method {
     if asked.method != Method::Auto {
@@ -136,10 +171,11 @@ pub(super) fn chosen(
 
 /// Why a method was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
+pub(super) enum Reason {
     Short,
     Holes,
     Joined,
+    Closed,
     Bills,
     Free,
     Grid,
@@ -149,7 +185,7 @@ impl Reason {
     const fn method(self) -> Method {
         match self {
             Self::Short | Self::Holes => Method::DegreeDays,
-            Self::Joined | Self::Bills => Method::Averaged,
+            Self::Joined | Self::Closed | Self::Bills => Method::Averaged,
             Self::Free => Method::ChangePoint,
             Self::Grid => Method::CaltrackDaily,
         }
@@ -161,6 +197,7 @@ impl Reason {
             Self::Short => "short",
             Self::Holes => "holes",
             Self::Joined => "joined",
+            Self::Closed => "closed",
             Self::Bills => "bills",
             Self::Free => "free",
             Self::Grid => "grid",
@@ -175,6 +212,10 @@ impl Reason {
             }
             Self::Joined => {
                 "the weather explains less than half of what single days differ by; months average the week out"
+            }
+            Self::Closed => {
+                "a month of the year is used far less than its weather asks for, as by a building that closes; laws of \
+                 months know closures, those of days do not"
             }
             Self::Bills => "bills or months of a year do not tell one balance point from the next",
             Self::Free => {
@@ -195,11 +236,11 @@ fn with_short(finding: Finding, data: &Data) -> Finding {
         .with("days_wanted", DAYS_MIN)
 }
 
-fn reason(asked: &Asked<'_>, data: &Data, (daily, by_month): (bool, bool)) -> Reason {
+fn reason(asked: &Asked<'_>, data: &Data, (daily, by_month): (bool, Option<Reason>)) -> Reason {
     if let Some(lacks) = lacks(data, daily) {
         lacks
-    } else if by_month {
-        Reason::Joined
+    } else if let Some(joined) = by_month {
+        joined
     } else if !daily {
         Reason::Bills
     } else if change_point_is_better(asked, data) {

@@ -98,7 +98,7 @@ pub fn fit(
         terms: terms(wanted.carrier),
     };
     let data = Data::of(&usable, temperatures);
-    let chosen = of_weather.map(|_| choose::chosen(&asked, &data, (false, false), &mut findings));
+    let chosen = of_weather.map(|_| choose::chosen(&asked, &data, (false, None), &mut findings));
     let run = |data: &Data, findings: &mut Vec<Finding>| match chosen {
         Some(method) => choose::run(&asked, method, data, findings),
         None => driven::law(&asked, wanted.drivers, wanted.calendar, data, findings),

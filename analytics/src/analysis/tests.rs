@@ -193,3 +193,44 @@ fn a_normal_year_without_a_model_is_told() {
     let answer = analyse(&question(&short, &weather, Method::CaltrackMonthly));
     assert!(answer.normalised.is_none() && told(&answer, "normal.reporting_short"));
 }
+
+#[test]
+fn days_of_a_building_that_closes_for_a_month_are_joined_to_months() {
+    let weather = weather(&[]);
+    let kind = |answer: &Answer| {
+        let chosen = answer.findings.iter().find(|f| f.code == "method.chosen").unwrap();
+        chosen.values.iter().find(|(name, _)| *name == "kind").unwrap().1.clone()
+    };
+    for seed in 0..6 {
+        // A winter that the days' law follows.
+        let heating = |p: &MeterPeriod| 10.0 * (20.0 - weather.means(p.from, p.to).next().unwrap()).max(0.0);
+        let after = |p: &MeterPeriod| if p.from.year() == 2024 { 0.8 } else { 1.0 };
+        let mut open = building(&weather, 0.8, true, seed);
+        open.iter_mut().for_each(|p| p.value = p.value.map(|v| v + after(p) * heating(p)));
+        let closed: Vec<MeterPeriod> = open
+            .iter()
+            .map(|p| MeterPeriod {
+                value: p.value.map(|v| if p.from.month() == 8 { 0.1 * v } else { v }),
+                ..*p
+            })
+            .collect();
+        let answer = |periods: &[MeterPeriod], method| analyse(&question(periods, &weather, method));
+        let auto = answer(&closed, Method::Auto);
+        assert_eq!((auto.method, kind(&auto).as_str()), ("averaged", "closed"), "{seed}");
+        let width = |answer: &Answer| {
+            let of = answer.reporting.unwrap();
+            of.avoided_high - of.avoided_low
+        };
+        let by_days = answer(&closed, Method::CaltrackDaily);
+        assert!(2.0 * width(&auto) < width(&by_days), "{seed}: {} {}", width(&auto), width(&by_days));
+        let of = auto.reporting.unwrap();
+        let truth = 0.25 * of.measured;
+        assert!((of.avoided_low..=of.avoided_high).contains(&truth), "{seed}: {truth} {of:?}");
+        // Open all year, the same days stay days.
+        assert_ne!(kind(&answer(&open, Method::Auto)), "closed", "{seed}");
+        // A month that is known of by half shows no closure.
+        let half = |p: &&MeterPeriod| p.from.year() == 2024 || p.from.month() != 8 || 15 < p.from.day();
+        let holed: Vec<MeterPeriod> = closed.iter().filter(half).copied().collect();
+        assert_ne!(kind(&answer(&holed, Method::Auto)), "closed", "{seed}");
+    }
+}
