@@ -140,6 +140,28 @@ fn no_bill_that_is_taken_away_raises_a_bound_in_weather_that_the_baseline_never_
 }
 
 #[test]
+fn no_bill_that_is_taken_away_raises_a_bound_where_two_baseline_bills_are_inflated() {
+    let weather = weather(&[]);
+    let mut told = 0;
+    for (seed, after, months) in [(1, 1.0, [3, 10]), (2, 0.7, [1, 7]), (3, 1.0, [7, 8])] {
+        let mut all = building(&weather, after, false, seed);
+        let inflated = |p: &&mut MeterPeriod| p.from.year() == 2023 && months.contains(&p.from.month());
+        all.iter_mut().filter(inflated).for_each(|p| p.value = p.value.map(|v| 2.5 * v));
+        for method in METHODS {
+            let whole = analyse(&question(&all, &weather, method));
+            told += i32::from(whole.findings.iter().any(|f| f.code == "energy.extreme"));
+            let alone = (1..=12).map(|month| 1_u32 << month);
+            let pairs = (1..=12).map(|month| 1_u32 << month | 1 << (month % 12 + 1));
+            for (set, n) in alone.chain(pairs).zip(0..) {
+                let less = without(&all, |d| set >> d.month() & 1 == 1, n % 2 == 0);
+                check(&all, &weather, method, &less);
+            }
+        }
+    }
+    assert!(12 <= told, "{told} of 24 are told");
+}
+
+#[test]
 fn no_day_that_is_taken_away_raises_a_bound_in_weather_that_the_baseline_never_met() {
     for snap in SNAPS {
         let weather = weather(snap);

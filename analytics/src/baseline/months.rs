@@ -159,3 +159,6 @@ fn follows(months: &[Month], left: &[f64], noise: &[f64]) -> f64 {
     let share = pairs / (pairs + FOLLOWS_PAIRS);
     (share * seen + (1.0 - share) * FOLLOWS).clamp(0.0, FOLLOWS_MAX)
 }
+
+#[cfg(test)]
+mod tests;
