@@ -217,6 +217,33 @@ fn a_normal_year_without_a_model_is_told() {
 }
 
 #[test]
+fn a_reporting_period_that_the_method_has_no_model_of_is_told() {
+    const HOT: Snap = &[
+        (1, 15.0),
+        (2, 15.0),
+        (3, 15.0),
+        (4, 15.0),
+        (5, 15.0),
+        (6, 15.0),
+        (7, 15.0),
+        (8, 15.0),
+        (9, 15.0),
+        (10, 15.0),
+        (11, 15.0),
+        (12, 15.0),
+    ];
+    // A year without a degree day of heating has no ratio to them; its baseline has one.
+    let weather = weather(HOT);
+    let all = building(&weather, 0.7, false, 1);
+    let answer = |method| analyse(&question(&all, &weather, method));
+    let told = |answer: &Answer| answer.findings.iter().any(|f| f.code == "normal.reporting_no_model");
+    let by_ratio = answer(Method::DegreeDays);
+    assert!(by_ratio.fit.is_some() && by_ratio.normalised.is_none() && told(&by_ratio));
+    let averaged = answer(Method::Averaged);
+    assert!(averaged.normalised.is_some() && !told(&averaged), "{:?}", averaged.findings);
+}
+
+#[test]
 fn days_of_a_building_that_closes_for_a_month_are_joined_to_months() {
     let weather = weather(&[]);
     let kind = |answer: &Answer| {
